@@ -1,0 +1,3 @@
+//! `backlot`: see README.md.
+
+fn main() {}

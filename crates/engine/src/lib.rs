@@ -1,0 +1,1 @@
+//! Carries steps out on an engine and observes what is there.

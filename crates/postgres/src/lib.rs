@@ -1,0 +1,1 @@
+//! Postgres clusters: binaries, templates, servers, databases.

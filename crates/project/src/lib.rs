@@ -1,0 +1,1 @@
+//! Reads a project's config and Compose files into environments and stacks.

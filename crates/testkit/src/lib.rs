@@ -1,0 +1,1 @@
+//! For tests only: throw-away projects, fake programs, the leak check.
