@@ -1,1 +1,57 @@
-//! From what is wanted and what is there to the steps between: pure.
+//! From what is wanted and what is there to the steps between.
+//!
+//! Nothing here performs I/O or reads a clock: a plan is a value. `--dry-run` prints it, an engine carries it out, and
+//! the tests run it against a model of the world, cut short at every place, to see that the next plan repairs it.
+
+mod desired;
+mod observed;
+mod step;
+
+pub use desired::{Desired, Port, Storage};
+pub use observed::{Filling, Observed, Server};
+pub use step::Step;
+
+/// The steps that bring the environment up.
+///
+/// What is already there is left alone, unless `fresh` asks for a new one; what an interrupted `up` left half-made is
+/// removed first. A volume is never removed here, fresh or not.
+#[must_use]
+pub fn up(desired: &Desired, observed: &Observed, fresh: bool) -> Vec<Step> {
+    let renew = fresh || observed.is_half_made(desired);
+    let mut steps = if renew { down(observed, false) } else { Vec::new() };
+    let server = if renew && observed.server == Server::Running { Server::Stopped } else { observed.server };
+    let files = if renew { false } else { observed.files };
+    let cluster = match desired.storage {
+        Storage::Throwaway => files && observed.cluster,
+        Storage::Volume(_) => observed.volume,
+    };
+
+    if server == Server::Stopped {
+        if !cluster {
+            steps.push(Step::MakeCluster { storage: desired.storage.clone(), databases: desired.databases.clone() });
+        }
+        steps.push(Step::StartServer { service: desired.service.clone(), port: desired.port });
+    }
+    if let Some(source) = &desired.fill
+        && (renew || observed.filling == Filling::NotYet)
+    {
+        steps.push(Step::Fill { source: source.clone() });
+    }
+    steps
+}
+
+/// The steps after which nothing of the environment is left, but for its volumes unless `volumes` says so.
+#[must_use]
+pub fn down(observed: &Observed, volumes: bool) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if observed.server == Server::Running {
+        steps.push(Step::StopServer);
+    }
+    if observed.files {
+        steps.push(Step::RemoveFiles);
+    }
+    if volumes && observed.volume {
+        steps.push(Step::RemoveVolumes);
+    }
+    steps
+}

@@ -1,0 +1,63 @@
+//! What is there.
+
+use crate::desired::{Desired, Storage};
+
+/// An environment as it was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observed {
+    /// Files of the environment exist (a record, logs, a throw-away cluster), whatever their state.
+    pub files: bool,
+    /// A whole throw-away cluster is among them.
+    pub cluster: bool,
+    /// A whole cluster is in the volume that the environment asks for.
+    pub volume: bool,
+    /// Whether the database answers.
+    pub server: Server,
+    /// How far the filling came.
+    pub filling: Filling,
+}
+
+/// Whether an environment's server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// Nothing holds the environment's lock.
+    Stopped,
+    /// A server holds it.
+    Running,
+}
+
+/// How far a scenario's filling came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filling {
+    /// It was never begun, or there is nothing to fill.
+    NotYet,
+    /// It was begun and not finished: whoever did it was killed.
+    Begun,
+    /// It ran and ended well.
+    Done,
+    /// It ran and failed; what it wrote is kept to be looked at.
+    Failed,
+}
+
+impl Observed {
+    /// Nothing at all.
+    pub const ABSENT: Self = Self {
+        files: false,
+        cluster: false,
+        volume: false,
+        server: Server::Stopped,
+        filling: Filling::NotYet,
+    };
+
+    /// Whether what is there can only be thrown away: an `up` was cut short, the scenario failed, or the server of a
+    /// throw-away cluster (which does not sync to disk) died.
+    #[must_use]
+    pub fn is_half_made(&self, desired: &Desired) -> bool {
+        let filling = match self.filling {
+            Filling::Begun | Filling::Failed => true,
+            Filling::NotYet | Filling::Done => false,
+        };
+        let lost = self.files && self.server == Server::Stopped && desired.storage == Storage::Throwaway;
+        filling || lost
+    }
+}

@@ -1,0 +1,57 @@
+//! One thing to do.
+
+use std::fmt;
+
+use crate::desired::{Port, Storage};
+
+/// One step of a plan. Each can be repeated: doing it again after it was cut short is safe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Stop the server that holds the environment's lock.
+    StopServer,
+    /// Remove the environment's files; volumes stay.
+    RemoveFiles,
+    /// Remove the environment's volumes: its durable data.
+    RemoveVolumes,
+    /// Clone a cluster from the template, which is made first if need be.
+    MakeCluster {
+        /// Where it goes.
+        storage: Storage,
+        /// The databases that it holds from the start.
+        databases: Vec<String>,
+    },
+    /// Start the server and wait until it answers.
+    StartServer {
+        /// The Compose service that it is.
+        service: String,
+        /// Where it listens.
+        port: Port,
+    },
+    /// Run what fills the database.
+    Fill {
+        /// What it is, as people know it.
+        source: String,
+    },
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StopServer => write!(f, "stop the server"),
+            Self::RemoveFiles => write!(f, "remove the environment's files"),
+            Self::RemoveVolumes => write!(f, "remove the environment's volumes"),
+            Self::MakeCluster { storage, databases } => {
+                match storage {
+                    Storage::Throwaway => write!(f, "clone a throw-away cluster")?,
+                    Storage::Volume(volume) => write!(f, "clone a durable cluster into volume {volume}")?,
+                }
+                write!(f, " with {}", databases.join(", "))
+            }
+            Self::StartServer { service, port } => match port {
+                Port::Exact(port) => write!(f, "start {service} on 127.0.0.1:{port}"),
+                Port::Free => write!(f, "start {service} on a free port of 127.0.0.1"),
+            },
+            Self::Fill { source } => write!(f, "run {source}"),
+        }
+    }
+}

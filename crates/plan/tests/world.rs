@@ -1,0 +1,158 @@
+//! Plans are carried out on a model of the world, whole and cut short at every step.
+
+use backlot_plan::{Desired, Filling, Observed, Port, Server, Step, Storage, down, up};
+use proptest::prelude::*;
+
+/// What a step does to the world when it is carried out to its end.
+fn carry_out(world: &mut Observed, step: &Step) {
+    match step {
+        Step::StopServer => world.server = Server::Stopped,
+        Step::RemoveFiles => {
+            assert_eq!(world.server, Server::Stopped, "files were removed under a running server");
+            world.files = false;
+            world.cluster = false;
+            world.filling = Filling::NotYet;
+        }
+        Step::RemoveVolumes => {
+            assert_eq!(world.server, Server::Stopped, "a volume was removed under a running server");
+            world.volume = false;
+        }
+        Step::MakeCluster { storage, .. } => {
+            world.files = true;
+            match storage {
+                Storage::Throwaway => {
+                    assert!(!world.cluster, "a cluster was cloned over another");
+                    world.cluster = true;
+                }
+                Storage::Volume(_) => {
+                    assert!(!world.volume, "a volume was overwritten");
+                    world.volume = true;
+                }
+            }
+        }
+        Step::StartServer { .. } => {
+            assert_eq!(world.server, Server::Stopped, "a second server was started");
+            assert!(world.cluster || world.volume, "a server was started without a cluster");
+            world.files = true;
+            world.server = Server::Running;
+        }
+        Step::Fill { .. } => {
+            assert_eq!(world.server, Server::Running, "a stopped database was filled");
+            world.filling = Filling::Done;
+        }
+    }
+}
+
+/// What is left when whoever carried a step out was killed in the middle of it.
+fn cut_short(world: &mut Observed, step: &Step) {
+    match step {
+        Step::StopServer | Step::RemoveFiles | Step::RemoveVolumes => {}
+        Step::MakeCluster { .. } | Step::StartServer { .. } => world.files = true,
+        Step::Fill { .. } => world.filling = Filling::Begun,
+    }
+}
+
+fn is_up(world: &Observed, desired: &Desired) -> bool {
+    let data = match desired.storage {
+        Storage::Throwaway => world.cluster,
+        Storage::Volume(_) => world.volume,
+    };
+    let filled = desired.fill.is_none() || world.filling == Filling::Done;
+    world.server == Server::Running && data && filled
+}
+
+fn desired() -> impl Strategy<Value = Desired> {
+    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(volume, fill, exact)| Desired {
+        service: "db".into(),
+        storage: if volume { Storage::Volume("pgdata".into()) } else { Storage::Throwaway },
+        port: if exact { Port::Exact(5432) } else { Port::Free },
+        databases: vec!["application".into()],
+        fill: fill.then(|| "scenarios/users.py".into()),
+    })
+}
+
+/// Worlds that can be reached: by an `up` of any kind, cut short or not, and the server's death at any time.
+fn reached(desired: &Desired, cuts: &[(usize, bool, bool)]) -> Observed {
+    let mut world = Observed::ABSENT;
+    for (cut, fresh, server_dies) in cuts {
+        let steps = up(desired, &world, *fresh);
+        for (at, step) in steps.iter().enumerate() {
+            if at == *cut {
+                cut_short(&mut world, step);
+                break;
+            }
+            carry_out(&mut world, step);
+        }
+        if *server_dies {
+            world.server = Server::Stopped;
+        }
+    }
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn up_reaches_its_goal_from_everywhere_and_then_has_nothing_to_do(
+        desired in desired(),
+        cuts in prop::collection::vec((0usize..6, any::<bool>(), any::<bool>()), 0..4),
+        fresh: bool,
+    ) {
+        let mut world = reached(&desired, &cuts);
+        for step in up(&desired, &world, fresh) {
+            carry_out(&mut world, &step);
+        }
+        prop_assert!(is_up(&world, &desired), "{world:?}");
+        prop_assert_eq!(up(&desired, &world, false), vec![]);
+    }
+
+    #[test]
+    fn up_never_removes_a_volume_and_never_refills_what_was_filled(
+        desired in desired(),
+        cuts in prop::collection::vec((0usize..6, any::<bool>(), any::<bool>()), 0..4),
+    ) {
+        let world = reached(&desired, &cuts);
+        for fresh in [false, true] {
+            prop_assert!(!up(&desired, &world, fresh).contains(&Step::RemoveVolumes));
+        }
+        if is_up(&world, &desired) {
+            prop_assert_eq!(up(&desired, &world, false), vec![]);
+        }
+    }
+
+    #[test]
+    fn down_leaves_nothing_but_the_volume(
+        desired in desired(),
+        cuts in prop::collection::vec((0usize..6, any::<bool>(), any::<bool>()), 0..4),
+        volumes: bool,
+    ) {
+        let before = reached(&desired, &cuts);
+        let mut world = before;
+        for step in down(&world, volumes) {
+            carry_out(&mut world, &step);
+        }
+        prop_assert_eq!(world, Observed { volume: before.volume && !volumes, ..Observed::ABSENT });
+        prop_assert_eq!(down(&world, volumes), vec![]);
+    }
+}
+
+#[test]
+fn steps_read_as_sentences() {
+    let desired = Desired {
+        service: "db".into(),
+        storage: Storage::Throwaway,
+        port: Port::Free,
+        databases: vec!["postgres".into(), "application".into()],
+        fill: Some("scenarios/users.py".into()),
+    };
+    let steps: Vec<String> = up(&desired, &Observed::ABSENT, false).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        steps,
+        [
+            "clone a throw-away cluster with postgres, application",
+            "start db on a free port of 127.0.0.1",
+            "run scenarios/users.py",
+        ]
+    );
+}
