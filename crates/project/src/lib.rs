@@ -1,1 +1,18 @@
 //! Reads a project's config and Compose files into environments and stacks.
+//!
+//! Pure reading: files → [`Project`] → [`Environment`] → [`Stack`]. The crate loads files and nothing else: it never
+//! prints, never reads the process environment (a [`Lookup`] carries it in), and knows no engine.
+
+mod error;
+mod name;
+mod project;
+mod secret;
+pub mod stack;
+mod variables;
+
+pub use error::{Location, Place, Problem, ProjectError};
+pub use name::{EnvironmentName, NameError, ScenarioName};
+pub use project::{Environment, Layout, Lookup, Project, ScenarioSource};
+pub use secret::{MASK, is_secret, mask};
+pub use stack::{Service, Stack};
+pub use variables::{Origin, Variable, Variables};

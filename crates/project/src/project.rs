@@ -1,0 +1,147 @@
+//! Finding a project, and its environments and scenarios.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::ProjectError;
+use crate::name::{EnvironmentName, ScenarioName};
+use crate::stack::Stack;
+use crate::variables::Variables;
+
+/// What a caller says about which project it means.
+#[derive(Debug, Clone, Default)]
+pub struct Lookup {
+    /// Where to start, absolute; the project is this directory or one above it.
+    pub start_dir: PathBuf,
+    /// Compose files named with `-f`, relative to `start_dir`; they replace the search for Compose files.
+    pub compose_files: Vec<PathBuf>,
+    /// The project name given with `-p`.
+    pub project_name: Option<String>,
+    /// Files named with `--env-file`, relative to `start_dir`; they replace `.env`.
+    pub env_files: Vec<PathBuf>,
+    /// Profiles named with `--profile`.
+    pub profiles: Vec<String>,
+    /// The caller's environment.
+    pub process_env: BTreeMap<String, String>,
+}
+
+/// How a project lays out its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// `config/<env>.json` and `docker/<env>.yml`.
+    Seed,
+    /// `compose.yaml` and `.env`, each overlaid by the environment's own.
+    Compose,
+}
+
+/// A project: a directory with Compose and config files.
+#[derive(Debug, Clone)]
+pub struct Project {
+    root: PathBuf,
+    name: String,
+    layout: Layout,
+}
+
+/// An environment: its variables and its stack.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// The environment's name.
+    pub name: EnvironmentName,
+    /// The variables that its files name, with the caller's values where the caller sets them.
+    pub variables: Variables,
+    /// The files read, absolute, in the order of reading.
+    pub files: Vec<PathBuf>,
+    /// The services, resolved.
+    pub stack: Stack,
+    /// What Compose would warn about, such as a variable that is not set.
+    pub warnings: Vec<String>,
+}
+
+/// What fills a scenario's database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScenarioSource {
+    /// A module with `run()`.
+    Python {
+        /// The file.
+        file: PathBuf,
+        /// The module's dotted name: `scenarios.users`.
+        module: String,
+    },
+    /// SQL for psql.
+    Sql {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A cargo example of that name.
+    CargoExample {
+        /// The file.
+        file: PathBuf,
+        /// The example's name.
+        name: String,
+    },
+    /// A program.
+    Executable {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A folder of `.sql` and `.csv` files.
+    Folder {
+        /// The folder.
+        dir: PathBuf,
+        /// Its files, in name order.
+        files: Vec<PathBuf>,
+    },
+    /// No file: an empty database.
+    Empty,
+}
+
+impl Project {
+    /// Finds the project of `lookup.start_dir`, walking up; the first layout that fits wins.
+    pub fn find(lookup: Lookup) -> Result<Self, ProjectError> {
+        let _ = lookup;
+        todo!()
+    }
+
+    /// The project's directory, canonical.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The project's name, as Compose would have it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How the project lays out its files.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Reads an environment.
+    pub fn environment(&self, name: &EnvironmentName) -> Result<Environment, ProjectError> {
+        let _ = name;
+        todo!()
+    }
+
+    /// The environments that have files.
+    pub fn environments(&self) -> Vec<EnvironmentName> {
+        todo!()
+    }
+
+    /// Reads the environment of a scenario, `scenario_<name>`.
+    pub fn scenario_environment(&self, name: &ScenarioName) -> Result<Environment, ProjectError> {
+        let _ = name;
+        todo!()
+    }
+
+    /// Finds what fills a scenario's database.
+    pub fn scenario_source(&self, name: &ScenarioName) -> Result<ScenarioSource, ProjectError> {
+        let _ = name;
+        todo!()
+    }
+
+    /// The scenarios that have a file, in name order.
+    pub fn scenarios(&self) -> Result<Vec<ScenarioName>, ProjectError> {
+        todo!()
+    }
+}

@@ -1,0 +1,238 @@
+//! One service of a stack.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::Location;
+
+/// One service, with short forms expanded and defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The service's name.
+    pub name: String,
+    /// The image, when one is named.
+    pub image: Option<Image>,
+    /// How to build the image, when it is built.
+    pub build: Option<Build>,
+    /// The command, split into words; empty resets the image's own.
+    pub command: Option<Vec<String>>,
+    /// The entrypoint, split into words; empty resets the image's own.
+    pub entrypoint: Option<Vec<String>>,
+    /// The variables; those of `env_file` included. `None` takes the caller's value at start, if there is one.
+    pub environment: BTreeMap<String, Option<String>>,
+    /// The labels.
+    pub labels: BTreeMap<String, String>,
+    /// The ports, ranges taken apart: one entry for each port of the container.
+    pub ports: Vec<Port>,
+    /// The ports open to other services only, as `8000` or `8000/udp`.
+    pub expose: Vec<String>,
+    /// What is mounted.
+    pub volumes: Vec<Mount>,
+    /// The services that start before this one.
+    pub depends_on: BTreeMap<String, Dependency>,
+    /// How to tell that it is well.
+    pub healthcheck: Option<Healthcheck>,
+    /// What to do when it ends.
+    pub restart: RestartPolicy,
+    /// How long it may take to stop before it is killed; Compose's default is 10 s.
+    pub stop_grace_period: Duration,
+    /// The signal that asks it to stop; `SIGTERM` when unset.
+    pub stop_signal: Option<String>,
+    /// The directory in the container.
+    pub working_dir: Option<String>,
+    /// The user in the container.
+    pub user: Option<String>,
+    /// The networks, by name.
+    pub networks: Vec<String>,
+    /// The secrets that it may read.
+    pub secrets: Vec<FileGrant>,
+    /// The configs that it may read.
+    pub configs: Vec<FileGrant>,
+    /// The profiles that switch it on; empty: always on.
+    pub profiles: Vec<String>,
+    /// How many copies run (`scale`, `deploy.replicas`).
+    pub replicas: u32,
+    /// `x-backlot` of the service.
+    pub extension: ServiceExtension,
+    /// Where the service is defined.
+    pub location: Location,
+}
+
+/// An image's name, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// All before the tag: `postgres`, `registry.example:5000/team/app`.
+    pub repository: String,
+    /// The tag, `None` when not given.
+    pub tag: Option<String>,
+    /// The digest, as `sha256:…`.
+    pub digest: Option<String>,
+}
+
+/// How an image is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// The build context, absolute. A context that is a URL is kept as written.
+    pub context: PathBuf,
+    /// The Dockerfile, absolute unless the context is a URL.
+    pub dockerfile: PathBuf,
+    /// The Dockerfile's own text, when it is written inline.
+    pub dockerfile_inline: Option<String>,
+    /// The stage to build.
+    pub target: Option<String>,
+    /// The build arguments. `None` takes the caller's value.
+    pub args: BTreeMap<String, Option<String>>,
+}
+
+/// One port of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// The container's port.
+    pub target: u16,
+    /// The host's port or ports to choose from; `None` leaves it to chance.
+    pub published: Option<PortRange>,
+    /// The host's address to bind, `None` for all.
+    pub host_ip: Option<String>,
+    /// The protocol.
+    pub protocol: Protocol,
+}
+
+/// Ports from `first` to `last`, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortRange {
+    /// The lowest.
+    pub first: u16,
+    /// The highest.
+    pub last: u16,
+}
+
+/// A port's protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// TCP, the default.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
+/// Something mounted into a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// What is mounted.
+    pub kind: MountKind,
+    /// The path in the container.
+    pub target: String,
+    /// Whether it may only be read.
+    pub read_only: bool,
+}
+
+/// What a [`Mount`] mounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MountKind {
+    /// A path of the host, absolute.
+    Bind {
+        /// The path.
+        source: PathBuf,
+    },
+    /// A volume: one of [`crate::Stack::volumes`], or an anonymous one.
+    Volume {
+        /// The volume's key in the stack, `None` for an anonymous volume.
+        source: Option<String>,
+    },
+    /// Memory.
+    Tmpfs,
+    /// What only Docker can mount (`npipe`, `cluster`, `image`).
+    Other {
+        /// Compose's word for it.
+        kind: String,
+        /// The source as written.
+        source: Option<String>,
+    },
+}
+
+/// What a service waits for before it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dependency {
+    /// What must be true of the other service.
+    pub condition: Condition,
+    /// Whether its absence is an error.
+    pub required: bool,
+    /// Whether a restart of the other restarts this one.
+    pub restart: bool,
+}
+
+/// What must be true of a service that another waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// It runs.
+    Started,
+    /// Its health check passes.
+    Healthy,
+    /// It ended with exit code 0.
+    CompletedSuccessfully,
+}
+
+/// How to tell that a service is well. `None` means Docker's default or the image's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Healthcheck {
+    /// What to run.
+    pub test: Option<HealthTest>,
+    /// The time between two checks.
+    pub interval: Option<Duration>,
+    /// How long one check may take.
+    pub timeout: Option<Duration>,
+    /// How many failures in a row make it unhealthy.
+    pub retries: Option<u64>,
+    /// How long failures do not count after the start.
+    pub start_period: Option<Duration>,
+    /// The time between two checks within the start period.
+    pub start_interval: Option<Duration>,
+    /// Whether the check is switched off, the image's own included.
+    pub disable: bool,
+}
+
+/// What a health check runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HealthTest {
+    /// A program and its arguments.
+    Command(Vec<String>),
+    /// A line for the shell.
+    Shell(String),
+}
+
+/// What to do when a service ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// Nothing.
+    No,
+    /// Start it again.
+    Always,
+    /// Start it again when its exit code is not 0.
+    OnFailure {
+        /// How many times at most; `None` for no limit.
+        max_retries: Option<u32>,
+    },
+    /// Start it again unless it was stopped on purpose.
+    UnlessStopped,
+}
+
+/// A secret or config that a service may read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileGrant {
+    /// Its key in the stack.
+    pub source: String,
+    /// The path in the container, `None` for Compose's default.
+    pub target: Option<String>,
+}
+
+/// `x-backlot` of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceExtension {
+    /// The command that the native engine runs in place of the service's own.
+    pub command: Option<Vec<String>>,
+    /// The folder of the programs that the native engine takes, absolute.
+    pub bin: Option<PathBuf>,
+}
