@@ -1,3 +1,13 @@
-//! `backlot`: see README.md.
+//! `backlot`: runs every environment of a Postgres-backed web project from the files that it already has.
 
-fn main() {}
+mod caller;
+mod cli;
+mod commands;
+mod context;
+mod error;
+mod exit;
+mod render;
+
+fn main() -> std::process::ExitCode {
+    commands::run(cli::parse(), caller::Caller::read()).into()
+}

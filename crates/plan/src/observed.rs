@@ -11,8 +11,10 @@ pub struct Observed {
     pub cluster: bool,
     /// A whole cluster is in the volume that the environment asks for.
     pub volume: bool,
-    /// Whether the database answers.
+    /// Whether a server runs.
     pub server: Server,
+    /// The record tells of a server; one that runs unrecorded was started by somebody who was killed right after.
+    pub recorded: bool,
     /// How far the filling came.
     pub filling: Filling,
 }
@@ -46,11 +48,12 @@ impl Observed {
         cluster: false,
         volume: false,
         server: Server::Stopped,
+        recorded: false,
         filling: Filling::NotYet,
     };
 
-    /// Whether what is there can only be thrown away: an `up` was cut short, the scenario failed, or the server of a
-    /// throw-away cluster (which does not sync to disk) died.
+    /// Whether what is there has to be removed before an `up`: an earlier one was cut short, the scenario failed, or
+    /// the server of a throw-away cluster (which does not sync to disk) died. Volumes are never meant.
     #[must_use]
     pub fn is_half_made(&self, desired: &Desired) -> bool {
         let filling = match self.filling {
@@ -58,6 +61,7 @@ impl Observed {
             Filling::NotYet | Filling::Done => false,
         };
         let lost = self.files && self.server == Server::Stopped && desired.storage == Storage::Throwaway;
-        filling || lost
+        let unrecorded = self.server == Server::Running && !self.recorded;
+        filling || lost || unrecorded
     }
 }

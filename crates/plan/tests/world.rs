@@ -11,6 +11,7 @@ fn carry_out(world: &mut Observed, step: &Step) {
             assert_eq!(world.server, Server::Stopped, "files were removed under a running server");
             world.files = false;
             world.cluster = false;
+            world.recorded = false;
             world.filling = Filling::NotYet;
         }
         Step::RemoveVolumes => {
@@ -35,6 +36,7 @@ fn carry_out(world: &mut Observed, step: &Step) {
             assert!(world.cluster || world.volume, "a server was started without a cluster");
             world.files = true;
             world.server = Server::Running;
+            world.recorded = true;
         }
         Step::Fill { .. } => {
             assert_eq!(world.server, Server::Running, "a stopped database was filled");
@@ -47,7 +49,12 @@ fn carry_out(world: &mut Observed, step: &Step) {
 fn cut_short(world: &mut Observed, step: &Step) {
     match step {
         Step::StopServer | Step::RemoveFiles | Step::RemoveVolumes => {}
-        Step::MakeCluster { .. } | Step::StartServer { .. } => world.files = true,
+        Step::MakeCluster { .. } => world.files = true,
+        // The worst moment: the server runs, and nobody has written down which it is.
+        Step::StartServer { .. } => {
+            world.files = true;
+            world.server = Server::Running;
+        }
         Step::Fill { .. } => world.filling = Filling::Begun,
     }
 }
@@ -58,7 +65,7 @@ fn is_up(world: &Observed, desired: &Desired) -> bool {
         Storage::Volume(_) => world.volume,
     };
     let filled = desired.fill.is_none() || world.filling == Filling::Done;
-    world.server == Server::Running && data && filled
+    world.server == Server::Running && world.recorded && data && filled
 }
 
 fn desired() -> impl Strategy<Value = Desired> {

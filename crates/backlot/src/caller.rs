@@ -1,0 +1,35 @@
+//! What the caller gave us besides the arguments: read once, here, and nowhere else.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// The caller's environment and terminal.
+#[derive(Debug)]
+pub struct Caller {
+    /// Environment variables; one that is no UTF-8 is left out, since no config file could name it.
+    pub variables: BTreeMap<String, String>,
+    /// The current directory, as the shell names it where that is true.
+    pub directory: std::io::Result<PathBuf>,
+    /// Whether standard input is a terminal: somebody can be asked.
+    pub can_ask: bool,
+    /// Whether standard error is a terminal that wants colour.
+    pub wants_colour: bool,
+}
+
+impl Caller {
+    /// Reads them.
+    pub fn read() -> Self {
+        let variables: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let no_colour = variables.get("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || variables.get("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            directory: std::env::current_dir(),
+            can_ask: std::io::stdin().is_terminal(),
+            wants_colour: std::io::stderr().is_terminal() && !no_colour,
+            variables,
+        }
+    }
+}

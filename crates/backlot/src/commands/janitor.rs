@@ -1,0 +1,26 @@
+//! The hidden verb of the process that tidies up after a killed `backlot test`.
+
+use std::path::PathBuf;
+
+use backlot_engine::native::tidy_up_after;
+use backlot_engine::Home;
+use backlot_process::Owner;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+/// Wait for the end of standard input, then tidy up
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    home: PathBuf,
+    site: PathBuf,
+    mark: String,
+}
+
+pub fn run(args: &Args, _context: &Context) -> Result<Exit, CommandError> {
+    let owner = Owner::for_postgres().map_err(|error| CommandError::failed("no-postgres-account", error))?;
+    let home = Home::at(args.home.clone(), owner);
+    tidy_up_after(&home, &args.site, &args.mark, &mut std::io::stdin().lock())?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,68 @@
+//! One verb a file. A verb only translates: arguments → one call into the engine or the project → what is shown.
+
+mod completions;
+mod config;
+mod create_initial_db;
+mod db;
+mod doctor;
+mod down;
+mod flask;
+mod janitor;
+mod psql;
+mod run;
+mod scenario;
+mod test;
+
+use clap::Subcommand;
+
+use crate::caller::Caller;
+use crate::cli::Cli;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::render::{Style, show_failure};
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    #[command(subcommand)]
+    Scenario(scenario::Command),
+    Run(run::Args),
+    Flask(flask::Args),
+    CreateInitialDb(create_initial_db::Args),
+    Test(test::Args),
+    #[command(subcommand)]
+    Db(db::Command),
+    Down(down::Args),
+    Config(config::Args),
+    Doctor(doctor::Args),
+    Completions(completions::Args),
+    #[command(name = backlot_engine::native::JANITOR_VERB, hide = true)]
+    Janitor(janitor::Args),
+}
+
+/// Carries out what the command line says. All errors end here.
+pub fn run(cli: Cli, caller: Caller) -> Exit {
+    let (json, colour) = (cli.global.json, caller.wants_colour);
+    let outcome = Context::new(cli.global, caller).and_then(|context| dispatch(cli.command, &context));
+    outcome.unwrap_or_else(|error| {
+        show_failure(&error, json, Style::new(colour), colour);
+        error.exit
+    })
+}
+
+fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
+    match command {
+        Command::Scenario(command) => scenario::run(command, context),
+        Command::Run(args) => run::run(&args, context),
+        Command::Flask(args) => flask::run(&args, context),
+        Command::CreateInitialDb(args) => create_initial_db::run(&args, context),
+        Command::Test(args) => test::run(&args, context),
+        Command::Db(command) => db::run(command, context),
+        Command::Down(args) => down::run(&args, context),
+        Command::Config(args) => config::run(&args, context),
+        Command::Doctor(args) => doctor::run(&args, context),
+        Command::Completions(args) => completions::run(&args),
+        Command::Janitor(args) => janitor::run(&args, context),
+    }
+}

@@ -1,0 +1,77 @@
+//! `backlot run`
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use backlot_engine::native::tools;
+use backlot_process::Program;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+/// Run a command in the chosen environment, with its database up
+///
+/// The command gets the environment's variables, with the database's real address, on top of the caller's own. Its exit
+/// code is ours.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    in_environment(&args.command, context)
+}
+
+/// Brings the chosen environment's database up and becomes `command` in it.
+pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let environment = context.environment(&project)?;
+    let own: Vec<_> = environment.variables.iter().map(|(name, v)| (name.to_owned(), v.value.clone())).collect();
+    let name = environment.name.to_string();
+    let variables = match context.native(context.ground(&home, &project), environment)? {
+        Some(native) => {
+            let up = native.up(false, &mut context.reporter())?;
+            native.process_variables(&up.database)
+        }
+        // No Postgres of ours: the variables are as the files have them.
+        None => {
+            let mut all = context.caller.variables.clone();
+            all.extend(own);
+            all.insert("APPLICATION_CONFIG".into(), name);
+            tools::with_virtual_environment(project.root(), all)
+        }
+    };
+    become_command(command, variables, None)
+}
+
+/// Replaces this process by `command`; returns only when that fails.
+pub fn become_command(
+    command: &[OsString],
+    variables: std::collections::BTreeMap<String, String>,
+    directory: Option<&Path>,
+) -> Result<Exit, CommandError> {
+    let Some((name, arguments)) = command.split_first() else {
+        return Err(CommandError::usage("no-command", "no command was given"));
+    };
+    let path = if name.to_string_lossy().contains('/') {
+        Some(name.into())
+    } else {
+        tools::on_path(&name.to_string_lossy(), &variables)
+    };
+    let Some(path) = path else {
+        let error = format!("no program {} is on PATH", name.to_string_lossy());
+        let mut failure = CommandError::failed("no-program", error);
+        failure.exit = Exit::Child(127);
+        return Err(failure);
+    };
+    let mut program = Program::new(path).args(arguments).envs(&variables);
+    if let Some(directory) = directory {
+        program = program.current_dir(directory);
+    }
+    let mut failure = CommandError::failed("exec", program.exec());
+    failure.exit = Exit::Child(126);
+    Err(failure)
+}

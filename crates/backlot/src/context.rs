@@ -1,0 +1,136 @@
+//! What a verb works with: the options, the caller, and what follows from them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use backlot_engine::{Database, Event, Ground, Home, Native, Site};
+use backlot_process::Owner;
+use backlot_project::{Environment, EnvironmentName, Lookup, Project, ScenarioName};
+
+use crate::caller::Caller;
+use crate::cli::{EngineChoice, Global};
+use crate::error::CommandError;
+use crate::render::{Progress, Style};
+
+/// The environment when nothing names one.
+const DEFAULT_ENVIRONMENT: &str = "development";
+
+/// One run of Backlot.
+#[derive(Debug)]
+pub struct Context {
+    pub global: Global,
+    pub caller: Caller,
+    pub interrupted: Arc<AtomicBool>,
+}
+
+impl Context {
+    /// The context of this run; from here on, Ctrl-C and its like are noted instead of ending the process at once.
+    pub fn new(global: Global, caller: Caller) -> Result<Self, CommandError> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+            signal_hook::flag::register(signal, Arc::clone(&interrupted))
+                .map_err(|error| CommandError::failed("signal", error))?;
+        }
+        Ok(Self { global, caller, interrupted })
+    }
+
+    pub fn style(&self) -> Style {
+        Style::new(self.caller.wants_colour)
+    }
+
+    pub fn progress(&self) -> Progress {
+        Progress { style: self.style(), quiet: self.global.quiet, verbose: self.global.verbose > 0 }
+    }
+
+    /// Shows an engine's events as progress.
+    pub fn reporter(&self) -> impl FnMut(Event<'_>) + use<> {
+        let progress = self.progress();
+        move |event| progress.show(event)
+    }
+
+    /// Finds the project.
+    pub fn project(&self) -> Result<Project, CommandError> {
+        let here = self.caller.directory.as_ref().map_err(|error| {
+            CommandError::failed("no-directory", std::io::Error::new(error.kind(), error.to_string()))
+                .hint("the current directory is gone: change into another one")
+        })?;
+        Ok(Project::find(Lookup {
+            start_dir: self.global.directory.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir)),
+            compose_files: self.global.files.clone(),
+            project_name: self.global.project_name.clone(),
+            env_files: self.global.env_files.clone(),
+            profiles: self.global.profiles.clone(),
+            process_env: self.caller.variables.clone(),
+        })?)
+    }
+
+    /// The home of all state.
+    pub fn home(&self) -> Result<Home, CommandError> {
+        let owner = Owner::for_postgres().map_err(|error| {
+            CommandError::failed("no-postgres-account", error).hint("run backlot as an ordinary user")
+        })?;
+        Ok(Home::choose(&self.caller.variables, owner).map_err(backlot_engine::EngineError::from)?)
+    }
+
+    /// What all environments of `project` share.
+    pub fn ground<'a>(&'a self, home: &'a Home, project: &'a Project) -> Ground<'a> {
+        Ground { home, project, caller: &self.caller.variables, interrupted: &self.interrupted }
+    }
+
+    /// The name of the chosen environment: `-e`, else `APPLICATION_CONFIG`, else development.
+    pub fn environment_name(&self) -> Result<EnvironmentName, CommandError> {
+        let named = self.global.environment.as_deref();
+        let from_caller = self.caller.variables.get("APPLICATION_CONFIG").map(String::as_str);
+        let name = named.or(from_caller.filter(|name| !name.is_empty())).unwrap_or(DEFAULT_ENVIRONMENT);
+        EnvironmentName::parse(name).map_err(|error| CommandError::usage("name-invalid", error))
+    }
+
+    /// Reads the chosen environment, or the scenario's of a name such as `scenario_users`.
+    pub fn environment(&self, project: &Project) -> Result<Environment, CommandError> {
+        self.environment_named(project, &self.environment_name()?)
+    }
+
+    /// Reads the environment `name`, and tells what Compose would warn about.
+    pub fn environment_named(
+        &self,
+        project: &Project,
+        name: &EnvironmentName,
+    ) -> Result<Environment, CommandError> {
+        let scenario = name.as_str().strip_prefix("scenario_").and_then(|name| ScenarioName::parse(name).ok());
+        let environment = match scenario {
+            Some(scenario) => project.scenario_environment(&scenario)?,
+            None => project.environment(name)?,
+        };
+        if self.global.verbose > 0 {
+            for warning in &environment.warnings {
+                self.progress().show(Event::Warning(warning.clone()));
+            }
+        }
+        Ok(environment)
+    }
+
+    /// The database of an environment, on the native engine.
+    pub fn native<'a>(
+        &self,
+        ground: Ground<'a>,
+        environment: Environment,
+    ) -> Result<Option<Native<'a>>, CommandError> {
+        if self.global.engine == EngineChoice::Docker {
+            return Err(CommandError::usage("engine-docker", "the Docker engine is not in this version yet")
+                .hint("leave --engine out: this version runs databases natively"));
+        }
+        let database = Database::of(&environment).map_err(backlot_engine::EngineError::from)?;
+        Ok(database.map(|database| Native::new(ground, environment, database)))
+    }
+
+    /// The place of the chosen environment on disk.
+    pub fn site(&self, home: &Home, project: &Project) -> Result<Site, CommandError> {
+        Ok(Site::new(home, project, self.environment_name()?.as_str()))
+    }
+
+    /// The project's root as the user would write it, for lines to be copied: nothing when they stand in it.
+    pub fn directory_option(&self) -> Option<PathBuf> {
+        self.global.directory.clone()
+    }
+}

@@ -1,0 +1,92 @@
+//! How an error is shown: what failed, where, why, and the way out.
+
+use std::error::Error as StdError;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use backlot_project::{Place, ProjectError};
+use serde_json::json;
+
+use crate::error::CommandError;
+use crate::render::{Style, note};
+
+/// Shows an error on stderr, in words or as JSON. The only place where errors are printed.
+pub fn show_failure(failure: &CommandError, as_json: bool, style: Style, colour: bool) {
+    if as_json {
+        return note(&in_json(failure).to_string());
+    }
+    note(&format!("{} {}", style.bad("error:"), failure.error));
+    for cause in causes(failure) {
+        note(&format!("  {} {cause}", style.faint("because:")));
+    }
+    if let Some(place) = place(failure) {
+        note(&snippet(place, colour));
+    }
+    for hint in &failure.hints {
+        note(&format!("  {} {}", style.good("help:"), hint.replace('\n', "\n        ")));
+    }
+}
+
+/// The chain of causes, without those that only repeat what the one above them says.
+fn causes(failure: &CommandError) -> Vec<String> {
+    let mut said = failure.error.to_string();
+    let mut causes = Vec::new();
+    let mut next: Option<&dyn StdError> = failure.error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !said.contains(&text) {
+            causes.push(text.clone());
+            said = text;
+        }
+        next = cause.source();
+    }
+    causes
+}
+
+fn place(failure: &CommandError) -> Option<&Place> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(failure.error.as_ref());
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<ProjectError>() {
+            return error.place();
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// The line of the file, with the place in it underlined.
+fn snippet(place: &Place, colour: bool) -> String {
+    let location = &place.location;
+    let start = offset(&place.text, location.line, location.column);
+    let end = place.text[start..].char_indices().nth(place.length.max(1)).map_or(place.text.len(), |(at, _)| start + at);
+    let path = location.path.display().to_string();
+    let source = Snippet::source(&*place.text)
+        .path(&path)
+        .annotation(AnnotationKind::Primary.span(start..end));
+    let report = [Level::ERROR.no_name().secondary_title("").element(source)];
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let text = renderer.render(&report);
+    text.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// The byte at which a line and column (both from 1, in characters) begin; the text's end for one past it.
+fn offset(text: &str, line: usize, column: usize) -> usize {
+    let line_start = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
+    let rest = &text[line_start..];
+    let line_length = rest.find('\n').unwrap_or(rest.len());
+    let within = rest.char_indices().nth(column.saturating_sub(1)).map_or(line_length, |(at, _)| at);
+    line_start + within.min(line_length)
+}
+
+fn in_json(failure: &CommandError) -> serde_json::Value {
+    let place = place(failure).map(|place| {
+        let location = &place.location;
+        json!({ "file": location.path, "line": location.line, "column": location.column })
+    });
+    json!({ "error": {
+        "code": failure.code,
+        "message": failure.error.to_string(),
+        "causes": causes(failure),
+        "place": place,
+        "hints": failure.hints,
+    }})
+}

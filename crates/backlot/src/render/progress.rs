@@ -1,0 +1,52 @@
+//! Progress on stderr: a line for each step that was carried out, with its time.
+
+use backlot_engine::Event;
+use backlot_plan::Step;
+
+use crate::render::{Style, note, took};
+
+/// Shows events, as much as was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Colours or none.
+    pub style: Style,
+    /// Show nothing but warnings.
+    pub quiet: bool,
+    /// Show each step as it begins, too.
+    pub verbose: bool,
+}
+
+impl Progress {
+    /// Shows one event.
+    pub fn show(self, event: Event<'_>) {
+        match event {
+            Event::Began { step } if self.verbose && !self.quiet => {
+                note(&format!("  {} {step}", self.style.faint("·")));
+            }
+            Event::Did { step, outcome, took: time } if !self.quiet => {
+                let mark = self.style.good("✓");
+                let time = self.style.faint(took(time));
+                note(&format!("  {mark} {:<9} {outcome}  {time}", label(step)));
+            }
+            Event::Warning(text) => note(&format!("  {} {text}", self.style.warning("⚠"))),
+            Event::Began { .. } | Event::Did { .. } => {}
+        }
+    }
+
+    /// A line of its own, such as a heading.
+    pub fn say(self, text: &str) {
+        if !self.quiet {
+            note(text);
+        }
+    }
+}
+
+fn label(step: &Step) -> &'static str {
+    match step {
+        Step::StopServer => "stopped",
+        Step::RemoveFiles | Step::RemoveVolumes => "removed",
+        Step::MakeCluster { .. } => "cluster",
+        Step::StartServer { .. } => "server",
+        Step::Fill { .. } => "scenario",
+    }
+}

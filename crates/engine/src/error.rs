@@ -1,0 +1,128 @@
+//! Why an engine could not do what was asked.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use backlot_postgres::{ConnectionError, LocateError, StartError, StopError, TemplateError};
+use backlot_process::ProcessError;
+
+use crate::database::DatabaseError;
+use crate::home::HomeError;
+use crate::lock::LockError;
+use crate::record::RecordError;
+
+/// What can fail on the way from a plan to a running environment.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// A lock cannot be had.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The record cannot be read or written.
+    #[error("the state of {environment} is not usable")]
+    Record {
+        /// The environment.
+        environment: String,
+        /// Why.
+        source: RecordError,
+    },
+    /// Another command is changing the environment.
+    #[error("{environment} is being changed by another backlot{} for more than {} s", holder.as_deref().map(|pid| format!(" (pid {pid})")).unwrap_or_default(), waited.as_secs())]
+    Busy {
+        /// The environment.
+        environment: String,
+        /// The pid that holds it.
+        holder: Option<String>,
+        /// How long we waited.
+        waited: Duration,
+    },
+    /// The environment does not run.
+    #[error("{environment} is not up")]
+    NotUp {
+        /// The environment.
+        environment: String,
+        /// Whether anything of it is there.
+        exists: bool,
+    },
+    /// A directory or file cannot be used.
+    #[error("cannot {what} {}", path.display())]
+    Io {
+        /// What was tried, a verb.
+        what: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The database service asks for something that cannot be had natively.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// No fitting Postgres is installed.
+    #[error(transparent)]
+    Locate(#[from] LocateError),
+    /// The image is made for an extension that the native server does not have.
+    #[error("service {service} needs the extension {extension}, which is not installed for PostgreSQL {version}")]
+    NoExtension {
+        /// The service.
+        service: String,
+        /// The extension.
+        extension: &'static str,
+        /// The server's version.
+        version: String,
+    },
+    /// The template cannot be made or cloned.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The server does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The server does not stop.
+    #[error(transparent)]
+    Stop(#[from] StopError),
+    /// The lock is held although the server was stopped.
+    #[error("{} is still held {} s after the server was stopped", lock.display(), waited.as_secs())]
+    StillHeld {
+        /// The lock.
+        lock: PathBuf,
+        /// How long we waited.
+        waited: Duration,
+    },
+    /// The database does not do what it was asked.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// A program cannot be run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// A program that is needed is not on PATH.
+    #[error("no {program} is on PATH, which {} needs", needed_by.display())]
+    NoProgram {
+        /// The program.
+        program: &'static str,
+        /// What needs it.
+        needed_by: PathBuf,
+    },
+    /// A CSV file cannot be loaded.
+    #[error("cannot load {} into the table {table}", file.display())]
+    Csv {
+        /// The file.
+        file: PathBuf,
+        /// The table that it is named after.
+        table: String,
+        /// Why.
+        source: ConnectionError,
+    },
+    /// A CSV file's first line names no columns.
+    #[error("the first line of {} does not name the columns", file.display())]
+    CsvHeader {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: Option<csv::Error>,
+    },
+    /// The caller asked to stop.
+    #[error("interrupted; nothing is left of what was begun")]
+    Interrupted,
+}

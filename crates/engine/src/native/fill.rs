@@ -1,0 +1,169 @@
+//! Filling a scenario's database with what its file says.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use backlot_postgres::{Access, Connection, Installation, quote_identifier};
+use backlot_process::{Program, exit_code};
+use backlot_project::ScenarioSource;
+
+use crate::error::EngineError;
+use crate::native::tools;
+
+/// How long a CSV load waits for its connection.
+const CONNECT_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Imports the module as `import scenarios.users` in the project's directory would, and calls its `run()`.
+const PYTHON: &str = "\
+import importlib, sys
+module = importlib.import_module(sys.argv[1])
+if not callable(getattr(module, 'run', None)):
+    sys.exit(f'{module.__file__} has no function run()')
+module.run()
+";
+
+/// What a scenario's program runs with.
+#[derive(Debug)]
+pub struct Filler<'a> {
+    /// The project's directory.
+    pub root: &'a Path,
+    /// The whole environment of the program.
+    pub variables: BTreeMap<String, String>,
+    /// The server's programs.
+    pub installation: &'a Installation,
+    /// The database.
+    pub access: &'a Access,
+    /// Send what the scenario prints to stderr: stdout is for JSON.
+    pub stdout_to_stderr: bool,
+}
+
+impl Filler<'_> {
+    /// Runs the scenario. `Ok(0)` is a filled database, any other code is the scenario's own failure.
+    ///
+    /// # Errors
+    /// When it cannot be run at all.
+    pub fn fill(&self, source: &ScenarioSource) -> Result<u8, EngineError> {
+        match source {
+            ScenarioSource::Empty => Ok(0),
+            ScenarioSource::Python { file, module } => {
+                let python = tools::python(&self.variables)
+                    .ok_or_else(|| EngineError::NoProgram { program: "python3", needed_by: file.clone() })?;
+                self.run(&Program::new(python).args(["-c", PYTHON, module]).current_dir(self.root))
+            }
+            ScenarioSource::Sql { file } => self.sql(file),
+            ScenarioSource::CargoExample { file, name } => {
+                let cargo = tools::on_path("cargo", &self.variables)
+                    .ok_or_else(|| EngineError::NoProgram { program: "cargo", needed_by: file.clone() })?;
+                let cargo = Program::new(cargo).args(["run", "--quiet", "--example", name]);
+                self.run(&cargo.current_dir(self.root))
+            }
+            ScenarioSource::Executable { file } if tools::is_executable(file) => {
+                self.run(&Program::new(file).current_dir(self.root))
+            }
+            ScenarioSource::Executable { file } => {
+                self.run(&Program::new("/bin/sh").arg(file).current_dir(self.root))
+            }
+            ScenarioSource::Folder { files, .. } => self.folder(files),
+        }
+    }
+
+    fn folder(&self, files: &[PathBuf]) -> Result<u8, EngineError> {
+        for file in files {
+            let code = match file.extension().and_then(|extension| extension.to_str()) {
+                Some("csv") => self.csv(file)?,
+                Some(_) | None => self.sql(file)?,
+            };
+            if code != 0 {
+                return Ok(code);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Runs a file with psql in the file's own folder, so that `\i` and `\copy` find their neighbours.
+    fn sql(&self, file: &Path) -> Result<u8, EngineError> {
+        let psql = tools::psql(self.installation, &self.variables)
+            .ok_or_else(|| EngineError::NoProgram { program: "psql", needed_by: file.to_owned() })?;
+        let folder = file.parent().unwrap_or(self.root);
+        let quiet = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file"];
+        self.run(&Program::new(psql).args(quiet).arg(file).current_dir(folder))
+    }
+
+    /// Loads a file into the table that it is named after; its first line names the columns.
+    fn csv(&self, file: &Path) -> Result<u8, EngineError> {
+        let failed = |source| EngineError::Io { what: "read", path: file.to_owned(), source };
+        let table = table_of(file);
+        let mut text = std::fs::File::open(file).map_err(failed)?;
+        let columns = header(&mut text, file)?;
+        let columns: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
+        let copy = format!(
+            "COPY {} ({}) FROM STDIN WITH (FORMAT csv, HEADER true)",
+            quote_identifier(&table),
+            columns.join(", ")
+        );
+        let text = std::fs::File::open(file).map_err(failed)?;
+        let load = || -> Result<u64, backlot_postgres::ConnectionError> {
+            Connection::open(self.access, CONNECT_LIMIT)?.copy_in(&copy, text)
+        };
+        load().map(|_rows| 0).map_err(|source| EngineError::Csv { file: file.to_owned(), table, source })
+    }
+
+    fn run(&self, program: &Program) -> Result<u8, EngineError> {
+        let program = program.clone().envs(&self.variables).dies_with_parent(true);
+        let program = if self.stdout_to_stderr { program.stdout_to_stderr() } else { program };
+        Ok(exit_code(program.run()?))
+    }
+}
+
+/// The table of a CSV file: its name without the extension and without a leading number (`01-users.csv` → `users`).
+fn table_of(file: &Path) -> String {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let rest = stem.trim_start_matches(|c: char| c.is_ascii_digit());
+    match rest.strip_prefix(['-', '_']) {
+        Some(table) if rest.len() < stem.len() && !table.is_empty() => table.to_owned(),
+        Some(_) | None => stem,
+    }
+}
+
+/// The column names in a CSV file's first line.
+fn header(text: &mut impl Read, file: &Path) -> Result<Vec<String>, EngineError> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(true).from_reader(text);
+    let header = reader
+        .headers()
+        .map_err(|source| EngineError::CsvHeader { file: file.to_owned(), source: Some(source) })?;
+    let columns: Vec<String> = header.iter().map(|column| column.trim_start_matches('\u{feff}').to_owned()).collect();
+    if columns.iter().all(String::is_empty) {
+        return Err(EngineError::CsvHeader { file: file.to_owned(), source: None });
+    }
+    Ok(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{header, table_of};
+    use std::path::Path;
+
+    #[test]
+    fn a_csv_file_is_named_after_its_table() {
+        for (file, table) in [
+            ("users.csv", "users"),
+            ("01-users.csv", "users"),
+            ("002_user_roles.csv", "user_roles"),
+            ("2024.csv", "2024"),
+            ("7-.csv", "7-"),
+            ("-x.csv", "-x"),
+        ] {
+            assert_eq!(table_of(&Path::new("scenarios/some").join(file)), table);
+        }
+    }
+
+    #[test]
+    fn the_first_line_names_the_columns() {
+        let columns = |text: &str| header(&mut text.as_bytes(), Path::new("x.csv"));
+        assert_eq!(columns("id,\"e,mail\"\n1,x\n").unwrap(), ["id", "e,mail"]);
+        assert_eq!(columns("\u{feff}id\n").unwrap(), ["id"]);
+        assert!(columns("").is_err());
+        assert!(columns("\n\n").is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! What scenarios there are, and how they do.
+
+use std::time::Duration;
+
+use backlot_postgres::Connection;
+use backlot_project::Project;
+
+use crate::error::EngineError;
+use crate::home::Home;
+use crate::native::{access, now};
+use crate::record::{EngineKind, Filling, Record};
+use crate::site::Site;
+
+/// How long a listing waits for a database that does not answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+
+/// How a scenario does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// A command is making or removing it right now.
+    Busy,
+    /// It is up and filled.
+    Running,
+    /// Its file failed; the half-filled database is up.
+    Failed,
+    /// Whoever made it was killed in the middle.
+    HalfMade,
+    /// Its server is gone, its files are there.
+    Stopped,
+    /// Its state file cannot be read.
+    Damaged,
+}
+
+impl State {
+    /// The state in one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Running => "running",
+            Self::Failed => "failed",
+            Self::HalfMade => "half-made",
+            Self::Stopped => "stopped",
+            Self::Damaged => "damaged",
+        }
+    }
+}
+
+/// A scenario in a listing.
+#[derive(Debug)]
+pub struct Summary {
+    /// Its name.
+    pub name: String,
+    /// How it does.
+    pub state: State,
+    /// What runs it, as far as the record tells.
+    pub engine: Option<EngineKind>,
+    /// The port of its database.
+    pub port: Option<u16>,
+    /// The name of its database.
+    pub database: Option<String>,
+    /// The size of its database, in bytes, when it answers.
+    pub size: Option<u64>,
+    /// How long ago it was made, in seconds.
+    pub age: Option<u64>,
+}
+
+/// The scenarios of a project that are up or have left something, by name.
+///
+/// # Errors
+/// When the state directory cannot be read.
+pub fn list(home: &Home, project: &Project) -> Result<Vec<Summary>, EngineError> {
+    let sites = Site::all(home, project)?;
+    sites
+        .iter()
+        .filter_map(|site| Some((site, site.name().strip_prefix("scenario_")?)))
+        .map(|(site, name)| summary(site, name))
+        .collect()
+}
+
+fn summary(site: &Site, name: &str) -> Result<Summary, EngineError> {
+    let record = site.record();
+    let running = site.is_running()?;
+    let state = match &record {
+        _ if site.is_busy()? => State::Busy,
+        Err(_) => State::Damaged,
+        Ok(Some(record)) if running => match record.filling {
+            Filling::None | Filling::Done => State::Running,
+            Filling::Begun => State::HalfMade,
+            Filling::Failed { .. } => State::Failed,
+        },
+        Ok(None) if running => State::HalfMade,
+        Ok(Some(_) | None) => State::Stopped,
+    };
+    let record = record.ok().flatten();
+    let database = record.as_ref().and_then(|record| record.database.as_ref());
+    Ok(Summary {
+        name: name.to_owned(),
+        state,
+        engine: record.as_ref().map(|record| record.engine),
+        port: database.filter(|_| running).map(|database| database.port),
+        database: database.map(|database| database.database.clone()),
+        size: record.as_ref().filter(|_| running).and_then(size),
+        age: record.as_ref().map(|record| now().saturating_sub(record.created)),
+    })
+}
+
+fn size(record: &Record) -> Option<u64> {
+    let database = record.database.as_ref()?;
+    let mut connection = Connection::open(&access(database), ANSWER_LIMIT).ok()?;
+    connection.database_size(&database.database).ok()
+}

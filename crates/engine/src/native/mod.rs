@@ -1,0 +1,429 @@
+//! The native engine: an environment's database as a real Postgres server of this machine.
+
+mod fill;
+mod list;
+mod server;
+mod testing;
+pub mod tools;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime};
+
+use backlot_plan::{Desired, Filling as Filled, Observed, Server, Step, Storage};
+use backlot_postgres::{Access, Installation, Version};
+use backlot_project::{Environment, Project, ScenarioName, ScenarioSource};
+use secrecy::SecretString;
+
+use crate::database::Database;
+use crate::error::EngineError;
+use crate::event::{Event, Report};
+use crate::home::Home;
+use crate::record::{DatabaseRecord, EngineKind, Filling, Record, VERSION};
+use crate::site::{Site, Taken};
+use crate::variables::{RunningDatabase, variables};
+
+pub use list::{State, Summary, list};
+pub use server::locate;
+pub use testing::{JANITOR_VERB, TestRun, sweep, tidy_up_after};
+
+/// What all environments of a project share.
+#[derive(Debug, Clone, Copy)]
+pub struct Ground<'a> {
+    /// Where state is kept.
+    pub home: &'a Home,
+    /// The project.
+    pub project: &'a Project,
+    /// The caller's variables.
+    pub caller: &'a BTreeMap<String, String>,
+    /// Set when the caller asks to stop (Ctrl-C).
+    pub interrupted: &'a AtomicBool,
+}
+
+/// One environment on the native engine.
+#[derive(Debug)]
+pub struct Native<'a> {
+    ground: Ground<'a>,
+    site: Site,
+    environment: Environment,
+    database: Database,
+    scenario: Option<(ScenarioName, ScenarioSource)>,
+    dies_with_us: bool,
+    stdout_to_stderr: bool,
+}
+
+/// A scenario that ran and failed; its database is kept to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// Its exit code.
+    pub code: u8,
+}
+
+/// An environment that is up.
+#[derive(Debug)]
+pub struct Up {
+    /// Its record.
+    pub record: Record,
+    /// Its database server, from the record.
+    pub database: DatabaseRecord,
+    /// Whether nothing had to be done.
+    pub was_up: bool,
+    /// The failure of what should have filled it.
+    pub failure: Option<Failure>,
+}
+
+impl<'a> Native<'a> {
+    /// The environment, whose database is `database`.
+    pub fn new(ground: Ground<'a>, environment: Environment, database: Database) -> Self {
+        let site = Site::new(ground.home, ground.project, environment.name.as_str());
+        let (dies_with_us, stdout_to_stderr) = (false, false);
+        Self { ground, site, environment, database, scenario: None, dies_with_us, stdout_to_stderr }
+    }
+
+    /// The same environment as the scenario `name`: filled by `source`, always on a free port, never durable.
+    #[must_use]
+    pub fn as_scenario(mut self, name: ScenarioName, source: ScenarioSource) -> Self {
+        self.scenario = Some((name, source));
+        self.as_throwaway()
+    }
+
+    /// The same environment, but nothing of it outlives it, and it takes no port that somebody else may want.
+    #[must_use]
+    pub fn as_throwaway(mut self) -> Self {
+        self.database.storage = Storage::Throwaway;
+        self.database.port = backlot_plan::Port::Free;
+        self
+    }
+
+    /// The same environment under another name on disk: one of several at once.
+    #[must_use]
+    fn named(mut self, name: &str) -> Self {
+        self.site = Site::new(self.ground.home, self.ground.project, name);
+        self
+    }
+
+    /// Sends what a scenario prints to stderr, because stdout is for JSON.
+    #[must_use]
+    pub fn stdout_to_stderr(mut self, yes: bool) -> Self {
+        self.stdout_to_stderr = yes;
+        self
+    }
+
+    /// The environment's place on disk.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// The database as the project's files describe it.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// What is wanted.
+    fn desired(&self) -> Desired {
+        let fill = self.scenario.as_ref().and_then(|(_, source)| self.describe(source));
+        Desired {
+            service: self.database.service.clone(),
+            storage: self.database.storage.clone(),
+            port: self.database.port,
+            databases: match self.database.storage {
+                Storage::Throwaway => self.database.databases(),
+                Storage::Volume(_) => vec![self.database.initial.clone()],
+            },
+            fill,
+        }
+    }
+
+    /// A scenario's source as people know it: `scenarios/users.py`.
+    fn describe(&self, source: &ScenarioSource) -> Option<String> {
+        let path = match source {
+            ScenarioSource::Empty => return None,
+            ScenarioSource::Python { file, .. }
+            | ScenarioSource::Sql { file }
+            | ScenarioSource::CargoExample { file, .. }
+            | ScenarioSource::Executable { file } => file,
+            ScenarioSource::Folder { dir, .. } => dir,
+        };
+        Some(path.strip_prefix(self.ground.project.root()).unwrap_or(path).display().to_string())
+    }
+
+    /// What is there.
+    fn observed(&self) -> Result<Observed, EngineError> {
+        let record = self.site.record()?;
+        let volume = match &self.database.storage {
+            Storage::Throwaway => false,
+            Storage::Volume(_) => is_cluster(&self.site.data(&self.database.storage)),
+        };
+        Ok(Observed { volume, ..look(&self.site, record.as_ref())? })
+    }
+
+    /// The steps that [`Native::up`] would carry out now.
+    ///
+    /// # Errors
+    /// When what is there cannot be read.
+    pub fn plan_up(&self, fresh: bool) -> Result<Vec<Step>, EngineError> {
+        Ok(backlot_plan::up(&self.desired(), &self.observed()?, fresh))
+    }
+
+    /// Brings the environment up; `fresh` makes a throw-away one anew.
+    ///
+    /// # Errors
+    /// When a step fails or the caller asks to stop; then nothing of a throw-away environment is left behind.
+    pub fn up(&self, fresh: bool, report: Report<'_>) -> Result<Up, EngineError> {
+        let taken = self.site.take()?;
+        self.up_taken(&taken, fresh, report)
+    }
+
+    fn up_taken(&self, taken: &Taken, fresh: bool, report: Report<'_>) -> Result<Up, EngineError> {
+        let steps = backlot_plan::up(&self.desired(), &self.observed()?, fresh);
+        let mut failure = None;
+        let outcome = steps.iter().try_for_each(|step| {
+            if self.ground.interrupted.load(Ordering::Relaxed) {
+                return Err(EngineError::Interrupted);
+            }
+            failure = self.carry_out(taken, step, report)?;
+            Ok(())
+        });
+        if let Err(error) = outcome {
+            self.undo(taken, report);
+            return Err(error);
+        }
+        let record = self.site.record()?.ok_or_else(|| self.not_up())?;
+        let database = record.database.clone().ok_or_else(|| self.not_up())?;
+        Ok(Up { record, database, was_up: steps.is_empty(), failure })
+    }
+
+    /// After a failed `up`: takes away what it made. Volumes stay; they are either whole or were not there.
+    fn undo(&self, taken: &Taken, report: Report<'_>) {
+        if let Err(error) = take_down(taken, false, &mut |_| {}) {
+            report(Event::Warning(format!("could not take away what was made: {error}")));
+        }
+    }
+
+    fn carry_out(
+        &self,
+        taken: &Taken,
+        step: &Step,
+        report: Report<'_>,
+    ) -> Result<Option<Failure>, EngineError> {
+        report(Event::Began { step });
+        let start = Instant::now();
+        let mut failure = None;
+        let outcome = match step {
+            Step::StopServer | Step::RemoveFiles | Step::RemoveVolumes => take_away(taken, step)?,
+            Step::MakeCluster { .. } => {
+                server::make_cluster(self.ground.home, taken, &self.database, &self.locate()?)?
+            }
+            Step::StartServer { .. } => self.start_server(taken)?,
+            Step::Fill { source } => {
+                failure = self.fill(taken)?;
+                match failure {
+                    None => source.clone(),
+                    Some(Failure { code }) => format!("{source} failed with exit code {code}"),
+                }
+            }
+        };
+        report(Event::Did { step, outcome, took: start.elapsed() });
+        Ok(failure)
+    }
+
+    fn locate(&self) -> Result<Installation, EngineError> {
+        locate(&self.database, self.ground.caller.get("PATH").map(String::as_str))
+    }
+
+    fn start_server(&self, taken: &Taken) -> Result<String, EngineError> {
+        let database =
+            server::start(self.ground.home, taken, &self.database, &self.locate()?, self.dies_with_us)?;
+        let outcome = format!("{} on 127.0.0.1:{}", database.service, database.port);
+        let filling = match &self.scenario {
+            Some((_, ScenarioSource::Empty)) | None => Filling::None,
+            Some(_) => Filling::Begun,
+        };
+        let record = Record {
+            version: VERSION,
+            project: self.ground.project.root().to_owned(),
+            environment: self.environment.name.to_string(),
+            scenario: self.scenario.as_ref().map(|(name, _)| name.to_string()),
+            engine: EngineKind::Native,
+            created: now(),
+            filling,
+            database: Some(database),
+        };
+        record.write(&self.site.record_path()).map_err(|source| self.record_error(source))?;
+        Ok(outcome)
+    }
+
+    fn fill(&self, taken: &Taken) -> Result<Option<Failure>, EngineError> {
+        let Some((_, source)) = &self.scenario else { return Ok(None) };
+        let mut record = taken.site().record()?.ok_or_else(|| self.not_up())?;
+        let database = record.database.clone().ok_or_else(|| self.not_up())?;
+        let access = access(&database);
+        let filler = fill::Filler {
+            root: self.ground.project.root(),
+            variables: self.process_variables(&database),
+            installation: &installation(&database),
+            access: &access,
+            stdout_to_stderr: self.stdout_to_stderr,
+        };
+        let code = filler.fill(source)?;
+        if self.ground.interrupted.load(Ordering::Relaxed) {
+            return Err(EngineError::Interrupted);
+        }
+        record.filling = if code == 0 { Filling::Done } else { Filling::Failed { code } };
+        record.write(&self.site.record_path()).map_err(|source| self.record_error(source))?;
+        Ok((code != 0).then_some(Failure { code }))
+    }
+
+    /// The environment's own variables, with the address of its running database.
+    pub fn variables(&self, database: &DatabaseRecord) -> BTreeMap<String, String> {
+        let running = RunningDatabase {
+            service: &database.service,
+            access: &access(database),
+            throwaway: database.volume.is_none(),
+        };
+        let scenario = self.scenario.as_ref().map(|(name, _)| name.as_str());
+        variables(&self.environment, scenario, Some(running))
+    }
+
+    /// All variables of a program that runs in the environment: the caller's, the environment's, and the project's
+    /// virtual environment first on PATH.
+    pub fn process_variables(&self, database: &DatabaseRecord) -> BTreeMap<String, String> {
+        let mut all = self.ground.caller.clone();
+        all.extend(self.variables(database));
+        tools::with_virtual_environment(self.ground.project.root(), all)
+    }
+
+    /// The running environment, as its record tells.
+    ///
+    /// # Errors
+    /// [`EngineError::NotUp`] when it does not run.
+    pub fn running(&self) -> Result<DatabaseRecord, EngineError> {
+        running(&self.site)
+    }
+
+    fn not_up(&self) -> EngineError {
+        EngineError::NotUp { environment: self.site.name().to_owned(), exists: self.site.live().exists() }
+    }
+
+    fn record_error(&self, source: crate::record::RecordError) -> EngineError {
+        EngineError::Record { environment: self.site.name().to_owned(), source }
+    }
+}
+
+/// The database server of the environment at `site`.
+///
+/// # Errors
+/// [`EngineError::NotUp`] when it does not run.
+pub fn running(site: &Site) -> Result<DatabaseRecord, EngineError> {
+    let database = site.record()?.and_then(|record| record.database);
+    match database {
+        Some(database) if site.is_running()? => Ok(database),
+        Some(_) | None => {
+            Err(EngineError::NotUp { environment: site.name().to_owned(), exists: site.live().exists() })
+        }
+    }
+}
+
+/// How to reach a recorded server.
+pub fn access(database: &DatabaseRecord) -> Access {
+    Access {
+        host: "127.0.0.1".into(),
+        port: database.port,
+        user: database.user.clone(),
+        password: SecretString::from(database.password.clone()),
+        database: database.database.clone(),
+    }
+}
+
+/// The programs of a recorded server.
+pub fn installation(database: &DatabaseRecord) -> Installation {
+    let version = database.version.parse::<Version>().unwrap_or_default();
+    Installation { bin_dir: database.bin_dir.clone(), version }
+}
+
+/// Looks at the environment at `site`, whatever its files say of it now.
+fn look(site: &Site, record: Option<&Record>) -> Result<Observed, EngineError> {
+    let filling = record.map_or(Filled::NotYet, |record| match record.filling {
+        Filling::None => Filled::NotYet,
+        Filling::Begun => Filled::Begun,
+        Filling::Done => Filled::Done,
+        Filling::Failed { .. } => Filled::Failed,
+    });
+    Ok(Observed {
+        files: site.live().exists() || site.sockets().exists(),
+        cluster: is_cluster(&site.data(&Storage::Throwaway)),
+        volume: site.volumes().exists(),
+        server: if site.is_running()? { Server::Running } else { Server::Stopped },
+        recorded: record.is_some_and(|record| record.database.is_some()),
+        filling,
+    })
+}
+
+/// Whether a whole cluster is in `data`: it comes there by a rename, as the last thing.
+fn is_cluster(data: &std::path::Path) -> bool {
+    data.join("PG_VERSION").exists()
+}
+
+/// Takes the environment at `site` down. Works whatever the project's files and the record say. Returns the steps that
+/// were carried out; none when there was nothing.
+///
+/// # Errors
+/// When a server does not stop or something cannot be removed.
+pub fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
+    if !site.dir().exists() && !site.sockets().exists() {
+        return Ok(Vec::new());
+    }
+    take_down(&site.take()?, volumes, report)
+}
+
+/// The steps that [`down`] would carry out now.
+///
+/// # Errors
+/// When what is there cannot be looked at.
+pub fn plan_down(site: &Site, volumes: bool) -> Result<Vec<Step>, EngineError> {
+    Ok(backlot_plan::down(&look(site, None)?, volumes))
+}
+
+fn take_down(taken: &Taken, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
+    let steps = plan_down(taken.site(), volumes)?;
+    for step in &steps {
+        report(Event::Began { step });
+        let start = Instant::now();
+        let outcome = take_away(taken, step)?;
+        report(Event::Did { step, outcome, took: start.elapsed() });
+    }
+    Ok(steps)
+}
+
+fn take_away(taken: &Taken, step: &Step) -> Result<String, EngineError> {
+    let name = taken.site().name();
+    match step {
+        Step::StopServer => {
+            server::stop(taken.site())?;
+            Ok(format!("the server of {name}"))
+        }
+        Step::RemoveFiles => {
+            taken.remove_live()?;
+            Ok(format!("the files of {name}"))
+        }
+        Step::RemoveVolumes => {
+            taken.remove_volumes()?;
+            Ok(format!("the volumes of {name}"))
+        }
+        Step::MakeCluster { .. } | Step::StartServer { .. } | Step::Fill { .. } => Ok(String::new()),
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The volumes of an environment, by name.
+pub fn volumes(site: &Site) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(site.volumes()).into_iter().flatten().flatten();
+    let mut volumes: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    volumes.sort();
+    volumes
+}

@@ -1,0 +1,218 @@
+//! Starting and stopping an environment's Postgres server.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use backlot_plan::{Port, Storage};
+use backlot_postgres::{
+    ClusterSpec, ClusterStarter, Durability, Installation, Place, PortWish, RunningCluster, SearchPlaces, StopMode,
+    Templates,
+};
+use backlot_process::ProcessId;
+
+use crate::database::Database;
+use crate::error::EngineError;
+use crate::home::Home;
+use crate::lock::Lock;
+use crate::record::{DatabaseRecord, Record};
+use crate::site::{Site, Taken};
+
+/// How long a server may take to answer; recovery after a kill is part of it.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long a server may take to stop: as long as Postgres' own `pg_ctl` waits.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+/// How long the lock may outlive the postmaster: its children notice its death and end by themselves.
+const RELEASE_LIMIT: Duration = Duration::from_secs(10);
+/// Templates that are kept, 35 MB each; the least recently used go first.
+const TEMPLATES_KEPT: usize = 8;
+/// Free ports are looked for from here on, below the range from which Linux takes the ports of outgoing connections.
+const FIRST_PORT: u16 = 20_000;
+const PORTS: u16 = 12_000;
+
+/// Finds the Postgres that the database asks for.
+///
+/// # Errors
+/// When there is none, or not that version, or not its extension.
+pub fn locate(database: &Database, path: Option<&str>) -> Result<Installation, EngineError> {
+    let places = SearchPlaces {
+        explicit: database.bin.clone(),
+        path: path.map(Into::into),
+        roots: SearchPlaces::default_roots(),
+    };
+    let found = Installation::find_all(&places);
+    let installation = Installation::choose(&found, database.wanted_major)?;
+    match database.extension {
+        Some(extension) if !installation.has_extension(extension) => Err(EngineError::NoExtension {
+            service: database.service.clone(),
+            extension,
+            version: installation.version.to_string(),
+        }),
+        Some(_) | None => Ok(installation),
+    }
+}
+
+/// What the server is to be.
+fn spec(database: &Database) -> ClusterSpec {
+    let (durability, databases) = match database.storage {
+        Storage::Throwaway => (Durability::Ephemeral, database.databases()),
+        Storage::Volume(_) => (Durability::Durable, vec![database.initial.clone()]),
+    };
+    ClusterSpec {
+        superuser: database.user.clone(),
+        password: database.password.clone(),
+        databases,
+        initdb_args: database.initdb_args.clone(),
+        durability,
+        settings: database.settings.clone(),
+    }
+}
+
+/// Clones a cluster into its place. Returns what was done, for people.
+///
+/// # Errors
+/// When the template cannot be made or cloned.
+pub fn make_cluster(
+    home: &Home,
+    taken: &Taken,
+    database: &Database,
+    installation: &Installation,
+) -> Result<String, EngineError> {
+    let site = taken.site();
+    let data = site.data(&database.storage);
+    if let Some(parent) = data.parent() {
+        home.make(parent)?;
+    }
+    home.make(&home.templates())?;
+    let templates = Templates::new(home.templates(), home.owner().clone());
+    let spec = spec(database);
+    let template = templates.ensure(installation, &spec)?;
+    template.clone_into(&data)?;
+    if template.was_made {
+        templates.prune(TEMPLATES_KEPT);
+    }
+    let how = if template.was_made { "cloned from a new template" } else { "cloned" };
+    let what = match &database.storage {
+        Storage::Throwaway => "throw-away".to_owned(),
+        Storage::Volume(volume) => format!("volume {volume}"),
+    };
+    Ok(format!("PostgreSQL {}, {what}, {how}", installation.version))
+}
+
+/// Starts the server in its own session, holding the environment's lock.
+///
+/// # Errors
+/// When it does not answer: with its last log lines.
+pub fn start(
+    home: &Home,
+    taken: &Taken,
+    database: &Database,
+    installation: &Installation,
+    dies_with_us: bool,
+) -> Result<DatabaseRecord, EngineError> {
+    let site = taken.site();
+    taken.make_live()?;
+    home.make(site.sockets().parent().unwrap_or(home.root()))?;
+    let place = Place {
+        data_dir: site.data(&database.storage),
+        socket_dir: site.sockets(),
+        log_file: site.log(&database.service),
+    };
+    let lock = Lock::acquire(&site.owner_lock(), RELEASE_LIMIT)?;
+    let running = ClusterStarter {
+        installation: installation.clone(),
+        place: place.clone(),
+        spec: spec(database),
+        owner: home.owner().clone(),
+        port: match database.port {
+            Port::Exact(port) => PortWish::Exact(port),
+            Port::Free => PortWish::Free { preferred: usual_port(site) },
+        },
+        owner_lock: lock.share()?,
+        dies_with_parent: dies_with_us,
+        limit: START_LIMIT,
+    }
+    .start()?;
+    Ok(DatabaseRecord {
+        service: database.service.clone(),
+        process: running.process,
+        version: installation.version.to_string(),
+        bin_dir: installation.bin_dir.clone(),
+        port: running.port,
+        socket_dir: place.socket_dir,
+        data_dir: place.data_dir,
+        volume: match &database.storage {
+            Storage::Throwaway => None,
+            Storage::Volume(volume) => Some(volume.clone()),
+        },
+        user: database.user.clone(),
+        password: secrecy::ExposeSecret::expose_secret(&database.password).to_owned(),
+        database: database.application.clone(),
+    })
+}
+
+/// The port that this environment gets when it is free, so that it is the same each time.
+fn usual_port(site: &Site) -> u16 {
+    let spread = site.dir().as_os_str().as_encoded_bytes().iter().fold(0_u32, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u32::from(*byte))
+    });
+    FIRST_PORT + u16::try_from(spread % u32::from(PORTS)).unwrap_or(0)
+}
+
+/// Stops the server that holds the environment's lock. A throw-away one need not write its data first.
+///
+/// # Errors
+/// When it cannot be found, or does not stop.
+pub fn stop(site: &Site) -> Result<(), EngineError> {
+    // A damaged record must not keep anybody from stopping what runs: the data directory tells, too.
+    let record = site.record().ok().flatten();
+    if let Some(running) = find(site, record.as_ref()) {
+        let mode = if running.is_durable { StopMode::Fast } else { StopMode::Immediate };
+        running.cluster.stop(mode, STOP_LIMIT)?;
+    }
+    let start = Instant::now();
+    while site.is_running()? {
+        if start.elapsed() > RELEASE_LIMIT {
+            return Err(EngineError::StillHeld { lock: site.owner_lock(), waited: start.elapsed() });
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+struct Found {
+    cluster: RunningCluster,
+    is_durable: bool,
+}
+
+/// The postmaster that holds the environment's lock: the recorded one, else the one that a data directory of the
+/// environment names.
+fn find(site: &Site, record: Option<&Record>) -> Option<Found> {
+    let recorded = record.and_then(|record| record.database.as_ref());
+    if let Some(database) = recorded.filter(|database| database.process.is_alive()) {
+        let cluster = RunningCluster::attach(database.process, database.port, &database.socket_dir);
+        return Some(Found { cluster, is_durable: database.volume.is_some() });
+    }
+    data_dirs(site).into_iter().find_map(|(data, is_durable)| {
+        let (process, port) = named_in(&data)?;
+        let cluster = RunningCluster::attach(process, port, &site.sockets());
+        Some(Found { cluster, is_durable })
+    })
+}
+
+/// The data directories of an environment, and whether each is durable.
+fn data_dirs(site: &Site) -> Vec<(std::path::PathBuf, bool)> {
+    let volumes = fs::read_dir(site.volumes()).into_iter().flatten().flatten();
+    let durable = volumes.map(|volume| (volume.path().join("data"), true));
+    std::iter::once((site.data(&Storage::Throwaway), false)).chain(durable).collect()
+}
+
+/// The process and port in a data directory's `postmaster.pid`, if that process is the one that wrote it: a server
+/// works in its data directory, and no other process has a reason to.
+fn named_in(data: &Path) -> Option<(ProcessId, u16)> {
+    let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    let mut lines = text.lines();
+    let process = ProcessId::of(lines.next()?.trim().parse().ok()?)?;
+    let port = lines.nth(2)?.trim().parse().ok()?;
+    process.works_in(data).then_some((process, port))
+}

@@ -1,0 +1,135 @@
+//! A database for one run of the tests, of which nothing is left, however the run ends.
+//!
+//! A run that ends by itself is tidied up by [`TestRun::finish`]. Against SIGKILL of ourselves there is the janitor: a
+//! small process of our own program that holds the read end of a pipe whose write end only we hold. When we are gone,
+//! the pipe ends, and the janitor does what `finish` would have done.
+
+use std::io::Read;
+use std::time::Duration;
+
+use backlot_process::{Child, Input, Program, SpawnOptions, end_all_with_variable};
+
+use crate::error::EngineError;
+use crate::event::Report;
+use crate::home::{Home, short_hash};
+use crate::native::{Ground, Native, Up, down};
+use crate::record::DatabaseRecord;
+use crate::site::Site;
+
+/// The hidden verb under which our program is the janitor.
+pub const JANITOR_VERB: &str = "__janitor";
+/// The variable that marks the processes of a run, in whatever session they ended up.
+const MARK: &str = "BACKLOT_RUN";
+/// How long the runner's left-over processes have to end by themselves.
+const GRACE: Duration = Duration::from_millis(500);
+/// Said to the janitor when there is nothing left for it to do.
+const DONE: &[u8] = b"done";
+
+/// A run of the tests, with its database up.
+#[derive(Debug)]
+pub struct TestRun<'a> {
+    native: Native<'a>,
+    up: Up,
+    mark: String,
+    janitor: Option<Child>,
+}
+
+impl<'a> TestRun<'a> {
+    /// Brings up a database for this run alone; with `keep` one that stays, in the place of an earlier kept one.
+    ///
+    /// # Errors
+    /// When the database cannot be brought up.
+    pub fn start(native: Native<'a>, keep: bool, report: Report<'_>) -> Result<Self, EngineError> {
+        let native = native.as_throwaway();
+        sweep(native.ground, native.environment.name.as_str())?;
+        let unique = format!("{}-{:?}", std::process::id(), std::time::SystemTime::now());
+        let mark = short_hash(unique.as_bytes());
+        if keep {
+            let up = native.up(true, report)?;
+            return Ok(Self { native, up, mark, janitor: None });
+        }
+        let name = format!("{}.{mark}", native.environment.name);
+        let mut native = native.named(&name);
+        native.dies_with_us = true;
+        let janitor = hire_janitor(native.ground.home, &native.site, &mark)?;
+        match native.up(false, report) {
+            Ok(up) => Ok(Self { native, up, mark, janitor: Some(janitor) }),
+            Err(error) => {
+                dismiss(janitor);
+                Err(error)
+            }
+        }
+    }
+
+    /// The database of this run.
+    pub fn database(&self) -> &DatabaseRecord {
+        &self.up.database
+    }
+
+    /// The variables of the runner.
+    pub fn variables(&self) -> std::collections::BTreeMap<String, String> {
+        let mut variables = self.native.process_variables(&self.up.database);
+        variables.insert(MARK.into(), self.mark.clone());
+        variables
+    }
+
+    /// Ends what the runner left behind and, unless the database is to be kept, takes it away.
+    ///
+    /// # Errors
+    /// When the database cannot be taken away.
+    pub fn finish(self, report: Report<'_>) -> Result<(), EngineError> {
+        end_all_with_variable(MARK, &self.mark, GRACE);
+        let Some(janitor) = self.janitor else { return Ok(()) };
+        let outcome = down(&self.native.site, false, report);
+        dismiss(janitor);
+        outcome.map(|_| ())
+    }
+}
+
+fn hire_janitor(home: &Home, site: &Site, mark: &str) -> Result<Child, EngineError> {
+    let ourselves = std::env::current_exe()
+        .map_err(|source| EngineError::Io { what: "find", path: "backlot".into(), source })?;
+    let program = Program::new(ourselves).arg(JANITOR_VERB).arg(home.root()).arg(site.dir()).arg(mark);
+    let options = SpawnOptions { stdin: Input::Piped, ..SpawnOptions::detached() };
+    Ok(program.spawn(options)?)
+}
+
+fn dismiss(mut janitor: Child) {
+    // A janitor that cannot hear us sees the pipe end, and finds nothing to do.
+    let _ = janitor.write_stdin(DONE);
+    janitor.close_stdin();
+    let _ = janitor.wait_for(GRACE);
+}
+
+/// What the janitor does: waits until the run that it belongs to is over, and tidies up when it was killed.
+///
+/// # Errors
+/// When something cannot be removed; nobody is there to be told.
+pub fn tidy_up_after(
+    home: &Home,
+    site_dir: &std::path::Path,
+    mark: &str,
+    stdin: &mut impl Read,
+) -> Result<(), EngineError> {
+    let mut said = Vec::new();
+    let _ = stdin.read_to_end(&mut said);
+    if said == DONE {
+        return Ok(());
+    }
+    end_all_with_variable(MARK, mark, GRACE);
+    down(&Site::at(home, site_dir), false, &mut |_| {}).map(|_| ())
+}
+
+/// Removes what runs have left whose client and janitor were both killed.
+///
+/// # Errors
+/// When something cannot be looked at or removed.
+pub fn sweep(ground: Ground<'_>, environment: &str) -> Result<(), EngineError> {
+    let prefix = format!("{environment}.");
+    for site in Site::all(ground.home, ground.project)? {
+        if site.name().starts_with(&prefix) && !site.is_busy()? && !site.is_running()? {
+            down(&site, false, &mut |_| {})?;
+        }
+    }
+    Ok(())
+}

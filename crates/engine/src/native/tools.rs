@@ -1,0 +1,52 @@
+//! The programs that a project's environments run with: its Python, its psql.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use backlot_postgres::Installation;
+
+/// Folders in which projects keep their virtual environment.
+const VENV_FOLDERS: [&str; 3] = [".venv", "venv", "env"];
+
+/// The project's virtual environment: the one that the caller activated, else one in the project.
+pub fn virtual_environment(root: &Path, caller: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let active = caller.get("VIRTUAL_ENV").map(PathBuf::from);
+    let local = VENV_FOLDERS.iter().map(|folder| root.join(folder));
+    active.into_iter().chain(local).find(|venv| venv.join("bin/python").exists())
+}
+
+/// The caller's variables with the project's virtual environment in front, as its `activate` would put it.
+pub fn with_virtual_environment(
+    root: &Path,
+    mut variables: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let Some(venv) = virtual_environment(root, &variables) else { return variables };
+    let path = variables.get("PATH").cloned().unwrap_or_default();
+    let bin = venv.join("bin");
+    if std::env::split_paths(&path).next() != Some(bin.clone()) {
+        variables.insert("PATH".into(), format!("{}:{path}", bin.display()));
+    }
+    variables.insert("VIRTUAL_ENV".into(), venv.display().to_string());
+    variables
+}
+
+/// Finds a program as a shell with these variables would.
+pub fn on_path(program: &str, variables: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let path = variables.get("PATH")?;
+    std::env::split_paths(path).map(|dir| dir.join(program)).find(|file| is_executable(file))
+}
+
+/// Whether `file` is a program that we may run.
+pub fn is_executable(file: &Path) -> bool {
+    file.is_file() && nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok()
+}
+
+/// The psql of this installation, else the one on PATH: Debian's on PATH is a wrapper that takes 30 ms to start.
+pub fn psql(installation: &Installation, variables: &BTreeMap<String, String>) -> Option<PathBuf> {
+    Some(installation.program("psql")).filter(|file| is_executable(file)).or_else(|| on_path("psql", variables))
+}
+
+/// The Python of these variables: `python3`, else `python`; a virtual environment has both.
+pub fn python(variables: &BTreeMap<String, String>) -> Option<PathBuf> {
+    on_path("python3", variables).or_else(|| on_path("python", variables))
+}

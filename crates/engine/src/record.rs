@@ -1,0 +1,227 @@
+//! The record of an environment: what runs, and how to reach it. The only state that is written, in this module only.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use backlot_process::ProcessId;
+use serde::{Deserialize, Serialize};
+
+/// The version of the format that this build writes. Older ones are still read (see `tests/records/`).
+pub const VERSION: u32 = 1;
+
+/// What is known of an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The format's version.
+    pub version: u32,
+    /// The project's directory.
+    pub project: PathBuf,
+    /// The environment's name.
+    pub environment: String,
+    /// The scenario's name, for a scenario.
+    pub scenario: Option<String>,
+    /// What runs it.
+    pub engine: EngineKind,
+    /// When it was made, in seconds since 1970.
+    pub created: u64,
+    /// How far its filling came.
+    pub filling: Filling,
+    /// Its database server, once it was started.
+    pub database: Option<DatabaseRecord>,
+}
+
+/// What runs an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// Processes of this machine.
+    Native,
+}
+
+/// How far a scenario's filling came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "state")]
+pub enum Filling {
+    /// Nothing to fill, or not begun.
+    None,
+    /// Begun, and not finished as far as the record knows.
+    Begun,
+    /// Ended well.
+    Done,
+    /// Ended with this exit code.
+    Failed {
+        /// The exit code, 128 + signal for a signal.
+        code: u8,
+    },
+}
+
+/// A running database server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseRecord {
+    /// Its Compose service.
+    pub service: String,
+    /// Its postmaster.
+    pub process: ProcessId,
+    /// Its version, `15.18`.
+    pub version: String,
+    /// Its programs' directory.
+    pub bin_dir: PathBuf,
+    /// Its TCP port on 127.0.0.1.
+    pub port: u16,
+    /// The directory of its Unix socket.
+    pub socket_dir: PathBuf,
+    /// Its data directory.
+    pub data_dir: PathBuf,
+    /// The volume that the data is in, for a durable one.
+    pub volume: Option<String>,
+    /// The superuser.
+    pub user: String,
+    /// The superuser's password; the record is private to us (0600).
+    pub password: String,
+    /// The application's database.
+    pub database: String,
+}
+
+/// A record that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file is there and cannot be read.
+    #[error("cannot read the state file {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no record.
+    #[error("the state file {} is damaged (line {}, column {})", path.display(), source.line(), source.column())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The file was written by a newer Backlot.
+    #[error("the state file {} was written by a newer version of Backlot (format {version}, this one knows {VERSION})", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        version: u32,
+    },
+    /// The file cannot be written.
+    #[error("cannot write the state file {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Record {
+    /// Reads the record at `path`; none is none, and a damaged one is an error, never a clean start.
+    ///
+    /// # Errors
+    /// [`RecordError::Read`], [`RecordError::Damaged`] or [`RecordError::Newer`].
+    pub fn read(path: &Path) -> Result<Option<Self>, RecordError> {
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(RecordError::Read { path: path.to_owned(), source }),
+        };
+        let damaged = |source| RecordError::Damaged { path: path.to_owned(), source };
+        let Versioned { version } = serde_json::from_slice(&text).map_err(damaged)?;
+        if version > VERSION {
+            return Err(RecordError::Newer { path: path.to_owned(), version });
+        }
+        serde_json::from_slice(&text).map(Some).map_err(damaged)
+    }
+
+    /// Writes the record to `path`, readable by us alone, so that a reader finds the old one or the new one, whole,
+    /// whatever happens. The environment's lock is held by the caller.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn write(&self, path: &Path) -> Result<(), RecordError> {
+        let failed = |source| RecordError::Write { path: path.to_owned(), source };
+        let text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
+        let temporary = path.with_extension("json.new");
+        let write = || -> io::Result<()> {
+            let _ = fs::remove_file(&temporary); // one that an interrupted writer left
+            let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary)?;
+            file.write_all(&text)?;
+            file.sync_data()?;
+            fs::rename(&temporary, path)
+        };
+        write().map_err(failed)
+    }
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DatabaseRecord, EngineKind, Filling, Record, RecordError, VERSION};
+    use backlot_process::ProcessId;
+
+    fn record() -> Record {
+        Record {
+            version: VERSION,
+            project: "/home/ada/blog".into(),
+            environment: "scenario_users".into(),
+            scenario: Some("users".into()),
+            engine: EngineKind::Native,
+            created: 1_795_382_400,
+            filling: Filling::Failed { code: 3 },
+            database: Some(DatabaseRecord {
+                service: "db".into(),
+                process: ProcessId { pid: 4711, started: 987_654 },
+                version: "15.18".into(),
+                bin_dir: "/usr/lib/postgresql/15/bin".into(),
+                port: 23456,
+                socket_dir: "/home/ada/.local/share/backlot/run/0123abcd".into(),
+                data_dir: "/home/ada/.local/share/backlot/projects/blog-89abcdef/scenario_users/live/data".into(),
+                volume: None,
+                user: "postgres".into(),
+                password: "postgres".into(),
+                database: "application".into(),
+            }),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("record.json");
+        assert_eq!(Record::read(&path).unwrap(), None);
+        record().write(&path).unwrap();
+        assert_eq!(Record::read(&path).unwrap(), Some(record()));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_first_format_still_loads() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records/v1.json");
+        assert_eq!(Record::read(&path).unwrap(), Some(record()));
+    }
+
+    #[test]
+    fn a_damaged_or_newer_file_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("record.json");
+        for text in ["", "{", "[]", "{\"version\": 1}", "\0\0\0"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(matches!(Record::read(&path), Err(RecordError::Damaged { .. })), "{text:?}");
+        }
+        std::fs::write(&path, r#"{"version": 99, "of": "the future"}"#).unwrap();
+        assert!(matches!(Record::read(&path), Err(RecordError::Newer { version: 99, .. })));
+    }
+}

@@ -1,0 +1,241 @@
+//! An environment's place on disk.
+//!
+//! ```text
+//! <environment>/
+//!   busy.lock            held by the command that changes the environment
+//!   live/                all that `down` removes
+//!     owner.lock         held by the server for as long as any process of it lives
+//!     record.json        what runs, how to reach it
+//!     data/              a throw-away cluster
+//!     <service>.log
+//!   volumes/<volume>/data/    durable clusters
+//! ```
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use backlot_plan::Storage;
+use backlot_project::Project;
+
+use crate::error::EngineError;
+use crate::home::Home;
+use crate::lock::{Lock, LockError};
+use crate::record::Record;
+
+/// How long a command waits for another one that changes the same environment.
+const BUSY_LIMIT: Duration = Duration::from_secs(10);
+
+/// The directory of one environment of one project.
+#[derive(Debug, Clone)]
+pub struct Site {
+    home: Home,
+    dir: PathBuf,
+    name: String,
+}
+
+impl Site {
+    /// The place of the environment `name` of `project`. Nothing is made yet.
+    pub fn new(home: &Home, project: &Project, name: &str) -> Self {
+        Self::at(home, &home.project(project.name(), project.root()).join(name))
+    }
+
+    /// The place that is the directory `dir`.
+    pub(crate) fn at(home: &Home, dir: &Path) -> Self {
+        let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Self { home: home.clone(), dir: dir.to_owned(), name }
+    }
+
+    /// All places of `project` at which something is, by name.
+    ///
+    /// # Errors
+    /// When the project's directory is there and cannot be read.
+    pub fn all(home: &Home, project: &Project) -> Result<Vec<Self>, EngineError> {
+        let dir = home.project(project.name(), project.root());
+        let failed = |source| EngineError::Io { what: "read", path: dir.clone(), source };
+        let entries = match fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(failed(source)),
+        };
+        let mut sites = entries
+            .map(|entry| Ok(Self::at(home, &entry?.path())))
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(failed)?;
+        sites.retain(|site| site.live().is_dir() || site.dir.join("volumes").is_dir());
+        sites.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(sites)
+    }
+
+    /// The environment's name on disk.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The environment's directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What `down` removes.
+    pub fn live(&self) -> PathBuf {
+        self.dir.join("live")
+    }
+
+    /// The lock that the running server holds.
+    pub fn owner_lock(&self) -> PathBuf {
+        self.live().join("owner.lock")
+    }
+
+    /// The record's file.
+    pub fn record_path(&self) -> PathBuf {
+        self.live().join("record.json")
+    }
+
+    /// The log of a service.
+    pub fn log(&self, service: &str) -> PathBuf {
+        self.live().join(format!("{service}.log"))
+    }
+
+    /// The directory of the server's Unix socket.
+    pub fn sockets(&self) -> PathBuf {
+        self.home.sockets(&self.dir)
+    }
+
+    /// The data directory of a cluster that is stored as `storage` says.
+    pub fn data(&self, storage: &Storage) -> PathBuf {
+        match storage {
+            Storage::Throwaway => self.live().join("data"),
+            Storage::Volume(volume) => self.volume(volume).join("data"),
+        }
+    }
+
+    /// The directory of a volume.
+    pub fn volume(&self, volume: &str) -> PathBuf {
+        self.volumes().join(volume)
+    }
+
+    /// Where the volumes are.
+    pub fn volumes(&self) -> PathBuf {
+        self.dir.join("volumes")
+    }
+
+    /// The record, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read, see [`Record::read`].
+    pub fn record(&self) -> Result<Option<Record>, EngineError> {
+        Record::read(&self.record_path())
+            .map_err(|source| EngineError::Record { environment: self.name.clone(), source })
+    }
+
+    /// Whether a server of this environment runs.
+    ///
+    /// # Errors
+    /// When its lock cannot be looked at.
+    pub fn is_running(&self) -> Result<bool, EngineError> {
+        Ok(Lock::is_held(&self.owner_lock())?)
+    }
+
+    /// Whether a command is changing this environment right now.
+    ///
+    /// # Errors
+    /// When its lock cannot be looked at.
+    pub fn is_busy(&self) -> Result<bool, EngineError> {
+        Ok(Lock::is_held(&self.busy_lock())?)
+    }
+
+    fn busy_lock(&self) -> PathBuf {
+        self.dir.join("busy.lock")
+    }
+
+    /// Takes the environment for a command that changes it; makes its directory.
+    ///
+    /// # Errors
+    /// When another command has it for longer than ten seconds, or the directory cannot be made.
+    pub fn take(&self) -> Result<Taken, EngineError> {
+        loop {
+            self.home.make(&self.dir)?;
+            match Lock::acquire(&self.busy_lock(), BUSY_LIMIT) {
+                Ok(lock) => return Ok(Taken { site: self.clone(), _lock: lock }),
+                // The last holder removed the whole directory between our two lines.
+                Err(LockError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                Err(LockError::Held { holder, waited, .. }) => {
+                    return Err(EngineError::Busy { environment: self.name.clone(), holder, waited });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// An environment that is ours to change, until this is dropped.
+#[derive(Debug)]
+pub struct Taken {
+    site: Site,
+    _lock: Lock,
+}
+
+impl Taken {
+    /// The environment's place.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Makes the directory that holds what is live.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make_live(&self) -> Result<(), EngineError> {
+        Ok(self.site.home.make(&self.site.live())?)
+    }
+
+    /// Removes all that is live, and the sockets. What is left of a removal that was cut short goes, too.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn remove_live(&self) -> Result<(), EngineError> {
+        remove(&self.site.sockets())?;
+        // Out of sight in one step first: whoever looks meanwhile sees nothing rather than half of it.
+        let doomed = self.site.dir.join("removed");
+        remove(&doomed)?;
+        match fs::rename(self.site.live(), &doomed) {
+            Ok(()) => remove(&doomed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(EngineError::Io { what: "remove", path: self.site.live(), source }),
+        }
+    }
+
+    /// Removes the volumes: the durable data.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn remove_volumes(&self) -> Result<(), EngineError> {
+        remove(&self.site.volumes())
+    }
+}
+
+impl Drop for Taken {
+    /// Leaves no empty directory behind: neither the environment's, nor the project's.
+    fn drop(&mut self) {
+        let (live, volumes) = (self.site.live(), self.site.volumes());
+        if live.exists() || volumes.exists() {
+            return;
+        }
+        let _ = fs::remove_file(self.site.busy_lock());
+        let _ = fs::remove_dir(&self.site.dir);
+        if let Some(project) = self.site.dir.parent() {
+            let _ = fs::remove_dir(project);
+        }
+    }
+}
+
+/// Removes a directory with all that is in it; one that is not there is as good as removed.
+fn remove(dir: &Path) -> Result<(), EngineError> {
+    match fs::remove_dir_all(dir) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(EngineError::Io { what: "remove", path: dir.to_owned(), source }),
+    }
+}

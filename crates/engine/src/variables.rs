@@ -1,0 +1,129 @@
+//! The variables of an environment, with the real address of its database in them.
+
+use std::collections::BTreeMap;
+
+use backlot_postgres::Access;
+use backlot_project::{Environment, Origin};
+use secrecy::ExposeSecret;
+
+/// The variables that tell a program where the database is, by convention.
+const HOST_VARIABLES: [&str; 3] = ["POSTGRES_HOSTNAME", "POSTGRES_HOST", "PGHOST"];
+const PORT_VARIABLES: [&str; 2] = ["POSTGRES_PORT", "PGPORT"];
+/// Names that mean this machine in a URL.
+const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+/// A database that runs, as the environment's variables are to tell of it.
+#[derive(Debug, Clone, Copy)]
+pub struct RunningDatabase<'a> {
+    /// Its Compose service, the host name that other services use.
+    pub service: &'a str,
+    /// Its address.
+    pub access: &'a Access,
+    /// Whether it is thrown away with its environment: then no URL may lead anywhere else.
+    pub throwaway: bool,
+}
+
+/// The variables of `environment`, for programs that run in it.
+///
+/// The config file's own come first; a value that refers to the database's service (`db`, `db:5432`, a URL with
+/// `@db:5432` or `@localhost:…`) is turned into its native address. Then `APPLICATION_CONFIG`, the address under the
+/// names that programs look for (`POSTGRES_HOSTNAME`, `POSTGRES_PORT`, libpq's `PG…`, `DATABASE_URL`), and the
+/// scenario's name.
+pub fn variables(
+    environment: &Environment,
+    scenario: Option<&str>,
+    database: Option<RunningDatabase<'_>>,
+) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for (name, variable) in environment.variables.iter() {
+        let value = database.map_or_else(|| variable.value.clone(), |db| with_address(&variable.value, db));
+        all.insert(name.to_owned(), value);
+    }
+    all.insert("APPLICATION_CONFIG".into(), environment.name.to_string());
+    if let Some(scenario) = scenario {
+        all.insert("APPLICATION_SCENARIO_NAME".into(), scenario.to_owned());
+    }
+    let Some(database) = database else { return all };
+
+    let access = database.access;
+    for name in HOST_VARIABLES {
+        all.insert(name.into(), access.host.clone());
+    }
+    for name in PORT_VARIABLES {
+        all.insert(name.into(), access.port.to_string());
+    }
+    all.insert("PGUSER".into(), access.user.clone());
+    all.insert("PGPASSWORD".into(), access.password.expose_secret().to_owned());
+    all.insert("PGDATABASE".into(), access.database.clone());
+    if must_set_url(environment, all.get("DATABASE_URL"), database) {
+        all.insert("DATABASE_URL".into(), access.url());
+    }
+    all
+}
+
+/// Whether `DATABASE_URL` is ours to set: it is missing, or the caller's own environment would lead a throw-away
+/// environment to some other database.
+fn must_set_url(environment: &Environment, url: Option<&String>, database: RunningDatabase<'_>) -> bool {
+    let Some(url) = url else { return true };
+    let ours = url.contains(&format!("@{}:{}", database.access.host, database.access.port));
+    let from_caller = environment.variables.get("DATABASE_URL").is_some_and(|v| v.origin == Origin::Process);
+    database.throwaway && from_caller && !ours
+}
+
+/// `value` with what refers to the database's service replaced by its native address.
+fn with_address(value: &str, database: RunningDatabase<'_>) -> String {
+    let RunningDatabase { service, access, .. } = database;
+    if value == service {
+        return access.host.clone();
+    }
+    let native = format!("{}:{}", access.host, access.port);
+    if value.strip_prefix(service).is_some_and(|rest| is_port(rest, ":")) {
+        return native;
+    }
+    let is_postgres = value.split_once("://").is_some_and(|(scheme, _)| scheme.starts_with("postgres"));
+    let Some((before, after)) = value.rsplit_once('@').filter(|_| is_postgres) else { return value.to_owned() };
+    let end = after.find(['/', '?']).unwrap_or(after.len());
+    let (authority, rest) = after.split_at(end);
+    let names_it = [service].iter().chain(&LOCAL_HOSTS).any(|host| {
+        authority.strip_prefix(host).is_some_and(|port| port.is_empty() || is_port(port, ":"))
+    });
+    if names_it { format!("{before}@{native}{rest}") } else { value.to_owned() }
+}
+
+fn is_port(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|port| port.parse::<u16>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RunningDatabase, with_address};
+    use backlot_postgres::Access;
+
+    #[test]
+    fn references_to_the_database_become_its_address() {
+        let access = Access {
+            host: "127.0.0.1".into(),
+            port: 23456,
+            user: "ada".into(),
+            password: "x".into(),
+            database: "application".into(),
+        };
+        let database = RunningDatabase { service: "db", access: &access, throwaway: true };
+        for (value, expected) in [
+            ("db", "127.0.0.1"),
+            ("db:5432", "127.0.0.1:23456"),
+            ("postgres://u:p@db:5432/app", "postgres://u:p@127.0.0.1:23456/app"),
+            ("postgresql+psycopg2://u:p@db/app", "postgresql+psycopg2://u:p@127.0.0.1:23456/app"),
+            ("postgres://u:p%40x@localhost:5432/a?b=c", "postgres://u:p%40x@127.0.0.1:23456/a?b=c"),
+            ("postgres://u:p@[::1]:5432", "postgres://u:p@127.0.0.1:23456"),
+            ("postgres://u:p@db.example.com:5432/app", "postgres://u:p@db.example.com:5432/app"),
+            ("redis://u:p@localhost:6379", "redis://u:p@localhost:6379"),
+            ("dbx", "dbx"),
+            ("db:name", "db:name"),
+            ("a db:5432", "a db:5432"),
+            ("", ""),
+        ] {
+            assert_eq!(with_address(value, database), expected, "{value}");
+        }
+    }
+}
