@@ -1,1 +1,35 @@
 //! Postgres clusters: binaries, templates, servers, databases.
+//!
+//! The way from nothing to a database: [`SearchPlaces`] → [`Installation`] → [`Templates::ensure`] → [`Template::clone_into`]
+//! → [`ClusterStarter::start`] → [`RunningCluster`] → [`Access`] → [`Connection`]. This crate knows no project file, never
+//! prints, and never reads the process environment.
+
+mod access;
+mod connection;
+mod copy;
+mod locate;
+mod lock;
+mod log;
+mod place;
+mod port;
+mod running;
+mod settings;
+mod spec;
+mod sql;
+mod start;
+mod storage;
+mod template;
+mod version;
+
+pub use access::Access;
+pub use connection::{Connection, Creation, DatabaseError};
+pub use locate::{Installation, LocateError, OLDEST_MAJOR, SearchPlaces};
+pub use place::Place;
+pub use port::{Holder, PortWish};
+pub use running::{RunningCluster, StopError, StopMode, Stopped};
+pub use spec::{ClusterSpec, Durability, SpecError};
+pub use sql::{quote_identifier, quote_literal};
+pub use start::{ClusterStarter, StartError};
+pub use storage::StorageError;
+pub use template::{Template, TemplateError, Templates};
+pub use version::Version;

@@ -1,1 +1,27 @@
 //! The one place that starts processes, and the identity of those that run.
+//!
+//! A [`Program`] is a value: it can be shown, compared in a test, and then run in one of four ways
+//! ([`Program::output`], [`Program::run`], [`Program::exec`], [`Program::spawn`]). Its environment is exactly what it was
+//! given, and of our open files it keeps only those that it was handed.
+
+mod environment;
+mod error;
+mod exit;
+mod foreground;
+mod identity;
+mod output;
+mod owner;
+mod program;
+mod quote;
+mod spawn;
+
+pub use environment::caller_allow_list;
+pub use error::ProcessError;
+pub use exit::{describe_exit, exit_code};
+pub use identity::ProcessId;
+pub use nix::sys::signal::Signal;
+pub use output::Output;
+pub use owner::{Owner, OwnerError};
+pub use program::Program;
+pub use quote::shell_quote;
+pub use spawn::{Child, Group, SpawnOptions, Stream};

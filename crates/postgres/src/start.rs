@@ -1,0 +1,149 @@
+//! Starting a server.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use backlot_process::{Owner, OwnerError, ProcessError, describe_exit};
+
+use crate::connection::DatabaseError;
+use crate::locate::Installation;
+use crate::place::Place;
+use crate::port::{Holder, PortWish};
+use crate::running::RunningCluster;
+use crate::spec::ClusterSpec;
+use crate::storage::StorageError;
+
+/// A server that is about to start.
+#[derive(Debug)]
+pub struct ClusterStarter {
+    /// The programs.
+    pub installation: Installation,
+    /// Where it is; the data directory must be there.
+    pub place: Place,
+    /// How it is set, and the name and password that it is tried with.
+    pub spec: ClusterSpec,
+    /// Whom it runs as.
+    pub owner: Owner,
+    /// The port on 127.0.0.1.
+    pub port: PortWish,
+    /// The locked file that says whose the cluster is. All processes of the server inherit it, so it stays locked (`flock`)
+    /// until the last of them is gone.
+    pub owner_lock: File,
+    /// Whether the server stops at once when the **thread** that starts it ends (Linux only).
+    pub dies_with_parent: bool,
+    /// How long it may take until it answers; with a durable cluster this includes the recovery from a crash.
+    pub limit: Duration,
+}
+
+/// Why a server did not come up; nothing of it is left then. The messages fit after "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The account that Postgres runs as cannot get there.
+    #[error(transparent)]
+    Owner(#[from] OwnerError),
+    /// A file or directory could not be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The socket's path does not fit into what the system can bind.
+    #[error("make a socket in {}: with the socket's name that is {length} bytes, {limit} are possible", dir.display())]
+    SocketPathTooLong {
+        /// The socket directory.
+        dir: PathBuf,
+        /// Bytes that the longest socket name in it would have.
+        length: usize,
+        /// Bytes that are possible.
+        limit: usize,
+    },
+    /// There is no cluster.
+    #[error("start Postgres in {}: that is no data directory", data_dir.display())]
+    NotACluster {
+        /// Where it should be.
+        data_dir: PathBuf,
+    },
+    /// The cluster was made by another major version.
+    #[error("start Postgres {installed} in {}: its data was made by Postgres {data}", data_dir.display())]
+    WrongVersion {
+        /// The data directory.
+        data_dir: PathBuf,
+        /// The major version that made it, as it is written there.
+        data: String,
+        /// The major version at hand.
+        installed: u32,
+    },
+    /// Another server runs in the data directory.
+    #[error("start Postgres in {}: process {pid} already runs there", data_dir.display())]
+    AlreadyRunning {
+        /// The data directory.
+        data_dir: PathBuf,
+        /// The server's process number.
+        pid: i32,
+    },
+    /// The only port that would do is taken.
+    #[error("listen on port {port}: it is in use{}", by(holder.as_ref()))]
+    PortInUse {
+        /// The port.
+        port: u16,
+        /// By whom, if that can be found out.
+        holder: Option<Holder>,
+    },
+    /// Every port that was tried is taken.
+    #[error("find a free port: {tried} were tried from {first} on, all are in use")]
+    NoFreePort {
+        /// The first one.
+        first: u16,
+        /// How many were tried.
+        tried: usize,
+    },
+    /// The program could not be run at all.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// It ended instead of answering.
+    #[error("start Postgres: it ended with {}{}", describe_exit(*status), quoted(last_lines))]
+    Died {
+        /// How it ended.
+        status: ExitStatus,
+        /// The last lines of its log, up to 10.
+        last_lines: Vec<String>,
+        /// The whole log.
+        log_file: PathBuf,
+    },
+    /// It did not answer within the limit and was stopped.
+    #[error("start Postgres within {} s{}: the last try to connect gave: {last_seen}{}", waited.as_secs_f64(),
+        if *recovering { " (it was recovering from a crash)" } else { "" }, quoted(last_lines))]
+    NotReady {
+        /// How long was waited.
+        waited: Duration,
+        /// What the last try to connect gave.
+        last_seen: String,
+        /// Whether it had to recover from a crash first, which may take longer.
+        recovering: bool,
+        /// The last lines of its log, up to 10.
+        last_lines: Vec<String>,
+        /// The whole log.
+        log_file: PathBuf,
+    },
+    /// It runs, but does not let us in: the cluster was made with another name or password. It was stopped.
+    #[error("log in to the new server")]
+    Rejected(#[source] DatabaseError),
+}
+
+fn by(holder: Option<&Holder>) -> String {
+    holder.map_or_else(String::new, |Holder { pid, command }| format!(" by process {pid} ({command})"))
+}
+
+fn quoted(lines: &[String]) -> String {
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!("; the last lines of its log:\n{}", lines.join("\n"))
+    }
+}
+
+impl ClusterStarter {
+    /// Starts the server and returns when a real connection over its private socket has been answered.
+    pub fn start(self) -> Result<RunningCluster, StartError> {
+        todo!()
+    }
+}

@@ -1,0 +1,65 @@
+//! Files and directories: errors that tell a full disk from a closed door.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a file or directory could not be used. The messages fit after "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// No space, or no quota, is left.
+    #[error("write {}: the disk is full", path.display())]
+    Full {
+        /// What was being written.
+        path: PathBuf,
+        /// What the system said, where it was said to us.
+        source: Option<io::Error>,
+    },
+    /// The file system is mounted read-only.
+    #[error("write {}: its file system is read-only", path.display())]
+    ReadOnly {
+        /// What was being written.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The permissions do not allow it.
+    #[error("{action} {}: permission denied", path.display())]
+    Denied {
+        /// What was being done.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Anything else.
+    #[error("{action} {}", path.display())]
+    Other {
+        /// What was being done.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl StorageError {
+    /// The error for doing `action` with `path`, by its kind.
+    pub(crate) fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::Full { path, source: Some(source) }
+            }
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path, source },
+            io::ErrorKind::PermissionDenied => Self::Denied { action, path, source },
+            _ => Self::Other { action, path, source },
+        }
+    }
+
+    /// For `map_err`: the error for doing `action` with `path`.
+    pub(crate) fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |source| Self::new(action, path, source)
+    }
+}

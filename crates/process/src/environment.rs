@@ -1,0 +1,72 @@
+//! Which of the caller's variables a child may see.
+
+use std::collections::BTreeMap;
+
+/// Variables passed on by their exact name.
+const NAMES: &[&str] = &[
+    "PATH",
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TERM",
+    "COLORTERM",
+    "NO_COLOR",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TMPDIR",
+    "CURL_CA_BUNDLE",
+    "NIX_SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+];
+
+/// Variables passed on by the start of their name: locale categories and certificate stores.
+const PREFIXES: &[&str] = &["LC_", "SSL_CERT_"];
+
+/// Variables passed on by the end of their name: proxies, in both spellings (`no_proxy`, `HTTPS_PROXY`).
+const SUFFIXES: &[&str] = &["_PROXY", "_proxy"];
+
+/// The part of the caller's environment that every child may see: where programs and files are, who the user is, language,
+/// time zone, terminal, certificates and proxies. Everything else has to be given by name.
+pub fn caller_allow_list(env: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    env.iter()
+        .filter(|(name, _)| is_allowed(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+fn is_allowed(name: &str) -> bool {
+    NAMES.contains(&name)
+        || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BTreeMap, caller_allow_list};
+
+    #[test]
+    fn lets_the_surroundings_through_and_nothing_else() {
+        let cases = [
+            ("PATH", true),
+            ("LC_ALL", true),
+            ("SSL_CERT_DIR", true),
+            ("https_proxy", true),
+            ("NO_PROXY", true),
+            ("PGPASSWORD", false),
+            ("AWS_SECRET_ACCESS_KEY", false),
+            ("PYTHONPATH", false),
+            ("LISTEN_FDS", false),
+            ("LC", false),
+            ("path", false),
+        ];
+        let env: BTreeMap<String, String> =
+            cases.iter().map(|(name, _)| (name.to_string(), "x".into())).collect();
+        let kept = caller_allow_list(&env);
+        for (name, expected) in cases {
+            assert_eq!(kept.contains_key(name), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What can go wrong when a program is run.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::exit::describe_exit;
+
+/// Why a program could not be started, or did not end as it should have. The messages fit after "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// The program does not exist, is not executable, or the system refused another process.
+    #[error("start {}", program.display())]
+    Start {
+        /// The program as it was named.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A name, argument or variable holds a NUL byte, which no program can be given.
+    #[error("start {}: an argument or variable holds a NUL byte", program.display())]
+    NulByte {
+        /// The program as it was named.
+        program: PathBuf,
+    },
+    /// It was still running at the limit and has been killed, with everything that it had started.
+    #[error("finish {} within {}{}", program.display(), seconds(*limit), tail(last_lines))]
+    TimedOut {
+        /// The program as it was named.
+        program: PathBuf,
+        /// How long it was given.
+        limit: Duration,
+        /// The end of what it printed, stderr if there was any.
+        last_lines: Vec<String>,
+    },
+    /// It ended with a code other than 0, or by a signal.
+    #[error("run {}: it ended with {}{}", program.display(), describe_exit(*status), tail(last_lines))]
+    Failed {
+        /// The program as it was named.
+        program: PathBuf,
+        /// How it ended.
+        status: std::process::ExitStatus,
+        /// The end of what it printed, stderr if there was any.
+        last_lines: Vec<String>,
+    },
+    /// Waiting for it, or reading what it prints, failed.
+    #[error("wait for {}", program.display())]
+    Wait {
+        /// The program as it was named.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// `1.5 s`: short enough for a message.
+fn seconds(limit: Duration) -> String {
+    format!("{} s", limit.as_secs_f64())
+}
+
+fn tail(lines: &[String]) -> String {
+    if lines.is_empty() { String::new() } else { format!("; its last output was:\n{}", lines.join("\n")) }
+}

@@ -1,0 +1,114 @@
+//! Programs that have the terminal, and us.
+
+use std::os::unix::process::CommandExt;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use nix::libc;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+use crate::error::ProcessError;
+use crate::program::Program;
+use crate::spawn::{Group, SpawnOptions, Stream};
+
+/// The child that has the terminal: its number, or 0.
+static CHILD: AtomicI32 = AtomicI32::new(0);
+/// A signal that came before the child was there to take it, or 0.
+static EARLY: AtomicI32 = AtomicI32::new(0);
+/// Signals go to one child, so there is one at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+const FORWARDED: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+
+impl Program {
+    /// Runs the program on our terminal, in our group, and waits for its end, without a limit.
+    ///
+    /// Until then SIGINT, SIGTERM, SIGHUP and SIGQUIT do not end us: those of the terminal reach the program anyway, those
+    /// sent to us alone are passed on. Open files that we were started with stay open in it, as in a shell. If we are
+    /// killed, it gets SIGTERM (Linux). One at a time: a second call waits for the first.
+    pub fn run(&self) -> Result<ExitStatus, ProcessError> {
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        EARLY.store(0, Ordering::SeqCst);
+        let _handlers = Handlers::install();
+        let options = SpawnOptions {
+            group: Group::Same,
+            dies_with_parent: Some(Signal::SIGTERM),
+            stdin: Stream::Inherit,
+            stdout: Stream::Inherit,
+            stderr: Stream::Inherit,
+            inherited: Vec::new(),
+        };
+        let mut child = self.spawn_keeping_files(options)?;
+        CHILD.store(child.id().pid, Ordering::SeqCst);
+        if let Ok(signal) = Signal::try_from(EARLY.swap(0, Ordering::SeqCst)) {
+            child.signal(signal)?;
+        }
+        let ended = child.wait_without_reaping();
+        // Only now may the number be given to another process.
+        CHILD.store(0, Ordering::SeqCst);
+        ended.and_then(|()| child.reap())
+    }
+
+    /// Becomes the program. Returns only if that fails.
+    pub fn exec(&self) -> ProcessError {
+        if self.has_nul_byte() {
+            return ProcessError::NulByte { program: self.path().to_owned() };
+        }
+        let source = self.command().exec();
+        ProcessError::Start { program: self.path().to_owned(), source }
+    }
+}
+
+/// Our handlers while they are in place; dropped, the earlier ones are back.
+struct Handlers(Vec<(Signal, SigAction)>);
+
+impl Handlers {
+    fn install() -> Self {
+        let action = SigAction::new(SigHandler::SigAction(forward), SaFlags::SA_SIGINFO, SigSet::empty());
+        let replace = |signal| {
+            // SAFETY: `forward` only reads atomics and calls `kill`, which a handler may do.
+            let earlier = unsafe { sigaction(signal, &action) }.ok()?;
+            Some((signal, earlier))
+        };
+        Self(FORWARDED.into_iter().filter_map(replace).collect())
+    }
+}
+
+impl Drop for Handlers {
+    fn drop(&mut self) {
+        for (signal, earlier) in &self.0 {
+            // SAFETY: this puts back what was there.
+            let _ = unsafe { sigaction(*signal, earlier) };
+        }
+    }
+}
+
+/// Passes a signal on to the child, unless the terminal has sent it, which sends to the whole group.
+extern "C" fn forward(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    // SAFETY: the system passes a valid pointer to handlers with SA_SIGINFO.
+    let code = unsafe { (*info).si_code };
+    if !is_from_a_process(code) {
+        return;
+    }
+    let child = CHILD.load(Ordering::SeqCst);
+    if child == 0 {
+        EARLY.store(signal, Ordering::SeqCst);
+        return;
+    }
+    let errno = nix::errno::Errno::last_raw();
+    // SAFETY: plain system call; the child has not been waited for while `CHILD` holds its number.
+    unsafe { libc::kill(child, signal) };
+    nix::errno::Errno::set_raw(errno);
+}
+
+#[cfg(target_os = "linux")]
+fn is_from_a_process(code: libc::c_int) -> bool {
+    code <= libc::SI_USER
+}
+
+/// The terminal's signals cannot be told apart everywhere; to pass one on twice does less harm than not at all.
+#[cfg(not(target_os = "linux"))]
+fn is_from_a_process(_code: libc::c_int) -> bool {
+    true
+}

@@ -1,0 +1,175 @@
+//! Which process it is, even after its number has been given to another.
+
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+/// A process: its number and the moment it was started, which together are never used twice between two boots.
+///
+/// A record that was written down may be older than the last boot, so what it describes must also be held by a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// The number.
+    pub pid: i32,
+    /// The start time, in the system's own unit (Linux: clock ticks since boot; elsewhere a hash of it).
+    pub started: u64,
+}
+
+impl ProcessId {
+    /// The process that has this number now; `None` if there is none, or only a dead one that nobody has waited for.
+    pub fn of(pid: i32) -> Option<Self> {
+        started(pid).map(|started| Self { pid, started })
+    }
+
+    /// A child of ours that nobody has waited for yet, dead or alive.
+    pub(crate) fn of_child(pid: u32) -> Self {
+        let pid = i32::try_from(pid).unwrap_or(0);
+        Self { pid, started: entry(pid).map_or(0, |entry| entry.started) }
+    }
+
+    /// Whether this very process still runs. A dead one that nobody has waited for does not.
+    pub fn is_alive(&self) -> bool {
+        started(self.pid) == Some(self.started)
+    }
+
+    /// Sends a signal if this very process still runs; `false` if it does not.
+    pub fn signal(&self, signal: Signal) -> io::Result<bool> {
+        if !self.is_alive() {
+            return Ok(false);
+        }
+        match kill(Pid::from_raw(self.pid), signal) {
+            Ok(()) => Ok(true),
+            Err(Errno::ESRCH) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Waits until this very process is gone; `false` if it still runs at the limit. It need not be a child of ours.
+    pub fn wait_gone(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut step = Duration::from_millis(1);
+        while self.is_alive() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            thread::sleep(step.min(left));
+            step = (step * 3 / 2).min(Duration::from_millis(20));
+        }
+        true
+    }
+
+    /// Takes a dead child's entry out of the process table, if it is ours. For those whose [`Child`](crate::Child) has
+    /// been dropped; where one still exists, its `wait` does this.
+    pub fn reap(&self) {
+        // Not our child, or not dead yet: then there is nothing to take away, which is what was asked for.
+        let _ = waitpid(Pid::from_raw(self.pid), Some(WaitPidFlag::WNOHANG));
+    }
+}
+
+/// When a process was started, and whether it still runs.
+struct Entry {
+    started: u64,
+    alive: bool,
+}
+
+/// The start time of a running process.
+fn started(pid: i32) -> Option<u64> {
+    entry(pid).filter(|entry| entry.alive).map(|entry| entry.started)
+}
+
+#[cfg(target_os = "linux")]
+fn entry(pid: i32) -> Option<Entry> {
+    if pid <= 0 {
+        return None;
+    }
+    parse_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// State and start time are fields 3 and 22. The second field is the program's name in parentheses and may itself hold
+/// spaces and parentheses.
+#[cfg(target_os = "linux")]
+fn parse_stat(stat: &str) -> Option<Entry> {
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let alive = !matches!(fields.next()?, "Z" | "X" | "x");
+    let started = fields.nth(18)?.parse().ok()?;
+    Some(Entry { started, alive })
+}
+
+/// There is no `/proc`: `ps` tells the start in words, of which a hash is kept. It is run without [`crate::Program::output`],
+/// which would ask for the identity of `ps` in turn.
+#[cfg(not(target_os = "linux"))]
+fn entry(pid: i32) -> Option<Entry> {
+    if pid <= 0 {
+        return None;
+    }
+    let ps = crate::Program::new("/bin/ps")
+        .args(["-o", "stat=,lstart=", "-p", &pid.to_string()])
+        .env("LC_ALL", "C");
+    let output = ps.command().stdin(std::process::Stdio::null()).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (state, start) = text.trim().split_once(' ')?;
+    // FNV-1a: the value is written down, so it has to stay the same in every release.
+    let hash = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let started = start.trim().bytes().fold(0xcbf2_9ce4_8422_2325, hash);
+    Some(Entry { started, alive: !state.starts_with('Z') })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{ProcessId, Signal};
+    use crate::{Program, SpawnOptions};
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn reads_the_start_time_whatever_the_program_is_called() {
+        let rest = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20 21";
+        let parse = |stat: &str| super::parse_stat(stat).map(|entry| (entry.started, entry.alive));
+        assert_eq!(parse(&format!("12 (sh) {rest}")), Some((4711, true)));
+        assert_eq!(parse(&format!("12 (a) S (b)) {rest}")), Some((4711, true)));
+        assert_eq!(parse(&format!("12 (sh) {}", rest.replacen('S', "Z", 1))), Some((4711, false)));
+        assert_eq!(parse("12 (sh) S 1"), None);
+        assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn follows_a_process_to_its_end() {
+        let mut child = Program::new("/bin/sleep").arg("60").spawn(SpawnOptions::default()).unwrap();
+        let id = child.id();
+        assert!(id.is_alive());
+        assert_eq!(ProcessId::of(id.pid), Some(id));
+        assert!(!id.wait_gone(Duration::from_millis(5)));
+
+        assert!(id.signal(Signal::SIGKILL).unwrap());
+        assert!(id.wait_gone(Duration::from_secs(10)), "dead though nobody has waited for it yet");
+        assert!(!id.signal(Signal::SIGKILL).unwrap());
+        child.wait(Duration::from_secs(10)).unwrap().expect("it is dead");
+        assert_eq!(ProcessId::of(id.pid), None);
+    }
+
+    #[test]
+    fn never_signals_another_process_of_the_same_number() {
+        let mut child = Program::new("/bin/sleep").arg("60").spawn(SpawnOptions::default()).unwrap();
+        let older = ProcessId { started: child.id().started - 1, ..child.id() };
+        assert!(!older.is_alive());
+        assert!(!older.signal(Signal::SIGKILL).unwrap());
+        assert!(child.id().is_alive());
+        child.kill().unwrap();
+    }
+
+    #[test]
+    fn numbers_that_mean_a_group_are_no_process() {
+        for pid in [0, -1] {
+            assert_eq!(ProcessId::of(pid), None);
+            assert!(!ProcessId { pid, started: 0 }.signal(Signal::SIGKILL).unwrap());
+        }
+    }
+}

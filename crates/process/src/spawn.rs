@@ -1,0 +1,378 @@
+//! Children that run beside us.
+
+use std::fs::File;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{io, process};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::{Pid, getppid, setsid};
+
+use crate::error::ProcessError;
+use crate::identity::ProcessId;
+use crate::program::Program;
+
+/// Which process group and session a child belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Ours: the terminal's signals reach it together with us.
+    Same,
+    /// A group of its own in our session: it can be signalled with all that it starts.
+    NewGroup,
+    /// A session and group of its own, without a terminal: it outlives the one that we were started from.
+    NewSession,
+}
+
+/// What one of the child's standard streams is.
+#[derive(Debug)]
+pub enum Stream {
+    /// Nothing: reads end at once, writes vanish.
+    Null,
+    /// The same as ours.
+    Inherit,
+    /// A pipe, whose other end the [`Child`] has.
+    Pipe,
+    /// An open file.
+    File(File),
+}
+
+impl From<Stream> for Stdio {
+    fn from(stream: Stream) -> Self {
+        match stream {
+            Stream::Null => Self::null(),
+            Stream::Inherit => Self::inherit(),
+            Stream::Pipe => Self::piped(),
+            Stream::File(file) => Self::from(file),
+        }
+    }
+}
+
+/// How a child is started. By default it has its own group, dies with us, and its streams are [`Stream::Null`].
+#[derive(Debug)]
+pub struct SpawnOptions<'fd> {
+    /// Its process group and session.
+    pub group: Group,
+    /// The signal that it gets when we die, however that happens. **On Linux this is tied to the thread that spawns**: the
+    /// signal comes when that thread ends, so spawn from one that lives as long as the child should. Elsewhere there is no
+    /// such thing and this has no effect.
+    pub dies_with_parent: Option<Signal>,
+    /// Standard input.
+    pub stdin: Stream,
+    /// Standard output.
+    pub stdout: Stream,
+    /// Standard error.
+    pub stderr: Stream,
+    /// Open files that the child keeps, under the numbers that they have here. It gets no others.
+    pub inherited: Vec<BorrowedFd<'fd>>,
+}
+
+impl Default for SpawnOptions<'_> {
+    fn default() -> Self {
+        Self {
+            group: Group::NewGroup,
+            dies_with_parent: Some(Signal::SIGKILL),
+            stdin: Stream::Null,
+            stdout: Stream::Null,
+            stderr: Stream::Null,
+            inherited: Vec::new(),
+        }
+    }
+}
+
+/// A running child. Dropping it neither ends nor waits for it.
+#[derive(Debug)]
+pub struct Child {
+    inner: process::Child,
+    id: ProcessId,
+    program: PathBuf,
+    leads_group: bool,
+}
+
+impl Program {
+    /// Starts the program and returns at once.
+    pub fn spawn(&self, how: SpawnOptions<'_>) -> Result<Child, ProcessError> {
+        self.spawn_with(how, close_others_on_exec)
+    }
+
+    /// The same, but what we were started with (a shell's `<(…)`, make's job server) stays open in it.
+    pub(crate) fn spawn_keeping_files(&self, how: SpawnOptions<'_>) -> Result<Child, ProcessError> {
+        self.spawn_with(how, || Ok(()))
+    }
+
+    fn spawn_with(
+        &self,
+        how: SpawnOptions<'_>,
+        close: fn() -> io::Result<()>,
+    ) -> Result<Child, ProcessError> {
+        if self.has_nul_byte() {
+            return Err(ProcessError::NulByte { program: self.path().to_owned() });
+        }
+        let SpawnOptions { group, dies_with_parent, stdin, stdout, stderr, inherited } = how;
+        let mut command = self.command();
+        command.stdin(stdin).stdout(stdout).stderr(stderr);
+        if group == Group::NewGroup {
+            command.process_group(0);
+        }
+        let kept = inherited.iter().map(AsRawFd::as_raw_fd).collect();
+        prepare(&mut command, group, dies_with_parent, close, kept);
+        let start = |source| ProcessError::Start { program: self.path().to_owned(), source };
+        let inner = command.spawn().map_err(start)?;
+        let id = ProcessId::of_child(inner.id());
+        Ok(Child { inner, id, program: self.path().to_owned(), leads_group: group != Group::Same })
+    }
+}
+
+/// What the child does between fork and exec.
+fn prepare(
+    command: &mut Command,
+    group: Group,
+    death: Option<Signal>,
+    close: fn() -> io::Result<()>,
+    kept: Vec<RawFd>,
+) {
+    let parent = Pid::this();
+    let child_side = move || -> io::Result<()> {
+        if group == Group::NewSession {
+            setsid()?;
+        }
+        if let Some(signal) = death {
+            die_with(parent, signal)?;
+        }
+        close()?;
+        for fd in &kept {
+            // SAFETY: the caller's `BorrowedFd` lives until `spawn` returns, and this is a copy of that process.
+            let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
+            fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        }
+        Ok(())
+    };
+    // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
+    unsafe { command.pre_exec(child_side) };
+}
+
+#[cfg(target_os = "linux")]
+fn die_with(parent: Pid, signal: Signal) -> io::Result<()> {
+    nix::sys::prctl::set_pdeathsig(signal)?;
+    // Had the parent died before that call, the signal would never come.
+    if getppid() == parent { Ok(()) } else { Err(Errno::ESRCH.into()) }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with(parent: Pid, _signal: Signal) -> io::Result<()> {
+    if getppid() == parent { Ok(()) } else { Err(Errno::ESRCH.into()) }
+}
+
+/// The standard library marks what it opens, but we may have been started with more.
+#[cfg(target_os = "linux")]
+fn close_others_on_exec() -> io::Result<()> {
+    const FIRST: nix::libc::c_uint = 3;
+    let flag = nix::libc::CLOSE_RANGE_CLOEXEC;
+    // SAFETY: only marks descriptors; closes and touches nothing.
+    let result =
+        unsafe { nix::libc::syscall(nix::libc::SYS_close_range, FIRST, nix::libc::c_uint::MAX, flag) };
+    match Errno::result(result) {
+        // Older than Linux 5.11: what the standard library does has to suffice.
+        Ok(_) | Err(Errno::ENOSYS | Errno::EINVAL) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "the Linux twin can fail")]
+fn close_others_on_exec() -> io::Result<()> {
+    Ok(())
+}
+
+impl Child {
+    /// Which process it is.
+    pub fn id(&self) -> ProcessId {
+        self.id
+    }
+
+    /// Our end of its standard input, if that is a pipe and has not been taken yet.
+    pub fn take_stdin(&mut self) -> Option<ChildStdin> {
+        self.inner.stdin.take()
+    }
+
+    /// Our end of its standard output, if that is a pipe and has not been taken yet.
+    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
+        self.inner.stdout.take()
+    }
+
+    /// Our end of its standard error, if that is a pipe and has not been taken yet.
+    pub fn take_stderr(&mut self) -> Option<ChildStderr> {
+        self.inner.stderr.take()
+    }
+
+    /// How it ended; `None` while it runs.
+    pub fn try_wait(&mut self) -> Result<Option<ExitStatus>, ProcessError> {
+        self.inner.try_wait().map_err(|source| self.wait_error(source))
+    }
+
+    /// Waits for its end; `None` if it still runs at the limit.
+    pub fn wait(&mut self, limit: Duration) -> Result<Option<ExitStatus>, ProcessError> {
+        let deadline = Instant::now() + limit;
+        let mut step = Duration::from_millis(1);
+        loop {
+            if let Some(status) = self.try_wait()? {
+                return Ok(Some(status));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            thread::sleep(step.min(left));
+            step = (step * 3 / 2).min(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends it a signal; `false` if it has ended and been waited for.
+    pub fn signal(&mut self, signal: Signal) -> Result<bool, ProcessError> {
+        if self.try_wait()?.is_some() {
+            return Ok(false);
+        }
+        // Nobody has waited for it, so the number is still its own.
+        match kill(Pid::from_raw(self.id.pid), signal) {
+            Ok(()) => Ok(true),
+            Err(errno) => Err(self.wait_error(errno.into())),
+        }
+    }
+
+    /// Kills it, with its whole group if it leads one, and waits for its end.
+    pub fn kill(&mut self) -> Result<ExitStatus, ProcessError> {
+        let pid = Pid::from_raw(self.id.pid);
+        // Errors mean that there is nothing left to kill, or show up in the wait below.
+        if self.leads_group {
+            let _ = killpg(pid, Signal::SIGKILL);
+        }
+        let _ = self.inner.kill();
+        self.inner.wait().map_err(|source| self.wait_error(source))
+    }
+
+    /// Waits for its end, without a limit, and leaves its entry in the process table.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn wait_without_reaping(&self) -> Result<(), ProcessError> {
+        use nix::sys::wait::{Id, WaitPidFlag, waitid};
+        loop {
+            match waitid(Id::Pid(Pid::from_raw(self.id.pid)), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
+                Ok(_) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(self.wait_error(errno.into())),
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unnecessary_wraps, reason = "the Linux twin can fail")]
+    pub(crate) fn wait_without_reaping(&self) -> Result<(), ProcessError> {
+        Ok(())
+    }
+
+    /// Waits for its end, without a limit.
+    pub(crate) fn reap(mut self) -> Result<ExitStatus, ProcessError> {
+        self.inner.wait().map_err(|source| self.wait_error(source))
+    }
+
+    pub(crate) fn wait_error(&self, source: io::Error) -> ProcessError {
+        ProcessError::Wait { program: self.program.clone(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::os::fd::{AsFd, AsRawFd};
+    use std::time::Duration;
+
+    use super::{Group, SpawnOptions, Stream};
+    use crate::{ProcessError, ProcessId, Program, Signal};
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    /// The open files of a process other than its standard streams, by number.
+    #[cfg(target_os = "linux")]
+    fn other_files(id: ProcessId) -> Vec<i32> {
+        let entries = fs::read_dir(format!("/proc/{}/fd", id.pid)).unwrap();
+        let numbers = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap().parse().unwrap());
+        numbers.filter(|&number: &i32| number > 2).collect()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_child_keeps_the_files_it_was_handed_and_no_others() {
+        let [kept, other] = ["/etc/passwd", "/etc/group"].map(|path| File::open(path).unwrap());
+        // As if we had been started with it.
+        nix::fcntl::fcntl(&other, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).unwrap();
+        let options = SpawnOptions { inherited: vec![kept.as_fd()], ..SpawnOptions::default() };
+        let mut child = Program::new("/bin/sleep").arg("60").spawn(options).unwrap();
+        assert_eq!(other_files(child.id()), [kept.as_raw_fd()]);
+        child.kill().unwrap();
+    }
+
+    #[test]
+    fn a_child_gets_the_group_and_session_that_was_asked_for() {
+        use nix::unistd::{Pid, getpgid, getpgrp, getsid};
+        for (group, own_group, own_session) in
+            [(Group::Same, false, false), (Group::NewGroup, true, false), (Group::NewSession, true, true)]
+        {
+            let options = SpawnOptions { group, ..SpawnOptions::default() };
+            let mut child = Program::new("/bin/sleep").arg("60").spawn(options).unwrap();
+            let pid = Pid::from_raw(child.id().pid);
+            assert_eq!(getpgid(Some(pid)).unwrap(), if own_group { pid } else { getpgrp() }, "{group:?}");
+            assert_eq!(getsid(Some(pid)).unwrap() == pid, own_session, "{group:?}");
+            child.kill().unwrap();
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_child_dies_with_the_thread_that_started_it() {
+        let [bound, free] = [Some(Signal::SIGTERM), None].map(|dies_with_parent| {
+            let options = SpawnOptions { dies_with_parent, ..SpawnOptions::default() };
+            let spawn = move || Program::new("/bin/sleep").arg("60").spawn(options).unwrap();
+            std::thread::spawn(spawn).join().unwrap()
+        });
+        assert!(bound.id().wait_gone(LIMIT));
+        assert!(free.id().is_alive());
+        for mut child in [bound, free] {
+            child.kill().unwrap();
+        }
+    }
+
+    #[test]
+    fn streams_can_be_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let (stdout, stderr) = (File::create(&path).unwrap(), File::create(dir.path().join("err")).unwrap());
+        let options = SpawnOptions {
+            stdout: Stream::File(stdout),
+            stderr: Stream::File(stderr),
+            ..SpawnOptions::default()
+        };
+        let mut child = Program::new("/bin/echo").arg("hello").spawn(options).unwrap();
+        assert!(child.wait(LIMIT).unwrap().unwrap().success());
+        assert_eq!(fs::read_to_string(path).unwrap(), "hello\n");
+    }
+
+    #[test]
+    fn waiting_has_a_limit_and_a_signal_ends_it() {
+        let mut child = Program::new("/bin/sleep").arg("60").spawn(SpawnOptions::default()).unwrap();
+        assert_eq!(child.wait(Duration::from_millis(5)).unwrap(), None);
+        assert!(child.signal(Signal::SIGTERM).unwrap());
+        let status = child.wait(LIMIT).unwrap().unwrap();
+        assert_eq!(crate::exit_code(status), 128 + 15);
+        assert!(!child.signal(Signal::SIGTERM).unwrap());
+    }
+
+    #[test]
+    fn a_directory_is_no_program() {
+        let error = Program::new("/tmp").spawn(SpawnOptions::default()).unwrap_err();
+        assert!(matches!(error, ProcessError::Start { .. }), "{error}");
+    }
+}
