@@ -1,5 +1,7 @@
 //! Programs that have the terminal, and us.
 
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -16,10 +18,31 @@ use crate::spawn::{Group, SpawnOptions, Stream};
 static CHILD: AtomicI32 = AtomicI32::new(0);
 /// A signal that came before the child was there to take it, or 0.
 static EARLY: AtomicI32 = AtomicI32::new(0);
+/// The last signal that came while the child had the terminal, whoever sent it, or 0.
+static SEEN: AtomicI32 = AtomicI32::new(0);
 /// Signals go to one child, so there is one at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 const FORWARDED: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+
+/// Where a program in the foreground prints its data.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stdout {
+    /// To our standard output.
+    #[default]
+    Ours,
+    /// To our standard error, because our standard output is for something else.
+    OurStderr,
+}
+
+/// The end of a program that had the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Whether somebody asked it or us to stop meanwhile (Ctrl-C, SIGTERM, SIGHUP, SIGQUIT).
+    pub interrupted: bool,
+}
 
 impl Program {
     /// Runs the program on our terminal, in our group, and waits for its end, without a limit.
@@ -27,15 +50,19 @@ impl Program {
     /// Until then SIGINT, SIGTERM, SIGHUP and SIGQUIT do not end us: those of the terminal reach the program anyway, those
     /// sent to us alone are passed on. Open files that we were started with stay open in it, as in a shell. If we are
     /// killed, it gets SIGTERM (Linux). One at a time: a second call waits for the first.
-    pub fn run(&self) -> Result<ExitStatus, ProcessError> {
+    pub fn run(&self, stdout: Stdout) -> Result<Ended, ProcessError> {
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         EARLY.store(0, Ordering::SeqCst);
+        SEEN.store(0, Ordering::SeqCst);
         let _handlers = Handlers::install();
         let options = SpawnOptions {
             group: Group::Same,
             dies_with_parent: Some(Signal::SIGTERM),
             stdin: Stream::Inherit,
-            stdout: Stream::Inherit,
+            stdout: match stdout {
+                Stdout::Ours => Stream::Inherit,
+                Stdout::OurStderr => Stream::File(our_stderr(self)?),
+            },
             stderr: Stream::Inherit,
             inherited: Vec::new(),
         };
@@ -47,7 +74,8 @@ impl Program {
         let ended = child.wait_without_reaping();
         // Only now may the number be given to another process.
         CHILD.store(0, Ordering::SeqCst);
-        ended.and_then(|()| child.reap())
+        let status = ended.and_then(|()| child.reap())?;
+        Ok(Ended { status, interrupted: SEEN.load(Ordering::SeqCst) != 0 })
     }
 
     /// Becomes the program. Returns only if that fails.
@@ -58,6 +86,11 @@ impl Program {
         let source = self.command().exec();
         ProcessError::Start { program: self.path().to_owned(), source }
     }
+}
+
+fn our_stderr(program: &Program) -> Result<File, ProcessError> {
+    let copy = std::io::stderr().as_fd().try_clone_to_owned();
+    copy.map(File::from).map_err(|source| ProcessError::Start { program: program.path().to_owned(), source })
 }
 
 /// Our handlers while they are in place; dropped, the earlier ones are back.
@@ -86,6 +119,7 @@ impl Drop for Handlers {
 
 /// Passes a signal on to the child, unless the terminal has sent it, which sends to the whole group.
 extern "C" fn forward(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    SEEN.store(signal, Ordering::SeqCst);
     // SAFETY: the system passes a valid pointer to handlers with SA_SIGINFO.
     let code = unsafe { (*info).si_code };
     if !is_from_a_process(code) {

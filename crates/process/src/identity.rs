@@ -50,6 +50,15 @@ impl ProcessId {
         }
     }
 
+    /// Whether the process works in `dir`, as far as the system tells; where it does not (no `/proc`), it is taken to.
+    pub fn works_in(&self, dir: &std::path::Path) -> bool {
+        if !cfg!(target_os = "linux") {
+            return self.is_alive();
+        }
+        let there = std::fs::read_link(format!("/proc/{}/cwd", self.pid));
+        matches!((there, dir.canonicalize()), (Ok(there), Ok(dir)) if there == dir)
+    }
+
     /// Waits until this very process is gone; `false` if it still runs at the limit. It need not be a child of ours.
     pub fn wait_gone(&self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;

@@ -1,0 +1,153 @@
+//! `backlot config`
+
+use std::path::Path;
+
+use backlot_project::stack::Port;
+use backlot_project::{Environment, Layout, Origin, Project, Service, mask};
+use serde_json::{Map, Value, json};
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::render::{self, Table};
+
+/// Show which files were found, the variables, and the resolved stack
+///
+/// With --json the stack is printed as `docker compose config --format json` prints it, and what Backlot adds is under
+/// `x-backlot-environment`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Show the values of secrets
+    #[arg(long)]
+    show_secrets: bool,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let project = context.project()?;
+    let environment = context.environment(&project)?;
+    if context.global.json {
+        render::json(&in_json(&project, &environment, args.show_secrets));
+    } else {
+        render::data(&in_words(&project, &environment, args.show_secrets));
+    }
+    Ok(Exit::Done)
+}
+
+fn layout(project: &Project) -> &'static str {
+    match project.layout() {
+        Layout::Seed => "seed",
+        Layout::Compose => "compose",
+    }
+}
+
+fn shown(name: &str, value: &str, secrets: bool) -> String {
+    if secrets { value.to_owned() } else { mask(name, value).into_owned() }
+}
+
+fn origin(origin: &Origin, root: &Path) -> String {
+    match origin {
+        Origin::Process => "process environment".into(),
+        Origin::ConfigFile(path) | Origin::DotEnv(path) => relative(path, root),
+        Origin::Backlot => "backlot".into(),
+    }
+}
+
+fn relative(path: &Path, root: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).display().to_string()
+}
+
+fn in_words(project: &Project, environment: &Environment, secrets: bool) -> String {
+    let root = project.root();
+    let files: Vec<String> = environment.files.iter().map(|file| relative(file, root)).collect();
+    let mut text = format!(
+        "project      {} ({} layout) in {}\nenvironment  {}\nfiles        {}\n",
+        project.name(),
+        layout(project),
+        root.display(),
+        environment.name,
+        files.join(", ")
+    );
+    if !environment.variables.is_empty() {
+        let mut table = Table::new(&["VARIABLE", "VALUE", "FROM"]);
+        for (name, variable) in environment.variables.iter() {
+            table.row(vec![name.into(), shown(name, &variable.value, secrets), origin(&variable.origin, root)]);
+        }
+        text.push_str(&format!("\n{table}"));
+    }
+    let mut table = Table::new(&["SERVICE", "RUNS", "PORTS", "REPLICAS", "DEPENDS ON"]);
+    for service in environment.stack.services.values() {
+        table.row(vec![
+            service.name.clone(),
+            what_runs(service, root),
+            service.ports.iter().map(port).collect::<Vec<_>>().join(" "),
+            service.replicas.to_string(),
+            service.depends_on.keys().cloned().collect::<Vec<_>>().join(" "),
+        ]);
+    }
+    text.push_str(&format!("\n{table}"));
+    for warning in &environment.warnings {
+        text.push_str(&format!("\nwarning: {warning}"));
+    }
+    if !environment.warnings.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+fn what_runs(service: &Service, root: &Path) -> String {
+    match (&service.image, &service.build) {
+        (Some(image), _) => match &image.tag {
+            Some(tag) => format!("image {}:{tag}", image.repository),
+            None => format!("image {}", image.repository),
+        },
+        (None, Some(build)) => format!("build {}", relative(&build.dockerfile, root)),
+        (None, None) => String::new(),
+    }
+}
+
+fn port(port: &Port) -> String {
+    match port.published {
+        Some(range) if range.first == range.last => format!("{}:{}", range.first, port.target),
+        Some(range) => format!("{}-{}:{}", range.first, range.last, port.target),
+        None => format!("free:{}", port.target),
+    }
+}
+
+fn in_json(project: &Project, environment: &Environment, secrets: bool) -> Value {
+    let mut stack = environment.stack.resolved().clone();
+    if !secrets {
+        hide_secrets(&mut stack, "");
+    }
+    let variable = |(name, variable): (&str, &backlot_project::Variable)| {
+        json!({
+            "name": name,
+            "value": shown(name, &variable.value, secrets),
+            "from": origin(&variable.origin, project.root()),
+        })
+    };
+    let ours = json!({
+        "project": project.name(),
+        "root": project.root(),
+        "layout": layout(project),
+        "environment": environment.name.as_str(),
+        "files": environment.files,
+        "variables": environment.variables.iter().map(variable).collect::<Vec<_>>(),
+        "warnings": environment.warnings,
+    });
+    let mut all = match stack {
+        Value::Object(object) => object,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+    };
+    all.insert("x-backlot-environment".into(), ours);
+    all.into()
+}
+
+/// Masks every value whose key sounds like a secret, and the password in every URL.
+fn hide_secrets(value: &mut Value, key: &str) {
+    match value {
+        Value::String(text) => *text = mask(key, text).into_owned(),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_secrets(item, "")),
+        Value::Object(object) => object.iter_mut().for_each(|(key, value)| hide_secrets(value, key)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}

@@ -1,0 +1,223 @@
+//! `backlot doctor`
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use backlot_engine::native::{locate, tools};
+use backlot_engine::{Database, Home};
+use backlot_postgres::{Installation, SearchPlaces};
+use backlot_process::{Owner, Program, caller_allow_list};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::render;
+
+/// How long a program that is asked for its version may take.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Say what Backlot finds on this machine and in this project, and how to mend what is missing
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// It is there.
+    Good,
+    /// Something will not work, but not what everybody needs.
+    Warning,
+    /// Nothing will work.
+    Bad,
+}
+
+#[derive(Debug)]
+struct Finding {
+    what: &'static str,
+    verdict: Verdict,
+    found: String,
+    mend: Option<String>,
+}
+
+impl Finding {
+    fn good(what: &'static str, found: impl Into<String>) -> Self {
+        Self { what, verdict: Verdict::Good, found: found.into(), mend: None }
+    }
+
+    fn warning(what: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { what, verdict: Verdict::Warning, found: found.into(), mend: Some(mend.into()) }
+    }
+
+    fn bad(what: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { what, verdict: Verdict::Bad, found: found.into(), mend: Some(mend.into()) }
+    }
+}
+
+pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let variables = &context.caller.variables;
+    let root = context.project().ok().map(|project| project.root().to_owned());
+    let mut findings = vec![postgres(variables)];
+    findings.extend(account_and_directories(context));
+    findings.push(project(context));
+    findings.push(python(root.as_deref(), variables));
+    findings.push(docker(variables));
+    findings.push(nginx(variables));
+    show(&findings, context);
+    let all_good = findings.iter().all(|finding| finding.verdict != Verdict::Bad);
+    Ok(if all_good { Exit::Done } else { Exit::Failed })
+}
+
+fn show(findings: &[Finding], context: &Context) {
+    if context.global.json {
+        let word = |verdict| match verdict {
+            Verdict::Good => "good",
+            Verdict::Warning => "warning",
+            Verdict::Bad => "bad",
+        };
+        let finding = |f: &Finding| json!({ "what": f.what, "verdict": word(f.verdict), "found": f.found, "mend": f.mend });
+        return render::json(&findings.iter().map(finding).collect());
+    }
+    let style = context.style();
+    for finding in findings {
+        let mark = match finding.verdict {
+            Verdict::Good => style.good("✓"),
+            Verdict::Warning => style.warning("⚠"),
+            Verdict::Bad => style.bad("✗"),
+        };
+        render::line(&format!("{mark} {:<12} {}", finding.what, finding.found));
+        if let Some(mend) = &finding.mend {
+            render::line(&format!("  {:<12} {} {mend}", "", style.faint("→")));
+        }
+    }
+}
+
+fn postgres(variables: &BTreeMap<String, String>) -> Finding {
+    let places = SearchPlaces {
+        explicit: None,
+        path: variables.get("PATH").map(Into::into),
+        roots: SearchPlaces::default_roots(),
+    };
+    let found = Installation::find_all(&places);
+    if let Err(error) = Installation::choose(&found, None) {
+        return Finding::bad("PostgreSQL", error.to_string(), install("postgresql"));
+    }
+    let each = |one: &Installation| format!("{} in {}", one.version, one.bin_dir.display());
+    Finding::good("PostgreSQL", found.iter().map(each).collect::<Vec<_>>().join(", "))
+}
+
+/// How a Debian or macOS package is installed here.
+fn install(package: &str) -> String {
+    if Path::new("/usr/bin/apt-get").exists() {
+        format!("apt-get install {package}")
+    } else {
+        format!("brew install {package}")
+    }
+}
+
+fn account_and_directories(context: &Context) -> Vec<Finding> {
+    let owner = match Owner::for_postgres() {
+        Ok(owner) => owner,
+        Err(error) => {
+            return vec![Finding::bad("user", error.to_string(), "run backlot as an ordinary user")];
+        }
+    };
+    let user = match &owner {
+        Owner::Caller => Finding::good("user", "an ordinary one: Postgres runs as yourself"),
+        Owner::User { name, .. } => Finding::good("user", format!("root: Postgres runs as {name}")),
+    };
+    let directories = match Home::choose(&context.caller.variables, owner) {
+        Ok(home) => directories(&home),
+        Err(error) => Finding::bad("directories", error.to_string(), "set BACKLOT_HOME to a directory of yours"),
+    };
+    vec![user, directories]
+}
+
+fn directories(home: &Home) -> Finding {
+    let root = home.root().to_owned();
+    let mend = "set BACKLOT_HOME to a directory that you can write to, and that Postgres' user can reach";
+    if let Err(error) = home.make(&root) {
+        let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
+        return Finding::bad("directories", format!("{error}{cause}"), mend);
+    }
+    if let Err(error) = home.owner().check_reach(&root) {
+        return Finding::bad("directories", error.to_string(), mend);
+    }
+    let free = nix::sys::statvfs::statvfs(&root)
+        .map(|stat| u64::from(stat.blocks_available()) * u64::from(stat.fragment_size()));
+    match free {
+        Ok(free) if free < 500 << 20 => Finding::warning(
+            "directories",
+            format!("{} ({} free)", root.display(), render::size(free)),
+            "free some space: a scenario takes 35 MiB and more",
+        ),
+        Ok(free) => Finding::good("directories", format!("{} ({} free)", root.display(), render::size(free))),
+        Err(error) => Finding::bad("directories", format!("{}: {error}", root.display()), mend),
+    }
+}
+
+fn project(context: &Context) -> Finding {
+    let project = match context.project() {
+        Ok(project) => project,
+        Err(error) => {
+            let mend = error.hints.first().cloned().unwrap_or_default();
+            return Finding::warning("project", error.error.to_string(), mend);
+        }
+    };
+    let mut names = Vec::new();
+    for name in project.environments() {
+        let checked = context.environment_named(&project, &name).and_then(|environment| {
+            let database = Database::of(&environment).map_err(backlot_engine::EngineError::from)?;
+            if let Some(database) = database {
+                locate(&database, context.caller.variables.get("PATH").map(String::as_str))?;
+            }
+            Ok(())
+        });
+        if let Err(error) = checked {
+            let mend = error.hints.first().cloned().unwrap_or_else(|| format!("see `backlot config -e {name}`"));
+            return Finding::bad("project", format!("{} in {}: {}", name, project.root().display(), error.error), mend);
+        }
+        names.push(name.to_string());
+    }
+    Finding::good("project", format!("{} in {}: {}", project.name(), project.root().display(), names.join(", ")))
+}
+
+fn python(root: Option<&Path>, variables: &BTreeMap<String, String>) -> Finding {
+    let variables = match root {
+        Some(root) => tools::with_virtual_environment(root, variables.clone()),
+        None => variables.clone(),
+    };
+    let Some(python) = tools::python(&variables) else {
+        return Finding::warning("Python", "not found; only Python projects need it", install("python3"));
+    };
+    match version(&python, &["--version"], &variables) {
+        Some(version) => Finding::good("Python", format!("{version} in {}", python.display())),
+        None => Finding::warning("Python", format!("{} does not run", python.display()), install("python3")),
+    }
+}
+
+fn docker(variables: &BTreeMap<String, String>) -> Finding {
+    let Some(docker) = tools::on_path("docker", variables) else {
+        return Finding::good("Docker", "not installed, and not needed");
+    };
+    match version(&docker, &["info", "--format", "{{.ServerVersion}}"], variables) {
+        Some(version) if !version.is_empty() => Finding::good("Docker", format!("daemon {version}; not needed")),
+        Some(_) | None => Finding::good("Docker", "client without a daemon; not needed"),
+    }
+}
+
+fn nginx(variables: &BTreeMap<String, String>) -> Finding {
+    // Debian keeps it outside of an ordinary user's PATH.
+    let sbin = Some(PathBuf::from("/usr/sbin/nginx")).filter(|path| tools::is_executable(path));
+    match tools::on_path("nginx", variables).or(sbin) {
+        Some(nginx) => Finding::good("nginx", nginx.display().to_string()),
+        None => Finding::warning("nginx", "not found; only stacks with an nginx service need it", install("nginx")),
+    }
+}
+
+/// The first line that a program prints, if it ends well in time.
+fn version(program: &Path, arguments: &[&str], variables: &BTreeMap<String, String>) -> Option<String> {
+    let program = Program::new(program).args(arguments.iter().copied()).envs(caller_allow_list(variables));
+    let output = program.output(LIMIT).ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
+}

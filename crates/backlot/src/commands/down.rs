@@ -1,0 +1,70 @@
+//! `backlot down`
+
+use std::io::Write;
+
+use backlot_engine::native::{down, plan_down, volumes};
+use backlot_engine::Site;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::render;
+
+/// Stop the chosen environment; what is in its volumes stays, unless --volumes says so
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Remove its volumes, too: its durable data
+    #[arg(long)]
+    volumes: bool,
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    yes: bool,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let site = context.site(&home, &project)?;
+    if context.global.dry_run {
+        for step in plan_down(&site, args.volumes)? {
+            render::line(&step.to_string());
+        }
+        return Ok(Exit::Done);
+    }
+    if args.volumes && !volumes(&site).is_empty() {
+        let question = format!("Remove the data of {} for good ({})?", site.name(), names(&site));
+        confirm(&question, args.yes, context)?;
+    }
+    let steps = down(&site, args.volumes, &mut context.reporter())?;
+    if steps.is_empty() {
+        context.progress().say(&format!("{} is not up: nothing to stop", site.name()));
+    }
+    Ok(Exit::Done)
+}
+
+fn names(site: &Site) -> String {
+    let names: Vec<String> = volumes(site)
+        .iter()
+        .filter_map(|volume| volume.file_name())
+        .map(|name| format!("volume {}", name.to_string_lossy()))
+        .collect();
+    names.join(", ")
+}
+
+/// Asks before durable data is destroyed. Off a terminal there is nobody to ask: `--yes` must have been said.
+pub fn confirm(question: &str, yes: bool, context: &Context) -> Result<(), CommandError> {
+    if yes {
+        return Ok(());
+    }
+    if !context.caller.can_ask {
+        return Err(CommandError::usage("not-confirmed", "durable data would be destroyed, and nobody can be asked")
+            .hint("say --yes to do it"));
+    }
+    let mut stderr = std::io::stderr().lock();
+    let _ = write!(stderr, "{question} [y/N] ");
+    let mut answer = String::new();
+    let _ = std::io::stdin().read_line(&mut answer);
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Ok(());
+    }
+    Err(CommandError::failed("not-confirmed", "nothing was destroyed"))
+}

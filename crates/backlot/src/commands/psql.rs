@@ -1,0 +1,43 @@
+//! Becoming psql in a database of ours.
+
+use std::ffi::OsString;
+
+use backlot_engine::DatabaseRecord;
+use backlot_engine::native::{access, installation, tools};
+
+use crate::commands::run::become_command;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+/// What psql is asked to do.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Run this SQL (or backslash command) and end; repeatable
+    #[arg(short = 'c', long = "command", value_name = "SQL")]
+    pub commands: Vec<String>,
+    /// Arguments for psql itself
+    #[arg(last = true, value_name = "PSQL ARGS")]
+    pub arguments: Vec<OsString>,
+}
+
+/// Becomes psql in `database`: interactive on a terminal, else it runs what is piped to it and stops at the first error.
+pub fn become_psql(args: &Args, database: &DatabaseRecord, context: &Context) -> Result<Exit, CommandError> {
+    let mut variables = context.caller.variables.clone();
+    for (name, value) in access(database).libpq_env() {
+        variables.insert(name.into(), value);
+    }
+    let Some(psql) = tools::psql(&installation(database), &variables) else {
+        return Err(CommandError::failed("no-psql", "no psql is installed beside the server or on PATH")
+            .hint("install it: apt-get install postgresql-client"));
+    };
+    let mut command: Vec<OsString> = vec![psql.into()];
+    if !context.caller.can_ask || !args.commands.is_empty() {
+        command.push("--set=ON_ERROR_STOP=1".into());
+    }
+    for sql in &args.commands {
+        command.extend(["-c".into(), sql.into()]);
+    }
+    command.extend(args.arguments.iter().cloned());
+    become_command(&command, variables, None)
+}

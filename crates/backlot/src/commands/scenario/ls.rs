@@ -1,0 +1,63 @@
+//! `backlot scenario ls`
+
+use backlot_engine::native::{Summary, list};
+use backlot_engine::EngineKind;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::render::{self, Table};
+
+/// List the scenarios that are up in this checkout
+#[derive(Debug, clap::Args)]
+#[command(visible_alias = "list")]
+pub struct Args {}
+
+pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let scenarios = list(&home, &project)?;
+    if context.global.json {
+        render::json(&scenarios.iter().map(in_json).collect());
+        return Ok(Exit::Done);
+    }
+    if scenarios.is_empty() {
+        let names: Vec<String> = project.scenarios()?.iter().map(ToString::to_string).collect();
+        let files = if names.is_empty() { String::new() } else { format!("; there are files for {}", names.join(", ")) };
+        context.progress().say(&format!("no scenario is up{files}"));
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&["NAME", "STATE", "ENGINE", "PORT", "DATABASE", "SIZE", "AGE"]);
+    for scenario in scenarios {
+        table.row(vec![
+            scenario.name,
+            scenario.state.as_str().into(),
+            scenario.engine.map_or("", engine).into(),
+            scenario.port.map_or_else(String::new, |port| port.to_string()),
+            scenario.database.unwrap_or_default(),
+            scenario.size.map_or_else(String::new, render::size),
+            scenario.age.map_or_else(String::new, render::ago),
+        ]);
+    }
+    render::data(&table.to_string());
+    Ok(Exit::Done)
+}
+
+fn engine(kind: EngineKind) -> &'static str {
+    match kind {
+        EngineKind::Native => "native",
+    }
+}
+
+/// Sizes in bytes, ages in seconds.
+fn in_json(scenario: &Summary) -> serde_json::Value {
+    json!({
+        "name": scenario.name,
+        "state": scenario.state.as_str(),
+        "engine": scenario.engine.map(engine),
+        "port": scenario.port,
+        "database": scenario.database,
+        "size": scenario.size,
+        "age": scenario.age,
+    })
+}

@@ -1,0 +1,85 @@
+//! `backlot scenario`: throw-away databases with chosen data.
+
+mod down;
+mod env;
+mod ls;
+mod run;
+mod shell;
+mod up;
+mod url;
+
+use backlot_engine::native::running;
+use backlot_engine::{DatabaseRecord, EngineError, Home, Native, Site};
+use backlot_project::{Project, ScenarioName};
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+/// Throw-away databases on their own ports, each filled by a small file of the project
+///
+/// The file of the scenario NAME is `scenarios/NAME.py` (a module with `run()`), `NAME.sql`, `NAME.rs` (a cargo example),
+/// an executable `NAME` or `NAME.sh`, or a folder `NAME/` of `.sql` and `.csv` files. Without one, the database is empty.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    Up(up::Args),
+    Ls(ls::Args),
+    Shell(shell::Args),
+    Url(url::Args),
+    Env(env::Args),
+    Run(run::Args),
+    Down(down::Args),
+}
+
+pub fn run(command: Command, context: &Context) -> Result<Exit, CommandError> {
+    match command {
+        Command::Up(args) => up::run(&args, context),
+        Command::Ls(args) => ls::run(&args, context),
+        Command::Shell(args) => shell::run(&args, context),
+        Command::Url(args) => url::run(&args, context),
+        Command::Env(args) => env::run(&args, context),
+        Command::Run(args) => run::run(&args, context),
+        Command::Down(args) => down::run(&args, context),
+    }
+}
+
+/// A scenario that an option names.
+fn parse_name(name: &str) -> Result<ScenarioName, CommandError> {
+    ScenarioName::parse(name).map_err(|error| CommandError::usage("name-invalid", error))
+}
+
+/// The place of a scenario on disk.
+fn site(home: &Home, project: &Project, name: &ScenarioName) -> Site {
+    Site::new(home, project, name.environment_name().as_str())
+}
+
+/// The database of a scenario that is up.
+fn database_of(context: &Context, name: &ScenarioName) -> Result<DatabaseRecord, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    running(&site(&home, &project, name)).map_err(|error| with_way_up(error, name))
+}
+
+/// Adds the line that brings the scenario up to the error that it is not.
+fn with_way_up(error: EngineError, name: &ScenarioName) -> CommandError {
+    let is_down = matches!(error, EngineError::NotUp { .. });
+    let error = CommandError::from(error);
+    if is_down { error.hint(format!("backlot scenario up {name}")) } else { error }
+}
+
+/// The scenario on the native engine, as the project's files have it.
+fn native<'a>(
+    context: &Context,
+    ground: backlot_engine::Ground<'a>,
+    name: &ScenarioName,
+) -> Result<Native<'a>, CommandError> {
+    let environment = ground.project.scenario_environment(name)?;
+    let source = ground.project.scenario_source(name)?;
+    let file = environment.files.last().cloned();
+    let Some(native) = context.native(ground, environment)? else {
+        let error = "the scenario's stack has no Postgres service";
+        let hint = file.map_or_else(String::new, |file| format!("; this stack is that of {}", file.display()));
+        return Err(CommandError::failed("no-database", error)
+            .hint(format!("give it a service with `image: postgres`{hint}")));
+    };
+    Ok(native.as_scenario(name.clone(), source))
+}

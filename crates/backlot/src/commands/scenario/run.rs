@@ -1,0 +1,27 @@
+//! `backlot scenario run`
+
+use std::ffi::OsString;
+
+use crate::commands::run::become_command;
+use crate::commands::scenario::{native, parse_name, with_way_up};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+/// Run a command in a scenario's environment; its exit code is ours
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The scenario's name
+    name: String,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let name = parse_name(&args.name)?;
+    let (project, home) = (context.project()?, context.home()?);
+    let scenario = native(context, context.ground(&home, &project), &name)?;
+    let database = scenario.running().map_err(|error| with_way_up(error, &name))?;
+    become_command(&args.command, scenario.process_variables(&database), None)
+}

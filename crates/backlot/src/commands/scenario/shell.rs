@@ -1,0 +1,23 @@
+//! `backlot scenario shell`
+
+use crate::commands::psql;
+use crate::commands::scenario::{database_of, parse_name};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+/// Open psql in a scenario's database, or run SQL in it
+///
+/// With -c, or with SQL piped to it, it runs that and stops at the first error; psql's exit code is ours.
+#[derive(Debug, clap::Args)]
+#[command(visible_alias = "psql")]
+pub struct Args {
+    /// The scenario's name
+    name: String,
+    #[command(flatten)]
+    psql: psql::Args,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    psql::become_psql(&args.psql, &database_of(context, &parse_name(&args.name)?)?, context)
+}

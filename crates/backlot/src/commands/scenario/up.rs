@@ -1,0 +1,82 @@
+//! `backlot scenario up`
+
+use backlot_engine::native::access;
+use backlot_engine::{EngineError, Up};
+use backlot_process::shell_quote;
+use serde_json::json;
+
+use crate::commands::scenario::{native, parse_name};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::render;
+
+/// Bring a scenario up: its own Postgres on its own free port, filled by its file
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The scenario's name
+    name: String,
+    /// Make it anew, whatever is there
+    #[arg(long)]
+    fresh: bool,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let name = parse_name(&args.name)?;
+    let (project, home) = (context.project()?, context.home()?);
+    let scenario = native(context, context.ground(&home, &project), &name)?;
+    if context.global.dry_run {
+        for step in scenario.plan_up(args.fresh)? {
+            render::line(&step.to_string());
+        }
+        return Ok(Exit::Done);
+    }
+    let start = std::time::Instant::now();
+    let up = scenario.stdout_to_stderr(context.global.json).up(args.fresh, &mut context.reporter())?;
+    if let Some(failure) = up.failure {
+        return Err(CommandError::from(EngineError::Scenario { name: name.to_string(), code: failure.code })
+            .hint(format!("look at the half-filled database: {}", line(context, "shell", &args.name)))
+            .hint(format!("remove it: {}", line(context, "down", &args.name))));
+    }
+    show(context, &args.name, &up, start.elapsed());
+    Ok(Exit::Done)
+}
+
+fn show(context: &Context, name: &str, up: &Up, took: std::time::Duration) {
+    let database = &up.database;
+    if context.global.json {
+        let access = access(database);
+        return render::json(&json!({
+            "name": name,
+            "state": "running",
+            "was_running": up.was_up,
+            "engine": "native",
+            "host": access.host,
+            "port": database.port,
+            "user": database.user,
+            "database": database.database,
+            "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        }));
+    }
+    if context.global.quiet {
+        return;
+    }
+    let (shell, url) = (line(context, "shell", name), line(context, "url", name));
+    if up.was_up {
+        let anew = line(context, "up --fresh", name);
+        render::line(&format!("Scenario {name} is running on port {} (anew: {anew}).", database.port));
+    } else {
+        let took = render::took(took);
+        render::line(&format!("Scenario {name} is ready on port {} ({took}).", database.port));
+    }
+    render::line(&format!("  SQL shell:  {shell}"));
+    render::line(&format!("  URL:        {url}    # e.g. psql \"$({url})\""));
+}
+
+/// A command line of ours that means the same project from where the user stands.
+fn line(context: &Context, verb: &str, name: &str) -> String {
+    let directory = context.directory_option().map_or_else(String::new, |directory| {
+        format!("-C {} ", shell_quote(&directory.display().to_string()))
+    });
+    format!("backlot {directory}scenario {verb} {name}")
+}

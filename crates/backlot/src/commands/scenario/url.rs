@@ -1,0 +1,22 @@
+//! `backlot scenario url`
+
+use backlot_engine::native::access;
+
+use crate::commands::scenario::{database_of, parse_name};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::render;
+
+/// Print the URL of a scenario's database, password included, and nothing else
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The scenario's name
+    name: String,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let database = database_of(context, &parse_name(&args.name)?)?;
+    render::line(&access(&database).url());
+    Ok(Exit::Done)
+}

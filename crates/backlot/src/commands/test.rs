@@ -1,0 +1,61 @@
+//! `backlot test`
+
+use std::ffi::OsString;
+
+use backlot_engine::native::{TestRun, tools};
+use backlot_process::{RunOptions, exit_code};
+use backlot_project::EnvironmentName;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+/// The environment of the tests, unless -e names another one.
+const ENVIRONMENT: &str = "testing";
+
+/// Run the tests on a fresh Postgres of their own, and leave nothing of it behind
+///
+/// The runner is what `x-backlot: {test: …}` says in the Compose file, else pytest (with coverage of `application` when
+/// pytest-cov is installed), cargo nextest or cargo test. Its exit code is ours.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files and options for the runner
+    #[arg(allow_hyphen_values = true, value_name = "FILES")]
+    arguments: Vec<OsString>,
+    /// Leave the database up, and say how to reach it
+    #[arg(long)]
+    keep: bool,
+    /// The command to run instead of the runner
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let name = context.global.environment.as_deref().unwrap_or(ENVIRONMENT);
+    let name = EnvironmentName::parse(name).map_err(|error| CommandError::usage("name-invalid", error))?;
+    let environment = context.environment_named(&project, &name)?;
+    let configured = environment.stack.extension.test.clone();
+    let ground = context.ground(&home, &project);
+    let Some(native) = context.native(ground, environment)? else {
+        return Err(CommandError::failed("no-database", format!("the stack of {name} has no Postgres service")));
+    };
+    let mut report = context.reporter();
+    let tests = TestRun::start(native, args.keep, &mut report)?;
+    let mut variables = tests.variables();
+    tools::keep_tree_clean(project.root(), tests.scratch(), &mut variables);
+    let outcome = tools::test_command(project.root(), &variables, configured, &args.command, &args.arguments)
+        .map_err(CommandError::from)
+        .and_then(|command| {
+            context.progress().say(&format!("  {} {command}", context.style().faint("$")));
+            Ok(command.envs(&variables).current_dir(project.root()).run(&RunOptions::default())?)
+        });
+    let database = tests.database().clone();
+    tests.finish(&mut report)?;
+    if args.keep {
+        let port = database.port;
+        context.progress().say(&format!("the database is kept on port {port}: backlot -e {name} db shell"));
+        context.progress().say(&format!("remove it: backlot -e {name} down"));
+    }
+    Ok(Exit::Child(exit_code(outcome?.status)))
+}

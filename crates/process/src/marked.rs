@@ -1,0 +1,79 @@
+//! Processes that are known by a variable which they inherited, whoever their parent is by now.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::identity::ProcessId;
+
+/// How often processes are looked for again: each round finds those that the ones before it were starting.
+const ROUNDS: usize = 5;
+
+/// Ends all processes that were started with `name=value` in their environment: SIGTERM, and SIGKILL for those that are
+/// still there after `grace`. Returns how many there were. Ourselves excepted. Where the system does not tell what
+/// processes were started with (no `/proc`), there are none.
+pub fn end_all_with_variable(name: &str, value: &str, grace: Duration) -> usize {
+    let first = all_with_variable(name, value);
+    for process in &first {
+        // One that is gone or not ours to signal is not ours to end either.
+        let _ = process.signal(Signal::SIGTERM);
+    }
+    for process in &first {
+        process.wait_gone(grace);
+    }
+    for _ in 0..ROUNDS {
+        let left = all_with_variable(name, value);
+        if left.is_empty() {
+            break;
+        }
+        for process in left {
+            let _ = process.signal(Signal::SIGKILL);
+            process.wait_gone(grace);
+        }
+    }
+    first.len()
+}
+
+#[cfg(target_os = "linux")]
+fn all_with_variable(name: &str, value: &str) -> Vec<ProcessId> {
+    let wanted = format!("{name}={value}");
+    let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    numbers
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| i64::from(*pid) != i64::from(std::process::id()))
+        .filter_map(ProcessId::of)
+        .filter(|process| {
+            let environment = std::fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+        })
+        .collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn all_with_variable(_name: &str, _value: &str) -> Vec<ProcessId> {
+    Vec::new()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::{all_with_variable, end_all_with_variable};
+    use crate::{Program, SpawnOptions};
+    use std::time::Duration;
+
+    #[test]
+    fn ends_children_that_left_their_session_and_deaf_ones_and_nobody_else() {
+        let value = format!("{}-marked", std::process::id());
+        let mut bystander = Program::new("/bin/sleep").arg("60").spawn(SpawnOptions::default()).unwrap();
+        let script = "setsid sleep 60 & trap '' TERM; sleep 60; sleep 60";
+        let marked = Program::new("/bin/sh").args(["-c", script]).env("PATH", "/bin:/usr/bin").env("MARK", &value);
+        let mut child = marked.spawn(SpawnOptions::default()).unwrap();
+        while all_with_variable("MARK", &value).len() < 3 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(end_all_with_variable("MARK", &value, Duration::from_millis(100)) >= 3);
+        assert!(child.wait(Duration::from_secs(10)).unwrap().is_some());
+        assert!(all_with_variable("MARK", &value).is_empty());
+        assert!(bystander.id().is_alive());
+        bystander.kill().unwrap();
+    }
+}
