@@ -1,0 +1,1 @@
+\ir ../../migrations/0001_create_users.sql
