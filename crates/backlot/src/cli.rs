@@ -86,7 +86,9 @@ mod tests {
 
     #[test]
     fn what_follows_flask_is_left_to_flask() {
-        let cli = Cli::try_parse_from(["backlot", "-e", "testing", "flask", "db", "upgrade", "--sql", "-x", "a"]).unwrap();
+        let cli =
+            Cli::try_parse_from(["backlot", "-e", "testing", "flask", "db", "upgrade", "--sql", "-x", "a"])
+                .unwrap();
         let super::Command::Flask(flask) = cli.command else { panic!("not flask") };
         assert_eq!(flask.arguments, ["db", "upgrade", "--sql", "-x", "a"]);
     }

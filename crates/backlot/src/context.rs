@@ -28,7 +28,8 @@ impl Context {
     /// The context of this run; from here on, Ctrl-C and its like are noted instead of ending the process at once.
     pub fn new(global: Global, caller: Caller) -> Result<Self, CommandError> {
         let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP]
+        {
             signal_hook::flag::register(signal, Arc::clone(&interrupted))
                 .map_err(|error| CommandError::failed("signal", error))?;
         }
@@ -97,7 +98,8 @@ impl Context {
         project: &Project,
         name: &EnvironmentName,
     ) -> Result<Environment, CommandError> {
-        let scenario = name.as_str().strip_prefix("scenario_").and_then(|name| ScenarioName::parse(name).ok());
+        let scenario =
+            name.as_str().strip_prefix("scenario_").and_then(|name| ScenarioName::parse(name).ok());
         let environment = match scenario {
             Some(scenario) => project.scenario_environment(&scenario)?,
             None => project.environment(name)?,

@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 
+use backlot_engine::{DatabaseError, EngineError, RecordError};
+use backlot_postgres::StartError;
 use backlot_project::ProjectError;
 
 use crate::exit::Exit;
@@ -46,5 +48,122 @@ impl From<ProjectError> for CommandError {
             Some(hint) => command_error.hint(hint),
             None => command_error,
         }
+    }
+}
+
+impl From<EngineError> for CommandError {
+    fn from(error: EngineError) -> Self {
+        let (code, hint) = explain(&error);
+        let exit = if matches!(error, EngineError::Interrupted) { Exit::Interrupted } else { Exit::Failed };
+        let hints = hint.into_iter().collect();
+        Self { exit, code, error: error.into(), hints }
+    }
+}
+
+impl From<backlot_process::ProcessError> for CommandError {
+    fn from(error: backlot_process::ProcessError) -> Self {
+        EngineError::from(error).into()
+    }
+}
+
+/// The stable name of an error, and the way out of it.
+fn explain(error: &EngineError) -> (&'static str, Option<String>) {
+    let hint = |text: &str| Some(text.to_owned());
+    match error {
+        EngineError::Home(_) => ("home", hint("set BACKLOT_HOME to a directory that is yours")),
+        EngineError::Lock(_) | EngineError::StillHeld { .. } => ("lock", None),
+        EngineError::Record { environment, source } => (
+            "state-damaged",
+            Some(match source {
+                RecordError::Newer { .. } => {
+                    "use the newer Backlot, or remove the environment with it".into()
+                }
+                RecordError::Read { .. } | RecordError::Damaged { .. } | RecordError::Write { .. } => {
+                    format!("remove what is left of it: {}", way_down(environment))
+                }
+            }),
+        ),
+        EngineError::Busy { .. } => ("busy", hint("wait for the other command, or stop it")),
+        EngineError::NotUp { environment, exists: true } => (
+            "not-up",
+            Some(format!("its server is gone; bring it up anew, or remove it: {}", way_down(environment))),
+        ),
+        EngineError::NotUp { .. } => ("not-up", None),
+        EngineError::Io { .. } => ("io", None),
+        EngineError::Database(error) => ("database", Some(explain_database(error))),
+        EngineError::Locate(_) => ("no-postgres", Some(install_postgres())),
+        EngineError::NoExtension { extension, .. } => (
+            "no-extension",
+            Some(format!(
+                "install it for the native Postgres (on Debian: apt-cache search postgresql-.*{extension})"
+            )),
+        ),
+        EngineError::Template(_) => ("template", None),
+        EngineError::Start(error) => explain_start(error),
+        EngineError::Stop(_) => ("stop", None),
+        EngineError::Connection(_) => ("connection", None),
+        EngineError::Process(_) => ("process", None),
+        EngineError::NoProgram { program, .. } => {
+            ("no-program", Some(format!("install {program}, or put it on PATH")))
+        }
+        EngineError::CsvHeader { .. } => {
+            ("csv-header", hint("write the columns' names into its first line: id,email"))
+        }
+        EngineError::Scenario { .. } => ("scenario-failed", None),
+        EngineError::NoTestProgram { program } => {
+            ("no-program", Some(format!("install {program}, or put it on PATH")))
+        }
+        EngineError::NoPytest { python } => {
+            ("no-pytest", Some(format!("{} -m pip install pytest pytest-cov", python.display())))
+        }
+        EngineError::NoRunner { .. } => (
+            "no-runner",
+            hint(
+                "say what runs the tests: `backlot test -- CMD`, or `x-backlot: {test: CMD}` in the Compose file",
+            ),
+        ),
+        EngineError::Interrupted => ("interrupted", None),
+    }
+}
+
+/// The command that removes an environment.
+fn way_down(environment: &str) -> String {
+    match environment.strip_prefix("scenario_") {
+        Some(scenario) => format!("backlot scenario down {scenario}"),
+        None => format!("backlot -e {environment} down"),
+    }
+}
+
+fn explain_database(error: &DatabaseError) -> String {
+    match error {
+        DatabaseError::NoPassword { at, .. } => {
+            format!(
+                "set it under `environment:` of the service ({at}); a value is enough for throw-away databases"
+            )
+        }
+        DatabaseError::SecretFile { .. } => "create the file, or set the variable itself".into(),
+        DatabaseError::Command { at, .. } => {
+            format!("natively, the command may only set parameters: `postgres -c name=value` ({at})")
+        }
+    }
+}
+
+fn explain_start(error: &StartError) -> (&'static str, Option<String>) {
+    if let StartError::PortInUse { port, .. } = error {
+        let hint = format!(
+            "stop what uses it, or choose another port for this run: POSTGRES_PORT={} backlot …",
+            port + 1
+        );
+        return ("port-in-use", Some(hint));
+    }
+    ("postgres-start", None)
+}
+
+/// How Postgres is installed here.
+pub fn install_postgres() -> String {
+    if std::path::Path::new("/usr/bin/apt-get").exists() {
+        "install it: apt-get install postgresql".into()
+    } else {
+        "install it (brew install postgresql), or name its programs' folder in `x-backlot: {bin: DIR}`".into()
     }
 }

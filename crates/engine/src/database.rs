@@ -88,9 +88,9 @@ impl Database {
     pub fn of(environment: &Environment) -> Result<Option<Self>, DatabaseError> {
         let stack = &environment.stack;
         let mut services = stack.services.values().filter(|service| extension_of(service).is_some());
-        let usual = ["db", "postgres", "database"].iter().find_map(|name| {
-            stack.services.get(*name).filter(|service| extension_of(service).is_some())
-        });
+        let usual = ["db", "postgres", "database"]
+            .iter()
+            .find_map(|name| stack.services.get(*name).filter(|service| extension_of(service).is_some()));
         let Some(service) = usual.or_else(|| services.next()) else { return Ok(None) };
         let application = environment.variables.value("APPLICATION_DB").filter(|name| !name.is_empty());
         Self::from_service(service, stack, application).map(Some)
@@ -137,7 +137,10 @@ impl Database {
 }
 
 /// Whether the service's image is a Postgres, and the extension that the image adds.
-#[expect(clippy::option_option, reason = "no Postgres, a plain one, and one with an extension are three things")]
+#[expect(
+    clippy::option_option,
+    reason = "no Postgres, a plain one, and one with an extension are three things"
+)]
 pub(crate) fn extension_of(service: &Service) -> Option<Option<&'static str>> {
     let repository = service.image.as_ref()?.repository.as_str();
     match repository.rsplit('/').next()? {
@@ -162,14 +165,18 @@ fn wanted_major(image: &Image) -> Option<u32> {
 
 fn storage(service: &Service) -> Storage {
     let named = service.volumes.iter().find_map(|mount| match &mount.kind {
-        MountKind::Volume { source: Some(name) } if DATA_TARGETS.contains(&mount.target.trim_end_matches('/')) => {
+        MountKind::Volume { source: Some(name) }
+            if DATA_TARGETS.contains(&mount.target.trim_end_matches('/')) =>
+        {
             Some(name.clone())
         }
         // A data folder bound from the host is durable as well; natively it lives with the volumes, under its name.
         MountKind::Bind { source } if DATA_TARGETS.contains(&mount.target.trim_end_matches('/')) => {
             source.file_name().map(|name| name.to_string_lossy().into_owned())
         }
-        MountKind::Volume { .. } | MountKind::Bind { .. } | MountKind::Tmpfs | MountKind::Other { .. } => None,
+        MountKind::Volume { .. } | MountKind::Bind { .. } | MountKind::Tmpfs | MountKind::Other { .. } => {
+            None
+        }
     });
     named.map_or(Storage::Throwaway, Storage::Volume)
 }
@@ -210,7 +217,9 @@ fn outside_path(inside: &str, service: &Service, secrets: &BTreeMap<String, File
     });
     match granted.and_then(|grant| secrets.get(&grant.source)) {
         Some(FileSource::File(path)) => path.clone(),
-        Some(FileSource::Environment(_) | FileSource::Content(_) | FileSource::External(_)) | None => inside.into(),
+        Some(FileSource::Environment(_) | FileSource::Content(_) | FileSource::External(_)) | None => {
+            inside.into()
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use backlot_postgres::{ConnectionError, LocateError, StartError, StopError, TemplateError};
+use backlot_postgres::{DatabaseError as PgError, LocateError, StartError, StopError, TemplateError};
 use backlot_process::ProcessError;
 
 use crate::database::DatabaseError;
@@ -64,7 +64,9 @@ pub enum EngineError {
     #[error(transparent)]
     Locate(#[from] LocateError),
     /// The image is made for an extension that the native server does not have.
-    #[error("service {service} needs the extension {extension}, which is not installed for PostgreSQL {version}")]
+    #[error(
+        "service {service} needs the extension {extension}, which is not installed for PostgreSQL {version}"
+    )]
     NoExtension {
         /// The service.
         service: String,
@@ -74,13 +76,13 @@ pub enum EngineError {
         version: String,
     },
     /// The template cannot be made or cloned.
-    #[error(transparent)]
+    #[error("cannot {0}")]
     Template(#[from] TemplateError),
     /// The server does not start.
-    #[error(transparent)]
+    #[error("cannot {0}")]
     Start(#[from] StartError),
     /// The server does not stop.
-    #[error(transparent)]
+    #[error("cannot {0}")]
     Stop(#[from] StopError),
     /// The lock is held although the server was stopped.
     #[error("{} is still held {} s after the server was stopped", lock.display(), waited.as_secs())]
@@ -91,10 +93,10 @@ pub enum EngineError {
         waited: Duration,
     },
     /// The database does not do what it was asked.
-    #[error(transparent)]
-    Connection(#[from] ConnectionError),
+    #[error("cannot {0}")]
+    Connection(#[from] PgError),
     /// A program cannot be run.
-    #[error(transparent)]
+    #[error("cannot {0}")]
     Process(#[from] ProcessError),
     /// A program that is needed is not on PATH.
     #[error("no {program} is on PATH, which {} needs", needed_by.display())]
@@ -104,16 +106,6 @@ pub enum EngineError {
         /// What needs it.
         needed_by: PathBuf,
     },
-    /// A CSV file cannot be loaded.
-    #[error("cannot load {} into the table {table}", file.display())]
-    Csv {
-        /// The file.
-        file: PathBuf,
-        /// The table that it is named after.
-        table: String,
-        /// Why.
-        source: ConnectionError,
-    },
     /// A CSV file's first line names no columns.
     #[error("the first line of {} does not name the columns", file.display())]
     CsvHeader {
@@ -121,6 +113,32 @@ pub enum EngineError {
         file: PathBuf,
         /// Why.
         source: Option<csv::Error>,
+    },
+    /// A scenario's file ran and failed.
+    #[error("scenario {name} failed: its file ended with exit code {code}")]
+    Scenario {
+        /// The scenario.
+        name: String,
+        /// The exit code.
+        code: u8,
+    },
+    /// The program that should run the tests is not on PATH.
+    #[error("no program {program} is on PATH to run the tests")]
+    NoTestProgram {
+        /// The program.
+        program: String,
+    },
+    /// The project's Python has no pytest.
+    #[error("pytest is not installed for {}", python.display())]
+    NoPytest {
+        /// The interpreter.
+        python: PathBuf,
+    },
+    /// No test runner fits the project.
+    #[error("no test runner was found for {}", root.display())]
+    NoRunner {
+        /// The project's directory.
+        root: PathBuf,
     },
     /// The caller asked to stop.
     #[error("interrupted; nothing is left of what was begun")]

@@ -72,6 +72,11 @@ impl Home {
         Ok(Self { root, owner })
     }
 
+    /// The home that is the directory `root`.
+    pub fn at(root: PathBuf, owner: Owner) -> Self {
+        Self { root, owner }
+    }
+
     /// The directory itself.
     pub fn root(&self) -> &Path {
         &self.root
@@ -185,7 +190,8 @@ mod tests {
     #[test]
     fn two_checkouts_share_nothing_and_socket_paths_stay_short() {
         let home = home(&[("BACKLOT_HOME", &format!("/{}", "long/".repeat(40)))]).unwrap();
-        let (one, two) = (home.project("blog", Path::new("/a/blog")), home.project("blog", Path::new("/b/blog")));
+        let (one, two) =
+            (home.project("blog", Path::new("/a/blog")), home.project("blog", Path::new("/b/blog")));
         assert_ne!(one, two);
         assert_ne!(home.sockets(&one), home.sockets(&two));
         assert!(home.sockets(&one).as_os_str().len() + SOCKET_NAME.len() <= SOCKET_PATH_LIMIT);

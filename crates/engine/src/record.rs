@@ -186,7 +186,8 @@ mod tests {
                 bin_dir: "/usr/lib/postgresql/15/bin".into(),
                 port: 23456,
                 socket_dir: "/home/ada/.local/share/backlot/run/0123abcd".into(),
-                data_dir: "/home/ada/.local/share/backlot/projects/blog-89abcdef/scenario_users/live/data".into(),
+                data_dir: "/home/ada/.local/share/backlot/projects/blog-89abcdef/scenario_users/live/data"
+                    .into(),
                 volume: None,
                 user: "postgres".into(),
                 password: "postgres".into(),

@@ -81,12 +81,15 @@ fn with_address(value: &str, database: RunningDatabase<'_>) -> String {
         return native;
     }
     let is_postgres = value.split_once("://").is_some_and(|(scheme, _)| scheme.starts_with("postgres"));
-    let Some((before, after)) = value.rsplit_once('@').filter(|_| is_postgres) else { return value.to_owned() };
+    let Some((before, after)) = value.rsplit_once('@').filter(|_| is_postgres) else {
+        return value.to_owned();
+    };
     let end = after.find(['/', '?']).unwrap_or(after.len());
     let (authority, rest) = after.split_at(end);
-    let names_it = [service].iter().chain(&LOCAL_HOSTS).any(|host| {
-        authority.strip_prefix(host).is_some_and(|port| port.is_empty() || is_port(port, ":"))
-    });
+    let names_it = [service]
+        .iter()
+        .chain(&LOCAL_HOSTS)
+        .any(|host| authority.strip_prefix(host).is_some_and(|port| port.is_empty() || is_port(port, ":")));
     if names_it { format!("{before}@{native}{rest}") } else { value.to_owned() }
 }
 

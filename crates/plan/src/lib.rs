@@ -28,7 +28,10 @@ pub fn up(desired: &Desired, observed: &Observed, fresh: bool) -> Vec<Step> {
 
     if server == Server::Stopped {
         if !cluster {
-            steps.push(Step::MakeCluster { storage: desired.storage.clone(), databases: desired.databases.clone() });
+            steps.push(Step::MakeCluster {
+                storage: desired.storage.clone(),
+                databases: desired.databases.clone(),
+            });
         }
         steps.push(Step::StartServer { service: desired.service.clone(), port: desired.port });
     }

@@ -65,7 +65,8 @@ mod tests {
         let value = format!("{}-marked", std::process::id());
         let mut bystander = Program::new("/bin/sleep").arg("60").spawn(SpawnOptions::default()).unwrap();
         let script = "setsid sleep 60 & trap '' TERM; sleep 60; sleep 60";
-        let marked = Program::new("/bin/sh").args(["-c", script]).env("PATH", "/bin:/usr/bin").env("MARK", &value);
+        let marked =
+            Program::new("/bin/sh").args(["-c", script]).env("PATH", "/bin:/usr/bin").env("MARK", &value);
         let mut child = marked.spawn(SpawnOptions::default()).unwrap();
         while all_with_variable("MARK", &value).len() < 3 {
             std::thread::sleep(Duration::from_millis(5));

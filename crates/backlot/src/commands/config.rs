@@ -70,7 +70,11 @@ fn in_words(project: &Project, environment: &Environment, secrets: bool) -> Stri
     if !environment.variables.is_empty() {
         let mut table = Table::new(&["VARIABLE", "VALUE", "FROM"]);
         for (name, variable) in environment.variables.iter() {
-            table.row(vec![name.into(), shown(name, &variable.value, secrets), origin(&variable.origin, root)]);
+            table.row(vec![
+                name.into(),
+                shown(name, &variable.value, secrets),
+                origin(&variable.origin, root),
+            ]);
         }
         text.push_str(&format!("\n{table}"));
     }

@@ -128,7 +128,9 @@ fn account_and_directories(context: &Context) -> Vec<Finding> {
     };
     let directories = match Home::choose(&context.caller.variables, owner) {
         Ok(home) => directories(&home),
-        Err(error) => Finding::bad("directories", error.to_string(), "set BACKLOT_HOME to a directory of yours"),
+        Err(error) => {
+            Finding::bad("directories", error.to_string(), "set BACKLOT_HOME to a directory of yours")
+        }
     };
     vec![user, directories]
 }
@@ -174,12 +176,20 @@ fn project(context: &Context) -> Finding {
             Ok(())
         });
         if let Err(error) = checked {
-            let mend = error.hints.first().cloned().unwrap_or_else(|| format!("see `backlot config -e {name}`"));
-            return Finding::bad("project", format!("{} in {}: {}", name, project.root().display(), error.error), mend);
+            let mend =
+                error.hints.first().cloned().unwrap_or_else(|| format!("see `backlot config -e {name}`"));
+            return Finding::bad(
+                "project",
+                format!("{} in {}: {}", name, project.root().display(), error.error),
+                mend,
+            );
         }
         names.push(name.to_string());
     }
-    Finding::good("project", format!("{} in {}: {}", project.name(), project.root().display(), names.join(", ")))
+    Finding::good(
+        "project",
+        format!("{} in {}: {}", project.name(), project.root().display(), names.join(", ")),
+    )
 }
 
 fn python(root: Option<&Path>, variables: &BTreeMap<String, String>) -> Finding {
@@ -201,7 +211,9 @@ fn docker(variables: &BTreeMap<String, String>) -> Finding {
         return Finding::good("Docker", "not installed, and not needed");
     };
     match version(&docker, &["info", "--format", "{{.ServerVersion}}"], variables) {
-        Some(version) if !version.is_empty() => Finding::good("Docker", format!("daemon {version}; not needed")),
+        Some(version) if !version.is_empty() => {
+            Finding::good("Docker", format!("daemon {version}; not needed"))
+        }
         Some(_) | None => Finding::good("Docker", "client without a daemon; not needed"),
     }
 }
@@ -211,7 +223,11 @@ fn nginx(variables: &BTreeMap<String, String>) -> Finding {
     let sbin = Some(PathBuf::from("/usr/sbin/nginx")).filter(|path| tools::is_executable(path));
     match tools::on_path("nginx", variables).or(sbin) {
         Some(nginx) => Finding::good("nginx", nginx.display().to_string()),
-        None => Finding::warning("nginx", "not found; only stacks with an nginx service need it", install("nginx")),
+        None => Finding::warning(
+            "nginx",
+            "not found; only stacks with an nginx service need it",
+            install("nginx"),
+        ),
     }
 }
 

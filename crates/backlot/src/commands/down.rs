@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use backlot_engine::native::{down, plan_down, volumes};
 use backlot_engine::Site;
+use backlot_engine::native::{down, plan_down, volumes};
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -56,8 +56,11 @@ pub fn confirm(question: &str, yes: bool, context: &Context) -> Result<(), Comma
         return Ok(());
     }
     if !context.caller.can_ask {
-        return Err(CommandError::usage("not-confirmed", "durable data would be destroyed, and nobody can be asked")
-            .hint("say --yes to do it"));
+        return Err(CommandError::usage(
+            "not-confirmed",
+            "durable data would be destroyed, and nobody can be asked",
+        )
+        .hint("say --yes to do it"));
     }
     let mut stderr = std::io::stderr().lock();
     let _ = write!(stderr, "{question} [y/N] ");

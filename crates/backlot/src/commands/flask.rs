@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::commands::run;
+use crate::commands::run::in_environment;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -17,6 +17,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let command: Vec<OsString> = std::iter::once("flask".into()).chain(args.arguments.iter().cloned()).collect();
-    run::in_environment(&command, context)
+    let command: Vec<OsString> =
+        std::iter::once("flask".into()).chain(args.arguments.iter().cloned()).collect();
+    in_environment(&command, context)
 }

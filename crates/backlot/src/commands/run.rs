@@ -29,7 +29,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
 pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let environment = context.environment(&project)?;
-    let own: Vec<_> = environment.variables.iter().map(|(name, v)| (name.to_owned(), v.value.clone())).collect();
+    let own: Vec<_> =
+        environment.variables.iter().map(|(name, v)| (name.to_owned(), v.value.clone())).collect();
     let name = environment.name.to_string();
     let variables = match context.native(context.ground(&home, &project), environment)? {
         Some(native) => {

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use backlot_engine::native::{TestRun, tools};
-use backlot_process::{RunOptions, exit_code};
+use backlot_engine::native::{TestRun, test_command, tools};
+use backlot_process::{Stdout, exit_code};
 use backlot_project::EnvironmentName;
 
 use crate::context::Context;
@@ -38,17 +38,20 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let configured = environment.stack.extension.test.clone();
     let ground = context.ground(&home, &project);
     let Some(native) = context.native(ground, environment)? else {
-        return Err(CommandError::failed("no-database", format!("the stack of {name} has no Postgres service")));
+        return Err(CommandError::failed(
+            "no-database",
+            format!("the stack of {name} has no Postgres service"),
+        ));
     };
     let mut report = context.reporter();
     let tests = TestRun::start(native, args.keep, &mut report)?;
     let mut variables = tests.variables();
-    tools::keep_tree_clean(project.root(), tests.scratch(), &mut variables);
-    let outcome = tools::test_command(project.root(), &variables, configured, &args.command, &args.arguments)
+    tools::keep_tree_clean(project.root(), &tests.scratch(), &mut variables);
+    let outcome = test_command(project.root(), &variables, configured, &args.command, &args.arguments)
         .map_err(CommandError::from)
         .and_then(|command| {
             context.progress().say(&format!("  {} {command}", context.style().faint("$")));
-            Ok(command.envs(&variables).current_dir(project.root()).run(&RunOptions::default())?)
+            Ok(command.envs(&variables).current_dir(project.root()).run(Stdout::Ours)?)
         });
     let database = tests.database().clone();
     tests.finish(&mut report)?;

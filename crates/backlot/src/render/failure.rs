@@ -57,11 +57,13 @@ fn place(failure: &CommandError) -> Option<&Place> {
 fn snippet(place: &Place, colour: bool) -> String {
     let location = &place.location;
     let start = offset(&place.text, location.line, location.column);
-    let end = place.text[start..].char_indices().nth(place.length.max(1)).map_or(place.text.len(), |(at, _)| start + at);
+    let end = place.text[start..]
+        .char_indices()
+        .nth(place.length.max(1))
+        .map_or(place.text.len(), |(at, _)| start + at);
     let path = location.path.display().to_string();
-    let source = Snippet::source(&*place.text)
-        .path(&path)
-        .annotation(AnnotationKind::Primary.span(start..end));
+    let source =
+        Snippet::source(&*place.text).path(&path).annotation(AnnotationKind::Primary.span(start..end));
     let report = [Level::ERROR.no_name().secondary_title("").element(source)];
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let text = renderer.render(&report);

@@ -1,18 +1,16 @@
 //! Filling a scenario's database with what its file says.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use backlot_postgres::{Access, Connection, Installation, quote_identifier};
-use backlot_process::{Program, exit_code};
+use backlot_postgres::{Installation, quote_identifier, quote_literal};
+use backlot_process::{Program, Stdout, exit_code};
 use backlot_project::ScenarioSource;
 
 use crate::error::EngineError;
 use crate::native::tools;
-
-/// How long a CSV load waits for its connection.
-const CONNECT_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Imports the module as `import scenarios.users` in the project's directory would, and calls its `run()`.
 const PYTHON: &str = "\
@@ -32,10 +30,8 @@ pub struct Filler<'a> {
     pub variables: BTreeMap<String, String>,
     /// The server's programs.
     pub installation: &'a Installation,
-    /// The database.
-    pub access: &'a Access,
-    /// Send what the scenario prints to stderr: stdout is for JSON.
-    pub stdout_to_stderr: bool,
+    /// Where what the scenario prints goes.
+    pub stdout: Stdout,
 }
 
 impl Filler<'_> {
@@ -83,36 +79,39 @@ impl Filler<'_> {
 
     /// Runs a file with psql in the file's own folder, so that `\i` and `\copy` find their neighbours.
     fn sql(&self, file: &Path) -> Result<u8, EngineError> {
-        let psql = tools::psql(self.installation, &self.variables)
-            .ok_or_else(|| EngineError::NoProgram { program: "psql", needed_by: file.to_owned() })?;
-        let folder = file.parent().unwrap_or(self.root);
-        let quiet = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file"];
-        self.run(&Program::new(psql).args(quiet).arg(file).current_dir(folder))
+        self.psql(file, &["--file".into(), file.into()])
     }
 
     /// Loads a file into the table that it is named after; its first line names the columns.
     fn csv(&self, file: &Path) -> Result<u8, EngineError> {
         let failed = |source| EngineError::Io { what: "read", path: file.to_owned(), source };
-        let table = table_of(file);
-        let mut text = std::fs::File::open(file).map_err(failed)?;
-        let columns = header(&mut text, file)?;
+        let columns = header(&mut std::fs::File::open(file).map_err(failed)?, file)?;
         let columns: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
         let copy = format!(
-            "COPY {} ({}) FROM STDIN WITH (FORMAT csv, HEADER true)",
-            quote_identifier(&table),
-            columns.join(", ")
+            "\\copy {} ({}) FROM {} WITH (FORMAT csv, HEADER true)",
+            quote_identifier(&table_of(file)),
+            columns.join(", "),
+            quote_literal(&file.display().to_string()),
         );
-        let text = std::fs::File::open(file).map_err(failed)?;
-        let load = || -> Result<u64, backlot_postgres::ConnectionError> {
-            Connection::open(self.access, CONNECT_LIMIT)?.copy_in(&copy, text)
-        };
-        load().map(|_rows| 0).map_err(|source| EngineError::Csv { file: file.to_owned(), table, source })
+        self.psql(file, &["--command".into(), copy.into()])
     }
 
+    /// Runs psql in the file's own folder, stopping at the first error.
+    fn psql(&self, file: &Path, arguments: &[OsString]) -> Result<u8, EngineError> {
+        let psql = tools::psql(self.installation, &self.variables)
+            .ok_or_else(|| EngineError::NoProgram { program: "psql", needed_by: file.to_owned() })?;
+        let quiet = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"];
+        let folder = file.parent().unwrap_or(self.root);
+        self.run(&Program::new(psql).args(quiet).args(arguments.iter().cloned()).current_dir(folder))
+    }
+
+    /// Runs a program of the scenario on the terminal.
     fn run(&self, program: &Program) -> Result<u8, EngineError> {
-        let program = program.clone().envs(&self.variables).dies_with_parent(true);
-        let program = if self.stdout_to_stderr { program.stdout_to_stderr() } else { program };
-        Ok(exit_code(program.run()?))
+        let ended = program.clone().envs(&self.variables).run(self.stdout)?;
+        if ended.interrupted {
+            return Err(EngineError::Interrupted);
+        }
+        Ok(exit_code(ended.status))
     }
 }
 
@@ -132,7 +131,8 @@ fn header(text: &mut impl Read, file: &Path) -> Result<Vec<String>, EngineError>
     let header = reader
         .headers()
         .map_err(|source| EngineError::CsvHeader { file: file.to_owned(), source: Some(source) })?;
-    let columns: Vec<String> = header.iter().map(|column| column.trim_start_matches('\u{feff}').to_owned()).collect();
+    let columns: Vec<String> =
+        header.iter().map(|column| column.trim_start_matches('\u{feff}').to_owned()).collect();
     if columns.iter().all(String::is_empty) {
         return Err(EngineError::CsvHeader { file: file.to_owned(), source: None });
     }

@@ -2,6 +2,7 @@
 
 mod fill;
 mod list;
+mod runner;
 mod server;
 mod testing;
 pub mod tools;
@@ -13,6 +14,7 @@ use std::time::{Instant, SystemTime};
 
 use backlot_plan::{Desired, Filling as Filled, Observed, Server, Step, Storage};
 use backlot_postgres::{Access, Installation, Version};
+use backlot_process::Stdout;
 use backlot_project::{Environment, Project, ScenarioName, ScenarioSource};
 use secrecy::SecretString;
 
@@ -25,6 +27,7 @@ use crate::site::{Site, Taken};
 use crate::variables::{RunningDatabase, variables};
 
 pub use list::{State, Summary, list};
+pub use runner::test_command;
 pub use server::locate;
 pub use testing::{JANITOR_VERB, TestRun, sweep, tidy_up_after};
 
@@ -50,7 +53,7 @@ pub struct Native<'a> {
     database: Database,
     scenario: Option<(ScenarioName, ScenarioSource)>,
     dies_with_us: bool,
-    stdout_to_stderr: bool,
+    stdout: Stdout,
 }
 
 /// A scenario that ran and failed; its database is kept to be looked at.
@@ -77,8 +80,8 @@ impl<'a> Native<'a> {
     /// The environment, whose database is `database`.
     pub fn new(ground: Ground<'a>, environment: Environment, database: Database) -> Self {
         let site = Site::new(ground.home, ground.project, environment.name.as_str());
-        let (dies_with_us, stdout_to_stderr) = (false, false);
-        Self { ground, site, environment, database, scenario: None, dies_with_us, stdout_to_stderr }
+        let (dies_with_us, stdout) = (false, Stdout::Ours);
+        Self { ground, site, environment, database, scenario: None, dies_with_us, stdout }
     }
 
     /// The same environment as the scenario `name`: filled by `source`, always on a free port, never durable.
@@ -103,10 +106,10 @@ impl<'a> Native<'a> {
         self
     }
 
-    /// Sends what a scenario prints to stderr, because stdout is for JSON.
+    /// Sends what a scenario prints to `stdout`.
     #[must_use]
-    pub fn stdout_to_stderr(mut self, yes: bool) -> Self {
-        self.stdout_to_stderr = yes;
+    pub fn printing_to(mut self, stdout: Stdout) -> Self {
+        self.stdout = stdout;
         self
     }
 
@@ -258,18 +261,15 @@ impl<'a> Native<'a> {
         let Some((_, source)) = &self.scenario else { return Ok(None) };
         let mut record = taken.site().record()?.ok_or_else(|| self.not_up())?;
         let database = record.database.clone().ok_or_else(|| self.not_up())?;
-        let access = access(&database);
+        let mut variables = self.process_variables(&database);
+        tools::keep_tree_clean(self.ground.project.root(), &taken.site().live(), &mut variables);
         let filler = fill::Filler {
             root: self.ground.project.root(),
-            variables: self.process_variables(&database),
+            variables,
             installation: &installation(&database),
-            access: &access,
-            stdout_to_stderr: self.stdout_to_stderr,
+            stdout: self.stdout,
         };
         let code = filler.fill(source)?;
-        if self.ground.interrupted.load(Ordering::Relaxed) {
-            return Err(EngineError::Interrupted);
-        }
         record.filling = if code == 0 { Filling::Done } else { Filling::Failed { code } };
         record.write(&self.site.record_path()).map_err(|source| self.record_error(source))?;
         Ok((code != 0).then_some(Failure { code }))
@@ -338,7 +338,8 @@ pub fn access(database: &DatabaseRecord) -> Access {
 
 /// The programs of a recorded server.
 pub fn installation(database: &DatabaseRecord) -> Installation {
-    let version = database.version.parse::<Version>().unwrap_or_default();
+    let version = Version::parse(&format!("(PostgreSQL) {}", database.version));
+    let version = version.unwrap_or(Version { major: 0, minor: 0 });
     Installation { bin_dir: database.bin_dir.clone(), version }
 }
 

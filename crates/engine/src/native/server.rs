@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use backlot_plan::{Port, Storage};
 use backlot_postgres::{
-    ClusterSpec, ClusterStarter, Durability, Installation, Place, PortWish, RunningCluster, SearchPlaces, StopMode,
-    Templates,
+    ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, RunningCluster,
+    SearchPlaces, StopMode, Templates, quote_literal,
 };
 use backlot_process::ProcessId;
 
@@ -20,6 +20,8 @@ use crate::site::{Site, Taken};
 
 /// How long a server may take to answer; recovery after a kill is part of it.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long a server that runs may take to answer a question.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// How long a server may take to stop: as long as Postgres' own `pg_ctl` waits.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// How long the lock may outlive the postmaster: its children notice its death and end by themselves.
@@ -33,7 +35,7 @@ const PORTS: u16 = 12_000;
 /// Finds the Postgres that the database asks for.
 ///
 /// # Errors
-/// When there is none, or not that version, or not its extension.
+/// When there is none, or not of that version.
 pub fn locate(database: &Database, path: Option<&str>) -> Result<Installation, EngineError> {
     let places = SearchPlaces {
         explicit: database.bin.clone(),
@@ -41,15 +43,7 @@ pub fn locate(database: &Database, path: Option<&str>) -> Result<Installation, E
         roots: SearchPlaces::default_roots(),
     };
     let found = Installation::find_all(&places);
-    let installation = Installation::choose(&found, database.wanted_major)?;
-    match database.extension {
-        Some(extension) if !installation.has_extension(extension) => Err(EngineError::NoExtension {
-            service: database.service.clone(),
-            extension,
-            version: installation.version.to_string(),
-        }),
-        Some(_) | None => Ok(installation),
-    }
+    Ok(Installation::choose(&found, database.wanted_major)?)
 }
 
 /// What the server is to be.
@@ -89,7 +83,8 @@ pub fn make_cluster(
     let template = templates.ensure(installation, &spec)?;
     template.clone_into(&data)?;
     if template.was_made {
-        templates.prune(TEMPLATES_KEPT);
+        // Old templates cost space, nothing else; the next new one tries again.
+        let _ = templates.prune(TEMPLATES_KEPT);
     }
     let how = if template.was_made { "cloned from a new template" } else { "cloned" };
     let what = match &database.storage {
@@ -133,6 +128,7 @@ pub fn start(
         limit: START_LIMIT,
     }
     .start()?;
+    check_extension(database, installation, &running)?;
     Ok(DatabaseRecord {
         service: database.service.clone(),
         process: running.process,
@@ -151,11 +147,33 @@ pub fn start(
     })
 }
 
+/// An image such as `postgis/postgis` promises an extension; the native server must have it, too.
+fn check_extension(
+    database: &Database,
+    installation: &Installation,
+    running: &RunningCluster,
+) -> Result<(), EngineError> {
+    let Some(extension) = database.extension else { return Ok(()) };
+    let access = running.tcp(&database.user, &database.password, &database.initial);
+    let sql = format!("SELECT name FROM pg_available_extensions WHERE name = {}", quote_literal(extension));
+    if Connection::open(&access, ANSWER_LIMIT)?.query_one_text(&sql)?.is_some() {
+        return Ok(());
+    }
+    Err(EngineError::NoExtension {
+        service: database.service.clone(),
+        extension,
+        version: installation.version.to_string(),
+    })
+}
+
 /// The port that this environment gets when it is free, so that it is the same each time.
 fn usual_port(site: &Site) -> u16 {
-    let spread = site.dir().as_os_str().as_encoded_bytes().iter().fold(0_u32, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u32::from(*byte))
-    });
+    let spread = site
+        .dir()
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
     FIRST_PORT + u16::try_from(spread % u32::from(PORTS)).unwrap_or(0)
 }
 
@@ -190,12 +208,13 @@ struct Found {
 fn find(site: &Site, record: Option<&Record>) -> Option<Found> {
     let recorded = record.and_then(|record| record.database.as_ref());
     if let Some(database) = recorded.filter(|database| database.process.is_alive()) {
-        let cluster = RunningCluster::attach(database.process, database.port, &database.socket_dir);
+        let cluster =
+            RunningCluster::attach(database.process, database.port, &database.socket_dir, &database.data_dir);
         return Some(Found { cluster, is_durable: database.volume.is_some() });
     }
     data_dirs(site).into_iter().find_map(|(data, is_durable)| {
         let (process, port) = named_in(&data)?;
-        let cluster = RunningCluster::attach(process, port, &site.sockets());
+        let cluster = RunningCluster::attach(process, port, site.sockets(), &data);
         Some(Found { cluster, is_durable })
     })
 }

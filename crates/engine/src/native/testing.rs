@@ -4,10 +4,10 @@
 //! small process of our own program that holds the read end of a pipe whose write end only we hold. When we are gone,
 //! the pipe ends, and the janitor does what `finish` would have done.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::time::Duration;
 
-use backlot_process::{Child, Input, Program, SpawnOptions, end_all_with_variable};
+use backlot_process::{Child, Group, Program, SpawnOptions, Stream, end_all_with_variable};
 
 use crate::error::EngineError;
 use crate::event::Report;
@@ -66,6 +66,11 @@ impl<'a> TestRun<'a> {
         &self.up.database
     }
 
+    /// A directory that goes with the run.
+    pub fn scratch(&self) -> std::path::PathBuf {
+        self.native.site.live()
+    }
+
     /// The variables of the runner.
     pub fn variables(&self) -> std::collections::BTreeMap<String, String> {
         let mut variables = self.native.process_variables(&self.up.database);
@@ -87,18 +92,22 @@ impl<'a> TestRun<'a> {
 }
 
 fn hire_janitor(home: &Home, site: &Site, mark: &str) -> Result<Child, EngineError> {
-    let ourselves = std::env::current_exe()
-        .map_err(|source| EngineError::Io { what: "find", path: "backlot".into(), source })?;
+    let ourselves = std::env::current_exe().map_err(|source| EngineError::Io {
+        what: "find",
+        path: "backlot".into(),
+        source,
+    })?;
     let program = Program::new(ourselves).arg(JANITOR_VERB).arg(home.root()).arg(site.dir()).arg(mark);
-    let options = SpawnOptions { stdin: Input::Piped, ..SpawnOptions::detached() };
-    Ok(program.spawn(options)?)
+    let (group, stdin) = (Group::NewSession, Stream::Pipe);
+    Ok(program.spawn(SpawnOptions { group, stdin, dies_with_parent: None, ..SpawnOptions::default() })?)
 }
 
 fn dismiss(mut janitor: Child) {
     // A janitor that cannot hear us sees the pipe end, and finds nothing to do.
-    let _ = janitor.write_stdin(DONE);
-    janitor.close_stdin();
-    let _ = janitor.wait_for(GRACE);
+    if let Some(mut stdin) = janitor.take_stdin() {
+        let _ = stdin.write_all(DONE);
+    }
+    let _ = janitor.wait(GRACE);
 }
 
 /// What the janitor does: waits until the run that it belongs to is over, and tidies up when it was killed.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use backlot_postgres::Installation;
+use backlot_process::Program;
 
 /// Folders in which projects keep their virtual environment.
 const VENV_FOLDERS: [&str; 3] = [".venv", "venv", "env"];
@@ -43,10 +45,38 @@ pub fn is_executable(file: &Path) -> bool {
 
 /// The psql of this installation, else the one on PATH: Debian's on PATH is a wrapper that takes 30 ms to start.
 pub fn psql(installation: &Installation, variables: &BTreeMap<String, String>) -> Option<PathBuf> {
-    Some(installation.program("psql")).filter(|file| is_executable(file)).or_else(|| on_path("psql", variables))
+    Some(installation.program("psql"))
+        .filter(|file| is_executable(file))
+        .or_else(|| on_path("psql", variables))
 }
 
 /// The Python of these variables: `python3`, else `python`; a virtual environment has both.
 pub fn python(variables: &BTreeMap<String, String>) -> Option<PathBuf> {
     on_path("python3", variables).or_else(|| on_path("python", variables))
+}
+
+/// What Python writes beside the sources, unless told otherwise.
+const LITTER: [&str; 2] = ["__pycache__/x.pyc", ".coverage"];
+/// How long git may take to tell what it ignores.
+const GIT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Keeps the source tree as clean as git sees it: what Python would write there and git does not ignore is not written
+/// (bytecode), or goes to `scratch` (coverage data).
+pub fn keep_tree_clean(root: &Path, scratch: &Path, variables: &mut BTreeMap<String, String>) {
+    let Some(git) = on_path("git", variables) else { return };
+    let ask = Program::new(git).arg("check-ignore").args(LITTER).envs(&*variables).current_dir(root);
+    let Ok(output) = ask.output(GIT_LIMIT) else { return };
+    // 0: some are ignored; 1: none is; anything else: no repository, where nobody looks for litter.
+    if !matches!(output.status.code(), Some(0 | 1)) {
+        return;
+    }
+    let ignored = String::from_utf8_lossy(&output.stdout);
+    let is_ignored = |path: &str| ignored.lines().any(|line| line == path);
+    if !is_ignored(LITTER[0]) {
+        variables.entry("PYTHONDONTWRITEBYTECODE".into()).or_insert_with(|| "1".into());
+    }
+    if !is_ignored(LITTER[1]) {
+        let file = scratch.join(".coverage").display().to_string();
+        variables.entry("COVERAGE_FILE".into()).or_insert(file);
+    }
 }

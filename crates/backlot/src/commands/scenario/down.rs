@@ -1,7 +1,7 @@
 //! `backlot scenario down`
 
-use backlot_engine::native::{down, plan_down};
 use backlot_engine::Site;
+use backlot_engine::native::{down, plan_down};
 
 use crate::commands::scenario::{parse_name, site};
 use crate::context::Context;

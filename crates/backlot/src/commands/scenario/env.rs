@@ -25,7 +25,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let database = scenario.running().map_err(|error| with_way_up(error, &name))?;
     let variables = scenario.variables(&database);
     if context.global.json {
-        let object: Map<String, Value> = variables.into_iter().map(|(name, value)| (name, value.into())).collect();
+        let object: Map<String, Value> =
+            variables.into_iter().map(|(name, value)| (name, value.into())).collect();
         render::json(&object.into());
         return Ok(Exit::Done);
     }

@@ -1,7 +1,7 @@
 //! `backlot scenario ls`
 
-use backlot_engine::native::{Summary, list};
 use backlot_engine::EngineKind;
+use backlot_engine::native::{Summary, list};
 use serde_json::json;
 
 use crate::context::Context;
@@ -23,7 +23,11 @@ pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     if scenarios.is_empty() {
         let names: Vec<String> = project.scenarios()?.iter().map(ToString::to_string).collect();
-        let files = if names.is_empty() { String::new() } else { format!("; there are files for {}", names.join(", ")) };
+        let files = if names.is_empty() {
+            String::new()
+        } else {
+            format!("; there are files for {}", names.join(", "))
+        };
         context.progress().say(&format!("no scenario is up{files}"));
         return Ok(Exit::Done);
     }

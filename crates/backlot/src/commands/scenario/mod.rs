@@ -77,7 +77,8 @@ fn native<'a>(
     let file = environment.files.last().cloned();
     let Some(native) = context.native(ground, environment)? else {
         let error = "the scenario's stack has no Postgres service";
-        let hint = file.map_or_else(String::new, |file| format!("; this stack is that of {}", file.display()));
+        let hint =
+            file.map_or_else(String::new, |file| format!("; this stack is that of {}", file.display()));
         return Err(CommandError::failed("no-database", error)
             .hint(format!("give it a service with `image: postgres`{hint}")));
     };

@@ -2,7 +2,7 @@
 
 use backlot_engine::native::access;
 use backlot_engine::{EngineError, Up};
-use backlot_process::shell_quote;
+use backlot_process::{Stdout, shell_quote};
 use serde_json::json;
 
 use crate::commands::scenario::{native, parse_name};
@@ -32,7 +32,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return Ok(Exit::Done);
     }
     let start = std::time::Instant::now();
-    let up = scenario.stdout_to_stderr(context.global.json).up(args.fresh, &mut context.reporter())?;
+    let stdout = if context.global.json { Stdout::OurStderr } else { Stdout::Ours };
+    let up = scenario.printing_to(stdout).up(args.fresh, &mut context.reporter())?;
     if let Some(failure) = up.failure {
         return Err(CommandError::from(EngineError::Scenario { name: name.to_string(), code: failure.code })
             .hint(format!("look at the half-filled database: {}", line(context, "shell", &args.name)))
