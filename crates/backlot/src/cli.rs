@@ -26,7 +26,7 @@ pub struct Global {
     /// Look for the project in DIR instead of the current directory
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     pub directory: Option<PathBuf>,
-    /// The environment [default: $APPLICATION_CONFIG, else development]
+    /// The environment [default: that of `APPLICATION_CONFIG`, else development]
     #[arg(short = 'e', long = "env", value_name = "ENV", global = true)]
     pub environment: Option<String>,
     /// A Compose file to use instead of the project's (repeatable, later ones overlay earlier ones)

@@ -1,5 +1,10 @@
 //! `backlot`: runs every environment of a Postgres-backed web project from the files that it already has.
 
+#![expect(
+    unreachable_pub,
+    reason = "nothing of a binary is reachable from outside; `pub` marks what other modules use"
+)]
+
 mod caller;
 mod cli;
 mod commands;

@@ -112,7 +112,7 @@ impl Database {
         let initdb_args = setting("POSTGRES_INITDB_ARGS")?.unwrap_or_default();
         Ok(Self {
             service: service.name.clone(),
-            wanted_major: image.and_then(|image| wanted_major(image)),
+            wanted_major: image.and_then(wanted_major),
             bin: service.extension.bin.clone().or_else(|| stack.extension.bin.clone()),
             extension: extension_of(service).flatten(),
             application: application.map_or_else(|| initial.clone(), str::to_owned),
@@ -152,7 +152,7 @@ pub(crate) fn extension_of(service: &Service) -> Option<Option<&'static str>> {
     }
 }
 
-/// The major version in an image's tag: `15`, `15.4-alpine`, `15-3.3` (`PostGIS`), `0.7.0-pg16`.
+/// The major version in an image's tag: `15`, `15.4-alpine`, `15-3.3` (PostGIS), `0.7.0-pg16`.
 fn wanted_major(image: &Image) -> Option<u32> {
     let tag = image.tag.as_deref()?;
     let leading = |text: &str| -> Option<u32> {

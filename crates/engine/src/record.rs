@@ -9,7 +9,7 @@ use backlot_process::ProcessId;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this build writes. Older ones are still read (see `tests/records/`).
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// What is known of an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 /// A database that runs, as the environment's variables are to tell of it.
 #[derive(Debug, Clone, Copy)]
-pub struct RunningDatabase<'a> {
+pub(crate) struct RunningDatabase<'a> {
     /// Its Compose service, the host name that other services use.
     pub service: &'a str,
     /// Its address.
@@ -29,7 +29,7 @@ pub struct RunningDatabase<'a> {
 /// `@db:5432` or `@localhost:…`) is turned into its native address. Then `APPLICATION_CONFIG`, the address under the
 /// names that programs look for (`POSTGRES_HOSTNAME`, `POSTGRES_PORT`, libpq's `PG…`, `DATABASE_URL`), and the
 /// scenario's name.
-pub fn variables(
+pub(crate) fn variables(
     environment: &Environment,
     scenario: Option<&str>,
     database: Option<RunningDatabase<'_>>,

@@ -19,14 +19,12 @@ pub use step::Step;
 pub fn up(desired: &Desired, observed: &Observed, fresh: bool) -> Vec<Step> {
     let renew = fresh || observed.is_half_made(desired);
     let mut steps = if renew { down(observed, false) } else { Vec::new() };
-    let server = if renew && observed.server == Server::Running { Server::Stopped } else { observed.server };
-    let files = if renew { false } else { observed.files };
     let cluster = match desired.storage {
-        Storage::Throwaway => files && observed.cluster,
+        Storage::Throwaway => observed.cluster && !renew,
         Storage::Volume(_) => observed.volume,
     };
 
-    if server == Server::Stopped {
+    if renew || observed.server == Server::Stopped {
         if !cluster {
             steps.push(Step::MakeCluster {
                 storage: desired.storage.clone(),
@@ -47,8 +45,9 @@ pub fn up(desired: &Desired, observed: &Observed, fresh: bool) -> Vec<Step> {
 #[must_use]
 pub fn down(observed: &Observed, volumes: bool) -> Vec<Step> {
     let mut steps = Vec::new();
-    if observed.server == Server::Running {
-        steps.push(Step::StopServer);
+    match observed.server {
+        Server::Running | Server::Unrecorded => steps.push(Step::StopServer),
+        Server::Stopped => {}
     }
     if observed.files {
         steps.push(Step::RemoveFiles);

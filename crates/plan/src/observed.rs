@@ -13,8 +13,6 @@ pub struct Observed {
     pub volume: bool,
     /// Whether a server runs.
     pub server: Server,
-    /// The record tells of a server; one that runs unrecorded was started by somebody who was killed right after.
-    pub recorded: bool,
     /// How far the filling came.
     pub filling: Filling,
 }
@@ -24,8 +22,10 @@ pub struct Observed {
 pub enum Server {
     /// Nothing holds the environment's lock.
     Stopped,
-    /// A server holds it.
+    /// A server holds it, and the record tells which.
     Running,
+    /// A server holds it, and nothing tells which: whoever started it was killed right after.
+    Unrecorded,
 }
 
 /// How far a scenario's filling came.
@@ -48,7 +48,6 @@ impl Observed {
         cluster: false,
         volume: false,
         server: Server::Stopped,
-        recorded: false,
         filling: Filling::NotYet,
     };
 
@@ -61,7 +60,6 @@ impl Observed {
             Filling::NotYet | Filling::Done => false,
         };
         let lost = self.files && self.server == Server::Stopped && desired.storage == Storage::Throwaway;
-        let unrecorded = self.server == Server::Running && !self.recorded;
-        filling || lost || unrecorded
+        filling || lost || self.server == Server::Unrecorded
     }
 }

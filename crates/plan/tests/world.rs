@@ -11,7 +11,6 @@ fn carry_out(world: &mut Observed, step: &Step) {
             assert_eq!(world.server, Server::Stopped, "files were removed under a running server");
             world.files = false;
             world.cluster = false;
-            world.recorded = false;
             world.filling = Filling::NotYet;
         }
         Step::RemoveVolumes => {
@@ -36,7 +35,6 @@ fn carry_out(world: &mut Observed, step: &Step) {
             assert!(world.cluster || world.volume, "a server was started without a cluster");
             world.files = true;
             world.server = Server::Running;
-            world.recorded = true;
         }
         Step::Fill { .. } => {
             assert_eq!(world.server, Server::Running, "a stopped database was filled");
@@ -53,7 +51,7 @@ fn cut_short(world: &mut Observed, step: &Step) {
         // The worst moment: the server runs, and nobody has written down which it is.
         Step::StartServer { .. } => {
             world.files = true;
-            world.server = Server::Running;
+            world.server = Server::Unrecorded;
         }
         Step::Fill { .. } => world.filling = Filling::Begun,
     }
@@ -65,7 +63,7 @@ fn is_up(world: &Observed, desired: &Desired) -> bool {
         Storage::Volume(_) => world.volume,
     };
     let filled = desired.fill.is_none() || world.filling == Filling::Done;
-    world.server == Server::Running && world.recorded && data && filled
+    world.server == Server::Running && data && filled
 }
 
 fn desired() -> impl Strategy<Value = Desired> {

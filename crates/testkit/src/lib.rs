@@ -1,1 +1,22 @@
 //! For tests only: throw-away projects, fake programs, the leak check.
+//!
+//! A [`Stage`] is a directory of its own with a project and a Backlot home in it. Backlot runs there with a cleared
+//! environment; each run's exit code, stdout and stderr are asserted together. When the stage goes, the leak check has
+//! to find nothing: no process, no socket, no file.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot set itself up has to fail loudly"
+)]
+
+mod fake;
+mod leaks;
+mod project;
+mod run;
+mod stage;
+
+pub use fake::FakePostgres;
+pub use project::{COMPOSE_FILE, copy_tree};
+pub use run::{Outcome, Run};
+pub use stage::Stage;

@@ -3,7 +3,6 @@
 use clap::CommandFactory;
 
 use crate::cli::Cli;
-use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::render;
 
@@ -23,7 +22,7 @@ enum Shell {
     Fish,
 }
 
-pub fn run(args: &Args) -> Result<Exit, CommandError> {
+pub fn run(args: &Args) -> Exit {
     let shell = match args.shell {
         Shell::Bash => clap_complete::Shell::Bash,
         Shell::Zsh => clap_complete::Shell::Zsh,
@@ -32,5 +31,5 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "backlot", &mut script);
     render::data(&String::from_utf8_lossy(&script));
-    Ok(Exit::Done)
+    Exit::Done
 }

@@ -1,5 +1,6 @@
 //! `backlot config`
 
+use std::fmt::Write;
 use std::path::Path;
 
 use backlot_project::stack::Port;
@@ -56,6 +57,7 @@ fn relative(path: &Path, root: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
+/// Writing into a `String` cannot fail, which is why its results are passed over.
 fn in_words(project: &Project, environment: &Environment, secrets: bool) -> String {
     let root = project.root();
     let files: Vec<String> = environment.files.iter().map(|file| relative(file, root)).collect();
@@ -76,7 +78,7 @@ fn in_words(project: &Project, environment: &Environment, secrets: bool) -> Stri
                 origin(&variable.origin, root),
             ]);
         }
-        text.push_str(&format!("\n{table}"));
+        let _ = write!(text, "\n{table}");
     }
     let mut table = Table::new(&["SERVICE", "RUNS", "PORTS", "REPLICAS", "DEPENDS ON"]);
     for service in environment.stack.services.values() {
@@ -88,9 +90,9 @@ fn in_words(project: &Project, environment: &Environment, secrets: bool) -> Stri
             service.depends_on.keys().cloned().collect::<Vec<_>>().join(" "),
         ]);
     }
-    text.push_str(&format!("\n{table}"));
+    let _ = write!(text, "\n{table}");
     for warning in &environment.warnings {
-        text.push_str(&format!("\nwarning: {warning}"));
+        let _ = write!(text, "\nwarning: {warning}");
     }
     if !environment.warnings.is_empty() {
         text.push('\n');

@@ -11,7 +11,6 @@ use backlot_process::{Owner, Program, caller_allow_list};
 use serde_json::json;
 
 use crate::context::Context;
-use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::render;
 
@@ -54,7 +53,7 @@ impl Finding {
     }
 }
 
-pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
+pub fn run(_args: &Args, context: &Context) -> Exit {
     let variables = &context.caller.variables;
     let root = context.project().ok().map(|project| project.root().to_owned());
     let mut findings = vec![postgres(variables)];
@@ -65,7 +64,7 @@ pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
     findings.push(nginx(variables));
     show(&findings, context);
     let all_good = findings.iter().all(|finding| finding.verdict != Verdict::Bad);
-    Ok(if all_good { Exit::Done } else { Exit::Failed })
+    if all_good { Exit::Done } else { Exit::Failed }
 }
 
 fn show(findings: &[Finding], context: &Context) {
@@ -145,8 +144,7 @@ fn directories(home: &Home) -> Finding {
     if let Err(error) = home.owner().check_reach(&root) {
         return Finding::bad("directories", error.to_string(), mend);
     }
-    let free = nix::sys::statvfs::statvfs(&root)
-        .map(|stat| u64::from(stat.blocks_available()) * u64::from(stat.fragment_size()));
+    let free = nix::sys::statvfs::statvfs(&root).map(|stat| free_bytes(&stat));
     match free {
         Ok(free) if free < 500 << 20 => Finding::warning(
             "directories",
@@ -156,6 +154,12 @@ fn directories(home: &Home) -> Finding {
         Ok(free) => Finding::good("directories", format!("{} ({} free)", root.display(), render::size(free))),
         Err(error) => Finding::bad("directories", format!("{}: {error}", root.display()), mend),
     }
+}
+
+/// The fields' types differ between systems.
+#[allow(clippy::useless_conversion, reason = "they are u64 already on Linux, u32 on macOS")]
+fn free_bytes(stat: &nix::sys::statvfs::Statvfs) -> u64 {
+    u64::from(stat.blocks_available()) * u64::from(stat.fragment_size())
 }
 
 fn project(context: &Context) -> Finding {

@@ -61,8 +61,8 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
         Command::Db(command) => db::run(command, context),
         Command::Down(args) => down::run(&args, context),
         Command::Config(args) => config::run(&args, context),
-        Command::Doctor(args) => doctor::run(&args, context),
-        Command::Completions(args) => completions::run(&args),
+        Command::Doctor(args) => Ok(doctor::run(&args, context)),
+        Command::Completions(args) => Ok(completions::run(&args)),
         Command::Janitor(args) => janitor::run(&args, context),
     }
 }

@@ -39,5 +39,5 @@ pub fn become_psql(args: &Args, database: &DatabaseRecord, context: &Context) ->
         command.extend(["-c".into(), sql.into()]);
     }
     command.extend(args.arguments.iter().cloned());
-    become_command(&command, variables, None)
+    become_command(&command, &variables)
 }

@@ -1,7 +1,7 @@
 //! `backlot run`
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
 
 use backlot_engine::native::tools;
 use backlot_process::Program;
@@ -32,27 +32,23 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
     let own: Vec<_> =
         environment.variables.iter().map(|(name, v)| (name.to_owned(), v.value.clone())).collect();
     let name = environment.name.to_string();
-    let variables = match context.native(context.ground(&home, &project), environment)? {
-        Some(native) => {
-            let up = native.up(false, &mut context.reporter())?;
-            native.process_variables(&up.database)
-        }
+    let variables = if let Some(native) = context.native(context.ground(&home, &project), environment)? {
+        let up = native.up(false, &mut context.reporter())?;
+        native.process_variables(&up.database)
+    } else {
         // No Postgres of ours: the variables are as the files have them.
-        None => {
-            let mut all = context.caller.variables.clone();
-            all.extend(own);
-            all.insert("APPLICATION_CONFIG".into(), name);
-            tools::with_virtual_environment(project.root(), all)
-        }
+        let mut all = context.caller.variables.clone();
+        all.extend(own);
+        all.insert("APPLICATION_CONFIG".into(), name);
+        tools::with_virtual_environment(project.root(), all)
     };
-    become_command(command, variables, None)
+    become_command(command, &variables)
 }
 
 /// Replaces this process by `command`; returns only when that fails.
 pub fn become_command(
     command: &[OsString],
-    variables: std::collections::BTreeMap<String, String>,
-    directory: Option<&Path>,
+    variables: &BTreeMap<String, String>,
 ) -> Result<Exit, CommandError> {
     let Some((name, arguments)) = command.split_first() else {
         return Err(CommandError::usage("no-command", "no command was given"));
@@ -60,7 +56,7 @@ pub fn become_command(
     let path = if name.to_string_lossy().contains('/') {
         Some(name.into())
     } else {
-        tools::on_path(&name.to_string_lossy(), &variables)
+        tools::on_path(&name.to_string_lossy(), variables)
     };
     let Some(path) = path else {
         let error = format!("no program {} is on PATH", name.to_string_lossy());
@@ -68,10 +64,7 @@ pub fn become_command(
         failure.exit = Exit::Child(127);
         return Err(failure);
     };
-    let mut program = Program::new(path).args(arguments).envs(&variables);
-    if let Some(directory) = directory {
-        program = program.current_dir(directory);
-    }
+    let program = Program::new(path).args(arguments).envs(variables);
     let mut failure = CommandError::failed("exec", program.exec());
     failure.exit = Exit::Child(126);
     Err(failure)

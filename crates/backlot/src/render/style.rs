@@ -34,11 +34,6 @@ impl Style {
         self.paint("2", text)
     }
 
-    /// Something that matters more.
-    pub fn strong(self, text: impl Display) -> String {
-        self.paint("1", text)
-    }
-
     fn paint(self, code: &str, text: impl Display) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
     }

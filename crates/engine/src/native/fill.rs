@@ -23,7 +23,7 @@ module.run()
 
 /// What a scenario's program runs with.
 #[derive(Debug)]
-pub struct Filler<'a> {
+pub(super) struct Filler<'a> {
     /// The project's directory.
     pub root: &'a Path,
     /// The whole environment of the program.
@@ -39,7 +39,7 @@ impl Filler<'_> {
     ///
     /// # Errors
     /// When it cannot be run at all.
-    pub fn fill(&self, source: &ScenarioSource) -> Result<u8, EngineError> {
+    pub(super) fn fill(&self, source: &ScenarioSource) -> Result<u8, EngineError> {
         match source {
             ScenarioSource::Empty => Ok(0),
             ScenarioSource::Python { file, module } => {

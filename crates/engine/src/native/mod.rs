@@ -189,19 +189,12 @@ impl<'a> Native<'a> {
             Ok(())
         });
         if let Err(error) = outcome {
-            self.undo(taken, report);
+            undo(taken, report);
             return Err(error);
         }
         let record = self.site.record()?.ok_or_else(|| self.not_up())?;
         let database = record.database.clone().ok_or_else(|| self.not_up())?;
         Ok(Up { record, database, was_up: steps.is_empty(), failure })
-    }
-
-    /// After a failed `up`: takes away what it made. Volumes stay; they are either whole or were not there.
-    fn undo(&self, taken: &Taken, report: Report<'_>) {
-        if let Err(error) = take_down(taken, false, &mut |_| {}) {
-            report(Event::Warning(format!("could not take away what was made: {error}")));
-        }
     }
 
     fn carry_out(
@@ -351,12 +344,17 @@ fn look(site: &Site, record: Option<&Record>) -> Result<Observed, EngineError> {
         Filling::Done => Filled::Done,
         Filling::Failed { .. } => Filled::Failed,
     });
+    let recorded = record.is_some_and(|record| record.database.is_some());
+    let server = match site.is_running()? {
+        false => Server::Stopped,
+        true if recorded => Server::Running,
+        true => Server::Unrecorded,
+    };
     Ok(Observed {
         files: site.live().exists() || site.sockets().exists(),
         cluster: is_cluster(&site.data(&Storage::Throwaway)),
         volume: site.volumes().exists(),
-        server: if site.is_running()? { Server::Running } else { Server::Stopped },
-        recorded: record.is_some_and(|record| record.database.is_some()),
+        server,
         filling,
     })
 }
@@ -413,6 +411,13 @@ fn take_away(taken: &Taken, step: &Step) -> Result<String, EngineError> {
             Ok(format!("the volumes of {name}"))
         }
         Step::MakeCluster { .. } | Step::StartServer { .. } | Step::Fill { .. } => Ok(String::new()),
+    }
+}
+
+/// After a failed `up`: takes away what it made. Volumes stay; they are either whole or were not there.
+fn undo(taken: &Taken, report: Report<'_>) {
+    if let Err(error) = take_down(taken, false, &mut |_| {}) {
+        report(Event::Warning(format!("could not take away what was made: {error}")));
     }
 }
 

@@ -19,11 +19,11 @@ use crate::record::{DatabaseRecord, Record};
 use crate::site::{Site, Taken};
 
 /// How long a server may take to answer; recovery after a kill is part of it.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 /// How long a server that runs may take to answer a question.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// How long a server may take to stop: as long as Postgres' own `pg_ctl` waits.
-const STOP_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_mins(1);
 /// How long the lock may outlive the postmaster: its children notice its death and end by themselves.
 const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 /// Templates that are kept, 35 MB each; the least recently used go first.
@@ -66,7 +66,7 @@ fn spec(database: &Database) -> ClusterSpec {
 ///
 /// # Errors
 /// When the template cannot be made or cloned.
-pub fn make_cluster(
+pub(super) fn make_cluster(
     home: &Home,
     taken: &Taken,
     database: &Database,
@@ -98,7 +98,7 @@ pub fn make_cluster(
 ///
 /// # Errors
 /// When it does not answer: with its last log lines.
-pub fn start(
+pub(super) fn start(
     home: &Home,
     taken: &Taken,
     database: &Database,
@@ -181,7 +181,7 @@ fn usual_port(site: &Site) -> u16 {
 ///
 /// # Errors
 /// When it cannot be found, or does not stop.
-pub fn stop(site: &Site) -> Result<(), EngineError> {
+pub(super) fn stop(site: &Site) -> Result<(), EngineError> {
     // A damaged record must not keep anybody from stopping what runs: the data directory tells, too.
     let record = site.record().ok().flatten();
     if let Some(running) = find(site, record.as_ref()) {

@@ -23,5 +23,5 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let scenario = native(context, context.ground(&home, &project), &name)?;
     let database = scenario.running().map_err(|error| with_way_up(error, &name))?;
-    become_command(&args.command, scenario.process_variables(&database), None)
+    become_command(&args.command, &scenario.process_variables(&database))
 }

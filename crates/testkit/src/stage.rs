@@ -1,0 +1,178 @@
+//! A directory with a project and a home of its own.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::leaks;
+use crate::project::{copy_tree, write_seed};
+use crate::run::Run;
+
+/// Names a directory of templates that all stages share; each makes its own otherwise.
+const SHARED_TEMPLATES: &str = "BACKLOT_TEST_TEMPLATES";
+/// Names the virtual environment with what `examples/flask` needs.
+const VENV: &str = "BACKLOT_TEST_VENV";
+
+/// A throw-away project, and a home for what Backlot makes of it.
+#[derive(Debug)]
+pub struct Stage {
+    dir: TempDir,
+    binary: PathBuf,
+    variables: BTreeMap<String, String>,
+    may_leave: Cell<bool>,
+}
+
+impl Stage {
+    /// An empty project directory. `binary` is the Backlot to run: `env!("CARGO_BIN_EXE_backlot")`.
+    pub fn empty(binary: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix("backlot-test-").tempdir().unwrap();
+        // As root, Postgres runs as another user, who has to get through.
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let path = std::env::var("PATH").unwrap();
+        let variables = [
+            ("PATH", path),
+            ("HOME", dir.path().join("user").display().to_string()),
+            ("BACKLOT_HOME", dir.path().join("home").display().to_string()),
+            ("LANG", "C.UTF-8".into()),
+            ("TMPDIR", dir.path().join("tmp").display().to_string()),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
+        let stage = Self { binary: binary.into(), variables, may_leave: Cell::new(false), dir };
+        for folder in ["project", "user", "tmp", "home"] {
+            fs::create_dir(stage.dir.path().join(folder)).unwrap();
+        }
+        fs::set_permissions(stage.home(), fs::Permissions::from_mode(0o711)).unwrap();
+        if let Some(shared) = std::env::var_os(SHARED_TEMPLATES) {
+            symlink(shared, stage.home().join("templates")).unwrap();
+        }
+        stage
+    }
+
+    /// A small project in the seed layout: a database in all four environments, no scenarios, nothing to run.
+    pub fn seed(binary: &str) -> Self {
+        let stage = Self::empty(binary);
+        write_seed(&stage.project());
+        stage
+    }
+
+    /// A copy of one of the repository's examples, with the virtual environment that the tests have for it.
+    pub fn example(binary: &str, name: &str) -> Self {
+        let stage = Self::empty(binary);
+        copy_tree(&repository().join("examples").join(name), &stage.project());
+        if name == "flask" {
+            symlink(venv(), stage.project().join(".venv")).unwrap();
+        }
+        stage
+    }
+
+    /// The project's directory.
+    pub fn project(&self) -> PathBuf {
+        self.dir.path().join("project").canonicalize().unwrap()
+    }
+
+    /// The Backlot home.
+    pub fn home(&self) -> PathBuf {
+        self.dir.path().join("home")
+    }
+
+    /// The stage's own directory, above both.
+    pub fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes a file of the project.
+    pub fn file(&self, path: &str, text: impl AsRef<[u8]>) -> &Self {
+        let path = self.project().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    /// Writes a program of the project.
+    pub fn program(&self, path: &str, text: &str) -> &Self {
+        self.file(path, text);
+        fs::set_permissions(self.project().join(path), fs::Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
+    /// Sets a variable for all runs on this stage.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// A run of Backlot in the project's directory; nothing happens before one of its last words.
+    pub fn backlot(&self, arguments: &[&str]) -> Run<'_> {
+        Run::new(self, &self.binary, arguments)
+    }
+
+    /// A run of any other program in the project's directory.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> Run<'_> {
+        Run::new(self, Path::new(program), arguments)
+    }
+
+    pub(crate) fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
+    /// Makes a git repository of the project, so that `git status` can tell what was written into it.
+    pub fn under_git(&self) -> &Self {
+        for arguments in [
+            &["init", "--quiet"][..],
+            &["add", "--all"],
+            &["-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "--quiet", "-m", "all"],
+        ] {
+            self.run("git", arguments).output().assert_code(0);
+        }
+        self
+    }
+
+    /// Asserts that nothing was written into the project that git would show.
+    pub fn assert_clean_tree(&self) {
+        let status = self.run("git", &["status", "--porcelain"]).output();
+        assert_eq!(status.stdout, "", "the source tree is not clean");
+    }
+
+    /// The leak check: no process, no socket and no file is left but templates. Also done when the stage goes.
+    pub fn assert_nothing_left(&self) {
+        leaks::assert_none(self.dir.path(), &self.home());
+    }
+
+    /// Lets this stage end with something left; what that is gets removed. For tests that assert on durable data.
+    pub fn may_leave_files(&self) {
+        self.may_leave.set(true);
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // A failing test may leave what it wants, but not on the machine.
+        if std::thread::panicking() {
+            leaks::end_processes(self.dir.path());
+        } else if self.may_leave.get() {
+            leaks::assert_no_process(self.dir.path());
+        } else {
+            self.assert_nothing_left();
+        }
+    }
+}
+
+/// The repository's directory.
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+fn venv() -> PathBuf {
+    let named = std::env::var_os(VENV).map_or_else(|| repository().join("target/test-venv"), PathBuf::from);
+    assert!(
+        named.join("bin/python").exists(),
+        "no virtual environment in {}: run ./test, which makes it",
+        named.display()
+    );
+    named
+}
