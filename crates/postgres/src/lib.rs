@@ -12,6 +12,8 @@ mod lock;
 mod log;
 mod place;
 mod port;
+mod ready;
+mod remains;
 mod running;
 mod settings;
 mod spec;
@@ -22,7 +24,7 @@ mod template;
 mod version;
 
 pub use access::Access;
-pub use connection::{Connection, Creation, DatabaseError};
+pub use connection::{Action, Connection, Creation, DatabaseError};
 pub use locate::{Installation, LocateError, OLDEST_MAJOR, SearchPlaces};
 pub use place::Place;
 pub use port::{Holder, PortWish};

@@ -3,10 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use backlot_process::ProcessId;
+use backlot_process::{ProcessId, Signal};
 use secrecy::SecretString;
 
 use crate::access::Access;
+use crate::remains;
+
+/// The signals that mean this to Postgres.
+pub(crate) const FAST: Signal = Signal::SIGINT;
+pub(crate) const IMMEDIATE: Signal = Signal::SIGQUIT;
+
+/// How long is waited after each harder step. Postgres itself gives its processes 5 s to end at once, then kills them.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A server that has answered. Dropping the value leaves it running.
 #[derive(Debug, Clone)]
@@ -94,8 +102,32 @@ impl RunningCluster {
     }
 
     /// Stops the server and waits until it is gone. What is not done within `limit` is done harder: immediate after fast,
-    /// then SIGKILL, each with a few more seconds.
-    pub fn stop(&self, _mode: StopMode, _limit: Duration) -> Result<Stopped, StopError> {
-        todo!()
+    /// then SIGKILL, each with a few more seconds. Then nothing of it is left but its data and its log.
+    pub fn stop(&self, mode: StopMode, limit: Duration) -> Result<Stopped, StopError> {
+        let steps: &[(Signal, Duration)] = match mode {
+            StopMode::Fast => &[(FAST, limit), (IMMEDIATE, PATIENCE), (Signal::SIGKILL, PATIENCE)],
+            StopMode::Immediate => &[(IMMEDIATE, limit), (Signal::SIGKILL, PATIENCE)],
+        };
+        let mut stopped = Stopped::AlreadyGone;
+        for (number, &(signal, limit)) in steps.iter().enumerate() {
+            if !self.signal(signal)? {
+                break;
+            }
+            stopped = if number == 0 { Stopped::AsAsked } else { Stopped::Forced };
+            if self.process.wait_gone(limit) {
+                break;
+            }
+        }
+        if self.process.is_alive() {
+            let waited = steps.iter().map(|(_, limit)| *limit).sum();
+            return Err(StopError::StillRunning { pid: self.process.pid, waited });
+        }
+        self.process.reap();
+        remains::remove(&self.data_dir, &self.socket_dir, self.port);
+        Ok(stopped)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<bool, StopError> {
+        self.process.signal(signal).map_err(|source| StopError::Signal { pid: self.process.pid, source })
     }
 }

@@ -1,1 +1,126 @@
-//! To come.
+//! The server's settings.
+
+use std::path::Path;
+
+use crate::spec::{ClusterSpec, Durability};
+
+/// For data that need not survive a crash.
+const EPHEMERAL: &[(&str, &str)] =
+    &[("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")];
+
+/// Nothing is kept in the log that only a replica would read. They hang together: a wish for one takes back all.
+const WITHOUT_REPLICAS: &[(&str, &str)] = &[("wal_level", "minimal"), ("max_wal_senders", "0")];
+const WISHES_FOR_REPLICAS: &[&str] = &["wal_level", "max_wal_senders", "archive_mode", "summarize_wal"];
+
+/// Saves a process that does nothing here.
+const WITHOUT_SUBSCRIPTIONS: (&str, &str) = ("max_logical_replication_workers", "0");
+
+/// All settings that are given on the command line, ours first, so that the wishes win; where the server listens comes
+/// last and cannot be wished otherwise.
+pub(crate) fn of_server(spec: &ClusterSpec, socket_dir: &Path, port: u16) -> Vec<(String, String)> {
+    let wished = |name: &str| spec.settings.iter().any(|(wish, _)| wish.eq_ignore_ascii_case(name));
+    let mut ours: Vec<(&str, &str)> = Vec::new();
+    match spec.durability {
+        Durability::Durable => {}
+        Durability::Ephemeral => {
+            ours.extend(EPHEMERAL);
+            if !WISHES_FOR_REPLICAS.iter().any(|name| wished(name)) {
+                ours.extend(WITHOUT_REPLICAS);
+                ours.push(WITHOUT_SUBSCRIPTIONS);
+            }
+        }
+    }
+    let ours = ours.into_iter().filter(|(name, _)| !wished(name));
+    let ours = ours.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let kept = spec.settings.iter().filter(|(name, _)| !is_fixed(name)).cloned();
+    ours.chain(kept).chain(listening(socket_dir, port)).collect()
+}
+
+const FIXED: [&str; 6] = [
+    "port",
+    "listen_addresses",
+    "unix_socket_directories",
+    "unix_socket_permissions",
+    "logging_collector",
+    "data_directory",
+];
+
+fn is_fixed(name: &str) -> bool {
+    FIXED.iter().any(|fixed| name.eq_ignore_ascii_case(fixed))
+}
+
+fn listening(socket_dir: &Path, port: u16) -> impl Iterator<Item = (String, String)> {
+    // The value is a list of names, in which quotes keep commas and spaces together.
+    let dir = format!("\"{}\"", socket_dir.to_string_lossy().replace('"', "\"\""));
+    [
+        ("port", port.to_string()),
+        ("listen_addresses", "127.0.0.1".to_owned()),
+        ("unix_socket_directories", dir),
+        ("unix_socket_permissions", "0700".to_owned()),
+        // The log is the server's standard error, which is a file already.
+        ("logging_collector", "off".to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::of_server;
+    use crate::{ClusterSpec, Durability};
+
+    fn settings(durability: Durability, wishes: &[(&str, &str)]) -> Vec<(String, String)> {
+        let settings = wishes.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let password = "secret".to_owned().into();
+        let (databases, initdb_args) = (Vec::new(), Vec::new());
+        let spec =
+            ClusterSpec { superuser: "u".into(), password, databases, initdb_args, durability, settings };
+        of_server(&spec, Path::new("/run/my, \"pg\""), 20_001)
+    }
+
+    /// The value that the server takes: the last one.
+    fn value(settings: &[(String, String)], name: &str) -> Option<String> {
+        settings.iter().rfind(|(each, _)| each == name).map(|(_, value)| value.clone())
+    }
+
+    #[test]
+    fn a_durable_cluster_gives_up_nothing() {
+        let settings = settings(Durability::Durable, &[]);
+        for name in ["fsync", "synchronous_commit", "full_page_writes", "wal_level", "max_wal_senders"] {
+            assert_eq!(value(&settings, name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn wishes_win_over_ours_but_not_over_where_it_listens() {
+        let wishes = [("fsync", "on"), ("Port", "1"), ("listen_addresses", "*"), ("work_mem", "1GB")];
+        let settings = settings(Durability::Ephemeral, &wishes);
+        let expected = [
+            ("fsync", Some("on")),
+            ("work_mem", Some("1GB")),
+            ("synchronous_commit", Some("off")),
+            ("port", Some("20001")),
+            ("Port", None),
+            ("listen_addresses", Some("127.0.0.1")),
+            ("unix_socket_directories", Some(r#""/run/my, ""pg""""#)),
+        ];
+        for (name, wanted) in expected {
+            assert_eq!(value(&settings, name).as_deref(), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_wish_for_replicas_takes_back_all_that_prevents_them() {
+        let without = settings(Durability::Ephemeral, &[]);
+        assert_eq!(value(&without, "wal_level").as_deref(), Some("minimal"));
+        for wish in [("wal_level", "logical"), ("max_wal_senders", "5"), ("archive_mode", "on")] {
+            let settings = settings(Durability::Ephemeral, &[wish]);
+            for name in ["wal_level", "max_wal_senders", "max_logical_replication_workers"] {
+                let wanted = (wish.0 == name).then_some(wish.1);
+                assert_eq!(value(&settings, name).as_deref(), wanted, "{wish:?} {name}");
+            }
+        }
+    }
+}

@@ -1,19 +1,28 @@
 //! Starting a server.
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use backlot_process::{Owner, OwnerError, ProcessError, describe_exit};
+use backlot_process::{
+    Child, Group, Owner, OwnerError, ProcessError, Program, SpawnOptions, Stream, describe_exit,
+};
 
 use crate::connection::DatabaseError;
 use crate::locate::Installation;
+use crate::log::{Log, tells_full_disk};
 use crate::place::Place;
-use crate::port::{Holder, PortWish};
-use crate::running::RunningCluster;
-use crate::spec::ClusterSpec;
+use crate::port::{self, Holder, PortWish};
+use crate::ready::{Outcome, until_ready};
+use crate::running::{self, RunningCluster, StopMode};
+use crate::spec::{ClusterSpec, Durability};
 use crate::storage::StorageError;
+use crate::{remains, settings};
+
+/// How long a server that did not come up is given to end by itself.
+const STOPPING: Duration = Duration::from_secs(6);
 
 /// A server that is about to start.
 #[derive(Debug)]
@@ -144,6 +153,93 @@ fn quoted(lines: &[String]) -> String {
 impl ClusterStarter {
     /// Starts the server and returns when a real connection over its private socket has been answered.
     pub fn start(self) -> Result<RunningCluster, StartError> {
-        todo!()
+        self.place.check(&self.owner, self.installation.version.major)?;
+        self.place.make_socket_dir(&self.owner)?;
+        let recovering = !self.place.was_stopped_cleanly()?;
+        let deadline = Instant::now() + self.limit;
+        let ports = self.port.candidates();
+        for &port in &ports {
+            if port::is_free(port)
+                && let Some(cluster) = self.try_port(port, deadline, recovering)?
+            {
+                return Ok(cluster);
+            }
+        }
+        Err(match self.port {
+            PortWish::Exact(port) => StartError::PortInUse { port, holder: port::holder(port) },
+            PortWish::Free { .. } => StartError::NoFreePort { first: self.port.first(), tried: ports.len() },
+        })
     }
+
+    /// One start; `None` if somebody else was faster at this port.
+    fn try_port(
+        &self,
+        port: u16,
+        deadline: Instant,
+        recovering: bool,
+    ) -> Result<Option<RunningCluster>, StartError> {
+        let (log, file) = Log::open(self.place.log_file.clone())?;
+        let mut child = self.spawn(port, file)?;
+        let Place { data_dir, socket_dir, .. } = &self.place;
+        let cluster = RunningCluster::attach(child.id(), port, socket_dir, data_dir);
+        let access = cluster.socket(&self.spec.superuser, &self.spec.password, self.spec.first_database());
+        let error = match until_ready(&mut child, &access, deadline)? {
+            Outcome::Ready => return Ok(Some(cluster)),
+            Outcome::Died(status) => {
+                remains::remove(data_dir, socket_dir, port);
+                let last_lines = log.last_lines();
+                if tells_port_in_use(&last_lines) || !port::is_free(port) {
+                    return Ok(None);
+                }
+                if tells_full_disk(&last_lines) {
+                    return Err(StorageError::Full { path: data_dir.clone(), source: None }.into());
+                }
+                return Err(StartError::Died { status, last_lines, log_file: log.path });
+            }
+            Outcome::NotYet(last_seen) => {
+                let (waited, last_lines) = (self.limit, log.last_lines());
+                StartError::NotReady { waited, last_seen, recovering, last_lines, log_file: log.path }
+            }
+            Outcome::Rejected(error) => StartError::Rejected(error),
+        };
+        // That it did not come up is what matters; a failure to stop it would hide it.
+        let _ = cluster.stop(StopMode::Immediate, STOPPING);
+        Err(error)
+    }
+
+    fn spawn(&self, port: u16, log: File) -> Result<Child, StartError> {
+        let stdout = log.try_clone().map_err(StorageError::at("open", &self.place.log_file))?;
+        let stop = match self.spec.durability {
+            Durability::Ephemeral => running::IMMEDIATE,
+            Durability::Durable => running::FAST,
+        };
+        let options = SpawnOptions {
+            group: Group::NewSession,
+            dies_with_parent: self.dies_with_parent.then_some(stop),
+            stdin: Stream::Null,
+            stdout: Stream::File(stdout),
+            stderr: Stream::File(log),
+            inherited: vec![self.owner_lock.as_fd()],
+        };
+        Ok(self.program(port).spawn(options)?)
+    }
+
+    /// The server as it is run. Extensions may look for programs, and macOS wants a locale to be set.
+    fn program(&self, port: u16) -> Program {
+        let settings = settings::of_server(&self.spec, &self.place.socket_dir, port);
+        let settings =
+            settings.into_iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]);
+        Program::new(self.installation.program("postgres"))
+            .arg("-D")
+            .arg(&self.place.data_dir)
+            .args(settings)
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("LC_ALL", "C")
+            .current_dir(&self.place.data_dir)
+            .run_as(&self.owner)
+    }
+}
+
+fn tells_port_in_use(lines: &[String]) -> bool {
+    lines.iter().any(|line| line.contains("Address already in use"))
 }

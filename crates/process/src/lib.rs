@@ -14,6 +14,7 @@ mod output;
 mod owner;
 mod program;
 mod quote;
+mod shared_memory;
 mod spawn;
 
 pub use environment::caller_allow_list;
@@ -27,4 +28,5 @@ pub use output::Output;
 pub use owner::{Owner, OwnerError};
 pub use program::Program;
 pub use quote::shell_quote;
+pub use shared_memory::remove_shared_memory;
 pub use spawn::{Child, Group, SpawnOptions, Stream};

@@ -1,0 +1,106 @@
+//! What to say when there is no Postgres, and what to do about it.
+
+use std::path::{Path, PathBuf};
+
+use super::{Installation, OLDEST_MAJOR};
+
+/// Why no Postgres can be used. The messages fit after "failed to …"; [`LocateError::hints`] tells the ways out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LocateError {
+    /// None is there.
+    #[error("find Postgres: no server is installed in any of the usual places or on PATH")]
+    Nothing {
+        /// The major version that was wanted.
+        wanted: Option<u32>,
+    },
+    /// None is in the folder that was named.
+    #[error("find Postgres in {}: there is no `postgres` with an `initdb` that can be run", dir.display())]
+    NotThere {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Others are there, but not the one wanted.
+    #[error("find Postgres {wanted}: there is only {}", list(found))]
+    NotThisMajor {
+        /// The major version that was wanted.
+        wanted: u32,
+        /// All that are there.
+        found: Vec<Installation>,
+    },
+    /// The one that fits cannot be used.
+    #[error("use Postgres {} in {}: the oldest that can be used is {OLDEST_MAJOR}", found.version,
+        found.bin_dir.display())]
+    TooOld {
+        /// The one that fits.
+        found: Installation,
+    },
+}
+
+fn list(found: &[Installation]) -> String {
+    let each = found.iter().map(|one| format!("{} in {}", one.version, one.bin_dir.display()));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+impl LocateError {
+    /// What to do next, as whole sentences.
+    pub fn hints(&self) -> Vec<String> {
+        let wanted = match self {
+            Self::Nothing { wanted } => *wanted,
+            Self::NotThisMajor { wanted, .. } => Some(*wanted),
+            Self::NotThere { .. } | Self::TooOld { .. } => None,
+        };
+        let install = install_command(wanted, |program| Path::new(program).exists());
+        let install =
+            install.map_or("Install a Postgres server.".to_owned(), |line| format!("Install it: {line}"));
+        vec![install, "Or run it in a container: --engine docker".to_owned()]
+    }
+}
+
+/// The command that installs a server with the package manager that is there.
+fn install_command(wanted: Option<u32>, exists: impl Fn(&str) -> bool) -> Option<String> {
+    let major = wanted.map(|major| major.to_string()).unwrap_or_default();
+    let versioned = |prefix: &str, name: &str, separator: &str| {
+        if wanted.is_some() {
+            format!("{prefix} {name}{separator}{major}")
+        } else {
+            format!("{prefix} {name}")
+        }
+    };
+    let brew = ["/opt/homebrew/bin/brew", "/usr/local/bin/brew", "/home/linuxbrew/.linuxbrew/bin/brew"];
+    if brew.iter().any(|program| exists(program)) {
+        Some(versioned("brew install", "postgresql", "@"))
+    } else if exists("/usr/bin/apt-get") {
+        Some(versioned("sudo apt-get install", "postgresql", "-"))
+    } else if exists("/usr/bin/dnf") {
+        Some("sudo dnf install postgresql-server".to_owned())
+    } else if exists("/sbin/apk") {
+        Some(versioned("sudo apk add", "postgresql", ""))
+    } else if exists("/usr/bin/pacman") {
+        Some("sudo pacman -S postgresql".to_owned())
+    } else if exists("/usr/bin/zypper") {
+        Some(versioned("sudo zypper install", "postgresql-server", ""))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::install_command;
+
+    #[test]
+    fn tells_how_to_install_with_what_is_there() {
+        let cases = [
+            ("/usr/bin/apt-get", None, Some("sudo apt-get install postgresql")),
+            ("/usr/bin/apt-get", Some(14), Some("sudo apt-get install postgresql-14")),
+            ("/opt/homebrew/bin/brew", Some(17), Some("brew install postgresql@17")),
+            ("/sbin/apk", Some(17), Some("sudo apk add postgresql17")),
+            ("/usr/bin/dnf", Some(17), Some("sudo dnf install postgresql-server")),
+            ("/nothing", Some(17), None),
+        ];
+        for (manager, wanted, expected) in cases {
+            let command = install_command(wanted, |program| program == manager);
+            assert_eq!(command.as_deref(), expected, "{manager}");
+        }
+    }
+}

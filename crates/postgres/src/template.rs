@@ -1,0 +1,271 @@
+//! Ready clusters that others are cloned from.
+//!
+//! ```text
+//! DIR/lock                     held by whoever makes or removes a template
+//! DIR/15.18-0123456789abcdef/  one template: the version, and the hash of all that made it
+//!     data/                    the data directory
+//!     complete                 written last; locked (shared) by whoever clones; its time is that of the last use
+//! DIR/making/                  one that is being made; left by a process that died, it is dropped
+//! DIR/dropped/                 one that is being removed
+//! ```
+
+mod key;
+mod make;
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use backlot_process::{Owner, OwnerError, ProcessError};
+
+use self::key::key;
+use self::make::make;
+use crate::copy::copy_cluster;
+use crate::locate::Installation;
+use crate::lock::{self, Sharing};
+use crate::spec::{ClusterSpec, Durability, SpecError};
+use crate::storage::StorageError;
+
+/// How long another process may take to make a template before we give up.
+const MAKING: Duration = Duration::from_mins(2);
+/// How long a template may be held by someone who removes it.
+const REMOVING: Duration = Duration::from_secs(10);
+/// How long the sync of a durable clone may take.
+const SYNCING: Duration = Duration::from_mins(5);
+
+const MARKER: &str = "complete";
+const DATA: &str = "data";
+
+/// A directory of templates. Several processes may use it at once.
+#[derive(Debug, Clone)]
+pub struct Templates {
+    dir: PathBuf,
+    owner: Owner,
+}
+
+/// A ready cluster. As long as this value lives, [`Templates::prune`] leaves it alone.
+#[derive(Debug)]
+pub struct Template {
+    /// The version and the hash of all that made it.
+    pub key: String,
+    /// Whether it was made just now, which takes about a second, or was there already.
+    pub was_made: bool,
+    data_dir: PathBuf,
+    owner: Owner,
+    /// The program that can sync a clone to disk, where that is wanted.
+    syncer: Option<PathBuf>,
+    _lock: File,
+}
+
+/// Why there is no template, or no clone of it. The messages fit after "failed to …".
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// No cluster can be like that.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// The account that Postgres runs as cannot get there.
+    #[error(transparent)]
+    Owner(#[from] OwnerError),
+    /// A file or directory could not be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// `initdb`, or the making of a database, failed.
+    #[error("make a new cluster")]
+    Make(#[source] ProcessError),
+    /// A clone could not be written through to the disk.
+    #[error("sync the new cluster to disk")]
+    Sync(#[source] ProcessError),
+    /// Another process is making a template and does not finish.
+    #[error("get hold of {} within {} s: another process has it", path.display(), waited.as_secs_f64())]
+    Busy {
+        /// The lock file.
+        path: PathBuf,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The target of a clone is there already.
+    #[error("clone a cluster into {}: it is there already", path.display())]
+    Exists {
+        /// The target.
+        path: PathBuf,
+    },
+}
+
+impl Templates {
+    /// The templates in `dir`, which is made when needed. `owner` is whom Postgres runs as, and has to be able to reach it.
+    pub fn new(dir: impl Into<PathBuf>, owner: Owner) -> Self {
+        Self { dir: dir.into(), owner }
+    }
+
+    /// The template for this version and these wishes; made if it is not there, which takes about a second.
+    pub fn ensure(&self, installation: &Installation, spec: &ClusterSpec) -> Result<Template, TemplateError> {
+        spec.check()?;
+        let key = key(installation, spec, &self.owner)
+            .map_err(StorageError::at("look at", &installation.bin_dir))?;
+        if let Some(lock) = self.hold(&key)? {
+            return Ok(self.template(key, false, installation, spec, lock));
+        }
+        self.owner.check_reach(&self.dir.join(&key).join(DATA))?;
+        let _maker = self.lock_for_change(MAKING)?;
+        // Another process may have made it while we waited.
+        if let Some(lock) = self.hold(&key)? {
+            return Ok(self.template(key, false, installation, spec, lock));
+        }
+        let staging = self.dir.join("making");
+        remove_tree(&staging)?;
+        let made =
+            make(&staging, installation, spec, &self.owner).and_then(|()| self.publish(&staging, &key));
+        if let Err(error) = made {
+            // That error matters more than what is left behind, which the next one removes.
+            let _ = fs::remove_dir_all(&staging);
+            return Err(error);
+        }
+        let path = self.dir.join(&key).join(MARKER);
+        let vanished = || StorageError::new("open", &path, io::ErrorKind::NotFound.into());
+        let lock = self.hold(&key)?.ok_or_else(vanished)?;
+        Ok(self.template(key, true, installation, spec, lock))
+    }
+
+    /// Removes all but the `keep` templates used last; never one in use. Returns how many it removed.
+    pub fn prune(&self, keep: usize) -> Result<usize, TemplateError> {
+        if !self.dir.exists() {
+            return Ok(0);
+        }
+        let _maker = self.lock_for_change(MAKING)?;
+        let dropped = self.dir.join("dropped");
+        remove_tree(&dropped)?;
+        remove_tree(&self.dir.join("making"))?;
+        let mut removed = 0;
+        for path in self.by_last_use()?.into_iter().skip(keep) {
+            let marker = path.join(MARKER);
+            let file = File::open(&marker).map_err(StorageError::at("open", &marker))?;
+            let free = lock::acquire(&file, Sharing::Exclusive, Duration::ZERO);
+            if free.map_err(StorageError::at("lock", &marker))? {
+                fs::rename(&path, &dropped).map_err(StorageError::at("rename", &path))?;
+                remove_tree(&dropped)?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// The folders of all templates, the one used last first.
+    fn by_last_use(&self) -> Result<Vec<PathBuf>, StorageError> {
+        let entries = fs::read_dir(&self.dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut found: Vec<(SystemTime, PathBuf)> = Vec::new();
+        for entry in entries.map_err(StorageError::at("read", &self.dir))? {
+            // What has no marker is no template: the lock file.
+            if let Ok(used) = fs::metadata(entry.path().join(MARKER)).and_then(|marker| marker.modified()) {
+                found.push((used, entry.path()));
+            }
+        }
+        found.sort_by(|a, b| b.cmp(a));
+        Ok(found.into_iter().map(|(_, path)| path).collect())
+    }
+
+    /// Keeps a complete template from being removed; `None` if there is none. Using it makes it the one used last.
+    fn hold(&self, key: &str) -> Result<Option<File>, TemplateError> {
+        let path = self.dir.join(key).join(MARKER);
+        let at = |action| StorageError::at(action, &path);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(at("open")(error).into()),
+        };
+        if !lock::acquire(&file, Sharing::Shared, REMOVING).map_err(at("lock"))? {
+            return Err(TemplateError::Busy { path, waited: REMOVING });
+        }
+        // It may have been removed between the opening and the locking.
+        let own = file.metadata().map_err(at("look at"))?;
+        if !fs::metadata(&path).is_ok_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino())) {
+            return Ok(None);
+        }
+        // Only the order of removal hangs on it.
+        let _ = file.set_modified(SystemTime::now());
+        Ok(Some(file))
+    }
+
+    fn lock_for_change(&self, limit: Duration) -> Result<File, TemplateError> {
+        // Others may pass through, to their own files only.
+        let made = DirBuilder::new().recursive(true).mode(0o711).create(&self.dir);
+        made.map_err(StorageError::at("make", &self.dir))?;
+        let path = self.dir.join("lock");
+        let file = lock::open(&path).map_err(StorageError::at("open", &path))?;
+        let locked =
+            lock::acquire(&file, Sharing::Exclusive, limit).map_err(StorageError::at("lock", &path))?;
+        if locked { Ok(file) } else { Err(TemplateError::Busy { path, waited: limit }) }
+    }
+
+    /// Marks what was made as complete and moves it to its place.
+    fn publish(&self, staging: &Path, key: &str) -> Result<(), TemplateError> {
+        let marker = staging.join(MARKER);
+        let written = File::create_new(&marker).and_then(|file| file.sync_all());
+        written.map_err(StorageError::at("write", &marker))?;
+        let target = self.dir.join(key);
+        // A folder of that name without a marker is none of ours, or broken.
+        remove_tree(&target)?;
+        fs::rename(staging, &target).map_err(StorageError::at("rename", staging))?;
+        let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
+        Ok(synced.map_err(StorageError::at("sync", &self.dir))?)
+    }
+
+    fn template(
+        &self,
+        key: String,
+        was_made: bool,
+        installation: &Installation,
+        spec: &ClusterSpec,
+        lock: File,
+    ) -> Template {
+        let data_dir = self.dir.join(&key).join(DATA);
+        let syncer = match spec.durability {
+            Durability::Ephemeral => None,
+            Durability::Durable => Some(installation.program("initdb")),
+        };
+        Template { key, was_made, data_dir, owner: self.owner.clone(), syncer, _lock: lock }
+    }
+}
+
+impl Template {
+    /// Makes `data_dir` a copy, complete or not there at all; its parent must exist. A durable one is synced to disk first.
+    pub fn clone_into(&self, data_dir: &Path) -> Result<(), TemplateError> {
+        if data_dir.symlink_metadata().is_ok() {
+            return Err(TemplateError::Exists { path: data_dir.to_owned() });
+        }
+        self.owner.check_reach(data_dir)?;
+        let mut name = data_dir.file_name().unwrap_or_default().to_owned();
+        name.push(".partial");
+        let partial = data_dir.with_file_name(name);
+        remove_tree(&partial)?;
+        let done = copy_cluster(&self.data_dir, &partial, &self.owner).map_err(TemplateError::from);
+        let done = done.and_then(|()| self.sync(&partial));
+        let renamed = done.and_then(|()| {
+            fs::rename(&partial, data_dir).map_err(|error| StorageError::new("make", data_dir, error).into())
+        });
+        if renamed.is_err() {
+            // That error matters more than what is left behind, which the next try removes.
+            let _ = fs::remove_dir_all(&partial);
+        }
+        renamed
+    }
+
+    fn sync(&self, data_dir: &Path) -> Result<(), TemplateError> {
+        let Some(initdb) = &self.syncer else { return Ok(()) };
+        make::initdb(initdb, data_dir, &self.owner)
+            .arg("--sync-only")
+            .succeed_with(&[], SYNCING)
+            .map(|_output| ())
+            .map_err(|error| make::or_full_disk(error, data_dir, TemplateError::Sync))
+    }
+}
+
+/// Removes a directory with all that is in it; it need not be there.
+fn remove_tree(path: &Path) -> Result<(), StorageError> {
+    match fs::remove_dir_all(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(StorageError::new("remove", path, error)),
+    }
+}

@@ -1,0 +1,30 @@
+//! System V shared memory that a killed program has left behind.
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// Removes the segment `id` if it still has this `key` (numbers are used again) and no process uses it. Returns whether it
+/// did; without the right to it, it does not.
+pub fn remove_shared_memory(key: u64, id: i32) -> bool {
+    // SAFETY: all zeroes is a valid `shmid_ds`, which consists of numbers.
+    let mut state: libc::shmid_ds = unsafe { std::mem::zeroed() };
+    // SAFETY: `state` is valid for writing and lives through the call.
+    if Errno::result(unsafe { libc::shmctl(id, libc::IPC_STAT, &raw mut state) }).is_err() {
+        return false;
+    }
+    if state.shm_nattch != 0 || key_of(&state) != Some(key) {
+        return false;
+    }
+    // SAFETY: this command takes no buffer.
+    Errno::result(unsafe { libc::shmctl(id, libc::IPC_RMID, std::ptr::null_mut()) }).is_ok()
+}
+
+#[cfg(target_os = "linux")]
+fn key_of(state: &libc::shmid_ds) -> Option<u64> {
+    u64::from(state.shm_perm.__key.cast_unsigned()).into()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn key_of(state: &libc::shmid_ds) -> Option<u64> {
+    u64::from(state.shm_perm._key.cast_unsigned()).into()
+}
