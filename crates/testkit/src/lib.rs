@@ -19,4 +19,4 @@ mod stage;
 pub use fake::FakePostgres;
 pub use project::{COMPOSE_FILE, copy_tree};
 pub use run::{Outcome, Run};
-pub use stage::Stage;
+pub use stage::{Stage, repository};

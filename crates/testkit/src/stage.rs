@@ -17,6 +17,11 @@ const SHARED_TEMPLATES: &str = "BACKLOT_TEST_TEMPLATES";
 /// Names the virtual environment with what `examples/flask` needs.
 const VENV: &str = "BACKLOT_TEST_VENV";
 
+/// Names another Backlot than the one that was built with the tests: a copy that another user can run.
+const BINARY: &str = "BACKLOT_TEST_BINARY";
+/// Names another place of the repository, likewise.
+const REPOSITORY: &str = "BACKLOT_TEST_REPOSITORY";
+
 /// A throw-away project, and a home for what Backlot makes of it.
 #[derive(Debug)]
 pub struct Stage {
@@ -29,6 +34,7 @@ pub struct Stage {
 impl Stage {
     /// An empty project directory. `binary` is the Backlot to run: `env!("CARGO_BIN_EXE_backlot")`.
     pub fn empty(binary: &str) -> Self {
+        let binary = std::env::var(BINARY).unwrap_or_else(|_| binary.to_owned());
         let dir = tempfile::Builder::new().prefix("backlot-test-").tempdir().unwrap();
         // As root, Postgres runs as another user, who has to get through.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -163,7 +169,10 @@ impl Drop for Stage {
 }
 
 /// The repository's directory.
-fn repository() -> PathBuf {
+pub fn repository() -> PathBuf {
+    if let Some(named) = std::env::var_os(REPOSITORY) {
+        return named.into();
+    }
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
