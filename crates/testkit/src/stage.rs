@@ -149,6 +149,11 @@ impl Stage {
         leaks::assert_none(self.dir.path(), &self.home());
     }
 
+    /// Kills every process of this stage at once, as a power cut would.
+    pub fn kill_everything(&self) {
+        leaks::end_processes(self.dir.path());
+    }
+
     /// Lets this stage end with something left; what that is gets removed. For tests that assert on durable data.
     pub fn may_leave_files(&self) {
         self.may_leave.set(true);

@@ -1,0 +1,178 @@
+//! Wrong input: an error with its place and the way out, and nothing left of the attempt.
+
+use backlot_testkit::{FakePostgres, Stage};
+
+use crate::{BACKLOT, USERS_SQL, seed};
+
+/// Runs `scenario up it` and gives what it said; it has to fail and leave nothing.
+fn refused(stage: &Stage) -> String {
+    let outcome = stage.backlot(&["scenario", "up", "it"]).output().assert_code(1);
+    assert_eq!(outcome.stdout, "", "{outcome}");
+    assert!(outcome.stderr.contains("error: "), "{outcome}");
+    stage.assert_nothing_left();
+    outcome.stderr
+}
+
+#[track_caller]
+fn assert_says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+}
+
+#[test]
+fn config_files_that_make_no_sense() {
+    for (text, parts) in [
+        ("{\"a\": 1}", &["config/scenario.json:1:1"][..]),
+        ("[\n  {\"name\": \"A\", \"value\": 1}\n]", &["config/scenario.json:2:27"]),
+        (
+            "[\n  {\"name\": \"A\", \"value\": \"1\"},\n  {\"name\": \"A\", \"value\": \"2\"}\n]",
+            &["config/scenario.json:3:", "A"],
+        ),
+        ("[\n", &["config/scenario.json:2:"]),
+        ("", &["config/scenario.json:1:1"]),
+    ] {
+        let stage = seed();
+        stage.file("config/scenario.json", text);
+        assert_says(&refused(&stage), parts);
+    }
+}
+
+#[test]
+fn compose_files_that_make_no_sense() {
+    for (text, parts) in [
+        (
+            "services:\n  db:\n    image: postgres\n    environment:\n      POSTGRES_PASSWORD: ${A:?say it}\n",
+            &["docker/scenario.yml:5:", "say it"][..],
+        ),
+        ("services:\n  db:\n    image: ${A\n", &["docker/scenario.yml:3:"]),
+        (
+            "services:\n  db:\n    image: postgres\n    depends_on: [nobody]\n",
+            &["docker/scenario.yml:4:", "nobody"],
+        ),
+        ("services:\n  db:\n   image: postgres\n  - x\n", &["docker/scenario.yml:4:"]),
+        ("services:\n  db:\n    image: postgres\n", &["POSTGRES_PASSWORD", "docker/scenario.yml:2:"]),
+        ("services:\n  web:\n    image: nginx\n", &["no Postgres service", "docker/scenario.yml"]),
+        (
+            "services:\n  db:\n    image: postgres\n    command: postgres --what\n    environment: {POSTGRES_PASSWORD: x}\n",
+            &["--what", "docker/scenario.yml:2:"],
+        ),
+    ] {
+        let stage = seed();
+        stage.file("docker/scenario.yml", text);
+        assert_says(&refused(&stage), parts);
+    }
+}
+
+#[test]
+fn names_that_cannot_be_names() {
+    let stage = seed();
+    let long = "x".repeat(1000);
+    for name in ["a/b", "..", "a b", "", "é", "-x", long.as_str()] {
+        for verb in ["up", "down", "url"] {
+            let outcome = stage.backlot(&["scenario", verb, "--", name]).output().assert_code(2);
+            assert_eq!(outcome.stdout, "", "{outcome}");
+        }
+    }
+    stage.backlot(&["-e", "../x", "config"]).output().assert_code(2);
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn what_is_not_there_is_named_with_what_is() {
+    let stage = seed();
+    stage.backlot(&["scenario", "url", "it"]).output().assert(
+        1,
+        "",
+        "error: scenario_it is not up\n  help: backlot scenario up it",
+    );
+    let config = stage.backlot(&["-e", "staging", "config"]).output().assert_code(1);
+    assert_says(&config.stderr, &["staging", "development", "production"]);
+    let nowhere = Stage::empty(BACKLOT);
+    let found = nowhere.backlot(&["config"]).output().assert_code(1);
+    assert_says(&found.stderr, &["error: ", "[project]", "help: "]);
+}
+
+#[test]
+fn errors_as_json_have_a_stable_code() {
+    let stage = seed();
+    stage.file("config/scenario.json", "[\n  {\"name\": \"A\", \"value\": 1}\n]");
+    let outcome = stage.backlot(&["scenario", "up", "it", "--json"]).output().assert_code(1);
+    assert_says(&outcome.stderr, &["{\"error\":{\"code\":\"", "\"line\":2", "\"column\":27", "\"hints\":["]);
+    let outcome = stage.backlot(&["scenario", "url", "it", "--json"]).output().assert_code(1);
+    assert_says(&outcome.stderr, &["\"code\":\"not-up\"", "backlot scenario up it"]);
+}
+
+/// A stage whose Postgres is a fake.
+fn faked(version: &str) -> (Stage, FakePostgres) {
+    let stage = seed();
+    // Not the shared one: what a fake makes is no template for others.
+    let templates = stage.home().join("templates");
+    if templates.is_symlink() {
+        std::fs::remove_file(templates).unwrap();
+    }
+    let fake = FakePostgres::on(&stage, version);
+    let compose = std::fs::read_to_string(stage.project().join("docker/scenario.yml")).unwrap();
+    stage.file("docker/scenario.yml", format!("{compose}\nx-backlot:\n  bin: {}\n", fake.bin()));
+    (stage, fake)
+}
+
+#[test]
+fn a_postgres_that_is_too_old_or_not_the_one_asked_for() {
+    let (stage, _fake) = faked("9.6.24");
+    assert_says(&refused(&stage), &["9.6"]);
+    let stage = seed();
+    let compose = std::fs::read_to_string(stage.project().join("docker/scenario.yml")).unwrap();
+    stage.file("docker/scenario.yml", compose.replace("image: postgres", "image: postgres:99"));
+    assert_says(&refused(&stage), &["99", "help: "]);
+}
+
+#[test]
+fn an_initdb_that_fails_shows_what_it_said() {
+    let (stage, fake) = faked("15.1");
+    fake.replace("initdb", "[ \"$1\" = --version ] && echo 'initdb (PostgreSQL) 15.1' && exit\necho 'initdb: no, thank you' >&2; exit 1");
+    assert_says(&refused(&stage), &["initdb: no, thank you"]);
+}
+
+#[test]
+fn a_state_file_that_cannot_be_read_is_an_error_and_down_still_works() {
+    let stage = seed();
+    stage.file("scenarios/it.sql", USERS_SQL);
+    stage.backlot(&["scenario", "up", "it", "-q"]).output().assert_prints("");
+    let find = ["-name", "record.json"];
+    let home = stage.home().join("projects").display().to_string();
+    let record = stage
+        .run("find", &[&[home.as_str()][..], &find].concat())
+        .output()
+        .stdout
+        .replace("[home]", &stage.home().display().to_string());
+    std::fs::write(record.trim(), "{ \"version\": 1, ").unwrap();
+    let outcome = stage.backlot(&["scenario", "up", "it"]).output().assert_code(1);
+    assert_says(
+        &outcome.stderr,
+        &["record.json is damaged (line 1", "help: remove what is left of it: backlot scenario down it"],
+    );
+    stage.backlot(&["scenario", "ls"]).output().assert_prints("NAME…\nit    damaged…");
+    stage.backlot(&["scenario", "down", "it"]).output().assert(0, "", "scenario it removed");
+}
+
+#[test]
+fn a_home_that_cannot_be_used() {
+    let stage = seed();
+    std::fs::write(stage.root().join("a-file"), "").unwrap();
+    let home = stage.root().join("a-file/home").display().to_string();
+    let outcome = stage.backlot(&["scenario", "up", "it"]).env("BACKLOT_HOME", home).output().assert_code(1);
+    assert_says(
+        &outcome.stderr,
+        &["error: cannot use the directory [stage]/a-file/home", "because: ", "BACKLOT_HOME"],
+    );
+}
+
+#[test]
+fn the_postgres_log_is_shown_when_the_server_does_not_start() {
+    let stage = seed();
+    let compose = std::fs::read_to_string(stage.project().join("docker/scenario.yml")).unwrap();
+    let command = "image: postgres\n    command: postgres -c shared_buffers=lots";
+    stage.file("docker/scenario.yml", compose.replace("image: postgres", command));
+    assert_says(&refused(&stage), &["shared_buffers", "lots"]);
+}

@@ -1,0 +1,25 @@
+//! Whole stories on real Postgres and real processes, each on a stage of its own that ends with the leak check.
+
+mod axum;
+mod commands;
+mod development;
+mod errors;
+mod flask;
+mod kinds;
+mod scenarios;
+mod testing;
+
+use backlot_testkit::Stage;
+
+const BACKLOT: &str = env!("CARGO_BIN_EXE_backlot");
+
+/// A small project in the seed layout.
+fn seed() -> Stage {
+    Stage::seed(BACKLOT)
+}
+
+/// A scenario file that makes a table of three users, for stories that are not about Python.
+const USERS_SQL: &str = "\
+CREATE TABLE users (id serial PRIMARY KEY, email text UNIQUE);
+INSERT INTO users (email) VALUES ('admin@server.com'), ('user1@server.com'), ('user2@server.com');
+";

@@ -1,0 +1,101 @@
+//! `backlot test`: an ephemeral database, the runner's exit code, and nothing left however it ends.
+
+use std::time::Duration;
+
+use backlot_process::Signal;
+use backlot_testkit::Stage;
+
+use crate::seed;
+
+#[test]
+fn the_runners_exit_code_is_ours_and_nothing_is_left() {
+    let stage = seed();
+    let script = "psql -Atc 'SELECT 1'; echo $APPLICATION_CONFIG; exit 9";
+    stage.backlot(&["test", "-q", "--", "sh", "-c", script]).output().assert(9, "1\ntesting", "");
+    stage.assert_nothing_left();
+    stage.backlot(&["test", "--", "true"]).output().assert(
+        0,
+        "",
+        "  ✓ cluster…\n  ✓ server…\n  $ …true\n  ✓ stopped…\n  ✓ removed…",
+    );
+}
+
+#[test]
+fn a_configured_runner_gets_the_arguments() {
+    let stage = seed();
+    let testing = std::fs::read_to_string(stage.project().join("docker/testing.yml")).unwrap();
+    stage.file("docker/testing.yml", format!("{testing}\nx-backlot:\n  test: sh -c 'echo \"$0\" \"$@\"'\n"));
+    stage.backlot(&["test", "-q", "tests/a.py", "-k", "some"]).output().assert_prints("tests/a.py -k some");
+    stage.backlot(&["test", "-q", "--", "echo", "instead"]).output().assert_prints("instead");
+}
+
+#[test]
+fn without_a_runner_it_says_what_to_do_and_leaves_nothing() {
+    let stage = seed();
+    stage.backlot(&["test", "-q"]).output().assert(
+        1,
+        "",
+        "error: no test runner was found for [project]\n  help: say what runs the tests: `backlot test -- CMD`, or `x-backlot: {test: CMD}` in the Compose file",
+    );
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn keep_leaves_the_database_up_and_says_how_to_reach_it() {
+    let stage = seed();
+    stage.backlot(&["test", "--keep", "--", "psql", "-qc", "CREATE TABLE left_over ()"]).output().assert(
+        0,
+        "",
+        "…\nthe database is kept on port …: backlot -e testing db shell\nremove it: backlot -e testing down",
+    );
+    stage
+        .backlot(&["-e", "testing", "db", "shell", "-c", "\\dt", "--", "-At"])
+        .output()
+        .assert_prints("public|left_over|table|postgres");
+    stage.backlot(&["-e", "testing", "down", "-q"]).output().assert_prints("");
+}
+
+/// A runner that writes its process group's leader down, leaves a child in another session, and waits.
+const LINGER: &str = "setsid sleep 600 & trap '' INT; echo started > \"$HOME/started\"; sleep 600 & wait";
+
+fn start(stage: &Stage, script: &str) -> backlot_process::Child {
+    let run = stage.backlot(&["test", "--", "sh", "-c", script]).start();
+    let flag = stage.root().join("user/started");
+    for _ in 0..1200 {
+        if flag.exists() {
+            return run;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    panic!("the runner was never started");
+}
+
+#[test]
+fn sigkill_of_backlot_leaves_nothing() {
+    let stage = seed();
+    let mut run = start(&stage, LINGER);
+    run.signal(Signal::SIGKILL).unwrap();
+    run.wait(Duration::from_secs(10)).unwrap();
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn sigterm_and_ctrl_c_end_the_runner_and_leave_nothing() {
+    for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130)] {
+        let stage = seed();
+        let script = "echo started > \"$HOME/started\"; exec sleep 600";
+        let mut run = start(&stage, script);
+        run.signal(signal).unwrap();
+        let status = run.wait(Duration::from_secs(20)).unwrap().expect("it ends");
+        assert_eq!(backlot_process::exit_code(status), code);
+        stage.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_runner_that_crashes_leaves_nothing() {
+    let stage = seed();
+    let script = "setsid sleep 600 & sleep 600 & kill -SEGV $$";
+    stage.backlot(&["test", "-q", "--", "sh", "-c", script]).output().assert(139, "", "");
+    stage.assert_nothing_left();
+}
