@@ -1,6 +1,5 @@
 //! A directory with a project and a home of its own.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -28,7 +27,6 @@ pub struct Stage {
     dir: TempDir,
     binary: PathBuf,
     variables: BTreeMap<String, String>,
-    may_leave: Cell<bool>,
 }
 
 impl Stage {
@@ -47,7 +45,7 @@ impl Stage {
             ("TMPDIR", dir.path().join("tmp").display().to_string()),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
-        let stage = Self { binary: binary.into(), variables, may_leave: Cell::new(false), dir };
+        let stage = Self { binary: binary.into(), variables, dir };
         for folder in ["project", "user", "tmp", "home"] {
             fs::create_dir(stage.dir.path().join(folder)).unwrap();
         }
@@ -153,11 +151,6 @@ impl Stage {
     pub fn kill_everything(&self) {
         leaks::end_processes(self.dir.path());
     }
-
-    /// Lets this stage end with something left; what that is gets removed. For tests that assert on durable data.
-    pub fn may_leave_files(&self) {
-        self.may_leave.set(true);
-    }
 }
 
 impl Drop for Stage {
@@ -165,8 +158,6 @@ impl Drop for Stage {
         // A failing test may leave what it wants, but not on the machine.
         if std::thread::panicking() {
             leaks::end_processes(self.dir.path());
-        } else if self.may_leave.get() {
-            leaks::assert_no_process(self.dir.path());
         } else {
             self.assert_nothing_left();
         }
