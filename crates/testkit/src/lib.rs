@@ -6,7 +6,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
+    clippy::missing_panics_doc,
     reason = "a test that cannot set itself up has to fail loudly"
 )]
 

@@ -6,6 +6,7 @@ mod development;
 mod errors;
 mod flask;
 mod kinds;
+mod readme;
 mod scenarios;
 mod testing;
 
