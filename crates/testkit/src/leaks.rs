@@ -10,7 +10,7 @@ use backlot_process::{ProcessId, Signal};
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Asserts that no process works in `stage` and that `home` holds nothing but templates.
-pub fn assert_none(stage: &Path, home: &Path) {
+pub(crate) fn assert_none(stage: &Path, home: &Path) {
     assert_no_process(stage);
     let start = Instant::now();
     let mut left = files(home);
@@ -44,7 +44,7 @@ fn assert_no_process(stage: &Path) {
 }
 
 /// Kills what works in `stage`, so that a failed test does not disturb others.
-pub fn end_processes(stage: &Path) {
+pub(crate) fn end_processes(stage: &Path) {
     for (process, _) in processes(stage) {
         let _ = process.signal(Signal::SIGKILL);
     }

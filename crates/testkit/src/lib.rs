@@ -7,6 +7,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
+    clippy::return_self_not_must_use,
     reason = "a test that cannot set itself up has to fail loudly"
 )]
 
