@@ -21,7 +21,7 @@ pub enum Command {
     /// Print its URL, password included, and nothing else
     Url,
     /// Open psql in it, or run SQL in it
-    Shell(psql::Args),
+    Shell(psql::PsqlArgs),
     /// Create it, unless it is there
     Create,
     /// Drop it

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 
 /// What psql is asked to do.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Args {
+pub struct PsqlArgs {
     /// Run this SQL (or backslash command) and end; repeatable
     #[arg(short = 'c', long = "command", value_name = "SQL")]
     pub commands: Vec<String>,
@@ -22,7 +22,7 @@ pub struct Args {
 }
 
 /// Becomes psql in `database`: interactive on a terminal, else it runs what is piped to it and stops at the first error.
-pub fn become_psql(args: &Args, database: &DatabaseRecord, context: &Context) -> Result<Exit, CommandError> {
+pub fn become_psql(args: &PsqlArgs, database: &DatabaseRecord, context: &Context) -> Result<Exit, CommandError> {
     let mut variables = context.caller.variables.clone();
     for (name, value) in access(database).libpq_env() {
         variables.insert(name.into(), value);

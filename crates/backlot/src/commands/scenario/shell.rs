@@ -15,7 +15,7 @@ pub struct Args {
     /// The scenario's name
     name: String,
     #[command(flatten)]
-    psql: psql::Args,
+    psql: psql::PsqlArgs,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
