@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::name::NameError;
+pub use crate::problem::Problem;
+use crate::source::Span;
 
 /// A position in a file. Line and column count from 1; the column counts characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,7 +30,7 @@ impl fmt::Display for Location {
 pub struct Place {
     /// The first character meant.
     pub location: Location,
-    /// How many characters are meant, at least 1; never beyond the line's end.
+    /// How many characters are meant, at least 1.
     pub length: usize,
     /// The whole text of the file.
     pub text: Arc<str>,
@@ -37,55 +39,73 @@ pub struct Place {
 /// Why a project could not be read.
 ///
 /// `Display` gives the fact alone; [`ProjectError::place`] and [`ProjectError::hint`] are for the renderer.
-#[derive(Debug, thiserror::Error)]
-#[error("{problem}")]
-pub struct ProjectError {
-    #[source]
+#[derive(Debug)]
+pub struct ProjectError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     problem: Problem,
-    place: Option<Box<Place>>,
+    place: Option<Place>,
     hint: Option<String>,
 }
 
 impl ProjectError {
     pub(crate) fn new(problem: Problem) -> Self {
-        Self { problem, place: None, hint: None }
+        Self(Box::new(Inner { problem, place: None, hint: None }))
+    }
+
+    #[must_use]
+    pub(crate) fn at(mut self, span: &Span) -> Self {
+        self.0.place = Some(span.place());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
     }
 
     /// What is wrong.
     pub fn problem(&self) -> &Problem {
-        &self.problem
+        &self.0.problem
     }
 
     /// Where it is wrong, when it is in the text of a file.
     pub fn place(&self) -> Option<&Place> {
-        self.place.as_deref()
+        self.0.place.as_ref()
     }
 
-    /// The way out, a sentence.
+    /// Where it is wrong, when it is in the text of a file.
+    pub fn location(&self) -> Option<&Location> {
+        self.place().map(|place| &place.location)
+    }
+
+    /// The way out: what to do, a fragment that starts in lower case.
     pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.0.hint.as_deref()
     }
 
     /// A stable name of the kind of error, for programs.
     pub fn code(&self) -> &'static str {
-        self.problem.code()
+        self.0.problem.code()
     }
 }
 
-/// The kinds of [`ProjectError`].
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Problem {
-    /// A name that cannot be used.
-    #[error(transparent)]
-    Name(#[from] NameError),
+impl fmt::Display for ProjectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.problem.fmt(f)
+    }
 }
 
-impl Problem {
-    /// A stable name of the kind of error, for programs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Name(_) => "name-invalid",
-        }
+impl std::error::Error for ProjectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.problem.source_error()
+    }
+}
+
+impl From<NameError> for ProjectError {
+    fn from(error: NameError) -> Self {
+        Self::new(Problem::Name(error))
     }
 }

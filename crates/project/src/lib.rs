@@ -3,12 +3,19 @@
 //! Pure reading: files → [`Project`] → [`Environment`] → [`Stack`]. The crate loads files and nothing else: it never
 //! prints, never reads the process environment (a [`Lookup`] carries it in), and knows no engine.
 
+mod compose;
+mod config;
+mod dotenv;
 mod error;
+mod interpolate;
 mod name;
+mod problem;
 mod project;
 mod secret;
+mod source;
 pub mod stack;
 mod variables;
+mod yaml;
 
 pub use error::{Location, Place, Problem, ProjectError};
 pub use name::{EnvironmentName, NameError, ScenarioName};

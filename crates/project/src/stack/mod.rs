@@ -1,10 +1,15 @@
 //! What an environment consists of: services and volumes, as its Compose files resolve.
 
+mod extension;
+mod extract;
+mod parts;
 mod service;
+mod throwaway;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub(crate) use extract::extract;
 pub use service::{
     Build, Condition, Dependency, FileGrant, HealthTest, Healthcheck, Image, Mount, MountKind, Port,
     PortRange, Protocol, RestartPolicy, Service, ServiceExtension,
@@ -39,8 +44,9 @@ impl Stack {
     /// The stack for an environment that is thrown away: its services keep nothing and claim nothing on the host. Named
     /// volumes are dropped, host ports are left to chance, and container names are left to Compose.
     #[must_use]
-    pub fn into_throwaway(self) -> Self {
-        todo!()
+    pub fn into_throwaway(mut self) -> Self {
+        throwaway::make_throwaway(&mut self);
+        self
     }
 }
 

@@ -1,4 +1,9 @@
-//! Finding a project, and its environments and scenarios.
+//! A project: its directory, its layout, its environments and scenarios.
+
+mod environment;
+mod find;
+mod scenario;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +22,7 @@ pub struct Lookup {
     pub compose_files: Vec<PathBuf>,
     /// The project name given with `-p`.
     pub project_name: Option<String>,
-    /// Files named with `--env-file`, relative to `start_dir`; they replace `.env`.
+    /// Files named with `--env-file`, relative to `start_dir`; they replace `.env` and `.env.<env>`.
     pub env_files: Vec<PathBuf>,
     /// Profiles named with `--profile`.
     pub profiles: Vec<String>,
@@ -40,6 +45,18 @@ pub struct Project {
     root: PathBuf,
     name: String,
     layout: Layout,
+    lookup: Lookup,
+    compose: ComposeFiles,
+}
+
+/// The Compose files that every environment begins with; none in the seed layout, unless `-f` names some.
+#[derive(Debug, Clone, Default)]
+struct ComposeFiles {
+    base: Vec<PathBuf>,
+    /// `compose.override.yaml`, which Compose itself would add.
+    override_file: Option<PathBuf>,
+    /// Whether the caller named the files, so that no environment's own are added.
+    explicit: bool,
 }
 
 /// An environment: its variables and its stack.
@@ -47,7 +64,8 @@ pub struct Project {
 pub struct Environment {
     /// The environment's name.
     pub name: EnvironmentName,
-    /// The variables that its files name, with the caller's values where the caller sets them.
+    /// The variables that its files name, with the caller's values where the caller sets them; and the environment's own
+    /// name in `APPLICATION_CONFIG`, the scenario's in `APPLICATION_SCENARIO_NAME`.
     pub variables: Variables,
     /// The files read, absolute, in the order of reading.
     pub files: Vec<PathBuf>,
@@ -98,8 +116,7 @@ pub enum ScenarioSource {
 impl Project {
     /// Finds the project of `lookup.start_dir`, walking up; the first layout that fits wins.
     pub fn find(lookup: Lookup) -> Result<Self, ProjectError> {
-        let _ = lookup;
-        todo!()
+        find::find(lookup)
     }
 
     /// The project's directory, canonical.
@@ -117,31 +134,35 @@ impl Project {
         self.layout
     }
 
-    /// Reads an environment.
+    /// Reads an environment. `scenario_<name>` is the environment of a scenario.
     pub fn environment(&self, name: &EnvironmentName) -> Result<Environment, ProjectError> {
-        let _ = name;
-        todo!()
+        environment::read(self, name)
     }
 
-    /// The environments that have files.
+    /// The environments that have files, in name order.
     pub fn environments(&self) -> Vec<EnvironmentName> {
-        todo!()
+        environment::list(self)
     }
 
     /// Reads the environment of a scenario, `scenario_<name>`.
     pub fn scenario_environment(&self, name: &ScenarioName) -> Result<Environment, ProjectError> {
-        let _ = name;
-        todo!()
+        environment::read_scenario(self, name)
+    }
+
+    /// The stack that `docker compose config` shows in this project, without an environment chosen: under the project's
+    /// own name, from the base files with `compose.override.yaml` and `.env`. In the seed layout that is the stack of
+    /// the files named with `-f`.
+    pub fn plain_stack(&self) -> Result<Stack, ProjectError> {
+        environment::plain_stack(self)
     }
 
     /// Finds what fills a scenario's database.
     pub fn scenario_source(&self, name: &ScenarioName) -> Result<ScenarioSource, ProjectError> {
-        let _ = name;
-        todo!()
+        scenario::source(&self.root, name)
     }
 
     /// The scenarios that have a file, in name order.
     pub fn scenarios(&self) -> Result<Vec<ScenarioName>, ProjectError> {
-        todo!()
+        scenario::list(&self.root)
     }
 }

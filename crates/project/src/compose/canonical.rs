@@ -1,0 +1,225 @@
+//! From the short forms to the long ones, and the defaults of what is not written.
+
+use super::merge::{default_dependency, list_to_mapping};
+use super::path::Path;
+use super::port::expand_port;
+use super::volume::parse_volume;
+use crate::error::{Problem, ProjectError};
+use crate::yaml::{Entry, Map, Node, Value};
+
+/// Brings a model into long form. What is no such value is left for the check of types.
+pub(crate) fn canonicalise(model: &mut Node) -> Result<(), ProjectError> {
+    let Some(model) = model.as_map_mut() else { return Ok(()) };
+    for entry in &mut model.entries {
+        match (entry.key.as_str(), entry.value.as_map_mut()) {
+            ("services", Some(services)) => {
+                for Entry { key, value, .. } in &mut services.entries {
+                    let services = Path::Root.key("services");
+                    service(value, &services.key(key))?;
+                }
+            }
+            ("networks" | "volumes" | "secrets" | "configs", Some(resources)) => {
+                for resource in &mut resources.entries {
+                    external(&mut resource.value)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn service(node: &mut Node, path: &Path<'_>) -> Result<(), ProjectError> {
+    let Some(service) = node.as_map_mut() else { return Ok(()) };
+    for Entry { key, value, .. } in &mut service.entries {
+        match key.as_str() {
+            "build" => build(value)?,
+            "depends_on" => depends_on(value)?,
+            "env_file" => env_files(value),
+            "extends" => {
+                if let Value::String(name) = &value.value {
+                    value.value = single("service", Value::String(name.clone()), value);
+                }
+            }
+            "networks" => {
+                let nothing = |span: &crate::source::Span| Node::new(Value::Null, span.clone());
+                replace(value, |node| list_to_mapping(node, &nothing))?;
+            }
+            "ports" => ports(value, &path.key("ports"))?,
+            "secrets" | "configs" => grants(value),
+            "volumes" => volumes(value)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn replace(
+    node: &mut Node,
+    change: impl FnOnce(Node) -> Result<Node, ProjectError>,
+) -> Result<(), ProjectError> {
+    let span = node.span.clone();
+    *node = change(std::mem::replace(node, Node::new(Value::Null, span)))?;
+    Ok(())
+}
+
+fn single(key: &str, value: Value, node: &Node) -> Value {
+    let mut map = Map::default();
+    map.set(key, value, &node.span);
+    Value::Map(map)
+}
+
+fn build(node: &mut Node) -> Result<(), ProjectError> {
+    if let Value::String(context) = &node.value {
+        node.value = single("context", Value::String(context.clone()), node);
+    }
+    let Some(build) = node.as_map_mut() else { return Ok(()) };
+    if let Some(secrets) = build.get_mut("secrets") {
+        grants(secrets);
+    }
+    match build.get_mut("additional_contexts") {
+        Some(contexts) => pairs(contexts),
+        None => Ok(()),
+    }
+}
+
+/// A list of `key=value` as a mapping.
+fn pairs(node: &mut Node) -> Result<(), ProjectError> {
+    let Value::List(items) = &node.value else { return Ok(()) };
+    let mut map = Map::default();
+    for item in items {
+        let pair = item.as_str().and_then(|text| text.split_once('='));
+        let Some((key, value)) = pair else {
+            let (at, value) =
+                ("additional_contexts".to_owned(), item.value.scalar_text().unwrap_or_default());
+            let error = item.span.error(Problem::NotAllowed { at, value, allowed: Vec::new() });
+            return Err(error.with_hint("write NAME=PATH"));
+        };
+        map.set(key, Value::String(value.to_owned()), &item.span);
+    }
+    node.value = Value::Map(map);
+    Ok(())
+}
+
+fn depends_on(node: &mut Node) -> Result<(), ProjectError> {
+    replace(node, |node| list_to_mapping(node, &default_dependency))?;
+    let Some(dependencies) = node.as_map_mut() else { return Ok(()) };
+    for Entry { value, .. } in &mut dependencies.entries {
+        let span = value.span.clone();
+        if let Some(dependency) = value.as_map_mut() {
+            if !dependency.contains("condition") {
+                dependency.set("condition", Value::String("service_started".to_owned()), &span);
+            }
+            if !dependency.contains("required") {
+                dependency.set("required", Value::Bool(true), &span);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn env_files(node: &mut Node) {
+    let span = node.span.clone();
+    if let Value::String(_) = &node.value {
+        let text = std::mem::replace(&mut node.value, Value::Null);
+        node.value = Value::List(vec![Node::new(text, span)]);
+    }
+    let Value::List(items) = &mut node.value else { return };
+    for item in items {
+        if let Value::String(path) = &item.value {
+            item.value = single("path", Value::String(path.clone()), item);
+        }
+        let span = item.span.clone();
+        if let Some(file) = item.as_map_mut()
+            && !file.contains("required")
+        {
+            file.set("required", Value::Bool(true), &span);
+        }
+    }
+}
+
+fn grants(node: &mut Node) {
+    let Value::List(items) = &mut node.value else { return };
+    for item in items {
+        if let Value::String(source) = &item.value {
+            item.value = single("source", Value::String(source.clone()), item);
+        }
+    }
+}
+
+fn ports(node: &mut Node, path: &Path<'_>) -> Result<(), ProjectError> {
+    let Value::List(items) = &mut node.value else { return Ok(()) };
+    let mut ports = Vec::with_capacity(items.len());
+    for (index, item) in std::mem::take(items).into_iter().enumerate() {
+        match &item.value {
+            Value::Int(port) => ports.extend(expand_port(&port.to_string(), &item.span)?),
+            Value::String(port) => ports.extend(expand_port(port, &item.span)?),
+            Value::Map(_) => ports.push(item),
+            Value::Null | Value::Bool(_) | Value::Float(_) | Value::List(_) => {
+                let (at, found) = (path.index(index).to_string(), item.value.kind());
+                let expected = "an integer, a string or a mapping".to_owned();
+                return Err(item.span.error(Problem::WrongType { at, expected, found }));
+            }
+        }
+    }
+    *items = ports;
+    Ok(())
+}
+
+fn volumes(node: &mut Node) -> Result<(), ProjectError> {
+    let Value::List(items) = &mut node.value else { return Ok(()) };
+    for item in items {
+        if let Value::String(text) = &item.value {
+            *item = parse_volume(text, &item.span)?.into_node(&item.span);
+        }
+    }
+    Ok(())
+}
+
+/// The older `external: {name: …}`.
+fn external(node: &mut Node) -> Result<(), ProjectError> {
+    let span = node.span.clone();
+    let Some(resource) = node.as_map_mut() else { return Ok(()) };
+    let Some(external) = resource.get("external").and_then(Node::as_map) else { return Ok(()) };
+    let name = external.get("name").cloned();
+    if let (Some(name), Some(own)) = (&name, resource.get("name"))
+        && name != own
+    {
+        let problem = Problem::Conflict { at: "external.name".to_owned(), reason: "name says otherwise" };
+        return Err(name.span.error(problem).with_hint("keep only name, and external: true"));
+    }
+    resource.set("external", Value::Bool(true), &span);
+    if let Some(name) = name {
+        resource.set("name", name.value, &name.span);
+    }
+    Ok(())
+}
+
+/// Fills in what a build or secret has when nothing is written.
+pub(crate) fn set_defaults(model: &mut Node) {
+    let Some(services) = model.as_map_mut().and_then(|model| model.get_mut("services")) else { return };
+    let Some(services) = services.as_map_mut() else { return };
+    for Entry { value, .. } in &mut services.entries {
+        let Some(service) = value.as_map_mut() else { continue };
+        if let Some(build) = service.get_mut("build") {
+            let span = build.span.clone();
+            if let Some(build) = build.as_map_mut()
+                && !build.contains("context")
+            {
+                build.set("context", Value::String(".".to_owned()), &span);
+            }
+        }
+        let Some(Value::List(secrets)) = service.get_mut("secrets").map(|secrets| &mut secrets.value) else {
+            continue;
+        };
+        for secret in secrets {
+            let (span, source) =
+                (secret.span.clone(), secret.get("source").and_then(Node::as_str).map(str::to_owned));
+            if let (Some(secret), Some(source)) = (secret.as_map_mut(), source)
+                && !secret.contains("target")
+            {
+                secret.set("target", Value::String(format!("/run/secrets/{source}")), &span);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What a Compose file may hold: the type of each value, and how it is written out again.
+
+mod resources;
+mod service;
+mod tables;
+
+pub(crate) use tables::MODEL;
+
+/// The type that a value must have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shape {
+    Any,
+    Null,
+    Text,
+    Flag,
+    Whole,
+    Number,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A duration such as `1m30s`.
+    Period,
+    /// A name that a project may have.
+    ProjectName,
+    /// A mapping with known keys.
+    Table(&'static Table),
+    /// A mapping of names that the user chooses.
+    Names(&'static Shape),
+    /// A mapping of any keys.
+    Keys(&'static Shape),
+    List(&'static Shape),
+    /// A list that may not repeat a value.
+    Set(&'static Shape),
+    /// One of several types.
+    Either(&'static [Shape]),
+}
+
+/// How a value is written into the resolved model. What Compose leaves out when it is empty is left out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Form {
+    /// Not written: it is resolved into other keys.
+    Omit,
+    Text,
+    Flag,
+    /// A boolean that is written even when it is false.
+    SetFlag,
+    Whole,
+    /// A number that is written even when it is 0.
+    SetWhole,
+    Number,
+    /// A size such as `64m`, in bytes, as text.
+    Bytes,
+    Period,
+    /// A duration that is written even when it is 0.
+    SetPeriod,
+    /// `all` is -1.
+    DeviceCount,
+    /// A list of texts; a single text is a list of one.
+    Texts,
+    /// A mapping of texts, or a list of `key=value`.
+    Pairs,
+    /// The same with keys that may have no value.
+    OpenPairs,
+    /// A mapping of hosts to addresses, as a sorted list of `host=address`.
+    Hosts,
+    /// Words, or text to be split into words; written as `null` when there is none.
+    Words,
+    /// Words, or a line for the shell.
+    Test,
+    Table(&'static Table),
+    Tables(&'static Table),
+    TableMap(&'static Table),
+    Ulimits,
+    Ssh,
+}
+
+/// A mapping with known keys.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) fields: &'static [Field],
+    /// Whether keys that begin with `x-` are taken.
+    pub(crate) extensible: bool,
+    /// Keys that must be there.
+    pub(crate) required: &'static [&'static str],
+    /// Keys that are written as an empty mapping when they are missing.
+    pub(crate) always: &'static [&'static str],
+}
+
+/// One known key.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) key: &'static str,
+    /// The key in the resolved model, which for some of Compose's own types differs.
+    pub(crate) written: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) form: Form,
+}
+
+const fn field(key: &'static str, shape: Shape, form: Form) -> Field {
+    Field { key, written: key, shape, form }
+}
+
+const fn table(fields: &'static [Field]) -> Table {
+    Table { fields, extensible: true, required: &[], always: &[] }
+}
+
+const fn closed(fields: &'static [Field]) -> Table {
+    Table { fields, extensible: false, required: &[], always: &[] }
+}
+
+const TEXTS: Shape = Shape::List(&Shape::Text);
+const TEXT_SET: Shape = Shape::Set(&Shape::Text);
+const TEXT_OR_SET: Shape = Shape::Either(&[Shape::Text, TEXT_SET]);
+const NUMBER_OR_TEXT: Shape = Shape::Either(&[Shape::Number, Shape::Text]);
+const WHOLE_OR_TEXT: Shape = Shape::Either(&[Shape::Whole, Shape::Text]);
+const SCALAR: Shape = Shape::Either(&[Shape::Text, Shape::Number, Shape::Flag, Shape::Null]);
+const PAIRS: Shape = Shape::Either(&[Shape::Keys(&SCALAR), TEXT_SET]);
+const OPTIONS: Shape = Shape::Keys(&Shape::Either(&[Shape::Text, Shape::Number]));
+const COMMAND: Shape = Shape::Either(&[Shape::Null, Shape::Text, TEXTS]);

@@ -1,0 +1,153 @@
+//! The larger parts of a service: how it is built, deployed, logged and limited.
+
+use super::service::{GRANT, GRANTS};
+use super::{
+    Field, Form, NUMBER_OR_TEXT, PAIRS, Shape, TEXT_SET, TEXTS, Table, WHOLE_OR_TEXT, closed, field, table,
+};
+
+pub(super) static BUILD: Table = table(&[
+    field("context", Shape::Text, Form::Text),
+    field("dockerfile", Shape::Text, Form::Text),
+    field("dockerfile_inline", Shape::Text, Form::Text),
+    field("args", PAIRS, Form::OpenPairs),
+    field("ssh", PAIRS, Form::Ssh),
+    field("labels", PAIRS, Form::Pairs),
+    field("cache_from", TEXTS, Form::Texts),
+    field("cache_to", TEXTS, Form::Texts),
+    field("no_cache", Shape::Flag, Form::Flag),
+    field("additional_contexts", PAIRS, Form::Pairs),
+    field("network", Shape::Text, Form::Text),
+    field("pull", Shape::Flag, Form::Flag),
+    field("target", Shape::Text, Form::Text),
+    field("shm_size", WHOLE_OR_TEXT, Form::Bytes),
+    field("extra_hosts", PAIRS, Form::Hosts),
+    field("isolation", Shape::Text, Form::Text),
+    field("privileged", Shape::Flag, Form::Flag),
+    field("secrets", GRANTS, Form::Tables(&GRANT)),
+    field("tags", TEXTS, Form::Texts),
+    field("ulimits", ULIMITS, Form::Ulimits),
+    field("platforms", TEXTS, Form::Texts),
+]);
+
+pub(super) const ULIMITS: Shape = Shape::Keys(&Shape::Either(&[Shape::Whole, Shape::Table(&ULIMIT)]));
+
+static ULIMIT: Table = Table {
+    fields: &[field("soft", Shape::Whole, Form::Whole), field("hard", Shape::Whole, Form::Whole)],
+    extensible: true,
+    required: &["soft", "hard"],
+    always: &[],
+};
+
+pub(super) static LOGGING: Table = table(&[
+    field("driver", Shape::Text, Form::Text),
+    field("options", Shape::Keys(&Shape::Either(&[Shape::Text, Shape::Number, Shape::Null])), Form::Pairs),
+]);
+
+pub(super) static BLKIO: Table = closed(&[
+    field("weight", Shape::Whole, Form::Whole),
+    field("weight_device", Shape::List(&Shape::Table(&WEIGHT_DEVICE)), Form::Tables(&WEIGHT_DEVICE)),
+    field("device_read_bps", THROTTLES, Form::Tables(&THROTTLE)),
+    field("device_read_iops", THROTTLES, Form::Tables(&THROTTLE)),
+    field("device_write_bps", THROTTLES, Form::Tables(&THROTTLE)),
+    field("device_write_iops", THROTTLES, Form::Tables(&THROTTLE)),
+]);
+
+const THROTTLES: Shape = Shape::List(&Shape::Table(&THROTTLE));
+
+static THROTTLE: Table = closed(&[
+    Field { key: "path", written: "Path", shape: Shape::Text, form: Form::Text },
+    Field { key: "rate", written: "Rate", shape: WHOLE_OR_TEXT, form: Form::Bytes },
+]);
+
+static WEIGHT_DEVICE: Table = closed(&[
+    Field { key: "path", written: "Path", shape: Shape::Text, form: Form::Text },
+    Field { key: "weight", written: "Weight", shape: Shape::Whole, form: Form::SetWhole },
+]);
+
+pub(super) static DEVELOP: Table =
+    closed(&[field("watch", Shape::List(&Shape::Table(&WATCH)), Form::Tables(&WATCH))]);
+
+static WATCH: Table = Table {
+    fields: &[
+        field("path", Shape::Text, Form::Text),
+        field("action", Shape::Word(&["rebuild", "sync", "sync+restart"]), Form::Text),
+        field("target", Shape::Text, Form::Text),
+        field("ignore", TEXTS, Form::Texts),
+    ],
+    extensible: true,
+    required: &["path", "action"],
+    always: &[],
+};
+
+pub(super) static DEPLOY: Table = Table {
+    fields: &[
+        field("mode", Shape::Text, Form::Text),
+        field("replicas", Shape::Whole, Form::SetWhole),
+        field("labels", PAIRS, Form::Pairs),
+        field("update_config", Shape::Table(&UPDATE), Form::Table(&UPDATE)),
+        field("rollback_config", Shape::Table(&UPDATE), Form::Table(&UPDATE)),
+        field("resources", Shape::Table(&RESOURCES), Form::Table(&RESOURCES)),
+        field("restart_policy", Shape::Table(&RESTART), Form::Table(&RESTART)),
+        field("placement", Shape::Table(&PLACEMENT), Form::Table(&PLACEMENT)),
+        field("endpoint_mode", Shape::Text, Form::Text),
+    ],
+    extensible: true,
+    required: &[],
+    always: &["resources", "placement"],
+};
+
+static UPDATE: Table = table(&[
+    field("parallelism", Shape::Whole, Form::SetWhole),
+    field("delay", Shape::Period, Form::Period),
+    field("failure_action", Shape::Text, Form::Text),
+    field("monitor", Shape::Period, Form::Period),
+    field("max_failure_ratio", Shape::Number, Form::Number),
+    field("order", Shape::Word(&["start-first", "stop-first"]), Form::Text),
+]);
+
+static RESOURCES: Table = table(&[
+    field("limits", Shape::Table(&LIMITS), Form::Table(&LIMITS)),
+    field("reservations", Shape::Table(&RESERVATIONS), Form::Table(&RESERVATIONS)),
+]);
+
+static LIMITS: Table = table(&[
+    field("cpus", NUMBER_OR_TEXT, Form::Number),
+    field("memory", Shape::Text, Form::Bytes),
+    field("pids", Shape::Whole, Form::Whole),
+]);
+
+static RESERVATIONS: Table = table(&[
+    field("cpus", NUMBER_OR_TEXT, Form::Number),
+    field("memory", Shape::Text, Form::Bytes),
+    field("devices", Shape::List(&Shape::Table(&DEVICE)), Form::Tables(&DEVICE)),
+    field("generic_resources", Shape::List(&Shape::Table(&GENERIC)), Form::Tables(&GENERIC)),
+]);
+
+static DEVICE: Table = table(&[
+    field("capabilities", TEXT_SET, Form::Texts),
+    field("driver", Shape::Text, Form::Text),
+    field("count", WHOLE_OR_TEXT, Form::DeviceCount),
+    field("device_ids", TEXT_SET, Form::Texts),
+    field("options", PAIRS, Form::Omit),
+]);
+
+static GENERIC: Table =
+    table(&[field("discrete_resource_spec", Shape::Table(&DISCRETE), Form::Table(&DISCRETE))]);
+
+static DISCRETE: Table =
+    table(&[field("kind", Shape::Text, Form::Text), field("value", Shape::Number, Form::SetWhole)]);
+
+static RESTART: Table = table(&[
+    field("condition", Shape::Text, Form::Text),
+    field("delay", Shape::Period, Form::SetPeriod),
+    field("max_attempts", Shape::Whole, Form::SetWhole),
+    field("window", Shape::Period, Form::SetPeriod),
+]);
+
+static PLACEMENT: Table = table(&[
+    field("constraints", TEXTS, Form::Texts),
+    field("preferences", Shape::List(&Shape::Table(&SPREAD)), Form::Tables(&SPREAD)),
+    field("max_replicas_per_node", Shape::Whole, Form::Whole),
+]);
+
+static SPREAD: Table = table(&[field("spread", Shape::Text, Form::Text)]);

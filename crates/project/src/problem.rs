@@ -1,0 +1,417 @@
+//! Every kind of thing that can be wrong with a project's files.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+use crate::name::NameError;
+
+/// The kinds of [`crate::ProjectError`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A name that cannot be used.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A file that cannot be read.
+    #[error("{path} cannot be read", path = .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file too large to be a config or Compose file.
+    #[error("{path} is larger than {limit} bytes", path = .path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The largest size, in bytes.
+        limit: u64,
+    },
+    /// A file that is no text.
+    #[error("{path} is not UTF-8 from byte {offset} on", path = .path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// The first byte that does not fit, from 0.
+        offset: usize,
+    },
+    /// A file that should be there.
+    #[error("{path} does not exist", path = .path.display())]
+    FileMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No layout fits, in no directory up to the root.
+    #[error("no project in {start} or above it", start = .start.display())]
+    NoProject {
+        /// Where the search began.
+        start: PathBuf,
+    },
+    /// A project name with other characters than `a-z0-9_-`, or none.
+    #[error("the project name {name:?} is not one that Compose takes")]
+    ProjectName {
+        /// The name.
+        name: String,
+    },
+    /// An environment without files.
+    #[error("there is no environment {name:?}")]
+    EnvironmentUnknown {
+        /// The name asked for.
+        name: String,
+        /// The environments that have files.
+        known: Vec<String>,
+    },
+    /// Two files for one scenario.
+    #[error("scenario {name:?} has two sources, {first} and {second}", first = .first.display(), second = .second.display())]
+    ScenarioAmbiguous {
+        /// The scenario.
+        name: String,
+        /// One of them.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// A link in `scenarios/` that leads out of it.
+    #[error("{path} leads out of the scenarios folder, to {leads_to}", path = .path.display(), leads_to = .leads_to.display())]
+    ScenarioOutside {
+        /// The file or link.
+        path: PathBuf,
+        /// Where it leads.
+        leads_to: PathBuf,
+    },
+    /// A scenario that should be a program.
+    #[error("{path} cannot be run: it is not executable", path = .path.display())]
+    ScenarioNotExecutable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A config file that is no JSON.
+    #[error("this is not JSON: {message}")]
+    Json {
+        /// What the reader says.
+        message: String,
+    },
+    /// A config file that is no list of names and values.
+    #[error("{expected}, but this is {found}")]
+    ConfigShape {
+        /// What should be there.
+        expected: &'static str,
+        /// What is there.
+        found: &'static str,
+    },
+    /// A variable set twice in one file.
+    #[error("{name:?} is set a second time; line {first_line} sets it first")]
+    ConfigDuplicate {
+        /// The variable.
+        name: String,
+        /// The first one's line.
+        first_line: usize,
+    },
+    /// A variable name that is empty, or has `=` or a NUL.
+    #[error("{name:?} cannot be the name of a variable")]
+    VariableName {
+        /// The name.
+        name: String,
+    },
+    /// A value that no process can be given.
+    #[error("the value of {name:?} has a NUL character")]
+    VariableValue {
+        /// The variable.
+        name: String,
+    },
+    /// An env file that cannot be understood.
+    #[error("{message}")]
+    DotEnv {
+        /// What is wrong.
+        message: String,
+    },
+    /// A Compose file that is no YAML.
+    #[error("this is not YAML: {message}")]
+    Yaml {
+        /// What the reader says.
+        message: String,
+    },
+    /// A mapping key that is no string.
+    #[error("a key must be a string, but this is {found}")]
+    KeyNotString {
+        /// What it is.
+        found: &'static str,
+    },
+    /// A key twice in one mapping.
+    #[error("the key {key:?} is there a second time; line {first_line} has it first")]
+    DuplicateKey {
+        /// The key.
+        key: String,
+        /// The first one's line.
+        first_line: usize,
+    },
+    /// A merge key with nothing to merge.
+    #[error("`<<` takes a mapping or a list of mappings, but this is {found}")]
+    MergeKey {
+        /// What it is.
+        found: &'static str,
+    },
+    /// An alias inside the value of its own anchor.
+    #[error("this alias is part of what it stands for")]
+    AliasLoop,
+    /// Nesting beyond reason.
+    #[error("lists and mappings nest deeper than {limit} levels")]
+    TooDeep {
+        /// How deep they may.
+        limit: usize,
+    },
+    /// More values than reason has, aliases expanded.
+    #[error("the file has more than {limit} values")]
+    TooManyValues {
+        /// How many it may.
+        limit: usize,
+    },
+    /// Variables that make the text beyond reason.
+    #[error("with its variables in, the file has more than {limit} bytes of text")]
+    TooMuchText {
+        /// How many it may.
+        limit: usize,
+    },
+    /// Files or services that lead on to others without end.
+    #[error("{what} lead on through more than {limit} steps")]
+    ChainTooLong {
+        /// What: `extends` or `include`.
+        what: &'static str,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A Compose file without content.
+    #[error("{path} has no services", path = .path.display())]
+    EmptyCompose {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A bad `${…}`.
+    #[error("{template:?} has a variable that cannot be understood")]
+    Interpolation {
+        /// The text.
+        template: String,
+    },
+    /// A `${…:?}` that found nothing.
+    #[error("the variable {variable} must be set{}", explained(.message))]
+    VariableRequired {
+        /// The variable.
+        variable: String,
+        /// What the file says about it.
+        message: String,
+    },
+    /// Text where a number or boolean belongs.
+    #[error("{at} must be {expected}, but {value:?} is not")]
+    Cast {
+        /// The key's path.
+        at: String,
+        /// What should be there.
+        expected: &'static str,
+        /// What is there.
+        value: String,
+    },
+    /// A value of the wrong type.
+    #[error("{at} must be {expected}, but this is {found}")]
+    WrongType {
+        /// The key's path.
+        at: String,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: &'static str,
+    },
+    /// A key that Compose does not know.
+    #[error("{at} has no key {key:?}")]
+    UnknownKey {
+        /// The path of the mapping.
+        at: String,
+        /// The key.
+        key: String,
+    },
+    /// A key that must be there.
+    #[error("{at} needs the key {key:?}")]
+    KeyMissing {
+        /// The path of the mapping.
+        at: String,
+        /// The key.
+        key: &'static str,
+    },
+    /// A list that may not repeat a value.
+    #[error("{at} has {value:?} twice")]
+    NotUnique {
+        /// The list's path.
+        at: String,
+        /// The value.
+        value: String,
+    },
+    /// A value outside of those that Compose takes.
+    #[error("{at} cannot be {value:?}")]
+    NotAllowed {
+        /// The key's path.
+        at: String,
+        /// What is there.
+        value: String,
+        /// What may be there; empty when it is no short list.
+        allowed: Vec<String>,
+    },
+    /// Two files that give one key different types.
+    #[error("{at} is {base} and cannot be overridden by {over}")]
+    CannotOverride {
+        /// The key's path.
+        at: String,
+        /// The type below.
+        base: &'static str,
+        /// The type on top.
+        over: &'static str,
+    },
+    /// A port that cannot be understood.
+    #[error("{value:?} is not a port: {reason}")]
+    Port {
+        /// What is there.
+        value: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A volume of a service that cannot be understood.
+    #[error("{value:?} is not a volume: {reason}")]
+    Mount {
+        /// What is there.
+        value: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A command whose quotes do not close.
+    #[error("{value:?} cannot be split into words: {reason}")]
+    Command {
+        /// What is there.
+        value: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// An `env_file` that is not there.
+    #[error("the env file {path} does not exist", path = .path.display())]
+    EnvFileMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A reference to what is not there.
+    #[error("service {service:?} {verb} {target:?}, which is not defined")]
+    ServiceUndefined {
+        /// The service that refers.
+        service: String,
+        /// How it refers: `depends on`, `extends`, …
+        verb: &'static str,
+        /// The service, network, volume, secret or config referred to.
+        target: String,
+    },
+    /// A circle.
+    #[error("{what} go round in a circle: {}", .path.join(" → "))]
+    Cycle {
+        /// What: dependencies, `extends`, `include`.
+        what: &'static str,
+        /// The circle, its first member again at the end.
+        path: Vec<String>,
+    },
+    /// Two different definitions through `include`.
+    #[error("{at} is defined here and in {other} as well", other = .other.display())]
+    IncludeConflict {
+        /// The resource.
+        at: String,
+        /// The other file.
+        other: PathBuf,
+    },
+    /// A Compose file from the network.
+    #[error("{path:?} is not a local path")]
+    Remote {
+        /// What is there.
+        path: String,
+    },
+    /// A service of nothing.
+    #[error("service {service:?} has neither an image nor a build")]
+    NoImage {
+        /// The service.
+        service: String,
+    },
+    /// Keys that exclude each other.
+    #[error("{at}: {reason}")]
+    Conflict {
+        /// The path.
+        at: String,
+        /// What excludes what.
+        reason: &'static str,
+    },
+    /// One container name for two services.
+    #[error("services {first:?} and {second:?} both want the container name {name:?}")]
+    ContainerName {
+        /// The container name.
+        name: String,
+        /// One service.
+        first: String,
+        /// The other.
+        second: String,
+    },
+}
+
+fn explained(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
+}
+
+impl Problem {
+    pub(crate) fn source_error(&self) -> Option<&(dyn Error + 'static)> {
+        Error::source(self)
+    }
+
+    /// A stable name of the kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Name(_) => "name-invalid",
+            Self::Unreadable { .. } => "file-unreadable",
+            Self::TooLarge { .. } => "file-too-large",
+            Self::NotUtf8 { .. } => "file-not-utf8",
+            Self::FileMissing { .. } => "file-missing",
+            Self::NoProject { .. } => "project-missing",
+            Self::ProjectName { .. } => "project-name-invalid",
+            Self::EnvironmentUnknown { .. } => "environment-unknown",
+            Self::ScenarioAmbiguous { .. } => "scenario-ambiguous",
+            Self::ScenarioOutside { .. } => "scenario-outside",
+            Self::ScenarioNotExecutable { .. } => "scenario-not-executable",
+            Self::Json { .. } => "config-syntax",
+            Self::ConfigShape { .. } => "config-shape",
+            Self::ConfigDuplicate { .. } => "config-duplicate",
+            Self::VariableName { .. } => "variable-name-invalid",
+            Self::VariableValue { .. } => "variable-value-invalid",
+            Self::DotEnv { .. } => "env-file-syntax",
+            Self::Yaml { .. } => "yaml-syntax",
+            Self::KeyNotString { .. } => "yaml-key",
+            Self::DuplicateKey { .. } => "yaml-duplicate-key",
+            Self::MergeKey { .. } => "yaml-merge",
+            Self::AliasLoop => "yaml-alias-loop",
+            Self::TooDeep { .. } => "yaml-too-deep",
+            Self::TooManyValues { .. } => "yaml-too-many-values",
+            Self::TooMuchText { .. } => "text-too-long",
+            Self::ChainTooLong { .. } => "chain-too-long",
+            Self::EmptyCompose { .. } => "compose-empty",
+            Self::Interpolation { .. } => "interpolation-syntax",
+            Self::VariableRequired { .. } => "variable-required",
+            Self::Cast { .. } | Self::WrongType { .. } => "value-type",
+            Self::UnknownKey { .. } => "key-unknown",
+            Self::KeyMissing { .. } => "key-missing",
+            Self::NotUnique { .. } => "value-repeated",
+            Self::NotAllowed { .. } => "value-not-allowed",
+            Self::CannotOverride { .. } => "merge-types",
+            Self::Port { .. } => "port-invalid",
+            Self::Mount { .. } => "volume-invalid",
+            Self::Command { .. } => "command-quotes",
+            Self::EnvFileMissing { .. } => "env-file-missing",
+            Self::ServiceUndefined { .. } => "service-undefined",
+            Self::Cycle { .. } => "cycle",
+            Self::IncludeConflict { .. } => "include-conflict",
+            Self::Remote { .. } => "remote-unsupported",
+            Self::NoImage { .. } => "service-without-image",
+            Self::Conflict { .. } => "keys-conflict",
+            Self::ContainerName { .. } => "container-name-taken",
+        }
+    }
+}

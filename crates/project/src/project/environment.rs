@@ -1,0 +1,238 @@
+//! Reading an environment: variables, then the stack that they make of the Compose files.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::find::{normalised, seed_environments};
+use super::variables::{env_files, env_values, for_interpolation, from_config, from_env_files};
+use super::{Environment, Layout, Project};
+use crate::compose::{self, Base, Request, load};
+use crate::error::{Problem, ProjectError};
+use crate::name::{EnvironmentName, ScenarioName};
+use crate::stack::{Stack, extract};
+use crate::variables::{Origin, Variables};
+
+/// The environment that is Compose's own reading of the files.
+const DEVELOPMENT: &str = "development";
+const TESTING: &str = "testing";
+/// The files that all scenarios share carry this in place of an environment's name.
+const SCENARIO: &str = "scenario";
+/// Words that follow `.env.` or `compose.` and name no environment.
+const NO_ENVIRONMENTS: [&str; 9] =
+    ["override", "scenario", "example", "sample", "template", "dist", "defaults", "local", "bak"];
+
+/// Which environment to read: its name, and the name that its files carry.
+struct Wanted<'w> {
+    name: &'w EnvironmentName,
+    files: &'w str,
+    scenario: Option<&'w ScenarioName>,
+}
+
+pub(super) fn read(project: &Project, name: &EnvironmentName) -> Result<Environment, ProjectError> {
+    let scenario = name.as_str().strip_prefix("scenario_").and_then(|name| ScenarioName::parse(name).ok());
+    if let Some(scenario) = scenario.filter(|_| !has_files(project, name.as_str())) {
+        return read_scenario(project, &scenario);
+    }
+    read_wanted(project, &Wanted { name, files: name.as_str(), scenario: None })
+}
+
+pub(super) fn read_scenario(project: &Project, scenario: &ScenarioName) -> Result<Environment, ProjectError> {
+    let name = scenario.environment_name();
+    read_wanted(project, &Wanted { name: &name, files: SCENARIO, scenario: Some(scenario) })
+}
+
+fn read_wanted(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, ProjectError> {
+    match project.layout {
+        Layout::Seed => read_seed(project, wanted),
+        Layout::Compose => read_compose(project, wanted),
+    }
+}
+
+fn read_seed(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, ProjectError> {
+    let (config, compose_file) = seed_files(&project.root, wanted.files);
+    let files = if project.compose.explicit { project.compose.base.clone() } else { vec![compose_file] };
+    let missing: Vec<&PathBuf> =
+        std::iter::once(&config).chain(&files).filter(|path| !path.is_file()).collect();
+    if let Some(path) = missing.first() {
+        let known: Vec<String> = seed_environments(&project.root).into_iter().collect();
+        let hint = format!("these environments have both their files: {}", known.join(", "));
+        let problem = if missing.len() > files.len() {
+            Problem::EnvironmentUnknown { name: wanted.files.to_owned(), known }
+        } else {
+            Problem::FileMissing { path: (*path).clone() }
+        };
+        return Err(ProjectError::new(problem).with_hint(hint));
+    }
+    let mut variables = from_config(&config, &project.lookup)?;
+    add_own(&mut variables, wanted);
+    // Compose reads an env file next to its own file, for interpolation alone.
+    let working_dir = files.first().and_then(|file| file.parent()).unwrap_or(&project.root).to_owned();
+    let env = env_files(&working_dir, &project.lookup, None)?;
+    let (below, _) = env_values(&env, &project.lookup)?;
+    // Here a stack is called by its environment alone, as it always was; only a project name that was asked for is added.
+    let environment = normalised(wanted.name.as_str());
+    let name = match &project.lookup.project_name {
+        Some(project) => format!("{project}_{environment}"),
+        None => environment,
+    };
+    let seen = for_interpolation(&project.root, &project.lookup, &variables, below);
+    let read = [vec![config], env].concat();
+    let loading = Loading { name, files, working_dir, seen, read, throwaway: false };
+    loading.run(project, wanted, variables)
+}
+
+fn seed_files(root: &Path, name: &str) -> (PathBuf, PathBuf) {
+    (root.join("config").join(format!("{name}.json")), root.join("docker").join(format!("{name}.yml")))
+}
+
+fn read_compose(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, ProjectError> {
+    let compose = &project.compose;
+    let overlay = overlay_file(project, wanted.files);
+    let env_overlay = project.root.join(format!(".env.{}", wanted.files));
+    let needs_none =
+        compose.explicit || wanted.scenario.is_some() || [DEVELOPMENT, TESTING].contains(&wanted.files);
+    if !needs_none && overlay.is_none() && !env_overlay.is_file() {
+        let known: Vec<String> = list(project).iter().map(ToString::to_string).collect();
+        let hint = format!("there are {}; compose.{}.yaml would make it", known.join(", "), wanted.files);
+        let problem = Problem::EnvironmentUnknown { name: wanted.files.to_owned(), known };
+        return Err(ProjectError::new(problem).with_hint(hint));
+    }
+    let env = env_files(&project.root, &project.lookup, Some(wanted.files))?;
+    let (_, from_files) = env_values(&env, &project.lookup)?;
+    let mut variables = from_env_files(from_files, &project.lookup);
+    add_own(&mut variables, wanted);
+    let mut files = compose.base.clone();
+    if wanted.files == DEVELOPMENT {
+        files.extend(compose.override_file.clone());
+    }
+    // Without files of their own, scenarios and tests take the base stack, but keep nothing and claim no ports.
+    let throwaway = overlay.is_none() && (wanted.scenario.is_some() || wanted.files == TESTING);
+    files.extend(overlay);
+    let name = format!("{}_{}", project.name, wanted.name.as_str().to_ascii_lowercase());
+    let seen = for_interpolation(&project.root, &project.lookup, &variables, compose::Variables::new());
+    let working_dir = working_dir(project);
+    let loading = Loading { name, files, working_dir, seen, read: env, throwaway };
+    loading.run(project, wanted, variables)
+}
+
+/// `compose.<name>.yaml`, in each of Compose's spellings.
+fn overlay_file(project: &Project, name: &str) -> Option<PathBuf> {
+    if project.compose.explicit {
+        return None;
+    }
+    let spellings =
+        [("compose", "yaml"), ("compose", "yml"), ("docker-compose", "yml"), ("docker-compose", "yaml")];
+    spellings
+        .iter()
+        .map(|(stem, extension)| project.root.join(format!("{stem}.{name}.{extension}")))
+        .find(|path| path.is_file())
+}
+
+fn working_dir(project: &Project) -> PathBuf {
+    project.compose.base.first().and_then(|file| file.parent()).unwrap_or(&project.root).to_owned()
+}
+
+/// Adds what the environment's own commands and Compose files may ask for: which one it is.
+fn add_own(variables: &mut Variables, wanted: &Wanted<'_>) {
+    variables.set("APPLICATION_CONFIG", wanted.name.as_str(), Origin::Backlot);
+    if let Some(scenario) = wanted.scenario {
+        variables.set("APPLICATION_SCENARIO_NAME", scenario.as_str(), Origin::Backlot);
+    }
+}
+
+/// A stack about to be loaded.
+struct Loading {
+    name: String,
+    files: Vec<PathBuf>,
+    working_dir: PathBuf,
+    /// What interpolation sees.
+    seen: compose::Variables,
+    /// The files already read.
+    read: Vec<PathBuf>,
+    throwaway: bool,
+}
+
+impl Loading {
+    fn run(
+        mut self,
+        project: &Project,
+        wanted: &Wanted<'_>,
+        variables: Variables,
+    ) -> Result<Environment, ProjectError> {
+        let (stack, read, warnings) = self.stack(project)?;
+        for file in read {
+            if !self.read.contains(&file) {
+                self.read.push(file);
+            }
+        }
+        let stack = if self.throwaway { stack.into_throwaway() } else { stack };
+        Ok(Environment { name: wanted.name.clone(), variables, files: self.read, stack, warnings })
+    }
+
+    fn stack(&self, project: &Project) -> Result<(Stack, Vec<PathBuf>, Vec<String>), ProjectError> {
+        let mut profiles = project.lookup.profiles.clone();
+        if profiles.is_empty() {
+            let names = self.seen.get("COMPOSE_PROFILES").map(String::as_str).unwrap_or_default();
+            profiles =
+                names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+        }
+        let request = Request {
+            files: &self.files,
+            working_dir: &self.working_dir,
+            name: &self.name,
+            variables: &self.seen,
+            profiles: &profiles,
+        };
+        let loaded = load(&request)?;
+        let home = self.seen.get("HOME").map(String::as_str);
+        let stack = extract(&loaded.model, Base { dir: &self.working_dir, home })?;
+        Ok((stack, loaded.files, loaded.warnings))
+    }
+}
+
+pub(super) fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
+    let working_dir = working_dir(project);
+    let env = env_files(&working_dir, &project.lookup, None)?;
+    let (below, _) = env_values(&env, &project.lookup)?;
+    let seen = for_interpolation(&project.root, &project.lookup, &Variables::default(), below);
+    let files = project.compose.base.iter().chain(&project.compose.override_file).cloned().collect();
+    let loading =
+        Loading { name: project.name.clone(), files, working_dir, seen, read: env, throwaway: false };
+    loading.stack(project).map(|(stack, ..)| stack)
+}
+
+fn has_files(project: &Project, name: &str) -> bool {
+    match project.layout {
+        Layout::Seed => {
+            let (config, compose_file) = seed_files(&project.root, name);
+            config.is_file() || compose_file.is_file()
+        }
+        Layout::Compose => {
+            overlay_file(project, name).is_some() || project.root.join(format!(".env.{name}")).is_file()
+        }
+    }
+}
+
+pub(super) fn list(project: &Project) -> Vec<EnvironmentName> {
+    let mut names = match project.layout {
+        Layout::Seed => seed_environments(&project.root),
+        Layout::Compose => compose_environments(&project.root),
+    };
+    names.remove(SCENARIO);
+    names.iter().filter_map(|name| EnvironmentName::parse(name).ok()).collect()
+}
+
+/// `development`, and what `compose.<name>.yaml` and `.env.<name>` name.
+fn compose_environments(root: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| {
+        let file = entry.file_name().into_string().ok()?;
+        if let Some(name) = file.strip_prefix(".env.") {
+            return Some(name.to_owned());
+        }
+        let rest = file.strip_prefix("docker-").unwrap_or(&file).strip_prefix("compose.")?;
+        rest.strip_suffix(".yaml").or_else(|| rest.strip_suffix(".yml")).map(str::to_owned)
+    });
+    let names = names.filter(|name| !NO_ENVIRONMENTS.contains(&name.as_str()));
+    names.chain([DEVELOPMENT.to_owned()]).collect()
+}

@@ -1,0 +1,170 @@
+//! Where a project is, and what it is called.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::variables::{env_files, env_values};
+use super::{ComposeFiles, Layout, Lookup, Project};
+use crate::compose::{PROJECT_NAME_HINT, Variables, is_project_name, top_level_name};
+use crate::error::{Problem, ProjectError};
+use crate::name::EnvironmentName;
+
+/// Compose's own names for its file, in its order.
+const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+const OVERRIDE_FILES: [&str; 4] = [
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+];
+
+pub(super) fn find(lookup: Lookup) -> Result<Project, ProjectError> {
+    let unreadable = |source| {
+        let path = lookup.start_dir.clone();
+        ProjectError::new(Problem::Unreadable { path, source })
+    };
+    let start = lookup.start_dir.canonicalize().map_err(unreadable)?;
+    let (root, layout, compose) = locate(&start, &lookup)?;
+    let name = project_name(&root, layout, &compose, &lookup)?;
+    Ok(Project { root, name, layout, lookup, compose })
+}
+
+fn locate(start: &Path, lookup: &Lookup) -> Result<(PathBuf, Layout, ComposeFiles), ProjectError> {
+    if !lookup.compose_files.is_empty() {
+        let files = named_files(start, &lookup.compose_files)?;
+        let compose = ComposeFiles { base: files, override_file: None, explicit: true };
+        if let Some(root) = start.ancestors().find(|dir| is_seed(dir)) {
+            return Ok((root.to_owned(), Layout::Seed, compose));
+        }
+        let root = compose.base.first().and_then(|file| file.parent()).unwrap_or(start).to_owned();
+        return Ok((root, Layout::Compose, compose));
+    }
+    for dir in start.ancestors() {
+        if is_seed(dir) {
+            return Ok((dir.to_owned(), Layout::Seed, ComposeFiles::default()));
+        }
+        if let Some(compose) = compose_files(dir, start, lookup)? {
+            return Ok((dir.to_owned(), Layout::Compose, compose));
+        }
+    }
+    let hint =
+        "a project has compose.yaml, or config/<env>.json and docker/<env>.yml; name its directory with -C";
+    Err(ProjectError::new(Problem::NoProject { start: start.to_owned() }).with_hint(hint))
+}
+
+fn named_files(dir: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, ProjectError> {
+    let canonical = |name: &PathBuf| {
+        let path = dir.join(name);
+        path.canonicalize().map_err(|_| ProjectError::new(Problem::FileMissing { path }))
+    };
+    names.iter().map(canonical).collect()
+}
+
+/// Whether the directory holds a config file and a Compose file of one environment.
+fn is_seed(dir: &Path) -> bool {
+    !seed_environments(dir).is_empty()
+}
+
+/// The names that have both `config/<name>.json` and `docker/<name>.yml`.
+pub(super) fn seed_environments(dir: &Path) -> BTreeSet<String> {
+    let stems = |folder: &str, extension: &str| -> BTreeSet<String> {
+        let entries = std::fs::read_dir(dir.join(folder)).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|found| found == extension) && path.is_file())
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .filter(|stem| EnvironmentName::parse(stem).is_ok())
+            .collect()
+    };
+    let configs = stems("config", "json");
+    if configs.is_empty() {
+        configs
+    } else {
+        configs.intersection(&stems("docker", "yml")).cloned().collect()
+    }
+}
+
+fn compose_files(dir: &Path, start: &Path, lookup: &Lookup) -> Result<Option<ComposeFiles>, ProjectError> {
+    let own = |names: &[&str]| names.iter().map(|name| dir.join(name)).find(|path| path.is_file());
+    let settings = settings(dir, lookup);
+    // The caller's COMPOSE_FILE counts from where the caller is, the project's own from the project.
+    let (from, names) = match lookup.process_env.get("COMPOSE_FILE") {
+        Some(names) if dir == start => (start, Some(names)),
+        Some(_) => (dir, None),
+        None => (dir, settings.get("COMPOSE_FILE")),
+    };
+    if let Some(names) = names.filter(|names| !names.is_empty()) {
+        let separator = settings.get("COMPOSE_PATH_SEPARATOR").map_or(":", String::as_str);
+        let names: Vec<PathBuf> = names.split(separator).map(PathBuf::from).collect();
+        let base = named_files(from, &names)?;
+        return Ok(Some(ComposeFiles { base, override_file: None, explicit: false }));
+    }
+    let Some(base) = own(&COMPOSE_FILES) else { return Ok(None) };
+    Ok(Some(ComposeFiles { base: vec![base], override_file: own(&OVERRIDE_FILES), explicit: false }))
+}
+
+/// The caller's environment, and below it what the `.env` of a directory says; a bad file says nothing here, its error
+/// comes when an environment is read.
+fn settings(dir: &Path, lookup: &Lookup) -> Variables {
+    let files = env_files(dir, lookup, None).unwrap_or_default();
+    let mut settings = env_values(&files, lookup).map(|(values, _)| values).unwrap_or_default();
+    settings.extend(lookup.process_env.clone());
+    settings
+}
+
+fn project_name(
+    root: &Path,
+    layout: Layout,
+    compose: &ComposeFiles,
+    lookup: &Lookup,
+) -> Result<String, ProjectError> {
+    let settings = match layout {
+        Layout::Seed => lookup.process_env.clone(),
+        Layout::Compose => settings(root, lookup),
+    };
+    let from_environment = settings.get("COMPOSE_PROJECT_NAME").filter(|name| !name.is_empty()).cloned();
+    if let Some(name) = lookup.project_name.clone().or(from_environment) {
+        if is_project_name(&name) {
+            return Ok(name);
+        }
+        return Err(ProjectError::new(Problem::ProjectName { name }).with_hint(PROJECT_NAME_HINT));
+    }
+    let files: Vec<PathBuf> = compose.base.iter().chain(&compose.override_file).cloned().collect();
+    if let Some((name, span)) = top_level_name(&files, &settings) {
+        let name = normalised(&name);
+        return if name.is_empty() { Err(span.error(Problem::ProjectName { name })) } else { Ok(name) };
+    }
+    let dir = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    match (normalised(&dir), layout) {
+        // A seed project's stacks are called by their environments; the project's name is only for people.
+        (name, Layout::Seed) if name.is_empty() => Ok("project".to_owned()),
+        (name, Layout::Compose) if name.is_empty() => {
+            Err(ProjectError::new(Problem::ProjectName { name: dir }).with_hint(
+                "the directory's name gives none; set a name with -p or `name:` in the Compose file",
+            ))
+        }
+        (name, Layout::Seed | Layout::Compose) => Ok(name),
+    }
+}
+
+/// A name made of what Compose takes.
+pub(super) fn normalised(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let kept: String = lower
+        .chars()
+        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'))
+        .collect();
+    kept.trim_start_matches(['_', '-']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalised;
+
+    #[test]
+    fn directory_names_become_project_names() {
+        for (dir, name) in [("My App", "myapp"), ("_x-1", "x-1"), ("Käse", "kse"), ("…", "")] {
+            assert_eq!(normalised(dir), name);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The files that fill scenarios.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::ScenarioSource;
+use crate::error::{Problem, ProjectError};
+use crate::name::ScenarioName;
+
+const FOLDER: &str = "scenarios";
+
+/// Finds what fills a scenario's database.
+pub(super) fn source(root: &Path, name: &ScenarioName) -> Result<ScenarioSource, ProjectError> {
+    let folder = root.join(FOLDER);
+    let name = name.as_str();
+    let plain = folder.join(name);
+    let mut found: Vec<ScenarioSource> = Vec::new();
+    let file =
+        |extension: &str| Some(folder.join(format!("{name}.{extension}"))).filter(|path| path.is_file());
+    found.extend(file("py").map(|file| ScenarioSource::Python { file, module: format!("{FOLDER}.{name}") }));
+    found.extend(file("sql").map(|file| ScenarioSource::Sql { file }));
+    found.extend(file("rs").map(|file| ScenarioSource::CargoExample { file, name: name.to_owned() }));
+    found.extend(file("sh").map(|file| ScenarioSource::Executable { file }));
+    if plain.is_dir() {
+        let files = data_files(&plain)?;
+        // A folder without data is something else's, such as a module of helpers.
+        if !files.is_empty() {
+            found.push(ScenarioSource::Folder { dir: plain, files });
+        }
+    } else if plain.is_file() {
+        found.push(ScenarioSource::Executable { file: plain });
+    }
+    let mut found = found.into_iter();
+    let Some(source) = found.next() else { return Ok(ScenarioSource::Empty) };
+    if let Some(other) = found.next() {
+        let (first, second) = (main_path(&source).to_owned(), main_path(&other).to_owned());
+        let problem = Problem::ScenarioAmbiguous { name: name.to_owned(), first, second };
+        return Err(ProjectError::new(problem).with_hint("keep one of the two, or rename one"));
+    }
+    check(root, &folder, &source)?;
+    Ok(source)
+}
+
+/// The scenarios that have a file.
+pub(super) fn list(root: &Path) -> Result<Vec<ScenarioName>, ProjectError> {
+    let folder = root.join(FOLDER);
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut names = BTreeSet::new();
+    for path in entries(&folder)? {
+        let is_scenario = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("py" | "sql" | "rs" | "sh") => path.is_file(),
+            Some(_) => false,
+            None if path.is_dir() => !data_files(&path)?.is_empty(),
+            None => is_executable(&path),
+        };
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        names.extend(ScenarioName::parse(stem).ok().filter(|_| is_scenario));
+    }
+    Ok(names.into_iter().collect())
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
+    let unreadable = |source| ProjectError::new(Problem::Unreadable { path: folder.to_owned(), source });
+    let mut paths = fs::read_dir(folder)
+        .and_then(|entries| {
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
+        })
+        .map_err(unreadable)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The `.sql` and `.csv` files of a folder, in name order.
+fn data_files(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
+    let mut files = entries(folder)?;
+    files.retain(|path| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        matches!(extension, Some("sql" | "csv")) && path.is_file()
+    });
+    Ok(files)
+}
+
+fn main_path(source: &ScenarioSource) -> &Path {
+    match source {
+        ScenarioSource::Python { file, .. }
+        | ScenarioSource::Sql { file }
+        | ScenarioSource::CargoExample { file, .. }
+        | ScenarioSource::Executable { file } => file,
+        ScenarioSource::Folder { dir, .. } => dir,
+        ScenarioSource::Empty => Path::new(""),
+    }
+}
+
+/// Refuses links that lead out of the project, and a program that cannot be run.
+fn check(root: &Path, folder: &Path, source: &ScenarioSource) -> Result<(), ProjectError> {
+    let inside = stay_inside(folder, root)?;
+    stay_inside(main_path(source), &inside)?;
+    match source {
+        ScenarioSource::Folder { files, .. } => {
+            files.iter().try_for_each(|file| stay_inside(file, &inside).map(drop))
+        }
+        ScenarioSource::Executable { file } if !is_executable(file) => {
+            let hint = format!("make it so: chmod +x {}", file.display());
+            Err(ProjectError::new(Problem::ScenarioNotExecutable { path: file.clone() }).with_hint(hint))
+        }
+        ScenarioSource::Executable { .. }
+        | ScenarioSource::Python { .. }
+        | ScenarioSource::Sql { .. }
+        | ScenarioSource::CargoExample { .. }
+        | ScenarioSource::Empty => Ok(()),
+    }
+}
+
+fn stay_inside(path: &Path, folder: &Path) -> Result<PathBuf, ProjectError> {
+    let unreadable = |source| ProjectError::new(Problem::Unreadable { path: path.to_owned(), source });
+    let leads_to = path.canonicalize().map_err(unreadable)?;
+    if leads_to.starts_with(folder) {
+        return Ok(leads_to);
+    }
+    let problem = Problem::ScenarioOutside { path: path.to_owned(), leads_to };
+    Err(ProjectError::new(problem).with_hint("put the file itself there in place of a link"))
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}

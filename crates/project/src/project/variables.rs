@@ -1,0 +1,105 @@
+//! The variables of an environment's files, and what interpolation sees.
+
+use std::path::{Path, PathBuf};
+
+use super::Lookup;
+use crate::compose;
+use crate::config::read_config;
+use crate::dotenv::read_env_file;
+use crate::error::{Problem, ProjectError};
+use crate::source::Source;
+use crate::variables::{Origin, Variables};
+
+/// The env files of a directory: those that the caller names, else `.env`, overlaid by `.env.<overlay>`.
+pub(super) fn env_files(
+    dir: &Path,
+    lookup: &Lookup,
+    overlay: Option<&str>,
+) -> Result<Vec<PathBuf>, ProjectError> {
+    let mut named = lookup.env_files.clone();
+    if named.is_empty() {
+        let listed = lookup.process_env.get("COMPOSE_ENV_FILES").map(String::as_str).unwrap_or_default();
+        named = listed.split(',').filter(|name| !name.is_empty()).map(PathBuf::from).collect();
+    }
+    if !named.is_empty() {
+        let existing = |name: &PathBuf| {
+            let path = lookup.start_dir.join(name);
+            if path.is_file() { Ok(path) } else { Err(ProjectError::new(Problem::EnvFileMissing { path })) }
+        };
+        return named.iter().map(existing).collect();
+    }
+    let is_off = lookup.process_env.get("COMPOSE_DISABLE_ENV_FILE");
+    if is_off.is_some_and(|off| matches!(off.to_ascii_lowercase().as_str(), "1" | "t" | "true")) {
+        return Ok(Vec::new());
+    }
+    let mut files = vec![dir.join(".env")];
+    files.extend(overlay.map(|overlay| dir.join(format!(".env.{overlay}"))));
+    files.retain(|file| file.is_file());
+    Ok(files)
+}
+
+/// Each variable with its value and the file that gave it, later files winning, in order.
+pub(super) type FromFiles = Vec<(String, String, PathBuf)>;
+
+/// Reads env files; the values alone, and the variables with their files.
+pub(super) fn env_values(
+    files: &[PathBuf],
+    lookup: &Lookup,
+) -> Result<(compose::Variables, FromFiles), ProjectError> {
+    let mut values = compose::Variables::new();
+    let mut from_files = FromFiles::new();
+    for file in files {
+        let source = Source::read(file)?;
+        let seen = values.clone();
+        let outer = |name: &str| lookup.process_env.get(name).or_else(|| seen.get(name)).cloned();
+        for (name, value) in read_env_file(&source, &outer)?.variables {
+            values.insert(name.clone(), value.clone());
+            match from_files.iter_mut().find(|(known, ..)| *known == name) {
+                Some(known) => *known = (name, value, file.clone()),
+                None => from_files.push((name, value, file.clone())),
+            }
+        }
+    }
+    Ok((values, from_files))
+}
+
+/// The variables of env files, the caller's values in the place of theirs.
+pub(super) fn from_env_files(from_files: FromFiles, lookup: &Lookup) -> Variables {
+    let mut variables = Variables::default();
+    for (name, value, file) in from_files {
+        set(&mut variables, lookup, &name, value, Origin::DotEnv(file));
+    }
+    variables
+}
+
+/// The variables of a config file, the caller's values in the place of its.
+pub(super) fn from_config(path: &Path, lookup: &Lookup) -> Result<Variables, ProjectError> {
+    let source = Source::read(path)?;
+    let mut variables = Variables::default();
+    for variable in read_config(&source)? {
+        set(&mut variables, lookup, &variable.name, variable.value, Origin::ConfigFile(path.to_owned()));
+    }
+    Ok(variables)
+}
+
+fn set(variables: &mut Variables, lookup: &Lookup, name: &str, value: String, origin: Origin) {
+    match lookup.process_env.get(name) {
+        Some(value) => variables.set(name, value.clone(), Origin::Process),
+        None => variables.set(name, value, origin),
+    }
+}
+
+/// What interpolation sees: the environment's variables over the caller's, and `PWD` is the project wherever the caller
+/// stands in it. `below` is what both win over.
+pub(super) fn for_interpolation(
+    root: &Path,
+    lookup: &Lookup,
+    variables: &Variables,
+    below: compose::Variables,
+) -> compose::Variables {
+    let mut all = below;
+    all.extend(lookup.process_env.clone());
+    all.extend(variables.iter().map(|(name, variable)| (name.to_owned(), variable.value.clone())));
+    all.insert("PWD".to_owned(), root.display().to_string());
+    all
+}

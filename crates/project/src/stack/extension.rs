@@ -1,0 +1,67 @@
+//! `x-backlot`: what Compose cannot say.
+
+use std::path::PathBuf;
+
+use super::extract::entries;
+use super::parts::words;
+use super::{ServiceExtension, StackExtension};
+use crate::compose::Base;
+use crate::error::{Problem, ProjectError};
+use crate::yaml::{Entry, Node};
+
+/// `x-backlot` at the top level.
+pub(super) fn of_stack(node: Option<&Node>, base: Base<'_>) -> Result<StackExtension, ProjectError> {
+    let mut extension = StackExtension::default();
+    for Entry { key, key_span, value } in checked(node)? {
+        match key.as_str() {
+            "test" => extension.test = words(value)?,
+            "bin" => extension.bin = Some(path(value, base)?),
+            _ => {
+                return Err(key_span
+                    .error(unknown(key))
+                    .with_hint("at the top level it may have test and bin"));
+            }
+        }
+    }
+    Ok(extension)
+}
+
+/// `x-backlot` of a service.
+pub(super) fn of_service(node: Option<&Node>, base: Base<'_>) -> Result<ServiceExtension, ProjectError> {
+    let mut extension = ServiceExtension::default();
+    for Entry { key, key_span, value } in checked(node)? {
+        match key.as_str() {
+            "command" => extension.command = words(value)?,
+            "bin" => extension.bin = Some(path(value, base)?),
+            _ => {
+                return Err(key_span
+                    .error(unknown(key))
+                    .with_hint("in a service it may have command and bin"));
+            }
+        }
+    }
+    Ok(extension)
+}
+
+fn checked(node: Option<&Node>) -> Result<&[Entry], ProjectError> {
+    match node {
+        Some(node) if node.as_map().is_none() && !node.is_null() => {
+            let (at, expected, found) = ("x-backlot".to_owned(), "a mapping".to_owned(), node.value.kind());
+            Err(node.span.error(Problem::WrongType { at, expected, found }))
+        }
+        node => Ok(entries(node)),
+    }
+}
+
+fn unknown(key: &str) -> Problem {
+    Problem::UnknownKey { at: "x-backlot".to_owned(), key: key.to_owned() }
+}
+
+fn path(node: &Node, base: Base<'_>) -> Result<PathBuf, ProjectError> {
+    if let Some(path) = node.as_str().filter(|path| !path.is_empty()) {
+        Ok(PathBuf::from(base.absolute(path)))
+    } else {
+        let (at, expected) = ("x-backlot.bin".to_owned(), "the path of a folder".to_owned());
+        Err(node.span.error(Problem::WrongType { at, expected, found: node.value.kind() }))
+    }
+}

@@ -1,0 +1,194 @@
+//! From a resolved model to typed services.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::parts;
+use super::{
+    Build, Condition, Dependency, FileGrant, FileSource, HealthTest, Healthcheck, Mount, MountKind, Service,
+    Stack, Volume,
+};
+use crate::compose::{Base, is_remote, parse_duration, render};
+use crate::error::ProjectError;
+use crate::stack::extension;
+use crate::yaml::{Entry, Node, Value};
+
+/// How long a service may take to stop when it does not say.
+const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(10);
+
+/// Makes the stack of a model.
+pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, ProjectError> {
+    let mut services = BTreeMap::new();
+    for Entry { key, key_span, value } in entries(model.get("services")) {
+        let mut service = service(key, value, base)?;
+        service.location = key_span.location();
+        services.insert(key.clone(), service);
+    }
+    let sources = |key: &str| {
+        entries(model.get(key)).iter().filter_map(|e| Some((e.key.clone(), file_source(&e.value)?))).collect()
+    };
+    Ok(Stack {
+        name: text(model, "name").unwrap_or_default(),
+        working_dir: base.dir.to_owned(),
+        services,
+        volumes: entries(model.get("volumes")).iter().map(|e| (e.key.clone(), volume(&e.value))).collect(),
+        secrets: sources("secrets"),
+        configs: sources("configs"),
+        extension: extension::of_stack(model.get("x-backlot"), base)?,
+        resolved: render(model)?,
+    })
+}
+
+fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, ProjectError> {
+    let ports = list(node, "ports").iter().map(parts::port).collect::<Result<Vec<_>, _>>()?;
+    Ok(Service {
+        name: name.to_owned(),
+        image: text(node, "image").map(|image| parts::image(&image)),
+        build: node.get("build").map(build),
+        command: node.get("command").map(parts::words).transpose()?.flatten(),
+        entrypoint: node.get("entrypoint").map(parts::words).transpose()?.flatten(),
+        environment: open_pairs(node.get("environment")),
+        labels: pairs(node.get("labels")),
+        ports: ports.into_iter().flatten().collect(),
+        expose: texts(node, "expose"),
+        volumes: list(node, "volumes").iter().map(mount).collect(),
+        depends_on: entries(node.get("depends_on"))
+            .iter()
+            .map(|e| (e.key.clone(), dependency(&e.value)))
+            .collect(),
+        healthcheck: node.get("healthcheck").filter(|check| !check.is_null()).map(healthcheck),
+        restart: parts::restart(node)?,
+        stop_grace_period: duration(node, "stop_grace_period").unwrap_or(DEFAULT_GRACE_PERIOD),
+        stop_signal: text(node, "stop_signal"),
+        working_dir: text(node, "working_dir"),
+        user: text(node, "user"),
+        networks: entries(node.get("networks")).iter().map(|entry| entry.key.clone()).collect(),
+        secrets: list(node, "secrets").iter().filter_map(grant).collect(),
+        configs: list(node, "configs").iter().filter_map(grant).collect(),
+        profiles: texts(node, "profiles"),
+        replicas: parts::replicas(node)?,
+        extension: extension::of_service(node.get("x-backlot"), base)?,
+        location: node.span.location(),
+    })
+}
+
+pub(super) fn entries(node: Option<&Node>) -> &[Entry] {
+    node.and_then(Node::as_map).map(|map| map.entries.as_slice()).unwrap_or_default()
+}
+
+fn list<'n>(node: &'n Node, key: &str) -> &'n [Node] {
+    node.get(key).and_then(Node::as_list).unwrap_or_default()
+}
+
+pub(super) fn text(node: &Node, key: &str) -> Option<String> {
+    node.get(key).and_then(|node| node.value.scalar_text()).filter(|text| !text.is_empty())
+}
+
+fn texts(node: &Node, key: &str) -> Vec<String> {
+    list(node, key).iter().filter_map(|item| item.value.scalar_text()).collect()
+}
+
+pub(super) fn flag(node: &Node, key: &str) -> bool {
+    node.get(key).is_some_and(|node| node.value == Value::Bool(true))
+}
+
+fn duration(node: &Node, key: &str) -> Option<Duration> {
+    node.get(key).and_then(Node::as_str).and_then(parse_duration)
+}
+
+/// A mapping, or a list of `key=value`.
+fn open_pairs(node: Option<&Node>) -> BTreeMap<String, Option<String>> {
+    let from_map = entries(node).iter().map(|e| (e.key.clone(), e.value.value.scalar_text()));
+    let items = node.and_then(Node::as_list).unwrap_or_default().iter().filter_map(Node::as_str);
+    let from_list = items.map(|item| match item.split_once('=') {
+        Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+        None => (item.to_owned(), None),
+    });
+    from_map.chain(from_list).collect()
+}
+
+fn pairs(node: Option<&Node>) -> BTreeMap<String, String> {
+    open_pairs(node).into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect()
+}
+
+fn build(node: &Node) -> Build {
+    let context = text(node, "context").unwrap_or_default();
+    let dockerfile = text(node, "dockerfile").unwrap_or_else(|| "Dockerfile".to_owned());
+    let dockerfile = if is_remote(&context) {
+        PathBuf::from(dockerfile)
+    } else {
+        PathBuf::from(&context).join(dockerfile)
+    };
+    Build {
+        context: PathBuf::from(context),
+        dockerfile,
+        dockerfile_inline: text(node, "dockerfile_inline"),
+        target: text(node, "target"),
+        args: open_pairs(node.get("args")),
+    }
+}
+
+fn mount(node: &Node) -> Mount {
+    let source = text(node, "source");
+    let kind = match text(node, "type").as_deref() {
+        Some("bind") => MountKind::Bind { source: PathBuf::from(source.unwrap_or_default()) },
+        Some("volume") => MountKind::Volume { source },
+        Some("tmpfs") => MountKind::Tmpfs,
+        kind => MountKind::Other { kind: kind.unwrap_or_default().to_owned(), source },
+    };
+    Mount { kind, target: text(node, "target").unwrap_or_default(), read_only: flag(node, "read_only") }
+}
+
+fn dependency(node: &Node) -> Dependency {
+    let condition = match text(node, "condition").as_deref() {
+        Some("service_healthy") => Condition::Healthy,
+        Some("service_completed_successfully") => Condition::CompletedSuccessfully,
+        _ => Condition::Started,
+    };
+    let required = node.get("required").is_none_or(|required| required.value != Value::Bool(false));
+    Dependency { condition, required, restart: flag(node, "restart") }
+}
+
+fn healthcheck(node: &Node) -> Healthcheck {
+    let words = texts(node, "test");
+    let test = match (node.get("test").and_then(Node::as_str), words.split_first()) {
+        (Some(line), _) => Some(HealthTest::Shell(line.to_owned())),
+        (None, Some((first, rest))) if first == "CMD" => Some(HealthTest::Command(rest.to_vec())),
+        (None, Some((first, rest))) if first == "CMD-SHELL" => Some(HealthTest::Shell(rest.join(" "))),
+        (None, _) => None,
+    };
+    Healthcheck {
+        test,
+        interval: duration(node, "interval"),
+        timeout: duration(node, "timeout"),
+        retries: node.get("retries").and_then(|node| node.value.scalar_text()?.parse().ok()),
+        start_period: duration(node, "start_period"),
+        start_interval: duration(node, "start_interval"),
+        disable: flag(node, "disable") || words.first().is_some_and(|first| first == "NONE"),
+    }
+}
+
+fn grant(node: &Node) -> Option<FileGrant> {
+    Some(FileGrant { source: text(node, "source")?, target: text(node, "target") })
+}
+
+fn volume(node: &Node) -> Volume {
+    Volume {
+        name: text(node, "name").unwrap_or_default(),
+        external: flag(node, "external"),
+        driver: text(node, "driver"),
+    }
+}
+
+fn file_source(node: &Node) -> Option<FileSource> {
+    if flag(node, "external") {
+        return text(node, "name").map(FileSource::External);
+    }
+    let file = text(node, "file").map(|file| FileSource::File(PathBuf::from(file)));
+    let environment = || text(node, "environment").map(FileSource::Environment);
+    // The content may well be empty.
+    let content =
+        || node.get("content").and_then(Node::as_str).map(|text| FileSource::Content(text.to_owned()));
+    file.or_else(environment).or_else(content)
+}

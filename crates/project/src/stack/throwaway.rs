@@ -1,0 +1,34 @@
+//! What is taken from a stack whose environment is thrown away.
+
+use serde_json::Value as Json;
+
+use super::{MountKind, Stack};
+
+/// Takes from a stack what it would keep or claim beyond its own life.
+pub(super) fn make_throwaway(stack: &mut Stack) {
+    stack.volumes.clear();
+    for service in stack.services.values_mut() {
+        service.volumes.retain(|mount| !matches!(mount.kind, MountKind::Volume { source: Some(_) }));
+        service.ports.iter_mut().for_each(|port| port.published = None);
+    }
+    let Some(model) = stack.resolved.as_object_mut() else { return };
+    model.remove("volumes");
+    let services = model.get_mut("services").and_then(Json::as_object_mut);
+    for service in services.into_iter().flat_map(|services| services.values_mut()) {
+        let Some(service) = service.as_object_mut() else { continue };
+        service.remove("container_name");
+        let ports = service.get_mut("ports").and_then(Json::as_array_mut);
+        for port in ports.into_iter().flatten().filter_map(Json::as_object_mut) {
+            port.remove("published");
+        }
+        let named = |mount: &Json| mount["type"] == "volume" && mount.get("source").is_some();
+        let mounts = service.get_mut("volumes").and_then(Json::as_array_mut);
+        let is_empty = mounts.is_some_and(|mounts| {
+            mounts.retain(|mount| !named(mount));
+            mounts.is_empty()
+        });
+        if is_empty {
+            service.remove("volumes");
+        }
+    }
+}
