@@ -19,8 +19,7 @@ services:
 ";
 
 /// The end of a Compose file whose database has a volume.
-const SEED_VOLUME: &str = "\
-    volumes:
+const SEED_VOLUME: &str = "    volumes:
       - pgdata:/var/lib/postgresql/data
 
 volumes:

@@ -22,7 +22,11 @@ pub struct PsqlArgs {
 }
 
 /// Becomes psql in `database`: interactive on a terminal, else it runs what is piped to it and stops at the first error.
-pub fn become_psql(args: &PsqlArgs, database: &DatabaseRecord, context: &Context) -> Result<Exit, CommandError> {
+pub fn become_psql(
+    args: &PsqlArgs,
+    database: &DatabaseRecord,
+    context: &Context,
+) -> Result<Exit, CommandError> {
     let mut variables = context.caller.variables.clone();
     for (name, value) in access(database).libpq_env() {
         variables.insert(name.into(), value);

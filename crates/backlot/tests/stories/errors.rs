@@ -24,7 +24,7 @@ fn assert_says(text: &str, parts: &[&str]) {
 fn config_files_that_make_no_sense() {
     for (text, parts) in [
         ("{\"a\": 1}", &["config/scenario.json:1:1"][..]),
-        ("[\n  {\"name\": \"A\", \"value\": 1}\n]", &["config/scenario.json:2:27"]),
+        ("[\n  {\"name\": \"A\", \"value\": 1}\n]", &["config/scenario.json:2:26"]),
         (
             "[\n  {\"name\": \"A\", \"value\": \"1\"},\n  {\"name\": \"A\", \"value\": \"2\"}\n]",
             &["config/scenario.json:3:", "A"],
@@ -98,7 +98,7 @@ fn errors_as_json_have_a_stable_code() {
     let stage = seed();
     stage.file("config/scenario.json", "[\n  {\"name\": \"A\", \"value\": 1}\n]");
     let outcome = stage.backlot(&["scenario", "up", "it", "--json"]).output().assert_code(1);
-    assert_says(&outcome.stderr, &["{\"error\":{\"code\":\"", "\"line\":2", "\"column\":27", "\"hints\":["]);
+    assert_says(&outcome.stderr, &["{\"error\":{\"code\":\"", "\"line\":2", "\"column\":26", "\"hints\":["]);
     let outcome = stage.backlot(&["scenario", "url", "it", "--json"]).output().assert_code(1);
     assert_says(&outcome.stderr, &["\"code\":\"not-up\"", "backlot scenario up it"]);
 }

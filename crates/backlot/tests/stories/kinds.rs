@@ -54,7 +54,7 @@ fn a_program_and_a_shell_script() {
     stage.backlot(&COUNT).output().assert_prints("0");
     stage.backlot(&DOWN).output().assert_prints("");
     std::fs::remove_file(stage.project().join("scenarios/it")).unwrap();
-    stage.file("scenarios/it.sh", "psql -qc 'CREATE TABLE users ()'\n");
+    stage.program("scenarios/it.sh", "#!/bin/sh\npsql -qc 'CREATE TABLE users ()'\n");
     stage.backlot(&UP).output().assert_prints("");
     stage.backlot(&COUNT).output().assert_prints("0");
     stage.backlot(&DOWN).output().assert_prints("");

@@ -198,7 +198,7 @@ fn a_killed_postmaster_shows_as_stopped_and_up_makes_it_anew() {
     stage
         .backlot(&["scenario", "ls"])
         .output()
-        .assert_prints("NAME…\nusers  stopped  native  -  application  -  …");
+        .assert_prints("NAME…\nusers  stopped  native  -     application  -     …");
     stage.backlot(&["scenario", "url", "users"]).output().assert(1, "", "error: scenario_users is not up\n…");
     stage.backlot(&["scenario", "up", "users", "-q"]).output().assert_prints("");
     stage.backlot(&["scenario", "down", "users", "-q"]).output().assert_prints("");

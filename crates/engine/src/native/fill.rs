@@ -54,12 +54,7 @@ impl Filler<'_> {
                 let cargo = Program::new(cargo).args(["run", "--quiet", "--example", name]);
                 self.run(&cargo.current_dir(self.root))
             }
-            ScenarioSource::Executable { file } if tools::is_executable(file) => {
-                self.run(&Program::new(file).current_dir(self.root))
-            }
-            ScenarioSource::Executable { file } => {
-                self.run(&Program::new("/bin/sh").arg(file).current_dir(self.root))
-            }
+            ScenarioSource::Executable { file } => self.run(&Program::new(file).current_dir(self.root)),
             ScenarioSource::Folder { files, .. } => self.folder(files),
         }
     }
