@@ -26,6 +26,7 @@ use crate::copy::copy_cluster;
 use crate::locate::Installation;
 use crate::lock::{self, Sharing};
 use crate::spec::{ClusterSpec, Durability, SpecError};
+use crate::spread;
 use crate::storage::StorageError;
 
 /// How long another process may take to make a template before we give up.
@@ -191,6 +192,7 @@ impl Templates {
         // Others may pass through, to their own files only.
         let made = DirBuilder::new().recursive(true).mode(0o711).create(&self.dir);
         made.map_err(StorageError::at("make", &self.dir))?;
+        spread::subdirectories_of(&self.dir);
         let path = self.dir.join("lock");
         let file = lock::open(&path).map_err(StorageError::at("open", &path))?;
         let locked =
@@ -235,10 +237,7 @@ impl Template {
             return Err(TemplateError::Exists { path: data_dir.to_owned() });
         }
         self.owner.check_reach(data_dir)?;
-        let mut name = data_dir.file_name().unwrap_or_default().to_owned();
-        name.push(".partial");
-        let partial = data_dir.with_file_name(name);
-        remove_tree(&partial)?;
+        let partial = partial_beside(data_dir)?;
         let done = copy_cluster(&self.data_dir, &partial, &self.owner).map_err(TemplateError::from);
         let done = done.and_then(|()| self.sync(&partial));
         let renamed = done.and_then(|()| {
@@ -259,6 +258,26 @@ impl Template {
             .map(|_output| ())
             .map_err(|error| make::or_full_disk(error, data_dir, TemplateError::Sync))
     }
+}
+
+/// Where the clone for `data_dir` is written before it is complete. Those that were never completed are removed: whoever
+/// clones holds the lock of the cluster, so nobody else is at it. The new one has a name of its own, see [`spread`].
+fn partial_beside(data_dir: &Path) -> Result<PathBuf, StorageError> {
+    let (Some(parent), Some(name)) = (data_dir.parent(), data_dir.file_name()) else {
+        return Err(StorageError::new("make", data_dir, io::ErrorKind::InvalidInput.into()));
+    };
+    let mut prefix = name.to_owned();
+    prefix.push(".partial-");
+    let entries = fs::read_dir(parent).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    for entry in entries.map_err(StorageError::at("read", parent))? {
+        if entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
+            remove_tree(&entry.path())?;
+        }
+    }
+    spread::subdirectories_of(parent);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    prefix.push(format!("{}-{}", std::process::id(), now.as_nanos()));
+    Ok(parent.join(prefix))
 }
 
 /// Removes a directory with all that is in it; it need not be there.
