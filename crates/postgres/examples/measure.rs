@@ -7,7 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use backlot_postgres::{
-    ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, SearchPlaces, StopMode, Templates,
+    ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, SearchPlaces,
+    StopMode, Templates,
 };
 use backlot_process::Owner;
 
@@ -106,17 +107,24 @@ impl Laps {
             values.sort_by(f64::total_cmp);
             values[values.len() / 2] * 1e3
         };
-        for (column, name) in ["locate", "ensure", "clone", "start", "query", "stop", "remove"].iter().enumerate() {
+        for (column, name) in
+            ["locate", "ensure", "clone", "start", "query", "stop", "remove"].iter().enumerate()
+        {
             println!("{name:>8} {:6.1} ms", median(self.0.iter().map(|laps| laps[column]).collect()));
         }
-        println!("{:>8} {:6.1} ms", "0 → query", median(self.0.iter().map(|laps| laps[..5].iter().sum()).collect()));
+        println!(
+            "{:>8} {:6.1} ms",
+            "0 → query",
+            median(self.0.iter().map(|laps| laps[..5].iter().sum()).collect())
+        );
     }
 }
 
 /// All processes that work in the data directory.
 fn pss_kib(data_dir: &std::path::Path) -> u32 {
     let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let inside = pids.filter(|pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == data_dir));
+    let inside =
+        pids.filter(|pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == data_dir));
     let of = |pid: String| -> u32 {
         let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
