@@ -11,8 +11,6 @@ use backlot_process::Owner;
 
 use crate::storage::StorageError;
 
-/// Two threads take half the time of one; more take no less.
-const THREADS: usize = 2;
 /// Files are copied in pieces of this size, in bytes. Most are smaller.
 const PIECE: usize = 256 * 1024;
 
@@ -72,28 +70,39 @@ fn list(root: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), StorageError> {
 }
 
 impl Copier<'_> {
+    /// One thread begins at the front and one at the back, so that they seldom make files in the same directory, which only
+    /// one can do at a time.
     fn copy_all(&self, files: &[PathBuf]) -> Result<(), StorageError> {
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut buffer = vec![0; PIECE];
-            while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Err(error) = self.copy(file, &mut buffer) {
-                    // The other thread need not go on.
-                    next.store(files.len(), Ordering::Relaxed);
-                    return Err(error);
-                }
-            }
-            Ok(())
-        };
+        let taken = AtomicUsize::new(0);
         thread::scope(|scope| {
-            let others: Vec<_> = (1..THREADS).map(|_| scope.spawn(work)).collect();
-            let own = work();
-            let each = others.into_iter().map(|thread| match thread.join() {
-                Ok(result) => result,
+            let other = scope.spawn(|| self.copy_in_turn(files.iter().rev(), files.len(), &taken));
+            let own = self.copy_in_turn(files.iter(), files.len(), &taken);
+            match other.join() {
+                Ok(result) => own.and(result),
                 Err(panic) => std::panic::resume_unwind(panic),
-            });
-            each.fold(own, Result::and)
+            }
         })
+    }
+
+    /// Copies one file after the other until `all` have been taken, by this thread or the other.
+    fn copy_in_turn<'f>(
+        &self,
+        files: impl Iterator<Item = &'f PathBuf>,
+        all: usize,
+        taken: &AtomicUsize,
+    ) -> Result<(), StorageError> {
+        let mut buffer = vec![0; PIECE];
+        for file in files {
+            if taken.fetch_add(1, Ordering::Relaxed) >= all {
+                break;
+            }
+            if let Err(error) = self.copy(file, &mut buffer) {
+                // The other thread need not go on.
+                taken.store(all, Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     fn copy(&self, file: &Path, buffer: &mut [u8]) -> Result<(), StorageError> {

@@ -17,6 +17,7 @@ mod remains;
 mod running;
 mod settings;
 mod spec;
+mod spread;
 mod sql;
 mod start;
 mod storage;

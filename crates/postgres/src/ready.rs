@@ -1,5 +1,7 @@
 //! Waiting until a new server answers.
 
+use std::fs;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +14,13 @@ use crate::connection::{Connection, DatabaseError};
 
 /// How long a single try to connect may take.
 const ONE_TRY: Duration = Duration::from_secs(5);
+/// How often the server's own word is looked at. A start on a warm machine takes about 20 ms.
+const LOOK_EVERY: Duration = Duration::from_micros(500);
+/// The same, once it has taken longer than `SOON`.
+const LOOK_LATER_EVERY: Duration = Duration::from_millis(10);
+const SOON: Duration = Duration::from_millis(300);
+/// How often a connection is tried although the server does not say that it is ready.
+const TRY_EVERY: Duration = Duration::from_millis(250);
 
 /// What became of the server.
 #[derive(Debug)]
@@ -27,57 +36,68 @@ pub(crate) enum Outcome {
 }
 
 /// Tries to connect until the server answers, ends, or the deadline has come.
+///
+/// Each try costs the server a process while it is busy starting, so it is made when the pid file says `ready`; what counts
+/// is the answer.
 pub(crate) fn until_ready(
     child: &mut Child,
+    data_dir: &Path,
     access: &Access,
     deadline: Instant,
 ) -> Result<Outcome, ProcessError> {
-    // A server on a warm machine takes about 15 ms; one that recovers may take seconds.
-    let mut step = Duration::from_millis(1);
+    let start = Instant::now();
+    let mut last_try = start;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Outcome::Died(status));
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        let last_seen = match Connection::open(access, left.clamp(Duration::from_millis(100), ONE_TRY)) {
-            Ok(_connection) => return Ok(Outcome::Ready),
-            Err(error) => match judge(error) {
-                Judgement::Ready => return Ok(Outcome::Ready),
-                Judgement::NotYet(seen) => seen,
-                Judgement::Rejected(error) => return Ok(Outcome::Rejected(error)),
-            },
-        };
-        if left.is_zero() {
-            return Ok(Outcome::NotYet(last_seen));
+        let now = Instant::now();
+        let is_late = now >= deadline;
+        if is_late || now >= last_try + TRY_EVERY || says_ready(data_dir, child.id().pid) {
+            last_try = now;
+            let left = deadline.saturating_duration_since(now);
+            match attempt(access, left.clamp(Duration::from_millis(100), ONE_TRY)) {
+                Attempt::Ready => return Ok(Outcome::Ready),
+                Attempt::Rejected(error) => return Ok(Outcome::Rejected(error)),
+                Attempt::NotYet(seen) if is_late => return Ok(Outcome::NotYet(seen)),
+                Attempt::NotYet(_) => {}
+            }
         }
-        thread::sleep(step.min(left));
-        step = (step * 5 / 4).min(Duration::from_millis(50));
+        thread::sleep(if now < start + SOON { LOOK_EVERY } else { LOOK_LATER_EVERY });
     }
 }
 
-enum Judgement {
+/// Whether the pid file in the data directory, written by this very server, says so: line 8.
+fn says_ready(data_dir: &Path, pid: i32) -> bool {
+    let Ok(text) = fs::read_to_string(data_dir.join("postmaster.pid")) else { return false };
+    let mut lines = text.lines();
+    lines.next() == Some(pid.to_string().as_str())
+        && lines.nth(6).is_some_and(|status| status.trim() == "ready")
+}
+
+enum Attempt {
     Ready,
     NotYet(String),
     Rejected(DatabaseError),
 }
 
-fn judge(error: DatabaseError) -> Judgement {
+fn attempt(access: &Access, limit: Duration) -> Attempt {
     let not_yet = [SqlState::CANNOT_CONNECT_NOW, SqlState::TOO_MANY_CONNECTIONS];
-    match &error {
-        DatabaseError::Refused { code, message, .. } => {
-            if *code == SqlState::INVALID_CATALOG_NAME.code() {
-                // Name and password were right; which databases there are is for others to decide.
-                Judgement::Ready
-            } else if not_yet.iter().any(|state| state.code() == code) {
-                Judgement::NotYet(message.clone())
-            } else {
-                Judgement::Rejected(error)
-            }
+    match Connection::open(access, limit) {
+        Ok(_connection) => Attempt::Ready,
+        Err(DatabaseError::Refused { code, message, .. })
+            if not_yet.iter().any(|state| state.code() == code) =>
+        {
+            Attempt::NotYet(message)
         }
-        DatabaseError::Broken { source, .. } => Judgement::NotYet(innermost(source)),
-        DatabaseError::TimedOut { .. } | DatabaseError::Client(_) | DatabaseError::Answer { .. } => {
-            Judgement::NotYet(error.to_string())
-        }
+        // Name and password were right; which databases there are is for others to decide.
+        Err(error) if error.code() == Some(SqlState::INVALID_CATALOG_NAME.code()) => Attempt::Ready,
+        Err(error @ DatabaseError::Refused { .. }) => Attempt::Rejected(error),
+        Err(DatabaseError::Broken { source, .. }) => Attempt::NotYet(innermost(&source)),
+        Err(
+            error
+            @ (DatabaseError::TimedOut { .. } | DatabaseError::Client(_) | DatabaseError::Answer { .. }),
+        ) => Attempt::NotYet(error.to_string()),
     }
 }
 

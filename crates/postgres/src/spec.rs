@@ -89,6 +89,10 @@ impl ClusterSpec {
             let reason = "names that start with `pg_` belong to Postgres";
             return Err(SpecError::Name { what: "superuser", name: self.superuser.clone(), reason });
         }
+        if self.superuser.contains(['"', '\'', '$', '\\']) {
+            let reason = "`initdb` takes no quotes, dollar signs or backslashes in it";
+            return Err(SpecError::Name { what: "superuser", name: self.superuser.clone(), reason });
+        }
         self.databases.iter().try_for_each(|name| check_name("database", name))?;
         match self.initdb_args.iter().find(|arg| is_ours(arg)) {
             Some(arg) => Err(SpecError::InitdbArgument { arg: arg.clone() }),
@@ -102,8 +106,8 @@ fn check_name(what: &'static str, name: &str) -> Result<(), SpecError> {
         "it is empty"
     } else if name.len() > 63 {
         "it is longer than 63 bytes"
-    } else if name.contains('\0') {
-        "it holds a NUL byte"
+    } else if name.contains(['\n', '\r', '\0']) {
+        "it holds a line break or a NUL byte"
     } else {
         return Ok(());
     };
@@ -127,5 +131,64 @@ impl fmt::Display for Durability {
             Self::Ephemeral => "ephemeral",
             Self::Durable => "durable",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ClusterSpec, Durability, SpecError};
+
+    fn spec() -> ClusterSpec {
+        ClusterSpec {
+            superuser: "user".into(),
+            password: "secret".to_owned().into(),
+            databases: vec!["application".into()],
+            initdb_args: Vec::new(),
+            durability: Durability::Ephemeral,
+            settings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn refuses_what_postgres_would_refuse_or_misread() {
+        spec().check().unwrap();
+        let password =
+            |password: &str| ClusterSpec { password: password.to_owned().into(), ..spec() }.check();
+        assert_eq!(password(""), Err(SpecError::EmptyPassword));
+        for wrong in ["a\nb", "a\rb", "a\0b"] {
+            assert_eq!(password(wrong), Err(SpecError::PasswordCharacter), "{wrong:?}");
+        }
+        for name in ["", "a\0", "a;\n\nb", &"x".repeat(64)] {
+            let user = ClusterSpec { superuser: name.into(), ..spec() }.check();
+            let database = ClusterSpec { databases: vec![name.into()], ..spec() }.check();
+            for result in [user, database] {
+                assert!(matches!(result, Err(SpecError::Name { .. })), "{name:?}: {result:?}");
+            }
+        }
+        for name in ["pg_x", "a\"b", "a'b", "a$b", "a\\b"] {
+            let user = ClusterSpec { superuser: name.into(), ..spec() }.check();
+            assert!(matches!(user, Err(SpecError::Name { what: "superuser", .. })), "{user:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_arguments_that_place_the_cluster_elsewhere() {
+        let check = |arg: &str| ClusterSpec { initdb_args: vec![arg.into()], ..spec() }.check();
+        for arg in
+            ["-D", "-D/x", "--pgdata=/x", "--waldir=/x", "-X", "-Upostgres", "--pwfile=x", "-W", "--version"]
+        {
+            assert_eq!(check(arg), Err(SpecError::InitdbArgument { arg: arg.into() }));
+        }
+        for arg in [
+            "--data-checksums",
+            "-k",
+            "--locale=de_DE.UTF-8",
+            "-E",
+            "UTF8",
+            "--auth-host=md5",
+            "--wal-segsize=64",
+        ] {
+            assert_eq!(check(arg), Ok(()), "{arg}");
+        }
     }
 }

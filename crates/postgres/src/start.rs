@@ -183,7 +183,7 @@ impl ClusterStarter {
         let Place { data_dir, socket_dir, .. } = &self.place;
         let cluster = RunningCluster::attach(child.id(), port, socket_dir, data_dir);
         let access = cluster.socket(&self.spec.superuser, &self.spec.password, self.spec.first_database());
-        let error = match until_ready(&mut child, &access, deadline)? {
+        let error = match until_ready(&mut child, data_dir, &access, deadline)? {
             Outcome::Ready => return Ok(Some(cluster)),
             Outcome::Died(status) => {
                 remains::remove(data_dir, socket_dir, port);

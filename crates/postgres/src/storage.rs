@@ -63,3 +63,25 @@ impl StorageError {
         move |source| Self::new(action, path, source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::StorageError;
+
+    #[test]
+    fn tells_a_full_disk_from_a_closed_door() {
+        let cases = [
+            (28, "write /x: the disk is full"),
+            (30, "write /x: its file system is read-only"),
+            (13, "make /x: permission denied"),
+            (5, "make /x"),
+        ];
+        for (errno, expected) in cases {
+            let error = StorageError::new("make", Path::new("/x"), io::Error::from_raw_os_error(errno));
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+}

@@ -5,13 +5,14 @@
 //! DIR/15.18-0123456789abcdef/  one template: the version, and the hash of all that made it
 //!     data/                    the data directory
 //!     complete                 written last; locked (shared) by whoever clones; its time is that of the last use
-//! DIR/making/                  one that is being made; left by a process that died, it is dropped
+//! DIR/making-…/                one that is being made; left by a process that died, it is dropped
 //! DIR/dropped/                 one that is being removed
 //! ```
 
 mod key;
 mod make;
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -26,6 +27,7 @@ use crate::copy::copy_cluster;
 use crate::locate::Installation;
 use crate::lock::{self, Sharing};
 use crate::spec::{ClusterSpec, Durability, SpecError};
+use crate::spread;
 use crate::storage::StorageError;
 
 /// How long another process may take to make a template before we give up.
@@ -36,6 +38,7 @@ const REMOVING: Duration = Duration::from_secs(10);
 const SYNCING: Duration = Duration::from_mins(5);
 
 const MARKER: &str = "complete";
+const MAKING_PREFIX: &str = "making-";
 const DATA: &str = "data";
 
 /// A directory of templates. Several processes may use it at once.
@@ -43,6 +46,7 @@ const DATA: &str = "data";
 pub struct Templates {
     dir: PathBuf,
     owner: Owner,
+    limit: Duration,
 }
 
 /// A ready cluster. As long as this value lives, [`Templates::prune`] leaves it alone.
@@ -96,7 +100,13 @@ pub enum TemplateError {
 impl Templates {
     /// The templates in `dir`, which is made when needed. `owner` is whom Postgres runs as, and has to be able to reach it.
     pub fn new(dir: impl Into<PathBuf>, owner: Owner) -> Self {
-        Self { dir: dir.into(), owner }
+        Self { dir: dir.into(), owner, limit: Duration::from_mins(1) }
+    }
+
+    /// How long each of the programs that make a template may take; a minute if nothing is said.
+    #[must_use]
+    pub fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     /// The template for this version and these wishes; made if it is not there, which takes about a second.
@@ -113,10 +123,9 @@ impl Templates {
         if let Some(lock) = self.hold(&key)? {
             return Ok(self.template(key, false, installation, spec, lock));
         }
-        let staging = self.dir.join("making");
-        remove_tree(&staging)?;
-        let made =
-            make(&staging, installation, spec, &self.owner).and_then(|()| self.publish(&staging, &key));
+        let staging = fresh(&self.dir, MAKING_PREFIX)?;
+        let made = make(&staging, installation, spec, &self.owner, self.limit)
+            .and_then(|()| self.publish(&staging, &key));
         if let Err(error) = made {
             // That error matters more than what is left behind, which the next one removes.
             let _ = fs::remove_dir_all(&staging);
@@ -136,7 +145,7 @@ impl Templates {
         let _maker = self.lock_for_change(MAKING)?;
         let dropped = self.dir.join("dropped");
         remove_tree(&dropped)?;
-        remove_tree(&self.dir.join("making"))?;
+        remove_prefixed(&self.dir, MAKING_PREFIX)?;
         let mut removed = 0;
         for path in self.by_last_use()?.into_iter().skip(keep) {
             let marker = path.join(MARKER);
@@ -235,10 +244,7 @@ impl Template {
             return Err(TemplateError::Exists { path: data_dir.to_owned() });
         }
         self.owner.check_reach(data_dir)?;
-        let mut name = data_dir.file_name().unwrap_or_default().to_owned();
-        name.push(".partial");
-        let partial = data_dir.with_file_name(name);
-        remove_tree(&partial)?;
+        let partial = partial_beside(data_dir)?;
         let done = copy_cluster(&self.data_dir, &partial, &self.owner).map_err(TemplateError::from);
         let done = done.and_then(|()| self.sync(&partial));
         let renamed = done.and_then(|()| {
@@ -259,6 +265,32 @@ impl Template {
             .map(|_output| ())
             .map_err(|error| make::or_full_disk(error, data_dir, TemplateError::Sync))
     }
+}
+
+/// Where the clone for `data_dir` is written before it is complete. Whoever clones holds the lock of the cluster, so nobody
+/// else is at it.
+fn partial_beside(data_dir: &Path) -> Result<PathBuf, StorageError> {
+    match (data_dir.parent(), data_dir.file_name().and_then(OsStr::to_str)) {
+        (Some(parent), Some(name)) => fresh(parent, &format!("{name}.partial-")),
+        _ => Err(StorageError::new("make", data_dir, io::ErrorKind::InvalidInput.into())),
+    }
+}
+
+/// The path of a folder to be made, with a name of its own (see [`spread`]). Those that were begun earlier under this prefix
+/// and never completed are removed.
+fn fresh(parent: &Path, prefix: &str) -> Result<PathBuf, StorageError> {
+    remove_prefixed(parent, prefix)?;
+    spread::subdirectories_of(parent);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Ok(parent.join(format!("{prefix}{}-{}", std::process::id(), now.as_nanos())))
+}
+
+fn remove_prefixed(parent: &Path, prefix: &str) -> Result<(), StorageError> {
+    let entries = fs::read_dir(parent).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = entries.map_err(StorageError::at("read", parent))?.into_iter();
+    entries
+        .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()))
+        .try_for_each(|entry| remove_tree(&entry.path()))
 }
 
 /// Removes a directory with all that is in it; it need not be there.

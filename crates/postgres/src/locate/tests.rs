@@ -1,16 +1,21 @@
 //! Made-up installations in a temporary directory.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use backlot_process::Program;
 
 use super::{Installation, LocateError, SearchPlaces, find_version};
 use crate::Version;
 
+/// Another process writes it: a program cannot be run while any process has it open for writing, and a test beside this one
+/// may fork at any moment.
 fn write_program(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    let write = Program::new("/bin/sh").args(["-c", r#"cat > "$0" && chmod 755 "$0""#]).arg(path);
+    write.env("PATH", "/usr/bin:/bin").succeed_with(text.as_bytes(), Duration::from_secs(20)).unwrap();
 }
 
 /// A folder of programs which say that they are of this version.

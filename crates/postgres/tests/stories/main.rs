@@ -2,4 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a panic is the answer")]
 
 mod cluster;
+mod databases;
+mod durable;
+mod fakes;
+mod templates;
 mod world;

@@ -54,15 +54,11 @@ impl World {
         Place { data_dir: root.join("data"), socket_dir: root.join("s"), log_file: root.join("log") }
     }
 
-    pub(crate) fn lock_path(&self, place: &Place) -> PathBuf {
-        place.log_file.with_file_name("lock")
-    }
-
-    /// The lock of the cluster in this place, locked.
-    pub(crate) fn lock(&self, place: &Place) -> File {
-        let file = File::create(self.lock_path(place)).unwrap();
-        file.try_lock().expect("nobody has it");
-        file
+    /// A clone of the template in a place of its own.
+    pub(crate) fn clone_of(&self, spec: &ClusterSpec, name: &str) -> Place {
+        let place = self.place(name);
+        self.template(spec).clone_into(&place.data_dir).unwrap();
+        place
     }
 
     pub(crate) fn starter(&self, place: &Place, spec: &ClusterSpec) -> ClusterStarter {
@@ -72,7 +68,7 @@ impl World {
             spec: spec.clone(),
             owner: self.owner.clone(),
             port: PortWish::Free { preferred: spread() },
-            owner_lock: self.lock(place),
+            owner_lock: lock(place),
             dies_with_parent: false,
             limit: LIMIT,
         }
@@ -155,6 +151,27 @@ pub(crate) fn connect(cluster: &RunningCluster, spec: &ClusterSpec, database: &s
 
 pub(crate) fn stop(cluster: &RunningCluster) {
     assert_eq!(cluster.stop(StopMode::Fast, LIMIT).unwrap(), Stopped::AsAsked);
+}
+
+/// The lock of the cluster in this place, locked.
+pub(crate) fn lock(place: &Place) -> File {
+    let file = File::create(lock_path(place)).unwrap();
+    // A child of another test has all our files between its fork and its exec.
+    assert!(eventually(LIMIT, || file.try_lock().is_ok()), "somebody has it");
+    file
+}
+
+pub(crate) fn lock_path(place: &Place) -> PathBuf {
+    place.log_file.with_file_name("lock")
+}
+
+/// Whether no process has the lock of the cluster in this place.
+pub(crate) fn is_unlocked(place: &Place) -> bool {
+    File::open(lock_path(place)).unwrap().try_lock().is_ok()
+}
+
+pub(crate) fn query(connection: &mut Connection, sql: &str) -> String {
+    connection.query_one_text(sql).unwrap().expect("one row")
 }
 
 /// Names in a directory, sorted.

@@ -1,0 +1,140 @@
+//! Templates of the real Postgres.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use backlot_postgres::{ClusterSpec, Durability, TemplateError};
+
+use crate::world::{World, connect, names, query, spec, stop};
+
+#[test]
+fn two_at_once_make_one() {
+    let world = World::new();
+    let spec = spec(Durability::Ephemeral);
+    let made: Vec<bool> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| world.template(&spec).was_made)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(made.iter().filter(|&&made| made).count(), 1, "{made:?}");
+    let key = world.template(&spec).key;
+    assert!(key.starts_with(&format!("{}-", world.installation.version)), "{key}");
+    assert_eq!(names(&world.path("templates")), [key.as_str(), "lock"]);
+    assert_eq!(names(&world.path("templates").join(key)), ["complete", "data"]);
+}
+
+#[test]
+fn what_was_never_completed_is_dropped() {
+    let world = World::new();
+    let spec = spec(Durability::Ephemeral);
+    let key = world.template(&spec).key;
+    let dir = world.path("templates");
+    fs::remove_file(dir.join(&key).join("complete")).unwrap();
+    fs::create_dir(dir.join("making-by-one-that-died")).unwrap();
+    assert!(world.template(&spec).was_made);
+    assert_eq!(names(&dir), [key.as_str(), "lock"]);
+
+    let place = world.place("one");
+    fs::create_dir(place.data_dir.with_file_name("data.partial-of-one-that-died")).unwrap();
+    world.template(&spec).clone_into(&place.data_dir).unwrap();
+    assert_eq!(names(&world.path("one")), ["data"]);
+    let again = world.template(&spec).clone_into(&place.data_dir);
+    assert!(matches!(&again, Err(TemplateError::Exists { path }) if *path == place.data_dir), "{again:?}");
+}
+
+#[test]
+fn the_ones_used_last_are_kept_and_those_in_use() {
+    let world = World::new();
+    let specs =
+        ["a", "b", "c"].map(|name| ClusterSpec { superuser: name.into(), ..spec(Durability::Ephemeral) });
+    let [first, second, third] = specs.each_ref().map(|spec| world.template(spec).key);
+    let in_use = world.template(&specs[1]);
+    drop(world.template(&specs[0]));
+
+    let templates = world.templates();
+    assert_eq!(templates.prune(2).unwrap(), 1);
+    let mut left = [first, second.clone(), "lock".into()];
+    left.sort();
+    assert_eq!(names(&world.path("templates")), left, "not {third}, which was used first");
+    assert_eq!(templates.prune(0).unwrap(), 1);
+    assert_eq!(names(&world.path("templates")), [second.as_str(), "lock"]);
+    // Held, it can still be cloned.
+    in_use.clone_into(&world.place("one").data_dir).unwrap();
+    drop(in_use);
+    assert_eq!(templates.prune(0).unwrap(), 1);
+}
+
+#[test]
+fn the_wishes_of_the_project_are_in_it() {
+    let world = World::new();
+    let names = ["postgres", "my \"db\"", "semi;colon", "ümlaut", "postgres", "template1"];
+    let spec = ClusterSpec {
+        superuser: "o brien; --".into(),
+        databases: names.map(str::to_owned).into(),
+        initdb_args: ["--data-checksums", "--locale=C", "--encoding=LATIN1"].map(str::to_owned).into(),
+        ..spec(Durability::Ephemeral)
+    };
+    let place = world.clone_of(&spec, "one");
+    let cluster = world.start(&place, &spec).unwrap();
+    let mut connection = connect(&cluster, &spec, "my \"db\"");
+    assert_eq!(query(&mut connection, "SHOW data_checksums"), "on");
+    assert_eq!(query(&mut connection, "SHOW lc_collate"), "C");
+    assert_eq!(query(&mut connection, "SHOW server_encoding"), "LATIN1");
+    assert_eq!(query(&mut connection, "SELECT current_user"), "o brien; --");
+    for name in &names[1..4] {
+        assert!(connection.database_exists(name).unwrap(), "{name}");
+    }
+    stop(&cluster);
+}
+
+#[test]
+fn what_initdb_refuses_is_told_in_its_own_words() {
+    let world = World::new();
+    let spec = ClusterSpec { initdb_args: vec!["--locale=no_SUCH".into()], ..spec(Durability::Ephemeral) };
+    let error = world.templates().ensure(&world.installation, &spec).unwrap_err();
+    let TemplateError::Make(source) = &error else { panic!("{error:?}") };
+    assert!(source.to_string().contains("invalid locale name \"no_SUCH\""), "{source}");
+    assert_eq!(names(&world.path("templates")), ["lock"]);
+}
+
+#[test]
+fn a_password_that_initdb_prints_is_not_told() {
+    let world = World::new();
+    // It quotes its statement when that fails: this name is none that it can set a password for.
+    let spec = ClusterSpec { superuser: "none".into(), ..spec(Durability::Ephemeral) };
+    let error = world.templates().ensure(&world.installation, &spec).unwrap_err();
+    let TemplateError::Make(source) = &error else { panic!("{error:?}") };
+    assert!(source.to_string().contains("role name \"none\" is reserved"), "{source}");
+    assert!(!format!("{error:?}").contains("wörd"), "{error:?}");
+}
+
+#[test]
+fn nobody_else_may_look_into_a_template_or_a_clone() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let world = World::new();
+    let spec = spec(Durability::Ephemeral);
+    let place = world.clone_of(&spec, "one");
+    let template = world.path("templates").join(world.template(&spec).key);
+    for path in [template.as_path(), &template.join("data"), &place.data_dir] {
+        let metadata = fs::metadata(path).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o700, "{}", path.display());
+        assert_eq!(metadata.uid(), world.owner.uid(), "{}", path.display());
+    }
+    let files = ["PG_VERSION", "global/pg_control", "base/1/PG_VERSION", "pg_hba.conf"];
+    for file in files.map(|file| place.data_dir.join(file)) {
+        let metadata = fs::metadata(&file).unwrap();
+        assert_eq!((metadata.permissions().mode() & 0o777, metadata.uid()), (0o600, world.owner.uid()));
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named() {
+    let world = World::new();
+    let spec = spec(Durability::Ephemeral);
+    let templates = backlot_postgres::Templates::new("/proc/no/templates", world.owner.clone());
+    let error = templates.ensure(&world.installation, &spec).unwrap_err();
+    assert!(error.to_string().starts_with("make /proc/no"), "{error}");
+    let missing = world.path("missing/data");
+    let error = world.template(&spec).clone_into(&missing).unwrap_err();
+    assert_eq!(error.to_string(), format!("read {}", missing.parent().map(Path::display).unwrap()));
+}

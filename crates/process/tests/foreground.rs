@@ -1,0 +1,37 @@
+//! Programs that have the terminal. One test, since signals go to the whole process that runs it.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use backlot_process::{Program, Signal, exit_code};
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+#[test]
+fn signals_to_us_reach_the_program_and_do_not_end_us() {
+    let code = |script: &str| {
+        let status = Program::new("/bin/sh").args(["-c", script]).env("PATH", "/usr/bin:/bin").run().unwrap();
+        exit_code(status)
+    };
+    assert_eq!(code("exit 7"), 7);
+    assert_eq!(code("kill -9 $$"), 137);
+
+    let dir = tempfile::tempdir().unwrap();
+    for (signal, name) in [(Signal::SIGTERM, "TERM"), (Signal::SIGINT, "INT"), (Signal::SIGHUP, "HUP")] {
+        let ready = dir.path().join(name);
+        let waiting = ready.clone();
+        let sender = thread::spawn(move || {
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while !waiting.exists() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(5));
+            }
+            kill(Pid::this(), signal).unwrap();
+        });
+        let script = format!(
+            "trap 'exit 9' {name}; : > '{}'; i=0; while [ $i -lt 400 ]; do sleep 0.05; i=$((i+1)); done",
+            ready.display()
+        );
+        assert_eq!(code(&script), 9, "{name}");
+        sender.join().unwrap();
+    }
+}
