@@ -191,12 +191,20 @@ impl Taken {
         Ok(self.site.home.make(&self.site.live())?)
     }
 
+    /// Removes the sockets' directory.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove_sockets(&self) -> Result<(), EngineError> {
+        remove(&self.site.sockets())
+    }
+
     /// Removes all that is live, and the sockets. What is left of a removal that was cut short goes, too.
     ///
     /// # Errors
     /// When something cannot be removed.
     pub fn remove_live(&self) -> Result<(), EngineError> {
-        remove(&self.site.sockets())?;
+        self.remove_sockets()?;
         // Out of sight in one step first: whoever looks meanwhile sees nothing rather than half of it.
         let doomed = self.site.dir.join("removed");
         remove(&doomed)?;

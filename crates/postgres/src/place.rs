@@ -84,9 +84,14 @@ impl Place {
         let Some(pid) = text.lines().next().and_then(|line| line.trim().parse::<i32>().ok()) else {
             return Ok(());
         };
-        let Some(works_in) = directory_of(pid) else { return Ok(()) };
-        if fs::canonicalize(&self.data_dir).is_ok_and(|data_dir| data_dir == works_in) {
-            return Err(StartError::AlreadyRunning { data_dir: self.data_dir.clone(), pid });
+        match directory_of(pid) {
+            Some(works_in) if fs::canonicalize(&self.data_dir).is_ok_and(|data_dir| data_dir == works_in) => {
+                return Err(StartError::AlreadyRunning { data_dir: self.data_dir.clone(), pid });
+            }
+            Some(_) => {}
+            // A server that was killed and that nobody has waited for yet still has its number, to Postgres' eyes.
+            None if is_zombie(pid) => {}
+            None => return Ok(()),
         }
         Ok(fs::remove_file(&path).map_err(StorageError::at("remove", &path))?)
     }
@@ -104,6 +109,16 @@ fn check_socket_dir(dir: &Path) -> Result<(), StartError> {
 #[cfg(target_os = "linux")]
 fn directory_of(pid: i32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/cwd")).ok()
+}
+
+#[cfg(target_os = "linux")]
+fn is_zombie(pid: i32) -> bool {
+    backlot_process::ProcessId::of(pid).is_none() && Path::new(&format!("/proc/{pid}")).exists()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_zombie(_pid: i32) -> bool {
+    false
 }
 
 /// Unknown: the file is left to Postgres' own judgement.

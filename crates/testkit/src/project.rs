@@ -5,8 +5,6 @@ use std::path::Path;
 
 /// What each of the seed layout's Compose files says of the database; `PORTS` and `VOLUMES` differ.
 const SEED_SERVICE: &str = "\
-version: '3.4'
-
 services:
   db:
     image: postgres

@@ -10,14 +10,15 @@ fn config_shows_files_variables_and_services_and_hides_secrets() {
          environment  production\n\
          files        …config/production.json…\n\
          \n\
-         VARIABLE           VALUE        FROM\n\
-         FLASK_CONFIG       production   config/production.json\n\
-         POSTGRES_DB        postgres     config/production.json\n\
-         POSTGRES_USER      postgres     config/production.json\n\
-         POSTGRES_HOSTNAME  localhost    config/production.json\n\
-         POSTGRES_PASSWORD  ••••         config/production.json\n\
-         APPLICATION_DB     application  config/production.json\n\
-         POSTGRES_PORT      5432         config/production.json\n\
+         VARIABLE            VALUE        FROM\n\
+         FLASK_CONFIG        production   config/production.json\n\
+         POSTGRES_DB         postgres     config/production.json\n\
+         POSTGRES_USER       postgres     config/production.json\n\
+         POSTGRES_HOSTNAME   localhost    config/production.json\n\
+         POSTGRES_PASSWORD   ••••         config/production.json\n\
+         APPLICATION_DB      application  config/production.json\n\
+         POSTGRES_PORT       5432         config/production.json\n\
+         APPLICATION_CONFIG  production   backlot\n\
          \n\
          SERVICE  RUNS            PORTS      REPLICAS  DEPENDS ON\n\
          db       image postgres  5432:5432  1         -",
@@ -32,7 +33,7 @@ fn config_shows_files_variables_and_services_and_hides_secrets() {
 fn the_callers_variables_win_over_the_files() {
     let stage = seed();
     let config = stage.backlot(&["config"]).env("FLASK_CONFIG", "mine").output().assert_code(0).stdout;
-    assert!(config.contains("FLASK_CONFIG       mine         process environment"), "{config}");
+    assert!(config.contains("FLASK_CONFIG        mine         process environment"), "{config}");
     let chosen =
         stage.backlot(&["config"]).env("APPLICATION_CONFIG", "testing").output().assert_code(0).stdout;
     assert!(chosen.contains("environment  testing"), "{chosen}");

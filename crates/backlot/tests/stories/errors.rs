@@ -29,7 +29,7 @@ fn config_files_that_make_no_sense() {
             "[\n  {\"name\": \"A\", \"value\": \"1\"},\n  {\"name\": \"A\", \"value\": \"2\"}\n]",
             &["config/scenario.json:3:", "A"],
         ),
-        ("[\n", &["config/scenario.json:2:"]),
+        ("[\n", &["config/scenario.json:1:3"]),
         ("", &["config/scenario.json:1:1"]),
     ] {
         let stage = seed();

@@ -114,6 +114,8 @@ pub(super) fn start(
         log_file: site.log(&database.service),
     };
     let lock = Lock::acquire(&site.owner_lock(), RELEASE_LIMIT)?;
+    // The lock is ours, so nobody listens: a socket that is still there was left by a server that was killed.
+    taken.remove_sockets()?;
     let running = ClusterStarter {
         installation: installation.clone(),
         place: place.clone(),
