@@ -89,9 +89,15 @@ fn a_scenario_takes_the_scenario_files() {
     assert_eq!(db.ports, [Port { target: 5432, published: None, host_ip: None, protocol: Protocol::Tcp }]);
 
     let web = &read.stack.services["web"];
-    assert_eq!(web.command.as_deref(), Some(["flask", "run", "--host", "0.0.0.0"].map(str::to_owned).as_slice()));
+    assert_eq!(
+        web.command.as_deref(),
+        Some(["flask", "run", "--host", "0.0.0.0"].map(str::to_owned).as_slice())
+    );
     assert_eq!(web.build.as_ref().map(|build| build.context.clone()), Some(root.clone()));
-    assert_eq!(web.build.as_ref().map(|build| build.dockerfile.clone()), Some(root.join("docker/Dockerfile")));
+    assert_eq!(
+        web.build.as_ref().map(|build| build.dockerfile.clone()),
+        Some(root.join("docker/Dockerfile"))
+    );
     assert_eq!(web.volumes[0].kind, MountKind::Bind { source: root.clone() });
     assert_eq!(web.volumes[1].kind, MountKind::Bind { source: root.join("docker/local") });
     assert_eq!(web.ports[0].published, Some(PortRange { first: 5000, last: 5000 }));
@@ -101,7 +107,10 @@ fn a_scenario_takes_the_scenario_files() {
         read.warnings,
         [
             "the variable FLASK_CONFIG is not set; it is taken as empty".to_owned(),
-            format!("{}: `version` is obsolete and has no effect", root.join("docker/scenario.yml").display()),
+            format!(
+                "{}: `version` is obsolete and has no effect",
+                root.join("docker/scenario.yml").display()
+            ),
         ]
     );
 }
@@ -176,7 +185,10 @@ fn scenario_files_of_every_kind() {
     files.make_executable("scenarios/tool");
     let (project, at) = (files.project(), |path: &str| files.root().join("scenarios").join(path));
     let source = |name: &str| project.scenario_source(&scenario(name)).expect("a source");
-    assert_eq!(source("foo"), ScenarioSource::Python { file: at("foo.py"), module: "scenarios.foo".to_owned() });
+    assert_eq!(
+        source("foo"),
+        ScenarioSource::Python { file: at("foo.py"), module: "scenarios.foo".to_owned() }
+    );
     assert_eq!(source("rows"), ScenarioSource::Sql { file: at("rows.sql") });
     assert_eq!(source("fill"), ScenarioSource::CargoExample { file: at("fill.rs"), name: "fill".to_owned() });
     assert_eq!(source("run"), ScenarioSource::Executable { file: at("run.sh") });
@@ -185,7 +197,8 @@ fn scenario_files_of_every_kind() {
     assert_eq!(source("data"), ScenarioSource::Folder { dir: at("data"), files: files_of_data });
     assert_eq!(source("nothing"), ScenarioSource::Empty);
     assert_eq!(source("helpers"), ScenarioSource::Empty);
-    let names: Vec<String> = project.scenarios().expect("scenarios").iter().map(ToString::to_string).collect();
+    let names: Vec<String> =
+        project.scenarios().expect("scenarios").iter().map(ToString::to_string).collect();
     assert_eq!(names, ["data", "fill", "foo", "rows", "run", "tool"]);
 }
 
@@ -198,14 +211,16 @@ fn scenario_files_that_are_refused() {
     std::os::unix::fs::symlink("../outside.sql", files.root().join("scenarios/away.sql")).expect("a link");
     std::os::unix::fs::symlink("foo.sql", files.root().join("scenarios/near.sql")).expect("a link");
     let project = files.project();
-    let refusal = |name: &str| {
-        told(&project.scenario_source(&scenario(name)).expect_err("a refusal"), &files.root())
-    };
+    let refusal =
+        |name: &str| told(&project.scenario_source(&scenario(name)).expect_err("a refusal"), &files.root());
     assert_eq!(
         refusal("foo"),
         "scenario-ambiguous: scenario \"foo\" has two sources, scenarios/foo.py and scenarios/foo.sql"
     );
-    assert_eq!(refusal("idle"), "scenario-not-executable: scenarios/idle.sh cannot be run: it is not executable");
+    assert_eq!(
+        refusal("idle"),
+        "scenario-not-executable: scenarios/idle.sh cannot be run: it is not executable"
+    );
     assert_eq!(
         refusal("away"),
         "scenario-outside: scenarios/away.sql leads out of the scenarios folder, to outside.sql"

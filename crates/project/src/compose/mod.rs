@@ -6,6 +6,7 @@
 
 mod canonical;
 mod consistency;
+mod defaults;
 mod expand;
 mod extends;
 mod include;
@@ -17,6 +18,7 @@ mod port;
 mod render;
 mod resolve;
 mod schema;
+mod side_files;
 mod unique;
 mod units;
 mod validate;
@@ -68,14 +70,14 @@ pub(crate) fn load(request: &Request<'_>) -> Result<Loaded, ProjectError> {
         return Err(ProjectError::new(problem).with_hint(PROJECT_NAME_HINT));
     }
     let mut variables = request.variables.clone();
-    variables.entry("COMPOSE_PROJECT_NAME".to_owned()).or_insert_with(|| request.name.to_owned());
+    variables.insert("COMPOSE_PROJECT_NAME".to_owned(), request.name.to_owned());
     let mut loader = loader::Loader::new(variables.get("HOME").cloned());
     let context = loader::Context { working_dir: request.working_dir, variables: &variables };
     let mut model = loader.load(request.files, &context, &[])?;
     normalise::normalise(&mut model, request.name, &variables);
     let disabled = normalise::apply_profiles(&mut model, request.profiles);
     consistency::check(&model, &disabled)?;
-    loader.read_env_files(&mut model, &variables)?;
+    side_files::read_side_files(&mut loader, &mut model, &variables)?;
     normalise::drop_unused(&mut model);
     let (files, warnings) = loader.finish();
     Ok(Loaded { model, files, warnings })
