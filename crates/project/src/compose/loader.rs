@@ -35,6 +35,8 @@ pub(super) struct Context<'c> {
 /// Loads files, and remembers which, and what was odd about them.
 pub(super) struct Loader {
     home: Option<String>,
+    /// A file whose text is given, in place of what is on disk.
+    given: Option<Arc<Source>>,
     reads: usize,
     /// How many values were copied by `extends` and `include`.
     copied: usize,
@@ -45,7 +47,22 @@ pub(super) struct Loader {
 
 impl Loader {
     pub(super) fn new(home: Option<String>) -> Self {
-        Self { home, reads: 0, copied: 0, files: Vec::new(), unset: BTreeSet::new(), warnings: Vec::new() }
+        Self {
+            home,
+            given: None,
+            reads: 0,
+            copied: 0,
+            files: Vec::new(),
+            unset: BTreeSet::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Takes a file's text as given.
+    #[must_use]
+    pub(super) fn with_source(mut self, source: Option<Arc<Source>>) -> Self {
+        self.given = source;
+        self
     }
 
     /// The files read and the warnings, in order.
@@ -144,7 +161,10 @@ impl Loader {
                 Problem::ChainTooLong { what: "`extends`, `include` and `env_file`", limit: MAX_READS };
             return Err(ProjectError::new(problem));
         }
-        let source = Source::read(path)?;
+        let source = match &self.given {
+            Some(given) if given.path == path => Arc::clone(given),
+            Some(_) | None => Source::read(path)?,
+        };
         if !self.files.iter().any(|known| known == path) {
             self.files.push(path.to_owned());
         }
