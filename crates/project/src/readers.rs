@@ -46,3 +46,15 @@ pub fn compose(text: &str, variables: &BTreeMap<String, String>) -> Result<Stack
     let loaded = load_text(&request, text)?;
     extract(&loaded.model, Base { dir, home: None })
 }
+
+/// Feeds a text to every reader; what they make of it does not matter, only that they come back.
+pub fn feed(text: &str) {
+    let variables: BTreeMap<String, String> =
+        [("SET", "value"), ("EMPTY", "")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let _ = config(text);
+    let _ = env_file(text, &variables);
+    let _ = interpolate(text, &variables);
+    if let Ok(stack) = compose(text, &variables) {
+        let _ = stack.into_throwaway();
+    }
+}
