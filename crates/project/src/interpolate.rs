@@ -58,9 +58,9 @@ impl Interpolator<'_, '_, '_> {
             } else {
                 let name = leading_name(after);
                 if name.is_empty() {
-                    result.push('$')
+                    result.push('$');
                 } else {
-                    result.push_str(self.plain(name))
+                    result.push_str(self.plain(name));
                 }
                 &after[name.len()..]
             };

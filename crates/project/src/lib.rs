@@ -11,6 +11,8 @@ mod interpolate;
 mod name;
 mod problem;
 mod project;
+#[doc(hidden)]
+pub mod readers;
 mod secret;
 mod source;
 pub mod stack;

@@ -26,10 +26,15 @@ impl Source {
     pub(crate) fn read(path: &Path) -> Result<Arc<Self>, ProjectError> {
         let unreadable =
             |source: io::Error| ProjectError::new(Problem::Unreadable { path: path.to_owned(), source });
-        let file = File::open(path).map_err(unreadable)?;
-        if file.metadata().map_err(unreadable)?.is_dir() {
+        // Looked at before it is opened: opening a named pipe waits for whoever writes to it.
+        let kind = std::fs::metadata(path).map_err(unreadable)?.file_type();
+        if kind.is_dir() {
             return Err(unreadable(io::ErrorKind::IsADirectory.into()));
         }
+        if !kind.is_file() {
+            return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
+        }
+        let file = File::open(path).map_err(unreadable)?;
         let mut bytes = Vec::new();
         file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > MAX_FILE_BYTES {

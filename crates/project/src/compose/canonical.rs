@@ -45,6 +45,9 @@ fn service(node: &mut Node, path: &Path<'_>) -> Result<(), ProjectError> {
                 let nothing = |span: &crate::source::Span| Node::new(Value::Null, span.clone());
                 replace(value, |node| list_to_mapping(node, &nothing))?;
             }
+            "devices" => devices(value)?,
+            "dns" | "label_file" => text_to_list(value),
+            "gpus" => gpus(value),
             "ports" => ports(value, &path.key("ports"))?,
             "secrets" | "configs" => grants(value),
             "volumes" => volumes(value)?,
@@ -119,11 +122,7 @@ fn depends_on(node: &mut Node) -> Result<(), ProjectError> {
 }
 
 fn env_files(node: &mut Node) {
-    let span = node.span.clone();
-    if let Value::String(_) = &node.value {
-        let text = std::mem::replace(&mut node.value, Value::Null);
-        node.value = Value::List(vec![Node::new(text, span)]);
-    }
+    text_to_list(node);
     let Value::List(items) = &mut node.value else { return };
     for item in items {
         if let Value::String(path) = &item.value {
@@ -136,6 +135,46 @@ fn env_files(node: &mut Node) {
             file.set("required", Value::Bool(true), &span);
         }
     }
+}
+
+fn text_to_list(node: &mut Node) {
+    if let Value::String(_) = &node.value {
+        let text = std::mem::replace(&mut node.value, Value::Null);
+        node.value = Value::List(vec![Node::new(text, node.span.clone())]);
+    }
+}
+
+fn gpus(node: &mut Node) {
+    if let Value::String(_) = &node.value {
+        let all = Node::new(single("count", Value::String("all".to_owned()), node), node.span.clone());
+        node.value = Value::List(vec![all]);
+    }
+}
+
+/// `source:target:permissions`.
+fn devices(node: &mut Node) -> Result<(), ProjectError> {
+    let Value::List(items) = &mut node.value else { return Ok(()) };
+    for item in items {
+        let Value::String(text) = &item.value else { continue };
+        let parts: Vec<&str> = text.split(':').collect();
+        let (source, target, permissions) = match parts.as_slice() {
+            [source] => (*source, *source, "rwm"),
+            [source, target] => (*source, *target, "rwm"),
+            [source, target, permissions] => (*source, *target, *permissions),
+            _ => {
+                let (at, value) = ("devices".to_owned(), text.clone());
+                let error = item.span.error(Problem::NotAllowed { at, value, allowed: Vec::new() });
+                return Err(error.with_hint("write source:target:permissions"));
+            }
+        };
+        let target = if target.is_empty() { source } else { target };
+        let mut map = Map::default();
+        for (key, text) in [("source", source), ("target", target), ("permissions", permissions)] {
+            map.set(key, Value::String(text.to_owned()), &item.span);
+        }
+        item.value = Value::Map(map);
+    }
+    Ok(())
 }
 
 fn grants(node: &mut Node) {
@@ -193,33 +232,4 @@ fn external(node: &mut Node) -> Result<(), ProjectError> {
         resource.set("name", name.value, &name.span);
     }
     Ok(())
-}
-
-/// Fills in what a build or secret has when nothing is written.
-pub(crate) fn set_defaults(model: &mut Node) {
-    let Some(services) = model.as_map_mut().and_then(|model| model.get_mut("services")) else { return };
-    let Some(services) = services.as_map_mut() else { return };
-    for Entry { value, .. } in &mut services.entries {
-        let Some(service) = value.as_map_mut() else { continue };
-        if let Some(build) = service.get_mut("build") {
-            let span = build.span.clone();
-            if let Some(build) = build.as_map_mut()
-                && !build.contains("context")
-            {
-                build.set("context", Value::String(".".to_owned()), &span);
-            }
-        }
-        let Some(Value::List(secrets)) = service.get_mut("secrets").map(|secrets| &mut secrets.value) else {
-            continue;
-        };
-        for secret in secrets {
-            let (span, source) =
-                (secret.span.clone(), secret.get("source").and_then(Node::as_str).map(str::to_owned));
-            if let (Some(secret), Some(source)) = (secret.as_map_mut(), source)
-                && !secret.contains("target")
-            {
-                secret.set("target", Value::String(format!("/run/secrets/{source}")), &span);
-            }
-        }
-    }
 }

@@ -81,6 +81,7 @@ pub(super) fn check(model: &Node, disabled: &Map) -> Result<(), ProjectError> {
         check_dependencies(model, disabled, key, service)?;
         check_mounts(model, key, service)?;
         check_scale(key, service)?;
+        check_devices(key, service)?;
         if let Some(name) = text(service, "container_name")
             && let Some(first) = container_names.insert(name, key)
         {
@@ -217,6 +218,19 @@ fn check_scale(name: &str, service: &Node) -> Result<(), ProjectError> {
             Err(conflict(&container.span, name, "container_name", "several replicas cannot share one name"))
         }
         _ => Ok(()),
+    }
+}
+
+fn check_devices(name: &str, service: &Node) -> Result<(), ProjectError> {
+    let reserved = ["deploy", "resources", "reservations", "devices"];
+    let reserved = reserved.iter().try_fold(service, |node, key| node.get(key));
+    let devices = |node: Option<&Node>| node.and_then(Node::as_list).unwrap_or_default().to_vec();
+    let all = [devices(reserved), devices(service.get("gpus"))].concat();
+    match all.iter().find(|device| device.get("count").is_some() && device.get("device_ids").is_some()) {
+        Some(device) => {
+            Err(conflict(&device.span, name, "devices", "count and device_ids exclude each other"))
+        }
+        None => Ok(()),
     }
 }
 

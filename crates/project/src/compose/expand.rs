@@ -54,6 +54,7 @@ const CASTS: &[(&str, Cast)] = &[
     ("networks.*.external", Cast::Flag),
     ("networks.*.internal", Cast::Flag),
     ("networks.*.attachable", Cast::Flag),
+    ("networks.*.enable_ipv4", Cast::Flag),
     ("networks.*.enable_ipv6", Cast::Flag),
     ("volumes.*.external", Cast::Flag),
     ("secrets.*.external", Cast::Flag),
@@ -116,12 +117,17 @@ pub(crate) fn expand(node: &mut Node, path: &Path<'_>, with: &mut Expansion<'_>)
 
 fn apply(cast: Cast, text: &str) -> Option<Value> {
     match cast {
-        Cast::Whole => text.parse().ok().map(Value::Int),
+        Cast::Whole => text.parse::<i64>().ok().map(|number| Value::Int(number.into())),
         Cast::Number => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Float),
-        Cast::Flag => match text.to_ascii_lowercase().as_str() {
-            "true" | "y" | "yes" | "on" => Some(Value::Bool(true)),
-            "false" | "n" | "no" | "off" => Some(Value::Bool(false)),
-            _ => None,
-        },
+        Cast::Flag => truth(text).map(Value::Bool),
+    }
+}
+
+/// A boolean written as text.
+pub(crate) fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "y" | "yes" | "on" => Some(true),
+        "false" | "n" | "no" | "off" => Some(false),
+        _ => None,
     }
 }

@@ -1,12 +1,13 @@
 //! Reads Compose files and lays them over each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use super::Variables;
-use super::canonical::{canonicalise, set_defaults};
+use super::canonical::canonicalise;
 use super::consistency::check_resources;
+use super::defaults::set_defaults;
 use super::expand::{Expansion, expand};
 use super::extends::apply_extends;
 use super::include::apply_include;
@@ -19,12 +20,10 @@ use super::validate::check;
 use crate::dotenv::read_env_file;
 use crate::error::{Problem, ProjectError};
 use crate::source::{Source, Span};
-use crate::yaml::{MAX_NODES, Map, Node, Value, documents};
+use crate::yaml::{MAX_NODES, Node, Value, documents};
 
 /// How many times files may be read in all: `include` and `extends` can multiply.
 const MAX_READS: usize = 1000;
-/// How many bytes the values of all `env_file`s may have in all.
-const MAX_ENVIRONMENT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Where files are loaded: what relative paths and variables mean there.
 #[derive(Clone, Copy)]
@@ -36,6 +35,8 @@ pub(super) struct Context<'c> {
 /// Loads files, and remembers which, and what was odd about them.
 pub(super) struct Loader {
     home: Option<String>,
+    /// A file whose text is given, in place of what is on disk.
+    given: Option<Arc<Source>>,
     reads: usize,
     /// How many values were copied by `extends` and `include`.
     copied: usize,
@@ -46,7 +47,22 @@ pub(super) struct Loader {
 
 impl Loader {
     pub(super) fn new(home: Option<String>) -> Self {
-        Self { home, reads: 0, copied: 0, files: Vec::new(), unset: BTreeSet::new(), warnings: Vec::new() }
+        Self {
+            home,
+            given: None,
+            reads: 0,
+            copied: 0,
+            files: Vec::new(),
+            unset: BTreeSet::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Takes a file's text as given.
+    #[must_use]
+    pub(super) fn with_source(mut self, source: Option<Arc<Source>>) -> Self {
+        self.given = source;
+        self
     }
 
     /// The files read and the warnings, in order.
@@ -85,13 +101,13 @@ impl Loader {
                     let path = version.key_span.source.path.display();
                     self.warnings.push(format!("{path}: `version` is obsolete and has no effect"));
                 }
+                canonicalise(&mut merged)?;
+                make_unique(&mut merged, &Path::Root)?;
                 model = Some(merged);
             }
         }
         let path = files.first().cloned().unwrap_or_default();
         let mut model = model.ok_or_else(|| ProjectError::new(Problem::EmptyCompose { path }))?;
-        canonicalise(&mut model)?;
-        make_unique(&mut model, &Path::Root)?;
         set_defaults(&mut model);
         check_resources(&model)?;
         make_absolute(&mut model, &Path::Root, self.base(context.working_dir))?;
@@ -145,7 +161,10 @@ impl Loader {
                 Problem::ChainTooLong { what: "`extends`, `include` and `env_file`", limit: MAX_READS };
             return Err(ProjectError::new(problem));
         }
-        let source = Source::read(path)?;
+        let source = match &self.given {
+            Some(given) if given.path == path => Arc::clone(given),
+            Some(_) | None => Source::read(path)?,
+        };
         if !self.files.iter().any(|known| known == path) {
             self.files.push(path.to_owned());
         }
@@ -167,65 +186,6 @@ impl Loader {
             expand(document, &Path::Root, &mut expansion)?;
         }
         Ok(documents)
-    }
-
-    /// Puts the variables of every service's `env_file` below those of its `environment`.
-    pub(super) fn read_env_files(
-        &mut self,
-        model: &mut Node,
-        variables: &Variables,
-    ) -> Result<(), ProjectError> {
-        let mut bytes = 0;
-        let Some(services) = model.as_map_mut().and_then(|model| model.get_mut("services")) else {
-            return Ok(());
-        };
-        for entry in services.as_map_mut().map(|services| services.entries.iter_mut()).into_iter().flatten() {
-            let Some(service) = entry.value.as_map_mut() else { continue };
-            let Some(files) = service.remove("env_file") else { continue };
-            let mut environment = Map::default();
-            for file in files.value.as_list().unwrap_or_default() {
-                self.read_service_env_file(file, &mut environment, variables)?;
-            }
-            if let Some(own) = service.remove("environment")
-                && let Value::Map(own) = own.value.value
-            {
-                own.entries.into_iter().for_each(|entry| environment.insert(entry));
-            }
-            bytes += environment.entries.iter().filter_map(|e| e.value.as_str()).map(str::len).sum::<usize>();
-            if bytes > MAX_ENVIRONMENT_BYTES {
-                return Err(files.key_span.error(Problem::TooMuchText { limit: MAX_ENVIRONMENT_BYTES }));
-            }
-            service.set("environment", Value::Map(environment), &files.key_span);
-        }
-        Ok(())
-    }
-
-    fn read_service_env_file(
-        &mut self,
-        file: &Node,
-        environment: &mut Map,
-        variables: &Variables,
-    ) -> Result<(), ProjectError> {
-        let Some(path) = file.get("path").and_then(Node::as_str).map(PathBuf::from) else { return Ok(()) };
-        if !path.exists() {
-            let required = file.get("required").is_none_or(|required| required.value != Value::Bool(false));
-            let error = || {
-                file.span
-                    .error(Problem::EnvFileMissing { path })
-                    .with_hint("create it, or say required: false")
-            };
-            return if required { Err(error()) } else { Ok(()) };
-        }
-        let earlier: BTreeMap<String, String> = environment
-            .entries
-            .iter()
-            .filter_map(|entry| Some((entry.key.clone(), entry.value.as_str()?.to_owned())))
-            .collect();
-        let outer = |name: &str| earlier.get(name).or_else(|| variables.get(name)).cloned();
-        for (name, value) in self.env_file(&path, &outer)? {
-            environment.set(&name, Value::String(value), &file.span);
-        }
-        Ok(())
     }
 }
 

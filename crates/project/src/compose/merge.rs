@@ -12,6 +12,8 @@ enum Rule {
     Replace,
     /// A mapping becomes a list of `key=value`, then lists join; what comes later wins when they are made unique.
     Join,
+    /// As [`Rule::Join`], without what is there already: a host may have several addresses.
+    Hosts,
     /// A string is the mapping's `context`.
     Build,
     /// A list is a mapping of its members to their defaults.
@@ -32,7 +34,7 @@ const RULES: &[(&str, Rule)] = &[
     ("services.*.build", Rule::Build),
     ("services.*.build.args", Rule::Join),
     ("services.*.build.additional_contexts", Rule::Join),
-    ("services.*.build.extra_hosts", Rule::Join),
+    ("services.*.build.extra_hosts", Rule::Hosts),
     ("services.*.build.labels", Rule::Join),
     ("services.*.command", Rule::Replace),
     ("services.*.depends_on", Rule::DependsOn),
@@ -43,8 +45,9 @@ const RULES: &[(&str, Rule)] = &[
     ("services.*.entrypoint", Rule::Replace),
     ("services.*.env_file", Rule::Join),
     ("services.*.environment", Rule::Join),
-    ("services.*.extra_hosts", Rule::Join),
+    ("services.*.extra_hosts", Rule::Hosts),
     ("services.*.healthcheck.test", Rule::Replace),
+    ("services.*.label_file", Rule::Join),
     ("services.*.labels", Rule::Join),
     ("services.*.logging", Rule::Logging),
     ("services.*.networks", Rule::Networks),
@@ -61,7 +64,8 @@ pub(crate) fn merge(base: Node, over: Node, path: &Path<'_>) -> Result<Node, Pro
     let Some(rule) = path.find(RULES) else { return merge_plainly(base, over, path) };
     match rule {
         Rule::Replace => Ok(over),
-        Rule::Join => join(base, over, path),
+        Rule::Join => join(base, over, path, false),
+        Rule::Hosts => join(base, over, path, true),
         Rule::Build => merge_as_mappings(base, over, path, &|node| match node.value {
             Value::String(_) => Ok(wrap("context", node)),
             _ => Ok(node),
@@ -172,10 +176,12 @@ pub(super) fn list_to_mapping(node: Node, default: &dyn Fn(&Span) -> Node) -> Re
     Ok(Node::new(Value::Map(map), node.span))
 }
 
-fn join(base: Node, over: Node, path: &Path<'_>) -> Result<Node, ProjectError> {
+fn join(base: Node, over: Node, path: &Path<'_>, skip_known: bool) -> Result<Node, ProjectError> {
     let span = if over.is_null() { base.span.clone() } else { over.span.clone() };
     let mut items = to_sequence(base, path)?;
-    items.extend(to_sequence(over, path)?);
+    let mut more = to_sequence(over, path)?;
+    more.retain(|item| !(skip_known && items.contains(item)));
+    items.extend(more);
     Ok(Node::new(Value::List(items), span))
 }
 
@@ -184,8 +190,10 @@ fn to_sequence(node: Node, path: &Path<'_>) -> Result<Vec<Node>, ProjectError> {
         Value::Null => Ok(Vec::new()),
         Value::List(items) => Ok(items),
         Value::Map(map) => {
-            let mut items =
-                map.entries.into_iter().map(|entry| pair(entry, path)).collect::<Result<Vec<_>, _>>()?;
+            let mut items = Vec::new();
+            for entry in map.entries {
+                pairs(entry, path, &mut items)?;
+            }
             items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
             Ok(items)
         }
@@ -198,19 +206,28 @@ fn to_sequence(node: Node, path: &Path<'_>) -> Result<Vec<Node>, ProjectError> {
     }
 }
 
-/// A mapping's entry as `key=value`; without a value as `key`.
-fn pair(entry: Entry, path: &Path<'_>) -> Result<Node, ProjectError> {
+/// A mapping's entry as `key=value`; without a value as `key`, with several as several.
+fn pairs(entry: Entry, path: &Path<'_>, into: &mut Vec<Node>) -> Result<(), ProjectError> {
     let Entry { key, value: node, .. } = entry;
-    if node.is_null() {
-        return Ok(Node::string(key, node.span));
+    match &node.value {
+        Value::Null => into.push(Node::string(key, node.span)),
+        Value::List(values) => {
+            let text = |value: &Node| value.value.scalar_text().unwrap_or_default();
+            into.extend(
+                values.iter().map(|value| Node::string(format!("{key}={}", text(value)), value.span.clone())),
+            );
+        }
+        Value::Map(_) => {
+            let (at, found) = (path.key(&key).to_string(), node.value.kind());
+            let expected = "a string, number, boolean or nothing".to_owned();
+            return Err(node.span.error(Problem::WrongType { at, expected, found }));
+        }
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {
+            let text = node.value.scalar_text().unwrap_or_default();
+            into.push(Node::string(format!("{key}={text}"), node.span));
+        }
     }
-    if let Some(text) = node.value.scalar_text() {
-        Ok(Node::string(format!("{key}={text}"), node.span))
-    } else {
-        let (at, found) = (path.key(&key).to_string(), node.value.kind());
-        let expected = "a string, number, boolean or nothing".to_owned();
-        Err(node.span.error(Problem::WrongType { at, expected, found }))
-    }
+    Ok(())
 }
 
 /// Pools with the same subnet merge, others join.

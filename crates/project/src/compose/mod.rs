@@ -6,6 +6,7 @@
 
 mod canonical;
 mod consistency;
+mod defaults;
 mod expand;
 mod extends;
 mod include;
@@ -17,6 +18,7 @@ mod port;
 mod render;
 mod resolve;
 mod schema;
+mod side_files;
 mod unique;
 mod units;
 mod validate;
@@ -26,9 +28,11 @@ use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
 
 use crate::error::{Problem, ProjectError};
+use crate::source::Source;
 use crate::yaml::Node;
 
 pub(crate) use loader::top_level_name;
+use loader::{Context, Loader};
 pub(crate) use port::range as port_range;
 pub(crate) use render::render;
 pub(crate) use resolve::{Base, is_remote};
@@ -63,19 +67,28 @@ pub(crate) struct Loaded {
 
 /// Loads Compose files.
 pub(crate) fn load(request: &Request<'_>) -> Result<Loaded, ProjectError> {
+    run(request, Loader::new(request.variables.get("HOME").cloned()))
+}
+
+/// The same, but the text of the first file is given.
+pub(crate) fn load_text(request: &Request<'_>, text: &str) -> Result<Loaded, ProjectError> {
+    let source = request.files.first().map(|path| Source::new(path, text));
+    run(request, Loader::new(None).with_source(source))
+}
+
+fn run(request: &Request<'_>, mut loader: Loader) -> Result<Loaded, ProjectError> {
     if !is_project_name(request.name) {
         let problem = Problem::ProjectName { name: request.name.to_owned() };
         return Err(ProjectError::new(problem).with_hint(PROJECT_NAME_HINT));
     }
     let mut variables = request.variables.clone();
-    variables.entry("COMPOSE_PROJECT_NAME".to_owned()).or_insert_with(|| request.name.to_owned());
-    let mut loader = loader::Loader::new(variables.get("HOME").cloned());
-    let context = loader::Context { working_dir: request.working_dir, variables: &variables };
+    variables.insert("COMPOSE_PROJECT_NAME".to_owned(), request.name.to_owned());
+    let context = Context { working_dir: request.working_dir, variables: &variables };
     let mut model = loader.load(request.files, &context, &[])?;
     normalise::normalise(&mut model, request.name, &variables);
     let disabled = normalise::apply_profiles(&mut model, request.profiles);
     consistency::check(&model, &disabled)?;
-    loader.read_env_files(&mut model, &variables)?;
+    side_files::read_side_files(&mut loader, &mut model, &variables)?;
     normalise::drop_unused(&mut model);
     let (files, warnings) = loader.finish();
     Ok(Loaded { model, files, warnings })

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Variables;
+use super::volume::clean_path;
 use crate::source::Span;
 use crate::yaml::{Entry, Map, Node, Value};
 
@@ -11,16 +12,6 @@ pub(super) fn normalise(model: &mut Node, name: &str, variables: &Variables) {
     let span = model.span.clone();
     let Some(model) = model.as_map_mut() else { return };
     model.set("name", Value::String(name.to_owned()), &span);
-    let default = Entry {
-        key: "default".to_owned(),
-        key_span: span.clone(),
-        value: Node::new(Value::Null, span.clone()),
-    };
-    match model.get_mut("networks").and_then(Node::as_map_mut) {
-        Some(networks) if networks.contains("default") => {}
-        Some(networks) => networks.insert(default),
-        None => model.set("networks", Value::Map(Map { entries: vec![default] }), &span),
-    }
     if let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) {
         for Entry { value, .. } in &mut services.entries {
             let span = value.span.clone();
@@ -29,6 +20,7 @@ pub(super) fn normalise(model: &mut Node, name: &str, variables: &Variables) {
             }
         }
     }
+    add_default_network(model, &span);
     for key in ["networks", "volumes", "secrets", "configs"] {
         let Some(resources) = model.get_mut(key).and_then(Node::as_map_mut) else { continue };
         for Entry { key, key_span, value } in &mut resources.entries {
@@ -46,11 +38,41 @@ pub(super) fn normalise(model: &mut Node, name: &str, variables: &Variables) {
     }
 }
 
+/// The default network is there when a service uses it.
+fn add_default_network(model: &mut Map, span: &Span) {
+    let services = model.get("services").and_then(Node::as_map);
+    let is_used = services.is_some_and(|services| {
+        let has_default =
+            |service: &Entry| service.value.get("networks").is_some_and(|all| all.get("default").is_some());
+        services.entries.iter().any(has_default)
+    });
+    if !is_used {
+        return;
+    }
+    if !model.contains("networks") {
+        model.set("networks", Value::Map(Map::default()), span);
+    }
+    if let Some(networks) = model.get_mut("networks").and_then(Node::as_map_mut)
+        && !networks.contains("default")
+    {
+        networks.set("default", Value::Null, span);
+    }
+}
+
 fn normalise_service(service: &mut Map, span: &Span, variables: &Variables) {
-    if !service.contains("networks") && !service.contains("network_mode") {
+    let has_networks =
+        service.get("networks").and_then(Node::as_map).is_some_and(|all| !all.entries.is_empty());
+    if !has_networks && !service.contains("network_mode") {
         let mut networks = Map::default();
         networks.set("default", Value::Null, span);
         service.set("networks", Value::Map(networks), span);
+    }
+    if let Some(Value::List(mounts)) = service.get_mut("volumes").map(|mounts| &mut mounts.value) {
+        for target in mounts.iter_mut().filter_map(|mount| mount.as_map_mut()?.get_mut("target")) {
+            if let Value::String(path) = &mut target.value {
+                *path = clean_path(path);
+            }
+        }
     }
     if let Some(policy) = service.get_mut("pull_policy")
         && policy.as_str() == Some("if_not_present")
@@ -64,22 +86,24 @@ fn normalise_service(service: &mut Map, span: &Span, variables: &Variables) {
                 build.set("dockerfile", Value::String("Dockerfile".to_owned()), &span);
             }
             if let Some(args) = build.get_mut("args") {
-                give_values(args, variables);
+                give_values(args, variables, false);
             }
         }
     }
     if let Some(environment) = service.get_mut("environment") {
-        give_values(environment, variables);
+        give_values(environment, variables, true);
     }
     imply_dependencies(service, span);
 }
 
-/// Makes a mapping of names and values; a name without a value takes the one that is set here, or goes.
-fn give_values(node: &mut Node, variables: &Variables) {
+/// Makes a mapping of names and values; a name without a value takes the one that is set here. Without one there, it goes
+/// unless it is kept for whoever starts the service.
+fn give_values(node: &mut Node, variables: &Variables, keep: bool) {
     let mut map = Map::default();
     let mut add = |key: &str, key_span: &Span, value: Option<String>, span: &Span| {
-        if let Some(value) = value.or_else(|| variables.get(key).cloned()) {
-            let value = Node::string(value, span.clone());
+        let value = value.or_else(|| variables.get(key).cloned());
+        if value.is_some() || keep {
+            let value = Node::new(value.map_or(Value::Null, Value::String), span.clone());
             map.insert(Entry { key: key.to_owned(), key_span: key_span.clone(), value });
         }
     };

@@ -56,7 +56,7 @@ fn long(ip: &str, target: u16, published: Option<String>, protocol: &str, span: 
     if !ip.is_empty() {
         map.set("host_ip", Value::String(ip.to_owned()), span);
     }
-    map.set("target", Value::Int(i64::from(target)), span);
+    map.set("target", Value::Int(i128::from(target)), span);
     if let Some(published) = published {
         map.set("published", Value::String(published), span);
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map as JsonMap, Number, Value as Json};
 
+use super::expand::truth;
 use super::schema::{Form, MODEL, Table};
 use super::units::{format_duration, parse_bytes, parse_duration, split_words};
 use crate::error::{Problem, ProjectError};
@@ -52,8 +53,8 @@ fn form(node: &Node, form: Form) -> Result<Option<Json>, ProjectError> {
     Ok(match form {
         Form::Omit => None,
         Form::Text => text(node).filter(|text| !text.is_empty()).map(Json::String),
-        Form::Flag => (node.value == Value::Bool(true)).then_some(Json::Bool(true)),
-        Form::SetFlag => Some(Json::Bool(node.value == Value::Bool(true))),
+        Form::Flag => flag(node)?.then_some(Json::Bool(true)),
+        Form::SetFlag => Some(Json::Bool(flag(node)?)),
         Form::Whole => Some(whole(node)?).filter(|number| *number != 0).map(Json::from),
         Form::SetWhole => Some(Json::from(whole(node)?)),
         Form::Number => number(node)?,
@@ -97,6 +98,16 @@ fn filled_object(object: JsonMap<String, Json>) -> Option<Json> {
     (!object.is_empty()).then_some(Json::Object(object))
 }
 
+fn flag(node: &Node) -> Result<bool, ProjectError> {
+    match &node.value {
+        Value::Bool(value) => Ok(*value),
+        Value::String(text) => truth(text).ok_or_else(|| invalid(node, "true or false")),
+        Value::Null | Value::Int(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => {
+            Err(invalid(node, "true or false"))
+        }
+    }
+}
+
 fn text(node: &Node) -> Option<String> {
     node.value.scalar_text()
 }
@@ -109,7 +120,7 @@ fn invalid(node: &Node, expected: &'static str) -> ProjectError {
 #[expect(clippy::cast_possible_truncation, reason = "a fraction is refused, and what is too large saturates")]
 fn whole(node: &Node) -> Result<i64, ProjectError> {
     match &node.value {
-        Value::Int(number) => Ok(*number),
+        Value::Int(number) => i64::try_from(*number).map_err(|_| invalid(node, "a smaller integer")),
         Value::Float(number) if number.fract() == 0.0 => Ok(*number as i64),
         Value::String(text) => text.parse().map_err(|_| invalid(node, "an integer")),
         Value::Null | Value::Bool(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => {
@@ -188,24 +199,24 @@ fn pairs(node: &Node, open: bool) -> JsonMap<String, Json> {
 }
 
 fn hosts(node: &Node) -> Vec<String> {
-    let pair = |host: &str, address: &str| {
+    let mut hosts = Vec::new();
+    let mut add = |host: &str, address: &str| {
         let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']'));
-        format!("{host}={}", bare.unwrap_or(address))
+        hosts.push(format!("{host}={}", bare.unwrap_or(address)));
     };
-    let mut hosts: Vec<String> = match &node.value {
+    match &node.value {
         Value::Map(map) => {
-            map.entries.iter().map(|e| pair(&e.key, &text(&e.value).unwrap_or_default())).collect()
+            map.entries.iter().for_each(|e| texts(&e.value).iter().for_each(|address| add(&e.key, address)));
         }
-        Value::List(items) => items
-            .iter()
-            .filter_map(text)
-            .map(|item| match item.split_once('=').or_else(|| item.split_once(':')) {
-                Some((host, address)) => pair(host, address),
-                None => item,
-            })
-            .collect(),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => Vec::new(),
-    };
+        Value::List(items) => {
+            for item in items.iter().filter_map(text) {
+                let (host, addresses) =
+                    item.split_once('=').or_else(|| item.split_once(':')).unwrap_or((&item, ""));
+                addresses.split(',').for_each(|address| add(host, address));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
+    }
     hosts.sort();
     hosts
 }
@@ -277,7 +288,11 @@ fn raw(node: &Node) -> Json {
     match &node.value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::Bool(*value),
-        Value::Int(value) => Json::from(*value),
+        Value::Int(value) => match (i64::try_from(*value), u64::try_from(*value)) {
+            (Ok(value), _) => Json::from(value),
+            (Err(_), Ok(value)) => Json::from(value),
+            (Err(_), Err(_)) => Json::Null,
+        },
         Value::Float(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
         Value::String(text) => Json::String(text.clone()),
         Value::List(items) => Json::Array(items.iter().map(raw).collect()),

@@ -23,7 +23,9 @@ enum Kind {
 const KEYS: &[(&str, Kind)] = &[
     ("services.*.build.context", Kind::Context),
     ("services.*.build.additional_contexts.*", Kind::Context),
+    ("services.*.build.ssh.*", Kind::File),
     ("services.*.env_file.[].path", Kind::File),
+    ("services.*.label_file.[]", Kind::File),
     ("services.*.extends.file", Kind::File),
     ("services.*.develop.watch.[].path", Kind::File),
     ("services.*.volumes.[]", Kind::Mount),
@@ -80,7 +82,7 @@ pub(crate) fn make_absolute(node: &mut Node, path: &Path<'_>, base: Base<'_>) ->
 
 /// Says whether a build context or Compose file is not on this machine.
 pub(crate) fn is_remote(path: &str) -> bool {
-    const BEGINNINGS: [&str; 2] = ["github.com/", "git@"];
+    const BEGINNINGS: [&str; 3] = ["github.com/", "git@", "service:"];
     path.contains("://") || BEGINNINGS.iter().any(|beginning| path.starts_with(beginning))
 }
 

@@ -14,6 +14,8 @@ enum Identity {
     Name,
     /// Where a volume is mounted.
     VolumeTarget,
+    /// The path in the container.
+    DeviceTarget,
     /// The text itself.
     Text,
     /// Where a secret or config is mounted; the default folder of a short one is given.
@@ -30,20 +32,19 @@ const LISTS: &[(&str, Identity)] = &[
     ("services.*.annotations", Identity::Name),
     ("services.*.build.args", Identity::Name),
     ("services.*.build.additional_contexts", Identity::Name),
-    ("services.*.build.extra_hosts", Identity::Name),
     ("services.*.build.tags", Identity::Name),
     ("services.*.build.labels", Identity::Name),
     ("services.*.cap_add", Identity::Name),
     ("services.*.cap_drop", Identity::Name),
     ("services.*.configs", Identity::MountTarget("")),
     ("services.*.deploy.labels", Identity::Name),
+    ("services.*.devices", Identity::DeviceTarget),
     ("services.*.dns", Identity::Name),
     ("services.*.dns_opt", Identity::Name),
     ("services.*.dns_search", Identity::Name),
     ("services.*.environment", Identity::Name),
     ("services.*.env_file", Identity::EnvFile),
     ("services.*.expose", Identity::Text),
-    ("services.*.extra_hosts", Identity::Name),
     ("services.*.labels", Identity::Name),
     ("services.*.links", Identity::Name),
     ("services.*.networks.*.aliases", Identity::Name),
@@ -84,7 +85,7 @@ fn unique(items: Vec<Node>, identity: Identity) -> Result<Vec<Node>, ProjectErro
             continue;
         };
         if let Some(place) = places.get(&key) {
-            kept[*place] = item
+            kept[*place] = item;
         } else {
             places.insert(key, kept.len());
             kept.push(item);
@@ -105,6 +106,10 @@ fn key_of(item: &Node, identity: Identity) -> Result<Option<String>, ProjectErro
         Identity::MountTarget(folder) => match text {
             Some(source) => Some(format!("{folder}/{source}")),
             None => field("target").or_else(|| Some(format!("{folder}/{}", field("source")?))),
+        },
+        Identity::DeviceTarget => match item.as_str() {
+            Some(text) => text.split(':').nth(1).or(Some(text)).map(str::to_owned),
+            None => field("target"),
         },
         Identity::VolumeTarget => match item.as_str() {
             Some(text) => Some(parse_volume(text, &item.span)?.target),

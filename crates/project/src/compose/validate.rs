@@ -31,9 +31,6 @@ pub(crate) fn check(node: &Node, shape: &Shape, path: &Path<'_>) -> Result<(), P
             let error = node.span.error(Problem::NotAllowed { at, value, allowed });
             Err(error.with_hint("write a duration with units, such as 500ms, 10s or 1m30s"))
         }
-        (Shape::ProjectName, Value::String(text)) if !is_project_name(text) => {
-            Err(node.span.error(Problem::ProjectName { name: text.clone() }).with_hint(PROJECT_NAME_HINT))
-        }
         (Shape::Table(table), Value::Map(map)) => check_table(node, &map.entries, table, path),
         (Shape::Names(shape), Value::Map(map)) => check_names(&map.entries, shape, path),
         (Shape::Keys(shape), Value::Map(map)) => check_entries(&map.entries, shape, path),
@@ -52,7 +49,6 @@ pub(crate) fn check(node: &Node, shape: &Shape, path: &Path<'_>) -> Result<(), P
             | Shape::Number
             | Shape::Word(_)
             | Shape::Period
-            | Shape::ProjectName
             | Shape::Table(_)
             | Shape::Names(_)
             | Shape::Keys(_)
@@ -136,7 +132,7 @@ fn has_kind(value: &Value, shape: &Shape) -> bool {
     match shape {
         Shape::Any => true,
         Shape::Null => matches!(value, Value::Null),
-        Shape::Text | Shape::Word(_) | Shape::Period | Shape::ProjectName => {
+        Shape::Text | Shape::Word(_) | Shape::Period => {
             matches!(value, Value::String(_))
         }
         Shape::Flag => matches!(value, Value::Bool(_)),
@@ -160,7 +156,7 @@ fn describe(shape: &Shape) -> String {
     let kind = match shape {
         Shape::Any => "anything",
         Shape::Null => "nothing",
-        Shape::Text | Shape::Word(_) | Shape::Period | Shape::ProjectName => "a string",
+        Shape::Text | Shape::Word(_) | Shape::Period => "a string",
         Shape::Flag => "a boolean",
         Shape::Whole => "an integer",
         Shape::Number => "a number",

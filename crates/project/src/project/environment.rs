@@ -75,7 +75,7 @@ fn read_seed(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, Proj
         Some(project) => format!("{project}_{environment}"),
         None => environment,
     };
-    let seen = for_interpolation(&project.root, &project.lookup, &variables, below);
+    let seen = for_interpolation(pwd(project), &project.lookup, &variables, below);
     let read = [vec![config], env].concat();
     let loading = Loading { name, files, working_dir, seen, read, throwaway: false };
     loading.run(project, wanted, variables)
@@ -109,7 +109,7 @@ fn read_compose(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, P
     let throwaway = overlay.is_none() && (wanted.scenario.is_some() || wanted.files == TESTING);
     files.extend(overlay);
     let name = format!("{}_{}", project.name, wanted.name.as_str().to_ascii_lowercase());
-    let seen = for_interpolation(&project.root, &project.lookup, &variables, compose::Variables::new());
+    let seen = for_interpolation(pwd(project), &project.lookup, &variables, compose::Variables::new());
     let working_dir = working_dir(project);
     let loading = Loading { name, files, working_dir, seen, read: env, throwaway };
     loading.run(project, wanted, variables)
@@ -126,6 +126,16 @@ fn overlay_file(project: &Project, name: &str) -> Option<PathBuf> {
         .iter()
         .map(|(stem, extension)| project.root.join(format!("{stem}.{name}.{extension}")))
         .find(|path| path.is_file())
+}
+
+/// `PWD` is the project's directory wherever the caller stands in it, except beside files that the caller names: they need
+/// not belong to any project.
+fn pwd(project: &Project) -> &Path {
+    if project.compose.explicit && project.layout == Layout::Compose {
+        &project.lookup.start_dir
+    } else {
+        &project.root
+    }
 }
 
 fn working_dir(project: &Project) -> PathBuf {
@@ -194,7 +204,7 @@ pub(super) fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
     let working_dir = working_dir(project);
     let env = env_files(&working_dir, &project.lookup, None)?;
     let (below, _) = env_values(&env, &project.lookup)?;
-    let seen = for_interpolation(&project.root, &project.lookup, &Variables::default(), below);
+    let seen = for_interpolation(pwd(project), &project.lookup, &Variables::default(), below);
     let files = project.compose.base.iter().chain(&project.compose.override_file).cloned().collect();
     let loading =
         Loading { name: project.name.clone(), files, working_dir, seen, read: env, throwaway: false };

@@ -89,10 +89,10 @@ fn set(variables: &mut Variables, lookup: &Lookup, name: &str, value: String, or
     }
 }
 
-/// What interpolation sees: the environment's variables over the caller's, and `PWD` is the project wherever the caller
-/// stands in it. `below` is what both win over.
+/// What interpolation sees: the environment's variables over the caller's, with `PWD` as the working directory. `below` is
+/// what both win over.
 pub(super) fn for_interpolation(
-    root: &Path,
+    pwd: &Path,
     lookup: &Lookup,
     variables: &Variables,
     below: compose::Variables,
@@ -100,6 +100,6 @@ pub(super) fn for_interpolation(
     let mut all = below;
     all.extend(lookup.process_env.clone());
     all.extend(variables.iter().map(|(name, variable)| (name.to_owned(), variable.value.clone())));
-    all.insert("PWD".to_owned(), root.display().to_string());
+    all.insert("PWD".to_owned(), pwd.display().to_string());
     all
 }

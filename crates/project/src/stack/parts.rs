@@ -7,7 +7,7 @@ use crate::error::{Problem, ProjectError};
 use crate::yaml::{Node, Value};
 
 /// The largest number of copies that anyone can mean.
-const MAX_REPLICAS: i64 = 10_000;
+const MAX_REPLICAS: i128 = 10_000;
 
 /// Takes an image's name apart.
 pub(super) fn image(name: &str) -> Image {

@@ -30,7 +30,8 @@ pub(crate) enum Mark {
 pub(crate) enum Value {
     Null,
     Bool(bool),
-    Int(i64),
+    /// From -2⁶³ to 2⁶⁴-1.
+    Int(i128),
     Float(f64),
     String(String),
     List(Vec<Node>),

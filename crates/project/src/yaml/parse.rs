@@ -83,6 +83,10 @@ impl<'s> Reader<'s> {
             Some(Err(error)) => {
                 let marker = *error.marker();
                 let span = self.span(saphyr_parser::Span::empty(marker));
+                // The parser looks ahead of this reader, and has a limit of its own.
+                if error.info().contains("recursion limit") {
+                    return Err(too_deep(&span));
+                }
                 Err(span.error(Problem::Yaml { message: error.info().to_owned() }))
             }
         }
@@ -150,9 +154,10 @@ impl<'s> Reader<'s> {
             let plain_merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, _) if text == "<<");
             let key = self.key(event, &key_span)?;
             let Some((event, value_span)) = self.next()? else { break };
+            let use_span = value_span.clone();
             let value = self.node(event, value_span)?;
             if plain_merge {
-                merged.push(value);
+                merged.push((value, use_span));
                 continue;
             }
             if let Some(first) = map.entry(&key) {
@@ -163,8 +168,8 @@ impl<'s> Reader<'s> {
             }
             map.entries.push(Entry { key, key_span, value });
         }
-        for value in merged {
-            merge_in(&mut map, value)?;
+        for (value, use_span) in merged {
+            merge_in(&mut map, value, &use_span)?;
         }
         let mut node = Node::new(Value::Map(map), span);
         node.mark = mark(tag.map(AsRef::as_ref));
@@ -286,27 +291,26 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Resu
 }
 
 /// Takes over what a merge key (`<<`) brings; keys of the mapping itself win, then the earlier of several.
-fn merge_in(map: &mut Map, value: Node) -> Result<(), ProjectError> {
-    match value.value {
-        Value::Map(other) => {
-            for entry in other.entries {
-                if !map.contains(&entry.key) {
-                    map.entries.push(entry);
-                }
-            }
-            Ok(())
+fn merge_in(map: &mut Map, value: Node, use_span: &Span) -> Result<(), ProjectError> {
+    let found = value.value.kind();
+    let sources = match value.value {
+        Value::List(items) => items.into_iter().map(|item| item.value).collect(),
+        other @ (Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::String(_)
+        | Value::Map(_)) => {
+            vec![other]
         }
-        Value::List(items) => {
-            for item in items {
-                if !matches!(item.value, Value::Map(_)) {
-                    return Err(item.span.error(Problem::MergeKey { found: item.value.kind() }));
-                }
-                merge_in(map, item)?;
+    };
+    for source in sources {
+        let Value::Map(source) = source else { return Err(use_span.error(Problem::MergeKey { found })) };
+        for entry in source.entries {
+            if !map.contains(&entry.key) {
+                map.entries.push(entry);
             }
-            Ok(())
-        }
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {
-            Err(value.span.error(Problem::MergeKey { found: value.value.kind() }))
         }
     }
+    Ok(())
 }

@@ -41,8 +41,8 @@ pub(super) fn resolve_tagged(text: &str, tag: &str) -> Option<Value> {
     }
 }
 
-/// Decimal, `0x`, `0o`, `0b`, and the older octal with a leading zero; `_` between digits.
-fn integer(text: &str) -> Option<i64> {
+/// From -2⁶³ to 2⁶⁴-1: decimal, `0x`, `0o`, `0b`, and the older octal with a leading zero; `_` between digits.
+fn integer(text: &str) -> Option<i128> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -63,7 +63,8 @@ fn integer(text: &str) -> Option<i64> {
         return None;
     }
     let magnitude = i128::from_str_radix(&digits, radix).ok()?;
-    i64::try_from(if negative { -magnitude } else { magnitude }).ok()
+    let number = if negative { -magnitude } else { magnitude };
+    (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&number).then_some(number)
 }
 
 fn float(text: &str) -> Option<f64> {
@@ -137,7 +138,8 @@ mod tests {
             ("1_", Value::Float(1.0)),
             ("0x", string("0x")),
             ("+", string("+")),
-            ("9223372036854775808", Value::Float(9_223_372_036_854_775_808.0)),
+            ("18446744073709551615", Value::Int(18_446_744_073_709_551_615)),
+            ("18446744073709551616", Value::Float(18_446_744_073_709_551_616.0)),
         ];
         for (text, value) in cases {
             assert_eq!(resolve_plain(text), value, "{text:?}");

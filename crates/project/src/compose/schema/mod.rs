@@ -19,8 +19,6 @@ pub(crate) enum Shape {
     Word(&'static [&'static str]),
     /// A duration such as `1m30s`.
     Period,
-    /// A name that a project may have.
-    ProjectName,
     /// A mapping with known keys.
     Table(&'static Table),
     /// A mapping of names that the user chooses.
@@ -111,8 +109,10 @@ const TEXTS: Shape = Shape::List(&Shape::Text);
 const TEXT_SET: Shape = Shape::Set(&Shape::Text);
 const TEXT_OR_SET: Shape = Shape::Either(&[Shape::Text, TEXT_SET]);
 const NUMBER_OR_TEXT: Shape = Shape::Either(&[Shape::Number, Shape::Text]);
+const FLAG: Shape = Shape::Either(&[Shape::Flag, Shape::Text]);
 const WHOLE_OR_TEXT: Shape = Shape::Either(&[Shape::Whole, Shape::Text]);
 const SCALAR: Shape = Shape::Either(&[Shape::Text, Shape::Number, Shape::Flag, Shape::Null]);
 const PAIRS: Shape = Shape::Either(&[Shape::Keys(&SCALAR), TEXT_SET]);
+const HOSTS: Shape = Shape::Either(&[Shape::Keys(&Shape::Either(&[Shape::Text, TEXTS])), TEXT_SET]);
 const OPTIONS: Shape = Shape::Keys(&Shape::Either(&[Shape::Text, Shape::Number]));
 const COMMAND: Shape = Shape::Either(&[Shape::Null, Shape::Text, TEXTS]);

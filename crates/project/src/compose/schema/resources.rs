@@ -2,11 +2,13 @@
 
 use super::service::{GRANT, GRANTS};
 use super::{
-    Field, Form, NUMBER_OR_TEXT, PAIRS, Shape, TEXT_SET, TEXTS, Table, WHOLE_OR_TEXT, closed, field, table,
+    COMMAND, FLAG, Field, Form, HOSTS, NUMBER_OR_TEXT, PAIRS, Shape, TEXT_SET, TEXTS, Table, WHOLE_OR_TEXT,
+    closed, field, table,
 };
 
 pub(super) static BUILD: Table = table(&[
     field("context", Shape::Text, Form::Text),
+    field("entitlements", TEXTS, Form::Texts),
     field("dockerfile", Shape::Text, Form::Text),
     field("dockerfile_inline", Shape::Text, Form::Text),
     field("args", PAIRS, Form::OpenPairs),
@@ -14,25 +16,26 @@ pub(super) static BUILD: Table = table(&[
     field("labels", PAIRS, Form::Pairs),
     field("cache_from", TEXTS, Form::Texts),
     field("cache_to", TEXTS, Form::Texts),
-    field("no_cache", Shape::Flag, Form::Flag),
+    field("no_cache", FLAG, Form::Flag),
     field("additional_contexts", PAIRS, Form::Pairs),
     field("network", Shape::Text, Form::Text),
-    field("pull", Shape::Flag, Form::Flag),
+    field("pull", FLAG, Form::Flag),
     field("target", Shape::Text, Form::Text),
     field("shm_size", WHOLE_OR_TEXT, Form::Bytes),
-    field("extra_hosts", PAIRS, Form::Hosts),
+    field("extra_hosts", HOSTS, Form::Hosts),
     field("isolation", Shape::Text, Form::Text),
-    field("privileged", Shape::Flag, Form::Flag),
+    field("privileged", FLAG, Form::Flag),
     field("secrets", GRANTS, Form::Tables(&GRANT)),
     field("tags", TEXTS, Form::Texts),
     field("ulimits", ULIMITS, Form::Ulimits),
     field("platforms", TEXTS, Form::Texts),
 ]);
 
-pub(super) const ULIMITS: Shape = Shape::Keys(&Shape::Either(&[Shape::Whole, Shape::Table(&ULIMIT)]));
+pub(super) const ULIMITS: Shape =
+    Shape::Keys(&Shape::Either(&[Shape::Whole, Shape::Text, Shape::Table(&ULIMIT)]));
 
 static ULIMIT: Table = Table {
-    fields: &[field("soft", Shape::Whole, Form::Whole), field("hard", Shape::Whole, Form::Whole)],
+    fields: &[field("soft", WHOLE_OR_TEXT, Form::Whole), field("hard", WHOLE_OR_TEXT, Form::Whole)],
     extensible: true,
     required: &["soft", "hard"],
     always: &[],
@@ -44,7 +47,7 @@ pub(super) static LOGGING: Table = table(&[
 ]);
 
 pub(super) static BLKIO: Table = closed(&[
-    field("weight", Shape::Whole, Form::Whole),
+    field("weight", WHOLE_OR_TEXT, Form::Whole),
     field("weight_device", Shape::List(&Shape::Table(&WEIGHT_DEVICE)), Form::Tables(&WEIGHT_DEVICE)),
     field("device_read_bps", THROTTLES, Form::Tables(&THROTTLE)),
     field("device_read_iops", THROTTLES, Form::Tables(&THROTTLE)),
@@ -65,24 +68,38 @@ static WEIGHT_DEVICE: Table = closed(&[
 ]);
 
 pub(super) static DEVELOP: Table =
-    closed(&[field("watch", Shape::List(&Shape::Table(&WATCH)), Form::Tables(&WATCH))]);
+    table(&[field("watch", Shape::List(&Shape::Table(&WATCH)), Form::Tables(&WATCH))]);
 
 static WATCH: Table = Table {
     fields: &[
         field("path", Shape::Text, Form::Text),
-        field("action", Shape::Word(&["rebuild", "sync", "sync+restart"]), Form::Text),
+        field(
+            "action",
+            Shape::Word(&["rebuild", "sync", "restart", "sync+restart", "sync+exec"]),
+            Form::Text,
+        ),
         field("target", Shape::Text, Form::Text),
+        field("exec", Shape::Table(&HOOK), Form::Table(&HOOK)),
         field("ignore", TEXTS, Form::Texts),
     ],
     extensible: true,
     required: &["path", "action"],
-    always: &[],
+    always: &["exec"],
 };
+
+/// A command that runs in the container at some point of its life.
+pub(super) static HOOK: Table = table(&[
+    field("command", COMMAND, Form::Words),
+    field("user", Shape::Text, Form::Text),
+    field("privileged", FLAG, Form::Flag),
+    field("working_dir", Shape::Text, Form::Text),
+    field("environment", PAIRS, Form::OpenPairs),
+]);
 
 pub(super) static DEPLOY: Table = Table {
     fields: &[
         field("mode", Shape::Text, Form::Text),
-        field("replicas", Shape::Whole, Form::SetWhole),
+        field("replicas", WHOLE_OR_TEXT, Form::SetWhole),
         field("labels", PAIRS, Form::Pairs),
         field("update_config", Shape::Table(&UPDATE), Form::Table(&UPDATE)),
         field("rollback_config", Shape::Table(&UPDATE), Form::Table(&UPDATE)),
@@ -97,11 +114,11 @@ pub(super) static DEPLOY: Table = Table {
 };
 
 static UPDATE: Table = table(&[
-    field("parallelism", Shape::Whole, Form::SetWhole),
+    field("parallelism", WHOLE_OR_TEXT, Form::SetWhole),
     field("delay", Shape::Period, Form::Period),
     field("failure_action", Shape::Text, Form::Text),
     field("monitor", Shape::Period, Form::Period),
-    field("max_failure_ratio", Shape::Number, Form::Number),
+    field("max_failure_ratio", NUMBER_OR_TEXT, Form::Number),
     field("order", Shape::Word(&["start-first", "stop-first"]), Form::Text),
 ]);
 
@@ -113,7 +130,7 @@ static RESOURCES: Table = table(&[
 static LIMITS: Table = table(&[
     field("cpus", NUMBER_OR_TEXT, Form::Number),
     field("memory", Shape::Text, Form::Bytes),
-    field("pids", Shape::Whole, Form::Whole),
+    field("pids", WHOLE_OR_TEXT, Form::Whole),
 ]);
 
 static RESERVATIONS: Table = table(&[
@@ -123,31 +140,36 @@ static RESERVATIONS: Table = table(&[
     field("generic_resources", Shape::List(&Shape::Table(&GENERIC)), Form::Tables(&GENERIC)),
 ]);
 
-static DEVICE: Table = table(&[
+static DEVICE: Table =
+    Table { fields: DEVICE_FIELDS, extensible: true, required: &["capabilities"], always: &[] };
+
+pub(super) static GPU: Table = table(DEVICE_FIELDS);
+
+const DEVICE_FIELDS: &[Field] = &[
     field("capabilities", TEXT_SET, Form::Texts),
     field("driver", Shape::Text, Form::Text),
     field("count", WHOLE_OR_TEXT, Form::DeviceCount),
     field("device_ids", TEXT_SET, Form::Texts),
-    field("options", PAIRS, Form::Omit),
-]);
+    field("options", PAIRS, Form::Pairs),
+];
 
 static GENERIC: Table =
     table(&[field("discrete_resource_spec", Shape::Table(&DISCRETE), Form::Table(&DISCRETE))]);
 
 static DISCRETE: Table =
-    table(&[field("kind", Shape::Text, Form::Text), field("value", Shape::Number, Form::SetWhole)]);
+    table(&[field("kind", Shape::Text, Form::Text), field("value", NUMBER_OR_TEXT, Form::SetWhole)]);
 
 static RESTART: Table = table(&[
     field("condition", Shape::Text, Form::Text),
     field("delay", Shape::Period, Form::SetPeriod),
-    field("max_attempts", Shape::Whole, Form::SetWhole),
+    field("max_attempts", WHOLE_OR_TEXT, Form::SetWhole),
     field("window", Shape::Period, Form::SetPeriod),
 ]);
 
 static PLACEMENT: Table = table(&[
     field("constraints", TEXTS, Form::Texts),
     field("preferences", Shape::List(&Shape::Table(&SPREAD)), Form::Tables(&SPREAD)),
-    field("max_replicas_per_node", Shape::Whole, Form::Whole),
+    field("max_replicas_per_node", WHOLE_OR_TEXT, Form::Whole),
 ]);
 
 static SPREAD: Table = table(&[field("spread", Shape::Text, Form::Text)]);

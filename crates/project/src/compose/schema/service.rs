@@ -1,14 +1,14 @@
 //! A service.
 
-use super::resources::{BLKIO, BUILD, DEPLOY, DEVELOP, LOGGING, ULIMITS};
+use super::resources::{BLKIO, BUILD, DEPLOY, DEVELOP, GPU, HOOK, LOGGING, ULIMITS};
 use super::{
-    COMMAND, Form, NUMBER_OR_TEXT, PAIRS, Shape, TEXT_OR_SET, TEXT_SET, TEXTS, Table, WHOLE_OR_TEXT, field,
-    table,
+    COMMAND, FLAG, Form, HOSTS, NUMBER_OR_TEXT, OPTIONS, PAIRS, Shape, TEXT_OR_SET, TEXT_SET, TEXTS, Table,
+    WHOLE_OR_TEXT, field, table,
 };
 
 pub(super) static SERVICE: Table = table(&[
     field("annotations", PAIRS, Form::Pairs),
-    field("attach", Shape::Flag, Form::SetFlag),
+    field("attach", FLAG, Form::SetFlag),
     field("blkio_config", Shape::Table(&BLKIO), Form::Table(&BLKIO)),
     field("build", Shape::Either(&[Shape::Text, Shape::Table(&BUILD)]), Form::Table(&BUILD)),
     field("cap_add", TEXT_SET, Form::Texts),
@@ -18,8 +18,8 @@ pub(super) static SERVICE: Table = table(&[
     field("command", COMMAND, Form::Words),
     field("configs", GRANTS, Form::Tables(&GRANT)),
     field("container_name", Shape::Text, Form::Text),
-    field("cpu_count", Shape::Whole, Form::Whole),
-    field("cpu_percent", Shape::Number, Form::Number),
+    field("cpu_count", WHOLE_OR_TEXT, Form::Whole),
+    field("cpu_percent", NUMBER_OR_TEXT, Form::Number),
     field("cpu_period", NUMBER_OR_TEXT, Form::Whole),
     field("cpu_quota", NUMBER_OR_TEXT, Form::Whole),
     field("cpu_rt_period", NUMBER_OR_TEXT, Form::Whole),
@@ -36,7 +36,11 @@ pub(super) static SERVICE: Table = table(&[
     field("deploy", Shape::Either(&[Shape::Table(&DEPLOY), Shape::Null]), Form::Table(&DEPLOY)),
     field("develop", Shape::Either(&[Shape::Table(&DEVELOP), Shape::Null]), Form::Table(&DEVELOP)),
     field("device_cgroup_rules", TEXT_SET, Form::Texts),
-    field("devices", TEXT_SET, Form::Texts),
+    field(
+        "devices",
+        Shape::List(&Shape::Either(&[Shape::Text, Shape::Table(&DEVICE_MAPPING)])),
+        Form::Tables(&DEVICE_MAPPING),
+    ),
     field("dns", TEXT_OR_SET, Form::Texts),
     field("dns_opt", TEXT_SET, Form::Texts),
     field("dns_search", TEXT_OR_SET, Form::Texts),
@@ -47,21 +51,27 @@ pub(super) static SERVICE: Table = table(&[
     field("expose", Shape::Set(&NUMBER_OR_TEXT), Form::Texts),
     field("extends", Shape::Either(&[Shape::Text, Shape::Table(&EXTENDS)]), Form::Omit),
     field("external_links", TEXT_SET, Form::Texts),
-    field("extra_hosts", PAIRS, Form::Hosts),
+    field("extra_hosts", HOSTS, Form::Hosts),
+    field(
+        "gpus",
+        Shape::Either(&[Shape::Word(&["all"]), Shape::List(&Shape::Table(&GPU))]),
+        Form::Tables(&GPU),
+    ),
     field("group_add", Shape::Set(&NUMBER_OR_TEXT), Form::Texts),
     field("healthcheck", Shape::Table(&HEALTHCHECK), Form::Table(&HEALTHCHECK)),
     field("hostname", Shape::Text, Form::Text),
     field("image", Shape::Text, Form::Text),
-    field("init", Shape::Flag, Form::SetFlag),
+    field("init", FLAG, Form::SetFlag),
     field("ipc", Shape::Text, Form::Text),
     field("isolation", Shape::Text, Form::Text),
+    field("label_file", Shape::Either(&[Shape::Text, TEXTS]), Form::Omit),
     field("labels", PAIRS, Form::Pairs),
     field("links", TEXT_SET, Form::Texts),
     field("logging", Shape::Table(&LOGGING), Form::Table(&LOGGING)),
     field("mac_address", Shape::Text, Form::Text),
     field("mem_limit", NUMBER_OR_TEXT, Form::Bytes),
     field("mem_reservation", WHOLE_OR_TEXT, Form::Bytes),
-    field("mem_swappiness", Shape::Whole, Form::Bytes),
+    field("mem_swappiness", WHOLE_OR_TEXT, Form::Bytes),
     field("memswap_limit", NUMBER_OR_TEXT, Form::Bytes),
     field("network_mode", Shape::Text, Form::Text),
     field(
@@ -69,8 +79,8 @@ pub(super) static SERVICE: Table = table(&[
         Shape::Either(&[TEXT_SET, Shape::Names(&Shape::Either(&[Shape::Table(&ATTACHMENT), Shape::Null]))]),
         Form::TableMap(&ATTACHMENT),
     ),
-    field("oom_kill_disable", Shape::Flag, Form::Flag),
-    field("oom_score_adj", Shape::Whole, Form::Whole),
+    field("oom_kill_disable", FLAG, Form::Flag),
+    field("oom_score_adj", WHOLE_OR_TEXT, Form::Whole),
     field("pid", Shape::Either(&[Shape::Text, Shape::Null]), Form::Text),
     field("pids_limit", NUMBER_OR_TEXT, Form::Whole),
     field("platform", Shape::Text, Form::Text),
@@ -79,23 +89,25 @@ pub(super) static SERVICE: Table = table(&[
         Shape::Set(&Shape::Either(&[Shape::Number, Shape::Text, Shape::Table(&PORT)])),
         Form::Tables(&PORT),
     ),
-    field("privileged", Shape::Flag, Form::Flag),
+    field("post_start", HOOKS, Form::Tables(&HOOK)),
+    field("pre_stop", HOOKS, Form::Tables(&HOOK)),
+    field("privileged", FLAG, Form::Flag),
     field("profiles", TEXT_SET, Form::Texts),
     field("pull_policy", Shape::Word(&["always", "never", "if_not_present", "build", "missing"]), Form::Text),
-    field("read_only", Shape::Flag, Form::Flag),
+    field("read_only", FLAG, Form::Flag),
     field("restart", Shape::Text, Form::Text),
     field("runtime", Shape::Text, Form::Text),
-    field("scale", Shape::Whole, Form::SetWhole),
+    field("scale", WHOLE_OR_TEXT, Form::SetWhole),
     field("secrets", GRANTS, Form::Tables(&GRANT)),
     field("security_opt", TEXT_SET, Form::Texts),
     field("shm_size", NUMBER_OR_TEXT, Form::Bytes),
-    field("stdin_open", Shape::Flag, Form::Flag),
+    field("stdin_open", FLAG, Form::Flag),
     field("stop_grace_period", Shape::Period, Form::SetPeriod),
     field("stop_signal", Shape::Text, Form::Text),
     field("storage_opt", Shape::Keys(&Shape::Any), Form::Pairs),
     field("sysctls", PAIRS, Form::Pairs),
     field("tmpfs", TEXT_OR_SET, Form::Texts),
-    field("tty", Shape::Flag, Form::Flag),
+    field("tty", FLAG, Form::Flag),
     field("ulimits", ULIMITS, Form::Ulimits),
     field("user", Shape::Text, Form::Text),
     field("userns_mode", Shape::Text, Form::Text),
@@ -105,6 +117,8 @@ pub(super) static SERVICE: Table = table(&[
     field("working_dir", Shape::Text, Form::Text),
 ]);
 
+const HOOKS: Shape = Shape::List(&Shape::Table(&HOOK));
+
 pub(super) const GRANTS: Shape = Shape::List(&Shape::Either(&[Shape::Text, Shape::Table(&GRANT)]));
 
 pub(super) static GRANT: Table = table(&[
@@ -112,7 +126,7 @@ pub(super) static GRANT: Table = table(&[
     field("target", Shape::Text, Form::Text),
     field("uid", Shape::Text, Form::Text),
     field("gid", Shape::Text, Form::Text),
-    field("mode", Shape::Number, Form::SetWhole),
+    field("mode", NUMBER_OR_TEXT, Form::SetWhole),
 ]);
 
 static CREDENTIAL: Table = table(&[
@@ -128,10 +142,10 @@ static DEPENDENCY: Table = Table {
             Shape::Word(&["service_started", "service_healthy", "service_completed_successfully"]),
             Form::Text,
         ),
-        field("restart", Shape::Flag, Form::Flag),
-        field("required", Shape::Flag, Form::SetFlag),
+        field("restart", FLAG, Form::Flag),
+        field("required", FLAG, Form::SetFlag),
     ],
-    extensible: false,
+    extensible: true,
     required: &["condition"],
     always: &[],
 };
@@ -140,7 +154,11 @@ const ENV_FILE: Shape =
     Shape::Either(&[Shape::Text, Shape::List(&Shape::Either(&[Shape::Text, Shape::Table(&ENV_FILE_ENTRY)]))]);
 
 static ENV_FILE_ENTRY: Table = Table {
-    fields: &[field("path", Shape::Text, Form::Text), field("required", Shape::Flag, Form::SetFlag)],
+    fields: &[
+        field("path", Shape::Text, Form::Text),
+        field("format", Shape::Text, Form::Text),
+        field("required", FLAG, Form::SetFlag),
+    ],
     extensible: false,
     required: &["path"],
     always: &[],
@@ -157,37 +175,50 @@ static HEALTHCHECK: Table = table(&[
     field("test", Shape::Either(&[Shape::Text, TEXTS]), Form::Test),
     field("timeout", Shape::Period, Form::SetPeriod),
     field("interval", Shape::Period, Form::SetPeriod),
-    field("retries", Shape::Number, Form::SetWhole),
+    field("retries", NUMBER_OR_TEXT, Form::SetWhole),
     field("start_period", Shape::Period, Form::SetPeriod),
     field("start_interval", Shape::Period, Form::SetPeriod),
-    field("disable", Shape::Flag, Form::Flag),
+    field("disable", FLAG, Form::Flag),
 ]);
 
 static ATTACHMENT: Table = table(&[
-    field("priority", Shape::Number, Form::Whole),
+    field("priority", NUMBER_OR_TEXT, Form::Whole),
     field("aliases", TEXT_SET, Form::Texts),
     field("ipv4_address", Shape::Text, Form::Text),
     field("ipv6_address", Shape::Text, Form::Text),
     field("link_local_ips", TEXT_SET, Form::Texts),
     field("mac_address", Shape::Text, Form::Text),
+    field("driver_opts", OPTIONS, Form::Pairs),
+    field("gw_priority", NUMBER_OR_TEXT, Form::Whole),
 ]);
 
 static PORT: Table = table(&[
     field("name", Shape::Text, Form::Text),
     field("mode", Shape::Text, Form::Text),
     field("host_ip", Shape::Text, Form::Text),
-    field("target", Shape::Whole, Form::Whole),
+    field("target", WHOLE_OR_TEXT, Form::Whole),
     field("published", WHOLE_OR_TEXT, Form::Text),
     field("protocol", Shape::Text, Form::Text),
     field("app_protocol", Shape::Text, Form::Text),
 ]);
+
+static DEVICE_MAPPING: Table = Table {
+    fields: &[
+        field("source", Shape::Text, Form::Text),
+        field("target", Shape::Text, Form::Text),
+        field("permissions", Shape::Text, Form::Text),
+    ],
+    extensible: true,
+    required: &["source"],
+    always: &[],
+};
 
 static MOUNT: Table = Table {
     fields: &[
         field("type", Shape::Text, Form::Text),
         field("source", Shape::Text, Form::Text),
         field("target", Shape::Text, Form::Text),
-        field("read_only", Shape::Flag, Form::Flag),
+        field("read_only", FLAG, Form::Flag),
         field("consistency", Shape::Text, Form::Text),
         field("bind", Shape::Table(&BIND), Form::Table(&BIND)),
         field("volume", Shape::Table(&MOUNT_VOLUME), Form::Table(&MOUNT_VOLUME)),
@@ -201,11 +232,12 @@ static MOUNT: Table = Table {
 static BIND: Table = table(&[
     field("selinux", Shape::Word(&["z", "Z"]), Form::Text),
     field("propagation", Shape::Text, Form::Text),
-    field("create_host_path", Shape::Flag, Form::Flag),
+    field("create_host_path", FLAG, Form::Flag),
+    field("recursive", Shape::Word(&["enabled", "disabled", "writable", "readonly"]), Form::Text),
 ]);
 
 static MOUNT_VOLUME: Table =
-    table(&[field("nocopy", Shape::Flag, Form::Flag), field("subpath", Shape::Text, Form::Text)]);
+    table(&[field("nocopy", FLAG, Form::Flag), field("subpath", Shape::Text, Form::Text)]);
 
 static TMPFS: Table =
-    table(&[field("size", WHOLE_OR_TEXT, Form::Bytes), field("mode", Shape::Number, Form::Whole)]);
+    table(&[field("size", WHOLE_OR_TEXT, Form::Bytes), field("mode", NUMBER_OR_TEXT, Form::Whole)]);

@@ -1,12 +1,12 @@
 //! The top level, and networks, volumes, secrets and configs.
 
 use super::service::SERVICE;
-use super::{Field, Form, OPTIONS, PAIRS, Shape, TEXT_OR_SET, Table, closed, field, table};
+use super::{FLAG, Field, Form, OPTIONS, PAIRS, Shape, TEXT_OR_SET, Table, closed, field, table};
 
 /// The whole file.
 pub(crate) static MODEL: Table = table(&[
     field("version", Shape::Text, Form::Omit),
-    field("name", Shape::ProjectName, Form::Text),
+    field("name", Shape::Text, Form::Text),
     field("include", Shape::List(&Shape::Either(&[Shape::Text, Shape::Table(&INCLUDE)])), Form::Omit),
     field("services", Shape::Names(&Shape::Table(&SERVICE)), Form::TableMap(&SERVICE)),
     field(
@@ -29,7 +29,7 @@ static INCLUDE: Table = closed(&[
     field("project_directory", Shape::Text, Form::Omit),
 ]);
 
-const EXTERNAL: Shape = Shape::Either(&[Shape::Flag, Shape::Table(&EXTERNAL_NAME)]);
+const EXTERNAL: Shape = Shape::Either(&[Shape::Flag, Shape::Text, Shape::Table(&EXTERNAL_NAME)]);
 
 static EXTERNAL_NAME: Table = table(&[field("name", Shape::Text, Form::Omit)]);
 
@@ -40,10 +40,11 @@ static NETWORK: Table = Table {
         field("driver_opts", OPTIONS, Form::Pairs),
         field("ipam", Shape::Table(&IPAM), Form::Table(&IPAM)),
         field("external", EXTERNAL, Form::Flag),
-        field("internal", Shape::Flag, Form::Flag),
-        field("attachable", Shape::Flag, Form::Flag),
+        field("internal", FLAG, Form::Flag),
+        field("attachable", FLAG, Form::Flag),
         field("labels", PAIRS, Form::Pairs),
-        field("enable_ipv6", Shape::Flag, Form::Flag),
+        field("enable_ipv4", FLAG, Form::SetFlag),
+        field("enable_ipv6", FLAG, Form::SetFlag),
     ],
     extensible: true,
     required: &[],

@@ -1,0 +1,102 @@
+//! The files that services take variables and labels from.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::Variables;
+use super::loader::Loader;
+use crate::error::{Problem, ProjectError};
+use crate::source::Span;
+use crate::yaml::{Entry, Map, Node, Value};
+
+/// How many bytes the values of all services may have in all: one large file can be used by many of them.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Puts what every service's `env_file` and `label_file` say below its `environment` and `labels`.
+pub(super) fn read_side_files(
+    loader: &mut Loader,
+    model: &mut Node,
+    variables: &Variables,
+) -> Result<(), ProjectError> {
+    let none = Variables::new();
+    let mut bytes = 0;
+    let Some(services) = model.as_map_mut().and_then(|model| model.get_mut("services")) else {
+        return Ok(());
+    };
+    for Entry { value, .. } in services.as_map_mut().map(|map| map.entries.iter_mut()).into_iter().flatten() {
+        let Some(service) = value.as_map_mut() else { continue };
+        bytes += read_below(loader, service, "env_file", "environment", variables)?;
+        bytes += read_below(loader, service, "label_file", "labels", &none)?;
+        if bytes > MAX_BYTES {
+            return Err(value.span.error(Problem::TooMuchText { limit: MAX_BYTES }));
+        }
+    }
+    Ok(())
+}
+
+/// Replaces the files under `files_key` by what they say, below what the service says under `key`; how many bytes that is.
+fn read_below(
+    loader: &mut Loader,
+    service: &mut Map,
+    files_key: &str,
+    key: &str,
+    variables: &Variables,
+) -> Result<usize, ProjectError> {
+    let Some(Entry { key_span, value: files, .. }) = service.remove(files_key) else { return Ok(0) };
+    let mut values = Map::default();
+    for file in files.as_list().unwrap_or_default() {
+        read_file(loader, file, &mut values, variables)?;
+    }
+    match service.remove(key).map(|entry| entry.value.value) {
+        Some(Value::Map(own)) => own.entries.into_iter().for_each(|entry| values.insert(entry)),
+        Some(Value::List(own)) => own.into_iter().for_each(|item| insert_pair(&mut values, &item)),
+        _ => {}
+    }
+    let bytes = values.entries.iter().filter_map(|entry| entry.value.as_str()).map(str::len).sum();
+    service.set(key, Value::Map(values), &key_span);
+    Ok(bytes)
+}
+
+fn insert_pair(values: &mut Map, item: &Node) {
+    let text = item.as_str().unwrap_or_default();
+    match text.split_once('=') {
+        Some((name, value)) => values.set(name, Value::String(value.to_owned()), &item.span),
+        None => values.set(text, Value::Null, &item.span),
+    }
+}
+
+fn read_file(
+    loader: &mut Loader,
+    file: &Node,
+    into: &mut Map,
+    variables: &Variables,
+) -> Result<(), ProjectError> {
+    let path = file.as_str().or_else(|| file.get("path")?.as_str());
+    let Some(path) = path.map(PathBuf::from) else { return Ok(()) };
+    if let Some(format) = file.get("format") {
+        let value = format.value.scalar_text().unwrap_or_default();
+        let problem = Problem::NotAllowed { at: "env_file.format".to_owned(), value, allowed: Vec::new() };
+        return Err(format
+            .span
+            .error(problem)
+            .with_hint("leave the format out; this Compose knows only its own"));
+    }
+    if !path.exists() {
+        let required = file.get("required").is_none_or(|required| required.value != Value::Bool(false));
+        return if required { Err(missing(&file.span, path)) } else { Ok(()) };
+    }
+    let earlier: BTreeMap<String, String> = into
+        .entries
+        .iter()
+        .filter_map(|entry| Some((entry.key.clone(), entry.value.as_str()?.to_owned())))
+        .collect();
+    let outer = |name: &str| earlier.get(name).or_else(|| variables.get(name)).cloned();
+    for (name, value) in loader.env_file(&path, &outer)? {
+        into.set(&name, Value::String(value), &file.span);
+    }
+    Ok(())
+}
+
+fn missing(span: &Span, path: PathBuf) -> ProjectError {
+    span.error(Problem::EnvFileMissing { path }).with_hint("create it, or say required: false")
+}

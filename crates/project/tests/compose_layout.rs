@@ -1,0 +1,197 @@
+//! The Compose layout: which files make an environment, and what a throw-away one leaves out.
+
+#[expect(dead_code, reason = "shared with other tests, which use all of it")]
+mod common;
+
+use std::path::PathBuf;
+
+use backlot_project::stack::MountKind;
+use backlot_project::{Layout, Lookup, Origin, Project};
+use common::{Files, environment, process, scenario, told};
+use serde_json::json;
+
+const BASE: &str = "
+services:
+  db:
+    image: postgres:${PG:-16}
+    container_name: the-db
+    ports: [\"5432:5432\"]
+    volumes: [data:/var/lib/postgresql/data, ./init:/docker-entrypoint-initdb.d, /scratch]
+    environment: {WHO: \"${WHO:-nobody}\", STAGE: \"${APPLICATION_CONFIG}\"}
+volumes: {data: {}}
+x-backlot: {test: cargo test --all, bin: tools}
+";
+
+fn shop() -> Files {
+    Files::new(&[
+        ("compose.yaml", BASE),
+        ("compose.override.yaml", "services:\n  db: {command: override}\n"),
+        ("compose.production.yaml", "services:\n  db: {command: production}\n"),
+        (".env", "WHO=env\nPG=15\n"),
+        (".env.production", "WHO=production-$PG\n"),
+        (".env.example", "WHO=example\n"),
+        (".env.staging", "WHO=staging\n"),
+        ("sub/dir/file", ""),
+    ])
+}
+
+fn who(environment: &backlot_project::Environment) -> Option<&str> {
+    environment.stack.services["db"].environment["WHO"].as_deref()
+}
+
+#[test]
+fn development_is_what_compose_itself_would_take() {
+    let files = shop();
+    let start_dir = files.root().join("sub/dir");
+    let project = Project::find(Lookup { start_dir, ..Lookup::default() }).expect("a project");
+    assert_eq!(
+        (project.layout(), project.root(), project.name()),
+        (Layout::Compose, files.root().as_path(), "shop")
+    );
+    let read = project.environment(&environment("development")).expect("an environment");
+    assert_eq!(read.stack.name, "shop_development");
+    let names = ["compose.yaml", "compose.override.yaml"].map(|name| files.root().join(name));
+    assert_eq!(read.files, [vec![files.root().join(".env")], names.to_vec()].concat());
+    let db = &read.stack.services["db"];
+    assert_eq!(db.command.as_deref(), Some(["override".to_owned()].as_slice()));
+    assert_eq!(db.image.as_ref().and_then(|image| image.tag.as_deref()), Some("15"));
+    assert_eq!(db.environment["STAGE"].as_deref(), Some("development"));
+    assert_eq!(who(&read), Some("env"));
+    assert_eq!(db.volumes.len(), 3);
+    assert_eq!(read.stack.volumes["data"].name, "shop_development_data");
+    let extension = &read.stack.extension;
+    assert_eq!(extension.test.as_deref(), Some(["cargo", "test", "--all"].map(str::to_owned).as_slice()));
+    assert_eq!(extension.bin, Some(files.root().join("tools")));
+}
+
+#[test]
+fn another_environment_has_its_own_files_on_top() {
+    let files = shop();
+    let read = files.project().environment(&environment("production")).expect("an environment");
+    assert_eq!(read.stack.services["db"].command.as_deref(), Some(["production".to_owned()].as_slice()));
+    assert_eq!(who(&read), Some("production-15"));
+    let origin = read.variables.get("WHO").map(|variable| variable.origin.clone());
+    assert_eq!(origin, Some(Origin::DotEnv(files.root().join(".env.production"))));
+    assert_eq!(
+        read.variables.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        ["WHO", "PG", "APPLICATION_CONFIG"]
+    );
+}
+
+#[test]
+fn the_caller_wins_over_env_files() {
+    let files = shop();
+    let lookup = Lookup { process_env: process(&[("WHO", "caller")]), ..files.lookup() };
+    let read = Project::find(lookup).expect("a project").environment(&environment("production"));
+    let read = read.expect("an environment");
+    assert_eq!(who(&read), Some("caller"));
+    assert_eq!(read.variables.get("WHO").map(|variable| variable.origin.clone()), Some(Origin::Process));
+}
+
+#[test]
+fn env_files_that_are_named_replace_the_others() {
+    let files = shop();
+    files.write("ci.env", "WHO=ci\n");
+    let lookup = Lookup { env_files: vec![PathBuf::from("ci.env")], ..files.lookup() };
+    let read = Project::find(lookup).expect("a project").environment(&environment("production"));
+    let read = read.expect("an environment");
+    assert_eq!((who(&read), read.variables.value("PG")), (Some("ci"), None));
+}
+
+#[test]
+fn environments_are_those_that_have_files() {
+    let files = shop();
+    let names: Vec<String> = files.project().environments().iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["development", "production", "staging"]);
+    let error = files.project().environment(&environment("qa")).expect_err("no environment");
+    assert_eq!(told(&error, &files.root()), "environment-unknown: there is no environment \"qa\"");
+    assert_eq!(
+        error.hint(),
+        Some("there are development, production, staging; compose.qa.yaml would make it")
+    );
+}
+
+#[test]
+fn scenarios_and_tests_keep_nothing_and_claim_nothing() {
+    let files = shop();
+    let project = files.project();
+    let users = project.scenario_environment(&scenario("users")).expect("an environment");
+    let testing = project.environment(&environment("testing")).expect("an environment");
+    assert_eq!(users.stack.name, "shop_scenario_users");
+    assert_eq!(users.variables.value("APPLICATION_SCENARIO_NAME"), Some("users"));
+    for read in [users, testing] {
+        let db = &read.stack.services["db"];
+        assert_eq!(db.command, None, "the override file is for development");
+        assert_eq!(
+            db.ports.iter().map(|port| (port.target, port.published)).collect::<Vec<_>>(),
+            [(5432, None)]
+        );
+        let init = MountKind::Bind { source: files.root().join("init") };
+        let kinds: Vec<_> = db.volumes.iter().map(|mount| mount.kind.clone()).collect();
+        assert_eq!(kinds, [init, MountKind::Volume { source: None }]);
+        assert!(read.stack.volumes.is_empty());
+        let resolved = &read.stack.resolved()["services"]["db"];
+        assert_eq!(resolved["ports"], json!([{"mode": "ingress", "target": 5432, "protocol": "tcp"}]));
+        assert_eq!(resolved["volumes"].as_array().map(Vec::len), Some(2));
+        assert_eq!(resolved.get("container_name"), None);
+        assert_eq!(read.stack.resolved().get("volumes"), None);
+    }
+}
+
+#[test]
+fn scenarios_and_tests_with_files_of_their_own_take_them_as_they_are() {
+    let files = shop();
+    files.write(
+        "compose.scenario.yaml",
+        "services:\n  db: {command: \"scenario ${APPLICATION_SCENARIO_NAME}\"}\n",
+    );
+    files.write(".env.scenario", "WHO=scenario\n");
+    let read = files.project().scenario_environment(&scenario("users")).expect("an environment");
+    let words = ["scenario", "users"].map(str::to_owned);
+    assert_eq!(read.stack.services["db"].command.as_deref(), Some(words.as_slice()));
+    assert_eq!(who(&read), Some("scenario"));
+    assert!(read.stack.services["db"].ports[0].published.is_some());
+}
+
+#[test]
+fn files_that_are_named_are_all_there_is() {
+    let files = shop();
+    files.write("other/one.yaml", "services:\n  one: {image: \"${PWD}\", volumes: [./x:/x]}\n");
+    files.write("two.yaml", "services:\n  two: {image: a}\n");
+    let compose_files = ["other/one.yaml", "two.yaml"].map(PathBuf::from).to_vec();
+    let project = Project::find(Lookup { compose_files, ..files.lookup() }).expect("a project");
+    assert_eq!(project.root(), files.root().join("other"));
+    let read = project.environment(&environment("anything")).expect("an environment");
+    assert_eq!(read.stack.services.keys().collect::<Vec<_>>(), ["one", "two"]);
+    let source = files.root().join("other/x");
+    assert_eq!(read.stack.services["one"].volumes[0].kind, MountKind::Bind { source });
+    let image = read.stack.services["one"].image.as_ref().map(|image| image.repository.clone());
+    assert_eq!(image, Some(files.root().display().to_string()));
+    let missing = Lookup { compose_files: vec![PathBuf::from("no.yaml")], ..files.lookup() };
+    let error = Project::find(missing).expect_err("a missing file");
+    assert_eq!(told(&error, &files.root()), "file-missing: no.yaml does not exist");
+}
+
+#[test]
+fn project_names() {
+    let files = Files::new(&[("compose.yaml", "services:\n  a: {image: a}\n")]);
+    let find = |lookup: Lookup| Project::find(lookup).map(|project| project.name().to_owned());
+    let named = |name: &str| Lookup { project_name: Some(name.to_owned()), ..files.lookup() };
+    let variable = Lookup { process_env: process(&[("COMPOSE_PROJECT_NAME", "from-env")]), ..files.lookup() };
+    assert_eq!(find(files.lookup()).expect("a name"), "shop");
+    assert_eq!(find(variable).expect("a name"), "from-env");
+    assert_eq!(find(named("given")).expect("a name"), "given");
+    for bad in ["", "Shop", "a/b", "-a", "a b", "ä"] {
+        assert_eq!(find(named(bad)).expect_err("a bad name").code(), "project-name-invalid", "{bad}");
+    }
+    files.write("compose.yaml", "name: \"${APP:-My App}\"\nservices:\n  a: {image: a}\n");
+    assert_eq!(find(files.lookup()).expect("a name"), "myapp");
+}
+
+#[test]
+fn the_seed_layout_wins_where_both_fit() {
+    let files = shop();
+    files.write("config/development.json", "[]");
+    files.write("docker/development.yml", "services:\n  db: {image: seed}\n");
+    assert_eq!(files.project().layout(), Layout::Seed);
+}
