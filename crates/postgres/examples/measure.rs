@@ -1,5 +1,6 @@
 //! How long a clone, a start and a first connection take, and what an idle server weighs: medians over several runs.
-//! `cargo run --release -p backlot-postgres --example measure [RUNS]`
+//! With `spare`, a copy is made ahead of each run.
+//! `cargo run --release -p backlot-postgres --example measure [RUNS [spare]]`
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement, not part of the program")]
 
 use std::fs::{self, File, Permissions};
@@ -38,6 +39,10 @@ fn main() {
             fs::set_permissions(&root, Permissions::from_mode(0o711)).unwrap();
             let place =
                 Place { data_dir: root.join("data"), socket_dir: root.join("s"), log_file: root.join("log") };
+            if std::env::args().nth(2).is_some_and(|word| word == "spare") {
+                let installation = Installation::locate(&places, None).unwrap();
+                templates.ensure(&installation, &spec).unwrap().keep_spares(1).unwrap();
+            }
             let mut clock = Clock(Instant::now());
             let installation = Installation::locate(&places, None).unwrap();
             let locate = clock.lap();
@@ -65,6 +70,8 @@ fn main() {
             let access = cluster.tcp(&spec.superuser, &spec.password, "application");
             Connection::open(&access, LIMIT).unwrap().query_one_text("SELECT 1").unwrap();
             let query = clock.lap();
+            // Until the processes of the connections are gone.
+            std::thread::sleep(Duration::from_millis(200));
             pss.push(pss_kib(&data_dir));
             clock.lap();
             cluster.stop(StopMode::Immediate, LIMIT).unwrap();

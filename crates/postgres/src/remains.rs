@@ -3,20 +3,27 @@
 use std::fs;
 use std::path::Path;
 
-use backlot_process::remove_shared_memory;
+use backlot_process::{ProcessId, remove_shared_memory};
 
 /// Removes the socket of a server that is gone, the socket's lock file, and the few bytes of shared memory by which two
 /// servers in one data directory would notice each other. A server that ends by itself leaves none of these, so nothing is
 /// reported here; the memory stays if anyone still uses it.
 pub(crate) fn remove(data_dir: &Path, socket_dir: &Path, port: u16) {
+    let pid_file = fs::read_to_string(data_dir.join("postmaster.pid")).unwrap_or_default();
+    if pid(&pid_file).and_then(ProcessId::of).is_some() {
+        // The record was old: another server has been started here since.
+        return;
+    }
     for name in [format!(".s.PGSQL.{port}"), format!(".s.PGSQL.{port}.lock")] {
         let _ = fs::remove_file(socket_dir.join(name));
     }
-    if let Ok(pid_file) = fs::read_to_string(data_dir.join("postmaster.pid"))
-        && let Some((key, id)) = shared_memory(&pid_file)
-    {
+    if let Some((key, id)) = shared_memory(&pid_file) {
         remove_shared_memory(key, id);
     }
+}
+
+fn pid(pid_file: &str) -> Option<i32> {
+    pid_file.lines().next()?.trim().parse().ok()
 }
 
 /// Key and number of the shared memory: line 7 of the pid file.

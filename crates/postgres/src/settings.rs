@@ -5,8 +5,14 @@ use std::path::Path;
 use crate::spec::{ClusterSpec, Durability};
 
 /// For data that need not survive a crash.
-const EPHEMERAL: &[(&str, &str)] =
-    &[("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")];
+const EPHEMERAL: &[(&str, &str)] = &[
+    ("fsync", "off"),
+    ("synchronous_commit", "off"),
+    ("full_page_writes", "off"),
+    // Half of the default: an idle server is 1.3 MiB smaller and starts 2 ms sooner; inserting a million rows in random order
+    // of their key takes 3 % longer (16 % with 32 MB).
+    ("shared_buffers", "64MB"),
+];
 
 /// Nothing is kept in the log that only a replica would read. They hang together: a wish for one takes back all.
 const WITHOUT_REPLICAS: &[(&str, &str)] = &[("wal_level", "minimal"), ("max_wal_senders", "0")];

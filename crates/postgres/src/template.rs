@@ -4,15 +4,17 @@
 //! DIR/lock                     held by whoever makes or removes a template
 //! DIR/15.18-0123456789abcdef/  one template: the version, and the hash of all that made it
 //!     data/                    the data directory
+//!     spares/                  copies of it made ahead of need
 //!     complete                 written last; locked (shared) by whoever clones; its time is that of the last use
 //! DIR/making-…/                one that is being made; left by a process that died, it is dropped
 //! DIR/dropped/                 one that is being removed
 //! ```
 
+mod clone;
+mod folder;
 mod key;
 mod make;
 
-use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -21,21 +23,18 @@ use std::time::{Duration, SystemTime};
 
 use backlot_process::{Owner, OwnerError, ProcessError};
 
+use self::folder::{fresh, remove_prefixed, remove_tree};
 use self::key::key;
 use self::make::make;
-use crate::copy::copy_cluster;
 use crate::locate::Installation;
 use crate::lock::{self, Sharing};
 use crate::spec::{ClusterSpec, Durability, SpecError};
-use crate::spread;
 use crate::storage::StorageError;
 
 /// How long another process may take to make a template before we give up.
 const MAKING: Duration = Duration::from_mins(2);
 /// How long a template may be held by someone who removes it.
 const REMOVING: Duration = Duration::from_secs(10);
-/// How long the sync of a durable clone may take.
-const SYNCING: Duration = Duration::from_mins(5);
 
 const MARKER: &str = "complete";
 const MAKING_PREFIX: &str = "making-";
@@ -234,70 +233,5 @@ impl Templates {
             Durability::Durable => Some(installation.program("initdb")),
         };
         Template { key, was_made, data_dir, owner: self.owner.clone(), syncer, _lock: lock }
-    }
-}
-
-impl Template {
-    /// Makes `data_dir` a copy, complete or not there at all; its parent must exist. A durable one is synced to disk first.
-    pub fn clone_into(&self, data_dir: &Path) -> Result<(), TemplateError> {
-        if data_dir.symlink_metadata().is_ok() {
-            return Err(TemplateError::Exists { path: data_dir.to_owned() });
-        }
-        self.owner.check_reach(data_dir)?;
-        let partial = partial_beside(data_dir)?;
-        let done = copy_cluster(&self.data_dir, &partial, &self.owner).map_err(TemplateError::from);
-        let done = done.and_then(|()| self.sync(&partial));
-        let renamed = done.and_then(|()| {
-            fs::rename(&partial, data_dir).map_err(|error| StorageError::new("make", data_dir, error).into())
-        });
-        if renamed.is_err() {
-            // That error matters more than what is left behind, which the next try removes.
-            let _ = fs::remove_dir_all(&partial);
-        }
-        renamed
-    }
-
-    fn sync(&self, data_dir: &Path) -> Result<(), TemplateError> {
-        let Some(initdb) = &self.syncer else { return Ok(()) };
-        make::initdb(initdb, data_dir, &self.owner)
-            .arg("--sync-only")
-            .succeed_with(&[], SYNCING)
-            .map(|_output| ())
-            .map_err(|error| make::or_full_disk(error, data_dir, TemplateError::Sync))
-    }
-}
-
-/// Where the clone for `data_dir` is written before it is complete. Whoever clones holds the lock of the cluster, so nobody
-/// else is at it.
-fn partial_beside(data_dir: &Path) -> Result<PathBuf, StorageError> {
-    match (data_dir.parent(), data_dir.file_name().and_then(OsStr::to_str)) {
-        (Some(parent), Some(name)) => fresh(parent, &format!("{name}.partial-")),
-        _ => Err(StorageError::new("make", data_dir, io::ErrorKind::InvalidInput.into())),
-    }
-}
-
-/// The path of a folder to be made, with a name of its own (see [`spread`]). Those that were begun earlier under this prefix
-/// and never completed are removed.
-fn fresh(parent: &Path, prefix: &str) -> Result<PathBuf, StorageError> {
-    remove_prefixed(parent, prefix)?;
-    spread::subdirectories_of(parent);
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Ok(parent.join(format!("{prefix}{}-{}", std::process::id(), now.as_nanos())))
-}
-
-fn remove_prefixed(parent: &Path, prefix: &str) -> Result<(), StorageError> {
-    let entries = fs::read_dir(parent).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let entries = entries.map_err(StorageError::at("read", parent))?.into_iter();
-    entries
-        .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()))
-        .try_for_each(|entry| remove_tree(&entry.path()))
-}
-
-/// Removes a directory with all that is in it; it need not be there.
-fn remove_tree(path: &Path) -> Result<(), StorageError> {
-    match fs::remove_dir_all(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(StorageError::new("remove", path, error)),
     }
 }

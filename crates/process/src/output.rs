@@ -247,8 +247,11 @@ mod tests {
 
     #[test]
     fn kills_the_whole_group_at_the_limit() {
-        let error =
-            sh("sleep 600 & echo $!; echo waiting >&2; wait").output(Duration::from_millis(300)).unwrap_err();
+        let dir = tempfile::tempdir().unwrap();
+        let script = "sleep 600 & echo $! > pid; echo waiting >&2; wait";
+        let error = sh(script).current_dir(dir.path()).output(Duration::from_millis(300)).unwrap_err();
+        let sleeper: i32 = std::fs::read_to_string(dir.path().join("pid")).unwrap().trim().parse().unwrap();
+        assert!(ProcessId::of(sleeper).is_none_or(|sleeper| sleeper.wait_gone(LIMIT)));
         let ProcessError::TimedOut { last_lines, .. } = &error else { panic!("{error}") };
         assert_eq!(last_lines, &["waiting"]);
         assert_eq!(error.to_string(), "finish /bin/sh within 0.3 s; its last output was:\nwaiting");

@@ -13,7 +13,7 @@ use super::{DATA, TemplateError};
 use crate::locate::Installation;
 use crate::log::tells_full_disk;
 use crate::spec::{ClusterSpec, Durability};
-use crate::sql::quote_identifier;
+use crate::sql::identifier_in_any_encoding;
 use crate::storage::StorageError;
 
 /// `C.UTF-8` is the same everywhere and sorts fastest. macOS has none: its `C` sorts the same, and only case mapping needs
@@ -80,7 +80,7 @@ impl Making<'_> {
         // With `-j`, a statement ends with a semicolon and an empty line, whatever else is in it.
         let statements: Vec<String> = names
             .into_iter()
-            .map(|name| format!("CREATE DATABASE {};\n\n", quote_identifier(name)))
+            .map(|name| format!("CREATE DATABASE {};\n\n", identifier_in_any_encoding(name)))
             .collect();
         let server = Program::new(self.installation.program("postgres"))
             .args(["--single", "-F", "-j", "-c", "exit_on_error=true", "-D"])

@@ -65,6 +65,34 @@ fn the_ones_used_last_are_kept_and_those_in_use() {
 }
 
 #[test]
+fn a_spare_is_taken_by_one_and_is_as_good_as_a_copy() {
+    let world = World::new();
+    for durability in [Durability::Ephemeral, Durability::Durable] {
+        let spec = spec(durability);
+        let template = world.template(&spec);
+        let spares = world.path("templates").join(&template.key).join("spares");
+        assert_eq!(template.keep_spares(2).unwrap(), 2);
+        fs::create_dir(spares.join("making-by-one-that-died")).unwrap();
+        assert_eq!(template.keep_spares(2).unwrap(), 0);
+        let places: Vec<_> = (0..3).map(|number| world.place(&format!("{durability}-{number}"))).collect();
+        thread::scope(|scope| {
+            for place in &places {
+                scope.spawn(|| template.clone_into(&place.data_dir).unwrap());
+            }
+        });
+        assert_eq!(names(&spares), ["lock", "making-by-one-that-died"]);
+        for place in &places {
+            assert_eq!(names(place.data_dir.parent().unwrap()), ["data"]);
+            let cluster = world.start(place, &spec).unwrap();
+            assert_eq!(query(&mut connect(&cluster, &spec, "application"), "SELECT 1"), "1");
+            stop(&cluster);
+        }
+        assert_eq!(template.keep_spares(1).unwrap(), 1);
+        assert_eq!(names(&spares).len(), 2);
+    }
+}
+
+#[test]
 fn the_wishes_of_the_project_are_in_it() {
     let world = World::new();
     let names = ["postgres", "my \"db\"", "semi;colon", "ümlaut", "postgres", "template1"];

@@ -1,0 +1,113 @@
+//! From a template to a data directory.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::folder::{fresh, remove_tree};
+use super::{Template, TemplateError, make};
+use crate::copy::copy_cluster;
+use crate::lock::{self, Sharing};
+use crate::storage::StorageError;
+
+/// How long the sync of a durable clone may take.
+const SYNCING: Duration = Duration::from_mins(5);
+/// The names of complete spares begin so.
+const SPARE: &str = "ready-";
+
+impl Template {
+    /// Makes `data_dir` a copy, complete or not there at all; its parent must exist. A durable one is synced to disk first.
+    /// With a spare on the same file system this takes no time.
+    pub fn clone_into(&self, data_dir: &Path) -> Result<(), TemplateError> {
+        if data_dir.symlink_metadata().is_ok() {
+            return Err(TemplateError::Exists { path: data_dir.to_owned() });
+        }
+        self.owner.check_reach(data_dir)?;
+        // Whoever clones holds the lock of the cluster, so nobody else is at its unfinished copies.
+        let partial = match (data_dir.parent(), data_dir.file_name().and_then(OsStr::to_str)) {
+            (Some(parent), Some(name)) => fresh(parent, &format!("{name}.partial-"))?,
+            _ => return Err(StorageError::new("make", data_dir, io::ErrorKind::InvalidInput.into()).into()),
+        };
+        if self.spares()?.iter().any(|spare| fs::rename(spare, data_dir).is_ok()) {
+            return self.settle(data_dir);
+        }
+        self.copy(&partial, data_dir)?;
+        self.settle(data_dir)
+    }
+
+    /// Makes copies ahead of need until `count` are there, so that the next clones need only be renamed. Returns how many it
+    /// made; none if another process is making some.
+    pub fn keep_spares(&self, count: usize) -> Result<usize, TemplateError> {
+        let dir = self.spares_dir();
+        let made =
+            DirBuilder::new().recursive(true).mode(0o700).create(&dir).and_then(|()| self.owner.take(&dir));
+        made.map_err(StorageError::at("make", &dir))?;
+        let path = dir.join("lock");
+        let file = lock::open(&path).map_err(StorageError::at("open", &path))?;
+        let locked = lock::acquire(&file, Sharing::Exclusive, Duration::ZERO);
+        if !locked.map_err(StorageError::at("lock", &path))? {
+            return Ok(0);
+        }
+        let missing = count.saturating_sub(self.spares()?.len());
+        for _ in 0..missing {
+            let partial = fresh(&dir, "making-")?;
+            let name =
+                partial.file_name().and_then(OsStr::to_str).unwrap_or_default().replace("making-", SPARE);
+            self.copy(&partial, &dir.join(name))?;
+        }
+        Ok(missing)
+    }
+
+    /// The spares that are there.
+    fn spares(&self) -> Result<Vec<PathBuf>, StorageError> {
+        let dir = self.spares_dir();
+        let entries = match fs::read_dir(&dir).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(StorageError::new("read", &dir, error)),
+        };
+        let is_spare =
+            |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(SPARE.as_bytes());
+        Ok(entries.into_iter().filter(is_spare).map(|entry| entry.path()).collect())
+    }
+
+    fn spares_dir(&self) -> PathBuf {
+        self.data_dir.with_file_name("spares")
+    }
+
+    /// Copies to `partial`, and renames that when it is complete.
+    fn copy(&self, partial: &Path, target: &Path) -> Result<(), TemplateError> {
+        let done = copy_cluster(&self.data_dir, partial, &self.owner).map_err(TemplateError::from);
+        let done = done.and_then(|()| self.sync(partial));
+        let done = done.and_then(|()| {
+            fs::rename(partial, target).map_err(|error| StorageError::new("make", target, error).into())
+        });
+        if done.is_err() {
+            // That error matters more than what is left behind, which the next try removes.
+            let _ = remove_tree(partial);
+        }
+        done
+    }
+
+    /// Writes all files of a durable copy through to the disk.
+    fn sync(&self, data_dir: &Path) -> Result<(), TemplateError> {
+        let Some(initdb) = &self.syncer else { return Ok(()) };
+        make::initdb(initdb, data_dir, &self.owner)
+            .arg("--sync-only")
+            .succeed_with(&[], SYNCING)
+            .map(|_output| ())
+            .map_err(|error| make::or_full_disk(error, data_dir, TemplateError::Sync))
+    }
+
+    /// The same for the name of a durable data directory.
+    fn settle(&self, data_dir: &Path) -> Result<(), TemplateError> {
+        if let (Some(_), Some(parent)) = (&self.syncer, data_dir.parent()) {
+            let synced = File::open(parent).and_then(|dir| dir.sync_all());
+            synced.map_err(StorageError::at("sync", parent))?;
+        }
+        Ok(())
+    }
+}

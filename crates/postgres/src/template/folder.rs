@@ -1,0 +1,35 @@
+//! Folders that come and go.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::spread;
+use crate::storage::StorageError;
+
+/// The path of a folder to be made, with a name of its own (see [`spread`]). Those that were begun earlier under this prefix
+/// and never completed are removed.
+pub(super) fn fresh(parent: &Path, prefix: &str) -> Result<PathBuf, StorageError> {
+    remove_prefixed(parent, prefix)?;
+    spread::subdirectories_of(parent);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Ok(parent.join(format!("{prefix}{}-{}", std::process::id(), now.as_nanos())))
+}
+
+pub(super) fn remove_prefixed(parent: &Path, prefix: &str) -> Result<(), StorageError> {
+    let entries = fs::read_dir(parent).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = entries.map_err(StorageError::at("read", parent))?.into_iter();
+    entries
+        .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()))
+        .try_for_each(|entry| remove_tree(&entry.path()))
+}
+
+/// Removes a directory with all that is in it; it need not be there.
+pub(super) fn remove_tree(path: &Path) -> Result<(), StorageError> {
+    match fs::remove_dir_all(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(StorageError::new("remove", path, error)),
+    }
+}

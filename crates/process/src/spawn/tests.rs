@@ -1,0 +1,89 @@
+use std::fs::{self, File};
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
+
+use super::{Group, SpawnOptions, Stream};
+use crate::{ProcessError, ProcessId, Program, Signal};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The open files of a process other than its standard streams, by number.
+#[cfg(target_os = "linux")]
+fn other_files(id: ProcessId) -> Vec<i32> {
+    let entries = fs::read_dir(format!("/proc/{}/fd", id.pid)).unwrap();
+    let numbers = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap().parse().unwrap());
+    numbers.filter(|&number: &i32| number > 2).collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_child_keeps_the_files_it_was_handed_and_no_others() {
+    let [kept, other] = ["/etc/passwd", "/etc/group"].map(|path| File::open(path).unwrap());
+    // As if we had been started with it.
+    nix::fcntl::fcntl(&other, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).unwrap();
+    let options = SpawnOptions { inherited: vec![kept.as_fd()], ..SpawnOptions::default() };
+    let mut child = Program::new("/bin/sleep").arg("60").spawn(options).unwrap();
+    assert_eq!(other_files(child.id()), [kept.as_raw_fd()]);
+    child.kill().unwrap();
+}
+
+#[test]
+fn a_child_gets_the_group_and_session_that_was_asked_for() {
+    use nix::unistd::{Pid, getpgid, getpgrp, getsid};
+    for (group, own_group, own_session) in
+        [(Group::Same, false, false), (Group::NewGroup, true, false), (Group::NewSession, true, true)]
+    {
+        let options = SpawnOptions { group, ..SpawnOptions::default() };
+        let mut child = Program::new("/bin/sleep").arg("60").spawn(options).unwrap();
+        let pid = Pid::from_raw(child.id().pid);
+        assert_eq!(getpgid(Some(pid)).unwrap(), if own_group { pid } else { getpgrp() }, "{group:?}");
+        assert_eq!(getsid(Some(pid)).unwrap() == pid, own_session, "{group:?}");
+        child.kill().unwrap();
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_child_dies_with_the_thread_that_started_it() {
+    let [bound, free] = [Some(Signal::SIGTERM), None].map(|dies_with_parent| {
+        let options = SpawnOptions { dies_with_parent, ..SpawnOptions::default() };
+        let spawn = move || Program::new("/bin/sleep").arg("60").spawn(options).unwrap();
+        std::thread::spawn(spawn).join().unwrap()
+    });
+    assert!(bound.id().wait_gone(LIMIT));
+    assert!(free.id().is_alive());
+    for mut child in [bound, free] {
+        child.kill().unwrap();
+    }
+}
+
+#[test]
+fn streams_can_be_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let (stdout, stderr) = (File::create(&path).unwrap(), File::create(dir.path().join("err")).unwrap());
+    let options = SpawnOptions {
+        stdout: Stream::File(stdout),
+        stderr: Stream::File(stderr),
+        ..SpawnOptions::default()
+    };
+    let mut child = Program::new("/bin/echo").arg("hello").spawn(options).unwrap();
+    assert!(child.wait(LIMIT).unwrap().unwrap().success());
+    assert_eq!(fs::read_to_string(path).unwrap(), "hello\n");
+}
+
+#[test]
+fn waiting_has_a_limit_and_a_signal_ends_it() {
+    let mut child = Program::new("/bin/sleep").arg("60").spawn(SpawnOptions::default()).unwrap();
+    assert_eq!(child.wait(Duration::from_millis(5)).unwrap(), None);
+    assert!(child.signal(Signal::SIGTERM).unwrap());
+    let status = child.wait(LIMIT).unwrap().unwrap();
+    assert_eq!(crate::exit_code(status), 128 + 15);
+    assert!(!child.signal(Signal::SIGTERM).unwrap());
+}
+
+#[test]
+fn a_directory_is_no_program() {
+    let error = Program::new("/tmp").spawn(SpawnOptions::default()).unwrap_err();
+    assert!(matches!(error, ProcessError::Start { .. }), "{error}");
+}
