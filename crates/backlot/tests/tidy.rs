@@ -1,5 +1,7 @@
 //! What the documents say of the code is true.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has to fail loudly")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

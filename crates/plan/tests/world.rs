@@ -57,7 +57,7 @@ fn cut_short(world: &mut Observed, step: &Step) {
     }
 }
 
-fn is_up(world: &Observed, desired: &Desired) -> bool {
+fn is_up(world: Observed, desired: &Desired) -> bool {
     let data = match desired.storage {
         Storage::Throwaway => world.cluster,
         Storage::Volume(_) => world.volume,
@@ -108,7 +108,7 @@ proptest! {
         for step in up(&desired, &world, fresh) {
             carry_out(&mut world, &step);
         }
-        prop_assert!(is_up(&world, &desired), "{world:?}");
+        prop_assert!(is_up(world, &desired), "{world:?}");
         prop_assert_eq!(up(&desired, &world, false), vec![]);
     }
 
@@ -121,7 +121,7 @@ proptest! {
         for fresh in [false, true] {
             prop_assert!(!up(&desired, &world, fresh).contains(&Step::RemoveVolumes));
         }
-        if is_up(&world, &desired) {
+        if is_up(world, &desired) {
             prop_assert_eq!(up(&desired, &world, false), vec![]);
         }
     }

@@ -3,18 +3,19 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use backlot_process::{Program, Signal, exit_code};
+use backlot_process::{Program, Signal, Stdout, exit_code};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 #[test]
 fn signals_to_us_reach_the_program_and_do_not_end_us() {
     let code = |script: &str| {
-        let status = Program::new("/bin/sh").args(["-c", script]).env("PATH", "/usr/bin:/bin").run().unwrap();
-        exit_code(status)
+        let program = Program::new("/bin/sh").args(["-c", script]).env("PATH", "/usr/bin:/bin");
+        let ended = program.run(Stdout::Ours).unwrap();
+        (exit_code(ended.status), ended.interrupted)
     };
-    assert_eq!(code("exit 7"), 7);
-    assert_eq!(code("kill -9 $$"), 137);
+    assert_eq!(code("exit 7"), (7, false));
+    assert_eq!(code("kill -9 $$"), (137, false));
 
     let dir = tempfile::tempdir().unwrap();
     for (signal, name) in [(Signal::SIGTERM, "TERM"), (Signal::SIGINT, "INT"), (Signal::SIGHUP, "HUP")] {
@@ -31,7 +32,7 @@ fn signals_to_us_reach_the_program_and_do_not_end_us() {
             "trap 'exit 9' {name}; : > '{}'; i=0; while [ $i -lt 400 ]; do sleep 0.05; i=$((i+1)); done",
             ready.display()
         );
-        assert_eq!(code(&script), 9, "{name}");
+        assert_eq!(code(&script), (9, true), "{name}");
         sender.join().unwrap();
     }
 }

@@ -1,5 +1,7 @@
 //! Whole stories on real Postgres and real processes, each on a stage of its own that ends with the leak check.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has to fail loudly")]
+
 mod axum;
 mod commands;
 mod development;

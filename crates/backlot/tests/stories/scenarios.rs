@@ -208,8 +208,8 @@ fn a_killed_postmaster_shows_as_stopped_and_up_makes_it_anew() {
 fn wait_for_table(stage: &Stage) {
     let begun = ["scenario", "shell", "slow", "-c", "SELECT count(*) FROM begun", "--", "-At"];
     for _ in 0..400 {
-        let state = stage.backlot(&["scenario", "ls", "--json"]).output();
-        if state.stdout.contains("\"busy\"") && stage.backlot(&begun).output().stdout.trim() == "0" {
+        let listing = stage.backlot(&["scenario", "ls", "--json"]).output();
+        if listing.stdout.contains("\"busy\"") && stage.backlot(&begun).output().stdout.trim() == "0" {
             return;
         }
         std::thread::sleep(std::time::Duration::from_millis(25));
