@@ -136,6 +136,16 @@ impl Templates {
         Ok(self.template(key, true, installation, spec, lock))
     }
 
+    /// Makes spares of the template `key` for throw-away clusters, until there are `count`, see [`Template::keep_spares`].
+    /// Returns how many it made; none if there is no such template.
+    pub fn keep_spares_of(&self, key: &str, count: usize) -> Result<usize, TemplateError> {
+        let Some(lock) = self.hold(key)? else { return Ok(0) };
+        let data_dir = self.dir.join(key).join(DATA);
+        let owner = self.owner.clone();
+        Template { key: key.to_owned(), was_made: false, data_dir, owner, syncer: None, _lock: lock }
+            .keep_spares(count)
+    }
+
     /// Removes all but the `keep` templates used last; never one in use. Returns how many it removed.
     pub fn prune(&self, keep: usize) -> Result<usize, TemplateError> {
         if !self.dir.exists() {

@@ -11,6 +11,7 @@ mod janitor;
 mod psql;
 mod run;
 mod scenario;
+mod stock;
 mod test;
 
 use clap::Subcommand;
@@ -39,6 +40,8 @@ pub enum Command {
     Completions(completions::Args),
     #[command(name = backlot_engine::native::JANITOR_VERB, hide = true)]
     Janitor(janitor::Args),
+    #[command(name = backlot_engine::native::STOCK_VERB, hide = true)]
+    Stock(stock::Args),
 }
 
 /// Carries out what the command line says. All errors end here.
@@ -64,5 +67,6 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
         Command::Doctor(args) => Ok(doctor::run(&args, context)),
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Janitor(args) => janitor::run(&args, context),
+        Command::Stock(args) => stock::run(&args),
     }
 }

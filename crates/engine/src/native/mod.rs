@@ -4,6 +4,7 @@ mod fill;
 mod list;
 mod runner;
 mod server;
+mod stock;
 mod testing;
 pub mod tools;
 
@@ -29,6 +30,7 @@ use crate::variables::{RunningDatabase, variables};
 pub use list::{State, Summary, list};
 pub use runner::test_command;
 pub use server::locate;
+pub use stock::{STOCK_VERB, fill_up};
 pub use testing::{JANITOR_VERB, TestRun, sweep, tidy_up_after};
 
 /// What all environments of a project share.
@@ -74,6 +76,14 @@ pub struct Up {
     pub was_up: bool,
     /// The failure of what should have filled it.
     pub failure: Option<Failure>,
+}
+
+/// What came of the steps of an `up`, beside their effects.
+#[derive(Debug, Default)]
+struct Came {
+    failure: Option<Failure>,
+    /// The template of which a throw-away cluster was cloned.
+    template: Option<String>,
 }
 
 impl<'a> Native<'a> {
@@ -180,13 +190,12 @@ impl<'a> Native<'a> {
 
     fn up_taken(&self, taken: &Taken, fresh: bool, report: Report<'_>) -> Result<Up, EngineError> {
         let steps = backlot_plan::up(&self.desired(), &self.observed()?, fresh);
-        let mut failure = None;
+        let mut came = Came::default();
         let outcome = steps.iter().try_for_each(|step| {
             if self.ground.interrupted.load(Ordering::Relaxed) {
                 return Err(EngineError::Interrupted);
             }
-            failure = self.carry_out(taken, step, report)?;
-            Ok(())
+            self.carry_out(taken, step, &mut came, report)
         });
         if let Err(error) = outcome {
             undo(taken, report);
@@ -194,34 +203,39 @@ impl<'a> Native<'a> {
         }
         let record = self.site.record()?.ok_or_else(|| self.not_up())?;
         let database = record.database.clone().ok_or_else(|| self.not_up())?;
-        Ok(Up { record, database, was_up: steps.is_empty(), failure })
+        if let Some(template) = came.template {
+            stock::refill(self.ground.home, &template);
+        }
+        Ok(Up { record, database, was_up: steps.is_empty(), failure: came.failure })
     }
 
     fn carry_out(
         &self,
         taken: &Taken,
         step: &Step,
+        came: &mut Came,
         report: Report<'_>,
-    ) -> Result<Option<Failure>, EngineError> {
+    ) -> Result<(), EngineError> {
         report(Event::Began { step });
         let start = Instant::now();
-        let mut failure = None;
         let outcome = match step {
             Step::StopServer | Step::RemoveFiles | Step::RemoveVolumes => take_away(taken, step)?,
             Step::MakeCluster { .. } => {
-                server::make_cluster(self.ground.home, taken, &self.database, &self.locate()?)?
+                let made = server::make_cluster(self.ground.home, taken, &self.database, &self.locate()?)?;
+                came.template = (self.database.storage == Storage::Throwaway).then_some(made.template);
+                made.outcome
             }
             Step::StartServer { .. } => self.start_server(taken)?,
             Step::Fill { source } => {
-                failure = self.fill(taken)?;
-                match failure {
+                came.failure = self.fill(taken)?;
+                match came.failure {
                     None => source.clone(),
                     Some(Failure { code }) => format!("{source} failed with exit code {code}"),
                 }
             }
         };
         report(Event::Did { step, outcome, took: start.elapsed() });
-        Ok(failure)
+        Ok(())
     }
 
     fn locate(&self) -> Result<Installation, EngineError> {

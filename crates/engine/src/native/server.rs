@@ -62,7 +62,16 @@ fn spec(database: &Database) -> ClusterSpec {
     }
 }
 
-/// Clones a cluster into its place. Returns what was done, for people.
+/// A cluster that is in its place.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// What was done, for people.
+    pub(crate) outcome: String,
+    /// The template that it was cloned from.
+    pub(crate) template: String,
+}
+
+/// Clones a cluster into its place.
 ///
 /// # Errors
 /// When the template cannot be made or cloned.
@@ -71,7 +80,7 @@ pub(super) fn make_cluster(
     taken: &Taken,
     database: &Database,
     installation: &Installation,
-) -> Result<String, EngineError> {
+) -> Result<Made, EngineError> {
     let site = taken.site();
     let data = site.data(&database.storage);
     if let Some(parent) = data.parent() {
@@ -91,7 +100,8 @@ pub(super) fn make_cluster(
         Storage::Throwaway => "throw-away".to_owned(),
         Storage::Volume(volume) => format!("volume {volume}"),
     };
-    Ok(format!("PostgreSQL {}, {what}, {how}", installation.version))
+    let outcome = format!("PostgreSQL {}, {what}, {how}", installation.version);
+    Ok(Made { outcome, template: template.key.clone() })
 }
 
 /// Starts the server in its own session, holding the environment's lock.

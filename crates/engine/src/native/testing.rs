@@ -7,11 +7,12 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use backlot_process::{Child, Group, Program, SpawnOptions, Stream, end_all_with_variable};
+use backlot_process::{Child, Group, SpawnOptions, Stream, end_all_with_variable};
 
 use crate::error::EngineError;
 use crate::event::Report;
 use crate::home::{Home, short_hash};
+use crate::native::stock::ourselves;
 use crate::native::{Ground, Native, Up, down};
 use crate::record::DatabaseRecord;
 use crate::site::Site;
@@ -92,12 +93,7 @@ impl<'a> TestRun<'a> {
 }
 
 fn hire_janitor(home: &Home, site: &Site, mark: &str) -> Result<Child, EngineError> {
-    let ourselves = std::env::current_exe().map_err(|source| EngineError::Io {
-        what: "find",
-        path: "backlot".into(),
-        source,
-    })?;
-    let program = Program::new(ourselves).arg(JANITOR_VERB).arg(home.root()).arg(site.dir()).arg(mark);
+    let program = ourselves()?.arg(JANITOR_VERB).arg(home.root()).arg(site.dir()).arg(mark);
     let (group, stdin) = (Group::NewSession, Stream::Pipe);
     Ok(program.spawn(SpawnOptions { group, stdin, dies_with_parent: None, ..SpawnOptions::default() })?)
 }

@@ -1,0 +1,39 @@
+//! Spares: throw-away clusters that are cloned ahead of need, so that the next `up` only has to rename one.
+
+use std::path::Path;
+
+use backlot_postgres::{TemplateError, Templates};
+use backlot_process::{Group, ProcessError, Program, SpawnOptions};
+
+use crate::home::Home;
+
+/// The hidden verb under which our program makes spares.
+pub const STOCK_VERB: &str = "__stock";
+/// Spares of each template: one is enough for one person, and more would only take space.
+const SPARES: usize = 1;
+
+/// Has spares of a template made by a process of its own, so that nobody waits for it.
+pub(crate) fn refill(home: &Home, template: &str) {
+    // Without a spare the next `up` takes some milliseconds more; that is no reason to fail this one.
+    let _ = ourselves().and_then(|program| {
+        let program = program.arg(STOCK_VERB).arg(home.root()).arg(template);
+        let options =
+            SpawnOptions { group: Group::NewSession, dies_with_parent: None, ..SpawnOptions::default() };
+        program.spawn(options)
+    });
+}
+
+/// What the process does that [`refill`] starts.
+///
+/// # Errors
+/// When a spare cannot be made; nobody is there to be told.
+pub fn fill_up(home: &Home, template: &str) -> Result<(), TemplateError> {
+    let name = Path::new(template).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    Templates::new(home.templates(), home.owner().clone()).keep_spares_of(name, SPARES).map(|_| ())
+}
+
+/// Our own program.
+pub(crate) fn ourselves() -> Result<Program, ProcessError> {
+    let start = |source| ProcessError::Start { program: "backlot".into(), source };
+    std::env::current_exe().map(Program::new).map_err(start)
+}
