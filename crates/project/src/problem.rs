@@ -385,7 +385,7 @@ impl Problem {
             Self::DotEnv { .. } => "env-file-syntax",
             Self::Yaml { .. } => "yaml-syntax",
             Self::KeyNotString { .. } => "yaml-key",
-            Self::DuplicateKey { .. } => "yaml-duplicate-key",
+            Self::DuplicateKey { .. } => "key-repeated",
             Self::MergeKey { .. } => "yaml-merge",
             Self::AliasLoop => "yaml-alias-loop",
             Self::TooDeep { .. } => "yaml-too-deep",
