@@ -180,7 +180,7 @@ mod tests {
             ("[{\"name\": 1, \"value\": \"\"}]", "config-shape", 1, 11),
             ("[{\"name\": \"A\"}]", "key-missing", 1, 2),
             ("[{\"value\": \"A\"}]", "key-missing", 1, 2),
-            ("[{\"name\": \"A\", \"name\": \"B\", \"value\": \"\"}]", "yaml-duplicate-key", 1, 24),
+            ("[{\"name\": \"A\", \"name\": \"B\", \"value\": \"\"}]", "key-repeated", 1, 24),
             (
                 "[{\"name\": \"A\", \"value\": \"\"},\n {\"name\": \"A\", \"value\": \"\"}]",
                 "config-duplicate",

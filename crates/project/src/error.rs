@@ -26,7 +26,7 @@ impl fmt::Display for Location {
 }
 
 /// Where an error points to, with the text that a renderer needs to show it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Place {
     /// The first character meant.
     pub location: Location,
@@ -34,6 +34,13 @@ pub struct Place {
     pub length: usize,
     /// The whole text of the file.
     pub text: Arc<str>,
+}
+
+/// Without the text: a config file holds secrets, and this is for logs.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} characters)", self.location, self.length)
+    }
 }
 
 /// Why a project could not be read.

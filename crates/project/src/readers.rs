@@ -9,7 +9,7 @@ use crate::compose::{Base, Request, load_text};
 use crate::config::read_config;
 use crate::dotenv::read_env_file;
 use crate::error::ProjectError;
-use crate::interpolate::{InterpolationError, interpolate as interpolate_text};
+use crate::interpolate::interpolate as interpolate_text;
 use crate::source::Source;
 use crate::stack::{Stack, extract};
 
@@ -31,10 +31,7 @@ pub fn env_file(
 /// Puts variables into a text; `None` when it cannot be understood or a variable that must be set is not.
 pub fn interpolate(text: &str, variables: &BTreeMap<String, String>) -> Option<String> {
     let lookup = |name: &str| variables.get(name).map(String::as_str);
-    match interpolate_text(text, &lookup, &mut BTreeSet::new()) {
-        Ok(text) => Some(text),
-        Err(InterpolationError::Syntax | InterpolationError::Required { .. }) => None,
-    }
+    interpolate_text(text, &lookup, &mut BTreeSet::new()).ok()
 }
 
 /// Reads the text of a Compose file into the stack of a project called `test`.

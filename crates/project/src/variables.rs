@@ -1,9 +1,10 @@
 //! An environment's variables, in the order in which the files give them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
-use crate::secret::is_secret;
+use crate::secret::{is_secret, mask};
 
 /// Where a variable's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub enum Origin {
 }
 
 /// One variable's value and where it comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Variable {
     /// The value; never contains a NUL.
     pub value: String,
@@ -27,11 +28,26 @@ pub struct Variable {
     pub origin: Origin,
 }
 
-/// The variables that an environment's files name, in their order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The variables that an environment's files name, in their order. Secrets are masked in `Debug`.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Variables {
     order: Vec<String>,
     by_name: BTreeMap<String, Variable>,
+}
+
+/// Without the value, which may be a secret: only its name would tell.
+impl fmt::Debug for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Variable").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.iter().map(|(name, variable)| (name, mask(name, &variable.value))))
+            .finish()
+    }
 }
 
 impl Variables {

@@ -9,6 +9,8 @@
 //!   its absence a failure. `tests/install-compose-v2` installs it.
 //! - `BACKLOT_RECORD=1` records anew.
 
+#![expect(clippy::expect_used, reason = "what a test needs and lacks may end it")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,7 +60,7 @@ impl Fixture {
         let file_name = source.file_name().expect("a name").to_string_lossy();
         let name = file_name.split_once('-').expect("a number and a name").1.to_owned();
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let fixture = Self { name, dir, source };
+        let fixture = Self { name, source, dir };
         fs::create_dir(fixture.home()).expect("a home");
         copy(&fixture.source, &fixture.root());
         fixture

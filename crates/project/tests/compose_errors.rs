@@ -1,5 +1,7 @@
 //! What is wrong in a Compose file is told with its place and a way out.
 
+#![expect(clippy::expect_used, reason = "what a test needs and lacks may end it")]
+
 #[expect(dead_code, reason = "shared with other tests, which use all of it")]
 mod common;
 
@@ -12,151 +14,150 @@ fn refusal(files: &Files) -> (String, Option<String>) {
     (told(&error, &files.root()), error.hint().map(str::to_owned))
 }
 
+/// A Compose file, and how the error about it begins.
+const MISTAKES: &[(&str, &str)] = &[
+    ("services:\n  web: {image: a\n", "compose.yaml:3:1 yaml-syntax"),
+    ("services: [\n", "compose.yaml:2:1 yaml-syntax"),
+    ("- a\n", "compose.yaml:1:1 value-type: a Compose file must be a mapping, but this is a list"),
+    ("", "compose-empty: compose.yaml has no services"),
+    (
+        "services:\n  web: {image: a}\n  web: {image: b}\n",
+        "compose.yaml:3:3 key-repeated: the key \"web\" is there a second time; line 2 has it first",
+    ),
+    (
+        "services:\n  1: {image: a}\n",
+        "compose.yaml:2:3 yaml-key: a key must be a string, but this is an integer",
+    ),
+    ("a: &a [*a]\n", "compose.yaml:1:8 yaml-alias-loop: this alias is part of what it stands for"),
+    (
+        "x-a: &a 1\nservices:\n  web: {<<: *a, image: a}\n",
+        "compose.yaml:3:13 yaml-merge: `<<` takes a mapping or a list of mappings, but this is an integer",
+    ),
+    (
+        "services:\n  web:\n    image: ${TAG\n",
+        "compose.yaml:3:12 interpolation-syntax: \"${TAG\" has a variable that cannot be understood",
+    ),
+    (
+        "services:\n  web:\n    image: ${TAG:?give a tag}\n",
+        "compose.yaml:3:12 variable-required: the variable TAG must be set: give a tag",
+    ),
+    (
+        "services:\n  web: {image: a, scale: many}\n",
+        "compose.yaml:2:26 value-type: services.web.scale must be an integer, but \"many\" is not",
+    ),
+    (
+        "services:\n  web: {image: a, user: 1000}\n",
+        "compose.yaml:2:25 value-type: services.web.user must be a string, but this is an integer",
+    ),
+    (
+        "services:\n  web: {image: a, ports: 80}\n",
+        "compose.yaml:2:26 value-type: services.web.ports must be a list, but this is an integer",
+    ),
+    (
+        "services:\n  web: {image: a, comand: x}\n",
+        "compose.yaml:2:19 key-unknown: services.web has no key \"comand\"",
+    ),
+    ("servces: {}\n", "compose.yaml:1:1 key-unknown: the Compose file has no key \"servces\""),
+    ("services:\n  \"we b\": {image: a}\n", "compose.yaml:2:3 key-unknown: services has no key \"we b\""),
+    (
+        "services:\n  web: {image: a, depends_on: {db: {}}}\n  db: {image: a}\n",
+        "compose.yaml:2:36 key-missing: services.web.depends_on.db needs the key \"condition\"",
+    ),
+    (
+        "services:\n  web: {image: a, depends_on: [db]}\n",
+        "compose.yaml:2:32 service-undefined: service \"web\" depends on \"db\", which is not defined",
+    ),
+    (
+        "services:\n  web: {image: a, security_opt: [x, x]}\n",
+        "compose.yaml:2:37 value-repeated: services.web.security_opt has \"x\" twice",
+    ),
+    (
+        "services:\n  web: {image: a, pull_policy: often}\n",
+        "compose.yaml:2:32 value-not-allowed: services.web.pull_policy cannot be \"often\"",
+    ),
+    (
+        "services:\n  web: {image: a, stop_grace_period: 10}\n",
+        "compose.yaml:2:38 value-type: services.web.stop_grace_period must be a string, but this is an integer",
+    ),
+    (
+        "services:\n  web: {image: a, stop_grace_period: soon}\n",
+        "compose.yaml:2:38 value-not-allowed: services.web.stop_grace_period cannot be \"soon\"",
+    ),
+    (
+        "services:\n  web: {image: a, restart: sometimes}\n",
+        "compose.yaml:2:28 value-not-allowed: restart cannot be \"sometimes\"",
+    ),
+    (
+        "services:\n  web: {image: a, ports: [\"99999:80\"]}\n",
+        "compose.yaml:2:27 port-invalid: \"99999:80\" is not a port: a port is a number from 0 to 65535",
+    ),
+    ("services:\n  web: {image: a, ports: [{target: 0}]}\n", "compose.yaml:2:36 port-invalid"),
+    (
+        "services:\n  web: {image: a, volumes: [\"aa:bb:cc:dd\"]}\n",
+        "compose.yaml:2:29 volume-invalid: \"aa:bb:cc:dd\" is not a volume: it has too many colons",
+    ),
+    (
+        "services:\n  web: {image: a, volumes: [\"data:/data\"]}\n",
+        "compose.yaml:2:29 service-undefined: service \"web\" uses the volume \"data\", which is not defined",
+    ),
+    (
+        "services:\n  web: {image: a, command: \"a 'b\"}\n",
+        "compose.yaml:2:28 command-quotes: \"a 'b\" cannot be split into words: a quote is never closed",
+    ),
+    (
+        "services:\n  web: {image: a, mem_limit: much}\n",
+        "compose.yaml:2:30 value-type: this value must be a size such as 512m or 1.5gb, but \"much\" is not",
+    ),
+    (
+        "services:\n  web: {image: a, env_file: none.env}\n",
+        "compose.yaml:2:29 env-file-missing: the env file none.env does not exist",
+    ),
+    (
+        "services:\n  web: {extends: base, image: a}\n",
+        "compose.yaml:2:18 service-undefined: service \"web\" extends \"base\", which is not defined",
+    ),
+    (
+        "services:\n  a: {extends: b}\n  b: {extends: a}\n",
+        "compose.yaml:3:16 cycle: `extends` go round in a circle: a → b → a",
+    ),
+    (
+        "services:\n  a: {extends: {service: x, file: no.yaml}}\n",
+        "compose.yaml:2:26 file-missing: no.yaml does not exist",
+    ),
+    ("include: [no.yaml]\n", "compose.yaml:1:11 file-missing: no.yaml does not exist"),
+    ("include: [compose.yaml]\n", "compose.yaml:1:11 cycle"),
+    ("include: [\"https://example.com/x.yaml\"]\n", "compose.yaml:1:11 remote-unsupported"),
+    (
+        "services:\n  web: {command: x}\n",
+        "compose.yaml:2:3 service-without-image: service \"web\" has neither an image nor a build",
+    ),
+    (
+        "services:\n  a: {image: a, depends_on: [b]}\n  b: {image: a, depends_on: [a]}\n",
+        "compose.yaml:2:29 cycle: dependencies go round in a circle: a → b → a",
+    ),
+    (
+        "services:\n  a: {image: a, container_name: x}\n  b: {image: a, container_name: x}\n",
+        "compose.yaml:3:33 container-name-taken",
+    ),
+    ("services:\n  a: {image: a, network_mode: host, networks: [x]}\n", "compose.yaml:2:31 keys-conflict"),
+    (
+        "services:\n  a: {image: a, x-backlot: {comand: x}}\n",
+        "compose.yaml:2:29 key-unknown: x-backlot has no key \"comand\"",
+    ),
+    ("services:\n  a: {image: a, x-backlot: [x]}\n", "compose.yaml:2:28 value-type"),
+    ("x-backlot: {bin: 5}\nservices:\n  a: {image: a}\n", "compose.yaml:1:18 value-type"),
+    (
+        "services:\n  a: {image: a}\nsecrets:\n  s: {}\n",
+        "compose.yaml:4:3 keys-conflict: secrets.s: it says not where its content comes from",
+    ),
+];
+
 #[test]
 fn every_kind_of_mistake_is_told_at_its_place() {
-    let cases = [
-        ("services:\n  web: {image: a\n", "compose.yaml:3:1 yaml-syntax"),
-        ("services: [\n", "compose.yaml:2:1 yaml-syntax"),
-        ("- a\n", "compose.yaml:1:1 value-type: a Compose file must be a mapping, but this is a list"),
-        ("", "compose-empty: compose.yaml has no services"),
-        (
-            "services:\n  web: {image: a}\n  web: {image: b}\n",
-            "compose.yaml:3:3 yaml-duplicate-key: the key \"web\" is there a second time; line 2 has it first",
-        ),
-        (
-            "services:\n  1: {image: a}\n",
-            "compose.yaml:2:3 yaml-key: a key must be a string, but this is an integer",
-        ),
-        ("a: &a [*a]\n", "compose.yaml:1:8 yaml-alias-loop: this alias is part of what it stands for"),
-        (
-            "x-a: &a 1\nservices:\n  web: {<<: *a, image: a}\n",
-            "compose.yaml:3:13 yaml-merge: `<<` takes a mapping or a list of mappings, but this is an integer",
-        ),
-        (
-            "services:\n  web:\n    image: ${TAG\n",
-            "compose.yaml:3:12 interpolation-syntax: \"${TAG\" has a variable that cannot be understood",
-        ),
-        (
-            "services:\n  web:\n    image: ${TAG:?give a tag}\n",
-            "compose.yaml:3:12 variable-required: the variable TAG must be set: give a tag",
-        ),
-        (
-            "services:\n  web: {image: a, scale: many}\n",
-            "compose.yaml:2:26 value-type: services.web.scale must be an integer, but \"many\" is not",
-        ),
-        (
-            "services:\n  web: {image: a, user: 1000}\n",
-            "compose.yaml:2:25 value-type: services.web.user must be a string, but this is an integer",
-        ),
-        (
-            "services:\n  web: {image: a, ports: 80}\n",
-            "compose.yaml:2:26 value-type: services.web.ports must be a list, but this is an integer",
-        ),
-        (
-            "services:\n  web: {image: a, comand: x}\n",
-            "compose.yaml:2:19 key-unknown: services.web has no key \"comand\"",
-        ),
-        ("servces: {}\n", "compose.yaml:1:1 key-unknown: the Compose file has no key \"servces\""),
-        ("services:\n  \"we b\": {image: a}\n", "compose.yaml:2:3 key-unknown: services has no key \"we b\""),
-        (
-            "services:\n  web: {image: a, depends_on: {db: {}}}\n  db: {image: a}\n",
-            "compose.yaml:2:36 key-missing: services.web.depends_on.db needs the key \"condition\"",
-        ),
-        (
-            "services:\n  web: {image: a, depends_on: [db]}\n",
-            "compose.yaml:2:32 service-undefined: service \"web\" depends on \"db\", which is not defined",
-        ),
-        (
-            "services:\n  web: {image: a, security_opt: [x, x]}\n",
-            "compose.yaml:2:37 value-repeated: services.web.security_opt has \"x\" twice",
-        ),
-        (
-            "services:\n  web: {image: a, pull_policy: often}\n",
-            "compose.yaml:2:32 value-not-allowed: services.web.pull_policy cannot be \"often\"",
-        ),
-        (
-            "services:\n  web: {image: a, stop_grace_period: 10}\n",
-            "compose.yaml:2:38 value-type: services.web.stop_grace_period must be a string, but this is an integer",
-        ),
-        (
-            "services:\n  web: {image: a, stop_grace_period: soon}\n",
-            "compose.yaml:2:38 value-not-allowed: services.web.stop_grace_period cannot be \"soon\"",
-        ),
-        (
-            "services:\n  web: {image: a, restart: sometimes}\n",
-            "compose.yaml:2:28 value-not-allowed: restart cannot be \"sometimes\"",
-        ),
-        (
-            "services:\n  web: {image: a, ports: [\"99999:80\"]}\n",
-            "compose.yaml:2:27 port-invalid: \"99999:80\" is not a port: a port is a number from 0 to 65535",
-        ),
-        ("services:\n  web: {image: a, ports: [{target: 0}]}\n", "compose.yaml:2:36 port-invalid"),
-        (
-            "services:\n  web: {image: a, volumes: [\"aa:bb:cc:dd\"]}\n",
-            "compose.yaml:2:29 volume-invalid: \"aa:bb:cc:dd\" is not a volume: it has too many colons",
-        ),
-        (
-            "services:\n  web: {image: a, volumes: [\"data:/data\"]}\n",
-            "compose.yaml:2:29 service-undefined: service \"web\" uses the volume \"data\", which is not defined",
-        ),
-        (
-            "services:\n  web: {image: a, command: \"a 'b\"}\n",
-            "compose.yaml:2:28 command-quotes: \"a 'b\" cannot be split into words: a quote is never closed",
-        ),
-        (
-            "services:\n  web: {image: a, mem_limit: much}\n",
-            "compose.yaml:2:30 value-type: this value must be a size such as 512m or 1.5gb, but \"much\" is not",
-        ),
-        (
-            "services:\n  web: {image: a, env_file: none.env}\n",
-            "compose.yaml:2:29 env-file-missing: the env file none.env does not exist",
-        ),
-        (
-            "services:\n  web: {extends: base, image: a}\n",
-            "compose.yaml:2:18 service-undefined: service \"web\" extends \"base\", which is not defined",
-        ),
-        (
-            "services:\n  a: {extends: b}\n  b: {extends: a}\n",
-            "compose.yaml:3:16 cycle: `extends` go round in a circle: a → b → a",
-        ),
-        (
-            "services:\n  a: {extends: {service: x, file: no.yaml}}\n",
-            "compose.yaml:2:26 file-missing: no.yaml does not exist",
-        ),
-        ("include: [no.yaml]\n", "compose.yaml:1:11 file-missing: no.yaml does not exist"),
-        ("include: [compose.yaml]\n", "compose.yaml:1:11 cycle"),
-        ("include: [\"https://example.com/x.yaml\"]\n", "compose.yaml:1:11 remote-unsupported"),
-        (
-            "services:\n  web: {command: x}\n",
-            "compose.yaml:2:3 service-without-image: service \"web\" has neither an image nor a build",
-        ),
-        (
-            "services:\n  a: {image: a, depends_on: [b]}\n  b: {image: a, depends_on: [a]}\n",
-            "compose.yaml:2:29 cycle: dependencies go round in a circle: a → b → a",
-        ),
-        (
-            "services:\n  a: {image: a, container_name: x}\n  b: {image: a, container_name: x}\n",
-            "compose.yaml:3:33 container-name-taken",
-        ),
-        (
-            "services:\n  a: {image: a, network_mode: host, networks: [x]}\n",
-            "compose.yaml:2:31 keys-conflict",
-        ),
-        (
-            "services:\n  a: {image: a, x-backlot: {comand: x}}\n",
-            "compose.yaml:2:29 key-unknown: x-backlot has no key \"comand\"",
-        ),
-        ("services:\n  a: {image: a, x-backlot: [x]}\n", "compose.yaml:2:28 value-type"),
-        ("x-backlot: {bin: 5}\nservices:\n  a: {image: a}\n", "compose.yaml:1:18 value-type"),
-        (
-            "services:\n  a: {image: a}\nsecrets:\n  s: {}\n",
-            "compose.yaml:4:3 keys-conflict: secrets.s: it says not where its content comes from",
-        ),
-    ];
     let mut failures = Vec::new();
-    for (text, expected) in cases {
+    for (text, expected) in MISTAKES {
         let (said, _) = refusal(&Files::new(&[("compose.yaml", text)]));
-        if !said.starts_with(expected) {
+        if !said.starts_with(*expected) {
             failures.push(format!("{text}\n  expected: {expected}\n  said:     {said}"));
         }
     }
@@ -218,17 +219,13 @@ fn a_place_carries_what_a_renderer_shows() {
 #[test]
 fn nesting_and_aliases_have_limits() {
     let deep = format!("x-a: {}{}\n", "[".repeat(5000), "]".repeat(5000));
-    let mut bomb = String::from("x-a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-    for level in 1..12 {
-        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb.push_str(&format!("x-a{level}: &a{level} [{aliases}]\n"));
-    }
-    let mut extends = String::from("services:\n");
-    for service in 0..2000 {
-        extends.push_str(&format!("  s{service}: {{extends: s{}}}\n", service + 1));
-    }
-    extends.push_str("  s2000: {image: a}\n");
-    let indented: String = (0..500).map(|level| format!("{}x-a:\n", " ".repeat(level))).collect();
+    let level =
+        |level: u32| format!("x-a{}: &a{0} [{}]", level + 1, vec![format!("*a{level}"); 10].join(", "));
+    let bomb = [vec!["x-a0: &a0 [x, x, x, x]".to_owned()], (0..12).map(level).collect()].concat().join("\n");
+    let service = |number: u32| format!("  s{number}: {{extends: s{}}}", number + 1);
+    let extends = (0..2000).map(service).collect::<Vec<_>>().join("\n");
+    let extends = format!("services:\n{extends}\n  s2000: {{image: a}}\n");
+    let indented = (0..500).map(|level| format!("{}x-a:", " ".repeat(level))).collect::<Vec<_>>().join("\n");
     let huge = format!("# {}\n", "x".repeat(5 * 1024 * 1024));
     for (text, code) in [
         (deep.as_str(), "yaml-too-deep"),
@@ -259,10 +256,8 @@ fn growing_variables_have_limits() {
     let error = project.environment(&environment("development")).expect_err("a refusal");
     assert_eq!(error.code(), "text-too-long");
 
-    let mut doubling = String::from("A0=xxxxxxxxxxxxxxxx\n");
-    for level in 1..60 {
-        doubling.push_str(&format!("A{level}=$A{0}$A{0}\n", level - 1));
-    }
+    let double = |level: u32| format!("A{}=$A{level}$A{level}", level + 1);
+    let doubling = format!("A0=xxxxxxxxxxxxxxxx\n{}\n", (0..60).map(double).collect::<Vec<_>>().join("\n"));
     let files = Files::new(&[("compose.yaml", "services:\n  a: {image: a}\n"), (".env", &doubling)]);
     let error = files.project().environment(&environment("development")).expect_err("a refusal");
     assert!(["text-too-long", "interpolation-syntax"].contains(&error.code()), "{error}");

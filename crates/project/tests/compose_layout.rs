@@ -195,3 +195,25 @@ fn the_seed_layout_wins_where_both_fit() {
     files.write("docker/development.yml", "services:\n  db: {image: seed}\n");
     assert_eq!(files.project().layout(), Layout::Seed);
 }
+
+#[test]
+fn secrets_are_shown_to_nobody_who_does_not_ask() {
+    let text = "
+services:
+  db:
+    image: a
+    command: [serve, \"postgresql://u:hunter2@h/d\"]
+    environment: {POSTGRES_PASSWORD: hunter2, URL: \"postgresql://u:hunter2@h/d\", USER: u}
+    build: {context: ., args: {NPM_TOKEN: hunter2}}
+";
+    let files =
+        Files::new(&[("compose.yaml", text), (".env", "API_KEY=hunter2\nURL=postgresql://u:hunter2@h/d\n")]);
+    let lookup = Lookup { process_env: process(&[("SECRET", "hunter2")]), ..files.lookup() };
+    let project = Project::find(lookup).expect("a project");
+    let read = project.environment(&environment("development")).expect("an environment");
+    let shown = read.stack.resolved_masked();
+    assert!(!format!("{read:?} {project:?} {shown}").contains("hunter2"));
+    let shown = &shown["services"]["db"]["environment"];
+    assert_eq!(*shown, json!({"POSTGRES_PASSWORD": "••••", "URL": "postgresql://u:••••@h/d", "USER": "u"}));
+    assert!(read.stack.resolved().to_string().contains("hunter2"));
+}

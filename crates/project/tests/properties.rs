@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use backlot_project::{EnvironmentName, ScenarioName, mask, readers};
+use backlot_project::{EnvironmentName, ScenarioName, Stack, mask, readers};
 use proptest::prelude::{
     BoxedStrategy, Just, ProptestConfig, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof,
     proptest,
@@ -225,7 +225,8 @@ proptest! {
     fn env_files_give_back_what_was_quoted(
         entries in prop::collection::btree_map("[A-Z_][A-Z0-9_]{0,8}", "[^\u{0}'\\\\]{0,24}", 0..12)
     ) {
-        let text: String = entries.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect();
+        let lines: Vec<String> = entries.iter().map(|(name, value)| format!("{name}='{value}'")).collect();
+        let text = lines.join("\n");
         let read = readers::env_file(&text, &BTreeMap::new()).expect("a good file");
         prop_assert_eq!(read.into_iter().collect::<BTreeMap<_, _>>(), entries);
     }
@@ -240,7 +241,7 @@ proptest! {
         let Ok(stack) = readers::compose(&file.to_string(), &variables()) else { return Ok(()) };
         let again = readers::compose(&stack.resolved().to_string(), &variables());
         let again = again.map_err(|error| error.to_string());
-        prop_assert_eq!(again.as_ref().map(|stack| stack.resolved()), Ok(stack.resolved()));
+        prop_assert_eq!(again.as_ref().map(Stack::resolved), Ok(stack.resolved()));
     }
 
     #[test]

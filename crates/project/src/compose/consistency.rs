@@ -250,9 +250,9 @@ fn check_cycles(model: &Node) -> Result<(), ProjectError> {
         }
         for name in free {
             waiting.remove(name);
-            waiting.values_mut().for_each(|on| {
+            for on in waiting.values_mut() {
                 on.remove(name);
-            });
+            }
         }
     }
     let Some(mut name) = waiting.keys().next().copied() else { return Ok(()) };

@@ -32,10 +32,7 @@ pub(super) fn set_defaults(model: &mut Node) {
 }
 
 fn items(node: Option<&mut Node>) -> &mut [Node] {
-    match node.map(|node| &mut node.value) {
-        Some(Value::List(items)) => items,
-        _ => &mut [],
-    }
+    if let Some(Value::List(items)) = node.map(|node| &mut node.value) { items } else { &mut [] }
 }
 
 /// Without a number and without names, all devices are meant.

@@ -127,11 +127,8 @@ impl Extender<'_, '_> {
             return Err(span.error(Problem::FileMissing { path: path.to_owned() }));
         }
         let mut model = self.loader.load_base(path, self.context)?;
-        let services = model.as_map_mut().and_then(|model| model.remove("services"));
-        let services = match services.map(|entry| entry.value.value) {
-            Some(Value::Map(services)) => services,
-            _ => Map::default(),
-        };
+        let entry = model.as_map_mut().and_then(|model| model.remove("services"));
+        let services = entry.and_then(|entry| entry.value.as_map().cloned()).unwrap_or_default();
         self.files.insert(path.to_owned(), services.clone());
         Ok(services)
     }

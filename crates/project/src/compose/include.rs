@@ -99,9 +99,9 @@ fn texts(map: &Map, key: &'static str) -> Result<Vec<(String, Span)>, ProjectErr
         Value::String(text) => Ok((text.clone(), node.span.clone())),
         other => Err(wrong_type(&node.span, key, "a string", other)),
     };
-    match &node.value {
-        Value::List(items) => items.iter().map(one).collect(),
-        _ => Ok(vec![one(node)?]),
+    match node.as_list() {
+        Some(items) => items.iter().map(one).collect(),
+        None => Ok(vec![one(node)?]),
     }
 }
 

@@ -42,20 +42,11 @@ pub(super) struct Loader {
     copied: usize,
     files: Vec<PathBuf>,
     unset: BTreeSet<String>,
-    warnings: Vec<String>,
 }
 
 impl Loader {
     pub(super) fn new(home: Option<String>) -> Self {
-        Self {
-            home,
-            given: None,
-            reads: 0,
-            copied: 0,
-            files: Vec::new(),
-            unset: BTreeSet::new(),
-            warnings: Vec::new(),
-        }
+        Self { home, given: None, reads: 0, copied: 0, files: Vec::new(), unset: BTreeSet::new() }
     }
 
     /// Takes a file's text as given.
@@ -69,7 +60,7 @@ impl Loader {
     pub(super) fn finish(self) -> (Vec<PathBuf>, Vec<String>) {
         let unset =
             self.unset.iter().map(|name| format!("the variable {name} is not set; it is taken as empty"));
-        (self.files, unset.chain(self.warnings.iter().cloned()).collect())
+        (self.files, unset.collect())
     }
 
     pub(super) fn base<'b>(&'b self, dir: &'b FilePath) -> Base<'b> {
@@ -97,9 +88,9 @@ impl Loader {
                 settle_marks(&mut merged);
                 make_unique(&mut merged, &Path::Root)?;
                 check(&merged, &Shape::Table(&MODEL), &Path::Root)?;
-                if let Some(version) = merged.as_map_mut().and_then(|map| map.remove("version")) {
-                    let path = version.key_span.source.path.display();
-                    self.warnings.push(format!("{path}: `version` is obsolete and has no effect"));
+                // Old files begin with a version that has long had no meaning.
+                if let Some(map) = merged.as_map_mut() {
+                    map.remove("version");
                 }
                 canonicalise(&mut merged)?;
                 make_unique(&mut merged, &Path::Root)?;

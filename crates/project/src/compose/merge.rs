@@ -66,9 +66,9 @@ pub(crate) fn merge(base: Node, over: Node, path: &Path<'_>) -> Result<Node, Pro
         Rule::Replace => Ok(over),
         Rule::Join => join(base, over, path, false),
         Rule::Hosts => join(base, over, path, true),
-        Rule::Build => merge_as_mappings(base, over, path, &|node| match node.value {
-            Value::String(_) => Ok(wrap("context", node)),
-            _ => Ok(node),
+        Rule::Build => merge_as_mappings(base, over, path, &|node| {
+            let is_context = node.as_str().is_some();
+            Ok(if is_context { wrap("context", node) } else { node })
         }),
         Rule::DependsOn => {
             merge_as_mappings(base, over, path, &|node| list_to_mapping(node, &default_dependency))

@@ -39,10 +39,8 @@ fn table(map: &Map, table: &Table) -> Result<JsonMap<String, Json>, ProjectError
 
 /// What an embedded mapping is written as when it is missing.
 fn empty(form: Form) -> Result<Json, ProjectError> {
-    match form {
-        Form::Table(inner) => Ok(Json::Object(table(&Map::default(), inner)?)),
-        _ => Ok(Json::Object(JsonMap::new())),
-    }
+    let Form::Table(inner) = form else { return Ok(Json::Object(JsonMap::new())) };
+    Ok(Json::Object(table(&Map::default(), inner)?))
 }
 
 /// One value; `None` leaves it out.
@@ -170,9 +168,9 @@ fn period(node: &Node) -> Result<String, ProjectError> {
 }
 
 fn texts(node: &Node) -> Vec<String> {
-    match &node.value {
-        Value::List(items) => items.iter().filter_map(text).collect(),
-        _ => text(node).into_iter().collect(),
+    match node.as_list() {
+        Some(items) => items.iter().filter_map(text).collect(),
+        None => text(node).into_iter().collect(),
     }
 }
 
@@ -271,17 +269,12 @@ fn ulimits(node: &Node) -> Result<JsonMap<String, Json>, ProjectError> {
 }
 
 fn ssh(node: &Node) -> Vec<String> {
-    match &node.value {
-        Value::Map(map) => map
-            .entries
-            .iter()
-            .map(|entry| match text(&entry.value) {
-                Some(path) => format!("{}={path}", entry.key),
-                None => entry.key.clone(),
-            })
-            .collect(),
-        _ => texts(node),
-    }
+    let Some(map) = node.as_map() else { return texts(node) };
+    let key = |entry: &Entry| match text(&entry.value) {
+        Some(path) => format!("{}={path}", entry.key),
+        None => entry.key.clone(),
+    };
+    map.entries.iter().map(key).collect()
 }
 
 fn raw(node: &Node) -> Json {

@@ -47,10 +47,9 @@ fn read_below(
     for file in files.as_list().unwrap_or_default() {
         read_file(loader, file, &mut values, variables)?;
     }
-    match service.remove(key).map(|entry| entry.value.value) {
-        Some(Value::Map(own)) => own.entries.into_iter().for_each(|entry| values.insert(entry)),
-        Some(Value::List(own)) => own.into_iter().for_each(|item| insert_pair(&mut values, &item)),
-        _ => {}
+    if let Some(Entry { value: own, .. }) = service.remove(key) {
+        own.as_map().into_iter().flat_map(|own| &own.entries).for_each(|entry| values.insert(entry.clone()));
+        own.as_list().unwrap_or_default().iter().for_each(|item| insert_pair(&mut values, item));
     }
     let bytes = values.entries.iter().filter_map(|entry| entry.value.as_str()).map(str::len).sum();
     service.set(key, Value::Map(values), &key_span);

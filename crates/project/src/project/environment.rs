@@ -205,7 +205,12 @@ pub(super) fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
     let env = env_files(&working_dir, &project.lookup, None)?;
     let (below, _) = env_values(&env, &project.lookup)?;
     let seen = for_interpolation(pwd(project), &project.lookup, &Variables::default(), below);
-    let files = project.compose.base.iter().chain(&project.compose.override_file).cloned().collect();
+    let files: Vec<PathBuf> =
+        project.compose.base.iter().chain(&project.compose.override_file).cloned().collect();
+    if files.is_empty() {
+        return Err(ProjectError::new(Problem::FileMissing { path: project.root.join("compose.yaml") })
+            .with_hint("here every environment has a stack of its own; choose one, or name a file with -f"));
+    }
     let loading =
         Loading { name: project.name.clone(), files, working_dir, seen, read: env, throwaway: false };
     loading.stack(project).map(|(stack, ..)| stack)
@@ -228,7 +233,8 @@ pub(super) fn list(project: &Project) -> Vec<EnvironmentName> {
         Layout::Seed => seed_environments(&project.root),
         Layout::Compose => compose_environments(&project.root),
     };
-    names.remove(SCENARIO);
+    // What runs beside a scenario of the older management script leaves files of its name here.
+    names.retain(|name| name != SCENARIO && !name.starts_with("scenario_"));
     names.iter().filter_map(|name| EnvironmentName::parse(name).ok()).collect()
 }
 

@@ -6,6 +6,7 @@ mod scenario;
 mod variables;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::error::ProjectError;
@@ -14,7 +15,7 @@ use crate::stack::Stack;
 use crate::variables::Variables;
 
 /// What a caller says about which project it means.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Lookup {
     /// Where to start, absolute; the project is this directory or one above it.
     pub start_dir: PathBuf,
@@ -28,6 +29,16 @@ pub struct Lookup {
     pub profiles: Vec<String>,
     /// The caller's environment.
     pub process_env: BTreeMap<String, String>,
+}
+
+/// Without the values of the caller's environment.
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lookup = f.debug_struct("Lookup");
+        lookup.field("start_dir", &self.start_dir).field("compose_files", &self.compose_files);
+        lookup.field("project_name", &self.project_name).field("env_files", &self.env_files);
+        lookup.field("profiles", &self.profiles).finish_non_exhaustive()
+    }
 }
 
 /// How a project lays out its files.

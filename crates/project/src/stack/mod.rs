@@ -7,7 +7,12 @@ mod service;
 mod throwaway;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+
+use serde_json::Value as Json;
+
+use crate::secret::mask;
 
 pub(crate) use extract::extract;
 pub use service::{
@@ -15,8 +20,8 @@ pub use service::{
     PortRange, Protocol, RestartPolicy, Service, ServiceExtension,
 };
 
-/// An environment's services, resolved.
-#[derive(Debug, Clone)]
+/// An environment's services, resolved. Its `Debug` leaves out what may hold secrets.
+#[derive(Clone)]
 pub struct Stack {
     /// The name that Compose knows the stack by (`-p`).
     pub name: String,
@@ -32,13 +37,19 @@ pub struct Stack {
     pub configs: BTreeMap<String, FileSource>,
     /// `x-backlot` at the top level.
     pub extension: StackExtension,
-    resolved: serde_json::Value,
+    resolved: Json,
 }
 
 impl Stack {
     /// The whole model, as `docker compose config --format json` prints it.
-    pub fn resolved(&self) -> &serde_json::Value {
+    pub fn resolved(&self) -> &Json {
         &self.resolved
+    }
+
+    /// The whole model with secrets masked, for showing: values whose key tells that they are secret, and passwords in
+    /// URLs wherever they stand.
+    pub fn resolved_masked(&self) -> Json {
+        masked("", &self.resolved)
     }
 
     /// The stack for an environment that is thrown away: its services keep nothing and claim nothing on the host. Named
@@ -47,6 +58,24 @@ impl Stack {
     pub fn into_throwaway(mut self) -> Self {
         throwaway::make_throwaway(&mut self);
         self
+    }
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut stack = f.debug_struct("Stack");
+        stack.field("name", &self.name).field("services", &self.services).finish_non_exhaustive()
+    }
+}
+
+fn masked(key: &str, value: &Json) -> Json {
+    match value {
+        Json::String(text) => Json::String(mask(key, text).into_owned()),
+        Json::Array(items) => Json::Array(items.iter().map(|item| masked("", item)).collect()),
+        Json::Object(object) => {
+            Json::Object(object.iter().map(|(key, value)| (key.clone(), masked(key, value))).collect())
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => value.clone(),
     }
 }
 
@@ -62,7 +91,7 @@ pub struct Volume {
 }
 
 /// Where a secret's or config's content comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum FileSource {
     /// A file, absolute.
     File(PathBuf),
@@ -72,6 +101,18 @@ pub enum FileSource {
     Content(String),
     /// Something else made it, under this name.
     External(String),
+}
+
+/// Without the content, which may be a secret.
+impl fmt::Debug for FileSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Environment(name) => f.debug_tuple("Environment").field(name).finish(),
+            Self::Content(_) => f.debug_tuple("Content").finish_non_exhaustive(),
+            Self::External(name) => f.debug_tuple("External").field(name).finish(),
+        }
+    }
 }
 
 /// `x-backlot` at the top level of a Compose file.

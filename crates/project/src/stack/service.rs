@@ -1,13 +1,14 @@
 //! One service of a stack.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::Location;
 
-/// One service, with short forms expanded and defaults filled in.
-#[derive(Debug, Clone)]
+/// One service, with short forms expanded and defaults filled in. Its `Debug` leaves out what may hold secrets.
+#[derive(Clone)]
 pub struct Service {
     /// The service's name.
     pub name: String,
@@ -57,6 +58,14 @@ pub struct Service {
     pub extension: ServiceExtension,
     /// Where the service is defined.
     pub location: Location,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut service = f.debug_struct("Service");
+        service.field("name", &self.name).field("image", &self.image).field("ports", &self.ports);
+        service.field("volumes", &self.volumes).field("depends_on", &self.depends_on).finish_non_exhaustive()
+    }
 }
 
 /// An image's name, taken apart.

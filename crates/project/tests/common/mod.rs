@@ -1,5 +1,7 @@
 //! Throw-away projects for tests.
 
+#![expect(clippy::expect_used, reason = "what a test needs and lacks may end it")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -17,7 +19,9 @@ impl Files {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::create_dir(dir.path().join("shop")).expect("a directory");
         let this = Self { dir };
-        files.iter().for_each(|(path, text)| this.write(path, text));
+        for (path, text) in files {
+            this.write(path, text);
+        }
         this
     }
 
