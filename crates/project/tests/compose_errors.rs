@@ -226,6 +226,8 @@ fn nesting_and_aliases_have_limits() {
     let extends = (0..2000).map(service).collect::<Vec<_>>().join("\n");
     let extends = format!("services:\n{extends}\n  s2000: {{image: a}}\n");
     let indented = (0..500).map(|level| format!("{}x-a:", " ".repeat(level))).collect::<Vec<_>>().join("\n");
+    let range = |service: u32| format!("  s{service}: {{image: a, ports: [1-15000]}}");
+    let ranges = format!("services:\n{}\n", (0..300).map(range).collect::<Vec<_>>().join("\n"));
     let huge = format!("# {}\n", "x".repeat(5 * 1024 * 1024));
     for (text, code) in [
         (deep.as_str(), "yaml-too-deep"),
@@ -233,6 +235,7 @@ fn nesting_and_aliases_have_limits() {
         (&bomb, "yaml-too-many-values"),
         (&extends, "chain-too-long"),
         (&huge, "file-too-large"),
+        (&ranges, "ports-too-many"),
     ] {
         let (said, _) = refusal(&Files::new(&[("compose.yaml", text)]));
         assert!(said.contains(code), "{said}");

@@ -7,15 +7,19 @@ use super::volume::parse_volume;
 use crate::error::{Problem, ProjectError};
 use crate::yaml::{Entry, Map, Node, Value};
 
+/// How many ports all services may have: a short range is soon written and long to expand.
+const MAX_PORTS: usize = 20_000;
+
 /// Brings a model into long form. What is no such value is left for the check of types.
 pub(crate) fn canonicalise(model: &mut Node) -> Result<(), ProjectError> {
     let Some(model) = model.as_map_mut() else { return Ok(()) };
+    let mut ports_left = MAX_PORTS;
     for entry in &mut model.entries {
         match (entry.key.as_str(), entry.value.as_map_mut()) {
             ("services", Some(services)) => {
                 for Entry { key, value, .. } in &mut services.entries {
                     let services = Path::Root.key("services");
-                    service(value, &services.key(key))?;
+                    service(value, &services.key(key), &mut ports_left)?;
                 }
             }
             ("networks" | "volumes" | "secrets" | "configs", Some(resources)) => {
@@ -29,7 +33,7 @@ pub(crate) fn canonicalise(model: &mut Node) -> Result<(), ProjectError> {
     Ok(())
 }
 
-fn service(node: &mut Node, path: &Path<'_>) -> Result<(), ProjectError> {
+fn service(node: &mut Node, path: &Path<'_>, ports_left: &mut usize) -> Result<(), ProjectError> {
     let Some(service) = node.as_map_mut() else { return Ok(()) };
     for Entry { key, value, .. } in &mut service.entries {
         match key.as_str() {
@@ -48,7 +52,7 @@ fn service(node: &mut Node, path: &Path<'_>) -> Result<(), ProjectError> {
             "devices" => devices(value)?,
             "dns" | "label_file" => text_to_list(value),
             "gpus" => gpus(value),
-            "ports" => ports(value, &path.key("ports"))?,
+            "ports" => ports(value, &path.key("ports"), ports_left)?,
             "secrets" | "configs" => grants(value),
             "volumes" => volumes(value)?,
             _ => {}
@@ -186,20 +190,25 @@ fn grants(node: &mut Node) {
     }
 }
 
-fn ports(node: &mut Node, path: &Path<'_>) -> Result<(), ProjectError> {
+fn ports(node: &mut Node, path: &Path<'_>, left: &mut usize) -> Result<(), ProjectError> {
     let Value::List(items) = &mut node.value else { return Ok(()) };
     let mut ports = Vec::with_capacity(items.len());
     for (index, item) in std::mem::take(items).into_iter().enumerate() {
+        let span = item.span.clone();
+        let before = ports.len();
         match &item.value {
-            Value::Int(port) => ports.extend(expand_port(&port.to_string(), &item.span)?),
-            Value::String(port) => ports.extend(expand_port(port, &item.span)?),
+            Value::Int(port) => ports.extend(expand_port(&port.to_string(), &span)?),
+            Value::String(port) => ports.extend(expand_port(port, &span)?),
             Value::Map(_) => ports.push(item),
             Value::Null | Value::Bool(_) | Value::Float(_) | Value::List(_) => {
                 let (at, found) = (path.index(index).to_string(), item.value.kind());
                 let expected = "an integer, a string or a mapping".to_owned();
-                return Err(item.span.error(Problem::WrongType { at, expected, found }));
+                return Err(span.error(Problem::WrongType { at, expected, found }));
             }
         }
+        *left = left
+            .checked_sub(ports.len() - before)
+            .ok_or_else(|| span.error(Problem::TooManyPorts { limit: MAX_PORTS }))?;
     }
     *items = ports;
     Ok(())

@@ -30,6 +30,7 @@ impl Problem {
             Self::AliasLoop => "yaml-alias-loop",
             Self::TooDeep { .. } => "yaml-too-deep",
             Self::TooManyValues { .. } => "yaml-too-many-values",
+            Self::TooManyPorts { .. } => "ports-too-many",
             Self::TooMuchText { .. } => "text-too-long",
             Self::ChainTooLong { .. } => "chain-too-long",
             Self::EmptyCompose { .. } => "compose-empty",

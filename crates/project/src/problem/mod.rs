@@ -170,6 +170,12 @@ pub enum Problem {
         /// How many it may.
         limit: usize,
     },
+    /// Ranges of ports beyond reason.
+    #[error("the services have more than {limit} ports in all")]
+    TooManyPorts {
+        /// How many they may.
+        limit: usize,
+    },
     /// Variables that make the text beyond reason.
     #[error("with its variables in, the file has more than {limit} bytes of text")]
     TooMuchText {
