@@ -79,11 +79,20 @@ impl Context {
         Ground { home, project, caller: &self.caller.variables, interrupted: &self.interrupted }
     }
 
-    /// The name of the chosen environment: `-e`, else `APPLICATION_CONFIG`, else development.
-    pub fn environment_name(&self) -> Result<EnvironmentName, CommandError> {
+    /// Whether the caller chose an environment.
+    pub fn names_environment(&self) -> bool {
+        self.chosen_environment().is_some()
+    }
+
+    fn chosen_environment(&self) -> Option<&str> {
         let named = self.global.environment.as_deref();
         let from_caller = self.caller.variables.get("APPLICATION_CONFIG").map(String::as_str);
-        let name = named.or(from_caller.filter(|name| !name.is_empty())).unwrap_or(DEFAULT_ENVIRONMENT);
+        named.or(from_caller.filter(|name| !name.is_empty()))
+    }
+
+    /// The name of the chosen environment: `-e`, else `APPLICATION_CONFIG`, else development.
+    pub fn environment_name(&self) -> Result<EnvironmentName, CommandError> {
+        let name = self.chosen_environment().unwrap_or(DEFAULT_ENVIRONMENT);
         EnvironmentName::parse(name).map_err(|error| CommandError::usage("name-invalid", error))
     }
 

@@ -91,7 +91,7 @@ fn explain(error: &EngineError) -> (&'static str, Option<String>) {
         EngineError::NotUp { .. } => ("not-up", None),
         EngineError::Io { .. } => ("io", None),
         EngineError::Database(error) => ("database", Some(explain_database(error))),
-        EngineError::Locate(_) => ("no-postgres", Some(install_postgres())),
+        EngineError::Locate(error) => ("no-postgres", Some(error.hint())),
         EngineError::NoExtension { extension, .. } => (
             "no-extension",
             Some(format!(
@@ -157,13 +157,4 @@ fn explain_start(error: &StartError) -> (&'static str, Option<String>) {
         return ("port-in-use", Some(hint));
     }
     ("postgres-start", None)
-}
-
-/// How Postgres is installed here.
-pub fn install_postgres() -> String {
-    if std::path::Path::new("/usr/bin/apt-get").exists() {
-        "install it: apt-get install postgresql".into()
-    } else {
-        "install it (brew install postgresql), or name its programs' folder in `x-backlot: {bin: DIR}`".into()
-    }
 }

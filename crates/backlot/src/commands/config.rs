@@ -15,7 +15,8 @@ use crate::render::{self, Table};
 /// Show which files were found, the variables, and the resolved stack
 ///
 /// With --json the stack is printed as `docker compose config --format json` prints it, and what Backlot adds is under
-/// `x-backlot-environment`.
+/// `x-backlot-environment`. In the Compose layout it is Compose's own stack when no environment is named, under Compose's
+/// own name; an environment's stack has the environment in its name, so that several can be up at once.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Show the values of secrets
@@ -25,7 +26,10 @@ pub struct Args {
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
-    let environment = context.environment(&project)?;
+    let mut environment = context.environment(&project)?;
+    if project.layout() == Layout::Compose && !context.names_environment() {
+        environment.stack = project.plain_stack()?;
+    }
     if context.global.json {
         render::json(&in_json(&project, &environment, args.show_secrets));
     } else {
@@ -120,10 +124,8 @@ fn port(port: &Port) -> String {
 }
 
 fn in_json(project: &Project, environment: &Environment, secrets: bool) -> Value {
-    let mut stack = environment.stack.resolved().clone();
-    if !secrets {
-        hide_secrets(&mut stack, "");
-    }
+    let stack = &environment.stack;
+    let stack = if secrets { stack.resolved().clone() } else { stack.resolved_masked() };
     let variable = |(name, variable): (&str, &backlot_project::Variable)| {
         json!({
             "name": name,
@@ -146,14 +148,4 @@ fn in_json(project: &Project, environment: &Environment, secrets: bool) -> Value
     };
     all.insert("x-backlot-environment".into(), ours);
     all.into()
-}
-
-/// Masks every value whose key sounds like a secret, and the password in every URL.
-fn hide_secrets(value: &mut Value, key: &str) {
-    match value {
-        Value::String(text) => *text = mask(key, text).into_owned(),
-        Value::Array(items) => items.iter_mut().for_each(|item| hide_secrets(item, "")),
-        Value::Object(object) => object.iter_mut().for_each(|(key, value)| hide_secrets(value, key)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }

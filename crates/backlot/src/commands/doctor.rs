@@ -99,7 +99,7 @@ fn postgres(variables: &BTreeMap<String, String>) -> Finding {
     };
     let found = Installation::find_all(&places);
     if let Err(error) = Installation::choose(&found, None) {
-        return Finding::bad("PostgreSQL", error.to_string(), install("postgresql"));
+        return Finding::bad("PostgreSQL", error.to_string(), error.hint());
     }
     let each = |one: &Installation| format!("{} in {}", one.version, one.bin_dir.display());
     Finding::good("PostgreSQL", found.iter().map(each).collect::<Vec<_>>().join(", "))

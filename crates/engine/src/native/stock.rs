@@ -23,7 +23,7 @@ pub(crate) fn refill(home: &Home, template: &str) {
     });
 }
 
-/// What the process does that [`refill`] starts.
+/// What the process does that makes spares.
 ///
 /// # Errors
 /// When a spare cannot be made; nobody is there to be told.

@@ -42,17 +42,15 @@ fn list(found: &[Installation]) -> String {
 }
 
 impl LocateError {
-    /// What to do next, as whole sentences.
-    pub fn hints(&self) -> Vec<String> {
+    /// What to do next, as a sentence.
+    pub fn hint(&self) -> String {
         let wanted = match self {
             Self::Nothing { wanted } => *wanted,
             Self::NotThisMajor { wanted, .. } => Some(*wanted),
             Self::NotThere { .. } | Self::TooOld { .. } => None,
         };
         let install = install_command(wanted, |program| Path::new(program).exists());
-        let install =
-            install.map_or("Install a Postgres server.".to_owned(), |line| format!("Install it: {line}"));
-        vec![install, "Or run it in a container: --engine docker".to_owned()]
+        install.map_or("install a Postgres server".to_owned(), |line| format!("install it: {line}"))
     }
 }
 

@@ -107,7 +107,7 @@ fn chooses_by_major_version() {
 fn errors_tell_what_is_there_and_the_ways_out() {
     let error = Installation::choose(&[installation(15, 2)], Some(16)).unwrap_err();
     assert_eq!(error.to_string(), "find Postgres 16: there is only 15.2 in /15/2/bin");
-    assert!(error.hints().iter().any(|hint| hint.contains("--engine docker")));
+    assert!(error.hint().starts_with("install"));
     let error = Installation::choose(&[installation(11, 22)], None).unwrap_err();
     assert_eq!(error.to_string(), "use Postgres 11.22 in /11/22/bin: the oldest that can be used is 12");
 }
