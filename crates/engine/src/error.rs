@@ -61,7 +61,7 @@ pub enum EngineError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// No fitting Postgres is installed.
-    #[error(transparent)]
+    #[error("cannot {0}")]
     Locate(#[from] LocateError),
     /// The image is made for an extension that the native server does not have.
     #[error(

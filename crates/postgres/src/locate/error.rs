@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Installation, OLDEST_MAJOR};
 
-/// Why no Postgres can be used. The messages fit after "failed to …"; [`LocateError::hints`] tells the ways out.
+/// Why no Postgres can be used. The messages fit after "failed to …"; [`LocateError::hint`] tells the way out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocateError {
     /// None is there.
