@@ -17,8 +17,15 @@ as_root() {
 apt_install() {
     command -v apt-get >/dev/null || die "please install what '$*' is called here: there is no apt-get"
     say "installing $* (apt-get)"
-    if [ -z "${apt_updated:-}" ]; then as_root apt-get update -qq; apt_updated=1; fi
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    # What apt says is shown only when it fails.
+    local log; log=$(mktemp)
+    if [ -z "${apt_updated:-}" ]; then
+        as_root apt-get update -qq >"$log" 2>&1 || { cat "$log" >&2; die "apt-get update failed"; }
+        apt_updated=1
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$log" 2>&1 ||
+        { cat "$log" >&2; die "apt-get could not install $*"; }
+    rm -f "$log"
 }
 
 have_postgres() {
