@@ -5,6 +5,7 @@
 mod axum;
 mod commands;
 mod development;
+mod differential;
 mod errors;
 mod flask;
 mod kinds;
