@@ -9,20 +9,22 @@ use super::supervision::Supervision;
 
 impl Supervision {
     /// Goes on until nothing more follows. Every step brings a replica further in its life or a rollout to its end, so
-    /// this ends.
+    /// this ends. Nothing is started while it is not certain yet that what it depends on stays.
     pub(super) fn settle(&mut self) {
         let mut changed = true;
         while changed {
-            changed = false;
-            for at in 0..self.stack.len() {
-                let service = self.stack.nth(at);
-                changed |= self.roll(service);
-                changed |= self.shrink(service);
-                changed |= self.grow(service);
-                changed |= self.start(service);
-                changed |= self.stop(service);
-            }
+            while self.for_each(Self::decide) {}
+            changed = self.for_each(Self::start);
         }
+    }
+
+    fn for_each(&mut self, step: fn(&mut Self, ServiceId) -> bool) -> bool {
+        (0..self.stack.len()).fold(false, |changed, at| step(self, self.stack.nth(at)) | changed)
+    }
+
+    /// Who is to be there, and who is to go.
+    fn decide(&mut self, service: ServiceId) -> bool {
+        self.roll(service) | self.shrink(service) | self.grow(service) | self.stop(service)
     }
 
     /// Picks those that are too many.
@@ -61,6 +63,8 @@ impl Supervision {
                 continue;
             }
             let phase = match &gate {
+                // One that waits for its replacement need not start before it.
+                Gate::Open if replica.standing == Standing::Outdated => Phase::Waiting,
                 Gate::Open => {
                     replica.spawn(&mut self.out);
                     changed = true;
