@@ -7,7 +7,7 @@ use backlot_plan::supervise::{
 };
 
 use crate::facts::{Kind, Life, Process, Seen};
-use crate::model::{after, back_off, gate, health, outcome, word};
+use crate::model::{after, back_off, gate, health, in_a_row, outcome, word};
 use crate::world::World;
 
 macro_rules! must {
@@ -74,6 +74,10 @@ impl World {
                 self.is_alive(*replica)?;
                 let process = self.process_mut(*replica);
                 let again = process.killed && process.kill_over;
+                if again {
+                    self.reached.kill_again();
+                }
+                let process = self.process_mut(*replica);
                 let first = !process.killed && (process.doomed || process.grace_over);
                 must!(first || again, "killed without need");
                 must!(!process.in_gateway, "it still gets requests");
@@ -147,7 +151,13 @@ impl World {
                     && length <= check.interval.max(check.start_interval);
                 length == check.interval || ((starting || leaves) && quick)
             }
-            (TimerKind::BackOff, _) => length == back_off(&self.ends(timer.replica)),
+            (TimerKind::BackOff, _) => {
+                let ends = self.ends(timer.replica);
+                if in_a_row(&ends) >= 4 {
+                    self.reached.crash_loop();
+                }
+                length == back_off(&ends)
+            }
             (TimerKind::DrainLimit | TimerKind::Grace, _) => length == known.spec.stop_grace,
             (TimerKind::KillLimit, _) => length == Duration::from_secs(5),
             _ => false,

@@ -9,17 +9,20 @@ mod facts;
 mod model;
 mod run;
 mod stacks;
+mod tally;
 mod world;
 
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::run::{Failure, Schedule, run};
+use crate::tally::{Reached, Tally};
 
 const SCHEDULES: u64 = 1_000_000;
 
-fn attempt(schedule: &Schedule, log: bool) -> Result<(), Failure> {
+fn attempt(schedule: &Schedule, log: bool) -> Result<Reached, Failure> {
     catch_unwind(AssertUnwindSafe(|| run(schedule, log))).unwrap_or_else(|_| {
         Err(Failure { step: schedule.choices.len(), what: "a panic".into(), log: Vec::new() })
     })
@@ -33,7 +36,7 @@ fn shrink(mut schedule: Schedule, mut failure: Failure) -> (Schedule, Failure) {
         let mut shorter = schedule.clone();
         shorter.choices.remove(at);
         match attempt(&shorter, true) {
-            Ok(()) => at += 1,
+            Ok(_) => at += 1,
             Err(still) => {
                 schedule = shorter;
                 failure = still;
@@ -54,29 +57,44 @@ fn fail(seed: u64, failure: Failure) -> ! {
     );
 }
 
+/// Every `step`th schedule from the first: what they reached, and the first one that fails.
+fn try_many(first: u64, step: usize, stop: &AtomicBool) -> (Tally, Option<(u64, Failure)>) {
+    let mut tally = Tally::default();
+    for seed in (first..SCHEDULES).step_by(step) {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        match attempt(&Schedule::random(seed), false) {
+            Ok(reached) => tally.add(reached),
+            Err(failure) => {
+                stop.store(true, Ordering::Relaxed);
+                return (tally, Some((seed, failure)));
+            }
+        }
+    }
+    (tally, None)
+}
+
 #[test]
 fn a_million_random_schedules_show_no_difference() {
-    let workers = thread::available_parallelism().map_or(2, |cores| cores.get() as u64);
-    let failed = AtomicBool::new(false);
-    let first = thread::scope(|scope| {
-        let handles: Vec<_> = (0..workers)
-            .map(|worker| {
-                let failed = &failed;
-                scope.spawn(move || {
-                    (worker..SCHEDULES)
-                        .step_by(workers as usize)
-                        .take_while(|_| !failed.load(Ordering::Relaxed))
-                        .find_map(|seed| {
-                            let failure = attempt(&Schedule::random(seed), false).err()?;
-                            failed.store(true, Ordering::Relaxed);
-                            Some((seed, failure))
-                        })
-                })
-            })
-            .collect();
-        handles.into_iter().filter_map(|handle| handle.join().unwrap()).min_by_key(|(seed, _)| *seed)
+    let workers = thread::available_parallelism().map_or(2, NonZero::get);
+    let stop = AtomicBool::new(false);
+    let stop = &stop;
+    let results = thread::scope(|scope| {
+        let handles: Vec<_> =
+            (0..workers).map(|worker| scope.spawn(move || try_many(worker as u64, workers, stop))).collect();
+        handles.into_iter().map(|handle| handle.join().unwrap()).collect::<Vec<_>>()
     });
-    if let Some((seed, failure)) = first {
+    let mut tally = Tally::default();
+    let mut failures = Vec::new();
+    for (part, failure) in results {
+        tally.join(&part);
+        failures.extend(failure);
+    }
+    if let Some((seed, failure)) = failures.into_iter().min_by_key(|(seed, _)| *seed) {
         fail(seed, failure);
     }
+    let (rarest, count) = tally.rarest();
+    println!("reached least: {rarest}, by {count} schedules");
+    assert!(count >= 1000, "only {count} schedules reached {rarest}");
 }

@@ -10,6 +10,7 @@ use backlot_plan::supervise::{
 use crate::choices::{Choice, Random};
 use crate::facts::{Kind, Life, Process, Seen};
 use crate::stacks;
+use crate::tally::Reached;
 use crate::world::World;
 
 #[derive(Clone)]
@@ -28,7 +29,7 @@ impl Schedule {
     pub(crate) fn random(seed: u64) -> Self {
         let mut random = Random(seed);
         let specs = stacks::random(&mut random);
-        let steps = 1 + random.below(60);
+        let steps = 1 + random.below(50);
         let choices = (0..steps).map(|_| random.next()).collect();
         Self { specs, choices }
     }
@@ -42,7 +43,7 @@ impl Schedule {
 }
 
 /// Lets a schedule happen, and then peace return: all that is wanted must come up, and all must go when it is to go.
-pub(crate) fn run(schedule: &Schedule, log: bool) -> Result<(), Failure> {
+pub(crate) fn run(schedule: &Schedule, log: bool) -> Result<Reached, Failure> {
     let mut world = World::new(&schedule.specs, log);
     let mut step = 0;
     let mut go = || -> Result<(), String> {
@@ -69,7 +70,10 @@ pub(crate) fn run(schedule: &Schedule, log: bool) -> Result<(), Failure> {
         }
         Ok(())
     };
-    go().map_err(|what| Failure { step, what, log: world.log.take().unwrap_or_default() })
+    match go() {
+        Ok(()) => Ok(world.reached),
+        Err(what) => Err(Failure { step, what, log: world.log.take().unwrap_or_default() }),
+    }
 }
 
 fn up(world: &mut World) -> Result<(), String> {

@@ -8,6 +8,7 @@ use backlot_plan::supervise::{
 };
 
 use crate::facts::{End, Evidence, Known, Life, Need, Process, Seen, index, look};
+use crate::tally::Reached;
 
 pub(crate) struct World {
     pub(crate) machine: Supervision,
@@ -26,6 +27,7 @@ pub(crate) struct World {
     pub(crate) fired: Vec<Timer>,
     pub(crate) old_checks: Vec<(ReplicaId, Epoch)>,
     pub(crate) last_epoch: Option<Epoch>,
+    pub(crate) reached: Reached,
     /// What happened, if anybody wants to read it.
     pub(crate) log: Option<Vec<String>>,
 }
@@ -50,6 +52,7 @@ impl World {
             fired: Vec::new(),
             old_checks: Vec::new(),
             last_epoch: None,
+            reached: Reached::default(),
             log: log.then(Vec::new),
         }
     }
@@ -86,7 +89,11 @@ impl World {
         look(&self.machine, &self.known, &mut self.seen, &mut self.rolling);
         for action in &actions {
             self.write(|| format!("    {action:?}"));
+            self.reached.action(action);
             self.duty(action, event).map_err(|wrong| format!("{wrong}: {action:?} after {event:?}"))?;
+        }
+        for seen in &self.seen {
+            self.reached.kind(seen.kind);
         }
         self.compare(event).map_err(|wrong| format!("{wrong} after {event:?}"))
     }
