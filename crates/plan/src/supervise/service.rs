@@ -66,7 +66,7 @@ impl Service {
     /// The member that is missed least: one that does nothing, then an outdated one, then the newest place.
     pub(super) fn least_useful(&mut self) -> Option<&mut Replica> {
         self.replicas.iter_mut().filter(|replica| replica.is_member()).max_by_key(|replica| {
-            (use_lessness(replica), replica.standing == Standing::Outdated, replica.id.number)
+            (uselessness(replica), replica.standing == Standing::Outdated, replica.id.number)
         })
     }
 
@@ -75,7 +75,7 @@ impl Service {
         self.replicas
             .iter_mut()
             .filter(|replica| replica.standing == Standing::Outdated)
-            .min_by_key(|replica| (std::cmp::Reverse(use_lessness(replica)), replica.id.number))
+            .min_by_key(|replica| (std::cmp::Reverse(uselessness(replica)), replica.id.number))
     }
 
     pub(super) fn candidate(&mut self) -> Option<&mut Replica> {
@@ -94,7 +94,7 @@ impl Service {
 }
 
 /// 0 for one that is ready, 1 for one that may become so, 2 for one without a process.
-fn use_lessness(replica: &Replica) -> u8 {
+fn uselessness(replica: &Replica) -> u8 {
     match (replica.phase.is_ready(), replica.phase.has_process()) {
         (true, _) => 0,
         (false, true) => 1,

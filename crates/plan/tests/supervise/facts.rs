@@ -57,6 +57,7 @@ pub(crate) enum Life {
 }
 
 /// One process.
+#[expect(clippy::struct_excessive_bools, reason = "what was told of it, each on its own; no state is kept")]
 pub(crate) struct Process {
     pub(crate) id: ReplicaId,
     pub(crate) service: usize,

@@ -3,7 +3,10 @@
 //! The model knows processes, evidence and clocks, and no transitions: after each event it works out from the whole
 //! history what should be so (`model.rs`), and checks each action when it comes (`duties.rs`).
 
+#![expect(clippy::unwrap_used, reason = "a test, in which a panic is a failure")]
+
 mod choices;
+mod compare;
 mod duties;
 mod facts;
 mod model;
@@ -19,6 +22,17 @@ use std::thread;
 
 use crate::run::{Failure, Schedule, run};
 use crate::tally::{Reached, Tally};
+
+/// Ends a check with what is wrong, unless something holds.
+macro_rules! must {
+    ($holds:expr, $($wrong:tt)*) => {
+        if !$holds {
+            return Err(format!($($wrong)*));
+        }
+    };
+}
+
+pub(crate) use must;
 
 const SCHEDULES: u64 = 1_000_000;
 
@@ -57,10 +71,10 @@ fn fail(seed: u64, failure: Failure) -> ! {
     );
 }
 
-/// Every `step`th schedule from the first: what they reached, and the first one that fails.
-fn try_many(first: u64, step: usize, stop: &AtomicBool) -> (Tally, Option<(u64, Failure)>) {
+/// Every so many-th schedule from the first: what they reached, and the first one that fails.
+fn try_many(first: u64, every: usize, stop: &AtomicBool) -> (Tally, Option<(u64, Failure)>) {
     let mut tally = Tally::default();
-    for seed in (first..SCHEDULES).step_by(step) {
+    for seed in (first..SCHEDULES).step_by(every) {
         if stop.load(Ordering::Relaxed) {
             break;
         }

@@ -51,7 +51,7 @@ pub(crate) fn in_a_row(ends: &[(Duration, End)]) -> u32 {
 pub(crate) fn back_off(ends: &[(Duration, End)]) -> Duration {
     let mut pause = Duration::from_millis(100);
     for _ in 1..in_a_row(ends) {
-        pause = (pause * 2).min(Duration::from_secs(60));
+        pause = (pause * 2).min(Duration::from_mins(1));
     }
     pause
 }

@@ -176,7 +176,7 @@ impl World {
         };
         process.life = Life::Dead;
         process.end = Some(end);
-        process.in_gateway = false || (process.in_gateway && !process.drained);
+        process.in_gateway &= !process.drained;
         process.open_check = None;
         process.timer = None;
     }
