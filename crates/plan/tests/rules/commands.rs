@@ -2,7 +2,7 @@
 
 use backlot_plan::supervise::{Condition, Dependency, Outcome};
 
-use crate::stage::{LISTENS, Stage, after, service, web};
+use crate::stage::{LISTENS, Stage, after, needs, service, web};
 
 #[test]
 fn a_scale_up_takes_the_lowest_free_places() {
@@ -52,8 +52,8 @@ fn a_restart_takes_those_with_it_that_asked_for_it_around_the_service() {
     let with = |restart| Dependency { condition: Condition::Healthy, required: true, restart };
     let mut stage = Stage::ready([
         service("db", |db| db.readiness = LISTENS),
-        service("web", |web| drop(web.depends_on.insert("db".into(), with(true)))),
-        service("mail", |mail| drop(mail.depends_on.insert("db".into(), with(false)))),
+        service("web", |web| needs(web, "db", with(true))),
+        service("mail", |mail| needs(mail, "db", with(false))),
     ]);
     assert_eq!(stage.restart("db", false), ["signal 15 web-1", "Grace web-1 10s"]);
     assert_eq!(stage.exits("web-1", 0), ["web-1 is gone", "signal 15 db-1", "Grace db-1 10s"]);
@@ -68,7 +68,7 @@ fn a_crash_does_not_take_those_with_it_that_asked_for_restarts() {
     let dependency = Dependency { condition: Condition::Started, required: true, restart: true };
     let mut stage = Stage::ready([
         service("db", crate::stage::always),
-        service("web", |web| drop(web.depends_on.insert("db".into(), dependency))),
+        service("web", |web| needs(web, "db", dependency)),
     ]);
     assert_eq!(stage.exits("db-1", 1), ["BackOff db-1 100ms"]);
 }

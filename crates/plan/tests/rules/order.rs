@@ -2,7 +2,7 @@
 
 use backlot_plan::supervise::{Condition, Dependency, Outcome, Phase, ServiceSpec, TimerKind};
 
-use crate::stage::{CHECKED, LISTENS, Stage, after, always, service};
+use crate::stage::{CHECKED, LISTENS, Stage, after, always, needs, service};
 
 fn needing(name: &str, other: &str, condition: Condition) -> ServiceSpec {
     service(name, |spec| after(spec, other, condition))
@@ -147,7 +147,7 @@ fn what_is_not_required_is_waited_for_only_while_it_may_come_true() {
     let optional = Dependency { condition: Condition::Healthy, required: false, restart: false };
     let mut stage = Stage::new([
         service("cache", |cache| cache.readiness = LISTENS),
-        service("web", |web| drop(web.depends_on.insert("cache".into(), optional))),
+        service("web", |web| needs(web, "cache", optional)),
     ]);
     assert_eq!(stage.up(), ["spawn cache-1"]);
     assert_eq!(stage.spawned("cache-1"), ["ListenLimit cache-1 30s"]);

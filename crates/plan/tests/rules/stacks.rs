@@ -2,7 +2,7 @@
 
 use backlot_plan::supervise::{Condition, Dependency, StackError, StackSpec};
 
-use crate::stage::{after, service};
+use crate::stage::{after, needs, service};
 
 #[test]
 fn services_come_after_what_they_depend_on() {
@@ -35,8 +35,7 @@ fn a_circle_is_named() {
 #[test]
 fn a_missing_dependency_is_an_error_only_if_it_is_required() {
     let optional = Dependency { condition: Condition::Healthy, required: false, restart: false };
-    StackSpec::new(vec![service("web", |web| drop(web.depends_on.insert("cache".into(), optional)))])
-        .unwrap();
+    StackSpec::new(vec![service("web", |web| needs(web, "cache", optional))]).unwrap();
     let error =
         StackSpec::new(vec![service("web", |web| after(web, "cache", Condition::Healthy))]).unwrap_err();
     assert_eq!(error.to_string(), "web depends on cache, which is not there");

@@ -33,8 +33,12 @@ pub(crate) fn web(replicas: u32) -> ServiceSpec {
     })
 }
 
+pub(crate) fn needs(spec: &mut ServiceSpec, other: &str, dependency: Dependency) {
+    spec.depends_on.insert(other.into(), dependency);
+}
+
 pub(crate) fn after(spec: &mut ServiceSpec, other: &str, condition: Condition) {
-    spec.depends_on.insert(other.into(), Dependency { condition, required: true, restart: false });
+    needs(spec, other, Dependency { condition, required: true, restart: false });
 }
 
 pub(crate) struct Stage {
