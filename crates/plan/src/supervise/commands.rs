@@ -3,7 +3,6 @@
 use super::event::Command;
 use super::ids::{Release, ServiceId};
 use super::phase::Standing;
-use super::replica::Replica;
 use super::service::Goal;
 use super::supervision::Supervision;
 
@@ -48,8 +47,9 @@ impl Supervision {
             self.forget_abort(service);
             let service = &mut self.services[service.0];
             service.goal = Goal::Up;
+            let release = service.rollout.map_or(service.release, |rollout| rollout.previous);
             let members = service.replicas.iter_mut().filter(|replica| replica.is_member());
-            members.for_each(Replica::try_again);
+            members.for_each(|replica| replica.try_again(release));
         }
     }
 

@@ -157,8 +157,9 @@ impl Replica {
     }
 
     /// Begins anew after a failure.
-    pub(super) fn try_again(&mut self) {
+    pub(super) fn try_again(&mut self, release: Release) {
         if let Phase::Failed(_) = self.phase {
+            self.release = release;
             self.restarts = Restarts::default();
             self.enter(Phase::Waiting);
         }

@@ -50,7 +50,7 @@ impl Supervision {
         changed
     }
 
-    /// Starts those whose dependencies allow it.
+    /// Starts those whose dependencies allow it. Those that wait and are to go have gone by now.
     fn start(&mut self, id: ServiceId) -> bool {
         let waits = |phase: &Phase| matches!(phase, Phase::Waiting | Phase::Blocked(_));
         if !self.services[id.0].replicas.iter().any(|replica| waits(&replica.phase)) {
@@ -59,7 +59,7 @@ impl Supervision {
         let gate = self.gate(id);
         let mut changed = false;
         for replica in &mut self.services[id.0].replicas {
-            if replica.is_leaving() || !waits(&replica.phase) {
+            if !waits(&replica.phase) {
                 continue;
             }
             let phase = match &gate {

@@ -78,6 +78,16 @@ fn a_new_one_that_fails_after_it_was_ready_ends_the_rollout_before_the_next_step
 }
 
 #[test]
+fn a_new_one_that_outlived_its_rollout_and_failed_is_tried_again_as_an_old_one() {
+    let mut stage = Stage::ready([web(2)]);
+    stage.restart("web", true);
+    stage.spawned("web-3");
+    stage.listening("web-3");
+    stage.exits("web-3", 1);
+    assert_eq!(stage.up(), ["spawn web-3"]);
+}
+
+#[test]
 fn an_old_one_that_does_nothing_is_replaced_first() {
     let mut stage = Stage::ready([web(2)]);
     stage.exits("web-2", 1);

@@ -101,6 +101,16 @@ fn a_kill_cuts_a_stop_short_and_reaches_what_is_still_being_spawned() {
 }
 
 #[test]
+fn a_kill_is_not_softened_by_what_comes_after_it() {
+    let mut stage = Stage::new([service("a", |_| {})]);
+    stage.up();
+    stage.tell(Event::Command(Command::Kill));
+    stage.down();
+    stage.stop("a");
+    assert_eq!(stage.spawned("a-1"), ["kill a-1", "KillLimit a-1 5s"]);
+}
+
+#[test]
 fn stopping_a_service_leaves_its_dependents_alone() {
     let mut stage = three();
     assert_eq!(stage.stop("db"), ["signal 15 db-1", "Grace db-1 10s"]);

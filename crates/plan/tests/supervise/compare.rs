@@ -12,6 +12,9 @@ impl World {
         for seen in &self.seen {
             self.compare_one(seen).map_err(|wrong| format!("{wrong}: {seen:?}"))?;
         }
+        let dead_gets_requests =
+            self.processes.iter().any(|process| process.life == Life::Dead && process.in_gateway);
+        must!(!dead_gets_requests, "a dead one still gets requests");
         for process in self.processes.iter().filter(|process| process.life != Life::Dead) {
             must!(self.seen.iter().any(|seen| seen.id == process.id), "{:?} was forgotten", process.id);
         }
@@ -28,6 +31,8 @@ impl World {
         must!(known.up || seen.leaves(), "it is to go");
         if let Some(earlier) = self.before.iter().find(|earlier| earlier.id == seen.id) {
             must!(!earlier.leaves() || seen.leaves(), "it was to go");
+            let spared = earlier.standing == Standing::Doomed && seen.standing != Standing::Doomed;
+            must!(!spared, "it was to be killed");
         }
         let process = self.process(seen.id);
         let live = process.filter(|process| process.life != Life::Dead);
@@ -115,6 +120,22 @@ impl World {
         let rolls = rolling || known.old_until.is_some();
         must!(rolls || all <= known.peak as usize, "has {all}, of at most {} and no rollout", known.peak);
         self.compare_capacity(service, event)?;
+        let is_new = |seen: &&Seen| {
+            seen.service == service
+                && seen.standing == Standing::Candidate
+                && !self.before.iter().any(|it| {
+                    it.service == service
+                        && it.id.number == seen.id.number
+                        && it.standing == Standing::Candidate
+                })
+        };
+        if self.seen.iter().any(|seen| is_new(&seen)) {
+            let early = self.known[service].needs.iter().any(|need| self.rolling[need.on]);
+            must!(!early, "rolls before one that it depends on is done");
+        }
+        if !rolling {
+            self.known[service].proven = self.known[service].newest;
+        }
         if all <= wanted {
             self.known[service].peak = self.known[service].wanted;
         }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use backlot_plan::supervise::{Action, Event, Readiness, ReplicaId, Report, Timer, TimerKind};
+use backlot_plan::supervise::{
+    Action, Event, Readiness, Release, ReplicaId, Report, Standing, Timer, TimerKind,
+};
 
 use crate::facts::{Kind, Life, Process, Seen};
 use crate::model::{back_off, gate, health, in_a_row};
@@ -14,6 +16,7 @@ impl World {
         match action {
             Action::Spawn { replica, release } => {
                 self.may_spawn(*replica, event)?;
+                self.may_be_made_of(*replica, *release)?;
                 let service = self.index(replica.service);
                 let place = (service, replica.number);
                 let tenant = self.tenants.iter().find(|(taken, _)| *taken == place).map(|(_, first)| *first);
@@ -36,6 +39,8 @@ impl World {
                 let process = self.process(*replica).unwrap();
                 let is_healthy = health(&known.spec.readiness, process) == Kind::Healthy;
                 must!(known.spec.gateway && is_healthy && !process.in_gateway, "not to be added");
+                let left = self.before.iter().any(|seen| seen.id == *replica && seen.leaves());
+                must!(!left, "it was to go");
                 self.process_mut(*replica).in_gateway = true;
             }
             Action::RemoveFromGateway(replica) => {
@@ -104,6 +109,22 @@ impl World {
         if !restarted {
             must!(gate(self, service) == Some(true), "what it depends on is not there");
         }
+        Ok(())
+    }
+
+    fn may_be_made_of(&self, id: ReplicaId, release: Release) -> Result<(), String> {
+        let service = self.index(id.service);
+        let known = &self.known[service];
+        let tenant = self.tenants.iter().find(|(place, _)| *place == (service, id.number));
+        let first =
+            tenant.and_then(|(_, first)| self.processes.iter().find(|process| process.id.run == *first));
+        let is_new = self.seen.iter().any(|seen| seen.id == id && seen.standing == Standing::Candidate);
+        let expected = match first {
+            Some(process) => process.release,
+            None if is_new || !self.rolling[service] => known.newest,
+            None => known.proven,
+        };
+        must!(release == expected, "made of the wrong release");
         Ok(())
     }
 
@@ -178,6 +199,7 @@ impl World {
             Report::RolloutAborted { service, .. } => {
                 let service = self.index(*service);
                 self.known[service].aborted = true;
+                self.known[service].newest = self.known[service].proven;
             }
             Report::Healthy(_)
             | Report::Unhealthy { .. }

@@ -21,6 +21,9 @@ pub(crate) struct Known {
     /// The most that were wanted since no more were there than wanted.
     pub(crate) peak: u32,
     pub(crate) aborted: bool,
+    /// What works, and what is newest: other than that only in a rollout.
+    pub(crate) proven: Release,
+    pub(crate) newest: Release,
     /// Runs from before the last rolling restart.
     pub(crate) old_until: Option<u64>,
 }

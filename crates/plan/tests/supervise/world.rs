@@ -214,8 +214,9 @@ impl World {
                 self.known[service].peak = self.known[service].peak.max(*replicas);
                 self.known[service].aborted = false;
             }
-            Command::Restart { service, .. } => {
+            Command::Restart { service, release, .. } => {
                 let service = self.index(*service);
+                self.known[service].newest = *release;
                 self.known[service].up = true;
                 let followers = self.known[service].restarts.clone();
                 let followers = followers.into_iter().filter(|follower| self.known[*follower].up);
@@ -271,6 +272,8 @@ fn know(stack: &StackSpec, specs: &[ServiceSpec]) -> Vec<Known> {
         wanted: spec.replicas,
         peak: spec.replicas,
         aborted: false,
+        proven: spec.release,
+        newest: spec.release,
         old_until: None,
     };
     specs.iter().enumerate().map(known).collect()
