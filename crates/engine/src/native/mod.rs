@@ -325,7 +325,7 @@ impl<'a> Native<'a> {
 pub fn running(site: &Site) -> Result<DatabaseRecord, EngineError> {
     let database = site.record()?.and_then(|record| record.database);
     match database {
-        Some(database) if site.is_running()? => Ok(database),
+        Some(database) if database.process.is_alive() && site.is_running()? => Ok(database),
         Some(_) | None => {
             Err(EngineError::NotUp { environment: site.name().to_owned(), exists: site.live().exists() })
         }
@@ -358,7 +358,9 @@ fn look(site: &Site, record: Option<&Record>) -> Result<Observed, EngineError> {
         Filling::Done => Filled::Done,
         Filling::Failed { .. } => Filled::Failed,
     });
-    let recorded = record.is_some_and(|record| record.database.is_some());
+    // A postmaster can be killed and leave processes of the server behind, which hold the lock and answer nobody.
+    let database = record.and_then(|record| record.database.as_ref());
+    let recorded = database.is_some_and(|database| database.process.is_alive());
     let server = match site.is_running()? {
         false => Server::Stopped,
         true if recorded => Server::Running,
@@ -417,10 +419,12 @@ fn take_away(taken: &Taken, step: &Step) -> Result<String, EngineError> {
             Ok(format!("the server of {name}"))
         }
         Step::RemoveFiles => {
+            server::remove_outside_remains(taken.site());
             taken.remove_live()?;
             Ok(format!("the files of {name}"))
         }
         Step::RemoveVolumes => {
+            server::remove_outside_remains(taken.site());
             taken.remove_volumes()?;
             Ok(format!("the volumes of {name}"))
         }
