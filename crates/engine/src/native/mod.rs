@@ -386,7 +386,7 @@ fn is_cluster(data: &std::path::Path) -> bool {
 /// # Errors
 /// When a server does not stop or something cannot be removed.
 pub fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
-    if !site.dir().exists() && !site.sockets().exists() {
+    if !is_there(site.dir())? && !is_there(&site.sockets())? {
         return Ok(Vec::new());
     }
     take_down(&site.take()?, volumes, report)
@@ -430,6 +430,11 @@ fn take_away(taken: &Taken, step: &Step) -> Result<String, EngineError> {
         }
         Step::MakeCluster { .. } | Step::StartServer { .. } | Step::Fill { .. } => Ok(String::new()),
     }
+}
+
+/// Whether there is something, as opposed to nobody being allowed to know.
+fn is_there(path: &std::path::Path) -> Result<bool, EngineError> {
+    path.try_exists().map_err(|source| EngineError::Io { what: "look at", path: path.to_owned(), source })
 }
 
 /// After a failed `up`: takes away what it made. Volumes stay; they are either whole or were not there.

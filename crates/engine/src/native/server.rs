@@ -44,8 +44,7 @@ pub fn locate(database: &Database, path: Option<&str>) -> Result<Installation, E
         path: path.map(Into::into),
         roots: SearchPlaces::default_roots(),
     };
-    let found = Installation::find_all(&places);
-    Ok(Installation::choose(&found, database.wanted_major)?)
+    Ok(Installation::locate(&places, database.wanted_major)?)
 }
 
 /// What the server is to be.
