@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use backlot_engine::{DatabaseError, EngineError, RecordError};
-use backlot_postgres::StartError;
+use backlot_postgres::{StartError, StorageError, TemplateError};
 use backlot_project::ProjectError;
 
 use crate::exit::Exit;
@@ -53,7 +53,12 @@ impl From<ProjectError> for CommandError {
 
 impl From<EngineError> for CommandError {
     fn from(error: EngineError) -> Self {
-        let (code, hint) = explain(&error);
+        let (code, hint) = if is_full_disk(&error) {
+            let hint = "free some space, or set BACKLOT_HOME to a directory on another disk";
+            ("disk-full", Some(hint.to_owned()))
+        } else {
+            explain(&error)
+        };
         let exit = if matches!(error, EngineError::Interrupted) { Exit::Interrupted } else { Exit::Failed };
         let hints = hint.into_iter().collect();
         Self { exit, code, error: error.into(), hints }
@@ -64,6 +69,24 @@ impl From<backlot_process::ProcessError> for CommandError {
     fn from(error: backlot_process::ProcessError) -> Self {
         EngineError::from(error).into()
     }
+}
+
+/// Whether it comes down to a disk without space, whoever noticed that.
+fn is_full_disk(error: &EngineError) -> bool {
+    if let EngineError::Template(TemplateError::Storage(StorageError::Full { .. }))
+    | EngineError::Start(StartError::Storage(StorageError::Full { .. })) = error
+    {
+        return true;
+    }
+    let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if cause.downcast_ref::<std::io::Error>().is_some_and(|error| full.contains(&error.kind())) {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
 }
 
 /// The stable name of an error, and the way out of it.

@@ -32,6 +32,12 @@ pub struct Home {
 /// A home that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
+    /// The variable that is there to name it does not: which directory would it be the next time?
+    #[error("BACKLOT_HOME is {}, which is no absolute path", path.display())]
+    Relative {
+        /// Its value.
+        path: PathBuf,
+    },
     /// No variable tells where it could be.
     #[error("neither BACKLOT_HOME nor XDG_DATA_HOME nor HOME is set to an absolute path")]
     Nowhere,
@@ -58,10 +64,14 @@ impl Home {
     /// otherwise `backlot` in the XDG data directory.
     ///
     /// # Errors
-    /// [`HomeError::Nowhere`] when no variable leads to one.
+    /// [`HomeError::Nowhere`] when no variable leads to one, [`HomeError::Relative`] when `BACKLOT_HOME` leads to many.
     pub fn choose(variables: &BTreeMap<String, String>, owner: Owner) -> Result<Self, HomeError> {
         let absolute = |name: &str| variables.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let root = match (&owner, absolute("BACKLOT_HOME")) {
+        let named = variables.get("BACKLOT_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+        if let Some(path) = named.clone().filter(|path| !path.is_absolute()) {
+            return Err(HomeError::Relative { path });
+        }
+        let root = match (&owner, named) {
             (_, Some(named)) => named,
             (Owner::User { .. }, None) => PathBuf::from("/var/lib/backlot"),
             (Owner::Caller, None) => absolute("XDG_DATA_HOME")
@@ -113,6 +123,33 @@ impl Home {
         short_socket_root().join(format!("{home}-{id}"))
     }
 
+    /// Makes the home and writes into it, to see whether that can be done.
+    ///
+    /// # Errors
+    /// [`HomeError::Unusable`] when it cannot.
+    pub fn try_out(&self) -> Result<(), HomeError> {
+        self.make(&self.root)?;
+        for directory in [self.root.clone(), self.templates(), self.projects()] {
+            let probe = directory.join(format!("probe-{}", std::process::id()));
+            let tried = fs::write(&probe, "probe").and_then(|()| fs::remove_file(&probe));
+            match tried {
+                // One that is not there can be made where the home itself can be written to.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && directory != self.root => {}
+                Err(source) => {
+                    let _ = fs::remove_file(&probe);
+                    return Err(HomeError::Unusable { path: directory, source });
+                }
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes that are free where the home is, as far as the system tells.
+    pub fn free_space(&self) -> Option<u64> {
+        nix::sys::statvfs::statvfs(&self.root).ok().map(|stat| free_bytes(&stat))
+    }
+
     /// Makes `directory`, which is in this home or is a directory for sockets, and those above it.
     ///
     /// Private to us (0700); as root searchable by the account that runs Postgres, which must get through to its own.
@@ -131,6 +168,12 @@ impl Home {
         }
         Ok(())
     }
+}
+
+/// The fields' types differ between systems.
+#[allow(clippy::useless_conversion, reason = "they are u64 already on Linux, u32 on macOS")]
+fn free_bytes(stat: &nix::sys::statvfs::Statvfs) -> u64 {
+    u64::from(stat.blocks_available()) * u64::from(stat.fragment_size())
 }
 
 /// `/tmp/backlot-<uid>`: used only when the home's own path is too long for a socket.
@@ -178,6 +221,11 @@ mod tests {
         assert_eq!(home(&all[2..]).unwrap().root(), Path::new("/h/.local/share/backlot"));
         assert!(home(&[]).is_none());
         assert!(home(&[("HOME", "relative")]).is_none());
+        assert!(home(&[("BACKLOT_HOME", "relative"), ("HOME", "/h")]).is_none());
+        assert_eq!(
+            home(&[("BACKLOT_HOME", ""), ("HOME", "/h")]).unwrap().root(),
+            Path::new("/h/.local/share/backlot")
+        );
     }
 
     #[test]

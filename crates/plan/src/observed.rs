@@ -24,7 +24,8 @@ pub enum Server {
     Stopped,
     /// A server holds it, and the record tells which.
     Running,
-    /// A server holds it, and nothing tells which: whoever started it was killed right after.
+    /// Processes of a server hold it, and nothing tells which server that is (whoever started it was killed right after),
+    /// or it is dead itself and has left them behind.
     Unrecorded,
 }
 

@@ -47,14 +47,26 @@ impl Log {
 
 /// Whether Postgres or `initdb` says that the disk is full.
 pub(crate) fn tells_full_disk(lines: &[String]) -> bool {
-    lines.iter().any(|line| line.contains("No space left on device") || line.contains("Disk quota exceeded"))
+    // The last one is the hint that goes with "wrote only 4096 of 8192 bytes".
+    const SIGNS: [&str; 3] = ["No space left on device", "Disk quota exceeded", "Check free disk space"];
+    lines.iter().any(|line| SIGNS.iter().any(|sign| line.contains(sign)))
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
-    use super::Log;
+    use super::{Log, tells_full_disk};
+
+    #[test]
+    fn a_write_that_was_cut_short_is_a_full_disk() {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let short =
+            "FATAL:  could not write block 66: wrote only 4096 of 8192 bytes\nHINT:  Check free disk space.";
+        assert!(tells_full_disk(&lines(short)));
+        assert!(tells_full_disk(&lines("PANIC:  could not write: No space left on device")));
+        assert!(!tells_full_disk(&lines("FATAL:  could not write block 66: Input/output error")));
+    }
 
     #[test]
     fn tells_the_last_lines_of_this_start_only() {

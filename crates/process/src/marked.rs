@@ -37,16 +37,22 @@ pub fn end_all_with_variable(name: &str, value: &str, grace: Duration) -> usize 
 #[cfg(target_os = "linux")]
 fn all_with_variable(name: &str, value: &str) -> Vec<ProcessId> {
     let wanted = format!("{name}={value}");
-    let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    numbers
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| i64::from(*pid) != i64::from(std::process::id()))
-        .filter_map(ProcessId::of)
+    all_others()
         .filter(|process| {
             let environment = std::fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
         })
         .collect()
+}
+
+/// All processes of the machine but ourselves.
+#[cfg(target_os = "linux")]
+pub(crate) fn all_others() -> impl Iterator<Item = ProcessId> {
+    let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    numbers
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| i64::from(*pid) != i64::from(std::process::id()))
+        .filter_map(ProcessId::of)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -137,29 +137,24 @@ fn account_and_directories(context: &Context) -> Vec<Finding> {
 fn directories(home: &Home) -> Finding {
     let root = home.root().to_owned();
     let mend = "set BACKLOT_HOME to a directory that you can write to, and that Postgres' user can reach";
-    if let Err(error) = home.make(&root) {
+    if let Err(error) = home.try_out() {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
         return Finding::bad("directories", format!("{error}{cause}"), mend);
     }
     if let Err(error) = home.owner().check_reach(&root) {
         return Finding::bad("directories", error.to_string(), mend);
     }
-    let free = nix::sys::statvfs::statvfs(&root).map(|stat| free_bytes(&stat));
-    match free {
-        Ok(free) if free < 500 << 20 => Finding::warning(
+    match home.free_space() {
+        Some(free) if free < 500 << 20 => Finding::warning(
             "directories",
             format!("{} ({} free)", root.display(), render::size(free)),
             "free some space: a scenario takes 35 MiB and more",
         ),
-        Ok(free) => Finding::good("directories", format!("{} ({} free)", root.display(), render::size(free))),
-        Err(error) => Finding::bad("directories", format!("{}: {error}", root.display()), mend),
+        Some(free) => {
+            Finding::good("directories", format!("{} ({} free)", root.display(), render::size(free)))
+        }
+        None => Finding::good("directories", root.display().to_string()),
     }
-}
-
-/// The fields' types differ between systems.
-#[allow(clippy::useless_conversion, reason = "they are u64 already on Linux, u32 on macOS")]
-fn free_bytes(stat: &nix::sys::statvfs::Statvfs) -> u64 {
-    u64::from(stat.blocks_available()) * u64::from(stat.fragment_size())
 }
 
 fn project(context: &Context) -> Finding {

@@ -176,3 +176,62 @@ fn the_postgres_log_is_shown_when_the_server_does_not_start() {
     stage.file("docker/scenario.yml", compose.replace("image: postgres", command));
     assert_says(&refused(&stage), &["shared_buffers", "lots"]);
 }
+
+#[test]
+fn a_home_that_is_no_absolute_path_is_not_silently_another_one() {
+    let stage = seed();
+    let outcome =
+        stage.backlot(&["scenario", "up", "it"]).env("BACKLOT_HOME", "here").output().assert_code(1);
+    assert_says(&outcome.stderr, &["error: BACKLOT_HOME is here, which is no absolute path"]);
+}
+
+#[test]
+fn what_nobody_may_look_at_is_not_taken_for_absent() {
+    let stage = seed();
+    std::fs::write(stage.root().join("a-file"), "").unwrap();
+    let home = stage.root().join("a-file").display().to_string();
+    let down = stage.backlot(&["scenario", "down", "it"]).env("BACKLOT_HOME", &home).output().assert_code(1);
+    assert_says(&down.stderr, &["error: cannot look at [stage]/a-file/projects/"]);
+    let doctor = stage.backlot(&["doctor"]).env("BACKLOT_HOME", &home).output().assert_code(1);
+    assert_says(&doctor.stdout, &["✗ directories"]);
+}
+
+#[test]
+fn the_folder_of_programs_that_the_project_names_is_what_is_missing() {
+    let stage = seed();
+    let compose = std::fs::read_to_string(stage.project().join("docker/scenario.yml")).unwrap();
+    stage.file("docker/scenario.yml", format!("{compose}\nx-backlot:\n  bin: /nowhere/at/all\n"));
+    assert_says(&refused(&stage), &["find Postgres in /nowhere/at/all", "help: name another folder"]);
+}
+
+/// A small file system of its own, where that can be had: as root with the right to mount.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn on(stage: &Stage, megabytes: u32) -> Option<Self> {
+        let dir = stage.root().join("small");
+        std::fs::create_dir(&dir).unwrap();
+        let options = format!("size={megabytes}m,mode=755");
+        let path = dir.display().to_string();
+        let mounted = stage.run("mount", &["-t", "tmpfs", "-o", &options, "tmpfs", &path]).output();
+        (mounted.code == 0).then_some(Self(dir))
+    }
+
+    fn unmount(&self, stage: &Stage) {
+        stage.run("umount", &[&self.0.display().to_string()]).output().assert(0, "", "");
+    }
+}
+
+#[test]
+fn a_full_disk_is_called_one() {
+    // Too small for initdb, for its databases, and for a clone.
+    for megabytes in [10, 30, 45] {
+        let stage = seed();
+        let Some(disk) = SmallDisk::on(&stage, megabytes) else { return };
+        let up = stage.backlot(&["scenario", "up", "it"]).env("BACKLOT_HOME", disk.0.display().to_string());
+        let outcome = up.output();
+        disk.unmount(&stage);
+        let outcome = outcome.assert_code(1);
+        assert_says(&outcome.stderr, &["the disk is full", "help: free some space"]);
+    }
+}

@@ -8,6 +8,7 @@ mod development;
 mod differential;
 mod errors;
 mod flask;
+mod killed;
 mod kinds;
 mod readme;
 mod scenarios;

@@ -79,7 +79,9 @@ pub fn list(home: &Home, project: &Project) -> Result<Vec<Summary>, EngineError>
 
 fn summary(site: &Site, name: &str) -> Result<Summary, EngineError> {
     let record = site.record();
-    let running = site.is_running()?;
+    let held = site.is_running()?;
+    let recorded = record.as_ref().ok().and_then(|record| record.as_ref()?.database.as_ref());
+    let running = held && recorded.is_some_and(|database| database.process.is_alive());
     let state = match &record {
         _ if site.is_busy()? => State::Busy,
         Err(_) => State::Damaged,
@@ -88,7 +90,7 @@ fn summary(site: &Site, name: &str) -> Result<Summary, EngineError> {
             Filling::Begun => State::HalfMade,
             Filling::Failed { .. } => State::Failed,
         },
-        Ok(None) if running => State::HalfMade,
+        Ok(None) if held => State::HalfMade,
         Ok(Some(_) | None) => State::Stopped,
     };
     let record = record.ok().flatten();

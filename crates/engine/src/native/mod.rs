@@ -325,7 +325,7 @@ impl<'a> Native<'a> {
 pub fn running(site: &Site) -> Result<DatabaseRecord, EngineError> {
     let database = site.record()?.and_then(|record| record.database);
     match database {
-        Some(database) if site.is_running()? => Ok(database),
+        Some(database) if database.process.is_alive() && site.is_running()? => Ok(database),
         Some(_) | None => {
             Err(EngineError::NotUp { environment: site.name().to_owned(), exists: site.live().exists() })
         }
@@ -358,7 +358,9 @@ fn look(site: &Site, record: Option<&Record>) -> Result<Observed, EngineError> {
         Filling::Done => Filled::Done,
         Filling::Failed { .. } => Filled::Failed,
     });
-    let recorded = record.is_some_and(|record| record.database.is_some());
+    // A postmaster can be killed and leave processes of the server behind, which hold the lock and answer nobody.
+    let database = record.and_then(|record| record.database.as_ref());
+    let recorded = database.is_some_and(|database| database.process.is_alive());
     let server = match site.is_running()? {
         false => Server::Stopped,
         true if recorded => Server::Running,
@@ -384,7 +386,7 @@ fn is_cluster(data: &std::path::Path) -> bool {
 /// # Errors
 /// When a server does not stop or something cannot be removed.
 pub fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
-    if !site.dir().exists() && !site.sockets().exists() {
+    if !is_there(site.dir())? && !is_there(&site.sockets())? {
         return Ok(Vec::new());
     }
     take_down(&site.take()?, volumes, report)
@@ -417,15 +419,22 @@ fn take_away(taken: &Taken, step: &Step) -> Result<String, EngineError> {
             Ok(format!("the server of {name}"))
         }
         Step::RemoveFiles => {
+            server::remove_outside_remains(taken.site());
             taken.remove_live()?;
             Ok(format!("the files of {name}"))
         }
         Step::RemoveVolumes => {
+            server::remove_outside_remains(taken.site());
             taken.remove_volumes()?;
             Ok(format!("the volumes of {name}"))
         }
         Step::MakeCluster { .. } | Step::StartServer { .. } | Step::Fill { .. } => Ok(String::new()),
     }
+}
+
+/// Whether there is something, as opposed to nobody being allowed to know.
+fn is_there(path: &std::path::Path) -> Result<bool, EngineError> {
+    path.try_exists().map_err(|source| EngineError::Io { what: "look at", path: path.to_owned(), source })
 }
 
 /// After a failed `up`: takes away what it made. Volumes stay; they are either whole or were not there.

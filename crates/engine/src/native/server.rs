@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use backlot_plan::{Port, Storage};
 use backlot_postgres::{
     ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, RunningCluster,
-    SearchPlaces, StopMode, Templates, quote_literal,
+    SearchPlaces, StopMode, Templates, quote_literal, remove_remains,
 };
-use backlot_process::ProcessId;
+use backlot_process::{ProcessId, kill_all_holding};
 
 use crate::database::Database;
 use crate::error::EngineError;
@@ -26,6 +26,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const STOP_LIMIT: Duration = Duration::from_mins(1);
 /// How long the lock may outlive the postmaster: its children notice its death and end by themselves.
 const RELEASE_LIMIT: Duration = Duration::from_secs(10);
+/// How long they have for it. A busy one notices nothing, nor does a program that it has started; then they are killed.
+const ORPHAN_LIMIT: Duration = Duration::from_millis(500);
 /// Templates that are kept, 35 MB each; the least recently used go first.
 const TEMPLATES_KEPT: usize = 8;
 /// Free ports are looked for from here on, below the range from which Linux takes the ports of outgoing connections.
@@ -42,8 +44,7 @@ pub fn locate(database: &Database, path: Option<&str>) -> Result<Installation, E
         path: path.map(Into::into),
         roots: SearchPlaces::default_roots(),
     };
-    let found = Installation::find_all(&places);
-    Ok(Installation::choose(&found, database.wanted_major)?)
+    Ok(Installation::locate(&places, database.wanted_major)?)
 }
 
 /// What the server is to be.
@@ -202,12 +203,24 @@ pub(super) fn stop(site: &Site) -> Result<(), EngineError> {
     }
     let start = Instant::now();
     while site.is_running()? {
-        if start.elapsed() > RELEASE_LIMIT {
-            return Err(EngineError::StillHeld { lock: site.owner_lock(), waited: start.elapsed() });
+        let waited = start.elapsed();
+        if waited > RELEASE_LIMIT {
+            return Err(EngineError::StillHeld { lock: site.owner_lock(), waited });
+        }
+        if waited > ORPHAN_LIMIT {
+            kill_all_holding(&site.owner_lock());
         }
         std::thread::sleep(Duration::from_millis(2));
     }
     Ok(())
+}
+
+/// Removes what a killed server has left outside of the environment's files, which are about to be removed: later nothing
+/// tells any more whose it was.
+pub(super) fn remove_outside_remains(site: &Site) {
+    for (data, _) in data_dirs(site) {
+        remove_remains(&data, &site.sockets());
+    }
 }
 
 struct Found {

@@ -11,6 +11,8 @@ use crate::home::Home;
 pub const STOCK_VERB: &str = "__stock";
 /// Spares of each template: one is enough for one person, and more would only take space.
 const SPARES: usize = 1;
+/// Bytes that are left for better use than spares, of which each takes 30 MiB.
+const SPACE_TO_SPARE: u64 = 1 << 30;
 
 /// Has spares of a template made by a process of its own, so that nobody waits for it.
 pub(crate) fn refill(home: &Home, template: &str) {
@@ -28,6 +30,9 @@ pub(crate) fn refill(home: &Home, template: &str) {
 /// # Errors
 /// When a spare cannot be made; nobody is there to be told.
 pub fn fill_up(home: &Home, template: &str) -> Result<(), TemplateError> {
+    if home.free_space().is_some_and(|free| free < SPACE_TO_SPARE) {
+        return Ok(());
+    }
     let name = Path::new(template).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     Templates::new(home.templates(), home.owner().clone()).keep_spares_of(name, SPARES).map(|_| ())
 }

@@ -47,8 +47,15 @@ impl LocateError {
         let wanted = match self {
             Self::Nothing { wanted } => *wanted,
             Self::NotThisMajor { wanted, .. } => Some(*wanted),
-            Self::NotThere { .. } | Self::TooOld { .. } => None,
+            Self::NotThere { .. } => {
+                return "name another folder in `x-backlot: {bin: DIR}`, or leave it out to have it found"
+                    .into();
+            }
+            Self::TooOld { .. } => None,
         };
+        if wanted.is_some_and(|major| major < OLDEST_MAJOR) {
+            return format!("ask for a newer one: the oldest that can be used is {OLDEST_MAJOR}");
+        }
         let install = install_command(wanted, |program| Path::new(program).exists());
         install.map_or("install a Postgres server".to_owned(), |line| format!("install it: {line}"))
     }

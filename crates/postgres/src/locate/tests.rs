@@ -108,6 +108,10 @@ fn errors_tell_what_is_there_and_the_ways_out() {
     let error = Installation::choose(&[installation(15, 2)], Some(16)).unwrap_err();
     assert_eq!(error.to_string(), "find Postgres 16: there is only 15.2 in /15/2/bin");
     assert!(error.hint().starts_with("install"));
+    let error = Installation::choose(&[installation(15, 2)], Some(9)).unwrap_err();
+    assert!(error.hint().contains("newer"), "{}", error.hint());
+    let error = LocateError::NotThere { dir: "/opt/pg".into() };
+    assert!(error.hint().contains("x-backlot"), "{}", error.hint());
     let error = Installation::choose(&[installation(11, 22)], None).unwrap_err();
     assert_eq!(error.to_string(), "use Postgres 11.22 in /11/22/bin: the oldest that can be used is 12");
 }
