@@ -24,7 +24,8 @@ pub enum Server {
     Stopped,
     /// A server holds it, and the record tells which.
     Running,
-    /// A server holds it, and nothing tells which: whoever started it was killed right after.
+    /// Processes of a server hold it that nothing tells of: whoever started or stopped it was killed meanwhile, or the
+    /// server itself was, and its children are still busy.
     Unrecorded,
 }
 

@@ -22,6 +22,15 @@ pub(crate) fn remove(data_dir: &Path, socket_dir: &Path, port: u16) {
     }
 }
 
+/// Frees the few bytes of shared memory that a killed server has left, of which its data directory tells. Nothing happens
+/// while a process still uses them; whoever calls this holds the cluster's lock.
+pub fn free_shared_memory(data_dir: &Path) {
+    let pid_file = fs::read_to_string(data_dir.join("postmaster.pid")).unwrap_or_default();
+    if let Some((key, id)) = shared_memory(&pid_file) {
+        remove_shared_memory(key, id);
+    }
+}
+
 fn pid(pid_file: &str) -> Option<i32> {
     pid_file.lines().next()?.trim().parse().ok()
 }

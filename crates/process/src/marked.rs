@@ -1,6 +1,7 @@
-//! Processes that are known by a variable which they inherited, whoever their parent is by now.
+//! Processes that are known by what they inherited, a variable or a directory, whoever their parent is by now.
 
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -18,35 +19,65 @@ pub fn end_all_with_variable(name: &str, value: &str, grace: Duration) -> usize 
         // One that is gone or not ours to signal is not ours to end either.
         let _ = process.signal(Signal::SIGTERM);
     }
-    for process in &first {
-        process.wait_gone(grace);
-    }
-    for _ in 0..ROUNDS {
-        let left = all_with_variable(name, value);
-        if left.is_empty() {
-            break;
-        }
-        for process in left {
-            let _ = process.signal(Signal::SIGKILL);
-            process.wait_gone(grace);
-        }
-    }
+    wait_for_all(&first, grace);
+    kill_all(|| all_with_variable(name, value), grace);
     first.len()
 }
 
+/// Kills all processes of the program `name` that work in `dir`. Where the system does not tell (no `/proc`), there are
+/// none.
+pub fn end_all_working_in(dir: &Path, name: &str, grace: Duration) {
+    kill_all(|| all_working_in(dir, name), grace);
+}
+
+/// Kills what `find` finds, until it finds nothing any more.
+fn kill_all(find: impl Fn() -> Vec<ProcessId>, grace: Duration) {
+    for _ in 0..ROUNDS {
+        let left = find();
+        if left.is_empty() {
+            break;
+        }
+        for process in &left {
+            let _ = process.signal(Signal::SIGKILL);
+        }
+        wait_for_all(&left, grace);
+    }
+}
+
+/// Waits until all are gone; all together get `grace`, however many they are.
+fn wait_for_all(processes: &[ProcessId], grace: Duration) {
+    let deadline = Instant::now() + grace;
+    for process in processes {
+        process.wait_gone(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
 #[cfg(target_os = "linux")]
-fn all_with_variable(name: &str, value: &str) -> Vec<ProcessId> {
-    let wanted = format!("{name}={value}");
+fn all_but_us() -> impl Iterator<Item = ProcessId> {
     let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     numbers
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
         .filter(|pid| i64::from(*pid) != i64::from(std::process::id()))
         .filter_map(ProcessId::of)
-        .filter(|process| {
-            let environment = std::fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
-        })
-        .collect()
+}
+
+#[cfg(target_os = "linux")]
+fn all_with_variable(name: &str, value: &str) -> Vec<ProcessId> {
+    let wanted = format!("{name}={value}");
+    let has_it = |process: &ProcessId| {
+        let environment = std::fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+    };
+    all_but_us().filter(has_it).collect()
+}
+
+#[cfg(target_os = "linux")]
+fn all_working_in(dir: &Path, name: &str) -> Vec<ProcessId> {
+    let is_program = |process: &ProcessId| {
+        let program = std::fs::read_link(format!("/proc/{}/exe", process.pid)).unwrap_or_default();
+        program.file_name().is_some_and(|file| file == name)
+    };
+    all_but_us().filter(|process| process.works_in(dir) && is_program(process)).collect()
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -54,9 +85,14 @@ fn all_with_variable(_name: &str, _value: &str) -> Vec<ProcessId> {
     Vec::new()
 }
 
+#[cfg(not(target_os = "linux"))]
+fn all_working_in(_dir: &Path, _name: &str) -> Vec<ProcessId> {
+    Vec::new()
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::{all_with_variable, end_all_with_variable};
+    use super::{all_with_variable, all_working_in, end_all_with_variable, end_all_working_in};
     use crate::{Program, SpawnOptions};
     use std::time::Duration;
 
@@ -76,5 +112,25 @@ mod tests {
         assert!(all_with_variable("MARK", &value).is_empty());
         assert!(bystander.id().is_alive());
         bystander.kill().unwrap();
+    }
+    #[test]
+    fn ends_those_of_one_program_that_work_in_a_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let start = |program: &str, script: &str| {
+            let program = Program::new(program).args(["-c", script]).env("PATH", "/bin:/usr/bin");
+            program.current_dir(dir.path()).spawn(SpawnOptions::default()).unwrap()
+        };
+        let mut worker = start("/bin/sh", "trap '' TERM; sleep 60; sleep 60");
+        let name = std::fs::canonicalize("/bin/sh").unwrap();
+        let name = name.file_name().unwrap().to_str().unwrap();
+        while all_working_in(dir.path(), "sleep").is_empty() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let bystander = all_working_in(dir.path(), "sleep")[0];
+        end_all_working_in(dir.path(), name, Duration::from_secs(10));
+        assert!(worker.wait(Duration::from_secs(10)).unwrap().is_some());
+        assert!(bystander.is_alive());
+        worker.kill().unwrap();
+        assert!(bystander.wait_gone(Duration::from_secs(10)));
     }
 }

@@ -72,6 +72,7 @@ pub fn list(home: &Home, project: &Project) -> Result<Vec<Summary>, EngineError>
     let sites = Site::all(home, project)?;
     sites
         .iter()
+        .filter(|site| site.live().is_dir())
         .filter_map(|site| Some((site, site.name().strip_prefix("scenario_")?)))
         .map(|(site, name)| summary(site, name))
         .collect()
@@ -79,7 +80,9 @@ pub fn list(home: &Home, project: &Project) -> Result<Vec<Summary>, EngineError>
 
 fn summary(site: &Site, name: &str) -> Result<Summary, EngineError> {
     let record = site.record();
-    let running = site.is_running()?;
+    let database = record.as_ref().ok().and_then(Option::as_ref).and_then(|record| record.database.as_ref());
+    // Without a record, whoever holds the lock counts; with one, it has to be the server that it tells of.
+    let running = site.is_running()? && database.is_none_or(|database| database.process.is_alive());
     let state = match &record {
         _ if site.is_busy()? => State::Busy,
         Err(_) => State::Damaged,

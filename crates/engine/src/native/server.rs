@@ -9,7 +9,7 @@ use backlot_postgres::{
     ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, RunningCluster,
     SearchPlaces, StopMode, Templates, quote_literal,
 };
-use backlot_process::ProcessId;
+use backlot_process::{ProcessId, end_all_working_in};
 
 use crate::database::Database;
 use crate::error::EngineError;
@@ -26,6 +26,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const STOP_LIMIT: Duration = Duration::from_mins(1);
 /// How long the lock may outlive the postmaster: its children notice its death and end by themselves.
 const RELEASE_LIMIT: Duration = Duration::from_secs(10);
+/// After so long without a postmaster, those of its children that are still there are taken for busy, and ended.
+const ORPHANS_LIMIT: Duration = Duration::from_millis(500);
 /// Templates that are kept, 35 MB each; the least recently used go first.
 const TEMPLATES_KEPT: usize = 8;
 /// Free ports are looked for from here on, below the range from which Linux takes the ports of outgoing connections.
@@ -178,10 +180,13 @@ fn check_extension(
     })
 }
 
-/// The port that this environment gets when it is free, so that it is the same each time.
+/// The port that this environment gets when it is free, so that it is the same each time: also for every run of the
+/// tests, whose names differ behind the dot.
 fn usual_port(site: &Site) -> u16 {
+    let name = site.name().split_once('.').map_or(site.name(), |(name, _run)| name);
     let spread = site
         .dir()
+        .with_file_name(name)
         .as_os_str()
         .as_encoded_bytes()
         .iter()
@@ -193,21 +198,42 @@ fn usual_port(site: &Site) -> u16 {
 ///
 /// # Errors
 /// When it cannot be found, or does not stop.
-pub(super) fn stop(site: &Site) -> Result<(), EngineError> {
+pub(super) fn stop(taken: &Taken) -> Result<(), EngineError> {
+    let site = taken.site();
     // A damaged record must not keep anybody from stopping what runs: the data directory tells, too.
     let record = site.record().ok().flatten();
-    if let Some(running) = find(site, record.as_ref()) {
-        let mode = if running.is_durable { StopMode::Fast } else { StopMode::Immediate };
-        running.cluster.stop(mode, STOP_LIMIT)?;
-    }
-    let start = Instant::now();
+    // It is about to be wrong. Were we killed in the middle, nobody would know a dying server from a running one.
+    taken.remove_record()?;
+    let mut since = Instant::now();
+    // One that was started a moment ago has not written down yet who it is, so it is looked for again and again.
     while site.is_running()? {
-        if start.elapsed() > RELEASE_LIMIT {
-            return Err(EngineError::StillHeld { lock: site.owner_lock(), waited: start.elapsed() });
+        let waited = since.elapsed();
+        if let Some(running) = find(site, record.as_ref()) {
+            let mode = if running.is_durable { StopMode::Fast } else { StopMode::Immediate };
+            running.cluster.stop(mode, STOP_LIMIT)?;
+            since = Instant::now();
+        } else if waited > RELEASE_LIMIT {
+            return Err(EngineError::StillHeld { lock: site.owner_lock(), waited });
+        } else if waited > ORPHANS_LIMIT {
+            end_orphans(site);
         }
         std::thread::sleep(Duration::from_millis(2));
     }
     Ok(())
+}
+
+/// Ends the children of a postmaster that was killed: a busy one would notice only when its query is done.
+fn end_orphans(site: &Site) {
+    for (data, _) in data_dirs(site) {
+        end_all_working_in(&data, "postgres", RELEASE_LIMIT);
+    }
+}
+
+/// Frees what killed servers of the environment have left in the system's memory. None runs.
+pub(super) fn free_shared_memory(site: &Site) {
+    for (data, _) in data_dirs(site) {
+        backlot_postgres::free_shared_memory(&data);
+    }
 }
 
 struct Found {

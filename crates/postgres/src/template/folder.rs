@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::DATA;
+use crate::remains::free_shared_memory;
 use crate::spread;
 use crate::storage::StorageError;
 
@@ -22,7 +24,11 @@ pub(super) fn remove_prefixed(parent: &Path, prefix: &str) -> Result<(), Storage
     let entries = entries.map_err(StorageError::at("read", parent))?.into_iter();
     entries
         .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()))
-        .try_for_each(|entry| remove_tree(&entry.path()))
+        .try_for_each(|entry| {
+            // Whoever began it was killed, and maybe a server that worked in it.
+            free_shared_memory(&entry.path().join(DATA));
+            remove_tree(&entry.path())
+        })
 }
 
 /// Removes a directory with all that is in it; it need not be there.
