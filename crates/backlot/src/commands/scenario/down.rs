@@ -34,14 +34,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     // One that cannot be removed keeps none of the others.
     let mut outcome = Ok(Exit::Done);
     for site in sites {
-        if let Err(error) = one(&site, context) {
+        if let Err(error) = one(&site, args.all, context) {
             outcome = Err(error);
         }
     }
     outcome
 }
 
-fn one(site: &Site, context: &Context) -> Result<(), CommandError> {
+fn one(site: &Site, all: bool, context: &Context) -> Result<(), CommandError> {
     let name = site.name().strip_prefix("scenario_").unwrap_or(site.name());
     if context.global.dry_run {
         for step in plan_down(site, false)? {
@@ -56,7 +56,11 @@ fn one(site: &Site, context: &Context) -> Result<(), CommandError> {
             report(event);
         }
     })?;
-    let said = if steps.is_empty() { "is not up: nothing to remove" } else { "removed" };
-    context.progress().say(&format!("scenario {name} {said}"));
+    // With --all nobody has named it: it may have gone meanwhile, or been an empty directory.
+    if !steps.is_empty() {
+        context.progress().say(&format!("scenario {name} removed"));
+    } else if !all {
+        context.progress().say(&format!("scenario {name} is not up: nothing to remove"));
+    }
     Ok(())
 }
