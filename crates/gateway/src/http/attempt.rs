@@ -1,0 +1,206 @@
+//! One attempt to have a request answered by one replica.
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{StatusCode, response};
+use http_body::Body;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+
+use crate::http::headers::Outgoing;
+use crate::http::link::Link;
+use crate::http::request_body::{Fault, RequestBody, Upload};
+use crate::http::response_body::{Source, Streamed};
+use crate::http::retry::Reached;
+use crate::stall::Stall;
+use crate::in_flight::InFlight;
+use crate::shared::Shared;
+use crate::wire::{ConnectError, Wire};
+
+/// A body of at most so many bytes is read whole before the client gets anything of the response. Until then another
+/// replica can still be asked, and the replica is free as soon as it has answered, however slowly the client reads.
+const HOLD_BYTES: u64 = 64 * 1024;
+
+/// And it is held for at most so long.
+const HOLD_TIME: Duration = Duration::from_secs(1);
+
+/// What a replica answers.
+pub(crate) struct Reply {
+    pub(crate) parts: response::Parts,
+    pub(crate) content: ReplyContent,
+}
+
+/// What comes after the head.
+pub(crate) enum ReplyContent {
+    /// All of the body.
+    Whole(Bytes),
+    /// The body as it comes.
+    Streamed(Box<Streamed>),
+    /// No body: another protocol.
+    Switched { wire: Wire, read: Bytes, in_flight: InFlight },
+}
+
+/// Why an attempt failed, and how far it got.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) cause: Cause,
+    pub(crate) reached: Reached,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Cause {
+    #[error("{0}")]
+    Connect(ConnectError),
+    #[error("the connection broke before the answer was whole")]
+    Died(#[source] Option<hyper::Error>),
+    #[error("the answer is not HTTP")]
+    Garbled(#[source] hyper::Error),
+    #[error("no answer within {0:?}")]
+    Silent(Duration),
+    #[error("{0}")]
+    Client(Fault),
+}
+
+/// A request to be answered.
+pub(crate) struct Errand<'a> {
+    pub(crate) shared: &'a Arc<Shared>,
+    pub(crate) outgoing: &'a Outgoing,
+    pub(crate) upload: Option<&'a Upload>,
+    /// A connection that was used before will do.
+    pub(crate) pooled: bool,
+}
+
+impl Errand<'_> {
+    /// Has the request answered by a replica.
+    pub(crate) async fn run(&self, in_flight: InFlight) -> Result<Reply, Failure> {
+        let mut link = self.link(&in_flight).await?;
+        let limit = self.shared.limits.response_timeout;
+        let deadline = Instant::now() + limit;
+        let body = self.upload.map_or(RequestBody::Empty, Upload::body);
+        let request = self.outgoing.request(body);
+        let response = match timeout_at(deadline, link.exchange(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(self.failed(&link, error)),
+            Err(_) => return Err(Failure { cause: Cause::Silent(limit), reached: Reached::Replica }),
+        };
+        let (parts, incoming) = response.into_parts();
+        if parts.status == StatusCode::SWITCHING_PROTOCOLS && self.outgoing.upgrade.is_some() {
+            let (wire, read) = link.into_wire().await.map_err(|error| Failure {
+                cause: Cause::Connect(ConnectError::Io(error)),
+                reached: Reached::Replica,
+            })?;
+            return Ok(Reply { parts, content: ReplyContent::Switched { wire, read, in_flight } });
+        }
+        let source = Source { link, in_flight, shared: Arc::clone(self.shared) };
+        self.receive(parts, incoming, source).await
+    }
+
+    async fn link(&self, in_flight: &InFlight) -> Result<Box<Link>, Failure> {
+        let replica = in_flight.replica();
+        if self.pooled
+            && let Some(link) = replica.pool.take()
+        {
+            return Ok(link);
+        }
+        let failed = |cause| Failure { cause, reached: Reached::Nobody };
+        let wire = Wire::connect(replica, self.shared.limits.connect_timeout)
+            .await
+            .map_err(|error| failed(Cause::Connect(error)))?;
+        Link::new(wire).await.map_err(|error| failed(Cause::Died(Some(error))))
+    }
+
+    fn failed(&self, link: &Link, error: hyper::Error) -> Failure {
+        let reached = if link.wrote() { Reached::Replica } else { Reached::Nobody };
+        let cause = match self.upload.and_then(Upload::fault) {
+            Some(fault) => Cause::Client(fault),
+            None if error.is_parse() => Cause::Garbled(error),
+            None => Cause::Died(Some(error)),
+        };
+        Failure { cause, reached }
+    }
+
+    /// Reads the body if it is short, else leaves it to be streamed.
+    async fn receive(
+        &self,
+        parts: response::Parts,
+        mut incoming: Incoming,
+        mut source: Source,
+    ) -> Result<Reply, Failure> {
+        let mut held = Held::default();
+        if incoming.size_hint().exact().is_some_and(|length| length <= HOLD_BYTES) {
+            let deadline = Instant::now() + HOLD_TIME;
+            match timeout_at(deadline, held.read_all(&mut source.link, &mut incoming)).await {
+                Ok(Ok(())) => {
+                    finish(source).await;
+                    return Ok(Reply { parts, content: ReplyContent::Whole(held.into_bytes()) });
+                }
+                Ok(Err(cause)) => return Err(Failure { cause, reached: Reached::Replica }),
+                Err(_) => (),
+            }
+        }
+        let stall = Stall::new(self.shared.limits.stall_timeout);
+        let held = Some(held.into_bytes()).filter(|bytes| !bytes.is_empty());
+        let streamed = Streamed { held, incoming, source: Some(source), stall };
+        Ok(Reply { parts, content: ReplyContent::Streamed(Box::new(streamed)) })
+    }
+}
+
+async fn finish(source: Source) {
+    let mut source = Some(source);
+    std::future::poll_fn(|context| {
+        if let Some(source) = source.take() {
+            source.finish(context);
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// The beginning of a body. The first piece, mostly the only one, is not copied.
+#[derive(Default)]
+struct Held {
+    first: Bytes,
+    more: BytesMut,
+}
+
+impl Held {
+    fn add(&mut self, piece: Bytes) {
+        if self.first.is_empty() {
+            self.first = piece;
+            return;
+        }
+        if self.more.is_empty() {
+            self.more.extend_from_slice(&self.first);
+        }
+        self.more.extend_from_slice(&piece);
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.more.is_empty() { self.first } else { self.more.freeze() }
+    }
+
+    async fn read_all(&mut self, link: &mut Link, incoming: &mut Incoming) -> Result<(), Cause> {
+        while !incoming.is_end_stream() {
+            let frame = std::future::poll_fn(|context| match link.poll_frame(incoming, context) {
+                Poll::Pending if link.has_ended() => Poll::Ready(None),
+                frame @ (Poll::Pending | Poll::Ready(_)) => frame,
+            })
+            .await;
+            match frame {
+                Some(Ok(frame)) => {
+                    if let Ok(piece) = frame.into_data() {
+                        self.add(piece);
+                    }
+                }
+                Some(Err(error)) => return Err(Cause::Died(Some(error))),
+                None if incoming.is_end_stream() => (),
+                None => return Err(Cause::Died(None)),
+            }
+        }
+        Ok(())
+    }
+}
