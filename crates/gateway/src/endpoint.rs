@@ -16,6 +16,7 @@ use crate::accept;
 use crate::closing::Closing;
 use crate::config::EndpointConfig;
 use crate::error::GatewayError;
+use crate::lanes::Lanes;
 use crate::replica::{Replica, ReplicaId, ReplicaStatus};
 use crate::rotation::Rotation;
 use crate::shared::Shared;
@@ -48,7 +49,11 @@ pub struct Stopped {
 }
 
 impl Endpoint {
-    pub(crate) fn open(config: EndpointConfig, runtime: &Handle) -> Result<Self, GatewayError> {
+    pub(crate) fn open(
+        config: EndpointConfig,
+        runtime: &Handle,
+        lanes: Arc<Lanes>,
+    ) -> Result<Self, GatewayError> {
         let EndpointConfig { name, listen, kind, limits, trust, access_log } = config;
         let unusable = |source| GatewayError::Listener { endpoint: name.clone(), source };
         listen.set_nonblocking(true).map_err(unusable)?;
@@ -68,13 +73,13 @@ impl Endpoint {
             limits,
             trust,
             log: access_log,
-            rotation: Rotation::default(),
+            rotation: Rotation::new(lanes.count()),
             closing: Closing::default(),
             sweeping: AtomicBool::new(false),
         });
         let (stop, stop_heard) = watch::channel(None);
         let (stopped_said, stopped) = watch::channel(None);
-        runtime.spawn(accept::run(Arc::clone(&shared), listener, stop_heard, stopped_said));
+        runtime.spawn(accept::run(Arc::clone(&shared), listener, lanes, stop_heard, stopped_said));
         Ok(Self(Arc::new(Inner { shared, stop, stopped })))
     }
 

@@ -16,6 +16,14 @@ pub enum GatewayError {
         /// What the system says.
         source: io::Error,
     },
+    /// The gateway's threads cannot be started.
+    #[error("start {threads} threads for the gateway")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// What the system says.
+        source: io::Error,
+    },
     /// An endpoint of this name is open.
     #[error("open endpoint {endpoint}: there is one of that name")]
     DuplicateEndpoint {

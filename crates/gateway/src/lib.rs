@@ -24,6 +24,7 @@ mod error;
 mod gateway;
 mod http;
 mod in_flight;
+mod lanes;
 mod pipe;
 mod pool;
 mod recheck;

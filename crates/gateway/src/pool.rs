@@ -11,32 +11,36 @@ use crate::http::Link;
 /// How long a connection may rest. Gunicorn's threaded workers close theirs after 2 s.
 pub(crate) const REST: Duration = Duration::from_secs(1);
 
-/// More than these at rest are closed.
+/// More than these at rest (on one lane) are closed.
 const MOST: usize = 256;
 
-/// The connections of one replica that are at rest.
-#[derive(Debug, Default)]
+/// The connections of one replica that are at rest. A connection is used on the lane that opened it.
+#[derive(Debug)]
 pub(crate) struct Pool {
-    inner: Mutex<Inner>,
+    lanes: Vec<Mutex<Lane>>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct Lane {
     closed: bool,
     /// The one that rests for the shortest time is last.
     resting: Vec<(Box<Link>, Instant)>,
 }
 
+fn locked(lane: &Mutex<Lane>) -> MutexGuard<'_, Lane> {
+    lane.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Pool {
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn new(lanes: usize) -> Self {
+        Self { lanes: (0..lanes).map(|_| Mutex::default()).collect() }
     }
 
     /// A connection that seems to be alive: the one that was used last.
-    pub(crate) fn take(&self) -> Option<Box<Link>> {
+    pub(crate) fn take(&self, lane: usize) -> Option<Box<Link>> {
         loop {
             // The guard ends with this statement: what follows must not happen under the lock.
-            let (mut link, since) = self.inner().resting.pop()?;
+            let (mut link, since) = locked(&self.lanes[lane]).resting.pop()?;
             if since.elapsed() < REST && link.is_alive() {
                 return Some(link);
             }
@@ -44,30 +48,35 @@ impl Pool {
     }
 
     /// Keeps a connection, or closes it if the pool is closed or full.
-    pub(crate) fn give(&self, link: Box<Link>) {
-        let mut inner = self.inner();
-        if !inner.closed && inner.resting.len() < MOST {
-            inner.resting.push((link, Instant::now()));
+    pub(crate) fn give(&self, link: Box<Link>, lane: usize) {
+        let mut lane = locked(&self.lanes[lane]);
+        if !lane.closed && lane.resting.len() < MOST {
+            lane.resting.push((link, Instant::now()));
         }
     }
 
     /// Closes what rests for too long. Returns how many are left.
     pub(crate) fn sweep(&self) -> usize {
-        let mut inner = self.inner();
-        let old = inner.resting.iter().take_while(|(_, since)| since.elapsed() >= REST).count();
-        let closing: Vec<_> = inner.resting.drain(..old).collect();
-        let left = inner.resting.len();
-        drop(inner);
-        drop(closing);
+        let mut left = 0;
+        for lane in &self.lanes {
+            let mut lane = locked(lane);
+            let old = lane.resting.iter().take_while(|(_, since)| since.elapsed() >= REST).count();
+            let closing: Vec<_> = lane.resting.drain(..old).collect();
+            left += lane.resting.len();
+            drop(lane);
+            drop(closing);
+        }
         left
     }
 
     /// Closes all of them, and keeps none from now on.
     pub(crate) fn close(&self) {
-        let mut inner = self.inner();
-        inner.closed = true;
-        let closing = std::mem::take(&mut inner.resting);
-        drop(inner);
-        drop(closing);
+        for lane in &self.lanes {
+            let mut lane = locked(lane);
+            lane.closed = true;
+            let closing = std::mem::take(&mut lane.resting);
+            drop(lane);
+            drop(closing);
+        }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    pub(crate) fn new(id: ReplicaId, addr: SocketAddr) -> Self {
-        Self { id, addr, in_flight: Count::default(), pool: Pool::default(), sockets: Sockets::default() }
+    pub(crate) fn new(id: ReplicaId, addr: SocketAddr, lanes: usize) -> Self {
+        Self { id, addr, in_flight: Count::default(), pool: Pool::new(lanes), sockets: Sockets::default() }
     }
 }

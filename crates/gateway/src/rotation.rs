@@ -13,8 +13,10 @@ use crate::replica::{Replica, ReplicaId, ReplicaStatus};
 use crate::state::{Action, Event, ReplicaState, next};
 
 /// The replicas of one endpoint.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Rotation {
+    /// Threads that serve connections.
+    lanes: usize,
     inner: Mutex<Inner>,
     /// Rings when a replica became ready.
     ready: Notify,
@@ -34,6 +36,10 @@ struct Member {
 }
 
 impl Rotation {
+    pub(crate) fn new(lanes: usize) -> Self {
+        Self { lanes, inner: Mutex::default(), ready: Notify::new(), epochs: AtomicU64::new(0) }
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -46,7 +52,7 @@ impl Rotation {
         }
         inner
             .members
-            .push(Member { replica: Arc::new(Replica::new(id, addr)), state: ReplicaState::Ready });
+            .push(Member { replica: Arc::new(Replica::new(id, addr, self.lanes)), state: ReplicaState::Ready });
         drop(inner);
         self.ready.notify_waiters();
         true

@@ -68,6 +68,7 @@ pub(crate) enum Cause {
 /// A request to be answered.
 pub(crate) struct Errand<'a> {
     pub(crate) shared: &'a Arc<Shared>,
+    pub(crate) lane: usize,
     pub(crate) outgoing: &'a Outgoing,
     pub(crate) upload: Option<&'a Upload>,
     /// A connection that was used before will do.
@@ -95,14 +96,14 @@ impl Errand<'_> {
             })?;
             return Ok(Reply { parts, content: ReplyContent::Switched { wire, read, in_flight } });
         }
-        let source = Source { link, in_flight, shared: Arc::clone(self.shared) };
+        let source = Source { link, in_flight, shared: Arc::clone(self.shared), lane: self.lane };
         self.receive(parts, incoming, source).await
     }
 
     async fn link(&self, in_flight: &InFlight) -> Result<Box<Link>, Failure> {
         let replica = in_flight.replica();
         if self.pooled
-            && let Some(link) = replica.pool.take()
+            && let Some(link) = replica.pool.take(self.lane)
         {
             return Ok(link);
         }

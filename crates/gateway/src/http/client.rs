@@ -19,6 +19,8 @@ use crate::wire::Wire;
 pub(crate) struct Client {
     pub(crate) shared: Arc<Shared>,
     pub(crate) peer: SocketAddr,
+    /// Which of the gateway's threads serves it.
+    pub(crate) lane: usize,
     /// The peer's address without the port.
     pub(crate) address: HeaderValue,
     pub(crate) trusted: bool,
@@ -38,7 +40,7 @@ pub(crate) struct Switch {
 }
 
 impl Client {
-    pub(crate) fn new(shared: Arc<Shared>, peer: SocketAddr) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, peer: SocketAddr, lane: usize) -> Self {
         let trusted = match shared.trust {
             Trust::Loopback => peer.ip().to_canonical().is_loopback(),
             Trust::Nobody => false,
@@ -46,7 +48,7 @@ impl Client {
         // An address consists of what a header may hold.
         let address = HeaderValue::from_str(&peer.ip().to_canonical().to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { shared, peer, address, trusted, busy: AtomicUsize::new(0), switch: Mutex::default() }
+        Self { shared, peer, lane, address, trusted, busy: AtomicUsize::new(0), switch: Mutex::default() }
     }
 
     pub(crate) fn is_busy(&self) -> bool {

@@ -56,7 +56,7 @@ async fn seek(
         // A connection at rest may be closed at any moment, and only what can be repeated survives that.
         let repeatable = idempotent && upload.is_none() && outgoing.upgrade.is_none();
         let pooled = repeatable && ticket.attempts == 1;
-        let failure = match (Errand { shared, outgoing, upload, pooled }).run(in_flight).await {
+        let failure = match (Errand { shared, lane: client.lane, outgoing, upload, pooled }).run(in_flight).await {
             Ok(reply) => return Ok(reply),
             Err(failure) => failure,
         };

@@ -1,6 +1,7 @@
 //! One client's connection, from its first byte to its last.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -28,8 +29,8 @@ const HEAD_BYTES: usize = 32 * 1024;
 const BUFFER_BYTES: usize = 128 * 1024;
 
 /// Serves a client until it leaves, is idle for too long, or the endpoint closes.
-pub(crate) async fn serve(shared: Arc<Shared>, visitor: Visitor, peer: std::net::SocketAddr) {
-    let client = Arc::new(Client::new(Arc::clone(&shared), peer));
+pub(crate) async fn serve(shared: Arc<Shared>, visitor: Visitor, peer: SocketAddr, lane: usize) {
+    let client = Arc::new(Client::new(Arc::clone(&shared), peer, lane));
     let traffic = visitor.traffic();
     let service = {
         let client = Arc::clone(&client);
