@@ -14,7 +14,9 @@ pub(crate) struct Candidate {
 /// The candidate with the fewest in flight; of several, the first at or after `cursor`, so that ties rotate. One that was
 /// tried is only chosen when there is no other.
 pub(crate) fn choose(candidates: impl Iterator<Item = Candidate>, cursor: usize) -> Option<usize> {
-    candidates.min_by_key(|one| (one.tried, one.in_flight, one.index < cursor, one.index)).map(|one| one.index)
+    candidates
+        .min_by_key(|one| (one.tried, one.in_flight, one.index < cursor, one.index))
+        .map(|one| one.index)
 }
 
 #[cfg(test)]

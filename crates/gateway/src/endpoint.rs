@@ -166,7 +166,12 @@ impl Endpoint {
         });
         let mut stopped = self.0.stopped.clone();
         // It fails only if the runtime is gone, and with it all connections.
-        stopped.wait_for(Option::is_some).await.ok().and_then(|stopped| *stopped).unwrap_or(Stopped { cut: 0 })
+        stopped
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|stopped| *stopped)
+            .unwrap_or(Stopped { cut: 0 })
     }
 }
 

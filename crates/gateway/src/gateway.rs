@@ -46,7 +46,9 @@ impl Gateway {
     pub fn open(&self, config: EndpointConfig) -> Result<Endpoint, GatewayError> {
         match self.map().entry(config.name.clone()) {
             Entry::Occupied(taken) => Err(GatewayError::DuplicateEndpoint { endpoint: taken.key().clone() }),
-            Entry::Vacant(free) => Ok(free.insert(Endpoint::open(config, &self.0.runtime, Arc::clone(&self.0.lanes))?).clone()),
+            Entry::Vacant(free) => {
+                Ok(free.insert(Endpoint::open(config, &self.0.runtime, Arc::clone(&self.0.lanes))?).clone())
+            }
         }
     }
 

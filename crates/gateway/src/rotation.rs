@@ -50,9 +50,10 @@ impl Rotation {
         if inner.members.iter().any(|member| member.replica.id == id) {
             return false;
         }
-        inner
-            .members
-            .push(Member { replica: Arc::new(Replica::new(id, addr, self.lanes)), state: ReplicaState::Ready });
+        inner.members.push(Member {
+            replica: Arc::new(Replica::new(id, addr, self.lanes)),
+            state: ReplicaState::Ready,
+        });
         drop(inner);
         self.ready.notify_waiters();
         true
@@ -84,7 +85,8 @@ impl Rotation {
     /// Tells what happened to a replica. What is returned is to be carried out.
     pub(crate) fn on(&self, replica: &Arc<Replica>, event: Event) -> Action {
         let mut inner = self.inner();
-        let Some(member) = inner.members.iter_mut().find(|member| Arc::ptr_eq(&member.replica, replica)) else {
+        let Some(member) = inner.members.iter_mut().find(|member| Arc::ptr_eq(&member.replica, replica))
+        else {
             return Action::Nothing;
         };
         let (state, action) = next(member.state, event, self.epochs.fetch_add(1, Ordering::Relaxed));
@@ -106,7 +108,8 @@ impl Rotation {
     /// A replica to work on a request, chosen now. Those in `tried` come last.
     fn pick(&self, tried: &[Arc<Replica>]) -> Option<InFlight> {
         let mut inner = self.inner();
-        let ready = inner.members.iter().enumerate().filter(|(_, member)| member.state == ReplicaState::Ready);
+        let ready =
+            inner.members.iter().enumerate().filter(|(_, member)| member.state == ReplicaState::Ready);
         let candidates = ready.map(|(index, member)| Candidate {
             index,
             in_flight: member.replica.in_flight.get(),

@@ -46,8 +46,14 @@ impl Drop for Call {
 /// Serves a client until either side ends it. If no replica takes it, the connection is closed.
 pub(crate) async fn serve(shared: Arc<Shared>, visitor: Visitor, peer: SocketAddr) {
     let traffic = visitor.traffic();
-    let mut call =
-        Call { shared: Arc::clone(&shared), peer, begun: Instant::now(), traffic, replica: None, attempts: 0 };
+    let mut call = Call {
+        shared: Arc::clone(&shared),
+        peer,
+        begun: Instant::now(),
+        traffic,
+        replica: None,
+        attempts: 0,
+    };
     let Some((wire, in_flight)) = reach(&shared, &mut call).await else { return };
     // Either side may break it off, and then it is over: nobody is left to be told.
     let _ = pipe(visitor, Bytes::new(), wire, Bytes::new(), shared.limits.stall_timeout).await;

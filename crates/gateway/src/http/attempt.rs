@@ -15,9 +15,9 @@ use crate::http::link::Link;
 use crate::http::request_body::{Fault, RequestBody, Upload};
 use crate::http::response_body::{Source, Streamed};
 use crate::http::retry::Reached;
-use crate::stall::Stall;
 use crate::in_flight::InFlight;
 use crate::shared::Shared;
+use crate::stall::Stall;
 use crate::wire::{ConnectError, Wire};
 
 /// A body of at most so many bytes is read whole before the client gets anything of the response. Until then another

@@ -79,15 +79,7 @@ impl Ticket {
     pub(crate) fn new(client: Arc<Client>, method: &Method, target: &Uri, version: Version) -> Self {
         client.busy.fetch_add(1, Ordering::Relaxed);
         let asked = client.shared.log.as_ref().map(|_| (method.clone(), target.clone(), version));
-        Self {
-            client,
-            begun: Instant::now(),
-            status: None,
-            bytes: 0,
-            replica: None,
-            attempts: 0,
-            asked,
-        }
+        Self { client, begun: Instant::now(), status: None, bytes: 0, replica: None, attempts: 0, asked }
     }
 }
 

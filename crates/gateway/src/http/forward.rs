@@ -56,10 +56,11 @@ async fn seek(
         // A connection at rest may be closed at any moment, and only what can be repeated survives that.
         let repeatable = idempotent && upload.is_none() && outgoing.upgrade.is_none();
         let pooled = repeatable && ticket.attempts == 1;
-        let failure = match (Errand { shared, lane: client.lane, outgoing, upload, pooled }).run(in_flight).await {
-            Ok(reply) => return Ok(reply),
-            Err(failure) => failure,
-        };
+        let failure =
+            match (Errand { shared, lane: client.lane, outgoing, upload, pooled }).run(in_flight).await {
+                Ok(reply) => return Ok(reply),
+                Err(failure) => failure,
+            };
         if matches!(&failure.cause, Cause::Connect(error) if error.blames_replica()) {
             unreachable(shared, &replica);
         }

@@ -38,7 +38,10 @@ impl Outgoing {
             parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         }
         // The client is told to go on as soon as a replica has the head, see hyper's body.
-        let waits = parts.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        let waits = parts
+            .headers
+            .get(EXPECT)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         if waits {
             parts.headers.remove(EXPECT);
         }

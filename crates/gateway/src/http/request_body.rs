@@ -119,6 +119,10 @@ impl Body for RequestBody {
 
 impl fmt::Debug for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Source").field("taken", &self.taken).field("fault", &self.fault).finish()
+        formatter
+            .debug_struct("Source")
+            .field("taken", &self.taken)
+            .field("fault", &self.fault)
+            .finish_non_exhaustive()
     }
 }

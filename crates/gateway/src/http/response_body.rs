@@ -1,6 +1,5 @@
 //! A response's body on its way to the client.
 
-use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,9 +10,9 @@ use hyper::body::Incoming;
 
 use crate::http::client::Ticket;
 use crate::http::link::Link;
-use crate::stall::Stall;
 use crate::in_flight::InFlight;
 use crate::shared::Shared;
+use crate::stall::Stall;
 
 /// A body, and the request that it ends.
 pub(crate) struct ResponseBody {
@@ -56,11 +55,13 @@ impl Source {
 
 /// Why a body breaks off.
 #[derive(Debug, thiserror::Error)]
-enum Broken {
+pub(crate) enum Broken {
     #[error("the replica sent nothing for too long")]
     Stalled,
     #[error("the replica's connection ended")]
     Ended,
+    #[error(transparent)]
+    Replica(#[from] hyper::Error),
 }
 
 impl ResponseBody {
@@ -79,10 +80,7 @@ impl ResponseBody {
 }
 
 impl Streamed {
-    fn poll_frame(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>>> {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         if let Some(held) = self.held.take() {
             return Poll::Ready(Some(Ok(Frame::data(held))));
         }
@@ -91,12 +89,12 @@ impl Streamed {
             Poll::Ready(frame) => frame,
             Poll::Pending if source.link.has_ended() => {
                 self.source = None;
-                return Poll::Ready(Some(Err(Broken::Ended.into())));
+                return Poll::Ready(Some(Err(Broken::Ended)));
             }
             Poll::Pending => {
                 ready!(self.stall.poll_still(context));
                 self.source = None;
-                return Poll::Ready(Some(Err(Broken::Stalled.into())));
+                return Poll::Ready(Some(Err(Broken::Stalled)));
             }
         };
         self.stall.moved();
@@ -112,13 +110,13 @@ impl Streamed {
         if over && let Some(source) = self.source.take() {
             source.finish(context);
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+        Poll::Ready(frame.map(|frame| frame.map_err(Broken::from)))
     }
 }
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = Box<dyn Error + Send + Sync>;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -146,7 +144,9 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
-            Content::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Content::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Content::Streamed(streamed) => match (streamed.incoming.size_hint().exact(), &streamed.held) {
                 (Some(rest), Some(held)) => SizeHint::with_exact(rest + held.len() as u64),
                 (Some(rest), None) => SizeHint::with_exact(rest),

@@ -28,7 +28,10 @@ pub(crate) const ATTEMPTS: u32 = 16;
 
 /// Whether doing it twice is the same as doing it once (RFC 9110, 9.2.2).
 pub(crate) fn is_idempotent(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE)
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
+    )
 }
 
 /// Whether a request whose attempt failed may be tried again. `sends` counts the attempts that reached a replica.
