@@ -29,8 +29,7 @@ pub enum Trust {
 pub struct Limits {
     /// Until a replica accepts a connection.
     pub connect_timeout: Duration,
-    /// From the last byte of the request that was sent to the head of the response (and, if the body is at most 64 KiB,
-    /// all of it).
+    /// How long a replica may be silent that has the whole request, or takes no more of it, before the response begins.
     pub response_timeout: Duration,
     /// How long a body may stand still: the client's while it is awaited, a replica's while it is awaited, or the client
     /// that does not read. Upgraded and TCP connections may be silent for ever.

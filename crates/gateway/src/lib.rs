@@ -22,6 +22,7 @@ mod config;
 mod endpoint;
 mod error;
 mod gateway;
+mod gather;
 mod http;
 mod in_flight;
 mod lanes;

@@ -37,11 +37,11 @@ impl Pool {
     }
 
     /// A connection that seems to be alive: the one that was used last.
-    pub(crate) fn take(&self, lane: usize) -> Option<Box<Link>> {
+    pub(crate) fn take(&self, lane: usize, now: Instant) -> Option<Box<Link>> {
         loop {
             // The guard ends with this statement: what follows must not happen under the lock.
             let (mut link, since) = locked(&self.lanes[lane]).resting.pop()?;
-            if since.elapsed() < REST && link.is_alive() {
+            if now.saturating_duration_since(since) < REST && link.is_alive() {
                 return Some(link);
             }
         }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::gather;
 use crate::stall::Stall;
 
 /// What moved over a client's socket.
@@ -137,7 +138,7 @@ impl AsyncWrite for Visitor {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let written = gather::poll_write(&mut self.stream, context, slices);
         self.note(context, written)
     }
 

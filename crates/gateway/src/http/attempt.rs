@@ -5,14 +5,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{StatusCode, response};
+use http::{Response, StatusCode, response};
 use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use crate::http::headers::Outgoing;
 use crate::http::link::Link;
-use crate::http::request_body::{Fault, RequestBody, Upload};
+use crate::http::request_body::{Fault, Progress, RequestBody, Upload};
 use crate::http::response_body::{Source, Streamed};
 use crate::http::retry::Reached;
 use crate::in_flight::InFlight;
@@ -78,15 +78,15 @@ pub(crate) struct Errand<'a> {
 impl Errand<'_> {
     /// Has the request answered by a replica.
     pub(crate) async fn run(&self, in_flight: InFlight) -> Result<Reply, Failure> {
-        let mut link = self.link(&in_flight).await?;
-        let limit = self.shared.limits.response_timeout;
-        let deadline = Instant::now() + limit;
-        let body = self.upload.map_or(RequestBody::Empty, Upload::body);
-        let request = self.outgoing.request(body);
-        let response = match timeout_at(deadline, link.exchange(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(self.failed(&link, error)),
-            Err(_) => return Err(Failure { cause: Cause::Silent(limit), reached: Reached::Replica }),
+        let begun = Instant::now();
+        let mut link = self.link(&in_flight, begun).await?;
+        let response = match self.exchange(&mut link, begun).await {
+            Some(Ok(response)) => response,
+            Some(Err(error)) => return Err(self.failed(&link, error)),
+            None => {
+                let cause = Cause::Silent(self.shared.limits.response_timeout);
+                return Err(Failure { cause, reached: Reached::Replica });
+            }
         };
         let (parts, incoming) = response.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS && self.outgoing.upgrade.is_some() {
@@ -100,10 +100,34 @@ impl Errand<'_> {
         self.receive(parts, incoming, source).await
     }
 
-    async fn link(&self, in_flight: &InFlight) -> Result<Box<Link>, Failure> {
+    /// Sends the request and waits for the head of the response; nothing if the replica keeps silent. Time in which it
+    /// is still sent something, or in which it waits for the client, does not count.
+    async fn exchange(
+        &self,
+        link: &mut Link,
+        begun: Instant,
+    ) -> Option<Result<Response<Incoming>, hyper::Error>> {
+        let limit = self.shared.limits.response_timeout;
+        let body = self.upload.map_or(RequestBody::Empty, Upload::body);
+        let mut exchange = std::pin::pin!(link.exchange(self.outgoing.request(body)));
+        let mut deadline = begun + limit;
+        loop {
+            if let Ok(response) = timeout_at(deadline, exchange.as_mut()).await {
+                return Some(response);
+            }
+            let progress = self.upload.map_or(Progress::At(begun), Upload::progress);
+            deadline = match progress {
+                Progress::AwaitsClient => Instant::now() + limit,
+                Progress::At(moved) if moved + limit > deadline => moved + limit,
+                Progress::At(_) => return None,
+            };
+        }
+    }
+
+    async fn link(&self, in_flight: &InFlight, begun: Instant) -> Result<Box<Link>, Failure> {
         let replica = in_flight.replica();
         if self.pooled
-            && let Some(link) = replica.pool.take(self.lane)
+            && let Some(link) = replica.pool.take(self.lane, begun.into_std())
         {
             return Ok(link);
         }
@@ -133,14 +157,13 @@ impl Errand<'_> {
     ) -> Result<Reply, Failure> {
         let mut held = Held::default();
         if incoming.size_hint().exact().is_some_and(|length| length <= HOLD_BYTES) {
-            let deadline = Instant::now() + HOLD_TIME;
-            match timeout_at(deadline, held.read_all(&mut source.link, &mut incoming)).await {
-                Ok(Ok(())) => {
+            match held.read_all(&mut source.link, &mut incoming).await {
+                Some(Ok(())) => {
                     finish(source).await;
                     return Ok(Reply { parts, content: ReplyContent::Whole(held.into_bytes()) });
                 }
-                Ok(Err(cause)) => return Err(Failure { cause, reached: Reached::Replica }),
-                Err(_) => (),
+                Some(Err(cause)) => return Err(Failure { cause, reached: Reached::Replica }),
+                None => (),
             }
         }
         let stall = Stall::new(self.shared.limits.stall_timeout);
@@ -184,24 +207,26 @@ impl Held {
         if self.more.is_empty() { self.first } else { self.more.freeze() }
     }
 
-    async fn read_all(&mut self, link: &mut Link, incoming: &mut Incoming) -> Result<(), Cause> {
-        while !incoming.is_end_stream() {
-            let frame = std::future::poll_fn(|context| match link.poll_frame(incoming, context) {
-                Poll::Pending if link.has_ended() => Poll::Ready(None),
-                frame @ (Poll::Pending | Poll::Ready(_)) => frame,
-            })
-            .await;
-            match frame {
-                Some(Ok(frame)) => {
-                    if let Ok(piece) = frame.into_data() {
-                        self.add(piece);
+    /// Reads to the end of the body; nothing if that takes too long.
+    async fn read_all(&mut self, link: &mut Link, incoming: &mut Incoming) -> Option<Result<(), Cause>> {
+        let mut patience = Stall::new(HOLD_TIME);
+        std::future::poll_fn(|context| {
+            while !incoming.is_end_stream() {
+                match link.poll_frame(incoming, context) {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        if let Ok(piece) = frame.into_data() {
+                            self.add(piece);
+                        }
                     }
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(Cause::Died(Some(error))))),
+                    Poll::Ready(None) => break,
+                    Poll::Pending if link.has_ended() => break,
+                    Poll::Pending => return patience.poll_still(context).map(|()| None),
                 }
-                Some(Err(error)) => return Err(Cause::Died(Some(error))),
-                None if incoming.is_end_stream() => (),
-                None => return Err(Cause::Died(None)),
             }
-        }
-        Ok(())
+            let whole = incoming.is_end_stream();
+            Poll::Ready(Some(if whole { Ok(()) } else { Err(Cause::Died(None)) }))
+        })
+        .await
     }
 }

@@ -5,46 +5,48 @@
 //! dropped, and `X-Forwarded-For`, `-Proto` and `-Host` say what is known here. `Forwarded` (RFC 7239) is handed on or
 //! dropped in the same way but never written, so that there is one account and not two.
 
-use http::header::{FORWARDED, HOST};
+use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-const CLAIMS: [HeaderName; 8] = [
-    FOR,
-    PROTO,
-    X_HOST,
-    FORWARDED,
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-prefix"),
-    HeaderName::from_static("x-forwarded-server"),
-    HeaderName::from_static("x-real-ip"),
-];
+/// Whether a header says for whom a request is.
+fn is_claim(name: &str) -> bool {
+    matches!(
+        name,
+        "forwarded"
+            | "x-forwarded-for"
+            | "x-forwarded-host"
+            | "x-forwarded-port"
+            | "x-forwarded-prefix"
+            | "x-forwarded-proto"
+            | "x-forwarded-server"
+            | "x-real-ip"
+    )
+}
 
-/// Removes claims that are spelt with an underscore. To CGI's heirs `X_Forwarded_For` is `X-Forwarded-For`.
-fn drop_disguised(headers: &mut HeaderMap) {
-    let is_claim = |name: &HeaderName| {
-        let name = name.as_str();
-        name.contains('_') && CLAIMS.iter().any(|claim| claim.as_str() == name.replace('_', "-"))
-    };
-    let disguised: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name)).cloned().collect();
-    for name in disguised {
-        headers.remove(name);
-    }
+/// Whether it does so to CGI's heirs, to whom `X_Forwarded_For` is `X-Forwarded-For`.
+fn is_disguised(name: &str) -> bool {
+    name.contains('_') && is_claim(&name.replace('_', "-"))
 }
 
 /// Says for whom a request is. `peer` is the client's address; `trusted` tells whether its own word is believed.
 pub(crate) fn tell(headers: &mut HeaderMap, peer: &HeaderValue, trusted: bool) {
-    drop_disguised(headers);
-    if trusted && CLAIMS.iter().any(|claim| headers.contains_key(claim)) {
-        return;
-    }
-    if !trusted {
-        for claim in &CLAIMS {
-            headers.remove(claim);
+    let (mut spoken_for, mut dropped) = (false, Vec::new());
+    for name in headers.keys() {
+        let claims = is_claim(name.as_str());
+        spoken_for |= claims;
+        if (claims && !trusted) || is_disguised(name.as_str()) {
+            dropped.push(name.clone());
         }
+    }
+    for name in dropped {
+        headers.remove(name);
+    }
+    if trusted && spoken_for {
+        return;
     }
     headers.insert(FOR, peer.clone());
     headers.insert(PROTO, HeaderValue::from_static("http"));

@@ -1,20 +1,22 @@
 //! Headers that are meant for one connection and not for the message (RFC 9110, 7.6.1).
 
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-const ALWAYS: [HeaderName; 7] = [
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+/// Whether a header is always for one connection.
+fn is_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// Naming these in `Connection` removes nothing: the message would not be the same without them.
 const NEVER: [HeaderName; 3] = [HOST, CONTENT_LENGTH, CONTENT_TYPE];
@@ -41,18 +43,18 @@ pub(crate) fn wanted_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
 /// Removes what was meant for the connection that a message came on. `Trailer` stays, because trailers are handed on; a
 /// request's `TE: trailers` is said anew for the same reason.
 pub(crate) fn strip(headers: &mut HeaderMap) {
-    let trailers = headers.contains_key(TE) && has_word(headers, TE, "trailers");
-    if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = words(headers, CONNECTION)
-            .filter_map(|word| HeaderName::from_bytes(word.as_bytes()).ok())
-            .filter(|name| !NEVER.contains(name))
-            .collect();
-        for name in named {
-            headers.remove(name);
-        }
-        headers.remove(CONNECTION);
+    // Most messages have none or one of them, and to look at the few names there are costs less than to ask for each.
+    let hops: Vec<HeaderName> = headers.keys().filter(|name| is_hop(name)).cloned().collect();
+    if hops.is_empty() {
+        return;
     }
-    for name in &ALWAYS {
+    let trailers = has_word(headers, TE, "trailers");
+    let named: Vec<HeaderName> = words(headers, CONNECTION)
+        .filter(|word| !word.eq_ignore_ascii_case("keep-alive") && !word.eq_ignore_ascii_case("close"))
+        .filter_map(|word| HeaderName::from_bytes(word.as_bytes()).ok())
+        .filter(|name| !NEVER.contains(name))
+        .collect();
+    for name in named.into_iter().chain(hops) {
         headers.remove(name);
     }
     if trailers {

@@ -35,7 +35,7 @@ impl Link {
     pub(crate) async fn new(wire: Wire) -> Result<Box<Self>, hyper::Error> {
         let wrote = wire.wrote();
         let (sender, connection) =
-            Builder::new().preserve_header_case(true).handshake(TokioIo::new(wire)).await?;
+            Builder::new().title_case_headers(true).handshake(TokioIo::new(wire)).await?;
         Ok(Box::new(Self { sender, connection, ended: false, wrote }))
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use crate::stall::Stall;
 
@@ -21,6 +22,15 @@ pub(crate) enum Fault {
     Stalled(Duration),
 }
 
+/// How a body is coming along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The replica took the last piece (or the end) then, and has not asked for more.
+    At(Instant),
+    /// The replica would take more, but the client has sent no more.
+    AwaitsClient,
+}
+
 /// A client's body, kept while replicas are tried.
 #[derive(Debug)]
 pub(crate) struct Upload(Arc<Mutex<Source>>);
@@ -30,6 +40,7 @@ pub(crate) struct Source {
     /// Something left it, so it cannot be given to another replica.
     taken: bool,
     fault: Option<Fault>,
+    progress: Progress,
     stall: Stall,
     limit: Duration,
 }
@@ -37,7 +48,14 @@ pub(crate) struct Source {
 impl Upload {
     pub(crate) fn new(incoming: Incoming, limit: Duration) -> Self {
         let stall = Stall::new(limit);
-        Self(Arc::new(Mutex::new(Source { incoming, taken: false, fault: None, stall, limit })))
+        Self(Arc::new(Mutex::new(Source {
+            incoming,
+            taken: false,
+            fault: None,
+            progress: Progress::At(Instant::now()),
+            stall,
+            limit,
+        })))
     }
 
     fn source(&self) -> MutexGuard<'_, Source> {
@@ -50,6 +68,10 @@ impl Upload {
 
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.source().fault
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.source().progress
     }
 
     /// What is given to a connection. The one that had it before must be gone.
@@ -72,12 +94,14 @@ fn locked(source: &Mutex<Source>) -> MutexGuard<'_, Source> {
 impl Source {
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
+            self.progress = Progress::AwaitsClient;
             ready!(self.stall.poll_still(context));
             let fault = Fault::Stalled(self.limit);
             self.fault = Some(fault);
             return Poll::Ready(Some(Err(fault)));
         };
         self.stall.moved();
+        self.progress = Progress::At(Instant::now());
         self.taken = true;
         Poll::Ready(frame.map(|frame| {
             frame.map_err(|_| {

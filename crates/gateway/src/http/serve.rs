@@ -40,7 +40,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, visitor: Visitor, peer: SocketAdd
         })
     };
     let connection = Builder::new()
-        .preserve_header_case(true)
+        .title_case_headers(true)
         .max_header_size(HEAD_BYTES)
         .max_buf_size(BUFFER_BYTES)
         .header_read_timeout(None)

@@ -46,6 +46,16 @@ async fn a_client_that_stops_sending_is_a_408() {
 }
 
 #[tokio::test]
+async fn a_slow_client_is_not_the_replica_s_silence() {
+    let stage = with(Limits { response_timeout: SHORT, ..patient() }).await;
+    let mut client = Client::connect(stage.addr()).await.unwrap();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf").await.unwrap();
+    tokio::time::sleep(SHORT * 3).await;
+    client.send("half").await.unwrap();
+    assert_eq!(client.read_answer(false).await.unwrap().text(), "halfhalf");
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_is_left() {
     let stage = with(Limits { stall_timeout: SHORT, ..patient() }).await;
     let mut client = Client::connect(stage.addr()).await.unwrap();
