@@ -32,7 +32,9 @@ impl Trouble {
             Trouble::NoReplica { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Trouble::Failed { cause, .. } => match cause {
                 Cause::Connect(error) if !error.blames_replica() => StatusCode::SERVICE_UNAVAILABLE,
-                Cause::Connect(_) | Cause::Died(_) | Cause::Garbled(_) => StatusCode::BAD_GATEWAY,
+                Cause::Connect(_) | Cause::Died(_) | Cause::Garbled(_) | Cause::Switched => {
+                    StatusCode::BAD_GATEWAY
+                }
                 Cause::Silent(_) => StatusCode::GATEWAY_TIMEOUT,
                 Cause::Client(Fault::Broken) => StatusCode::BAD_REQUEST,
                 Cause::Client(Fault::Stalled(_)) => StatusCode::REQUEST_TIMEOUT,

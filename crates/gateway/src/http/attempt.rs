@@ -59,6 +59,8 @@ pub(crate) enum Cause {
     Died(#[source] Option<hyper::Error>),
     #[error("the answer is not HTTP")]
     Garbled(#[source] hyper::Error),
+    #[error("it changed protocols unasked")]
+    Switched,
     #[error("no answer within {0:?}")]
     Silent(Duration),
     #[error("{0}")]
@@ -89,7 +91,10 @@ impl Errand<'_> {
             }
         };
         let (parts, incoming) = response.into_parts();
-        if parts.status == StatusCode::SWITCHING_PROTOCOLS && self.outgoing.upgrade.is_some() {
+        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+            if self.outgoing.upgrade.is_none() {
+                return Err(Failure { cause: Cause::Switched, reached: Reached::Replica });
+            }
             let (wire, read) = link.into_wire().await.map_err(|error| Failure {
                 cause: Cause::Connect(ConnectError::Io(error)),
                 reached: Reached::Replica,

@@ -28,7 +28,14 @@ pub(crate) async fn forward(client: Arc<Client>, request: Request<Incoming>) -> 
     let upload = has_body.then(|| Upload::new(incoming, client.shared.limits.stall_timeout));
     match seek(&client, &outgoing, upload.as_ref(), &mut ticket).await {
         Ok(reply) => respond(&client, reply, ticket),
-        Err(trouble) => answer(&client.shared, &trouble, ticket),
+        Err(trouble) => {
+            if let Some(upload) = &upload
+                && !outgoing.waits
+            {
+                upload.discard().await;
+            }
+            answer(&client.shared, &trouble, ticket)
+        }
     }
 }
 
@@ -81,7 +88,7 @@ fn helps_elsewhere(failure: &Failure) -> bool {
         Cause::Connect(error) => error.blames_replica(),
         Cause::Died(_) => true,
         // It answered, if badly; it may still be at work; or it was the client.
-        Cause::Garbled(_) | Cause::Silent(_) | Cause::Client(_) => false,
+        Cause::Garbled(_) | Cause::Switched | Cause::Silent(_) | Cause::Client(_) => false,
     }
 }
 

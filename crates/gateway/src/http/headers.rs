@@ -15,6 +15,8 @@ const THIS: HeaderValue = HeaderValue::from_static("1.1 backlot");
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     parts: Parts,
+    /// The client sends its body only when it is told to.
+    pub(crate) waits: bool,
     /// The protocol that the client wants to change to.
     pub(crate) upgrade: Option<HeaderValue>,
 }
@@ -48,7 +50,7 @@ impl Outgoing {
         forwarded::tell(&mut parts.headers, &client.address, client.trusted);
         parts.headers.append(VIA, THIS);
         parts.version = http::Version::HTTP_11;
-        Ok(Self { parts, upgrade })
+        Ok(Self { parts, waits, upgrade })
     }
 
     pub(crate) fn method(&self) -> &Method {

@@ -9,9 +9,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::stall::Stall;
+
+/// How much of a body is read that nobody wants.
+const DISCARD_BYTES: usize = 4 << 20;
+
+/// And for how long.
+const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 /// Why a client's body ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +78,27 @@ impl Upload {
 
     pub(crate) fn progress(&self) -> Progress {
         self.source().progress
+    }
+
+    /// Reads on without keeping anything, up to a limit: a connection that is closed while the client still sends is
+    /// reset, and the client may then never see the answer.
+    pub(crate) async fn discard(&self) {
+        let mut room = DISCARD_BYTES;
+        let discarding = std::future::poll_fn(|context| {
+            let mut source = self.source();
+            while !source.incoming.is_end_stream() {
+                match ready!(Pin::new(&mut source.incoming).poll_frame(context)) {
+                    Some(Ok(frame)) => room = room.saturating_sub(frame.data_ref().map_or(0, Bytes::len)),
+                    Some(Err(_)) | None => break,
+                }
+                if room == 0 {
+                    break;
+                }
+            }
+            Poll::Ready(())
+        });
+        // Either way the answer is what comes next.
+        let _ = timeout(DISCARD_TIME, discarding).await;
     }
 
     /// What is given to a connection. The one that had it before must be gone.

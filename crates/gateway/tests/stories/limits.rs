@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backlot_gateway::Limits;
 
-use crate::support::client::{Client, get, once};
+use crate::support::client::{Client, get, once, post};
 use crate::support::stage::{Stage, patient, until};
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -92,6 +92,16 @@ async fn more_clients_than_allowed_wait() {
     assert!(!second.is_finished());
     drop(first);
     assert_eq!(second.await.unwrap().unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_large_body_that_nobody_takes_does_not_hide_the_answer() {
+    let stage = Stage::with(0, |config| config.limits = Limits { queue_wait: SHORT, ..patient() }).await;
+    let body = "x".repeat(3 << 20);
+    for _ in 0..10 {
+        let answer = once(stage.addr(), &post("/", &body)).await.unwrap();
+        assert_eq!(answer.status, 503);
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod drain;
 mod headers;
 mod limits;
 mod odd_clients;
+mod odd_replicas;
 mod rollout;
 mod tcp;
 mod upgrade;
