@@ -69,6 +69,16 @@ async fn one_that_closes_without_a_word() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_repeated_gets_a_connection_of_its_own() {
+    let (stage, connections) = stage(9, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+    let mut client = Client::connect(stage.addr()).await.unwrap();
+    for (request, opened) in [(get("/"), 1), (get("/"), 1), (post("/", ""), 2), (get("/"), 2)] {
+        assert_eq!(client.ask(&request).await.unwrap().text(), "ok");
+        assert_eq!(connections.load(Ordering::SeqCst), opened, "{request}");
+    }
+}
+
+#[tokio::test]
 async fn one_whose_bodies_end_with_the_connection() {
     let (stage, _) =
         stage(1, b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nas long as it lasts").await;
