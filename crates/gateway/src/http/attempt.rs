@@ -111,7 +111,7 @@ impl Errand<'_> {
         &self,
         link: &mut Link,
         begun: Instant,
-    ) -> Option<Result<Response<Incoming>, hyper::Error>> {
+    ) -> Option<Result<Response<Incoming>, Option<hyper::Error>>> {
         let limit = self.shared.limits.response_timeout;
         let body = self.upload.map_or(RequestBody::Empty, Upload::body);
         let mut exchange = std::pin::pin!(link.exchange(self.outgoing.request(body)));
@@ -143,12 +143,12 @@ impl Errand<'_> {
         Link::new(wire).await.map_err(|error| failed(Cause::Died(Some(error))))
     }
 
-    fn failed(&self, link: &Link, error: hyper::Error) -> Failure {
+    fn failed(&self, link: &Link, error: Option<hyper::Error>) -> Failure {
         let reached = if link.wrote() { Reached::Replica } else { Reached::Nobody };
-        let cause = match self.upload.and_then(Upload::fault) {
-            Some(fault) => Cause::Client(fault),
-            None if error.is_parse() => Cause::Garbled(error),
-            None => Cause::Died(Some(error)),
+        let cause = match (self.upload.and_then(Upload::fault), error) {
+            (Some(fault), _) => Cause::Client(fault),
+            (None, Some(error)) if error.is_parse() => Cause::Garbled(error),
+            (None, error) => Cause::Died(error),
         };
         Failure { cause, reached }
     }

@@ -67,11 +67,12 @@ impl Link {
         self.wrote.load(Ordering::Relaxed)
     }
 
-    /// Sends a request and waits for the head of the response.
+    /// Sends a request and waits for the head of the response. The error is nothing when the connection ended just
+    /// before it took the request.
     pub(crate) async fn exchange(
         &mut self,
         request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, hyper::Error> {
+    ) -> Result<Response<Incoming>, Option<hyper::Error>> {
         self.wrote.store(false, Ordering::Relaxed);
         // Unconstrained: a budget that is used up would be told to the waker, and there is none.
         let mut response = std::pin::pin!(unconstrained(self.sender.try_send_request(request)));
@@ -80,10 +81,12 @@ impl Link {
             if !*ended {
                 *ended = Pin::new(&mut *connection).poll(context).is_ready();
             }
-            response
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-                .map_err(hyper::client::conn::TrySendError::into_error)
+            match response.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(answer) => Poll::Ready(answer.map_err(|error| Some(error.into_error()))),
+                // A connection that ended while at rest leaves the request lying in its queue.
+                Poll::Pending if *ended => Poll::Ready(Err(None)),
+                Poll::Pending => Poll::Pending,
+            }
         })
         .await
     }

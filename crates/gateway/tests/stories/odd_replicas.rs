@@ -69,6 +69,16 @@ async fn one_that_closes_without_a_word() {
 }
 
 #[tokio::test]
+async fn one_that_hangs_up_at_once() {
+    // Sometimes before, sometimes after the request was written: it must never be waited for.
+    let (stage, _) = stage(0, b"").await;
+    let mut client = Client::connect(stage.addr()).await.unwrap();
+    for request in [get("/"), post("/", "content")].iter().cycle().take(200) {
+        assert_eq!(client.ask(request).await.unwrap().status, 502);
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_repeated_gets_a_connection_of_its_own() {
     let (stage, connections) = stage(9, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
     let mut client = Client::connect(stage.addr()).await.unwrap();
