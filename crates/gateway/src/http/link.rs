@@ -54,7 +54,13 @@ impl Link {
 
     /// Whether a connection at rest can be used, as far as one can see from here.
     pub(crate) fn is_alive(&mut self) -> bool {
-        !self.drive(&mut Context::from_waker(Waker::noop())) && self.sender.is_ready()
+        // Unconstrained: with its budget used up, a task could not tell a dead connection from one that is alive, and
+        // to look at the dead ones is what uses it up.
+        let look = unconstrained(std::future::poll_fn(|context| Poll::Ready(self.drive(context))));
+        match std::pin::pin!(look).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(ended) => !ended && self.sender.is_ready(),
+            Poll::Pending => false,
+        }
     }
 
     /// Whether the connection has come to rest after a response was read to its end.

@@ -75,6 +75,25 @@ async fn a_killed_replica_fails_no_get_and_doubles_no_post() {
     assert!(times.values().all(|&count| count == 1), "a POST was sent twice");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_connections_at_rest_that_died_together_keep_nobody_waiting() {
+    let mut stage = Stage::new(1).await;
+    let addr = stage.addr();
+    let mut asking = JoinSet::new();
+    for _ in 0..400 {
+        asking.spawn(async move { once(addr, &get("/held")).await.unwrap().status });
+    }
+    until("all are at work", || stage.in_flight() == 400).await;
+    stage.seen.gate.add_permits(400);
+    assert_eq!(asking.join_all().await, [200; 400]);
+    // Hundreds of connections are at rest now. All end; a request finds them so, one after the other.
+    let replica = stage.backends.pop().unwrap().addr;
+    stage.backends.push(Backend::start_at(replica, Arc::clone(&stage.seen)).await);
+    for _ in 0..20 {
+        assert_eq!(once(addr, &get("/")).await.unwrap().status, 200);
+    }
+}
+
 #[tokio::test]
 async fn when_all_are_gone_requests_wait_for_the_first_that_comes_back() {
     let mut stage = Stage::new(1).await;

@@ -1,11 +1,13 @@
 //! A replica that does what the path tells it.
 
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -19,6 +21,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::support::client::LONG;
 
 type Body = BoxBody<Bytes, Infallible>;
 
@@ -51,7 +56,7 @@ impl Backend {
     }
 
     pub(crate) async fn start_at(addr: SocketAddr, seen: Arc<Seen>) -> Self {
-        let listener = TcpListener::bind(addr).await.unwrap();
+        let listener = timeout(LONG, bind(addr)).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::clone(&seen)));
@@ -60,6 +65,17 @@ impl Backend {
 
     pub(crate) fn requests(&self) -> usize {
         self.seen.requests.load(Ordering::SeqCst)
+    }
+}
+
+/// Binds as soon as a replica that was dropped has let go of the address.
+async fn bind(addr: SocketAddr) -> TcpListener {
+    loop {
+        match TcpListener::bind(addr).await {
+            Ok(listener) => return listener,
+            Err(error) if error.kind() == ErrorKind::AddrInUse => sleep(Duration::from_millis(2)).await,
+            Err(error) => panic!("{addr}: {error}"),
+        }
     }
 }
 
