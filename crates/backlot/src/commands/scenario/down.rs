@@ -2,6 +2,7 @@
 
 use backlot_engine::Site;
 use backlot_engine::native::{down, plan_down};
+use serde_json::json;
 
 use crate::commands::scenario::{parse_name, site};
 use crate::context::Context;
@@ -31,24 +32,40 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     for name in &args.names {
         sites.push(site(&home, &project, &parse_name(name)?));
     }
+    if context.global.dry_run {
+        return dry_run(&sites, context);
+    }
     // One that cannot be removed keeps none of the others.
     let mut outcome = Ok(Exit::Done);
-    for site in sites {
-        if let Err(error) = one(&site, context) {
-            outcome = Err(error);
+    let mut told = Vec::new();
+    for site in &sites {
+        let name = site.name().strip_prefix("scenario_").unwrap_or(site.name());
+        match one(site, name, context) {
+            Ok(removed) => told.push(json!({ "name": name, "removed": removed })),
+            Err(error) => outcome = Err(error),
         }
+    }
+    if context.global.json {
+        render::json(&told.into());
+    }
+    if sites.is_empty() {
+        context.progress().say("no scenario is up: nothing to remove");
     }
     outcome
 }
 
-fn one(site: &Site, context: &Context) -> Result<(), CommandError> {
-    let name = site.name().strip_prefix("scenario_").unwrap_or(site.name());
-    if context.global.dry_run {
-        for step in plan_down(site, false)? {
-            render::line(&step.to_string());
-        }
-        return Ok(());
+/// The steps for all of them, each with its scenario's name when there are several.
+fn dry_run(sites: &[Site], context: &Context) -> Result<Exit, CommandError> {
+    let mut said = Vec::new();
+    for site in sites {
+        let of = if sites.len() > 1 { format!("{}: ", site.name()) } else { String::new() };
+        said.extend(plan_down(site, false)?.iter().map(|step| format!("{of}{step}")));
     }
+    context.show_steps(&[], &said)
+}
+
+/// Removes one; whether there was anything to remove.
+fn one(site: &Site, name: &str, context: &Context) -> Result<bool, CommandError> {
     let verbose = context.global.verbose > 0;
     let mut report = context.reporter();
     let steps = down(site, false, &mut |event| {
@@ -58,5 +75,5 @@ fn one(site: &Site, context: &Context) -> Result<(), CommandError> {
     })?;
     let said = if steps.is_empty() { "is not up: nothing to remove" } else { "removed" };
     context.progress().say(&format!("scenario {name} {said}"));
-    Ok(())
+    Ok(!steps.is_empty())
 }
