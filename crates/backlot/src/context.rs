@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicBool;
 
 use backlot_engine::{Database, Event, Ground, Home, Native, Site};
 use backlot_plan::Step;
-use backlot_process::{Owner, shell_quote};
+use backlot_process::{Owner, Signal, is_ignored, shell_quote};
 use backlot_project::{Environment, EnvironmentName, Lookup, Project, ScenarioName};
+use signal_hook::flag;
 
 use crate::caller::Caller;
 use crate::cli::{EngineChoice, Global};
@@ -24,18 +25,25 @@ pub struct Context {
     pub global: Global,
     pub caller: Caller,
     pub interrupted: Arc<AtomicBool>,
+    /// Set while a question waits for its answer: then Ctrl-C ends the process at once, as nothing is under way.
+    pub asking: Arc<AtomicBool>,
 }
 
 impl Context {
     /// The context of this run; from here on, Ctrl-C and its like are noted instead of ending the process at once.
     pub fn new(global: Global, caller: Caller) -> Result<Self, CommandError> {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP]
-        {
-            signal_hook::flag::register(signal, Arc::clone(&interrupted))
+        let (interrupted, asking) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+            // What `nohup` or a shell has us ignore stays ignored.
+            if is_ignored(signal) {
+                continue;
+            }
+            let number = signal as std::ffi::c_int;
+            flag::register_conditional_default(number, Arc::clone(&asking))
+                .and_then(|_| flag::register(number, Arc::clone(&interrupted)))
                 .map_err(|error| CommandError::failed("signal", error))?;
         }
-        Ok(Self { global, caller, interrupted })
+        Ok(Self { global, caller, interrupted, asking })
     }
 
     pub fn style(&self) -> Style {

@@ -44,7 +44,7 @@ fn the_paths_that_the_documents_name_exist() {
         let paths = paths_in(&text);
         assert!(!paths.is_empty(), "{document} names no path");
         for path in paths {
-            let places = ["", "crates/engine", "crates/backlot"];
+            let places = ["", "crates/engine", "crates/backlot", "crates/plan"];
             let exists = places.iter().any(|place| root.join(place).join(&path).exists());
             assert!(exists, "{document} names {path}, which does not exist");
         }

@@ -97,7 +97,7 @@ pub enum EngineError {
     Connection(#[from] PgError),
     /// A program cannot be run.
     #[error("cannot {0}")]
-    Process(#[from] ProcessError),
+    Process(#[source] ProcessError),
     /// A program that is needed is not on PATH.
     #[error("no {program} is on PATH, which {} needs", needed_by.display())]
     NoProgram {
@@ -143,4 +143,17 @@ pub enum EngineError {
     /// The caller asked to stop.
     #[error("interrupted; nothing is left of what was begun")]
     Interrupted,
+}
+
+impl From<ProcessError> for EngineError {
+    fn from(error: ProcessError) -> Self {
+        match error {
+            ProcessError::AskedToStop { .. } => Self::Interrupted,
+            ProcessError::Start { .. }
+            | ProcessError::NulByte { .. }
+            | ProcessError::TimedOut { .. }
+            | ProcessError::Failed { .. }
+            | ProcessError::Wait { .. } => Self::Process(error),
+        }
+    }
 }

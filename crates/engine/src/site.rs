@@ -3,6 +3,7 @@
 //! ```text
 //! <environment>/
 //!   busy.lock            held by the command that changes the environment
+//!   removed/             `live` while it is removed
 //!   live/                all that `down` removes
 //!     owner.lock         held by the server for as long as any process of it lives
 //!     record.json        what runs, how to reach it
@@ -14,13 +15,13 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backlot_plan::Storage;
 use backlot_project::Project;
 
 use crate::error::EngineError;
-use crate::home::Home;
+use crate::home::{Home, HomeError};
 use crate::lock::{Lock, LockError};
 use crate::record::Record;
 
@@ -47,7 +48,7 @@ impl Site {
         Self { home: home.clone(), dir: dir.to_owned(), name }
     }
 
-    /// All places of `project` at which something is, by name.
+    /// All places of `project` at which something is, be it only what a killed command has left, by name.
     ///
     /// # Errors
     /// When the project's directory is there and cannot be read.
@@ -63,7 +64,7 @@ impl Site {
             .map(|entry| Ok(Self::at(home, &entry?.path())))
             .collect::<io::Result<Vec<_>>>()
             .map_err(failed)?;
-        sites.retain(|site| site.live().is_dir() || site.dir.join("volumes").is_dir());
+        sites.retain(|site| site.dir.is_dir());
         sites.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(sites)
     }
@@ -81,6 +82,16 @@ impl Site {
     /// What `down` removes.
     pub fn live(&self) -> PathBuf {
         self.dir.join("live")
+    }
+
+    /// Where what is live goes while it is removed.
+    fn doomed(&self) -> PathBuf {
+        self.dir.join("removed")
+    }
+
+    /// Whether there is anything for `down` to remove; what a removal that was cut short has left counts.
+    pub fn has_files(&self) -> bool {
+        [self.live(), self.doomed(), self.sockets()].iter().any(|path| path.exists())
     }
 
     /// The lock that the running server holds.
@@ -155,12 +166,26 @@ impl Site {
     /// # Errors
     /// When another command has it for longer than ten seconds, or the directory cannot be made.
     pub fn take(&self) -> Result<Taken, EngineError> {
+        self.take_within(BUSY_LIMIT)
+    }
+
+    /// The same, but waits no longer than `limit` for another command.
+    ///
+    /// # Errors
+    /// When another command has it for longer, or the directory cannot be made.
+    pub fn take_within(&self, limit: Duration) -> Result<Taken, EngineError> {
+        let start = Instant::now();
         loop {
-            self.home.make(&self.dir)?;
-            match Lock::acquire(&self.busy_lock(), BUSY_LIMIT) {
+            // The last holder may remove the whole directory, and the project's, between any two of our steps.
+            let vanished =
+                |source: &io::Error| source.kind() == io::ErrorKind::NotFound && start.elapsed() < BUSY_LIMIT;
+            match self.home.make(&self.dir) {
+                Err(HomeError::Unusable { source, .. }) if vanished(&source) => continue,
+                made => made?,
+            }
+            match Lock::acquire(&self.busy_lock(), limit) {
                 Ok(lock) => return Ok(Taken { site: self.clone(), _lock: lock }),
-                // The last holder removed the whole directory between our two lines.
-                Err(LockError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                Err(LockError::Io { source, .. }) if vanished(&source) => {}
                 Err(LockError::Held { holder, waited, .. }) => {
                     return Err(EngineError::Busy { environment: self.name.clone(), holder, waited });
                 }
@@ -199,6 +224,19 @@ impl Taken {
         remove(&self.site.sockets())
     }
 
+    /// Removes the record: nothing is known of the environment any more.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove_record(&self) -> Result<(), EngineError> {
+        let path = self.site.record_path();
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(EngineError::Io { what: "remove", path, source }),
+        }
+    }
+
     /// Removes all that is live, and the sockets. What is left of a removal that was cut short goes, too.
     ///
     /// # Errors
@@ -206,7 +244,7 @@ impl Taken {
     pub fn remove_live(&self) -> Result<(), EngineError> {
         self.remove_sockets()?;
         // Out of sight in one step first: whoever looks meanwhile sees nothing rather than half of it.
-        let doomed = self.site.dir.join("removed");
+        let doomed = self.site.doomed();
         remove(&doomed)?;
         match fs::rename(self.site.live(), &doomed) {
             Ok(()) => remove(&doomed),

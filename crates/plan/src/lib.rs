@@ -6,6 +6,7 @@
 mod desired;
 mod observed;
 mod step;
+pub mod supervise;
 
 pub use desired::{Desired, Port, Storage};
 pub use observed::{Filling, Observed, Server};

@@ -24,8 +24,8 @@ pub enum Server {
     Stopped,
     /// A server holds it, and the record tells which.
     Running,
-    /// Processes of a server hold it, and nothing tells which server that is (whoever started it was killed right after),
-    /// or it is dead itself and has left them behind.
+    /// Processes of a server hold it that nothing tells of: whoever started or stopped it was killed meanwhile, or the
+    /// server itself was, and its children are still busy.
     Unrecorded,
 }
 

@@ -29,7 +29,7 @@ pub use connection::{Action, Connection, Creation, DatabaseError};
 pub use locate::{Installation, LocateError, OLDEST_MAJOR, SearchPlaces};
 pub use place::Place;
 pub use port::{Holder, PortWish};
-pub use remains::remove_remains;
+pub use remains::free_shared_memory;
 pub use running::{RunningCluster, StopError, StopMode, Stopped};
 pub use spec::{ClusterSpec, Durability, SpecError};
 pub use sql::{quote_identifier, quote_literal};

@@ -22,12 +22,12 @@ pub(crate) fn remove(data_dir: &Path, socket_dir: &Path, port: u16) {
     }
 }
 
-/// Removes what a server that was killed has left outside of `data_dir`, which is about to be removed itself: its few bytes
-/// of shared memory. A server that runs, and one that ended by itself, have nothing removed.
-pub fn remove_remains(data_dir: &Path, socket_dir: &Path) {
+/// Frees the few bytes of shared memory that a killed server has left, of which its data directory tells. Nothing happens
+/// while a process still uses them; whoever calls this holds the cluster's lock.
+pub fn free_shared_memory(data_dir: &Path) {
     let pid_file = fs::read_to_string(data_dir.join("postmaster.pid")).unwrap_or_default();
-    if let Some(port) = pid_file.lines().nth(3).and_then(|line| line.trim().parse().ok()) {
-        remove(data_dir, socket_dir, port);
+    if let Some((key, id)) = shared_memory(&pid_file) {
+        remove_shared_memory(key, id);
     }
 }
 

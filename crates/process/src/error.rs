@@ -23,6 +23,12 @@ pub enum ProcessError {
         /// The program as it was named.
         program: PathBuf,
     },
+    /// It was not started, because we were asked to stop before.
+    #[error("start {}: interrupted before", program.display())]
+    AskedToStop {
+        /// The program as it was named.
+        program: PathBuf,
+    },
     /// It was still running at the limit and has been killed, with everything that it had started.
     #[error("finish {} within {}{}", program.display(), seconds(*limit), tail(last_lines))]
     TimedOut {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use nix::libc;
@@ -48,13 +48,23 @@ impl Program {
     /// Runs the program on our terminal, in our group, and waits for its end, without a limit.
     ///
     /// Until then SIGINT, SIGTERM, SIGHUP and SIGQUIT do not end us: those of the terminal reach the program anyway, those
-    /// sent to us alone are passed on. Open files that we were started with stay open in it, as in a shell. If we are
-    /// killed, it gets SIGTERM (Linux). One at a time: a second call waits for the first.
-    pub fn run(&self, stdout: Stdout) -> Result<Ended, ProcessError> {
+    /// sent to us alone are passed on; what was ignored (`nohup`) stays ignored, by both. Open files that we were started
+    /// with stay open in it, as in a shell. If we are killed, it gets SIGTERM (Linux). One at a time: a second call waits
+    /// for the first.
+    ///
+    /// `asked_to_stop` is set by the caller's own handlers. If it is set already, nothing is started: so no signal is lost
+    /// between the caller's last look at it and this call.
+    ///
+    /// # Errors
+    /// [`ProcessError::AskedToStop`], or that the program cannot be started.
+    pub fn run(&self, stdout: Stdout, asked_to_stop: &AtomicBool) -> Result<Ended, ProcessError> {
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         EARLY.store(0, Ordering::SeqCst);
         SEEN.store(0, Ordering::SeqCst);
         let _handlers = Handlers::install();
+        if asked_to_stop.load(Ordering::SeqCst) {
+            return Err(ProcessError::AskedToStop { program: self.path().to_owned() });
+        }
         let options = SpawnOptions {
             group: Group::Same,
             dies_with_parent: Some(Signal::SIGTERM),
@@ -100,6 +110,9 @@ impl Handlers {
     fn install() -> Self {
         let action = SigAction::new(SigHandler::SigAction(forward), SaFlags::SA_SIGINFO, SigSet::empty());
         let replace = |signal| {
+            if is_ignored(signal) {
+                return None;
+            }
             // SAFETY: `forward` only reads atomics and calls `kill`, which a handler may do.
             let earlier = unsafe { sigaction(signal, &action) }.ok()?;
             Some((signal, earlier))
@@ -117,17 +130,28 @@ impl Drop for Handlers {
     }
 }
 
-/// Passes a signal on to the child, unless the terminal has sent it, which sends to the whole group.
+/// Whether we were started with this signal ignored (`nohup`, a shell's `&`): then it is not ours to handle, and programs
+/// that we run ignore it as well.
+pub fn is_ignored(signal: Signal) -> bool {
+    // SAFETY: all zeroes is a valid `sigaction`, which consists of numbers and an optional function.
+    let mut now: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: without a new action this only writes the present one, to memory that lives through the call.
+    let asked = unsafe { libc::sigaction(signal as libc::c_int, std::ptr::null(), &raw mut now) };
+    asked == 0 && now.sa_sigaction == libc::SIG_IGN
+}
+
+/// Passes a signal on to the child, unless the terminal has sent it, which sends to the whole group. Two exceptions: before
+/// the child is there nobody but us has got it; and when a terminal goes away, only the leader of its session is told.
 extern "C" fn forward(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
     SEEN.store(signal, Ordering::SeqCst);
     // SAFETY: the system passes a valid pointer to handlers with SA_SIGINFO.
     let code = unsafe { (*info).si_code };
-    if !is_from_a_process(code) {
-        return;
-    }
     let child = CHILD.load(Ordering::SeqCst);
     if child == 0 {
         EARLY.store(signal, Ordering::SeqCst);
+        return;
+    }
+    if !is_from_a_process(code) && signal != libc::SIGHUP {
         return;
     }
     let errno = nix::errno::Errno::last_raw();

@@ -21,7 +21,7 @@ mod spawn;
 pub use environment::caller_allow_list;
 pub use error::ProcessError;
 pub use exit::{describe_exit, exit_code};
-pub use foreground::{Ended, Stdout};
+pub use foreground::{Ended, Stdout, is_ignored};
 pub use holders::kill_all_holding;
 pub use identity::ProcessId;
 pub use marked::end_all_with_variable;

@@ -1,6 +1,6 @@
-//! Processes that are known by a variable which they inherited, whoever their parent is by now.
+//! Processes that are known by a variable that they inherited, whoever their parent is by now.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -18,31 +18,41 @@ pub fn end_all_with_variable(name: &str, value: &str, grace: Duration) -> usize 
         // One that is gone or not ours to signal is not ours to end either.
         let _ = process.signal(Signal::SIGTERM);
     }
-    for process in &first {
-        process.wait_gone(grace);
-    }
+    wait_for_all(&first, grace);
+    kill_all(|| all_with_variable(name, value), grace);
+    first.len()
+}
+
+/// Kills what `find` finds, until it finds nothing any more.
+fn kill_all(find: impl Fn() -> Vec<ProcessId>, grace: Duration) {
     for _ in 0..ROUNDS {
-        let left = all_with_variable(name, value);
+        let left = find();
         if left.is_empty() {
             break;
         }
-        for process in left {
+        for process in &left {
             let _ = process.signal(Signal::SIGKILL);
-            process.wait_gone(grace);
         }
+        wait_for_all(&left, grace);
     }
-    first.len()
+}
+
+/// Waits until all are gone; all together get `grace`, however many they are.
+fn wait_for_all(processes: &[ProcessId], grace: Duration) {
+    let deadline = Instant::now() + grace;
+    for process in processes {
+        process.wait_gone(deadline.saturating_duration_since(Instant::now()));
+    }
 }
 
 #[cfg(target_os = "linux")]
 fn all_with_variable(name: &str, value: &str) -> Vec<ProcessId> {
     let wanted = format!("{name}={value}");
-    all_others()
-        .filter(|process| {
-            let environment = std::fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
-        })
-        .collect()
+    let has_it = |process: &ProcessId| {
+        let environment = std::fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+    };
+    all_others().filter(has_it).collect()
 }
 
 /// All processes of the machine but ourselves.

@@ -1,17 +1,18 @@
 //! Programs that have the terminal. One test, since signals go to the whole process that runs it.
 
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use backlot_process::{Program, Signal, Stdout, exit_code};
-use nix::sys::signal::kill;
+use backlot_process::{ProcessError, Program, Signal, Stdout, exit_code, is_ignored};
+use nix::sys::signal::{SigHandler, kill, signal};
 use nix::unistd::Pid;
 
 #[test]
 fn signals_to_us_reach_the_program_and_do_not_end_us() {
     let code = |script: &str| {
         let program = Program::new("/bin/sh").args(["-c", script]).env("PATH", "/usr/bin:/bin");
-        let ended = program.run(Stdout::Ours).unwrap();
+        let ended = program.run(Stdout::Ours, &AtomicBool::new(false)).unwrap();
         (exit_code(ended.status), ended.interrupted)
     };
     assert_eq!(code("exit 7"), (7, false));
@@ -35,4 +36,14 @@ fn signals_to_us_reach_the_program_and_do_not_end_us() {
         assert_eq!(code(&script), (9, true), "{name}");
         sender.join().unwrap();
     }
+
+    let program = Program::new("/bin/sh").args(["-c", "exit 7"]);
+    let refused = program.run(Stdout::Ours, &AtomicBool::new(true)).unwrap_err();
+    assert!(matches!(refused, ProcessError::AskedToStop { .. }), "{refused}");
+
+    // What `nohup` has us ignore is not heard, by us or by the program.
+    // SAFETY: ignoring a signal touches no memory.
+    unsafe { signal(Signal::SIGHUP, SigHandler::SigIgn) }.unwrap();
+    assert!(is_ignored(Signal::SIGHUP) && !is_ignored(Signal::SIGTERM));
+    assert_eq!(code("kill -HUP $PPID; kill -HUP $$; exit 6"), (6, false));
 }

@@ -1,9 +1,10 @@
 //! `backlot down`
 
 use std::io::Write;
+use std::sync::atomic::Ordering;
 
-use backlot_engine::Site;
 use backlot_engine::native::{down, plan_down, volumes};
+use backlot_engine::{EngineError, Site};
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -61,7 +62,13 @@ pub fn confirm(question: &str, yes: bool, context: &Context) -> Result<(), Comma
     let mut stderr = std::io::stderr().lock();
     let _ = write!(stderr, "{question} [y/N] ");
     let mut answer = String::new();
+    context.asking.store(true, Ordering::SeqCst);
+    // One that came before that would have been noted only, and the question would stand.
+    if context.interrupted.load(Ordering::SeqCst) {
+        return Err(EngineError::Interrupted.into());
+    }
     let _ = std::io::stdin().read_line(&mut answer);
+    context.asking.store(false, Ordering::SeqCst);
     if matches!(answer.trim(), "y" | "Y" | "yes") {
         return Ok(());
     }

@@ -19,7 +19,7 @@ const ENVIRONMENT: &str = "testing";
 /// pytest-cov is installed), cargo nextest or cargo test. Its exit code is ours.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Files and options for the runner
+    /// Files and options for the runner; from the first of them on, all is the runner's
     #[arg(allow_hyphen_values = true, value_name = "FILES")]
     arguments: Vec<OsString>,
     /// Leave the database up, and say how to reach it
@@ -56,7 +56,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         .map_err(CommandError::from)
         .and_then(|command| {
             context.progress().say(&format!("  {} {command}", context.style().faint("$")));
-            Ok(command.envs(&variables).current_dir(project.root()).run(Stdout::Ours)?)
+            let command = command.envs(&variables).current_dir(project.root());
+            Ok(command.run(Stdout::Ours, &context.interrupted)?)
         });
     let database = tests.database().clone();
     tests.finish(&mut report)?;

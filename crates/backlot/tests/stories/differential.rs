@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::BACKLOT;
 
-/// Dates are the one thing that differs on purpose; `crates/project/tests/compose_differential.rs` says why.
+/// Dates are the one thing that differs on purpose; `compose_differential.rs` says why.
 const DIFFERS: &str = "dates";
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use backlot_postgres::{Installation, quote_identifier, quote_literal};
 use backlot_process::{Program, Stdout, exit_code};
@@ -36,6 +37,8 @@ pub(super) struct Filler<'a> {
     pub installation: &'a Installation,
     /// Where what the scenario prints goes.
     pub stdout: Stdout,
+    /// Set when the caller asks to stop.
+    pub interrupted: &'a AtomicBool,
 }
 
 impl Filler<'_> {
@@ -106,7 +109,7 @@ impl Filler<'_> {
 
     /// Runs a program of the scenario on the terminal.
     fn run(&self, program: &Program) -> Result<u8, EngineError> {
-        let ended = program.clone().envs(&self.variables).run(self.stdout)?;
+        let ended = program.clone().envs(&self.variables).run(self.stdout, self.interrupted)?;
         if ended.interrupted {
             return Err(EngineError::Interrupted);
         }

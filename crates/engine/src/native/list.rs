@@ -72,6 +72,7 @@ pub fn list(home: &Home, project: &Project) -> Result<Vec<Summary>, EngineError>
     let sites = Site::all(home, project)?;
     sites
         .iter()
+        .filter(|site| site.live().is_dir())
         .filter_map(|site| Some((site, site.name().strip_prefix("scenario_")?)))
         .map(|(site, name)| summary(site, name))
         .collect()
@@ -79,9 +80,9 @@ pub fn list(home: &Home, project: &Project) -> Result<Vec<Summary>, EngineError>
 
 fn summary(site: &Site, name: &str) -> Result<Summary, EngineError> {
     let record = site.record();
-    let held = site.is_running()?;
-    let recorded = record.as_ref().ok().and_then(|record| record.as_ref()?.database.as_ref());
-    let running = held && recorded.is_some_and(|database| database.process.is_alive());
+    let database = record.as_ref().ok().and_then(Option::as_ref).and_then(|record| record.database.as_ref());
+    // Without a record, whoever holds the lock counts; with one, it has to be the server that it tells of.
+    let running = site.is_running()? && database.is_none_or(|database| database.process.is_alive());
     let state = match &record {
         _ if site.is_busy()? => State::Busy,
         Err(_) => State::Damaged,
@@ -90,7 +91,7 @@ fn summary(site: &Site, name: &str) -> Result<Summary, EngineError> {
             Filling::Begun => State::HalfMade,
             Filling::Failed { .. } => State::Failed,
         },
-        Ok(None) if held => State::HalfMade,
+        Ok(None) if running => State::HalfMade,
         Ok(Some(_) | None) => State::Stopped,
     };
     let record = record.ok().flatten();

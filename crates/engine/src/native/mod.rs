@@ -2,6 +2,7 @@
 
 mod fill;
 mod list;
+mod mark;
 mod runner;
 mod server;
 mod stock;
@@ -31,7 +32,7 @@ pub use list::{State, Summary, list};
 pub use runner::test_command;
 pub use server::locate;
 pub use stock::{STOCK_VERB, fill_up};
-pub use testing::{JANITOR_VERB, TestRun, sweep, tidy_up_after};
+pub use testing::{JANITOR_VERB, TestRun, tidy_up_after};
 
 /// What all environments of a project share.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +45,16 @@ pub struct Ground<'a> {
     pub caller: &'a BTreeMap<String, String>,
     /// Set when the caller asks to stop (Ctrl-C).
     pub interrupted: &'a AtomicBool,
+}
+
+impl Ground<'_> {
+    /// Whether to go on.
+    ///
+    /// # Errors
+    /// [`EngineError::Interrupted`] when the caller has asked to stop.
+    fn go_on(&self) -> Result<(), EngineError> {
+        if self.interrupted.load(Ordering::Relaxed) { Err(EngineError::Interrupted) } else { Ok(()) }
+    }
 }
 
 /// One environment on the native engine.
@@ -195,13 +206,13 @@ impl<'a> Native<'a> {
     }
 
     fn up_taken(&self, taken: &Taken, fresh: bool, report: Report<'_>) -> Result<Up, EngineError> {
+        self.ground.go_on()?;
         let steps = backlot_plan::up(&self.desired(), &self.observed(fresh)?, fresh);
         let mut came = Came::default();
         let outcome = steps.iter().try_for_each(|step| {
-            if self.ground.interrupted.load(Ordering::Relaxed) {
-                return Err(EngineError::Interrupted);
-            }
-            self.carry_out(taken, step, &mut came, report)
+            self.carry_out(taken, step, &mut came, report)?;
+            // After the last one, too: whoever has pressed Ctrl-C does not want what comes next.
+            self.ground.go_on()
         });
         if let Err(error) = outcome {
             undo(taken, report);
@@ -277,11 +288,13 @@ impl<'a> Native<'a> {
         let database = record.database.clone().ok_or_else(|| self.not_up())?;
         let mut variables = self.process_variables(&database);
         tools::keep_tree_clean(self.ground.project.root(), &taken.site().live(), &mut variables);
+        variables.insert(mark::VARIABLE.into(), mark::of_filling(taken.site()));
         let filler = fill::Filler {
             root: self.ground.project.root(),
             variables,
             installation: &installation(&database),
             stdout: self.stdout,
+            interrupted: self.ground.interrupted,
         };
         let code = filler.fill(source)?;
         record.filling = if code == 0 { Filling::Done } else { Filling::Failed { code } };
@@ -332,7 +345,7 @@ impl<'a> Native<'a> {
 pub fn running(site: &Site) -> Result<DatabaseRecord, EngineError> {
     let database = site.record()?.and_then(|record| record.database);
     match database {
-        Some(database) if database.process.is_alive() && site.is_running()? => Ok(database),
+        Some(database) if site.is_running()? && database.process.is_alive() => Ok(database),
         Some(_) | None => {
             Err(EngineError::NotUp { environment: site.name().to_owned(), exists: site.live().exists() })
         }
@@ -365,7 +378,7 @@ fn look(site: &Site, record: Option<&Record>) -> Result<Observed, EngineError> {
         Filling::Done => Filled::Done,
         Filling::Failed { .. } => Filled::Failed,
     });
-    // A postmaster can be killed and leave processes of the server behind, which hold the lock and answer nobody.
+    // The lock alone may be held by the children of a postmaster that was killed.
     let database = record.and_then(|record| record.database.as_ref());
     let recorded = database.is_some_and(|database| database.process.is_alive());
     let server = match site.is_running()? {
@@ -374,7 +387,7 @@ fn look(site: &Site, record: Option<&Record>) -> Result<Observed, EngineError> {
         true => Server::Unrecorded,
     };
     Ok(Observed {
-        files: site.live().exists() || site.sockets().exists(),
+        files: site.has_files(),
         cluster: is_cluster(&site.data(&Storage::Throwaway)),
         volume: site.volumes().exists(),
         server,
@@ -422,16 +435,18 @@ fn take_away(taken: &Taken, step: &Step) -> Result<String, EngineError> {
     let name = taken.site().name();
     match step {
         Step::StopServer => {
-            server::stop(taken.site())?;
+            end_filling(taken.site());
+            server::stop(taken)?;
             Ok(format!("the server of {name}"))
         }
         Step::RemoveFiles => {
-            server::remove_outside_remains(taken.site());
+            end_filling(taken.site());
+            server::free_shared_memory(taken.site());
             taken.remove_live()?;
             Ok(format!("the files of {name}"))
         }
         Step::RemoveVolumes => {
-            server::remove_outside_remains(taken.site());
+            server::free_shared_memory(taken.site());
             taken.remove_volumes()?;
             Ok(format!("the volumes of {name}"))
         }
@@ -442,6 +457,19 @@ fn take_away(taken: &Taken, step: &Step) -> Result<String, EngineError> {
 /// Whether there is something, as opposed to nobody being allowed to know.
 fn is_there(path: &std::path::Path) -> Result<bool, EngineError> {
     path.try_exists().map_err(|source| EngineError::Io { what: "look at", path: path.to_owned(), source })
+}
+
+/// Ends what a scenario's file has started and not waited for, and what still fills although its Backlot was killed.
+fn end_filling(site: &Site) {
+    let nothing_ran = match site.record() {
+        Ok(Some(record)) => record.filling == Filling::None,
+        // The record is there before anything is filled, and goes after this.
+        Ok(None) => true,
+        Err(_) => false,
+    };
+    if !nothing_ran {
+        mark::end_all(&mark::of_filling(site));
+    }
 }
 
 /// After a failed `up`: takes away what it made. Volumes stay; they are either whole or were not there.

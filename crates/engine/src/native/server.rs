@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use backlot_plan::{Port, Storage};
 use backlot_postgres::{
     ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, RunningCluster,
-    SearchPlaces, StopMode, Templates, quote_literal, remove_remains,
+    SearchPlaces, StopMode, Templates, quote_literal,
 };
 use backlot_process::{ProcessId, kill_all_holding};
 
@@ -179,10 +179,13 @@ fn check_extension(
     })
 }
 
-/// The port that this environment gets when it is free, so that it is the same each time.
+/// The port that this environment gets when it is free, so that it is the same each time: also for every run of the
+/// tests, whose names differ behind the dot.
 fn usual_port(site: &Site) -> u16 {
+    let name = site.name().split_once('.').map_or(site.name(), |(name, _run)| name);
     let spread = site
         .dir()
+        .with_file_name(name)
         .as_os_str()
         .as_encoded_bytes()
         .iter()
@@ -194,20 +197,23 @@ fn usual_port(site: &Site) -> u16 {
 ///
 /// # Errors
 /// When it cannot be found, or does not stop.
-pub(super) fn stop(site: &Site) -> Result<(), EngineError> {
+pub(super) fn stop(taken: &Taken) -> Result<(), EngineError> {
+    let site = taken.site();
     // A damaged record must not keep anybody from stopping what runs: the data directory tells, too.
     let record = site.record().ok().flatten();
-    if let Some(running) = find(site, record.as_ref()) {
-        let mode = if running.is_durable { StopMode::Fast } else { StopMode::Immediate };
-        running.cluster.stop(mode, STOP_LIMIT)?;
-    }
-    let start = Instant::now();
+    // It is about to be wrong. Were we killed in the middle, nobody would know a dying server from a running one.
+    taken.remove_record()?;
+    let mut since = Instant::now();
+    // One that was started a moment ago has not written down yet who it is, so it is looked for again and again.
     while site.is_running()? {
-        let waited = start.elapsed();
-        if waited > RELEASE_LIMIT {
+        let waited = since.elapsed();
+        if let Some(running) = find(site, record.as_ref()) {
+            let mode = if running.is_durable { StopMode::Fast } else { StopMode::Immediate };
+            running.cluster.stop(mode, STOP_LIMIT)?;
+            since = Instant::now();
+        } else if waited > RELEASE_LIMIT {
             return Err(EngineError::StillHeld { lock: site.owner_lock(), waited });
-        }
-        if waited > ORPHAN_LIMIT {
+        } else if waited > ORPHAN_LIMIT {
             kill_all_holding(&site.owner_lock());
         }
         std::thread::sleep(Duration::from_millis(2));
@@ -215,11 +221,10 @@ pub(super) fn stop(site: &Site) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Removes what a killed server has left outside of the environment's files, which are about to be removed: later nothing
-/// tells any more whose it was.
-pub(super) fn remove_outside_remains(site: &Site) {
+/// Frees what killed servers of the environment have left in the system's memory. None runs.
+pub(super) fn free_shared_memory(site: &Site) {
     for (data, _) in data_dirs(site) {
-        remove_remains(&data, &site.sockets());
+        backlot_postgres::free_shared_memory(&data);
     }
 }
 

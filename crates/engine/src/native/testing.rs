@@ -8,21 +8,20 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use backlot_plan::{Observed, Step};
-use backlot_process::{Child, Group, SpawnOptions, Stream, end_all_with_variable};
+use backlot_process::{Child, Group, SpawnOptions, Stream};
 
 use crate::error::EngineError;
-use crate::event::Report;
+use crate::event::{Event, Report};
 use crate::home::{Home, short_hash};
+use crate::native::mark;
 use crate::native::stock::ourselves;
-use crate::native::{Ground, Native, Up, down};
+use crate::native::{Ground, Native, Up, down, take_down};
 use crate::record::DatabaseRecord;
 use crate::site::Site;
 
 /// The hidden verb under which our program is the janitor.
 pub const JANITOR_VERB: &str = "__janitor";
-/// The variable that marks the processes of a run, in whatever session they ended up.
-const MARK: &str = "BACKLOT_RUN";
-/// How long the runner's left-over processes have to end by themselves.
+/// How long the janitor has to go when it is told to.
 const GRACE: Duration = Duration::from_millis(500);
 /// Said to the janitor when there is nothing left for it to do.
 const DONE: &[u8] = b"done";
@@ -43,7 +42,12 @@ impl<'a> TestRun<'a> {
     /// When the database cannot be brought up.
     pub fn start(native: Native<'a>, keep: bool, report: Report<'_>) -> Result<Self, EngineError> {
         let native = native.as_throwaway();
-        sweep(native.ground, native.environment.name.as_str())?;
+        if let Err(error) = sweep(native.ground, native.environment.name.as_str()) {
+            // That an earlier run cannot be tidied up after need not keep anybody from testing.
+            report(Event::Warning(format!(
+                "could not remove what an earlier run of the tests left: {error}"
+            )));
+        }
         let unique = format!("{}-{:?}", std::process::id(), std::time::SystemTime::now());
         let mark = short_hash(unique.as_bytes());
         if keep {
@@ -92,7 +96,7 @@ impl<'a> TestRun<'a> {
     /// The variables of the runner.
     pub fn variables(&self) -> std::collections::BTreeMap<String, String> {
         let mut variables = self.native.process_variables(&self.up.database);
-        variables.insert(MARK.into(), self.mark.clone());
+        variables.insert(mark::VARIABLE.into(), self.mark.clone());
         variables
     }
 
@@ -101,7 +105,7 @@ impl<'a> TestRun<'a> {
     /// # Errors
     /// When the database cannot be taken away.
     pub fn finish(self, report: Report<'_>) -> Result<(), EngineError> {
-        end_all_with_variable(MARK, &self.mark, GRACE);
+        mark::end_all(&self.mark);
         let Some(janitor) = self.janitor else { return Ok(()) };
         let outcome = down(&self.native.site, false, report);
         dismiss(janitor);
@@ -138,19 +142,24 @@ pub fn tidy_up_after(
     if said == DONE {
         return Ok(());
     }
-    end_all_with_variable(MARK, mark, GRACE);
+    mark::end_all(mark);
     down(&Site::at(home, site_dir), false, &mut |_| {}).map(|_| ())
 }
 
 /// Removes what runs have left whose client and janitor were both killed.
-///
-/// # Errors
-/// When something cannot be looked at or removed.
-pub fn sweep(ground: Ground<'_>, environment: &str) -> Result<(), EngineError> {
+fn sweep(ground: Ground<'_>, environment: &str) -> Result<(), EngineError> {
     let prefix = format!("{environment}.");
     for site in Site::all(ground.home, ground.project)? {
-        if site.name().starts_with(&prefix) && !site.is_busy()? && !site.is_running()? {
-            down(&site, false, &mut |_| {})?;
+        if !site.name().starts_with(&prefix) {
+            continue;
+        }
+        let taken = match site.take_within(Duration::ZERO) {
+            // Somebody is at it: it is not left over.
+            Err(EngineError::Busy { .. }) => continue,
+            taken => taken?,
+        };
+        if !site.is_running()? {
+            take_down(&taken, false, &mut |_| {})?;
         }
     }
     Ok(())

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::DATA;
+use crate::remains::free_shared_memory;
 use crate::spread;
 use crate::storage::StorageError;
 
@@ -20,9 +22,13 @@ pub(super) fn fresh(parent: &Path, prefix: &str) -> Result<PathBuf, StorageError
 pub(super) fn remove_prefixed(parent: &Path, prefix: &str) -> Result<(), StorageError> {
     let entries = fs::read_dir(parent).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let entries = entries.map_err(StorageError::at("read", parent))?.into_iter();
-    entries
-        .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()))
-        .try_for_each(|entry| remove_tree(&entry.path()))
+    entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes())).try_for_each(
+        |entry| {
+            // Whoever began it was killed, and maybe a server that worked in it.
+            free_shared_memory(&entry.path().join(DATA));
+            remove_tree(&entry.path())
+        },
+    )
 }
 
 /// Removes a directory with all that is in it; it need not be there.

@@ -157,6 +157,7 @@ pub(super) fn or_full_disk(
         }
         ProcessError::Start { .. }
         | ProcessError::NulByte { .. }
+        | ProcessError::AskedToStop { .. }
         | ProcessError::TimedOut { .. }
         | ProcessError::Wait { .. } => otherwise(error),
     }

@@ -39,17 +39,22 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let mut outcome = Ok(Exit::Done);
     let mut told = Vec::new();
     for site in &sites {
-        let name = site.name().strip_prefix("scenario_").unwrap_or(site.name());
-        match one(site, name, context) {
-            Ok(removed) => told.push(json!({ "name": name, "removed": removed })),
+        match one(site, context) {
+            // With --all nobody has named it: it may have gone meanwhile, or been an empty directory.
+            Ok(false) if args.all => {}
+            Ok(removed) => {
+                let said = if removed { "removed" } else { "is not up: nothing to remove" };
+                context.progress().say(&format!("scenario {} {said}", name_of(site)));
+                told.push(json!({ "name": name_of(site), "removed": removed }));
+            }
             Err(error) => outcome = Err(error),
         }
     }
+    if told.is_empty() && outcome.is_ok() {
+        context.progress().say("no scenario is up: nothing to remove");
+    }
     if context.global.json {
         render::json(&told.into());
-    }
-    if sites.is_empty() {
-        context.progress().say("no scenario is up: nothing to remove");
     }
     outcome
 }
@@ -58,14 +63,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
 fn dry_run(sites: &[Site], context: &Context) -> Result<Exit, CommandError> {
     let mut said = Vec::new();
     for site in sites {
-        let of = if sites.len() > 1 { format!("{}: ", site.name()) } else { String::new() };
+        let of = if sites.len() > 1 { format!("{}: ", name_of(site)) } else { String::new() };
         said.extend(plan_down(site, false)?.iter().map(|step| format!("{of}{step}")));
     }
     context.show_steps(&[], &said)
 }
 
 /// Removes one; whether there was anything to remove.
-fn one(site: &Site, name: &str, context: &Context) -> Result<bool, CommandError> {
+fn one(site: &Site, context: &Context) -> Result<bool, CommandError> {
     let verbose = context.global.verbose > 0;
     let mut report = context.reporter();
     let steps = down(site, false, &mut |event| {
@@ -73,7 +78,9 @@ fn one(site: &Site, name: &str, context: &Context) -> Result<bool, CommandError>
             report(event);
         }
     })?;
-    let said = if steps.is_empty() { "is not up: nothing to remove" } else { "removed" };
-    context.progress().say(&format!("scenario {name} {said}"));
     Ok(!steps.is_empty())
+}
+
+fn name_of(site: &Site) -> &str {
+    site.name().strip_prefix("scenario_").unwrap_or(site.name())
 }

@@ -1,0 +1,135 @@
+//! One client's connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1::{Builder, Connection};
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::http::client::{Client, Switch};
+use crate::http::forward::forward;
+use crate::http::response_body::ResponseBody;
+use crate::pipe::pipe;
+use crate::shared::Shared;
+use crate::visitor::{Traffic, Visitor};
+
+/// A request's head may be this long, as with nginx's usual buffers.
+const HEAD_BYTES: usize = 32 * 1024;
+
+/// What is read ahead of a body, and what is written behind it, for each connection.
+const BUFFER_BYTES: usize = 128 * 1024;
+
+/// Serves a client until it leaves, is idle for too long, or the endpoint closes.
+pub(crate) async fn serve(shared: Arc<Shared>, visitor: Visitor, peer: SocketAddr, lane: usize) {
+    let client = Arc::new(Client::new(Arc::clone(&shared), peer, lane));
+    let traffic = visitor.traffic();
+    let service = {
+        let client = Arc::clone(&client);
+        service_fn(move |request: Request<Incoming>| {
+            let client = Arc::clone(&client);
+            async move { Ok::<Response<ResponseBody>, Infallible>(forward(client, request).await) }
+        })
+    };
+    let connection = Builder::new()
+        .title_case_headers(true)
+        .max_header_size(HEAD_BYTES)
+        .max_buf_size(BUFFER_BYTES)
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(visitor), service);
+    let idle = Idle::new(Arc::clone(&client), traffic);
+    let Some((visitor, read)) = run(connection, idle, &shared).await else { return };
+    if let Some(switch) = client.take_switch() {
+        switched(visitor, read, switch, shared.limits.stall_timeout).await;
+    }
+}
+
+/// Runs the connection. If it changed protocols, its socket is left, and what was already read from it.
+async fn run<S>(
+    mut connection: Connection<TokioIo<Visitor>, S>,
+    mut idle: Idle,
+    shared: &Shared,
+) -> Option<(Visitor, Bytes)>
+where
+    S: HttpService<Incoming, ResBody = ResponseBody> + Unpin,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S::Future: Send,
+{
+    let mut bell = std::pin::pin!(shared.closing.bell());
+    let mut listening = false;
+    let mut told = false;
+    let ended = std::future::poll_fn(|context| {
+        if !listening {
+            listening = true;
+            // Once is enough to be woken; what it rang for is looked up each time.
+            let _ = bell.as_mut().poll(context);
+        }
+        if !told && shared.closing.is_said() {
+            told = true;
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        if idle.is_over(context) {
+            return Poll::Ready(false);
+        }
+        // Its errors are the client's: nobody is left to be told.
+        Pin::new(&mut connection).poll(context).map(|ended| ended.is_ok())
+    })
+    .await;
+    ended.then(|| {
+        let parts = connection.into_parts();
+        (parts.io.into_inner(), parts.read_buf)
+    })
+}
+
+/// The limit on a connection without a request.
+struct Idle {
+    client: Arc<Client>,
+    traffic: Arc<Traffic>,
+    limit: Duration,
+    timer: Pin<Box<Sleep>>,
+    running: bool,
+}
+
+impl Idle {
+    fn new(client: Arc<Client>, traffic: Arc<Traffic>) -> Self {
+        let limit = client.shared.limits.idle_timeout;
+        Self { client, traffic, limit, timer: Box::pin(sleep(limit)), running: false }
+    }
+
+    /// The timer is set again only when it has run out: a busy connection costs a look at it and no more.
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        while !self.running || self.timer.is_elapsed() {
+            if self.running {
+                let now = Instant::now();
+                let idle_since = Instant::from_std(self.traffic.last_write());
+                let deadline = if self.client.is_busy() { now } else { idle_since } + self.limit;
+                if deadline <= now {
+                    return true;
+                }
+                self.timer.as_mut().reset(deadline);
+            }
+            self.running = self.timer.as_mut().poll(context).is_pending();
+        }
+        false
+    }
+}
+
+/// Goes on in another protocol. The replica counts as busy until it ends.
+async fn switched(visitor: Visitor, read: Bytes, switch: Switch, tail: Duration) {
+    let Switch { wire, read: from_replica, in_flight, mut ticket } = switch;
+    let traffic = visitor.traffic();
+    let before = traffic.written();
+    // Either side may break it off, and then it is over: nobody is left to be told.
+    let _ = pipe(visitor, read, wire, from_replica, tail).await;
+    ticket.bytes = traffic.written() - before;
+    drop(ticket);
+    drop(in_flight);
+}

@@ -1,0 +1,47 @@
+//! The balancer behind an endpoint.
+//!
+//! An [`Endpoint`] is a listener that lives as long as its environment, while the replicas behind it come and go. It
+//! gives each request (or, for [`Kind::Tcp`], each connection) to the ready replica with the fewest in flight. A replica
+//! is drained by that count and never by waiting a while: [`Endpoint::drain`] resolves when the last response has been
+//! read from it to its end.
+//!
+//! What is sent twice, and what never is:
+//! - A request of which no byte was sent is given to another replica, whatever it is.
+//! - A request that may be repeated (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) and of whose body nothing was sent is
+//!   repeated when the replica dies before its answer is whole (bodies of at most 64 KiB) or begun (longer ones).
+//! - Anything else that was sent is never sent again. Such requests never use a pooled connection, because a replica may
+//!   close one at the very moment of use.
+//!
+//! The crate knows nothing of projects, processes or Postgres. It speaks HTTP/1.0 and 1.1 without TLS.
+
+mod accept;
+mod access;
+mod balance;
+mod closing;
+mod config;
+mod endpoint;
+mod error;
+mod gateway;
+mod gather;
+mod http;
+mod in_flight;
+mod lanes;
+mod pipe;
+mod pool;
+mod recheck;
+mod replica;
+mod rotation;
+mod shared;
+mod stall;
+mod state;
+mod tcp;
+mod visitor;
+mod wire;
+
+pub use access::{AccessLine, AccessLog};
+pub use config::{EndpointConfig, Kind, Limits, Trust};
+pub use endpoint::{Drained, Endpoint, Stopped};
+pub use error::GatewayError;
+pub use gateway::Gateway;
+pub use replica::{ReplicaId, ReplicaStatus};
+pub use state::ReplicaState;

@@ -1,0 +1,52 @@
+//! What all connections of an endpoint share.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use http::HeaderValue;
+use tokio::time::sleep;
+
+use crate::access::AccessLog;
+use crate::closing::Closing;
+use crate::config::{Kind, Limits, Trust};
+use crate::pool::REST;
+use crate::rotation::Rotation;
+
+pub(crate) struct Shared {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) local: SocketAddr,
+    /// The listener's address, for HTTP/1.0 clients that name no host.
+    pub(crate) default_host: HeaderValue,
+    pub(crate) limits: Limits,
+    pub(crate) trust: Trust,
+    pub(crate) log: Option<AccessLog>,
+    pub(crate) rotation: Rotation,
+    pub(crate) closing: Closing,
+    pub(crate) sweeping: AtomicBool,
+}
+
+impl Shared {
+    /// Sees to it that connections at rest are closed in time. A task does so for as long as there are any.
+    pub(crate) fn sweep_later(self: &Arc<Self>) {
+        if !self.sweeping.load(Ordering::Relaxed) && !self.sweeping.swap(true, Ordering::AcqRel) {
+            tokio::spawn(sweep(Arc::downgrade(self)));
+        }
+    }
+}
+
+async fn sweep(shared: Weak<Shared>) {
+    loop {
+        sleep(REST).await;
+        let Some(shared) = shared.upgrade() else { return };
+        if shared.rotation.sweep() > 0 {
+            continue;
+        }
+        // Somebody may have given a connection since, and seen that there is a sweeper.
+        shared.sweeping.store(false, Ordering::Release);
+        if shared.rotation.sweep() == 0 || shared.sweeping.swap(true, Ordering::AcqRel) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A TCP endpoint: connections are balanced, and what they carry is handed on as it is.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::access::AccessLine;
+use crate::http::ATTEMPTS;
+use crate::in_flight::InFlight;
+use crate::pipe::pipe;
+use crate::recheck::unreachable;
+use crate::replica::Replica;
+use crate::shared::Shared;
+use crate::visitor::{Traffic, Visitor};
+use crate::wire::Wire;
+
+/// One client's connection. Writes the log when it is dropped.
+struct Call {
+    shared: Arc<Shared>,
+    peer: SocketAddr,
+    begun: Instant,
+    traffic: Arc<Traffic>,
+    replica: Option<Arc<Replica>>,
+    attempts: u32,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(log) = &self.shared.log {
+            log(&AccessLine {
+                endpoint: &self.shared.name,
+                peer: self.peer,
+                request: None,
+                status: None,
+                bytes: self.traffic.written(),
+                took: self.begun.elapsed(),
+                replica: self.replica.as_ref().map(|replica| &replica.id),
+                attempts: self.attempts,
+            });
+        }
+    }
+}
+
+/// Serves a client until either side ends it. If no replica takes it, the connection is closed.
+pub(crate) async fn serve(shared: Arc<Shared>, visitor: Visitor, peer: SocketAddr) {
+    let traffic = visitor.traffic();
+    let mut call = Call {
+        shared: Arc::clone(&shared),
+        peer,
+        begun: Instant::now(),
+        traffic,
+        replica: None,
+        attempts: 0,
+    };
+    let Some((wire, in_flight)) = reach(&shared, &mut call).await else { return };
+    // Either side may break it off, and then it is over: nobody is left to be told.
+    let _ = pipe(visitor, Bytes::new(), wire, Bytes::new(), shared.limits.stall_timeout).await;
+    drop(in_flight);
+}
+
+/// Connects to a replica that answers.
+async fn reach(shared: &Arc<Shared>, call: &mut Call) -> Option<(Wire, InFlight)> {
+    let deadline = tokio::time::Instant::from_std(call.begun) + shared.limits.queue_wait;
+    let mut tried = Vec::new();
+    while call.attempts < ATTEMPTS {
+        let in_flight = shared.rotation.acquire(&tried, deadline).await?;
+        let replica = Arc::clone(in_flight.replica());
+        call.attempts += 1;
+        call.replica = Some(Arc::clone(&replica));
+        match Wire::connect(&replica, shared.limits.connect_timeout).await {
+            Ok(wire) => return Some((wire, in_flight)),
+            Err(error) if error.blames_replica() => unreachable(shared, &replica),
+            Err(_) => return None,
+        }
+        tried.push(replica);
+    }
+    None
+}

@@ -1,0 +1,157 @@
+//! A client's socket: it knows when something last moved, and gives up on a client that does not read.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::gather;
+use crate::stall::Stall;
+
+/// What moved over a client's socket.
+#[derive(Debug)]
+pub(crate) struct Traffic {
+    begun: Instant,
+    last_write_ms: AtomicU64,
+    read: AtomicU64,
+    written: AtomicU64,
+    /// One of the two directions has ended.
+    half_closed: AtomicBool,
+}
+
+impl Traffic {
+    /// Since when nothing was written.
+    pub(crate) fn last_write(&self) -> Instant {
+        self.begun + Duration::from_millis(self.last_write_ms.load(Ordering::Relaxed))
+    }
+
+    /// Bytes written to the client.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Bytes both ways.
+    pub(crate) fn total(&self) -> u64 {
+        self.written() + self.read.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_half_closed(&self) -> bool {
+        self.half_closed.load(Ordering::Relaxed)
+    }
+}
+
+/// A client's socket.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    stream: TcpStream,
+    traffic: Arc<Traffic>,
+    stall: Option<Stall>,
+}
+
+impl Visitor {
+    /// `stall` is how long the client may leave what it was sent unread.
+    pub(crate) fn new(stream: TcpStream, stall: Duration) -> Self {
+        let traffic = Traffic {
+            begun: Instant::now(),
+            last_write_ms: AtomicU64::new(0),
+            read: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            half_closed: AtomicBool::new(false),
+        };
+        Self { stream, traffic: Arc::new(traffic), stall: Some(Stall::new(stall)) }
+    }
+
+    pub(crate) fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(&self.traffic)
+    }
+
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// From now on the client may take its time.
+    pub(crate) fn without_stall(mut self) -> Self {
+        self.stall = None;
+        self
+    }
+
+    fn note(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Ready(Ok(count)) => {
+                let now = self.traffic.begun.elapsed().as_millis();
+                self.traffic.last_write_ms.store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
+                self.traffic.written.fetch_add(*count as u64, Ordering::Relaxed);
+                if let Some(stall) = &mut self.stall {
+                    stall.moved();
+                }
+            }
+            Poll::Ready(Err(_)) => (),
+            Poll::Pending => {
+                if let Some(stall) = &mut self.stall {
+                    ready!(stall.poll_still(context));
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+        }
+        written
+    }
+}
+
+impl AsyncRead for Visitor {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let count = buffer.filled().len() - before;
+        if count == 0 {
+            self.traffic.half_closed.store(true, Ordering::Relaxed);
+        }
+        self.traffic.read.fetch_add(count as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Visitor {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = gather::poll_write(&mut self.stream, context, slices);
+        self.note(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.traffic.half_closed.store(true, Ordering::Relaxed);
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,17 @@
+//! The gateway between real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod balance;
+mod death;
+mod drain;
+mod headers;
+mod limits;
+mod odd_clients;
+mod odd_replicas;
+mod rollout;
+mod tcp;
+mod upgrade;

@@ -1,0 +1,139 @@
+//! Replicas with habits of their own: they are written byte for byte here.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::support::client::{Client, get, post};
+use crate::support::stage::{Stage, until};
+
+/// Answers the first `answers` requests of each connection with the same bytes, then closes it. Requests have no body.
+/// Tells how many connections there were.
+async fn replica(answers: usize, answer: &'static [u8]) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let mut bytes = Vec::new();
+                for _ in 0..answers {
+                    while !bytes.ends_with(b"\r\n\r\n") {
+                        if !matches!(stream.read_buf(&mut bytes).await, Ok(1..)) {
+                            return;
+                        }
+                    }
+                    bytes.clear();
+                    let _ = stream.write_all(answer).await;
+                }
+            });
+        }
+    });
+    (addr, connections)
+}
+
+async fn stage(answers: usize, answer: &'static [u8]) -> (Stage, Arc<AtomicUsize>) {
+    let stage = Stage::new(0).await;
+    let (addr, connections) = replica(answers, answer).await;
+    stage.endpoint.add("web.1", addr).unwrap();
+    (stage, connections)
+}
+
+#[tokio::test]
+async fn one_that_closes_after_each_answer_and_says_so() {
+    let (stage, connections) =
+        stage(1, b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok").await;
+    let mut client = Client::connect(stage.addr()).await.unwrap();
+    for request in [get("/"), post("/", "")].iter().cycle().take(20) {
+        let answer = client.ask(request).await.unwrap();
+        // It is the replica's connection that closes, not the client's.
+        assert_eq!((answer.text(), answer.closes()), ("ok", false));
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 20);
+}
+
+#[tokio::test]
+async fn one_that_closes_without_a_word() {
+    // It closes while, or just before, the next request is on its way.
+    let (stage, _) = stage(3, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+    let mut client = Client::connect(stage.addr()).await.unwrap();
+    for request in [get("/"), post("/", ""), get("/")].iter().cycle().take(3000) {
+        let answer = client.ask(request).await.unwrap();
+        assert_eq!((answer.status, answer.text()), (200, "ok"));
+    }
+}
+
+#[tokio::test]
+async fn one_that_hangs_up_at_once() {
+    // Sometimes before, sometimes after the request was written: it must never be waited for.
+    let (stage, _) = stage(0, b"").await;
+    let mut client = Client::connect(stage.addr()).await.unwrap();
+    for request in [get("/"), post("/", "content")].iter().cycle().take(200) {
+        assert_eq!(client.ask(request).await.unwrap().status, 502);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_repeated_gets_a_connection_of_its_own() {
+    let (stage, connections) = stage(9, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+    let mut client = Client::connect(stage.addr()).await.unwrap();
+    for (request, opened) in [(get("/"), 1), (get("/"), 1), (post("/", ""), 2), (get("/"), 2)] {
+        assert_eq!(client.ask(&request).await.unwrap().text(), "ok");
+        assert_eq!(connections.load(Ordering::SeqCst), opened, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn one_whose_bodies_end_with_the_connection() {
+    let (stage, _) =
+        stage(1, b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nas long as it lasts").await;
+    let mut client = Client::connect(stage.addr()).await.unwrap();
+    for _ in 0..3 {
+        let answer = client.ask(get("/")).await.unwrap();
+        assert_eq!(answer.text(), "as long as it lasts");
+        assert_eq!(answer.line, "HTTP/1.1 200 OK");
+    }
+}
+
+#[tokio::test]
+async fn one_that_hints_early() {
+    let (stage, connections) = stage(
+        9,
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    )
+    .await;
+    let mut client = Client::connect(stage.addr()).await.unwrap();
+    for _ in 0..3 {
+        let answer = client.ask(get("/")).await.unwrap();
+        assert_eq!((answer.status, answer.text()), (200, "ok"));
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn one_that_says_too_much() {
+    let (stage, _) = stage(
+        9,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+    )
+    .await;
+    let mut client = Client::connect(stage.addr()).await.unwrap();
+    for _ in 0..10 {
+        // What was not asked for is nobody's answer.
+        assert_eq!(client.ask(get("/")).await.unwrap().text(), "ok");
+    }
+    until("nothing is in flight", || stage.in_flight() == 0).await;
+}
+
+#[tokio::test]
+async fn one_that_changes_protocols_unasked() {
+    let (stage, _) =
+        stage(1, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n").await;
+    let mut client = Client::connect(stage.addr()).await.unwrap();
+    assert_eq!(client.ask(get("/")).await.unwrap().status, 502);
+}

@@ -1,0 +1,75 @@
+//! What people ask for. Only goals are set here; what follows from them is settled.
+
+use super::event::Command;
+use super::ids::{Release, ServiceId};
+use super::phase::Standing;
+use super::service::Goal;
+use super::supervision::Supervision;
+
+impl Supervision {
+    pub(super) fn command(&mut self, command: Command) {
+        match command {
+            Command::Up { services } => self.up(services),
+            Command::Down => self.services.iter_mut().for_each(|service| {
+                service.goal = Goal::Down;
+                service.dismiss();
+            }),
+            Command::Kill => self.services.iter_mut().for_each(|service| {
+                service.goal = Goal::Down;
+                service.dismiss();
+                service.replicas.iter_mut().for_each(|replica| replica.standing = Standing::Doomed);
+            }),
+            Command::Stop { service } => {
+                self.forget_abort(service);
+                self.services[service.0].goal = Goal::Down;
+                self.services[service.0].dismiss();
+            }
+            Command::Scale { service, replicas } => {
+                self.forget_abort(service);
+                self.services[service.0].wanted = replicas;
+            }
+            Command::Restart { service, release, rolling } => self.restart(service, release, rolling),
+        }
+    }
+
+    fn up(&mut self, mut services: Vec<ServiceId>) {
+        if services.is_empty() {
+            services.extend(self.stack.services());
+        }
+        let mut seen = 0;
+        while seen < services.len() {
+            let needs = self.stack.node(services[seen]).needs.iter().map(|need| need.on);
+            let new: Vec<_> = needs.filter(|on| !services.contains(on)).collect();
+            services.extend(new);
+            seen += 1;
+        }
+        for service in services {
+            self.forget_abort(service);
+            let service = &mut self.services[service.0];
+            service.goal = Goal::Up;
+            let release = service.rollout.map_or(service.release, |rollout| rollout.previous);
+            let members = service.replicas.iter_mut().filter(|replica| replica.is_member());
+            members.for_each(|replica| replica.try_again(release));
+        }
+    }
+
+    fn restart(&mut self, service: ServiceId, release: Release, rolling: bool) {
+        self.replace(service, release, rolling);
+        self.services[service.0].goal = Goal::Up;
+        for at in 0..self.stack.node(service).restarts.len() {
+            let follower = self.stack.node(service).restarts[at];
+            let Goal::Up = self.services[follower.0].goal else { continue };
+            self.replace(follower, self.services[follower.0].release, rolling);
+        }
+    }
+
+    fn replace(&mut self, service: ServiceId, release: Release, rolling: bool) {
+        if rolling {
+            self.begin_rollout(service, release);
+        } else {
+            self.forget_abort(service);
+            self.services[service.0].release = release;
+            self.services[service.0].dismiss();
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! One replica: from its place in the queue to its end.
+
+use std::time::Duration;
+
+use super::action::{Action, Report};
+use super::health::Checks;
+use super::ids::{Epoch, Moment, Release, ReplicaId, ServiceId, Timer, TimerKind};
+use super::outbox::Outbox;
+use super::phase::{Health, Phase, Standing};
+use super::reason::Reason;
+use super::restart::Restarts;
+use super::spec::Readiness;
+use super::stack::Node;
+
+#[derive(Debug, Clone)]
+pub(super) struct Replica {
+    pub(super) id: ReplicaId,
+    pub(super) release: Release,
+    pub(super) standing: Standing,
+    pub(super) phase: Phase,
+    pub(super) restarts: Restarts,
+    pub(super) checks: Checks,
+    timer: Option<Timer>,
+}
+
+impl Replica {
+    pub(super) fn new(service: ServiceId, number: u32, release: Release, standing: Standing) -> Self {
+        Self {
+            id: ReplicaId { service, number, run: 0 },
+            release,
+            standing,
+            phase: Phase::Waiting,
+            restarts: Restarts::default(),
+            checks: Checks::default(),
+            timer: None,
+        }
+    }
+
+    /// Goes on to another phase. The wait of the earlier one is over.
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.timer = None;
+        self.phase = phase;
+    }
+
+    /// Waits for something, and for nothing else any more.
+    pub(super) fn wait(&mut self, kind: TimerKind, after: Duration, out: &mut Outbox) -> Epoch {
+        let timer = Timer { replica: self.id, epoch: out.next_epoch(), kind };
+        self.timer = Some(timer);
+        out.push(Action::SetTimer { timer, after });
+        timer.epoch
+    }
+
+    /// Waits for nothing any more.
+    pub(super) fn stop_waiting(&mut self) {
+        self.timer = None;
+    }
+
+    /// Whether this is the wait that goes on.
+    pub(super) fn waits_for(&self, kind: TimerKind, epoch: Epoch) -> bool {
+        self.timer.is_some_and(|timer| timer.kind == kind && timer.epoch == epoch)
+    }
+
+    pub(super) fn spawn(&mut self, out: &mut Outbox) {
+        self.id.run = out.next_run();
+        self.enter(Phase::Spawning);
+        out.push(Action::Spawn { replica: self.id, release: self.release });
+    }
+
+    pub(super) fn on_spawned(&mut self, node: &Node, out: &mut Outbox, now: Moment) {
+        if self.phase != Phase::Spawning {
+            return;
+        }
+        self.enter(Phase::Running { since: now, health: Health::Starting });
+        self.checks = Checks::default();
+        if self.is_leaving() {
+            return;
+        }
+        match node.spec.readiness {
+            Readiness::Running { for_at_least } if for_at_least.is_zero() => self.become_healthy(node, out),
+            Readiness::Running { for_at_least } => {
+                self.wait(TimerKind::Settled, for_at_least, out);
+            }
+            Readiness::Listening { limit } => {
+                self.wait(TimerKind::ListenLimit, limit, out);
+            }
+            Readiness::Check(check) => self.check(&check, out),
+        }
+    }
+
+    pub(super) fn on_timer(&mut self, timer: Timer, node: &Node, out: &mut Outbox, now: Moment) {
+        if !self.waits_for(timer.kind, timer.epoch) {
+            return;
+        }
+        self.stop_waiting();
+        match timer.kind {
+            TimerKind::Settled => self.become_healthy(node, out),
+            TimerKind::ListenLimit => self.on_listen_limit(node, out),
+            TimerKind::NextCheck => self.on_check_due(node, out),
+            TimerKind::CheckLimit => self.on_check_limit(node, out, now),
+            TimerKind::BackOff => self.spawn(out),
+            TimerKind::DrainLimit => self.ask_to_end(node, out),
+            TimerKind::Grace => self.kill(node, out),
+            TimerKind::KillLimit => {
+                out.report(Report::Unkillable(self.id));
+                self.kill(node, out);
+            }
+        }
+    }
+
+    /// The process ended, or there never was one.
+    pub(super) fn on_end(&mut self, reason: Reason, node: &Node, out: &mut Outbox, now: Moment) {
+        if !self.phase.has_process() {
+            return;
+        }
+        let ran =
+            if let Phase::Running { since, .. } = self.phase { now.since(since) } else { Duration::ZERO };
+        self.leave_gateway(node, out);
+        match self.standing {
+            // What is to go is taken away when the stack is settled.
+            Standing::Leaving | Standing::Doomed => self.enter(Phase::Completed),
+            // A new one that fails ends its rollout; it is not tried again.
+            Standing::Candidate => self.fail(reason, out),
+            Standing::Current | Standing::Outdated => self.end_or_restart(reason, ran, node, out),
+        }
+    }
+
+    fn end_or_restart(&mut self, reason: Reason, ran: Duration, node: &Node, out: &mut Outbox) {
+        let success = matches!(&reason, Reason::Exited(exit) if exit.is_success());
+        // What never ran is a mistake in the project, which time does not mend.
+        let never_ran = matches!(&reason, Reason::NotSpawned { .. }) && self.restarts.count() == 0;
+        let may_end = match node.spec.readiness {
+            Readiness::Running { .. } => true,
+            Readiness::Listening { .. } | Readiness::Check(_) => false,
+        };
+        if success && node.job {
+            self.complete(out);
+        } else if !never_ran && self.restarts.wanted(node.spec.restart, success) {
+            let delay = self.restarts.next_delay(ran);
+            self.enter(Phase::BackingOff { reason: reason.clone(), delay });
+            self.wait(TimerKind::BackOff, delay, out);
+            out.report(Report::Restarting { replica: self.id, reason, after: delay });
+        } else if success && may_end {
+            self.complete(out);
+        } else {
+            self.fail(reason, out);
+        }
+    }
+
+    fn complete(&mut self, out: &mut Outbox) {
+        self.enter(Phase::Completed);
+        out.report(Report::Completed(self.id));
+    }
+
+    fn fail(&mut self, reason: Reason, out: &mut Outbox) {
+        self.enter(Phase::Failed(reason.clone()));
+        out.report(Report::Failed { replica: self.id, reason });
+    }
+
+    /// Begins anew after a failure.
+    pub(super) fn try_again(&mut self, release: Release) {
+        if let Phase::Failed(_) = self.phase {
+            self.release = release;
+            self.restarts = Restarts::default();
+            self.enter(Phase::Waiting);
+        }
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.standing.is_leaving()
+    }
+
+    /// Whether it is one of those asked for.
+    pub(super) fn is_member(&self) -> bool {
+        match self.standing {
+            Standing::Current | Standing::Outdated => true,
+            Standing::Candidate | Standing::Leaving | Standing::Doomed => false,
+        }
+    }
+
+    /// What is wrong with it, if it is more than that time has to pass.
+    pub(super) fn trouble(&self) -> Option<Reason> {
+        match &self.phase {
+            Phase::BackingOff { reason, .. } => self.restarts.loops().then(|| Reason::CrashLoop {
+                exit: Box::new(reason.clone()),
+                deaths: self.restarts.in_a_row(),
+            }),
+            Phase::Blocked(reason)
+            | Phase::Failed(reason)
+            | Phase::Running { health: Health::Unhealthy(reason), .. } => Some(reason.clone()),
+            Phase::Running { health: Health::Starting | Health::Healthy, .. }
+            | Phase::Waiting
+            | Phase::Spawning
+            | Phase::Draining
+            | Phase::Stopping
+            | Phase::Killing
+            | Phase::Completed => None,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Replacing a service's replicas one after another.
+//!
+//! A new one starts while at most the number asked for is there, and is ready before an old one leaves; the next one
+//! starts when that has gone. So there is never more than one too many, and never one too few.
+
+use super::action::Report;
+use super::ids::{Release, ReplicaId, ServiceId};
+use super::phase::{Phase, Standing};
+use super::reason::Reason;
+use super::service::{Goal, Rollout, Service};
+use super::supervision::Supervision;
+
+impl Supervision {
+    /// Begins a rollout, or begins it again with what is newest.
+    pub(super) fn begin_rollout(&mut self, service: ServiceId, release: Release) {
+        let service = &mut self.services[service.0];
+        let previous = service.rollout.map_or(service.release, |rollout| rollout.previous);
+        service.rollout = Some(Rollout { previous });
+        service.release = release;
+        service.aborted = None;
+        for replica in &mut service.replicas {
+            match replica.standing {
+                Standing::Current => replica.standing = Standing::Outdated,
+                Standing::Candidate => replica.standing = Standing::Leaving,
+                Standing::Outdated | Standing::Leaving | Standing::Doomed => {}
+            }
+        }
+    }
+
+    /// Takes a rollout's next step, if there is one to take.
+    pub(super) fn roll(&mut self, id: ServiceId) -> bool {
+        let node = self.stack.node(id);
+        let needed_ones_roll = node.needs.iter().any(|need| self.services[need.on.0].rollout.is_some());
+        let service = &mut self.services[id.0];
+        if service.rollout.is_none() || needed_ones_roll {
+            return false;
+        }
+        if !node.starts_first() {
+            service.rollout = None;
+            let outdated =
+                service.replicas.iter_mut().filter(|replica| replica.standing == Standing::Outdated);
+            outdated.for_each(|replica| replica.standing = Standing::Leaving);
+            return true;
+        }
+        if let Some((replica, reason)) = trouble(service) {
+            self.abort(id, replica, reason);
+            return true;
+        }
+        if let Some(candidate) = service.candidate() {
+            if !candidate.phase.is_ready() {
+                return false;
+            }
+            candidate.standing = Standing::Current;
+            if let Some(old) = service.next_outdated() {
+                old.standing = Standing::Leaving;
+            }
+            return true;
+        }
+        if service.next_outdated().is_none() {
+            service.rollout = None;
+            self.out.report(Report::RolloutDone(id));
+            return true;
+        }
+        let may_start = service.replicas.len() <= service.wanted as usize;
+        if may_start {
+            service.add(Standing::Candidate);
+        }
+        may_start
+    }
+
+    /// Gives a rollout up, and those that would have followed it.
+    fn abort(&mut self, id: ServiceId, replica: ReplicaId, reason: Reason) {
+        let reason = Reason::RolloutAborted { replica: self.label(replica), reason: Box::new(reason) };
+        give_up(&mut self.services[id.0], reason.clone());
+        self.out.report(Report::RolloutAborted { service: id, reason: reason.clone() });
+        for at in 0..self.stack.node(id).restarts.len() {
+            let follower = self.stack.node(id).restarts[at];
+            let service = &mut self.services[follower.0];
+            if service.rollout.is_some() {
+                let name = self.stack.service(id).name.clone();
+                let reason = Reason::Dependency { service: name, reason: Box::new(reason.clone()) };
+                give_up(service, reason.clone());
+                self.out.report(Report::RolloutAborted { service: follower, reason });
+            }
+        }
+    }
+
+    /// Forgets how earlier rollouts ended.
+    pub(super) fn forget_abort(&mut self, service: ServiceId) {
+        self.services[service.0].aborted = None;
+    }
+}
+
+fn give_up(service: &mut Service, reason: Reason) {
+    if let Some(rollout) = service.rollout.take() {
+        service.release = rollout.previous;
+    }
+    service.aborted = Some(reason);
+    for replica in &mut service.replicas {
+        match replica.standing {
+            Standing::Outdated => replica.standing = Standing::Current,
+            Standing::Candidate => replica.standing = Standing::Leaving,
+            Standing::Current | Standing::Leaving | Standing::Doomed => {}
+        }
+    }
+}
+
+/// What is wrong with one of the new ones. Those that are ready and fail later end a rollout, too: it must not go on to
+/// replace what works by what does not.
+fn trouble(service: &Service) -> Option<(ReplicaId, Reason)> {
+    debug_assert!(service.goal == Goal::Up, "a stopped service has no rollout");
+    service.replicas.iter().find_map(|replica| match (replica.standing, &replica.phase) {
+        (Standing::Current, Phase::BackingOff { reason, .. }) => Some((replica.id, reason.clone())),
+        (Standing::Current | Standing::Candidate, _) => replica.trouble().map(|reason| (replica.id, reason)),
+        (Standing::Outdated | Standing::Leaving | Standing::Doomed, _) => None,
+    })
+}

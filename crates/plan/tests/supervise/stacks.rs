@@ -1,0 +1,60 @@
+//! Random stacks of one to four services.
+
+use std::time::Duration;
+
+use backlot_plan::supervise::{
+    Condition, Dependency, HealthCheck, Readiness, Release, Replacement, RestartPolicy, ServiceSpec, Signal,
+};
+
+use crate::choices::Random;
+
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+pub(crate) fn random(random: &mut Random) -> Vec<ServiceSpec> {
+    let count = [1, 2, 2, 3, 3, 4][random.below(6)];
+    let mut services: Vec<ServiceSpec> = (0..count).map(|at| service(at, random)).collect();
+    // What is waited for is not always written first.
+    if random.below(2) == 0 {
+        services.reverse();
+    }
+    services
+}
+
+fn service(at: usize, random: &mut Random) -> ServiceSpec {
+    let mut spec = ServiceSpec::new(NAMES[at]);
+    spec.replicas = [0, 1, 1, 1, 1, 2, 2, 3][random.below(8)];
+    spec.readiness = match random.below(5) {
+        0 => Readiness::Running { for_at_least: Duration::ZERO },
+        1 => Readiness::Running { for_at_least: Duration::from_millis(300) },
+        2 => Readiness::Listening { limit: Duration::from_secs(5) },
+        _ => Readiness::Check(HealthCheck {
+            interval: Duration::from_millis([100, 1000, 30_000][random.below(3)]),
+            timeout: Duration::from_secs(1),
+            retries: [0, 1, 2, 3][random.below(4)],
+            start_period: Duration::from_millis([0, 0, 2000][random.below(3)]),
+            start_interval: Duration::from_millis(200),
+        }),
+    };
+    spec.restart = match random.below(5) {
+        0 | 1 => RestartPolicy::No,
+        2 => RestartPolicy::Always,
+        3 => RestartPolicy::OnFailure { max_retries: [None, Some(0), Some(2)][random.below(3)] },
+        _ => RestartPolicy::UnlessStopped,
+    };
+    spec.release = Release(1);
+    spec.stop_signal = [Signal::TERM, Signal(3)][random.below(2)];
+    spec.stop_grace = Duration::from_secs([0, 1, 10][random.below(3)]);
+    spec.gateway = random.below(2) == 0;
+    spec.replacement =
+        [Replacement::StartFirst, Replacement::StartFirst, Replacement::StopFirst][random.below(3)];
+    for other in &NAMES[..at] {
+        if random.below(2) == 0 {
+            let condition =
+                [Condition::Started, Condition::Healthy, Condition::CompletedSuccessfully][random.below(3)];
+            let dependency =
+                Dependency { condition, required: random.below(4) != 0, restart: random.below(3) == 0 };
+            spec.depends_on.insert((*other).to_owned(), dependency);
+        }
+    }
+    spec
+}
