@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use backlot_engine::{Database, Event, Ground, Home, Native, Site};
-use backlot_process::{Owner, Signal, is_ignored};
+use backlot_plan::Step;
+use backlot_process::{Owner, Signal, is_ignored, shell_quote};
 use backlot_project::{Environment, EnvironmentName, Lookup, Project, ScenarioName};
 use signal_hook::flag;
 
 use crate::caller::Caller;
 use crate::cli::{EngineChoice, Global};
 use crate::error::CommandError;
-use crate::render::{Progress, Style};
+use crate::exit::Exit;
+use crate::render::{self, Progress, Style};
 
 /// The environment when nothing names one.
 const DEFAULT_ENVIRONMENT: &str = "development";
@@ -148,8 +150,31 @@ impl Context {
         Ok(Site::new(home, project, self.environment_name()?.as_str()))
     }
 
-    /// The project's root as the user would write it, for lines to be copied: nothing when they stand in it.
-    pub fn directory_option(&self) -> Option<PathBuf> {
-        self.global.directory.clone()
+    /// Prints the steps that would be carried out, for `--dry-run`, and what would be done `then`.
+    #[expect(clippy::unnecessary_wraps, reason = "it is the last line of verbs that can fail")]
+    pub fn show_steps(&self, steps: &[Step], then: &[String]) -> Result<Exit, CommandError> {
+        let steps: Vec<String> = steps.iter().map(Step::to_string).chain(then.iter().cloned()).collect();
+        render::steps(&steps, self.global.json);
+        Ok(Exit::Done)
     }
+
+    /// A command line of ours that means the same project from where the user stands, to be copied.
+    pub fn line(&self, arguments: &str) -> String {
+        format!("backlot {}{arguments}", project_options(&self.global))
+    }
+}
+
+/// The options by which the user has named the project, each with a space after it.
+pub fn project_options(global: &Global) -> String {
+    let paths = |option: &'static str, paths: &[PathBuf]| -> Vec<(&'static str, String)> {
+        paths.iter().map(|path| (option, path.display().to_string())).collect()
+    };
+    let mut options = paths("-C", global.directory.as_slice());
+    options.extend(paths("-f", &global.files));
+    options.extend(global.project_name.iter().map(|name| ("-p", name.clone())));
+    options.extend(global.profiles.iter().map(|name| ("--profile", name.clone())));
+    options.extend(paths("--env-file", &global.env_files));
+    let words =
+        options.iter().flat_map(|(option, value)| [(*option).to_owned(), shell_quote(value).into_owned()]);
+    words.flat_map(|word| [word, " ".to_owned()]).collect()
 }

@@ -32,6 +32,17 @@ impl CommandError {
         Self { exit: Exit::Usage, code, error: error.into(), hints: Vec::new() }
     }
 
+    /// The same error, with the options that name the project in the command lines of its hints.
+    #[must_use]
+    pub fn within(mut self, options: &str) -> Self {
+        for hint in &mut self.hints {
+            for verb in ["scenario ", "-e "] {
+                *hint = hint.replace(&format!("backlot {verb}"), &format!("backlot {options}{verb}"));
+            }
+        }
+        self
+    }
+
     /// The same error with one more way out.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

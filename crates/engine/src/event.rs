@@ -18,6 +18,8 @@ pub enum Event<'a> {
         step: &'a Step,
         /// What came of it (`PostgreSQL 15.18 on 127.0.0.1:23456`).
         outcome: String,
+        /// Whether it is to be told as a failure: the scenario's file ran and failed.
+        failed: bool,
         /// How long it took.
         took: Duration,
     },

@@ -61,13 +61,17 @@ pub(crate) fn variables(
     all
 }
 
-/// Whether `DATABASE_URL` is ours to set: it is missing, or the caller's own environment would lead a throw-away
-/// environment to some other database.
+/// Whether `DATABASE_URL` is ours to set: it is missing, or would lead a throw-away environment, in which anything may be
+/// dropped, to some other Postgres. A URL of something else (`sqlite:`) is the file's own business, not the caller's.
 fn must_set_url(environment: &Environment, url: Option<&String>, database: RunningDatabase<'_>) -> bool {
     let Some(url) = url else { return true };
     let ours = url.contains(&format!("@{}:{}", database.access.host, database.access.port));
     let from_caller = environment.variables.get("DATABASE_URL").is_some_and(|v| v.origin == Origin::Process);
-    database.throwaway && from_caller && !ours
+    database.throwaway && !ours && (from_caller || is_postgres(url))
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.split_once("://").is_some_and(|(scheme, _)| scheme.starts_with("postgres"))
 }
 
 /// `value` with what refers to the database's service replaced by its native address.
@@ -80,8 +84,7 @@ fn with_address(value: &str, database: RunningDatabase<'_>) -> String {
     if value.strip_prefix(service).is_some_and(|rest| is_port(rest, ":")) {
         return native;
     }
-    let is_postgres = value.split_once("://").is_some_and(|(scheme, _)| scheme.starts_with("postgres"));
-    let Some((before, after)) = value.rsplit_once('@').filter(|_| is_postgres) else {
+    let Some((before, after)) = value.rsplit_once('@').filter(|_| is_postgres(value)) else {
         return value.to_owned();
     };
     let end = after.find(['/', '?']).unwrap_or(after.len());

@@ -29,7 +29,16 @@ pub fn run(args: &Args) -> Exit {
         Shell::Fish => clap_complete::Shell::Fish,
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "backlot", &mut script);
+    clap_complete::generate(shell, &mut visible(), "backlot", &mut script);
     render::data(&String::from_utf8_lossy(&script));
     Exit::Done
+}
+
+/// The command line without the verbs that only we ourselves use: the scripts would offer them, hidden or not.
+fn visible() -> clap::Command {
+    let all = Cli::command();
+    clap::Command::new("backlot")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(all.get_arguments().cloned())
+        .subcommands(all.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned())
 }

@@ -1,9 +1,10 @@
 //! `backlot db`
 
 use backlot_engine::native::access;
-use backlot_engine::{DatabaseRecord, EngineError};
+use backlot_engine::{DatabaseRecord, EngineError, Home, Native};
 use backlot_plan::Storage;
 use backlot_postgres::{Connection, Creation};
+use backlot_project::Project;
 
 use crate::commands::down::confirm;
 use crate::commands::psql;
@@ -33,9 +34,12 @@ pub enum Command {
 }
 
 pub fn run(command: Command, context: &Context) -> Result<Exit, CommandError> {
+    if context.global.dry_run {
+        return dry_run(&command, context);
+    }
     match command {
         Command::Url => {
-            render::line(&access(&server(context)?).url());
+            render::url(&access(&server(context)?).url(), context.global.json);
             Ok(Exit::Done)
         }
         Command::Shell(args) => psql::become_psql(&args, &server(context)?, context),
@@ -44,8 +48,25 @@ pub fn run(command: Command, context: &Context) -> Result<Exit, CommandError> {
     }
 }
 
+/// What would be done: the steps that start the server, and the verb's own.
+fn dry_run(command: &Command, context: &Context) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let native = native(context, &project, &home)?;
+    let name = &native.database().application;
+    let then = match command {
+        Command::Url => format!("print the URL of the database {name}"),
+        Command::Shell(_) => format!("run psql in the database {name}"),
+        Command::Create => format!("create the database {name}, unless it is there"),
+        Command::Drop { .. } => format!("drop the database {name}, if it is there"),
+    };
+    context.show_steps(&native.plan_up(false)?, &[then])
+}
+
 /// Creates the application's database.
 pub fn create(context: &Context) -> Result<Exit, CommandError> {
+    if context.global.dry_run {
+        return dry_run(&Command::Create, context);
+    }
     let server = server(context)?;
     let created = maintenance(&server)
         .and_then(|mut connection| connection.create_database(&server.database))
@@ -80,16 +101,25 @@ fn maintenance(server: &DatabaseRecord) -> Result<Connection, backlot_postgres::
 /// The server of the chosen environment, up.
 fn server(context: &Context) -> Result<DatabaseRecord, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
-    let environment = context.environment(&project)?;
-    let name = environment.name.clone();
-    let Some(native) = context.native(context.ground(&home, &project), environment)? else {
-        let error = format!("the stack of {name} has no Postgres service");
-        return Err(CommandError::failed("no-database", error));
-    };
+    let native = native(context, &project, &home)?;
+    let name = context.environment_name()?;
     let throwaway = native.database().storage == Storage::Throwaway;
     let up = native.up(false, &mut context.reporter())?;
     if !up.was_up && throwaway && context.global.verbose > 0 {
         context.progress().say(&format!("{name} has no volume: its data goes with `backlot -e {name} down`"));
     }
     Ok(up.database)
+}
+
+/// The chosen environment, which has to have a database.
+fn native<'a>(
+    context: &'a Context,
+    project: &'a Project,
+    home: &'a Home,
+) -> Result<Native<'a>, CommandError> {
+    let environment = context.environment(project)?;
+    let name = environment.name.clone();
+    context.native(context.ground(home, project), environment)?.ok_or_else(|| {
+        CommandError::failed("no-database", format!("the stack of {name} has no Postgres service"))
+    })
 }

@@ -9,7 +9,6 @@ use backlot_engine::{EngineError, Site};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::render;
 
 /// Stop the chosen environment; what is in its volumes stays, unless --volumes says so
 #[derive(Debug, clap::Args)]
@@ -26,10 +25,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
     if context.global.dry_run {
-        for step in plan_down(&site, args.volumes)? {
-            render::line(&step.to_string());
-        }
-        return Ok(Exit::Done);
+        return context.show_steps(&plan_down(&site, args.volumes)?, &[]);
     }
     if args.volumes && !volumes(&site).is_empty() {
         let question = format!("Remove the data of {} for good ({})?", site.name(), names(&site));

@@ -18,10 +18,10 @@ use clap::Subcommand;
 
 use crate::caller::Caller;
 use crate::cli::Cli;
-use crate::context::Context;
+use crate::context::{Context, project_options};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::render::{Style, show_failure};
+use crate::render::{self, Style, show_failure};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -47,12 +47,22 @@ pub enum Command {
 /// Carries out what the command line says. All errors end here.
 pub fn run(cli: Cli, caller: Caller) -> Exit {
     let (json, colour) = (cli.global.json, caller.wants_colour);
+    let options = project_options(&cli.global);
     let outcome = Context::new(cli.global, caller).and_then(|context| dispatch(cli.command, &context));
+    let outcome = outcome.map_err(|error| error.within(&options)).and_then(|exit| match render::lost() {
+        Some(error) if exit == Exit::Done => Err(CommandError::failed("stdout", Unprinted(error))),
+        Some(_) | None => Ok(exit),
+    });
     outcome.unwrap_or_else(|error| {
         show_failure(&error, json, Style::new(colour), colour);
         error.exit
     })
 }
+
+/// Data that did not arrive where stdout leads.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to stdout")]
+struct Unprinted(#[source] &'static std::io::Error);
 
 fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
     match command {

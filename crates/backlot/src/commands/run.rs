@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use backlot_engine::native::tools;
-use backlot_process::Program;
+use backlot_process::{Program, shell_quote};
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -32,7 +32,17 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
     let own: Vec<_> =
         environment.variables.iter().map(|(name, v)| (name.to_owned(), v.value.clone())).collect();
     let name = environment.name.to_string();
-    let variables = if let Some(native) = context.native(context.ground(&home, &project), environment)? {
+    let native = context.native(context.ground(&home, &project), environment)?;
+    if context.global.dry_run {
+        let steps = match native {
+            Some(native) => native.plan_up(false)?,
+            None => Vec::new(),
+        };
+        let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
+        let words: Vec<_> = words.iter().map(|word| shell_quote(word)).collect();
+        return context.show_steps(&steps, &[format!("run {}", words.join(" "))]);
+    }
+    let variables = if let Some(native) = native {
         let up = native.up(false, &mut context.reporter())?;
         native.process_variables(&up.database)
     } else {

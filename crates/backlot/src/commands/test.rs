@@ -43,6 +43,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
             format!("the stack of {name} has no Postgres service"),
         ));
     };
+    if context.global.dry_run {
+        let variables = tools::with_virtual_environment(project.root(), context.caller.variables.clone());
+        let runner = test_command(project.root(), &variables, configured, &args.command, &args.arguments)?;
+        return context.show_steps(&[], &TestRun::plan(native, args.keep, &format!("run {runner}"))?);
+    }
     let mut report = context.reporter();
     let tests = TestRun::start(native, args.keep, &mut report)?;
     let mut variables = tests.variables();

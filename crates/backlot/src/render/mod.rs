@@ -12,13 +12,37 @@ pub use style::Style;
 pub use table::Table;
 pub use text::{ago, size, took};
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::OnceLock;
 
-/// Prints data to stdout. A reader that went away (`| head`) is no error: what it wanted, it has.
+/// Why data could not be printed, the first time that it could not.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints data to stdout. A reader that went away (`| head`) is no error: what it wanted, it has. Others are kept for
+/// [`lost`].
 pub fn data(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes());
-    let _ = stdout.flush();
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = LOST.set(error); // the first one tells most
+        }
+        Ok(()) | Err(_) => {}
+    }
+}
+
+/// The error by which data was lost (a full disk), if it was.
+pub fn lost() -> Option<&'static io::Error> {
+    LOST.get()
+}
+
+/// Prints the steps that would be carried out.
+pub fn steps(steps: &[String], as_json: bool) {
+    if as_json {
+        return json(&steps.into());
+    }
+    for step in steps {
+        line(step);
+    }
 }
 
 /// Prints a line of data to stdout.
@@ -31,7 +55,12 @@ pub fn json(value: &serde_json::Value) {
     line(&format!("{value:#}"));
 }
 
+/// Prints a URL, and nothing else.
+pub fn url(url: &str, as_json: bool) {
+    if as_json { json(&serde_json::json!({ "url": url })) } else { line(url) }
+}
+
 /// Prints a line to stderr.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -23,8 +23,8 @@ impl Progress {
             Event::Began { step } if self.verbose && !self.quiet => {
                 note(&format!("  {} {step}", self.style.faint("·")));
             }
-            Event::Did { step, outcome, took: time } if !self.quiet => {
-                let mark = self.style.good("✓");
+            Event::Did { step, outcome, failed, took: time } if !self.quiet => {
+                let mark = if failed { self.style.bad("✗") } else { self.style.good("✓") };
                 let time = self.style.faint(took(time));
                 note(&format!("  {mark} {:<9} {outcome}  {time}", label(step)));
             }

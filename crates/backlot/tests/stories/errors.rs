@@ -153,6 +153,8 @@ fn a_state_file_that_cannot_be_read_is_an_error_and_down_still_works() {
         &["record.json is damaged (line 1", "help: remove what is left of it: backlot scenario down it"],
     );
     stage.backlot(&["scenario", "ls"]).output().assert_prints("NAME…\nit    damaged…");
+    stage.backlot(&["scenario", "up", "it", "--fresh", "-q"]).output().assert_prints("");
+    stage.backlot(&["scenario", "ls"]).output().assert_prints("NAME…\nit    running…");
     stage.backlot(&["scenario", "down", "it"]).output().assert(0, "", "scenario it removed");
 }
 

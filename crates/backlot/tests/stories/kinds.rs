@@ -128,3 +128,45 @@ fn a_scenario_that_fails_is_kept_and_marked() {
         .assert_prints("public|half|table|postgres");
     stage.backlot(&DOWN).output().assert_prints("");
 }
+
+#[test]
+fn an_async_run_is_awaited() {
+    let stage = seed();
+    stage.file("scenarios/it.py", "async def run():\n    print('awaited')\n");
+    stage.backlot(&UP).output().assert_prints("awaited");
+    stage.backlot(&DOWN).output().assert_prints("");
+}
+
+#[test]
+fn a_failure_has_no_tick() {
+    let stage = seed();
+    stage.program("scenarios/it", "#!/bin/sh\nexit 7\n");
+    stage.backlot(&["scenario", "up", "it"]).output().assert(
+        1,
+        "",
+        "…\n  ✓ server…\n  ✗ scenario  scenarios/it failed with exit code 7…\nerror: …\n…",
+    );
+    stage.backlot(&DOWN).output().assert_prints("");
+}
+
+#[test]
+fn a_file_that_cannot_be_looked_at_is_no_empty_database() {
+    let stage = seed();
+    stage.file("scenarios/other.sql", "");
+    std::os::unix::fs::symlink("nowhere", stage.project().join("scenarios/it.sql")).unwrap();
+    let outcome = stage.backlot(&UP).output().assert_code(1);
+    assert!(outcome.stderr.contains("scenarios/it.sql cannot be read"), "{outcome}");
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn a_name_without_a_file_is_told_with_those_that_have_one() {
+    let stage = seed();
+    stage.file("scenarios/users.sql", USERS_SQL);
+    stage.backlot(&["scenario", "up", "user"]).output().assert(
+        0,
+        "Scenario user is ready…\n…",
+        "…\n  · no file of that name in scenarios/ (there are users): the database is empty",
+    );
+    stage.backlot(&["scenario", "down", "user", "-q"]).output().assert_prints("");
+}

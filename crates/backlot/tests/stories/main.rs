@@ -6,6 +6,7 @@ mod axum;
 mod commands;
 mod development;
 mod differential;
+mod dry;
 mod errors;
 mod flask;
 mod killed;

@@ -218,3 +218,20 @@ fn wait_for_table(stage: &Stage) {
     }
     panic!("the scenario was never begun");
 }
+
+#[test]
+fn no_url_leads_a_scenario_to_another_server() {
+    let stage = Stage::empty(BACKLOT);
+    let compose = "services:\n  db:\n    image: postgres\n    environment: {POSTGRES_PASSWORD: x}\n";
+    stage.file("compose.yaml", compose);
+    stage.backlot(&["scenario", "up", "it", "-q"]).output().assert_prints("");
+    let lines = |stage: &Stage| stage.backlot(&["scenario", "env", "it"]).output().assert_code(0).stdout;
+    for url in ["postgres://u:p@db.example.com/app", "postgresql+psycopg2://u:p@10.0.0.7:5432/app"] {
+        stage.file(".env", format!("DATABASE_URL={url}\n"));
+        let lines = lines(&stage);
+        assert!(lines.contains("export DATABASE_URL=postgresql://postgres:x@127.0.0.1:"), "{lines}");
+    }
+    stage.file(".env", "DATABASE_URL=sqlite:///app.db\n");
+    assert!(lines(&stage).contains("export DATABASE_URL=sqlite:///app.db"));
+    stage.backlot(&["scenario", "down", "it", "-q"]).output().assert_prints("");
+}

@@ -13,13 +13,17 @@ use backlot_project::ScenarioSource;
 use crate::error::EngineError;
 use crate::native::tools;
 
-/// Imports the module as `import scenarios.users` in the project's directory would, and calls its `run()`.
+/// Imports the module as `import scenarios.users` in the project's directory would, and calls its `run()`. An `async` one
+/// does nothing until it is awaited.
 const PYTHON: &str = "\
 import importlib, sys
 module = importlib.import_module(sys.argv[1])
 if not callable(getattr(module, 'run', None)):
     sys.exit(f'{module.__file__} has no function run()')
-module.run()
+result = module.run()
+if hasattr(result, '__await__'):
+    import asyncio
+    asyncio.run(result)
 ";
 
 /// What a scenario's program runs with.

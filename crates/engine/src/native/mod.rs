@@ -24,7 +24,7 @@ use crate::database::Database;
 use crate::error::EngineError;
 use crate::event::{Event, Report};
 use crate::home::Home;
-use crate::record::{DatabaseRecord, EngineKind, Filling, Record, VERSION};
+use crate::record::{DatabaseRecord, EngineKind, Filling, Record, RecordError, VERSION};
 use crate::site::{Site, Taken};
 use crate::variables::{RunningDatabase, variables};
 
@@ -172,9 +172,15 @@ impl<'a> Native<'a> {
         Some(path.strip_prefix(self.ground.project.root()).unwrap_or(path).display().to_string())
     }
 
-    /// What is there.
-    fn observed(&self) -> Result<Observed, EngineError> {
-        let record = self.site.record()?;
+    /// What is there. A record that cannot be read is an error, unless all is to be made anew anyway.
+    fn observed(&self, fresh: bool) -> Result<Observed, EngineError> {
+        let record = match self.site.record() {
+            Err(EngineError::Record {
+                source: RecordError::Damaged { .. } | RecordError::Read { .. },
+                ..
+            }) if fresh => None,
+            other => other?,
+        };
         let volume = match &self.database.storage {
             Storage::Throwaway => false,
             Storage::Volume(_) => is_cluster(&self.site.data(&self.database.storage)),
@@ -187,7 +193,7 @@ impl<'a> Native<'a> {
     /// # Errors
     /// When what is there cannot be read.
     pub fn plan_up(&self, fresh: bool) -> Result<Vec<Step>, EngineError> {
-        Ok(backlot_plan::up(&self.desired(), &self.observed()?, fresh))
+        Ok(backlot_plan::up(&self.desired(), &self.observed(fresh)?, fresh))
     }
 
     /// Brings the environment up; `fresh` makes a throw-away one anew.
@@ -201,7 +207,7 @@ impl<'a> Native<'a> {
 
     fn up_taken(&self, taken: &Taken, fresh: bool, report: Report<'_>) -> Result<Up, EngineError> {
         self.ground.go_on()?;
-        let steps = backlot_plan::up(&self.desired(), &self.observed()?, fresh);
+        let steps = backlot_plan::up(&self.desired(), &self.observed(fresh)?, fresh);
         let mut came = Came::default();
         let outcome = steps.iter().try_for_each(|step| {
             self.carry_out(taken, step, &mut came, report)?;
@@ -245,7 +251,8 @@ impl<'a> Native<'a> {
                 }
             }
         };
-        report(Event::Did { step, outcome, took: start.elapsed() });
+        let failed = matches!(step, Step::Fill { .. }) && came.failure.is_some();
+        report(Event::Did { step, outcome, failed, took: start.elapsed() });
         Ok(())
     }
 
@@ -419,7 +426,7 @@ fn take_down(taken: &Taken, volumes: bool, report: Report<'_>) -> Result<Vec<Ste
         report(Event::Began { step });
         let start = Instant::now();
         let outcome = take_away(taken, step)?;
-        report(Event::Did { step, outcome, took: start.elapsed() });
+        report(Event::Did { step, outcome, failed: false, took: start.elapsed() });
     }
     Ok(steps)
 }

@@ -7,6 +7,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
+use backlot_plan::{Observed, Step};
 use backlot_process::{Child, Group, SpawnOptions, Stream};
 
 use crate::error::EngineError;
@@ -64,6 +65,22 @@ impl<'a> TestRun<'a> {
                 Err(error)
             }
         }
+    }
+
+    /// What [`TestRun::start`] and [`TestRun::finish`] would do, with `runner` between them.
+    ///
+    /// # Errors
+    /// When what is there cannot be read.
+    pub fn plan(native: Native<'a>, keep: bool, runner: &str) -> Result<Vec<String>, EngineError> {
+        let native = native.as_throwaway();
+        let (begin, end) = if keep {
+            (native.plan_up(true)?, Vec::new())
+        } else {
+            let begin = backlot_plan::up(&native.desired(), &Observed::ABSENT, false);
+            (begin, vec![Step::StopServer, Step::RemoveFiles])
+        };
+        let runner = std::iter::once(runner.to_owned());
+        Ok(begin.iter().map(Step::to_string).chain(runner).chain(end.iter().map(Step::to_string)).collect())
     }
 
     /// The database of this run.

@@ -16,19 +16,22 @@ pub(super) fn source(root: &Path, name: &ScenarioName) -> Result<ScenarioSource,
     let name = name.as_str();
     let plain = folder.join(name);
     let mut found: Vec<ScenarioSource> = Vec::new();
-    let file =
-        |extension: &str| Some(folder.join(format!("{name}.{extension}"))).filter(|path| path.is_file());
-    found.extend(file("py").map(|file| ScenarioSource::Python { file, module: format!("{FOLDER}.{name}") }));
-    found.extend(file("sql").map(|file| ScenarioSource::Sql { file }));
-    found.extend(file("rs").map(|file| ScenarioSource::CargoExample { file, name: name.to_owned() }));
-    found.extend(file("sh").map(|file| ScenarioSource::Executable { file }));
-    if plain.is_dir() {
+    let file = |extension: &str| -> Result<Option<PathBuf>, ProjectError> {
+        let path = folder.join(format!("{name}.{extension}"));
+        Ok(look_at(&path)?.filter(fs::Metadata::is_file).map(|_| path))
+    };
+    found.extend(file("py")?.map(|file| ScenarioSource::Python { file, module: format!("{FOLDER}.{name}") }));
+    found.extend(file("sql")?.map(|file| ScenarioSource::Sql { file }));
+    found.extend(file("rs")?.map(|file| ScenarioSource::CargoExample { file, name: name.to_owned() }));
+    found.extend(file("sh")?.map(|file| ScenarioSource::Executable { file }));
+    let there = look_at(&plain)?;
+    if there.as_ref().is_some_and(fs::Metadata::is_dir) {
         let files = data_files(&plain)?;
         // A folder without data is something else's, such as a module of helpers.
         if !files.is_empty() {
             found.push(ScenarioSource::Folder { dir: plain, files });
         }
-    } else if plain.is_file() {
+    } else if there.is_some_and(|there| there.is_file()) {
         found.push(ScenarioSource::Executable { file: plain });
     }
     let mut found = found.into_iter();
@@ -60,6 +63,18 @@ pub(super) fn list(root: &Path) -> Result<Vec<ScenarioName>, ProjectError> {
         names.extend(ScenarioName::parse(stem).ok().filter(|_| is_scenario));
     }
     Ok(names.into_iter().collect())
+}
+
+/// What is at `path`. Nothing is nothing, but a link that leads nowhere and a folder that nobody may look into are errors:
+/// an empty database is not what was meant.
+fn look_at(path: &Path) -> Result<Option<fs::Metadata>, ProjectError> {
+    let unreadable = |source| ProjectError::new(Problem::Unreadable { path: path.to_owned(), source });
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(None),
+        Err(source) => Err(unreadable(source)),
+        Ok(_) => fs::metadata(path).map(Some).map_err(unreadable),
+    }
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {

@@ -2,6 +2,7 @@
 
 use backlot_engine::Site;
 use backlot_engine::native::{down, plan_down};
+use serde_json::json;
 
 use crate::commands::scenario::{parse_name, site};
 use crate::context::Context;
@@ -31,24 +32,45 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     for name in &args.names {
         sites.push(site(&home, &project, &parse_name(name)?));
     }
+    if context.global.dry_run {
+        return dry_run(&sites, context);
+    }
     // One that cannot be removed keeps none of the others.
     let mut outcome = Ok(Exit::Done);
-    for site in sites {
-        if let Err(error) = one(&site, args.all, context) {
-            outcome = Err(error);
+    let mut told = Vec::new();
+    for site in &sites {
+        match one(site, context) {
+            // With --all nobody has named it: it may have gone meanwhile, or been an empty directory.
+            Ok(false) if args.all => {}
+            Ok(removed) => {
+                let said = if removed { "removed" } else { "is not up: nothing to remove" };
+                context.progress().say(&format!("scenario {} {said}", name_of(site)));
+                told.push(json!({ "name": name_of(site), "removed": removed }));
+            }
+            Err(error) => outcome = Err(error),
         }
+    }
+    if told.is_empty() && outcome.is_ok() {
+        context.progress().say("no scenario is up: nothing to remove");
+    }
+    if context.global.json {
+        render::json(&told.into());
     }
     outcome
 }
 
-fn one(site: &Site, all: bool, context: &Context) -> Result<(), CommandError> {
-    let name = site.name().strip_prefix("scenario_").unwrap_or(site.name());
-    if context.global.dry_run {
-        for step in plan_down(site, false)? {
-            render::line(&step.to_string());
-        }
-        return Ok(());
+/// The steps for all of them, each with its scenario's name when there are several.
+fn dry_run(sites: &[Site], context: &Context) -> Result<Exit, CommandError> {
+    let mut said = Vec::new();
+    for site in sites {
+        let of = if sites.len() > 1 { format!("{}: ", name_of(site)) } else { String::new() };
+        said.extend(plan_down(site, false)?.iter().map(|step| format!("{of}{step}")));
     }
+    context.show_steps(&[], &said)
+}
+
+/// Removes one; whether there was anything to remove.
+fn one(site: &Site, context: &Context) -> Result<bool, CommandError> {
     let verbose = context.global.verbose > 0;
     let mut report = context.reporter();
     let steps = down(site, false, &mut |event| {
@@ -56,11 +78,9 @@ fn one(site: &Site, all: bool, context: &Context) -> Result<(), CommandError> {
             report(event);
         }
     })?;
-    // With --all nobody has named it: it may have gone meanwhile, or been an empty directory.
-    if !steps.is_empty() {
-        context.progress().say(&format!("scenario {name} removed"));
-    } else if !all {
-        context.progress().say(&format!("scenario {name} is not up: nothing to remove"));
-    }
-    Ok(())
+    Ok(!steps.is_empty())
+}
+
+fn name_of(site: &Site) -> &str {
+    site.name().strip_prefix("scenario_").unwrap_or(site.name())
 }

@@ -1,8 +1,9 @@
 //! `backlot scenario up`
 
 use backlot_engine::native::access;
-use backlot_engine::{EngineError, Up};
-use backlot_process::{Stdout, shell_quote};
+use backlot_engine::{EngineError, Filling, Up};
+use backlot_process::Stdout;
+use backlot_project::Project;
 use serde_json::json;
 
 use crate::commands::scenario::{native, parse_name};
@@ -26,18 +27,18 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let scenario = native(context, context.ground(&home, &project), &name)?;
     if context.global.dry_run {
-        for step in scenario.plan_up(args.fresh)? {
-            render::line(&step.to_string());
-        }
-        return Ok(Exit::Done);
+        return context.show_steps(&scenario.plan_up(args.fresh)?, &[]);
     }
     let start = std::time::Instant::now();
     let stdout = if context.global.json { Stdout::OurStderr } else { Stdout::Ours };
     let up = scenario.printing_to(stdout).up(args.fresh, &mut context.reporter())?;
     if let Some(failure) = up.failure {
         return Err(CommandError::from(EngineError::Scenario { name: name.to_string(), code: failure.code })
-            .hint(format!("look at the half-filled database: {}", line(context, "shell", &args.name)))
-            .hint(format!("remove it: {}", line(context, "down", &args.name))));
+            .hint(format!("look at the half-filled database: backlot scenario shell {name}"))
+            .hint(format!("remove it: backlot scenario down {name}")));
+    }
+    if !up.was_up && up.record.filling == Filling::None {
+        say_that_it_is_empty(context, &project)?;
     }
     show(context, &args.name, &up, start.elapsed());
     Ok(Exit::Done)
@@ -62,9 +63,10 @@ fn show(context: &Context, name: &str, up: &Up, took: std::time::Duration) {
     if context.global.quiet {
         return;
     }
-    let (shell, url) = (line(context, "shell", name), line(context, "url", name));
+    let line = |verb: &str| context.line(&format!("scenario {verb} {name}"));
+    let (shell, url) = (line("shell"), line("url"));
     if up.was_up {
-        let anew = line(context, "up --fresh", name);
+        let anew = line("up --fresh");
         render::line(&format!("Scenario {name} is running on port {} (anew: {anew}).", database.port));
     } else {
         let took = render::took(took);
@@ -74,10 +76,13 @@ fn show(context: &Context, name: &str, up: &Up, took: std::time::Duration) {
     render::line(&format!("  URL:        {url}    # e.g. psql \"$({url})\""));
 }
 
-/// A command line of ours that means the same project from where the user stands.
-fn line(context: &Context, verb: &str, name: &str) -> String {
-    let directory = context.directory_option().map_or_else(String::new, |directory| {
-        format!("-C {} ", shell_quote(&directory.display().to_string()))
-    });
-    format!("backlot {directory}scenario {verb} {name}")
+/// An empty database may be what was wanted, or the name was mistyped.
+fn say_that_it_is_empty(context: &Context, project: &Project) -> Result<(), CommandError> {
+    let names: Vec<String> = project.scenarios()?.iter().map(ToString::to_string).collect();
+    let files = if names.is_empty() { String::new() } else { format!(" (there are {})", names.join(", ")) };
+    let mark = context.style().faint("·");
+    context
+        .progress()
+        .say(&format!("  {mark} no file of that name in scenarios/{files}: the database is empty"));
+    Ok(())
 }

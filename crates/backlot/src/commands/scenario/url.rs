@@ -17,6 +17,6 @@ pub struct Args {
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let database = database_of(context, &parse_name(&args.name)?)?;
-    render::line(&access(&database).url());
+    render::url(&access(&database).url(), context.global.json);
     Ok(Exit::Done)
 }
