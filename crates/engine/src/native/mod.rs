@@ -1,5 +1,6 @@
 //! The native engine: an environment's database as a real Postgres server of this machine.
 
+mod down;
 mod fill;
 mod list;
 mod mark;
@@ -10,7 +11,6 @@ mod testing;
 pub mod tools;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
@@ -28,6 +28,7 @@ use crate::record::{DatabaseRecord, EngineKind, Filling, Record, RecordError, VE
 use crate::site::{Site, Taken};
 use crate::variables::{RunningDatabase, variables};
 
+pub use down::{down, plan_down, volumes};
 pub use list::{State, Summary, list};
 pub use runner::test_command;
 pub use server::locate;
@@ -215,7 +216,7 @@ impl<'a> Native<'a> {
             self.ground.go_on()
         });
         if let Err(error) = outcome {
-            undo(taken, report);
+            down::undo(taken, report);
             return Err(error);
         }
         let record = self.site.record()?.ok_or_else(|| self.not_up())?;
@@ -236,7 +237,7 @@ impl<'a> Native<'a> {
         report(Event::Began { step });
         let start = Instant::now();
         let outcome = match step {
-            Step::StopServer | Step::RemoveFiles | Step::RemoveVolumes => take_away(taken, step)?,
+            Step::StopServer | Step::RemoveFiles | Step::RemoveVolumes => down::take_away(taken, step)?,
             Step::MakeCluster { .. } => {
                 let made = server::make_cluster(self.ground.home, taken, &self.database, &self.locate()?)?;
                 came.template = (self.database.storage == Storage::Throwaway).then_some(made.template);
@@ -400,94 +401,7 @@ fn is_cluster(data: &std::path::Path) -> bool {
     data.join("PG_VERSION").exists()
 }
 
-/// Takes the environment at `site` down. Works whatever the project's files and the record say. Returns the steps that
-/// were carried out; none when there was nothing.
-///
-/// # Errors
-/// When a server does not stop or something cannot be removed.
-pub fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
-    if !is_there(site.dir())? && !is_there(&site.sockets())? {
-        return Ok(Vec::new());
-    }
-    take_down(&site.take()?, volumes, report)
-}
-
-/// The steps that [`down`] would carry out now.
-///
-/// # Errors
-/// When what is there cannot be looked at.
-pub fn plan_down(site: &Site, volumes: bool) -> Result<Vec<Step>, EngineError> {
-    Ok(backlot_plan::down(&look(site, None)?, volumes))
-}
-
-fn take_down(taken: &Taken, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
-    let steps = plan_down(taken.site(), volumes)?;
-    for step in &steps {
-        report(Event::Began { step });
-        let start = Instant::now();
-        let outcome = take_away(taken, step)?;
-        report(Event::Did { step, outcome, failed: false, took: start.elapsed() });
-    }
-    Ok(steps)
-}
-
-fn take_away(taken: &Taken, step: &Step) -> Result<String, EngineError> {
-    let name = taken.site().name();
-    match step {
-        Step::StopServer => {
-            end_filling(taken.site());
-            server::stop(taken)?;
-            Ok(format!("the server of {name}"))
-        }
-        Step::RemoveFiles => {
-            end_filling(taken.site());
-            server::free_shared_memory(taken.site());
-            taken.remove_live()?;
-            Ok(format!("the files of {name}"))
-        }
-        Step::RemoveVolumes => {
-            server::free_shared_memory(taken.site());
-            taken.remove_volumes()?;
-            Ok(format!("the volumes of {name}"))
-        }
-        Step::MakeCluster { .. } | Step::StartServer { .. } | Step::Fill { .. } => Ok(String::new()),
-    }
-}
-
-/// Whether there is something, as opposed to nobody being allowed to know.
-fn is_there(path: &std::path::Path) -> Result<bool, EngineError> {
-    path.try_exists().map_err(|source| EngineError::Io { what: "look at", path: path.to_owned(), source })
-}
-
-/// Ends what a scenario's file has started and not waited for, and what still fills although its Backlot was killed.
-fn end_filling(site: &Site) {
-    let nothing_ran = match site.record() {
-        Ok(Some(record)) => record.filling == Filling::None,
-        // The record is there before anything is filled, and goes after this.
-        Ok(None) => true,
-        Err(_) => false,
-    };
-    if !nothing_ran {
-        mark::end_all(&mark::of_filling(site));
-    }
-}
-
-/// After a failed `up`: takes away what it made. Volumes stay; they are either whole or were not there.
-fn undo(taken: &Taken, report: Report<'_>) {
-    if let Err(error) = take_down(taken, false, &mut |_| {}) {
-        report(Event::Warning(format!("could not take away what was made: {error}")));
-    }
-}
-
 /// Seconds since 1970.
 fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// The volumes of an environment, by name.
-pub fn volumes(site: &Site) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(site.volumes()).into_iter().flatten().flatten();
-    let mut volumes: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    volumes.sort();
-    volumes
 }

@@ -13,9 +13,10 @@ use backlot_process::{Child, Group, SpawnOptions, Stream};
 use crate::error::EngineError;
 use crate::event::{Event, Report};
 use crate::home::{Home, short_hash};
+use crate::native::down::{down, take_down};
 use crate::native::mark;
 use crate::native::stock::ourselves;
-use crate::native::{Ground, Native, Up, down, take_down};
+use crate::native::{Ground, Native, Up};
 use crate::record::DatabaseRecord;
 use crate::site::Site;
 

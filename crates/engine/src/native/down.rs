@@ -1,0 +1,100 @@
+//! Taking an environment down, whatever is left of it.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use backlot_plan::Step;
+
+use crate::error::EngineError;
+use crate::event::{Event, Report};
+use crate::native::{look, mark, server};
+use crate::record::Filling;
+use crate::site::{Site, Taken};
+
+/// Takes the environment at `site` down. Works whatever the project's files and the record say. Returns the steps that
+/// were carried out; none when there was nothing.
+///
+/// # Errors
+/// When a server does not stop or something cannot be removed.
+pub fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
+    if !is_there(site.dir())? && !is_there(&site.sockets())? {
+        return Ok(Vec::new());
+    }
+    take_down(&site.take()?, volumes, report)
+}
+
+/// The steps that [`down`] would carry out now.
+///
+/// # Errors
+/// When what is there cannot be looked at.
+pub fn plan_down(site: &Site, volumes: bool) -> Result<Vec<Step>, EngineError> {
+    Ok(backlot_plan::down(&look(site, None)?, volumes))
+}
+
+pub(super) fn take_down(taken: &Taken, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
+    let steps = plan_down(taken.site(), volumes)?;
+    for step in &steps {
+        report(Event::Began { step });
+        let start = Instant::now();
+        let outcome = take_away(taken, step)?;
+        report(Event::Did { step, outcome, failed: false, took: start.elapsed() });
+    }
+    Ok(steps)
+}
+
+/// Carries out one of the steps that take something away.
+pub(super) fn take_away(taken: &Taken, step: &Step) -> Result<String, EngineError> {
+    let name = taken.site().name();
+    match step {
+        Step::StopServer => {
+            end_filling(taken.site());
+            server::stop(taken)?;
+            Ok(format!("the server of {name}"))
+        }
+        Step::RemoveFiles => {
+            end_filling(taken.site());
+            server::free_shared_memory(taken.site());
+            taken.remove_live()?;
+            Ok(format!("the files of {name}"))
+        }
+        Step::RemoveVolumes => {
+            server::free_shared_memory(taken.site());
+            taken.remove_volumes()?;
+            Ok(format!("the volumes of {name}"))
+        }
+        Step::MakeCluster { .. } | Step::StartServer { .. } | Step::Fill { .. } => Ok(String::new()),
+    }
+}
+
+/// Whether there is something, as opposed to nobody being allowed to know.
+fn is_there(path: &std::path::Path) -> Result<bool, EngineError> {
+    path.try_exists().map_err(|source| EngineError::Io { what: "look at", path: path.to_owned(), source })
+}
+
+/// Ends what a scenario's file has started and not waited for, and what still fills although its Backlot was killed.
+fn end_filling(site: &Site) {
+    let nothing_ran = match site.record() {
+        Ok(Some(record)) => record.filling == Filling::None,
+        // The record is there before anything is filled, and goes after this.
+        Ok(None) => true,
+        Err(_) => false,
+    };
+    if !nothing_ran {
+        mark::end_all(&mark::of_filling(site));
+    }
+}
+
+/// After a failed `up`: takes away what it made. Volumes stay; they are either whole or were not there.
+pub(super) fn undo(taken: &Taken, report: Report<'_>) {
+    if let Err(error) = take_down(taken, false, &mut |_| {}) {
+        report(Event::Warning(format!("could not take away what was made: {error}")));
+    }
+}
+
+/// The volumes of an environment, by name.
+pub fn volumes(site: &Site) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(site.volumes()).into_iter().flatten().flatten();
+    let mut volumes: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    volumes.sort();
+    volumes
+}
