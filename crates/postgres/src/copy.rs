@@ -25,8 +25,8 @@ struct Copier<'a> {
 }
 
 /// Copies the data directory `from`, which nobody uses, to `to`, which must not exist, and gives it to `owner`. Nothing is
-/// synced. All of Postgres' files have the same mode, which is that of `PG_VERSION`.
-pub(crate) fn copy_cluster(from: &Path, to: &Path, owner: &Owner) -> Result<(), StorageError> {
+/// synced. All of Postgres' files have the same mode, which is that of `PG_VERSION`. Returns how many files there are.
+pub(crate) fn copy_cluster(from: &Path, to: &Path, owner: &Owner) -> Result<usize, StorageError> {
     let version = Path::new("PG_VERSION");
     let dir_mode = mode(from)?;
     let file_mode = mode(&from.join(version))?;
@@ -43,7 +43,13 @@ pub(crate) fn copy_cluster(from: &Path, to: &Path, owner: &Owner) -> Result<(), 
     if copier.reflink {
         fs::remove_file(&probe).map_err(StorageError::at("remove", &probe))?;
     }
-    copier.copy_all(&files)
+    copier.copy_all(&files)?;
+    Ok(files.len())
+}
+
+/// How many files are in `dir` and below.
+pub(crate) fn count_files(dir: &Path) -> Result<usize, StorageError> {
+    Ok(list(dir)?.1.len())
 }
 
 fn mode(path: &Path) -> Result<u32, StorageError> {
@@ -170,7 +176,7 @@ mod tests {
         fs::create_dir(from.join("pg_twophase")).unwrap();
         fs::set_permissions(&from, fs::Permissions::from_mode(0o700)).unwrap();
 
-        copy_cluster(&from, &to, &Owner::Caller).unwrap();
+        assert_eq!(copy_cluster(&from, &to, &Owner::Caller).unwrap(), files.len());
         for (name, bytes) in files {
             assert_eq!(fs::read(to.join(name)).unwrap(), bytes, "{name}");
             assert_eq!(fs::metadata(to.join(name)).unwrap().permissions().mode() & 0o777, 0o640, "{name}");

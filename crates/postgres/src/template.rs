@@ -5,7 +5,8 @@
 //! DIR/15.18-0123456789abcdef/  one template: the version, and the hash of all that made it
 //!     data/                    the data directory
 //!     spares/                  copies of it made ahead of need
-//!     complete                 written last; locked (shared) by whoever clones; its time is that of the last use
+//!     complete                 written last, with the number of files; locked (shared) by whoever clones; its time is
+//!                              that of the last use
 //! DIR/making-…/                one that is being made; left by a process that died, it is dropped
 //! DIR/dropped/                 one that is being removed
 //! ```
@@ -16,7 +17,7 @@ mod key;
 mod make;
 
 use std::fs::{self, DirBuilder, File};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -26,6 +27,7 @@ use backlot_process::{Owner, OwnerError, ProcessError};
 use self::folder::{fresh, remove_prefixed, remove_tree};
 use self::key::key;
 use self::make::make;
+use crate::copy::count_files;
 use crate::locate::Installation;
 use crate::lock::{self, Sharing};
 use crate::spec::{ClusterSpec, Durability, SpecError};
@@ -59,7 +61,15 @@ pub struct Template {
     owner: Owner,
     /// The program that can sync a clone to disk, where that is wanted.
     syncer: Option<PathBuf>,
+    held: Held,
+}
+
+/// The lock on a template that is complete.
+#[derive(Debug)]
+struct Held {
     _lock: File,
+    /// How many files it had when it was made; one that an earlier version made does not tell.
+    files: Option<usize>,
 }
 
 /// Why there is no template, or no clone of it. The messages fit after "failed to …".
@@ -88,6 +98,16 @@ pub enum TemplateError {
         /// How long was waited.
         waited: Duration,
     },
+    /// Files of the template have been lost, to a cleaner of temporary files perhaps. It is made anew next time.
+    #[error("clone {}: it has {found} files instead of {expected}", path.display())]
+    Damaged {
+        /// The template's data directory.
+        path: PathBuf,
+        /// How many files it had when it was made.
+        expected: usize,
+        /// How many it has.
+        found: usize,
+    },
     /// The target of a clone is there already.
     #[error("clone a cluster into {}: it is there already", path.display())]
     Exists {
@@ -113,14 +133,14 @@ impl Templates {
         spec.check()?;
         let key = key(installation, spec, &self.owner)
             .map_err(StorageError::at("look at", &installation.bin_dir))?;
-        if let Some(lock) = self.hold(&key)? {
-            return Ok(self.template(key, false, installation, spec, lock));
+        if let Some(held) = self.hold(&key)? {
+            return Ok(self.template(key, false, installation, spec, held));
         }
         self.owner.check_reach(&self.dir.join(&key).join(DATA))?;
         let _maker = self.lock_for_change(MAKING)?;
         // Another process may have made it while we waited.
-        if let Some(lock) = self.hold(&key)? {
-            return Ok(self.template(key, false, installation, spec, lock));
+        if let Some(held) = self.hold(&key)? {
+            return Ok(self.template(key, false, installation, spec, held));
         }
         let staging = fresh(&self.dir, MAKING_PREFIX)?;
         let made = make(&staging, installation, spec, &self.owner, self.limit)
@@ -132,17 +152,17 @@ impl Templates {
         }
         let path = self.dir.join(&key).join(MARKER);
         let vanished = || StorageError::new("open", &path, io::ErrorKind::NotFound.into());
-        let lock = self.hold(&key)?.ok_or_else(vanished)?;
-        Ok(self.template(key, true, installation, spec, lock))
+        let held = self.hold(&key)?.ok_or_else(vanished)?;
+        Ok(self.template(key, true, installation, spec, held))
     }
 
     /// Makes spares of the template `key` for throw-away clusters, until there are `count`, see [`Template::keep_spares`].
     /// Returns how many it made; none if there is no such template.
     pub fn keep_spares_of(&self, key: &str, count: usize) -> Result<usize, TemplateError> {
-        let Some(lock) = self.hold(key)? else { return Ok(0) };
+        let Some(held) = self.hold(key)? else { return Ok(0) };
         let data_dir = self.dir.join(key).join(DATA);
         let owner = self.owner.clone();
-        Template { key: key.to_owned(), was_made: false, data_dir, owner, syncer: None, _lock: lock }
+        Template { key: key.to_owned(), was_made: false, data_dir, owner, syncer: None, held }
             .keep_spares(count)
     }
 
@@ -184,10 +204,13 @@ impl Templates {
     }
 
     /// Keeps a complete template from being removed; `None` if there is none. Using it makes it the one used last.
-    fn hold(&self, key: &str) -> Result<Option<File>, TemplateError> {
+    fn hold(&self, key: &str) -> Result<Option<Held>, TemplateError> {
         let path = self.dir.join(key).join(MARKER);
+        if !self.dir.join(key).join(DATA).is_dir() {
+            return Ok(None);
+        }
         let at = |action| StorageError::at(action, &path);
-        let file = match File::open(&path) {
+        let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(at("open")(error).into()),
@@ -202,7 +225,9 @@ impl Templates {
         }
         // Only the order of removal hangs on it.
         let _ = file.set_modified(SystemTime::now());
-        Ok(Some(file))
+        let mut files = String::new();
+        file.read_to_string(&mut files).map_err(at("read"))?;
+        Ok(Some(Held { files: files.trim().parse().ok(), _lock: file }))
     }
 
     fn lock_for_change(&self, limit: Duration) -> Result<File, TemplateError> {
@@ -219,7 +244,11 @@ impl Templates {
     /// Marks what was made as complete and moves it to its place.
     fn publish(&self, staging: &Path, key: &str) -> Result<(), TemplateError> {
         let marker = staging.join(MARKER);
-        let written = File::create_new(&marker).and_then(|file| file.sync_all());
+        let files = count_files(&staging.join(DATA))?;
+        let written = File::create_new(&marker).and_then(|mut file| {
+            writeln!(file, "{files}")?;
+            file.sync_all()
+        });
         written.map_err(StorageError::at("write", &marker))?;
         let target = self.dir.join(key);
         // A folder of that name without a marker is none of ours, or broken.
@@ -235,13 +264,13 @@ impl Templates {
         was_made: bool,
         installation: &Installation,
         spec: &ClusterSpec,
-        lock: File,
+        held: Held,
     ) -> Template {
         let data_dir = self.dir.join(&key).join(DATA);
         let syncer = match spec.durability {
             Durability::Ephemeral => None,
             Durability::Durable => Some(installation.program("initdb")),
         };
-        Template { key, was_made, data_dir, owner: self.owner.clone(), syncer, _lock: lock }
+        Template { key, was_made, data_dir, owner: self.owner.clone(), syncer, held }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use backlot_plan::{Port, Storage};
 use backlot_postgres::{
     ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, RunningCluster,
-    SearchPlaces, StopMode, Templates, quote_literal,
+    SearchPlaces, StopMode, Template, TemplateError, Templates, quote_literal,
 };
 use backlot_process::{ProcessId, kill_all_holding};
 
@@ -90,8 +90,15 @@ pub(super) fn make_cluster(
     home.make(&home.templates())?;
     let templates = Templates::new(home.templates(), home.owner().clone());
     let spec = spec(database);
-    let template = templates.ensure(installation, &spec)?;
-    template.clone_into(&data)?;
+    let clone = || -> Result<Template, TemplateError> {
+        let template = templates.ensure(installation, &spec)?;
+        template.clone_into(&data).map(|()| template)
+    };
+    let template = match clone() {
+        // It is not taken for a template any more, so the second time it is made anew.
+        Err(TemplateError::Damaged { .. }) => clone()?,
+        cloned => cloned?,
+    };
     if template.was_made {
         // Old templates cost space, nothing else; the next new one tries again.
         let _ = templates.prune(TEMPLATES_KEPT);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::folder::{fresh, remove_tree};
-use super::{Template, TemplateError, make};
+use super::{MARKER, Template, TemplateError, make};
 use crate::copy::copy_cluster;
 use crate::lock::{self, Sharing};
 use crate::storage::StorageError;
@@ -81,6 +81,7 @@ impl Template {
     /// Copies to `partial`, and renames that when it is complete.
     fn copy(&self, partial: &Path, target: &Path) -> Result<(), TemplateError> {
         let done = copy_cluster(&self.data_dir, partial, &self.owner).map_err(TemplateError::from);
+        let done = done.and_then(|files| self.check(files));
         let done = done.and_then(|()| self.sync(partial));
         let done = done.and_then(|()| {
             fs::rename(partial, target).map_err(|error| StorageError::new("make", target, error).into())
@@ -90,6 +91,18 @@ impl Template {
             let _ = remove_tree(partial);
         }
         done
+    }
+
+    /// Whether all files are there that the template was made with. One that has lost some loses its mark, too.
+    fn check(&self, found: usize) -> Result<(), TemplateError> {
+        match self.held.files {
+            Some(expected) if expected != found => {
+                // Were it to stay, the same error would come again, and tell.
+                let _ = fs::remove_file(self.data_dir.with_file_name(MARKER));
+                Err(TemplateError::Damaged { path: self.data_dir.clone(), expected, found })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Writes all files of a durable copy through to the disk.

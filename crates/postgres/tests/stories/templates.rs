@@ -43,6 +43,29 @@ fn what_was_never_completed_is_dropped() {
 }
 
 #[test]
+fn one_that_has_lost_files_is_made_anew() {
+    let world = World::new();
+    let spec = spec(Durability::Ephemeral);
+    let key = world.template(&spec).key;
+    let data = world.path("templates").join(key).join("data");
+    let place = world.place("one");
+
+    fs::remove_file(data.join("global/pg_control")).unwrap();
+    let damaged = world.template(&spec).clone_into(&place.data_dir);
+    assert!(
+        matches!(&damaged, Err(TemplateError::Damaged { expected, found, .. }) if expected - found == 1),
+        "{damaged:?}"
+    );
+    assert_eq!(names(&world.path("one")), [""; 0]);
+    assert!(world.template(&spec).was_made);
+
+    fs::remove_dir_all(&data).unwrap();
+    let anew = world.template(&spec);
+    assert!(anew.was_made);
+    anew.clone_into(&place.data_dir).unwrap();
+}
+
+#[test]
 fn the_ones_used_last_are_kept_and_those_in_use() {
     let world = World::new();
     let specs =
