@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use backlot_process::{ProcessId, Signal};
 use tempfile::TempDir;
 
 use crate::leaks;
@@ -145,6 +146,13 @@ impl Stage {
     /// The leak check: no process, no socket and no file is left but templates. Also done when the stage goes.
     pub fn assert_nothing_left(&self) {
         leaks::assert_none(self.dir.path(), &self.home());
+    }
+
+    /// Kills a process by its number, as its owner would with `kill -9`.
+    pub fn kill(&self, pid: &str) {
+        let process =
+            ProcessId::of(pid.trim().parse().unwrap()).unwrap_or_else(|| panic!("no process {pid}"));
+        assert!(process.signal(Signal::SIGKILL).unwrap(), "process {pid} is gone");
     }
 
     /// Kills every process of this stage at once, as a power cut would.

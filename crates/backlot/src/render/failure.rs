@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use backlot_project::{Place, ProjectError};
+use backlot_project::{Place, ProjectError, is_secret};
 use serde_json::json;
 
 use crate::error::CommandError;
@@ -62,12 +62,21 @@ fn snippet(place: &Place, colour: bool) -> String {
         .nth(place.length.max(1))
         .map_or(place.text.len(), |(at, _)| start + at);
     let path = location.path.display().to_string();
+    if may_hold_secret(&place.text, location.line) {
+        return format!(" --> {location} (not shown: the line may hold a secret)");
+    }
     let source =
         Snippet::source(&*place.text).path(&path).annotation(AnnotationKind::Primary.span(start..end));
     let report = [Level::ERROR.no_name().secondary_title("").element(source)];
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let text = renderer.render(&report);
     text.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a line has a word in it that sounds like the name of a secret.
+fn may_hold_secret(text: &str, line: usize) -> bool {
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(is_secret)
 }
 
 /// The byte at which a line and column (both from 1, in characters) begin; the text's end for one past it.

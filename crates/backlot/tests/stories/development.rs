@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::seed;
+use crate::{BACKLOT, seed};
 
 #[test]
 fn data_survives_down_restart_and_a_kill_of_everything() {
@@ -97,4 +97,17 @@ fn a_published_port_that_is_taken_is_an_error_that_names_the_holder() {
     let up = stage.backlot(&["-e", "production", "db", "url", "-q"]).env("POSTGRES_PORT", &port);
     up.output().assert_prints(&format!("postgresql://postgres:s3cret-word@127.0.0.1:{port}/application"));
     stage.backlot(&["-e", "production", "down", "--volumes", "--yes", "-q"]).output().assert_prints("");
+}
+
+#[test]
+fn ctrl_c_at_a_question_ends_it_and_nothing_is_destroyed() {
+    let stage = seed();
+    stage.backlot(&["create-initial-db", "-q"]).output().assert_prints("");
+    // `script` gives it a terminal, on which that byte is Ctrl-C, once the question is there.
+    let press = r#"until grep -qs y/N "$HOME/seen"; do sleep 0.05; done; printf '\003'; sleep 1"#;
+    let ask = r#"script -qefc "$0 down --volumes" "$HOME/seen""#;
+    let asked = stage.run("sh", &["-c", &format!("({press}) | {ask}"), BACKLOT]).output().assert_code(130);
+    assert!(asked.stdout.contains("[y/N]"), "{asked}");
+    stage.backlot(&["-q", "db", "shell", "-c", "SELECT 1", "--", "-At"]).output().assert_prints("1");
+    stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_prints("");
 }

@@ -39,6 +39,15 @@ fn config_files_that_make_no_sense() {
 }
 
 #[test]
+fn a_line_that_may_hold_a_secret_is_not_quoted() {
+    let stage = seed();
+    stage.file("config/scenario.json", "[\n  {\"name\": \"POSTGRES_PASSWORD\", \"value\": 12345678}\n]");
+    let said = refused(&stage);
+    assert_says(&said, &["config/scenario.json:2:", "may hold a secret"]);
+    assert!(!said.lines().any(|line| line.contains("{\"name\"")), "{said}");
+}
+
+#[test]
 fn compose_files_that_make_no_sense() {
     for (text, parts) in [
         (

@@ -11,6 +11,7 @@ mod errors;
 mod flask;
 mod killed;
 mod kinds;
+mod left_overs;
 mod readme;
 mod scenarios;
 mod testing;

@@ -57,6 +57,9 @@ fn the_readme_shows_what_happens() {
     let bin = Path::new(&binary).parent().unwrap().display().to_string();
     let path = format!("{bin}:{}", std::env::var("PATH").unwrap());
     let stage = stage.with("PATH", path);
+    // It shows everyday life: the template is there already.
+    stage.backlot(&["scenario", "up", "warm", "-q"]).output().assert_prints("");
+    stage.backlot(&["scenario", "down", "warm", "-q"]).output().assert_prints("");
     let examples = examples(&readme);
     assert!(examples.len() >= 6, "the README shows only {} commands", examples.len());
     for Example { command, output } in examples {

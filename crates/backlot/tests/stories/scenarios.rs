@@ -193,9 +193,7 @@ fn a_killed_postmaster_shows_as_stopped_and_up_makes_it_anew() {
     let pid = "SELECT pg_read_file('postmaster.pid')";
     let pid =
         stage.backlot(&["scenario", "shell", "users", "-c", pid, "--", "-At"]).output().assert_code(0).stdout;
-    let postmaster = pid.lines().next().unwrap().parse().unwrap();
-    let postmaster = backlot_process::ProcessId::of(postmaster).expect("it runs");
-    assert!(postmaster.signal(backlot_process::Signal::SIGKILL).unwrap());
+    stage.kill(pid.lines().next().unwrap());
     std::thread::sleep(std::time::Duration::from_millis(500));
     stage
         .backlot(&["scenario", "ls"])

@@ -5,7 +5,7 @@ use std::time::Duration;
 use backlot_process::Signal;
 use backlot_testkit::Stage;
 
-use crate::seed;
+use crate::{BACKLOT, seed};
 
 #[test]
 fn the_runners_exit_code_is_ours_and_nothing_is_left() {
@@ -60,14 +60,20 @@ const LINGER: &str = "setsid sleep 600 & trap '' INT; echo started > \"$HOME/sta
 
 fn start(stage: &Stage, script: &str) -> backlot_process::Child {
     let run = stage.backlot(&["test", "--", "sh", "-c", script]).start();
-    let flag = stage.root().join("user/started");
+    wait_for_file(stage, "started");
+    run
+}
+
+/// Waits for a file in the stage's HOME.
+fn wait_for_file(stage: &Stage, name: &str) {
+    let file = stage.root().join("user").join(name);
     for _ in 0..1200 {
-        if flag.exists() {
-            return run;
+        if file.exists() {
+            return;
         }
         std::thread::sleep(Duration::from_millis(25));
     }
-    panic!("the runner was never started");
+    panic!("{} was never written", file.display());
 }
 
 #[test]
@@ -98,4 +104,37 @@ fn a_runner_that_crashes_leaves_nothing() {
     let script = "setsid sleep 600 & sleep 600 & kill -SEGV $$";
     stage.backlot(&["test", "-q", "--", "sh", "-c", script]).output().assert(139, "", "");
     stage.assert_nothing_left();
+}
+
+#[test]
+fn each_run_gets_the_same_port() {
+    let stage = seed();
+    let port = ["test", "-q", "--", "sh", "-c", "echo $POSTGRES_PORT"];
+    let first = stage.backlot(&port).output().assert_code(0).stdout;
+    stage.backlot(&port).output().assert_prints(&first);
+}
+
+#[test]
+fn ctrl_c_before_the_runner_is_there_counts() {
+    let stage = seed();
+    // The last thing before the runner is to ask git what it ignores: this one takes its time.
+    stage.program("slow/git", "#!/bin/sh\necho asked > \"$HOME/asked\"\nsleep 2\nexit 1\n");
+    let path = format!("{}:{}", stage.project().join("slow").display(), std::env::var("PATH").unwrap());
+    let stage = stage.with("PATH", path);
+    let run = stage.backlot(&["test", "-q", "--", "sh", "-c", "echo started > \"$HOME/started\""]);
+    let mut run = run.start();
+    wait_for_file(&stage, "asked");
+    run.signal(Signal::SIGINT).unwrap();
+    let status = run.wait(Duration::from_mins(1)).unwrap().expect("it ends");
+    assert_eq!(backlot_process::exit_code(status), 130);
+    assert!(!stage.root().join("user/started").exists());
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn nohup_is_respected() {
+    let stage = seed();
+    let script = "kill -HUP $PPID; kill -HUP $$; exit 4";
+    let nohup = "trap '' HUP; exec \"$0\" test -q -- sh -c \"$1\"";
+    stage.run("sh", &["-c", nohup, BACKLOT, script]).output().assert(4, "", "");
 }
