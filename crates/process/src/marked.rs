@@ -1,5 +1,6 @@
-//! Processes that are known by a variable that they inherited, whoever their parent is by now.
+//! Processes that are known by what they inherited, a variable or a directory, whoever their parent is by now.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -21,6 +22,12 @@ pub fn end_all_with_variable(name: &str, value: &str, grace: Duration) -> usize 
     wait_for_all(&first, grace);
     kill_all(|| all_with_variable(name, value), grace);
     first.len()
+}
+
+/// Kills all processes of the program `name` that work in `dir`; each round of killing may take `grace`. Where the system
+/// does not tell (no `/proc`), there are none.
+pub fn kill_all_working_in(dir: &Path, name: &str, grace: Duration) {
+    kill_all(|| all_working_in(dir, name), grace);
 }
 
 /// Kills what `find` finds, until it finds nothing any more.
@@ -55,6 +62,15 @@ fn all_with_variable(name: &str, value: &str) -> Vec<ProcessId> {
     all_others().filter(has_it).collect()
 }
 
+#[cfg(target_os = "linux")]
+fn all_working_in(dir: &Path, name: &str) -> Vec<ProcessId> {
+    let is_program = |process: &ProcessId| {
+        let program = std::fs::read_link(format!("/proc/{}/exe", process.pid)).unwrap_or_default();
+        program.file_name().is_some_and(|file| file == name)
+    };
+    all_others().filter(|process| process.works_in(dir) && is_program(process)).collect()
+}
+
 /// All processes of the machine but ourselves.
 #[cfg(target_os = "linux")]
 pub(crate) fn all_others() -> impl Iterator<Item = ProcessId> {
@@ -67,6 +83,11 @@ pub(crate) fn all_others() -> impl Iterator<Item = ProcessId> {
 
 #[cfg(not(target_os = "linux"))]
 fn all_with_variable(_name: &str, _value: &str) -> Vec<ProcessId> {
+    Vec::new()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn all_working_in(_dir: &Path, _name: &str) -> Vec<ProcessId> {
     Vec::new()
 }
 

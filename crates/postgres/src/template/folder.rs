@@ -3,12 +3,17 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use backlot_process::kill_all_working_in;
 
 use super::DATA;
 use crate::remains::free_shared_memory;
 use crate::spread;
 use crate::storage::StorageError;
+
+/// How long killed processes may take to be gone.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// The path of a folder to be made, with a name of its own (see [`spread`]). Those that were begun earlier under this prefix
 /// and never completed are removed.
@@ -24,8 +29,11 @@ pub(super) fn remove_prefixed(parent: &Path, prefix: &str) -> Result<(), Storage
     let entries = entries.map_err(StorageError::at("read", parent))?.into_iter();
     entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes())).try_for_each(
         |entry| {
-            // Whoever began it was killed, and maybe a server that worked in it.
-            free_shared_memory(&entry.path().join(DATA));
+            // Whoever began it was killed; what it ran may still be at work, or have been killed as well. A server
+            // whose files go while it works ends without freeing its memory.
+            let data_dir = entry.path().join(DATA);
+            kill_all_working_in(&data_dir, "postgres", ENDING);
+            free_shared_memory(&data_dir);
             remove_tree(&entry.path())
         },
     )

@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
 use backlot_postgres::{ClusterSpec, Durability, TemplateError};
+use backlot_process::{Program, SpawnOptions};
 
 use crate::world::{World, connect, names, query, spec, stop};
 
@@ -40,6 +42,28 @@ fn what_was_never_completed_is_dropped() {
     assert_eq!(names(&world.path("one")), ["data"]);
     let again = world.template(&spec).clone_into(&place.data_dir);
     assert!(matches!(&again, Err(TemplateError::Exists { path }) if *path == place.data_dir), "{again:?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_works_in_the_remains_of_a_killed_making_is_ended() {
+    let world = World::new();
+    let key = world.template(&spec(Durability::Ephemeral)).key;
+    fs::remove_file(world.path("templates").join(key).join("complete")).unwrap();
+    let data = world.path("templates/making-by-one-that-died/data");
+    fs::create_dir_all(&data).unwrap();
+    // Any program of that name does for a server.
+    let program = world.path("postgres");
+    fs::copy("/bin/sleep", &program).unwrap();
+    let start = |dir: &Path| {
+        Program::new(&program).arg("60").current_dir(dir).spawn(SpawnOptions::default()).unwrap()
+    };
+    let (mut worker, mut bystander) = (start(&data), start(&world.path("templates")));
+
+    world.template(&spec(Durability::Ephemeral));
+    assert!(worker.wait(Duration::from_secs(10)).unwrap().is_some());
+    assert!(bystander.id().is_alive());
+    bystander.kill().unwrap();
 }
 
 #[test]
