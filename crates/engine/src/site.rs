@@ -69,6 +69,11 @@ impl Site {
         Ok(sites)
     }
 
+    /// The home that it is in.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
     /// The environment's name on disk.
     pub fn name(&self) -> &str {
         &self.name

@@ -166,6 +166,19 @@ impl Templates {
             .keep_spares(count)
     }
 
+    /// Removes what those have left who were killed while they made a template. Nothing happens while one is being made.
+    pub fn remove_unfinished(&self) -> Result<(), TemplateError> {
+        let mut entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        if !entries.any(|entry| entry.file_name().as_encoded_bytes().starts_with(MAKING_PREFIX.as_bytes())) {
+            return Ok(());
+        }
+        match self.lock_for_change(Duration::ZERO) {
+            Ok(_maker) => Ok(remove_prefixed(&self.dir, MAKING_PREFIX)?),
+            Err(TemplateError::Busy { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Removes all but the `keep` templates used last; never one in use. Returns how many it removed.
     pub fn prune(&self, keep: usize) -> Result<usize, TemplateError> {
         if !self.dir.exists() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use backlot_process::{ProcessId, Signal};
 use tempfile::TempDir;
@@ -153,6 +154,7 @@ impl Stage {
         let process =
             ProcessId::of(pid.trim().parse().unwrap()).unwrap_or_else(|| panic!("no process {pid}"));
         assert!(process.signal(Signal::SIGKILL).unwrap(), "process {pid} is gone");
+        assert!(process.wait_gone(Duration::from_secs(10)), "process {pid} is still there");
     }
 
     /// Kills every process of this stage at once, as a power cut would.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use backlot_plan::Step;
+use backlot_postgres::Templates;
 
 use crate::error::EngineError;
 use crate::event::{Event, Report};
@@ -17,6 +18,9 @@ use crate::site::{Site, Taken};
 /// # Errors
 /// When a server does not stop or something cannot be removed.
 pub fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
+    // An `up` that was killed while it made a template has left something there, too. It is in nobody's way, should it
+    // not go.
+    let _ = Templates::new(site.home().templates(), site.home().owner().clone()).remove_unfinished();
     if !is_there(site.dir())? && !is_there(&site.sockets())? {
         return Ok(Vec::new());
     }

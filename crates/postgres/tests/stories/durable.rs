@@ -72,7 +72,8 @@ fn a_killed_server_leaves_no_shared_memory_once_it_has_been_stopped() {
     let cluster = world.start(&place, &spec).unwrap();
     let memory = shared_memory(&fs::read_to_string(place.data_dir.join("postmaster.pid")).unwrap());
     cluster.process.signal(Signal::SIGKILL).unwrap();
-    assert!(eventually(LIMIT, || is_unlocked(&place)));
+    // A process lets go of its files a moment before it is gone.
+    assert!(eventually(LIMIT, || is_unlocked(&place)) && cluster.process.wait_gone(LIMIT));
     assert!(memory_is_there(&memory));
     assert_eq!(cluster.stop(StopMode::Fast, LIMIT).unwrap(), Stopped::AlreadyGone);
     assert!(!memory_is_there(&memory));

@@ -1,6 +1,6 @@
 //! Templates of the real Postgres.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -42,6 +42,23 @@ fn what_was_never_completed_is_dropped() {
     assert_eq!(names(&world.path("one")), ["data"]);
     let again = world.template(&spec).clone_into(&place.data_dir);
     assert!(matches!(&again, Err(TemplateError::Exists { path }) if *path == place.data_dir), "{again:?}");
+}
+
+#[test]
+fn what_a_killed_maker_has_left_is_removed_unless_one_is_at_work() {
+    let world = World::new();
+    let dir = world.path("templates");
+    world.templates().remove_unfinished().unwrap();
+    let key = world.template(&spec(Durability::Ephemeral)).key;
+    fs::create_dir(dir.join("making-by-somebody")).unwrap();
+
+    let lock = File::open(dir.join("lock")).unwrap();
+    lock.lock().unwrap();
+    world.templates().remove_unfinished().unwrap();
+    assert_eq!(names(&dir), [key.as_str(), "lock", "making-by-somebody"]);
+    drop(lock);
+    world.templates().remove_unfinished().unwrap();
+    assert_eq!(names(&dir), [key.as_str(), "lock"]);
 }
 
 #[test]
