@@ -149,12 +149,12 @@ impl Stage {
         leaks::assert_none(self.dir.path(), &self.home());
     }
 
-    /// Kills a process by its number, as its owner would with `kill -9`.
+    /// Kills a process by its number, as its owner would with `kill -9`, and waits until it is gone.
     pub fn kill(&self, pid: &str) {
         let process =
             ProcessId::of(pid.trim().parse().unwrap()).unwrap_or_else(|| panic!("no process {pid}"));
         assert!(process.signal(Signal::SIGKILL).unwrap(), "process {pid} is gone");
-        assert!(process.wait_gone(Duration::from_secs(10)), "process {pid} is still there");
+        assert!(process.wait_gone(Duration::from_secs(10)), "process {pid} outlives SIGKILL");
     }
 
     /// Kills every process of this stage at once, as a power cut would.
