@@ -1,5 +1,6 @@
 use std::fs::{self, File};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Group, SpawnOptions, Stream};
@@ -7,23 +8,24 @@ use crate::{ProcessError, ProcessId, Program, Signal};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The open files of a process other than its standard streams, by number.
+/// Which of `paths` a process has open. Its dynamic linker may be opening and closing others meanwhile.
 #[cfg(target_os = "linux")]
-fn other_files(id: ProcessId) -> Vec<i32> {
+fn open_among<'p>(id: ProcessId, paths: &[&'p str]) -> Vec<&'p str> {
     let entries = fs::read_dir(format!("/proc/{}/fd", id.pid)).unwrap();
-    let numbers = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap().parse().unwrap());
-    numbers.filter(|&number: &i32| number > 2).collect()
+    let open: Vec<_> = entries.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok()).collect();
+    paths.iter().copied().filter(|path| open.iter().any(|file| file.as_path() == Path::new(path))).collect()
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn a_child_keeps_the_files_it_was_handed_and_no_others() {
-    let [kept, other] = ["/etc/passwd", "/etc/group"].map(|path| File::open(path).unwrap());
+    let paths = ["/etc/passwd", "/etc/group"];
+    let [kept, other] = paths.map(|path| File::open(path).unwrap());
     // As if we had been started with it.
     nix::fcntl::fcntl(&other, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).unwrap();
     let options = SpawnOptions { inherited: vec![kept.as_fd()], ..SpawnOptions::default() };
     let mut child = Program::new("/bin/sleep").arg("60").spawn(options).unwrap();
-    assert_eq!(other_files(child.id()), [kept.as_raw_fd()]);
+    assert_eq!(open_among(child.id(), &paths), paths[..1]);
     child.kill().unwrap();
 }
 
