@@ -1,0 +1,16 @@
+//! The process that owns a running environment: its children, their logs and health, and the control socket.
+//!
+//! It is handed a [`Runbook`], in which everything is worked out, and knows neither projects nor Postgres: what it needs
+//! of the latter it is given as [`Databases`]. Whoever wants something of it sends a [`Request`] to its socket.
+
+mod protocol;
+mod runbook;
+
+pub use protocol::{
+    Answer, Described, EndpointReport, Failure, FailureCode, Health, Message, News, ReplicaReport, Request,
+    ServiceReport, State,
+};
+pub use runbook::{
+    Check, Condition, Databases, Dependency, HealthRun, Part, PortRun, ProcessRun, Protocol, Readiness,
+    RestartRule, Runbook, ServiceKind, ServiceRun, Template,
+};

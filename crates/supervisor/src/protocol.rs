@@ -1,0 +1,229 @@
+//! What is said over the control socket: one JSON value a line, a [`Request`] first, then [`Message`]s, of which the last
+//! is [`Message::Done`] or [`Message::Failed`]. A connection carries one request.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::runbook::{Protocol, Runbook};
+
+/// What somebody wants of a supervisor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// How everything is: [`Answer::Status`].
+    Status,
+    /// Run this: what is new or changed is started or replaced, one replica after another; what is as it was stays.
+    /// Refused with [`FailureCode::Structure`] when other services are there than before or they depend on each other
+    /// in another way: then it takes a `Down` and a new supervisor.
+    Up {
+        /// The stack as it is wanted now.
+        runbook: Box<Runbook>,
+        /// The services to run, with all that they depend on; none named means all.
+        services: Vec<String>,
+        /// Whether to answer only when all is ready or something failed; else the answer comes at once.
+        wait: bool,
+    },
+    /// Run so many replicas; answered when they are ready, and those that are too many have gone.
+    Scale {
+        /// How many of which service.
+        replicas: BTreeMap<String, u32>,
+        /// Whether to wait for that.
+        wait: bool,
+    },
+    /// Replace all replicas of these services, one service after another; answered when that is done or given up.
+    Restart {
+        /// The services; none named means all.
+        services: Vec<String>,
+        /// One replica after another, each drained, and new ones ready before old ones leave.
+        rolling: bool,
+    },
+    /// Wait until these services are ready, or did their work and ended well.
+    WaitHealthy {
+        /// The services; none named means all.
+        services: Vec<String>,
+    },
+    /// Wait until all replicas of one of these services have ended: [`Answer::Exit`].
+    WaitStopped {
+        /// The services; none named means all.
+        services: Vec<String>,
+    },
+    /// What a service is made of: [`Answer::Described`].
+    Describe {
+        /// The service.
+        service: String,
+    },
+    /// As long as this connection stays open, the environment is its: when it ends, everything is stopped. News are
+    /// sent meanwhile.
+    Attach,
+    /// Stop everything, dependents first, and end. Answered when all is stopped.
+    Down,
+    /// Kill everything and end.
+    Kill,
+}
+
+/// What a supervisor says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// Something happened meanwhile, which people like to know.
+    News(News),
+    /// It is done.
+    Done(Answer),
+    /// It is not, and will not be.
+    Failed(Failure),
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct News {
+    /// The service.
+    pub service: String,
+    /// The replica, `web-1`, where it is about one.
+    pub replica: Option<String>,
+    /// What happened, which fits after its name: "is ready", "exited with code 1 and is started again in 2s".
+    pub text: String,
+    /// Whether it is bad news.
+    pub bad: bool,
+}
+
+/// A good answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// Nothing more to say.
+    Nothing,
+    /// To [`Request::Status`]; services in the order of their starts.
+    Status(Vec<ServiceReport>),
+    /// To [`Request::Describe`].
+    Described(Box<Described>),
+    /// To [`Request::WaitStopped`]: the exit code of a service that has ended.
+    Exit {
+        /// The service.
+        service: String,
+        /// Its exit code, 128 + signal for a signal.
+        code: i32,
+    },
+}
+
+/// Why a request could not be met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Of what kind.
+    pub code: FailureCode,
+    /// The service at fault.
+    pub service: Option<String>,
+    /// What is wrong, for people.
+    pub text: String,
+    /// The last lines of the failed process.
+    pub last_lines: Vec<String>,
+}
+
+/// Of what kind a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailureCode {
+    /// The stack has no such service.
+    NoService,
+    /// Something cannot be as asked: two replicas of a database, say.
+    Impossible,
+    /// It takes a new supervisor, see [`Request::Up`].
+    Structure,
+    /// A service failed.
+    Service,
+    /// The port of an endpoint is in use.
+    PortInUse,
+    /// Somebody else stops everything.
+    Stopping,
+}
+
+/// A service as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceReport {
+    /// Its name.
+    pub name: String,
+    /// How many replicas are wanted.
+    pub wanted: u32,
+    /// Whether they are being replaced.
+    pub rolling: bool,
+    /// Where it is reached.
+    pub endpoints: Vec<EndpointReport>,
+    /// Its replicas, by number.
+    pub replicas: Vec<ReplicaReport>,
+}
+
+/// An endpoint of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointReport {
+    /// The port inside the container.
+    pub target: u16,
+    /// `127.0.0.1:5000`.
+    pub address: String,
+    /// Whether the Compose file publishes it.
+    pub published: bool,
+    /// What is spoken there.
+    pub protocol: Protocol,
+}
+
+/// A replica as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaReport {
+    /// Its place, from 1.
+    pub number: u32,
+    /// Where it is in its life.
+    pub state: State,
+    /// How it does, while it runs.
+    pub health: Option<Health>,
+    /// Why it is not well, fitting after its name.
+    pub reason: Option<String>,
+    /// Where it listens itself, in the order of its service's ports.
+    pub addresses: Vec<String>,
+    /// Its process.
+    pub pid: Option<i32>,
+    /// When that was started, in milliseconds since 1970.
+    pub started: Option<u64>,
+    /// How often it was started again.
+    pub restarts: u32,
+}
+
+/// Where a replica is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It waits for what it depends on.
+    Waiting,
+    /// What it depends on fails.
+    Blocked,
+    /// Its process is being started.
+    Starting,
+    /// Its process runs.
+    Running,
+    /// It ended and is started again in a moment.
+    Restarting,
+    /// Its last requests are waited for.
+    Draining,
+    /// It was asked to end, or is being killed.
+    Stopping,
+    /// It did its work and ended well.
+    Completed,
+    /// It ended and stays so.
+    Failed,
+}
+
+/// How a running replica does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// Not known yet.
+    Starting,
+    /// Ready.
+    Healthy,
+    /// Not well.
+    Unhealthy,
+}
+
+/// What a service is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Described {
+    /// Its whole environment.
+    pub variables: BTreeMap<String, String>,
+    /// The directory it works in.
+    pub directory: PathBuf,
+}

@@ -1,0 +1,203 @@
+//! What a supervisor runs, worked out to the last argument.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use backlot_process::ProcessId;
+use serde::{Deserialize, Serialize};
+
+/// A stack, ready to be run. It holds secrets: it is handed over through a pipe or the private socket only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Runbook {
+    /// The environment's name.
+    pub environment: String,
+    /// The directory for logs: one file a service, and its older ones.
+    pub logs: PathBuf,
+    /// The services, in any order.
+    pub services: Vec<ServiceRun>,
+}
+
+/// A service, ready to be run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceRun {
+    /// Its name.
+    pub name: String,
+    /// How many replicas run.
+    pub replicas: u32,
+    /// What it is.
+    pub kind: ServiceKind,
+    /// The services that come before it, by name.
+    pub depends_on: BTreeMap<String, Dependency>,
+    /// When it counts as ready.
+    pub readiness: Readiness,
+    /// What to do when it ends.
+    pub restart: RestartRule,
+    /// The number of the signal that asks it to end.
+    pub stop_signal: i32,
+    /// How long its requests may take to finish, and then it to end.
+    pub stop_grace: Duration,
+    /// Changes with the files that it is made of, so that a new `up` knows whether to replace it.
+    pub fingerprint: String,
+}
+
+/// What a service is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServiceKind {
+    /// A program, of which there can be several replicas behind the gateway.
+    Process(ProcessRun),
+    /// A program that listens on the endpoints of its ports itself, one replica only: nginx.
+    Front(ProcessRun),
+    /// A Postgres server, which [`Databases`] knows.
+    Database {
+        /// Its port on 127.0.0.1.
+        port: u16,
+        /// Its variables and directory, for `exec`.
+        process: ProcessRun,
+    },
+}
+
+/// A program with all that it is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessRun {
+    /// The program's file.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<Template>,
+    /// The directory it works in.
+    pub directory: PathBuf,
+    /// Its whole environment, but for what each replica is given besides.
+    pub variables: BTreeMap<String, String>,
+    /// The variables that tell a replica its port (`PORT`, `FLASK_RUN_PORT` …): that of the first of `ports`.
+    pub port_variables: Vec<String>,
+    /// The ports that it listens on in its container.
+    pub ports: Vec<PortRun>,
+}
+
+/// A text in which a replica's own ports are still to be filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template(pub Vec<Part>);
+
+/// A part of a [`Template`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// As it is.
+    Text(String),
+    /// The port at which the replica serves this container port.
+    Port(u16),
+}
+
+/// A container port of a service, and the endpoint at which it is reached from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRun {
+    /// The port inside the container.
+    pub target: u16,
+    /// The endpoint's port on 127.0.0.1.
+    pub endpoint: u16,
+    /// Whether the endpoint is what the Compose file publishes, rather than one for other services only.
+    pub published: bool,
+    /// What is spoken there.
+    pub protocol: Protocol,
+}
+
+/// What is spoken at an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// HTTP/1: requests are balanced.
+    Http,
+    /// Bytes: connections are balanced.
+    Tcp,
+}
+
+/// What a service waits for before it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    /// What must be true of the other.
+    pub condition: Condition,
+    /// Whether it has to be there.
+    pub required: bool,
+    /// Whether a restart of the other restarts this one, too.
+    pub restart: bool,
+}
+
+/// What must be true of a service that another waits for, in Compose's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Condition {
+    /// It was started.
+    Started,
+    /// It is ready.
+    Healthy,
+    /// It ended with exit code 0.
+    CompletedSuccessfully,
+}
+
+/// When a service counts as ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Readiness {
+    /// When it has run for so long, or has ended well.
+    Running(Duration),
+    /// When it listens; the limit is how long that may take.
+    Listening(Duration),
+    /// When its health check succeeds.
+    Check(HealthRun),
+}
+
+/// A health check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthRun {
+    /// What is asked.
+    pub check: Check,
+    /// From one check's answer to the next check.
+    pub interval: Duration,
+    /// How long one check may take.
+    pub timeout: Duration,
+    /// How many failures in a row make it unhealthy.
+    pub retries: u32,
+    /// How long after the start failures do not count.
+    pub start_period: Duration,
+    /// The time between two checks within the start period.
+    pub start_interval: Duration,
+}
+
+/// What a health check asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Check {
+    /// This program, with the service's variables and directory, ends with exit code 0.
+    Program {
+        /// The program's file.
+        program: PathBuf,
+        /// Its arguments.
+        arguments: Vec<Template>,
+    },
+    /// [`Databases::check`] succeeds.
+    Database,
+}
+
+/// What to do when a process ends that nobody stopped, in Compose's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RestartRule {
+    /// Nothing.
+    No,
+    /// Start it again.
+    Always,
+    /// Start it again if it failed, at most so often.
+    OnFailure(Option<u32>),
+    /// As `Always`.
+    UnlessStopped,
+}
+
+/// What the supervisor cannot do by itself, because it knows no Postgres.
+pub trait Databases: Send + Sync {
+    /// The postmaster of a service, which is started unless it runs already.
+    ///
+    /// # Errors
+    /// Why it does not start, for people.
+    fn start(&self, service: &str) -> Result<ProcessId, String>;
+
+    /// Whether it answers a real connection, within `limit`.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    fn check(&self, service: &str, limit: Duration) -> Result<(), String>;
+}
