@@ -17,6 +17,7 @@ mod program;
 mod quote;
 mod shared_memory;
 mod spawn;
+mod usage;
 
 pub use environment::caller_allow_list;
 pub use error::ProcessError;
@@ -32,3 +33,4 @@ pub use program::Program;
 pub use quote::shell_quote;
 pub use shared_memory::remove_shared_memory;
 pub use spawn::{Child, Group, SpawnOptions, Stream};
+pub use usage::{ProcessUsage, Usage, processes_of, usage_of};
