@@ -75,6 +75,7 @@ impl Program {
             },
             stderr: Stream::Inherit,
             inherited: Vec::new(),
+            numbered: Vec::new(),
         };
         let mut child = self.spawn_keeping_files(options)?;
         CHILD.store(child.id().pid, Ordering::SeqCst);

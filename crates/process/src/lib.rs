@@ -4,6 +4,7 @@
 //! ([`Program::output`], [`Program::run`], [`Program::exec`], [`Program::spawn`]). Its environment is exactly what it was
 //! given, and of our open files it keeps only those that it was handed.
 
+mod end;
 mod environment;
 mod error;
 mod exit;
@@ -17,8 +18,10 @@ mod program;
 mod quote;
 mod shared_memory;
 mod spawn;
+mod subreaper;
 mod usage;
 
+pub use end::{wait_for_child, wait_for_end};
 pub use environment::caller_allow_list;
 pub use error::ProcessError;
 pub use exit::{describe_exit, exit_code};
@@ -32,5 +35,6 @@ pub use owner::{Owner, OwnerError};
 pub use program::Program;
 pub use quote::shell_quote;
 pub use shared_memory::remove_shared_memory;
-pub use spawn::{Child, Group, SpawnOptions, Stream};
+pub use spawn::{Child, Group, SpawnOptions, Stream, keep_low_numbers};
+pub use subreaper::{become_subreaper, kill_descendants, reap_strangers};
 pub use usage::{ProcessUsage, Usage, processes_of, usage_of};

@@ -18,6 +18,9 @@ use crate::error::ProcessError;
 use crate::identity::ProcessId;
 use crate::program::Program;
 
+/// The first number after the standard streams.
+const FIRST: RawFd = 3;
+
 /// Which process group and session a child belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
@@ -70,6 +73,9 @@ pub struct SpawnOptions<'fd> {
     pub stderr: Stream,
     /// Open files that the child keeps, under the numbers that they have here. It gets no others.
     pub inherited: Vec<BorrowedFd<'fd>>,
+    /// Open files that the child gets under the numbers from 3 on, in this order. These numbers must be taken here, by
+    /// anything ([`keep_low_numbers`]), or the error of a start that fails is lost.
+    pub numbered: Vec<BorrowedFd<'fd>>,
 }
 
 impl Default for SpawnOptions<'_> {
@@ -81,6 +87,7 @@ impl Default for SpawnOptions<'_> {
             stdout: Stream::Null,
             stderr: Stream::Null,
             inherited: Vec::new(),
+            numbered: Vec::new(),
         }
     }
 }
@@ -113,18 +120,56 @@ impl Program {
         if self.has_nul_byte() {
             return Err(ProcessError::NulByte { program: self.path().to_owned() });
         }
-        let SpawnOptions { group, dies_with_parent, stdin, stdout, stderr, inherited } = how;
+        let SpawnOptions { group, dies_with_parent, stdin, stdout, stderr, inherited, numbered } = how;
         let mut command = self.command();
         command.stdin(stdin).stdout(stdout).stderr(stderr);
         if group == Group::NewGroup {
             command.process_group(0);
         }
         let kept = inherited.iter().map(AsRawFd::as_raw_fd).collect();
-        prepare(&mut command, group, dies_with_parent, close, kept);
+        let numbered = numbered.iter().map(|file| (file.as_raw_fd(), FIRST)).collect();
+        prepare(&mut command, group, dies_with_parent, close, Files { kept, numbered });
         let start = |source| ProcessError::Start { program: self.path().to_owned(), source };
         let inner = command.spawn().map_err(start)?;
         let id = ProcessId::of_child(inner.id());
         Ok(Child { inner, id, program: self.path().to_owned(), leads_group: group != Group::Same })
+    }
+}
+
+/// The files that a child gets.
+struct Files {
+    kept: Vec<RawFd>,
+    /// Each with the number that it has for a moment while they are renumbered.
+    numbered: Vec<(RawFd, RawFd)>,
+}
+
+impl Files {
+    /// Moves the numbered files out of each other's way, and then to their places.
+    fn renumber(&mut self) -> io::Result<()> {
+        let beyond = FIRST + RawFd::try_from(self.numbered.len()).unwrap_or(RawFd::MAX - FIRST);
+        for (from, aside) in &mut self.numbered {
+            // SAFETY: the caller's `BorrowedFd` lives until `spawn` returns, and this is a copy of that process.
+            let fd = unsafe { BorrowedFd::borrow_raw(*from) };
+            *aside = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(beyond))?;
+        }
+        for ((_, aside), place) in self.numbered.iter().zip(FIRST..) {
+            // SAFETY: plain system call; what was at that number in this copy of the process is not used any more.
+            Errno::result(unsafe { nix::libc::dup2(*aside, place) })?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes the file numbers from 3 up to `count` of them, as far as they are free, for as long as this process lives; see
+/// [`SpawnOptions::numbered`].
+pub fn keep_low_numbers(count: u16) -> io::Result<()> {
+    loop {
+        let file = File::open("/dev/null")?;
+        if file.as_raw_fd() >= FIRST + RawFd::from(count) {
+            return Ok(());
+        }
+        // It is meant to stay open.
+        let _ = std::os::fd::IntoRawFd::into_raw_fd(file);
     }
 }
 
@@ -134,7 +179,7 @@ fn prepare(
     group: Group,
     death: Option<Signal>,
     close: fn() -> io::Result<()>,
-    kept: Vec<RawFd>,
+    mut files: Files,
 ) {
     let parent = Pid::this();
     let child_side = move || -> io::Result<()> {
@@ -145,7 +190,8 @@ fn prepare(
             die_with(parent, signal)?;
         }
         close()?;
-        for fd in &kept {
+        files.renumber()?;
+        for fd in &files.kept {
             // SAFETY: the caller's `BorrowedFd` lives until `spawn` returns, and this is a copy of that process.
             let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
             fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
@@ -171,11 +217,11 @@ fn die_with(parent: Pid, _signal: Signal) -> io::Result<()> {
 /// The standard library marks what it opens, but we may have been started with more.
 #[cfg(target_os = "linux")]
 fn close_others_on_exec() -> io::Result<()> {
-    const FIRST: nix::libc::c_uint = 3;
+    const BEGIN: nix::libc::c_uint = 3;
     let flag = nix::libc::CLOSE_RANGE_CLOEXEC;
     // SAFETY: only marks descriptors; closes and touches nothing.
     let result =
-        unsafe { nix::libc::syscall(nix::libc::SYS_close_range, FIRST, nix::libc::c_uint::MAX, flag) };
+        unsafe { nix::libc::syscall(nix::libc::SYS_close_range, BEGIN, nix::libc::c_uint::MAX, flag) };
     match Errno::result(result) {
         // Older than Linux 5.11: what the standard library does has to suffice.
         Ok(_) | Err(Errno::ENOSYS | Errno::EINVAL) => Ok(()),

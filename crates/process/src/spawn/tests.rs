@@ -89,3 +89,19 @@ fn a_directory_is_no_program() {
     let error = Program::new("/tmp").spawn(SpawnOptions::default()).unwrap_err();
     assert!(matches!(error, ProcessError::Start { .. }), "{error}");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn numbered_files_come_from_three_on_even_when_they_change_places() {
+    super::keep_low_numbers(8).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let paths = ["a", "b"].map(|name| dir.path().join(name));
+    let [a, b] = paths.each_ref().map(|path| File::create(path).unwrap());
+    let options = SpawnOptions { numbered: vec![b.as_fd(), a.as_fd()], ..SpawnOptions::default() };
+    let mut child = Program::new("/bin/sh").args(["-c", "echo b >&3; echo a >&4"]).spawn(options).unwrap();
+    assert!(child.wait(LIMIT).unwrap().unwrap().success());
+    assert_eq!(paths.map(|path| fs::read_to_string(path).unwrap()), ["a\n", "b\n"]);
+    let options = SpawnOptions { numbered: vec![a.as_fd()], ..SpawnOptions::default() };
+    let missing = Program::new("/no/such/program").spawn(options);
+    assert!(matches!(missing, Err(ProcessError::Start { .. })), "{missing:?}");
+}
