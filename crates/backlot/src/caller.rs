@@ -13,6 +13,8 @@ pub struct Caller {
     pub directory: std::io::Result<PathBuf>,
     /// Whether standard input is a terminal: somebody can be asked.
     pub can_ask: bool,
+    /// Whether standard output is a terminal that wants colour.
+    pub wants_colour_on_stdout: bool,
     /// Whether standard error is a terminal that wants colour.
     pub wants_colour: bool,
 }
@@ -28,6 +30,7 @@ impl Caller {
         Self {
             directory: std::env::current_dir(),
             can_ask: std::io::stdin().is_terminal(),
+            wants_colour_on_stdout: std::io::stdout().is_terminal() && !no_colour,
             wants_colour: std::io::stderr().is_terminal() && !no_colour,
             variables,
         }

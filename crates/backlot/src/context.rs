@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use backlot_engine::native::Whole;
 use backlot_engine::{Database, Event, Ground, Home, Native, Site};
 use backlot_plan::Step;
 use backlot_process::{Owner, Signal, is_ignored, shell_quote};
 use backlot_project::{Environment, EnvironmentName, Lookup, Project, ScenarioName};
+use backlot_supervisor::News;
 use signal_hook::flag;
 
 use crate::caller::Caller;
@@ -143,6 +145,18 @@ impl Context {
         }
         let database = Database::of(&environment).map_err(backlot_engine::EngineError::from)?;
         Ok(database.map(|database| Native::new(ground, environment, database)))
+    }
+
+    /// A whole stack, on the native engine.
+    pub fn whole<'a>(&self, ground: Ground<'a>, environment: Environment) -> Result<Whole<'a>, CommandError> {
+        let native = self.native(ground, environment.clone())?;
+        Ok(Whole::new(ground, environment, native))
+    }
+
+    /// Shows what happens to services as progress.
+    pub fn newsreader(&self) -> impl FnMut(News) + use<> {
+        let progress = self.progress();
+        move |news| progress.news(&news)
     }
 
     /// The place of the chosen environment on disk.

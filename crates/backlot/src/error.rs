@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use backlot_engine::{DatabaseError, EngineError, RecordError};
 use backlot_postgres::{StartError, StorageError, TemplateError};
 use backlot_project::ProjectError;
+use backlot_supervisor::{Failure, FailureCode};
 
 use crate::exit::Exit;
 
@@ -156,8 +157,31 @@ fn explain(error: &EngineError) -> (&'static str, Option<String>) {
                 "say what runs the tests: `backlot test -- CMD`, or `x-backlot: {test: CMD}` in the Compose file",
             ),
         ),
+        EngineError::NoServices { environment } => {
+            ("not-up", Some(format!("start them: backlot -e {environment} up -d")))
+        }
+        EngineError::Supervisor(failure) => explain_failure(failure),
+        EngineError::SupervisorLost { last_lines, .. } => ("supervisor", last_words(last_lines)),
+        EngineError::Control(_) => ("supervisor", None),
         EngineError::Interrupted => ("interrupted", None),
     }
+}
+
+/// What a supervisor could not do; the last lines of a failed process are the best hint that there is.
+fn explain_failure(failure: &Failure) -> (&'static str, Option<String>) {
+    let code = match failure.code {
+        FailureCode::NoService => "no-service",
+        FailureCode::Impossible => "impossible",
+        FailureCode::Structure => "structure",
+        FailureCode::Service => "service-failed",
+        FailureCode::PortInUse => "port-in-use",
+        FailureCode::Stopping => "stopping",
+    };
+    (code, last_words(&failure.last_lines))
+}
+
+fn last_words(lines: &[String]) -> Option<String> {
+    (!lines.is_empty()).then(|| format!("its last lines were\n{}", lines.join("\n")))
 }
 
 /// The command that removes an environment.

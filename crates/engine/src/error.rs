@@ -7,6 +7,8 @@ use std::time::Duration;
 use backlot_postgres::{DatabaseError as PgError, LocateError, StartError, StopError, TemplateError};
 use backlot_process::ProcessError;
 
+use backlot_supervisor::{ClientError, Failure};
+
 use crate::database::DatabaseError;
 use crate::home::HomeError;
 use crate::lock::LockError;
@@ -140,6 +142,26 @@ pub enum EngineError {
         /// The project's directory.
         root: PathBuf,
     },
+    /// No supervisor runs the environment's services.
+    #[error("the services of {environment} are not up")]
+    NoServices {
+        /// The environment.
+        environment: String,
+    },
+    /// The supervisor cannot do, or has not managed, what it was asked for.
+    #[error("{}", .0.text)]
+    Supervisor(Failure),
+    /// The supervisor ended without a word.
+    #[error("the supervisor of {environment} ended without a word")]
+    SupervisorLost {
+        /// The environment.
+        environment: String,
+        /// The last lines that it wrote.
+        last_lines: Vec<String>,
+    },
+    /// The supervisor does not answer.
+    #[error("the supervisor does not answer")]
+    Control(#[source] io::Error),
     /// The caller asked to stop.
     #[error("interrupted; nothing is left of what was begun")]
     Interrupted,
@@ -154,6 +176,20 @@ impl From<ProcessError> for EngineError {
             | ProcessError::TimedOut { .. }
             | ProcessError::Failed { .. }
             | ProcessError::Wait { .. } => Self::Process(error),
+        }
+    }
+}
+
+impl From<ClientError> for EngineError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Failure(failure) => Self::Supervisor(failure),
+            ClientError::Interrupted => Self::Interrupted,
+            ClientError::Gone => Self::Control(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "it ended before it had answered",
+            )),
+            ClientError::Io(source) => Self::Control(source),
         }
     }
 }

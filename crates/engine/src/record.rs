@@ -82,6 +82,9 @@ pub struct DatabaseRecord {
     pub password: String,
     /// The application's database.
     pub database: String,
+    /// The settings that its command gives, to start it again with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<(String, String)>,
 }
 
 /// A record that cannot be read or written.
@@ -192,6 +195,7 @@ mod tests {
                 user: "postgres".into(),
                 password: "postgres".into(),
                 database: "application".into(),
+                settings: Vec::new(),
             }),
         }
     }

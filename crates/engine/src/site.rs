@@ -6,6 +6,8 @@
 //!   removed/             `live` while it is removed
 //!   live/                all that `down` removes
 //!     owner.lock         held by the server for as long as any process of it lives
+//!     supervisor.lock    held by the supervisor
+//!     logs/              what the services print
 //!     record.json        what runs, how to reach it
 //!     data/              a throw-away cluster
 //!     <service>.log
@@ -96,12 +98,42 @@ impl Site {
 
     /// Whether there is anything for `down` to remove; what a removal that was cut short has left counts.
     pub fn has_files(&self) -> bool {
-        [self.live(), self.doomed(), self.sockets()].iter().any(|path| path.exists())
+        [self.live(), self.doomed(), self.sockets(), self.control_dir()].iter().any(|path| path.exists())
     }
 
     /// The lock that the running server holds.
     pub fn owner_lock(&self) -> PathBuf {
         self.live().join("owner.lock")
+    }
+
+    /// The lock that the running supervisor holds.
+    pub fn supervisor_lock(&self) -> PathBuf {
+        self.live().join("supervisor.lock")
+    }
+
+    /// Whether a supervisor runs the environment's services.
+    ///
+    /// # Errors
+    /// When its lock cannot be looked at.
+    pub fn is_supervised(&self) -> Result<bool, EngineError> {
+        Ok(Lock::is_held(&self.supervisor_lock())?)
+    }
+
+    /// The private directory of the supervisor's control socket.
+    pub fn control_dir(&self) -> PathBuf {
+        let mut name = self.sockets().into_os_string();
+        name.push(".s");
+        name.into()
+    }
+
+    /// The supervisor's control socket.
+    pub fn control_socket(&self) -> PathBuf {
+        self.control_dir().join("control")
+    }
+
+    /// Where the logs of services are.
+    pub fn logs(&self) -> PathBuf {
+        self.live().join("logs")
     }
 
     /// The record's file.
@@ -248,6 +280,7 @@ impl Taken {
     /// When something cannot be removed.
     pub fn remove_live(&self) -> Result<(), EngineError> {
         self.remove_sockets()?;
+        remove(&self.site.control_dir())?;
         // Out of sight in one step first: whoever looks meanwhile sees nothing rather than half of it.
         let doomed = self.site.doomed();
         remove(&doomed)?;

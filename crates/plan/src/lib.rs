@@ -46,6 +46,9 @@ pub fn up(desired: &Desired, observed: &Observed, fresh: bool) -> Vec<Step> {
 #[must_use]
 pub fn down(observed: &Observed, volumes: bool) -> Vec<Step> {
     let mut steps = Vec::new();
+    if observed.services {
+        steps.push(Step::StopServices);
+    }
     match observed.server {
         Server::Running | Server::Unrecorded => steps.push(Step::StopServer),
         Server::Stopped => {}

@@ -11,6 +11,8 @@ pub struct Observed {
     pub cluster: bool,
     /// A whole cluster is in the volume that the environment asks for.
     pub volume: bool,
+    /// Whether a supervisor runs the stack's other services.
+    pub services: bool,
     /// Whether a server runs.
     pub server: Server,
     /// How far the filling came.
@@ -48,6 +50,7 @@ impl Observed {
         files: false,
         cluster: false,
         volume: false,
+        services: false,
         server: Server::Stopped,
         filling: Filling::NotYet,
     };

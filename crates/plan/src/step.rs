@@ -7,6 +7,8 @@ use crate::desired::{Port, Storage};
 /// One step of a plan. Each can be repeated: doing it again after it was cut short is safe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
+    /// Stop the services beside the database, and their supervisor.
+    StopServices,
     /// Stop the server that holds the environment's lock.
     StopServer,
     /// Remove the environment's files; volumes stay.
@@ -37,6 +39,7 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::StopServices => write!(f, "stop the services"),
             Self::StopServer => write!(f, "stop the server"),
             Self::RemoveFiles => write!(f, "remove the environment's files"),
             Self::RemoveVolumes => write!(f, "remove the environment's volumes"),

@@ -6,9 +6,14 @@ use proptest::prelude::*;
 /// What a step does to the world when it is carried out to its end.
 fn carry_out(world: &mut Observed, step: &Step) {
     match step {
-        Step::StopServer => world.server = Server::Stopped,
+        Step::StopServices => world.services = false,
+        Step::StopServer => {
+            assert!(!world.services, "the server was stopped under its services");
+            world.server = Server::Stopped;
+        }
         Step::RemoveFiles => {
             assert_eq!(world.server, Server::Stopped, "files were removed under a running server");
+            assert!(!world.services, "files were removed under running services");
             world.files = false;
             world.cluster = false;
             world.filling = Filling::NotYet;
@@ -46,7 +51,7 @@ fn carry_out(world: &mut Observed, step: &Step) {
 /// What is left when whoever carried a step out was killed in the middle of it.
 fn cut_short(world: &mut Observed, step: &Step) {
     match step {
-        Step::StopServer | Step::RemoveFiles | Step::RemoveVolumes => {}
+        Step::StopServices | Step::StopServer | Step::RemoveFiles | Step::RemoveVolumes => {}
         Step::MakeCluster { .. } => world.files = true,
         // The worst moment: the server runs, and nobody has written down which it is.
         Step::StartServer { .. } => {
@@ -76,10 +81,11 @@ fn desired() -> impl Strategy<Value = Desired> {
     })
 }
 
-/// Worlds that can be reached: by an `up` of any kind, cut short or not, and the server's death at any time.
-fn reached(desired: &Desired, cuts: &[(usize, bool, bool)]) -> Observed {
+/// Worlds that can be reached: by an `up` of any kind, cut short or not, with its
+/// services started after it or not, and the server's death at any time.
+fn reached(desired: &Desired, cuts: &[(usize, bool, bool, bool)]) -> Observed {
     let mut world = Observed::ABSENT;
-    for (cut, fresh, server_dies) in cuts {
+    for (cut, fresh, server_dies, services) in cuts {
         let steps = up(desired, &world, *fresh);
         for (at, step) in steps.iter().enumerate() {
             if at == *cut {
@@ -91,6 +97,7 @@ fn reached(desired: &Desired, cuts: &[(usize, bool, bool)]) -> Observed {
         if *server_dies {
             world.server = Server::Stopped;
         }
+        world.services |= *services && world.files;
     }
     world
 }
@@ -101,7 +108,7 @@ proptest! {
     #[test]
     fn up_reaches_its_goal_from_everywhere_and_then_has_nothing_to_do(
         desired in desired(),
-        cuts in prop::collection::vec((0usize..6, any::<bool>(), any::<bool>()), 0..4),
+        cuts in prop::collection::vec((0usize..7, any::<bool>(), any::<bool>(), any::<bool>()), 0..4),
         fresh: bool,
     ) {
         let mut world = reached(&desired, &cuts);
@@ -115,7 +122,7 @@ proptest! {
     #[test]
     fn up_never_removes_a_volume_and_never_refills_what_was_filled(
         desired in desired(),
-        cuts in prop::collection::vec((0usize..6, any::<bool>(), any::<bool>()), 0..4),
+        cuts in prop::collection::vec((0usize..7, any::<bool>(), any::<bool>(), any::<bool>()), 0..4),
     ) {
         let world = reached(&desired, &cuts);
         for fresh in [false, true] {
@@ -129,7 +136,7 @@ proptest! {
     #[test]
     fn down_leaves_nothing_but_the_volume(
         desired in desired(),
-        cuts in prop::collection::vec((0usize..6, any::<bool>(), any::<bool>()), 0..4),
+        cuts in prop::collection::vec((0usize..7, any::<bool>(), any::<bool>(), any::<bool>()), 0..4),
         volumes: bool,
     ) {
         let before = reached(&desired, &cuts);

@@ -3,9 +3,14 @@
 //! It is handed a [`Runbook`], in which everything is worked out, and knows neither projects nor Postgres: what it needs
 //! of the latter it is given as [`Databases`]. Whoever wants something of it sends a [`Request`] to its socket.
 
+mod logs;
 mod protocol;
 mod runbook;
 
+pub use logs::{
+    Cap, Follower, ForeignLog, LogLine, LogQuery, LogSet, SinceError, Stream, cap_foreign, format_time,
+    parse_since, read_logs,
+};
 pub use protocol::{
     Answer, Described, EndpointReport, Failure, FailureCode, Health, Message, News, ReplicaReport, Request,
     ServiceReport, State,

@@ -6,13 +6,25 @@ mod create_initial_db;
 mod db;
 mod doctor;
 mod down;
+mod endpoints;
+mod exec;
 mod flask;
+mod foreground;
+mod guard;
+mod init;
 mod janitor;
+mod logs;
+mod ps;
 mod psql;
+mod restart;
 mod run;
+mod scale;
 mod scenario;
 mod stock;
 mod test;
+mod top;
+mod up;
+mod wait;
 
 use clap::Subcommand;
 
@@ -26,6 +38,17 @@ use crate::render::{self, Style, show_failure};
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Init(init::Args),
+    Up(up::Args),
+    Down(down::Args),
+    Ps(ps::Args),
+    Endpoints(endpoints::Args),
+    Logs(logs::Args),
+    Exec(exec::Args),
+    Scale(scale::Args),
+    Restart(restart::Args),
+    Wait(wait::Args),
+    Top(top::Args),
     #[command(subcommand)]
     Scenario(scenario::Command),
     Run(run::Args),
@@ -34,12 +57,15 @@ pub enum Command {
     Test(test::Args),
     #[command(subcommand)]
     Db(db::Command),
-    Down(down::Args),
     Config(config::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
     #[command(name = backlot_engine::native::JANITOR_VERB, hide = true)]
     Janitor(janitor::Args),
+    #[command(name = backlot_engine::native::GUARD_VERB, hide = true)]
+    Guard(guard::Args),
+    #[command(name = backlot_engine::native::SUPERVISOR_VERB, hide = true)]
+    Supervisor(guard::Args),
     #[command(name = backlot_engine::native::STOCK_VERB, hide = true)]
     Stock(stock::Args),
 }
@@ -66,6 +92,18 @@ struct Unprinted(#[source] &'static std::io::Error);
 
 fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
     match command {
+        Command::Init(args) => init::run(&args, context),
+        Command::Up(args) => up::run(&args, context),
+        Command::Ps(args) => ps::run(&args, context),
+        Command::Endpoints(args) => endpoints::run(&args, context),
+        Command::Logs(args) => logs::run(&args, context),
+        Command::Exec(args) => exec::run(&args, context),
+        Command::Scale(args) => scale::run(&args, context),
+        Command::Restart(args) => restart::run(&args, context),
+        Command::Wait(args) => wait::run(&args, context),
+        Command::Top(args) => top::run(&args, context),
+        Command::Guard(args) => guard::run_guard(&args),
+        Command::Supervisor(args) => guard::run_supervisor(&args),
         Command::Scenario(command) => scenario::run(command, context),
         Command::Run(args) => run::run(&args, context),
         Command::Flask(args) => flask::run(&args, context),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::Path;
 
 use backlot_engine::native::tools;
 use backlot_process::{Program, shell_quote};
@@ -60,6 +61,15 @@ pub fn become_command(
     command: &[OsString],
     variables: &BTreeMap<String, String>,
 ) -> Result<Exit, CommandError> {
+    become_command_in(command, variables, None)
+}
+
+/// The same in a directory.
+pub fn become_command_in(
+    command: &[OsString],
+    variables: &BTreeMap<String, String>,
+    directory: Option<&Path>,
+) -> Result<Exit, CommandError> {
     let Some((name, arguments)) = command.split_first() else {
         return Err(CommandError::usage("no-command", "no command was given"));
     };
@@ -74,7 +84,10 @@ pub fn become_command(
         failure.exit = Exit::Child(127);
         return Err(failure);
     };
-    let program = Program::new(path).args(arguments).envs(variables);
+    let mut program = Program::new(path).args(arguments).envs(variables);
+    if let Some(directory) = directory {
+        program = program.current_dir(directory);
+    }
     let mut failure = CommandError::failed("exec", program.exec());
     failure.exit = Exit::Child(126);
     Err(failure)

@@ -1,12 +1,14 @@
 //! All that is printed. stdout is data, stderr is progress; nothing is drawn twice.
 
 mod failure;
+mod log_lines;
 mod progress;
 mod style;
 mod table;
 mod text;
 
 pub use failure::show_failure;
+pub use log_lines::LogPrinter;
 pub use progress::Progress;
 pub use style::Style;
 pub use table::Table;

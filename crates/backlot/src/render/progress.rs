@@ -2,6 +2,7 @@
 
 use backlot_engine::Event;
 use backlot_plan::Step;
+use backlot_supervisor::News;
 
 use crate::render::{Style, note, took};
 
@@ -33,6 +34,16 @@ impl Progress {
         }
     }
 
+    /// Something that happened to a service.
+    pub fn news(self, news: &News) {
+        if self.quiet && !news.bad {
+            return;
+        }
+        let mark = if news.bad { self.style.bad("✗") } else { self.style.good("✓") };
+        let who = news.replica.as_deref().unwrap_or(&news.service);
+        note(&format!("  {mark} {who:<9} {}", news.text));
+    }
+
     /// A line of its own, such as a heading.
     pub fn say(self, text: &str) {
         if !self.quiet {
@@ -43,7 +54,7 @@ impl Progress {
 
 fn label(step: &Step) -> &'static str {
     match step {
-        Step::StopServer => "stopped",
+        Step::StopServices | Step::StopServer => "stopped",
         Step::RemoveFiles | Step::RemoveVolumes => "removed",
         Step::MakeCluster { .. } => "cluster",
         Step::StartServer { .. } => "server",

@@ -8,7 +8,7 @@ use backlot_postgres::Templates;
 
 use crate::error::EngineError;
 use crate::event::{Event, Report};
-use crate::native::{look, mark, server};
+use crate::native::{look, mark, server, supervise};
 use crate::record::Filling;
 use crate::site::{Site, Taken};
 
@@ -50,6 +50,10 @@ pub(super) fn take_down(taken: &Taken, volumes: bool, report: Report<'_>) -> Res
 pub(super) fn take_away(taken: &Taken, step: &Step) -> Result<String, EngineError> {
     let name = taken.site().name();
     match step {
+        Step::StopServices => {
+            supervise::stop(taken.site())?;
+            Ok(format!("the services of {name}"))
+        }
         Step::StopServer => {
             end_filling(taken.site());
             server::stop(taken)?;

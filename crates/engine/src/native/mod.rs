@@ -6,9 +6,13 @@ mod list;
 mod mark;
 mod runner;
 mod server;
+mod stack;
 mod stock;
+mod supervise;
 mod testing;
 pub mod tools;
+mod views;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +37,10 @@ pub use list::{State, Summary, list};
 pub use runner::test_command;
 pub use server::locate;
 pub use stock::{STOCK_VERB, fill_up};
+pub use supervise::{GUARD_VERB, SUPERVISOR_VERB, ask, connect, guard, supervise};
 pub use testing::{JANITOR_VERB, TestRun, tidy_up_after};
+pub use views::{database_alone, describe, log_query, status};
+pub use whole::{Started, Whole, Wishes};
 
 /// What all environments of a project share.
 #[derive(Debug, Clone, Copy)]
@@ -237,7 +244,9 @@ impl<'a> Native<'a> {
         report(Event::Began { step });
         let start = Instant::now();
         let outcome = match step {
-            Step::StopServer | Step::RemoveFiles | Step::RemoveVolumes => down::take_away(taken, step)?,
+            Step::StopServices | Step::StopServer | Step::RemoveFiles | Step::RemoveVolumes => {
+                down::take_away(taken, step)?
+            }
             Step::MakeCluster { .. } => {
                 let made = server::make_cluster(self.ground.home, taken, &self.database, &self.locate()?)?;
                 came.template = (self.database.storage == Storage::Throwaway).then_some(made.template);
@@ -390,6 +399,7 @@ fn look(site: &Site, record: Option<&Record>) -> Result<Observed, EngineError> {
     Ok(Observed {
         files: site.has_files(),
         cluster: is_cluster(&site.data(&Storage::Throwaway)),
+        services: site.is_supervised()?,
         volume: site.volumes().exists(),
         server,
         filling,

@@ -164,7 +164,49 @@ pub(super) fn start(
         user: database.user.clone(),
         password: secrecy::ExposeSecret::expose_secret(&database.password).to_owned(),
         database: database.application.clone(),
+        settings: database.settings.clone(),
     })
+}
+
+/// Starts a server again that has run, as its record has it. Its new record is written.
+///
+/// # Errors
+/// When it does not answer: with its last log lines.
+pub(super) fn restart(home: &Home, taken: &Taken, record: &Record) -> Result<ProcessId, EngineError> {
+    let site = taken.site();
+    let not_up = || EngineError::NotUp { environment: site.name().to_owned(), exists: true };
+    let database = record.database.as_ref().ok_or_else(not_up)?;
+    let lock = Lock::acquire(&site.owner_lock(), RELEASE_LIMIT)?;
+    taken.remove_sockets()?;
+    let durability = if database.volume.is_some() { Durability::Durable } else { Durability::Ephemeral };
+    let running = ClusterStarter {
+        installation: super::installation(database),
+        place: Place {
+            data_dir: database.data_dir.clone(),
+            socket_dir: database.socket_dir.clone(),
+            log_file: site.log(&database.service),
+        },
+        spec: ClusterSpec {
+            superuser: database.user.clone(),
+            password: database.password.clone().into(),
+            databases: vec![database.database.clone()],
+            initdb_args: Vec::new(),
+            durability,
+            settings: database.settings.clone(),
+        },
+        owner: home.owner().clone(),
+        port: PortWish::Exact(database.port),
+        owner_lock: lock.share()?,
+        dies_with_parent: false,
+        limit: START_LIMIT,
+    }
+    .start()?;
+    let restarted = DatabaseRecord { process: running.process, ..database.clone() };
+    let record = Record { database: Some(restarted), ..record.clone() };
+    record
+        .write(&site.record_path())
+        .map_err(|source| EngineError::Record { environment: site.name().to_owned(), source })?;
+    Ok(running.process)
 }
 
 /// An image such as `postgis/postgis` promises an extension; the native server must have it, too.

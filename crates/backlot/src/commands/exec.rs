@@ -1,0 +1,37 @@
+//! `backlot exec`
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use backlot_engine::native::describe;
+
+use crate::commands::run::become_command_in;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+/// Run a command beside a running service: with its variables, in its directory
+///
+/// In that of a Postgres service, the server's own programs come first on PATH, and its address and password are set.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Work in this directory instead
+    #[arg(short = 'w', long, value_name = "DIR")]
+    workdir: Option<PathBuf>,
+    /// No terminal: accepted for scripts written for Compose, natively there is never one between
+    #[arg(short = 'T', long = "no-tty")]
+    _no_tty: bool,
+    /// The service
+    service: String,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let site = context.site(&home, &project)?;
+    let described = describe(&site, &args.service, &context.caller.variables)?;
+    let directory = args.workdir.clone().unwrap_or(described.directory);
+    become_command_in(&args.command, &described.variables, Some(&directory))
+}

@@ -1,0 +1,35 @@
+//! The hidden verbs of a supervisor and of its guard.
+
+use std::path::PathBuf;
+
+use backlot_engine::native::{guard, supervise};
+use backlot_engine::{EngineError, Home};
+use backlot_process::Owner;
+
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+/// Run the services of an environment, as told on standard input
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    home: PathBuf,
+    site: PathBuf,
+}
+
+pub fn run_guard(args: &Args) -> Result<Exit, CommandError> {
+    finished(guard(&home(args)?, &args.site))
+}
+
+pub fn run_supervisor(args: &Args) -> Result<Exit, CommandError> {
+    finished(supervise(&home(args)?, &args.site, &mut std::io::stdin().lock(), &mut std::io::stdout()))
+}
+
+fn home(args: &Args) -> Result<Home, CommandError> {
+    let owner = Owner::for_postgres().map_err(|error| CommandError::failed("no-postgres-account", error))?;
+    Ok(Home::at(args.home.clone(), owner))
+}
+
+fn finished(outcome: Result<(), EngineError>) -> Result<Exit, CommandError> {
+    outcome?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,146 @@
+//! `backlot init`
+
+mod templates;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use backlot_engine::native::tools;
+use backlot_process::{Program, Stdout, shell_quote};
+use clap::ValueEnum;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::render;
+use templates::File;
+
+/// Make a new project, ready to run: `cd NAME && backlot up`
+///
+/// It is one of Backlot's own examples: a small web application with a table, migrations, tests and scenarios.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The directory to make
+    name: PathBuf,
+    /// What it is written in
+    #[arg(long, value_enum)]
+    template: Template,
+    /// Write the files only, and install nothing into the new directory
+    #[arg(long)]
+    no_install: bool,
+}
+
+/// The projects that can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Template {
+    /// Rust, with axum and sqlx
+    Axum,
+    /// Python, with Flask and Alembic
+    Flask,
+}
+
+impl Template {
+    fn files(self) -> &'static [File] {
+        match self {
+            Self::Axum => templates::AXUM,
+            Self::Flask => templates::FLASK,
+        }
+    }
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let here = context.caller.directory.as_ref().map_err(|error| {
+        CommandError::failed("no-directory", io::Error::new(error.kind(), error.to_string()))
+    })?;
+    let base = context.global.directory.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir));
+    let directory = base.join(&args.name);
+    let name = directory.file_name().map(|name| name.to_string_lossy().into_owned());
+    let Some(name) = name else {
+        return Err(CommandError::usage("name-invalid", "the directory to make has no name"));
+    };
+    if context.global.dry_run {
+        let files = args.template.files().iter();
+        let steps: Vec<String> = files.map(|file| format!("write {}", directory.join(file.path).display())).collect();
+        return context.show_steps(&[], &steps);
+    }
+    refuse_what_is_there(&directory)?;
+    write_all(&directory, &name, args.template.files())?;
+    let installed = args.template == Template::Flask && !args.no_install && install(&directory, context);
+    show(args, &directory, installed, context);
+    Ok(Exit::Done)
+}
+
+/// An empty directory is as good as none; in any other, something could be lost.
+fn refuse_what_is_there(directory: &Path) -> Result<(), CommandError> {
+    match fs::read_dir(directory) {
+        Ok(mut entries) if entries.next().is_none() => Ok(()),
+        Ok(_) => Err(CommandError::failed("exists", format!("{} is there and not empty", directory.display()))
+            .hint("choose another name, or move it away")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(unwritable(directory, error)),
+    }
+}
+
+fn write_all(directory: &Path, name: &str, files: &[File]) -> Result<(), CommandError> {
+    for file in files {
+        let path = directory.join(file.path);
+        let text = if file.path == "README.md" { titled(file.text, name) } else { file.text.to_owned() };
+        let parent = path.parent().unwrap_or(directory);
+        fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)).map_err(|error| unwritable(&path, error))?;
+    }
+    Ok(())
+}
+
+/// The text with the project's name as its title.
+fn titled(text: &str, name: &str) -> String {
+    let rest = text.split_once('\n').map_or("", |(_title, rest)| rest);
+    format!("# {name}\n{rest}")
+}
+
+fn unwritable(path: &Path, error: io::Error) -> CommandError {
+    CommandError::failed("io", io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))
+}
+
+/// Makes the virtual environment and installs what the project needs into it; whether that went well. If not, the
+/// project is there all the same.
+fn install(directory: &Path, context: &Context) -> bool {
+    let Some(python) = tools::on_path("python3", &context.caller.variables) else {
+        context.progress().say("  ⚠ no python3 is on PATH: nothing was installed");
+        return false;
+    };
+    let venv = directory.join(".venv");
+    let steps = [
+        Program::new(python).args(["-m", "venv"]).arg(&venv),
+        Program::new(venv.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(directory.join("requirements/development.txt")),
+    ];
+    for step in steps {
+        context.progress().say(&format!("  {} {step}", context.style().faint("$")));
+        let step = step.envs(&context.caller.variables).current_dir(directory);
+        let ended = step.run(Stdout::OurStderr, &context.interrupted);
+        if !ended.is_ok_and(|ended| ended.status.success()) {
+            context.progress().say("  ⚠ that failed: the project is there, what it needs is not installed");
+            return false;
+        }
+    }
+    true
+}
+
+fn show(args: &Args, directory: &Path, installed: bool, context: &Context) {
+    if context.global.json {
+        return render::json(&json!({ "directory": directory, "installed": installed }));
+    }
+    if context.global.quiet {
+        return;
+    }
+    let shown = args.name.display().to_string();
+    render::line(&format!("{shown} is ready:"));
+    render::line(&format!("  cd {}", shell_quote(&shown)));
+    if args.template == Template::Flask && !installed {
+        render::line("  python3 -m venv .venv && .venv/bin/pip install -r requirements/development.txt");
+    }
+    render::line("  backlot up");
+}

@@ -1,0 +1,84 @@
+//! `backlot logs`
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use backlot_engine::native::log_query;
+use backlot_supervisor::{Follower, parse_since, read_logs};
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::render::LogPrinter;
+
+/// How long it is waited for new lines before signals are looked at again.
+const STEP: Duration = Duration::from_millis(100);
+
+/// Show what the services of the chosen environment have printed
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The services [default: all]
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Go on with what they print from now on
+    #[arg(short = 'f', long)]
+    follow: bool,
+    /// Begin with the last N lines of each service (`all` for all of them)
+    #[arg(short = 'n', long, value_name = "N", value_parser = parse_tail, default_value = "all")]
+    tail: Tail,
+    /// Begin at a time (2026-11-23T10:00:00Z) or so long ago (10m)
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Show when each line was printed
+    #[arg(short = 't', long)]
+    timestamps: bool,
+    /// Do not show of which replica a line is
+    #[arg(long)]
+    no_log_prefix: bool,
+}
+
+/// How many lines to begin with.
+#[derive(Debug, Clone, Copy)]
+struct Tail(Option<usize>);
+
+fn parse_tail(text: &str) -> Result<Tail, String> {
+    if text == "all" {
+        return Ok(Tail(None));
+    }
+    text.parse().map(|count| Tail(Some(count))).map_err(|_| "it is neither a number nor `all`".into())
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let site = context.site(&home, &project)?;
+    let mut query = log_query(&site, args.services.clone())?;
+    query.tail = args.tail.0;
+    if let Some(since) = &args.since {
+        let since = parse_since(since, std::time::SystemTime::now());
+        query.since = Some(since.map_err(|error| CommandError::usage("time-invalid", error))?);
+    }
+    let mut printer = LogPrinter::new(context.caller.wants_colour_on_stdout, args.timestamps);
+    if args.no_log_prefix {
+        printer = printer.without_prefix();
+    }
+    if !args.follow {
+        let lines = read_logs(&query).map_err(|error| CommandError::failed("io", error))?;
+        for line in lines {
+            printer.print(&line);
+        }
+        return Ok(Exit::Done);
+    }
+    let mut follower = Follower::new(&query);
+    loop {
+        let runs = site.is_supervised()? || site.is_running()?;
+        for line in follower.next(STEP) {
+            printer.print(&line);
+        }
+        if context.interrupted.load(Ordering::SeqCst) {
+            return Ok(Exit::Interrupted);
+        }
+        if !runs || printer.is_unread() {
+            return Ok(Exit::Done);
+        }
+    }
+}

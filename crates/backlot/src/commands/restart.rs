@@ -1,0 +1,35 @@
+//! `backlot restart`
+
+use backlot_engine::native::ask;
+use backlot_supervisor::Request;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+/// Restart services
+///
+/// With --rolling one replica after another: a new one is ready before an old one finishes its requests and leaves, so no
+/// request is dropped. A new one that does not get ready leaves the old ones as they are.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The services [default: all]
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// One replica after another, without dropping a request
+    #[arg(long)]
+    rolling: bool,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let site = context.site(&home, &project)?;
+    if context.global.dry_run {
+        let which = if args.services.is_empty() { "all services".into() } else { args.services.join(", ") };
+        let how = if args.rolling { ", one replica after another" } else { "" };
+        return context.show_steps(&[], &[format!("restart {which}{how}")]);
+    }
+    let request = Request::Restart { services: args.services.clone(), rolling: args.rolling };
+    ask(&site, &request, &context.interrupted, &mut context.newsreader())?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,67 @@
+//! `backlot top`
+
+use backlot_process::{ProcessUsage, processes_of};
+use serde_json::json;
+
+use crate::commands::ps::services;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::render::{self, Table};
+
+/// List the processes of the chosen environment's services
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The services [default: all]
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let site = context.site(&home, &project)?;
+    let mut rows: Vec<(String, ProcessUsage)> = Vec::new();
+    for service in services(&site)? {
+        if !args.services.is_empty() && !args.services.contains(&service.name) {
+            continue;
+        }
+        for replica in &service.replicas {
+            let name = format!("{}-{}", service.name, replica.number);
+            let processes = replica.pid.map(processes_of).unwrap_or_default();
+            rows.extend(processes.into_iter().map(|process| (name.clone(), process)));
+        }
+    }
+    if context.global.json {
+        render::json(&rows.iter().map(|(replica, process)| in_json(replica, process)).collect());
+        return Ok(Exit::Done);
+    }
+    if rows.is_empty() {
+        context.progress().say(&format!("nothing of {} is up", site.name()));
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&["REPLICA", "PID", "PPID", "MEMORY", "TIME", "COMMAND"]);
+    for (replica, process) in rows {
+        table.row(vec![
+            replica,
+            process.pid.to_string(),
+            process.parent.to_string(),
+            render::size(process.memory),
+            render::took(process.time),
+            process.command,
+        ]);
+    }
+    render::data(&table.to_string());
+    Ok(Exit::Done)
+}
+
+/// Memory in bytes, processor time in milliseconds.
+fn in_json(replica: &str, process: &ProcessUsage) -> serde_json::Value {
+    json!({
+        "replica": replica,
+        "pid": process.pid,
+        "parent": process.parent,
+        "memory": process.memory,
+        "time_ms": u64::try_from(process.time.as_millis()).unwrap_or(u64::MAX),
+        "command": process.command,
+    })
+}

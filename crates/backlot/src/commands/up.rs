@@ -1,0 +1,144 @@
+//! `backlot up`
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use backlot_engine::EngineError;
+use backlot_engine::native::{Started, Whole, Wishes, ask};
+use backlot_supervisor::{Health, Request, ServiceReport, State};
+use serde_json::json;
+
+use crate::commands::foreground;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::render;
+
+/// Start the chosen environment: its database and all other services
+///
+/// In the foreground, what they print is shown, and Ctrl-C stops all of it. A second `up` replaces, one replica after
+/// another, the services whose code or configuration has changed.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The services to start, with all that they depend on [default: all]
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Leave them running in the background
+    #[arg(short = 'd', long)]
+    detach: bool,
+    /// Return when every service is healthy, or a one-shot has finished well; in the background
+    #[arg(long)]
+    wait: bool,
+    /// Run N replicas of a service (repeatable)
+    #[arg(long, value_name = "SERVICE=N", value_parser = parse_scale)]
+    scale: Vec<(String, u32)>,
+}
+
+/// `web=3`
+pub fn parse_scale(text: &str) -> Result<(String, u32), String> {
+    let (service, count) = text.split_once('=').ok_or("it is not of the form SERVICE=N")?;
+    let count = count.parse().map_err(|_| format!("{count:?} is no number of replicas"))?;
+    if service.is_empty() {
+        Err("the service's name is missing".into())
+    } else {
+        Ok((service.to_owned(), count))
+    }
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let environment = context.environment(&project)?;
+    let whole = context.whole(context.ground(&home, &project), environment)?;
+    let wishes = Wishes {
+        services: args.services.clone(),
+        scale: args.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
+        fresh: false,
+    };
+    if context.global.dry_run {
+        let (steps, then) = whole.plan_up(&wishes)?;
+        return context.show_steps(&steps, &then);
+    }
+    let start = Instant::now();
+    let since = std::time::SystemTime::now();
+    let started = whole.up(&wishes, &mut context.reporter(), &mut context.newsreader())?;
+    if !args.detach && !args.wait {
+        return foreground::run(&whole, &started, since, context);
+    }
+    let services = if started.runbook.is_none() {
+        Vec::new()
+    } else if args.wait {
+        wait(&whole, &args.services, context)?
+    } else {
+        backlot_engine::native::status(whole.site())?
+    };
+    show(&whole, &started, &services, start, args.wait, context);
+    Ok(Exit::Done)
+}
+
+/// Waits until the services do well, and tells how they do then.
+pub fn wait(
+    whole: &Whole<'_>,
+    services: &[String],
+    context: &Context,
+) -> Result<Vec<ServiceReport>, CommandError> {
+    let request = Request::WaitHealthy { services: services.to_vec() };
+    let outcome = ask(whole.site(), &request, &context.interrupted, &mut context.newsreader());
+    if let Err(EngineError::Interrupted) = outcome {
+        context.interrupted.store(false, Ordering::SeqCst);
+        return Err(CommandError {
+            exit: Exit::Interrupted,
+            ..CommandError::failed("interrupted", "interrupted; the services are on their way up")
+                .hint(format!("backlot -e {} down", whole.site().name()))
+        });
+    }
+    outcome?;
+    Ok(backlot_engine::native::status(whole.site())?)
+}
+
+fn show(
+    whole: &Whole<'_>,
+    started: &Started,
+    services: &[ServiceReport],
+    start: Instant,
+    waited: bool,
+    context: &Context,
+) {
+    let name = whole.site().name();
+    if context.global.json {
+        let list: Vec<_> = services.iter().map(super::ps::service_in_json).collect();
+        return render::json(&json!({
+            "environment": name,
+            "was_running": started.was_up,
+            "services": list,
+            "took_ms": u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }));
+    }
+    if context.global.quiet {
+        return;
+    }
+    let state = if waited { "up" } else { "starting" };
+    render::line(&format!("{name} is {state} ({}).", render::took(start.elapsed())));
+    if let (Some(database), true) = (&started.database, services.is_empty()) {
+        render::line(&format!("  {}: 127.0.0.1:{}", database.service, database.port));
+    }
+    for service in services {
+        for endpoint in service.endpoints.iter().filter(|endpoint| endpoint.published) {
+            let scheme = match endpoint.protocol {
+                backlot_supervisor::Protocol::Http => "http://",
+                backlot_supervisor::Protocol::Tcp => "",
+            };
+            let healthy = service.replicas.iter().filter(|replica| is_well(replica.state, replica.health));
+            let count = if service.wanted > 1 {
+                format!("  ({} of {} replicas are ready)", healthy.count(), service.wanted)
+            } else {
+                String::new()
+            };
+            render::line(&format!("  {}: {scheme}{}{count}", service.name, endpoint.address));
+        }
+    }
+}
+
+fn is_well(state: State, health: Option<Health>) -> bool {
+    state == State::Running && health == Some(Health::Healthy)
+}

@@ -1,0 +1,46 @@
+//! `backlot wait`
+
+use backlot_engine::native::ask;
+use backlot_supervisor::{Answer, Request};
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::render;
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Until {
+    /// It is healthy, or a one-shot has finished well
+    Healthy,
+    /// All its replicas have ended; their exit code is printed and is ours, as with `docker compose wait`
+    Stopped,
+}
+
+/// Wait until services are ready
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The services [default: all]
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// What to wait for
+    #[arg(long = "for", value_enum, default_value_t = Until::Healthy, value_name = "WHAT")]
+    until: Until,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let site = context.site(&home, &project)?;
+    let services = args.services.clone();
+    let request = match args.until {
+        Until::Healthy => Request::WaitHealthy { services },
+        Until::Stopped => Request::WaitStopped { services },
+    };
+    match ask(&site, &request, &context.interrupted, &mut context.newsreader())? {
+        Answer::Exit { code, .. } => {
+            render::line(&code.to_string());
+            Ok(Exit::Child(u8::try_from(code).unwrap_or(u8::MAX)))
+        }
+        Answer::Nothing | Answer::Status(_) | Answer::Described(_) => Ok(Exit::Done),
+    }
+}

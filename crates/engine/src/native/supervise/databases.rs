@@ -1,0 +1,57 @@
+//! What the supervisor is told of Postgres.
+
+use std::time::Duration;
+
+use backlot_postgres::Connection;
+use backlot_process::ProcessId;
+use backlot_supervisor::Databases;
+
+use crate::error::EngineError;
+use crate::home::Home;
+use crate::native::{access, running, server};
+use crate::site::Site;
+
+/// The one server of an environment.
+#[derive(Debug)]
+pub(super) struct SiteDatabases {
+    pub(super) home: Home,
+    pub(super) site: Site,
+}
+
+impl SiteDatabases {
+    fn start_or_find(&self) -> Result<ProcessId, EngineError> {
+        // The usual case needs no lock: whoever started us may still hold it.
+        if let Ok(database) = running(&self.site) {
+            return Ok(database.process);
+        }
+        let taken = self.site.take()?;
+        if let Ok(database) = running(&self.site) {
+            return Ok(database.process);
+        }
+        let not_up = || EngineError::NotUp { environment: self.site.name().to_owned(), exists: true };
+        let record = self.site.record()?.ok_or_else(not_up)?;
+        server::restart(&self.home, &taken, &record)
+    }
+
+    fn ask(&self, limit: Duration) -> Result<(), EngineError> {
+        let database = running(&self.site)?;
+        Connection::open(&access(&database), limit)?.query_one_text("SELECT 1")?;
+        Ok(())
+    }
+}
+
+impl Databases for SiteDatabases {
+    fn start(&self, _service: &str) -> Result<ProcessId, String> {
+        self.start_or_find().map_err(|error| told_in_full(&error))
+    }
+
+    fn check(&self, _service: &str, limit: Duration) -> Result<(), String> {
+        self.ask(limit).map_err(|error| told_in_full(&error))
+    }
+}
+
+/// An error with all its causes, in one line.
+fn told_in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

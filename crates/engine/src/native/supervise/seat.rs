@@ -1,0 +1,99 @@
+//! What the processes of a supervisor and of its guard do.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backlot_process::{Group, Signal, SpawnOptions, Stream};
+use backlot_supervisor::{Failure, FailureCode, Runbook};
+
+use crate::error::EngineError;
+use crate::home::Home;
+use crate::lock::Lock;
+use crate::native::server;
+use crate::native::stock::ourselves;
+use crate::native::supervise::databases::SiteDatabases;
+use crate::site::Site;
+
+/// The hidden verb under which our program is the guard of a supervisor.
+pub const GUARD_VERB: &str = "__guard";
+/// The hidden verb under which our program is a supervisor.
+pub const SUPERVISOR_VERB: &str = "__supervisor";
+/// How long the lock of a supervisor that has just ended may still be held.
+const LOCK_LIMIT: Duration = Duration::from_secs(5);
+
+/// Runs a supervisor and outlives it: whatever it leaves is ended.
+///
+/// # Errors
+/// When the supervisor cannot be started, or something it left does not end.
+pub fn guard(home: &Home, site_dir: &Path) -> Result<(), EngineError> {
+    let program = ourselves()?.arg(SUPERVISOR_VERB).arg(home.root()).arg(site_dir);
+    let options = SpawnOptions {
+        group: Group::NewGroup,
+        dies_with_parent: Some(Signal::SIGTERM),
+        stdin: Stream::Inherit,
+        stdout: Stream::Inherit,
+        stderr: Stream::Inherit,
+        inherited: Vec::new(),
+    };
+    let site = Site::at(home, site_dir);
+    let outcome = backlot_supervisor::guard(&program, options, || {
+        // It was killed, or it would have stopped the database itself. The files stay: the logs tell why.
+        if let Ok(taken) = site.take() {
+            let _ = server::stop(&taken);
+        }
+    });
+    Ok(outcome?)
+}
+
+/// Runs the stack that comes on `stdin`, until it is told to stop. Says on `stdout`, in one line, whether it could begin.
+///
+/// # Errors
+/// When it could not; that was said, too.
+pub fn supervise(
+    home: &Home,
+    site_dir: &Path,
+    stdin: &mut impl Read,
+    stdout: &mut (impl Write + Send),
+) -> Result<(), EngineError> {
+    let site = Site::at(home, site_dir);
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| EngineError::Io { what: "use", path, source }
+    };
+    let mut text = Vec::new();
+    stdin.read_to_end(&mut text).map_err(failed(&site.live()))?;
+    let runbook: Runbook =
+        serde_json::from_slice(&text).map_err(|error| failed(&site.live())(error.into()))?;
+    let _lock = Lock::acquire(&site.supervisor_lock(), LOCK_LIMIT)?;
+    make_private(&site.control_dir()).map_err(failed(&site.control_dir()))?;
+    let databases = Arc::new(SiteDatabases { home: home.clone(), site: site.clone() });
+    let mut say = |outcome: Result<(), Failure>| {
+        if let Ok(line) = serde_json::to_string(&outcome) {
+            let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+        }
+    };
+    let outcome = backlot_supervisor::run(runbook, &site.control_socket(), databases, &mut say);
+    let _ = std::fs::remove_dir_all(site.control_dir());
+    outcome.map_err(|error| {
+        let failure = Failure {
+            code: FailureCode::Impossible,
+            service: None,
+            text: error.to_string(),
+            last_lines: Vec::new(),
+        };
+        EngineError::Supervisor(failure)
+    })
+}
+
+/// A directory that nobody but us can look into.
+fn make_private(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    match std::fs::DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
+        }
+        made => made,
+    }
+}

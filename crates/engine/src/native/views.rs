@@ -1,0 +1,125 @@
+//! What of a running environment can be looked at.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+
+use backlot_process::caller_allow_list;
+use backlot_supervisor::{
+    Answer, ClientError, Described, EndpointReport, ForeignLog, Health, LogQuery, Protocol, ReplicaReport,
+    Request, ServiceReport, State,
+};
+
+use crate::error::EngineError;
+use crate::native::supervise::ask;
+use crate::native::{access, running};
+use crate::record::DatabaseRecord;
+use crate::site::Site;
+
+/// The port that Postgres listens on inside its container.
+const CONTAINER_PORT: u16 = 5432;
+
+/// How the services of the environment at `site` do.
+///
+/// # Errors
+/// [`EngineError::NoServices`] when no supervisor runs them.
+pub fn status(site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
+    match ask_now(site, &Request::Status)? {
+        Answer::Status(services) => Ok(services),
+        Answer::Nothing | Answer::Described(_) | Answer::Exit { .. } => Err(ClientError::Gone.into()),
+    }
+}
+
+/// The database of an environment, as a service; none when it does not run.
+///
+/// # Errors
+/// When the state of the environment cannot be read.
+pub fn database_alone(site: &Site) -> Result<Option<ServiceReport>, EngineError> {
+    let database = match running(site) {
+        Ok(database) => database,
+        Err(EngineError::NotUp { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let address = format!("127.0.0.1:{}", database.port);
+    let endpoint = EndpointReport {
+        target: CONTAINER_PORT,
+        address: address.clone(),
+        published: true,
+        protocol: Protocol::Tcp,
+    };
+    let replica = ReplicaReport {
+        number: 1,
+        state: State::Running,
+        health: Some(Health::Healthy),
+        reason: None,
+        addresses: vec![address],
+        pid: Some(database.process.pid),
+        started: None,
+        restarts: 0,
+    };
+    Ok(Some(ServiceReport {
+        name: database.service,
+        wanted: 1,
+        rolling: false,
+        endpoints: vec![endpoint],
+        replicas: vec![replica],
+    }))
+}
+
+/// What the service `name` is made of, for a command that is to run beside it.
+///
+/// # Errors
+/// When it does not run.
+pub fn describe(
+    site: &Site,
+    name: &str,
+    caller: &BTreeMap<String, String>,
+) -> Result<Described, EngineError> {
+    match ask_now(site, &Request::Describe { service: name.to_owned() }) {
+        Ok(Answer::Described(described)) => Ok(*described),
+        Ok(Answer::Nothing | Answer::Status(_) | Answer::Exit { .. }) => Err(ClientError::Gone.into()),
+        Err(EngineError::NoServices { environment }) => match running(site) {
+            Ok(database) if database.service == name => {
+                let directory = site.record()?.map_or_else(|| site.live(), |record| record.project);
+                Ok(Described { variables: database_variables(&database, caller), directory })
+            }
+            Ok(_) | Err(EngineError::NotUp { .. }) => Err(EngineError::NoServices { environment }),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// The variables of a program that is to find the database, and the server's own programs first.
+pub(crate) fn database_variables(
+    database: &DatabaseRecord,
+    caller: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut variables = caller_allow_list(caller);
+    for (name, value) in access(database).libpq_env() {
+        variables.insert(name.into(), value);
+    }
+    let bin = database.bin_dir.display();
+    let path = variables.get("PATH").map_or_else(|| bin.to_string(), |path| format!("{bin}:{path}"));
+    variables.insert("PATH".into(), path);
+    variables
+}
+
+/// The logs of `services` of the environment at `site`; none named means all.
+///
+/// # Errors
+/// [`EngineError::NotUp`] when there are none.
+pub fn log_query(site: &Site, services: Vec<String>) -> Result<LogQuery, EngineError> {
+    if !site.live().is_dir() {
+        return Err(EngineError::NotUp { environment: site.name().to_owned(), exists: false });
+    }
+    let database = site.record().ok().flatten().and_then(|record| record.database);
+    let foreign = database.map(|database| ForeignLog {
+        path: site.log(&database.service),
+        service: database.service,
+    });
+    Ok(LogQuery { services, foreign: foreign.into_iter().collect(), ..LogQuery::new(site.logs()) })
+}
+
+fn ask_now(site: &Site, request: &Request) -> Result<Answer, EngineError> {
+    ask(site, request, &AtomicBool::new(false), &mut |_| {})
+}
