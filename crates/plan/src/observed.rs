@@ -4,6 +4,10 @@ use crate::desired::{Desired, Storage};
 
 /// An environment as it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is about another thing, and all combinations are there"
+)]
 pub struct Observed {
     /// Files of the environment exist (a record, logs, a throw-away cluster), whatever their state.
     pub files: bool,

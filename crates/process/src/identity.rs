@@ -50,6 +50,18 @@ impl ProcessId {
         }
     }
 
+    /// Sends a signal to the group that this very process leads, if it still runs; `false` if it does not.
+    pub fn signal_group(&self, signal: Signal) -> io::Result<bool> {
+        if !self.is_alive() {
+            return Ok(false);
+        }
+        match nix::sys::signal::killpg(Pid::from_raw(self.pid), signal) {
+            Ok(()) => Ok(true),
+            Err(Errno::ESRCH) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     /// Whether the process works in `dir`, as far as the system tells; where it does not (no `/proc`), it is taken to.
     pub fn works_in(&self, dir: &std::path::Path) -> bool {
         if !cfg!(target_os = "linux") {

@@ -36,5 +36,5 @@ pub use program::Program;
 pub use quote::shell_quote;
 pub use shared_memory::remove_shared_memory;
 pub use spawn::{Child, Group, SpawnOptions, Stream, keep_low_numbers};
-pub use subreaper::{become_subreaper, kill_descendants, reap_strangers};
+pub use subreaper::{become_subreaper, kill_descendants, reap_strangers, with_descendants};
 pub use usage::{ProcessUsage, Usage, processes_of, usage_of};

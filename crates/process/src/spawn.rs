@@ -320,6 +320,11 @@ impl Child {
         Ok(())
     }
 
+    /// Waits for its end, without a limit: it is what we are there for.
+    pub fn end(self) -> Result<ExitStatus, ProcessError> {
+        self.reap()
+    }
+
     /// Waits for its end, without a limit.
     pub(crate) fn reap(mut self) -> Result<ExitStatus, ProcessError> {
         self.inner.wait().map_err(|source| self.wait_error(source))

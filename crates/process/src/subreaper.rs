@@ -54,6 +54,17 @@ pub fn reap_strangers(known: &[i32]) {
     }
 }
 
+/// A process and all that descends from it, by number. It alone where the system does not tell (no `/proc`).
+pub fn with_descendants(pid: i32) -> Vec<i32> {
+    let mut found = vec![pid];
+    let mut at = 0;
+    while let Some(parent) = found.get(at).copied() {
+        found.extend(children_of(parent));
+        at += 1;
+    }
+    found
+}
+
 /// All that descends from us and runs, but `spared` with theirs.
 fn descendants(spared: &[i32]) -> Vec<ProcessId> {
     let mut found = Vec::new();

@@ -3,10 +3,17 @@
 //! It is handed a [`Runbook`], in which everything is worked out, and knows neither projects nor Postgres: what it needs
 //! of the latter it is given as [`Databases`]. Whoever wants something of it sends a [`Request`] to its socket.
 
+mod client;
+mod control;
+mod driver;
+mod listen;
 mod logs;
 mod protocol;
 mod runbook;
+mod seat;
+mod spec;
 
+pub use client::{Client, ClientError};
 pub use logs::{
     Cap, Follower, ForeignLog, LogLine, LogQuery, LogSet, SinceError, Stream, cap_foreign, format_time,
     parse_since, read_logs,
@@ -19,3 +26,4 @@ pub use runbook::{
     Check, Condition, Databases, Dependency, HealthRun, Part, PortRun, ProcessRun, Protocol, Readiness,
     RestartRule, Runbook, ServiceKind, ServiceRun, Template,
 };
+pub use seat::{SeatError, guard, run};

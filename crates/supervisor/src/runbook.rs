@@ -14,6 +14,8 @@ pub struct Runbook {
     pub environment: String,
     /// The directory for logs: one file a service, and its older ones.
     pub logs: PathBuf,
+    /// Logs that services write themselves, which are cut when they get long.
+    pub foreign_logs: Vec<PathBuf>,
     /// The services, in any order.
     pub services: Vec<ServiceRun>,
 }
@@ -39,6 +41,25 @@ pub struct ServiceRun {
     pub stop_grace: Duration,
     /// Changes with the files that it is made of, so that a new `up` knows whether to replace it.
     pub fingerprint: String,
+}
+
+impl ServiceRun {
+    /// Its program; of a database, what is known for those that run beside it.
+    pub fn process(&self) -> &ProcessRun {
+        match &self.kind {
+            ServiceKind::Process(process)
+            | ServiceKind::Front(process)
+            | ServiceKind::Database { process, .. } => process,
+        }
+    }
+
+    /// The port of a database.
+    pub fn database_port(&self) -> Option<u16> {
+        match self.kind {
+            ServiceKind::Database { port, .. } => Some(port),
+            ServiceKind::Process(_) | ServiceKind::Front(_) => None,
+        }
+    }
 }
 
 /// What a service is.

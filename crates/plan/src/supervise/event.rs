@@ -93,6 +93,8 @@ pub enum Exit {
     Code(i32),
     /// By this signal.
     Signal(i32),
+    /// It is not known how: it was not our child. Nobody would say that it ended well.
+    Unknown,
 }
 
 impl Exit {
@@ -108,6 +110,7 @@ impl fmt::Display for Exit {
         match self {
             Self::Code(code) => write!(f, "exited with code {code}"),
             Self::Signal(signal) => write!(f, "was ended by signal {signal}"),
+            Self::Unknown => write!(f, "ended"),
         }
     }
 }

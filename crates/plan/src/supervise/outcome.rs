@@ -46,7 +46,7 @@ impl Supervision {
     }
 }
 
-fn trouble(service: &Service) -> Option<Reason> {
+pub(super) fn trouble(service: &Service) -> Option<Reason> {
     // In a rollout, old ones may be in any state: they are replaced.
     if service.goal == Goal::Down || service.rollout.is_some() {
         return None;
@@ -54,7 +54,7 @@ fn trouble(service: &Service) -> Option<Reason> {
     service.members().find_map(Replica::trouble).or_else(|| service.aborted.clone())
 }
 
-fn is_ready(service: &Service) -> bool {
+pub(super) fn is_ready(service: &Service) -> bool {
     let wanted = match service.goal {
         Goal::Up => service.wanted as usize,
         Goal::Down => 0,

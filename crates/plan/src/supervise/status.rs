@@ -2,6 +2,7 @@
 
 use super::ids::{Release, ReplicaId, ServiceId};
 use super::phase::{Phase, Standing};
+use super::reason::Reason;
 use super::replica::Replica;
 use super::service::{Goal, Service};
 use super::supervision::Supervision;
@@ -60,6 +61,18 @@ impl<'a> ServiceStatus<'a> {
     #[must_use]
     pub fn is_rolling(&self) -> bool {
         self.service.rollout.is_some()
+    }
+
+    /// What is wrong with it, if it is more than that time has to pass; a rollout that was given up included.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Reason> {
+        super::outcome::trouble(self.service)
+    }
+
+    /// Whether every replica that is wanted is ready or did its work, and none is on its way out.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        super::outcome::is_ready(self.service)
     }
 
     /// Its replicas by number, those included that leave.

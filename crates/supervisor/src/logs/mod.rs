@@ -14,4 +14,5 @@ pub use follow::Follower;
 pub use foreign::cap_foreign;
 pub use line::{LogLine, SinceError, Stream, format_time, parse_since};
 pub use read::{ForeignLog, LogQuery, read_logs};
-pub use write::{Cap, LogSet, Pump};
+pub use write::{Cap, LogSet};
+pub(crate) use write::{Pump, Tail};

@@ -44,13 +44,13 @@ pub struct LogSet {
 
 /// The thread that copies what a process prints, and its last lines.
 #[derive(Debug)]
-pub struct Pump {
+pub(crate) struct Pump {
     thread: JoinHandle<()>,
 }
 
 impl Pump {
     /// Whether the process, and all to which it has given its stream, have closed it.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.thread.is_finished()
     }
 }
@@ -137,12 +137,11 @@ impl LogFile {
             lines = write_line(now, replica, Stream::Err, &told);
         }
         lines += &write_line(now, replica, stream, text);
-        match self.append(lines.as_bytes()) {
-            Ok(()) => self.lost = 0,
-            Err(_) => {
-                self.lost += 1;
-                self.open = None;
-            }
+        if self.append(lines.as_bytes()).is_ok() {
+            self.lost = 0;
+        } else {
+            self.lost += 1;
+            self.open = None;
         }
     }
 

@@ -1,0 +1,68 @@
+//! The control socket, from inside: connections become inputs of the main loop.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+use crate::driver::{ConnectionId, Input};
+use crate::protocol::{Message, Request};
+
+/// The longest request: a runbook with all variables of all services.
+const LONGEST_REQUEST: u64 = 64 * 1024 * 1024;
+/// Threads that only copy need little.
+const STACK: usize = 512 * 1024;
+
+/// Listens at `path`, for us alone, and tells what comes as inputs.
+pub(crate) fn listen(path: &Path, inputs: Sender<Input>) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    let accept = move || {
+        for (stream, number) in listener.incoming().zip(1..) {
+            let Ok(stream) = stream else { continue };
+            let (connection, inputs) = (ConnectionId(number), inputs.clone());
+            let serve = move || {
+                // A client that went away is told of by the end of its stream.
+                let _ = serve(&stream, connection, &inputs);
+                let _ = stream.shutdown(Shutdown::Both);
+            };
+            let _ = thread::Builder::new().name("client".into()).stack_size(STACK).spawn(serve);
+        }
+    };
+    thread::Builder::new().name("control".into()).stack_size(STACK).spawn(accept).map(drop)
+}
+
+fn serve(stream: &UnixStream, connection: ConnectionId, inputs: &Sender<Input>) -> io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut line = Vec::new();
+    (&mut reader).take(LONGEST_REQUEST).read_until(b'\n', &mut line)?;
+    let request: Request = serde_json::from_slice(&line)?;
+    let (reply, messages) = mpsc::channel();
+    let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+    inputs.send(Input::Request { connection, request, reply }).map_err(|_| gone())?;
+    let hung_up = inputs.clone();
+    let listen = move || {
+        // Nothing more is sent: what ends this is the end.
+        let _ = io::copy(&mut reader, &mut io::sink());
+        let _ = hung_up.send(Input::HungUp { connection });
+    };
+    thread::Builder::new().name("client-end".into()).stack_size(STACK).spawn(listen)?;
+    let mut writer = stream;
+    for message in messages {
+        let mut line = serde_json::to_vec(&message)?;
+        line.push(b'\n');
+        writer.write_all(&line)?;
+        match message {
+            Message::News(_) => {}
+            Message::Done(_) | Message::Failed(_) => break,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! What the main loop hears.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::Sender;
+
+use backlot_plan::supervise::{Epoch, Exit, ReplicaId};
+use backlot_process::ProcessId;
+
+use crate::protocol::{Message, Request};
+
+/// Something that a thread tells the main loop.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A process has ended, and all that it has printed is in its log.
+    Exited { replica: ReplicaId, exit: Exit },
+    /// A database server runs, or does not.
+    DatabaseStarted { replica: ReplicaId, outcome: Result<ProcessId, String> },
+    /// A replica listens at these addresses, in the order of its service's ports.
+    Listens { replica: ReplicaId, addresses: Vec<SocketAddr> },
+    /// A replica listens where nobody looks for it.
+    ListensElsewhere { replica: ReplicaId, address: SocketAddr },
+    /// A health check was answered.
+    Health { replica: ReplicaId, epoch: Epoch, answer: Result<(), String> },
+    /// The gateway has no more requests at a replica.
+    Drained { replica: ReplicaId },
+    /// Somebody wants something.
+    Request { connection: ConnectionId, request: Request, reply: Sender<Message> },
+    /// The other end of a connection is closed.
+    HungUp { connection: ConnectionId },
+    /// We were sent a signal that asks to end.
+    AskedToEnd,
+}
+
+/// A connection at the control socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ConnectionId(pub(crate) u64);

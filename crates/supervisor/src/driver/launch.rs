@@ -1,0 +1,245 @@
+//! Starting replicas.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use backlot_plan::supervise::{Exit, ReplicaId};
+use backlot_process::{
+    Child, Group, ProcessId, Program, Signal, SpawnOptions, Stream, wait_for_child, wait_for_end,
+};
+
+use crate::driver::input::Input;
+use crate::listen::{Found, Watch};
+use crate::logs::{LogSet, Pump, Stream as LogStream, Tail};
+use crate::runbook::{Part, ProcessRun, Template};
+
+/// How long after its end a process's pipes are read on: others may have been given them.
+const PIPES_LIMIT: Duration = Duration::from_secs(1);
+/// Threads that only wait need little.
+const STACK: usize = 256 * 1024;
+/// Becomes the program, after noting for it that the handed sockets are meant for this very process.
+const HAND_OVER: &str = r#"export LISTEN_PID=$$; exec "$0" "$@""#;
+
+/// A process of a replica.
+#[derive(Debug)]
+pub(crate) struct Process {
+    /// Which one.
+    pub(crate) id: ProcessId,
+    /// When it was started.
+    pub(crate) started: SystemTime,
+    /// The sockets that it was handed; ours are kept as long as nobody knows whether it listens there.
+    pub(crate) handed: Vec<TcpListener>,
+    /// The ports that it was told.
+    pub(crate) told: Vec<u16>,
+    /// Where it listens, once that is known.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// Where else it listens.
+    pub(crate) elsewhere: Option<SocketAddr>,
+    /// Whether the gateway has it.
+    pub(crate) in_gateway: bool,
+    /// Whether it was asked to end.
+    pub(crate) stopping: bool,
+    /// Whether it was killed already.
+    pub(crate) killed: bool,
+    /// Its last lines.
+    pub(crate) tail: Tail,
+    /// Ends the search for where it listens.
+    pub(crate) over: Arc<AtomicBool>,
+}
+
+impl Process {
+    /// A database server, which somebody else has started.
+    pub(crate) fn of_database(id: ProcessId, port: Option<u16>) -> Self {
+        let address = port.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        Self {
+            id,
+            started: SystemTime::now(),
+            handed: Vec::new(),
+            told: port.into_iter().collect(),
+            addresses: address.into_iter().collect(),
+            elsewhere: None,
+            in_gateway: false,
+            stopping: false,
+            killed: false,
+            tail: Tail::default(),
+            over: Arc::default(),
+        }
+    }
+}
+
+/// What a replica is started with.
+pub(crate) struct Launch<'a> {
+    pub(crate) replica: ReplicaId,
+    pub(crate) label: String,
+    pub(crate) service: &'a str,
+    pub(crate) run: &'a ProcessRun,
+    /// Whether it gets its requests through the gateway, at a socket of its own for each port.
+    pub(crate) behind_gateway: bool,
+    pub(crate) logs: &'a LogSet,
+    pub(crate) inputs: &'a Sender<Input>,
+}
+
+impl Launch<'_> {
+    /// Starts it, with threads that tell its end and where it listens.
+    pub(crate) fn start(self) -> Result<Process, String> {
+        let ports = if self.behind_gateway { self.run.ports.len() } else { 0 };
+        let told = |error: std::io::Error| error.to_string();
+        let handed = (0..ports).map(|_| free_socket()).collect::<Result<Vec<_>, _>>().map_err(told)?;
+        let own = (0..ports).map(|_| free_port()).collect::<Result<Vec<_>, _>>().map_err(told)?;
+        let program = self.program(&own);
+        let options = SpawnOptions {
+            group: Group::NewGroup,
+            dies_with_parent: Some(Signal::SIGKILL),
+            stdout: Stream::Pipe,
+            stderr: Stream::Pipe,
+            numbered: handed.iter().map(AsFd::as_fd).collect(),
+            ..SpawnOptions::default()
+        };
+        let mut child = program.spawn(options).map_err(|error| in_full(&error))?;
+        let tail = Tail::default();
+        let pumps = self.pumps(&mut child, &tail).map_err(told)?;
+        let id = child.id();
+        let over = Arc::new(AtomicBool::new(false));
+        self.tell_end(child, pumps).map_err(told)?;
+        let expected = if self.behind_gateway {
+            own.clone()
+        } else {
+            self.run.ports.iter().map(|port| port.endpoint).collect()
+        };
+        if !expected.is_empty() {
+            let handed = handed.iter().map(TcpListener::try_clone).collect::<Result<_, _>>().map_err(told)?;
+            let watch = Watch { pid: id.pid, handed, told: expected.clone(), over: Arc::clone(&over) };
+            self.tell_listening(watch).map_err(told)?;
+        }
+        Ok(Process {
+            id,
+            started: SystemTime::now(),
+            handed,
+            told: expected,
+            addresses: Vec::new(),
+            elsewhere: None,
+            in_gateway: false,
+            stopping: false,
+            killed: false,
+            tail,
+            over,
+        })
+    }
+
+    fn program(&self, own: &[u16]) -> Program {
+        let ports = filled(self.run, own);
+        let arguments = self.run.arguments.iter().map(|argument| argument.fill(&ports));
+        let program = if own.is_empty() {
+            Program::new(&self.run.program)
+        } else {
+            Program::new("/bin/sh").args(["-c", HAND_OVER]).arg(&self.run.program)
+        };
+        let mut program = program.args(arguments).envs(&self.run.variables).current_dir(&self.run.directory);
+        if let Some(first) = own.first() {
+            for name in &self.run.port_variables {
+                program = program.env(name, first.to_string());
+            }
+            let names: Vec<String> = self.run.ports.iter().map(|port| port.target.to_string()).collect();
+            program = program.env("LISTEN_FDS", own.len().to_string()).env("LISTEN_FDNAMES", names.join(":"));
+        }
+        program.env("BACKLOT_REPLICA", &self.label)
+    }
+
+    fn pumps(&self, child: &mut Child, tail: &Tail) -> std::io::Result<Vec<Pump>> {
+        let mut pumps = Vec::new();
+        if let Some(stdout) = child.take_stdout() {
+            let label = self.label.clone();
+            pumps.push(self.logs.pump(self.service, label, LogStream::Out, stdout, tail.clone())?);
+        }
+        if let Some(stderr) = child.take_stderr() {
+            let label = self.label.clone();
+            pumps.push(self.logs.pump(self.service, label, LogStream::Err, stderr, tail.clone())?);
+        }
+        Ok(pumps)
+    }
+
+    /// Tells the end of the process when the last that it has printed is in the log. What is left of its group ends with
+    /// it.
+    fn tell_end(&self, mut child: Child, pumps: Vec<Pump>) -> std::io::Result<()> {
+        let (replica, inputs) = (self.replica, self.inputs.clone());
+        let wait = move || {
+            wait_for_child(child.id());
+            let exit = child.kill().map_or(Exit::Unknown, exit);
+            let begun = Instant::now();
+            while !pumps.iter().all(Pump::is_done) && begun.elapsed() < PIPES_LIMIT {
+                thread::sleep(Duration::from_millis(1));
+            }
+            let _ = inputs.send(Input::Exited { replica, exit });
+        };
+        thread::Builder::new().name("wait".into()).stack_size(STACK).spawn(wait).map(drop)
+    }
+
+    fn tell_listening(&self, watch: Watch) -> std::io::Result<()> {
+        let (replica, inputs) = (self.replica, self.inputs.clone());
+        let look = move || {
+            watch.run(|found| {
+                let _ = inputs.send(match found {
+                    Found::Here(addresses) => Input::Listens { replica, addresses },
+                    Found::Elsewhere(address) => Input::ListensElsewhere { replica, address },
+                });
+            });
+        };
+        thread::Builder::new().name("look".into()).stack_size(STACK).spawn(look).map(drop)
+    }
+}
+
+/// Tells the end of a process that is not our child.
+pub(crate) fn tell_end_of(id: ProcessId, replica: ReplicaId, inputs: &Sender<Input>) -> std::io::Result<()> {
+    let inputs = inputs.clone();
+    let wait = move || {
+        wait_for_end(id);
+        let _ = inputs.send(Input::Exited { replica, exit: Exit::Unknown });
+    };
+    thread::Builder::new().name("wait".into()).stack_size(STACK).spawn(wait).map(drop)
+}
+
+/// The port of a replica for each container port of its service.
+pub(crate) fn filled(run: &ProcessRun, own: &[u16]) -> BTreeMap<u16, u16> {
+    run.ports.iter().map(|port| port.target).zip(own.iter().copied()).collect()
+}
+
+impl Template {
+    /// The text with ports in it; one that the service does not have stays as it was written.
+    pub(crate) fn fill(&self, ports: &BTreeMap<u16, u16>) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Port(target) => ports.get(target).unwrap_or(target).to_string(),
+        };
+        self.0.iter().map(part).collect()
+    }
+}
+
+fn free_socket() -> std::io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+}
+
+/// A port that is free now. The system does not give it out again soon.
+fn free_port() -> std::io::Result<u16> {
+    Ok(free_socket()?.local_addr()?.port())
+}
+
+fn exit(status: std::process::ExitStatus) -> Exit {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => Exit::Unknown,
+    }
+}
+
+/// An error with all its causes, in one line.
+pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

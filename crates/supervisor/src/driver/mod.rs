@@ -1,0 +1,347 @@
+//! The main loop: carries out what the state machine decides, and tells it what happens.
+//!
+//! One thread owns everything and starts all processes, because they die with the thread that has started them. All
+//! others only wait for one thing each, and tell it.
+
+mod doors;
+mod health;
+mod input;
+mod launch;
+mod report;
+mod requests;
+mod timers;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use backlot_gateway::ReplicaId as GatewayId;
+use backlot_plan::supervise::{
+    Action, Command, Event, Moment, Outcome, Release, ReplicaId, ServiceId, Supervision,
+};
+use backlot_process::{Signal, kill_descendants, reap_strangers};
+
+use crate::driver::doors::Doors;
+use crate::driver::health::HealthCheck;
+use crate::driver::launch::{Launch, Process, filled, tell_end_of};
+use crate::driver::requests::Waiter;
+use crate::driver::timers::Timers;
+use crate::logs::{Cap, LogSet, Tail, cap_foreign};
+use crate::protocol::Failure;
+use crate::runbook::{Databases, Readiness, Runbook, ServiceKind, ServiceRun};
+
+pub(crate) use crate::driver::input::{ConnectionId, Input};
+
+/// How often it is looked after what needs no haste.
+const HOUSEKEEPING: Duration = Duration::from_secs(10);
+/// How long what is left at the end has to die.
+const KILL_LIMIT: Duration = Duration::from_secs(2);
+
+/// A running stack.
+pub(crate) struct Driver {
+    machine: Supervision,
+    begun: Instant,
+    runbook: Runbook,
+    releases: BTreeMap<(ServiceId, Release), Arc<ServiceRun>>,
+    processes: BTreeMap<ReplicaId, Process>,
+    /// The last lines of the latest process of each place.
+    tails: BTreeMap<(ServiceId, u32), Tail>,
+    doors: Doors,
+    logs: LogSet,
+    databases: Arc<dyn Databases>,
+    inputs: Sender<Input>,
+    timers: Timers,
+    events: VecDeque<Event>,
+    waiters: Vec<Waiter>,
+    asked_to_end: u32,
+}
+
+impl Driver {
+    /// Opens the endpoints of `runbook`; nothing runs yet.
+    pub(crate) fn new(
+        runbook: Runbook,
+        databases: Arc<dyn Databases>,
+        inputs: Sender<Input>,
+    ) -> Result<Self, Failure> {
+        let stack = crate::spec::stack(&runbook).map_err(|error| requests::impossible(error.to_string()))?;
+        let machine = Supervision::new(stack);
+        let releases = runbook.services.iter().filter_map(|run| {
+            let id = machine.stack().find(&run.name)?;
+            Some(((id, Release::default()), Arc::new(run.clone())))
+        });
+        let releases = releases.collect();
+        let logs = LogSet::new(&runbook.logs, Cap::default());
+        let doors = Doors::open(&runbook, &logs)?;
+        Ok(Self {
+            machine,
+            begun: Instant::now(),
+            runbook,
+            releases,
+            processes: BTreeMap::new(),
+            tails: BTreeMap::new(),
+            doors,
+            logs,
+            databases,
+            inputs,
+            timers: Timers::default(),
+            events: VecDeque::new(),
+            waiters: Vec::new(),
+            asked_to_end: 0,
+        })
+    }
+
+    /// Starts `services` and what they depend on (all, if none is named), and runs until everything is stopped.
+    pub(crate) fn run(mut self, services: &[String], heard: &Receiver<Input>) {
+        let services = services.iter().filter_map(|name| self.machine.stack().find(name)).collect();
+        self.tell(Event::Command(Command::Up { services }));
+        let mut tidied = Instant::now();
+        loop {
+            self.settle();
+            if self.is_over() {
+                break;
+            }
+            let next = self.timers.next().unwrap_or(tidied + HOUSEKEEPING).min(tidied + HOUSEKEEPING);
+            match heard.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(input) => self.hear(input),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            while let Some(timer) = self.timers.take(Instant::now()) {
+                self.tell(Event::Timer(timer));
+            }
+            if tidied.elapsed() >= HOUSEKEEPING {
+                tidied = Instant::now();
+                self.tidy();
+            }
+        }
+        self.doors.close();
+        kill_descendants(&[], KILL_LIMIT);
+        self.answer_all_at_the_end();
+    }
+
+    fn is_over(&self) -> bool {
+        self.machine.outcome() == Outcome::Stopped && self.processes.is_empty()
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    /// Tells the machine what has happened, does what it says, and answers those who have waited for it.
+    fn settle(&mut self) {
+        while let Some(event) = self.events.pop_front() {
+            let now = Moment::after_start(self.begun.elapsed());
+            for action in self.machine.on_event(event, now) {
+                self.act(action);
+            }
+        }
+        self.answer_waiters();
+    }
+
+    fn hear(&mut self, input: Input) {
+        match input {
+            Input::Exited { replica, exit } => {
+                self.forget(replica);
+                self.tell(Event::Exited { replica, exit });
+            }
+            Input::DatabaseStarted { replica, outcome } => self.database_started(replica, outcome),
+            Input::Listens { replica, addresses } => {
+                if let Some(process) = self.processes.get_mut(&replica) {
+                    let taken = process
+                        .handed
+                        .iter()
+                        .zip(&addresses)
+                        .all(|(socket, address)| socket.local_addr().is_ok_and(|own| own == *address));
+                    if !taken {
+                        // Nobody listens there: a client must not be let in.
+                        process.handed.clear();
+                    }
+                    process.addresses = addresses;
+                    process.elsewhere = None;
+                    self.tell(Event::Listening(replica));
+                }
+            }
+            Input::ListensElsewhere { replica, address } => {
+                if let Some(process) = self.processes.get_mut(&replica) {
+                    process.elsewhere = Some(address);
+                    self.tell(Event::ListensElsewhere { replica, address: address.to_string() });
+                }
+            }
+            Input::Health { replica, epoch, answer } => {
+                self.tell(Event::Health { replica, epoch, answer });
+            }
+            Input::Drained { replica } => self.tell(Event::Drained(replica)),
+            Input::Request { connection, request, reply } => self.request(connection, request, reply),
+            Input::HungUp { connection } => self.hung_up(connection),
+            Input::AskedToEnd => self.asked_to_end(),
+        }
+    }
+
+    fn asked_to_end(&mut self) {
+        self.asked_to_end += 1;
+        let command = if self.asked_to_end == 1 { Command::Down } else { Command::Kill };
+        self.tell(Event::Command(command));
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Spawn { replica, release } => self.spawn(replica, release),
+            Action::CheckHealth { replica, epoch, limit } => {
+                let Some(run) = self.run_of(replica) else { return };
+                let (Readiness::Check(health), Some(process)) =
+                    (&run.readiness, self.processes.get(&replica))
+                else {
+                    return;
+                };
+                let at: Vec<u16> = if process.addresses.is_empty() {
+                    process.told.clone()
+                } else {
+                    process.addresses.iter().map(std::net::SocketAddr::port).collect()
+                };
+                let ports = filled(run.process(), &at);
+                let (service, check) = (run.name.clone(), health.check.clone());
+                let run = run.process().clone();
+                let check = HealthCheck { replica, epoch, limit, service, check, run, ports };
+                check.start(Arc::clone(&self.databases), self.inputs.clone());
+            }
+            Action::AddToGateway(replica) => self.add_to_gateway(replica),
+            Action::RemoveFromGateway(replica) => {
+                self.doors.pause(&self.service_name(replica), &self.gateway_id(replica));
+            }
+            Action::Drain { replica, limit } => {
+                let (service, id) = (self.service_name(replica), self.gateway_id(replica));
+                if self.processes.get(&replica).is_some_and(|process| process.in_gateway) {
+                    self.doors.drain(&service, replica, &id, limit, &self.inputs);
+                } else {
+                    self.tell(Event::Drained(replica));
+                }
+            }
+            Action::Signal { replica, signal } => {
+                if let Some(process) = self.processes.get_mut(&replica) {
+                    process.stopping = true;
+                    if let Ok(signal) = Signal::try_from(signal.0) {
+                        let _ = process.id.signal(signal);
+                    }
+                }
+            }
+            Action::Kill(replica) => self.kill(replica),
+            Action::SetTimer { timer, after } => self.timers.set(timer, Instant::now() + after),
+            Action::Report(report) => self.report(&report),
+        }
+    }
+
+    fn spawn(&mut self, replica: ReplicaId, release: Release) {
+        let Some(run) = self.releases.get(&(replica.service, release)).map(Arc::clone) else { return };
+        let (process, behind_gateway) = match &run.kind {
+            ServiceKind::Process(process) => (process, true),
+            ServiceKind::Front(process) => (process, false),
+            ServiceKind::Database { .. } => return self.start_database(replica, &run.name),
+        };
+        let launch = Launch {
+            replica,
+            label: self.machine.label(replica),
+            service: &run.name,
+            run: process,
+            behind_gateway,
+            logs: &self.logs,
+            inputs: &self.inputs,
+        };
+        match launch.start() {
+            Ok(process) => {
+                self.tails.insert((replica.service, replica.number), process.tail.clone());
+                self.processes.insert(replica, process);
+                self.tell(Event::Spawned(replica));
+            }
+            Err(detail) => self.tell(Event::SpawnFailed { replica, detail }),
+        }
+    }
+
+    /// A server takes its time to start, and is not our child.
+    fn start_database(&mut self, replica: ReplicaId, service: &str) {
+        let (databases, inputs) = (Arc::clone(&self.databases), self.inputs.clone());
+        let service = service.to_owned();
+        let start = move || {
+            let outcome = databases.start(&service);
+            let _ = inputs.send(Input::DatabaseStarted { replica, outcome });
+        };
+        if let Err(error) = std::thread::Builder::new().name("database".into()).spawn(start) {
+            self.tell(Event::SpawnFailed { replica, detail: error.to_string() });
+        }
+    }
+
+    fn database_started(&mut self, replica: ReplicaId, outcome: Result<backlot_process::ProcessId, String>) {
+        let outcome = outcome.and_then(|id| {
+            tell_end_of(id, replica, &self.inputs).map(|()| id).map_err(|error| error.to_string())
+        });
+        match outcome {
+            Ok(id) => {
+                let process =
+                    Process::of_database(id, self.run_of(replica).and_then(|run| run.database_port()));
+                self.processes.insert(replica, process);
+                self.tell(Event::Spawned(replica));
+            }
+            Err(detail) => self.tell(Event::SpawnFailed { replica, detail }),
+        }
+    }
+
+    fn add_to_gateway(&mut self, replica: ReplicaId) {
+        let (service, id) = (self.service_name(replica), self.gateway_id(replica));
+        if let Some(process) = self.processes.get_mut(&replica) {
+            if process.addresses.is_empty() {
+                // It is well by its health check, before it was seen to listen.
+                let local = |port: &u16| std::net::SocketAddr::from(([127, 0, 0, 1], *port));
+                process.addresses = process.told.iter().map(local).collect();
+            }
+            process.in_gateway = true;
+            self.doors.add(&service, &id, &process.addresses);
+        }
+    }
+
+    fn kill(&mut self, replica: ReplicaId) {
+        let is_database = self.run_of(replica).is_some_and(|run| run.database_port().is_some());
+        let Some(process) = self.processes.get_mut(&replica) else { return };
+        process.stopping = true;
+        // A server that is killed leaves its children and its shared memory: it is asked to stop at once first.
+        let _ = if is_database && !process.killed {
+            process.id.signal(Signal::SIGQUIT)
+        } else if is_database {
+            process.id.signal(Signal::SIGKILL)
+        } else {
+            process.id.signal_group(Signal::SIGKILL)
+        };
+        process.killed = true;
+    }
+
+    /// The process of a replica is gone.
+    fn forget(&mut self, replica: ReplicaId) {
+        if let Some(process) = self.processes.remove(&replica) {
+            process.over.store(true, std::sync::atomic::Ordering::Relaxed);
+            self.doors.remove(&self.service_name(replica), &self.gateway_id(replica));
+        }
+    }
+
+    /// What needs no haste.
+    fn tidy(&self) {
+        let known: Vec<i32> = self.processes.values().map(|process| process.id.pid).collect();
+        reap_strangers(&known);
+        for log in &self.runbook.foreign_logs {
+            // Too long a log is no reason to stop.
+            let _ = cap_foreign(log, Cap::default());
+        }
+    }
+
+    fn service_name(&self, replica: ReplicaId) -> String {
+        self.machine.stack().service(replica.service).name.clone()
+    }
+
+    fn gateway_id(&self, replica: ReplicaId) -> GatewayId {
+        GatewayId::from(format!("{}.{}", self.machine.label(replica), replica.run).as_str())
+    }
+
+    /// What a replica was made of.
+    fn run_of(&self, replica: ReplicaId) -> Option<Arc<ServiceRun>> {
+        let service = self.machine.status().find(|status| status.service() == replica.service)?;
+        let release = service.replicas().find(|status| status.replica == replica)?.release;
+        self.releases.get(&(replica.service, release)).map(Arc::clone)
+    }
+}

@@ -1,0 +1,206 @@
+//! What is told of a running stack.
+
+use std::sync::PoisonError;
+use std::time::UNIX_EPOCH;
+
+use backlot_plan::supervise::{
+    Health as PlanHealth, Phase, Reason, ReplicaId, ReplicaStatus, Report, ServiceId, ServiceStatus,
+};
+
+use crate::driver::Driver;
+use crate::protocol::{
+    EndpointReport, Failure, FailureCode, Health, News, ReplicaReport, ServiceReport, State,
+};
+use crate::runbook::ServiceKind;
+
+impl Driver {
+    /// How everything is, each service after those that it depends on.
+    pub(super) fn status(&self) -> Vec<ServiceReport> {
+        self.machine.status().map(|status| self.service_report(status)).collect()
+    }
+
+    fn service_report(&self, status: ServiceStatus<'_>) -> ServiceReport {
+        let name = &self.machine.stack().service(status.service()).name;
+        ServiceReport {
+            name: name.clone(),
+            wanted: status.wanted(),
+            rolling: status.is_rolling(),
+            endpoints: self.endpoints(name),
+            replicas: status.replicas().map(|replica| self.replica_report(&replica)).collect(),
+        }
+    }
+
+    fn endpoints(&self, name: &str) -> Vec<EndpointReport> {
+        let Some(run) = self.runbook.services.iter().find(|run| run.name == name) else { return Vec::new() };
+        let report = |port: &crate::runbook::PortRun| EndpointReport {
+            target: port.target,
+            address: format!("127.0.0.1:{}", port.endpoint),
+            published: port.published,
+            protocol: port.protocol,
+        };
+        run.process().ports.iter().map(report).collect()
+    }
+
+    fn replica_report(&self, status: &ReplicaStatus<'_>) -> ReplicaReport {
+        let process = self.processes.get(&status.replica);
+        let (state, health, reason) = describe(status.phase);
+        let started = process.and_then(|process| process.started.duration_since(UNIX_EPOCH).ok());
+        ReplicaReport {
+            number: status.replica.number,
+            state,
+            health,
+            reason: reason.map(ToString::to_string),
+            addresses: process
+                .map(|process| process.addresses.iter().map(ToString::to_string).collect())
+                .unwrap_or_default(),
+            pid: process.map(|process| process.id.pid),
+            started: started.and_then(|started| u64::try_from(started.as_millis()).ok()),
+            restarts: status.restarts,
+        }
+    }
+
+    /// Tells those who look on.
+    pub(super) fn report(&mut self, report: &Report) {
+        let (replica, service, text, bad) = match report {
+            Report::Healthy(id) => (Some(*id), id.service, "is ready".to_owned(), false),
+            Report::Restarting { replica, reason, after } => {
+                let text = format!("{reason} and is started again in {} ms", after.as_millis());
+                (Some(*replica), replica.service, text, true)
+            }
+            Report::Completed(id) => (Some(*id), id.service, "has finished well".to_owned(), false),
+            Report::Unhealthy { replica, reason }
+            | Report::Failed { replica, reason }
+            | Report::Blocked { replica, reason } => {
+                (Some(*replica), replica.service, self.told(*replica, reason), true)
+            }
+            Report::Gone(id) => (Some(*id), id.service, "is stopped".to_owned(), false),
+            Report::Unkillable(id) => (
+                Some(*id),
+                id.service,
+                "was killed and lives on: the kernel does not let it go".to_owned(),
+                true,
+            ),
+            Report::RolloutDone(service) => (None, *service, "was replaced".to_owned(), false),
+            Report::RolloutAborted { service, reason } => (None, *service, reason.to_string(), true),
+        };
+        let news = News {
+            service: self.machine.stack().service(service).name.clone(),
+            replica: replica.map(|id| self.machine.label(id)),
+            text,
+            bad,
+        };
+        self.broadcast(&news);
+    }
+
+    /// A trouble in full: where a process listens instead, and what to do about it.
+    fn told(&self, replica: ReplicaId, reason: &Reason) -> String {
+        match reason {
+            Reason::ListensElsewhere { address } => self.way_out(replica.service, address),
+            Reason::NotSpawned { .. }
+            | Reason::Exited(_)
+            | Reason::CrashLoop { .. }
+            | Reason::Unhealthy { .. }
+            | Reason::NotListening { .. }
+            | Reason::Stopped
+            | Reason::Dependency { .. }
+            | Reason::RolloutAborted { .. } => reason.to_string(),
+        }
+    }
+
+    fn way_out(&self, service: ServiceId, address: &str) -> String {
+        let told = self.processes.iter().find(|(id, _)| id.service == service);
+        let port = told.and_then(|(_, process)| process.told.first().copied()).unwrap_or(0);
+        let run = self.releases.iter().find(|((id, _), _)| *id == service).map(|(_, run)| run);
+        let names = run.map(|run| run.process().port_variables.join(", ")).unwrap_or_default();
+        let front = run.is_some_and(|run| matches!(run.kind, ServiceKind::Front(_)));
+        if front || names.is_empty() {
+            return format!("listens on {address} instead of 127.0.0.1:{port}");
+        }
+        format!(
+            "listens on {address} instead of 127.0.0.1:{port}: have it take the host 127.0.0.1 and the port from a variable ({names}), or say another command in `x-backlot: {{command: …}}`"
+        )
+    }
+
+    /// The trouble of a service, with the last lines of the process that is at fault.
+    pub(super) fn failure(&self, service: ServiceId, reason: &Reason) -> Failure {
+        let name = self.machine.stack().service(service).name.clone();
+        let text = match reason {
+            Reason::ListensElsewhere { address } => self.way_out(service, address),
+            Reason::NotSpawned { .. }
+            | Reason::Exited(_)
+            | Reason::CrashLoop { .. }
+            | Reason::Unhealthy { .. }
+            | Reason::NotListening { .. }
+            | Reason::Stopped
+            | Reason::Dependency { .. }
+            | Reason::RolloutAborted { .. } => reason.to_string(),
+        };
+        let at_fault = match reason {
+            Reason::Dependency { service, .. } => {
+                self.machine.stack().find(service).unwrap_or(service_of(self, &name))
+            }
+            Reason::NotSpawned { .. }
+            | Reason::Exited(_)
+            | Reason::CrashLoop { .. }
+            | Reason::Unhealthy { .. }
+            | Reason::NotListening { .. }
+            | Reason::ListensElsewhere { .. }
+            | Reason::Stopped
+            | Reason::RolloutAborted { .. } => service,
+        };
+        Failure {
+            code: FailureCode::Service,
+            text: format!("{name} {text}"),
+            service: Some(name),
+            last_lines: self.last_lines(at_fault, reason),
+        }
+    }
+
+    /// The last lines of the process that failed: the new one of a rollout, else one that is in trouble.
+    fn last_lines(&self, service: ServiceId, reason: &Reason) -> Vec<String> {
+        let named = match reason {
+            Reason::RolloutAborted { replica, .. } => {
+                replica.rsplit_once('-').and_then(|(_, number)| number.parse().ok())
+            }
+            Reason::NotSpawned { .. }
+            | Reason::Exited(_)
+            | Reason::CrashLoop { .. }
+            | Reason::Unhealthy { .. }
+            | Reason::NotListening { .. }
+            | Reason::ListensElsewhere { .. }
+            | Reason::Stopped
+            | Reason::Dependency { .. } => None,
+        };
+        let status = self.machine.status().find(|status| status.service() == service);
+        let troubled = status.and_then(|status| {
+            status.replicas().find(|replica| !replica.phase.is_ready()).map(|replica| replica.replica.number)
+        });
+        let number: u32 = named.or(troubled).unwrap_or(1);
+        let tail = self.tails.get(&(service, number));
+        tail.map(|tail| tail.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect())
+            .unwrap_or_default()
+    }
+}
+
+fn service_of(driver: &Driver, name: &str) -> ServiceId {
+    // It was found by that name a moment ago.
+    driver.machine.stack().find(name).unwrap_or_else(|| unreachable!("a service of the stack"))
+}
+
+fn describe(phase: &Phase) -> (State, Option<Health>, Option<&Reason>) {
+    match phase {
+        Phase::Waiting => (State::Waiting, None, None),
+        Phase::Blocked(reason) => (State::Blocked, None, Some(reason)),
+        Phase::Spawning => (State::Starting, None, None),
+        Phase::Running { health, .. } => match health {
+            PlanHealth::Starting => (State::Running, Some(Health::Starting), None),
+            PlanHealth::Healthy => (State::Running, Some(Health::Healthy), None),
+            PlanHealth::Unhealthy(reason) => (State::Running, Some(Health::Unhealthy), Some(reason)),
+        },
+        Phase::BackingOff { reason, .. } => (State::Restarting, None, Some(reason)),
+        Phase::Draining => (State::Draining, None, None),
+        Phase::Stopping | Phase::Killing => (State::Stopping, None, None),
+        Phase::Completed => (State::Completed, None, None),
+        Phase::Failed(reason) => (State::Failed, None, Some(reason)),
+    }
+}

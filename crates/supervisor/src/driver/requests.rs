@@ -1,0 +1,305 @@
+//! What is asked of a running stack, and who waits for what.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use backlot_plan::supervise::{Command, Event, Exit, Phase, Reason, Release, ServiceId};
+
+use crate::driver::{ConnectionId, Driver};
+use crate::protocol::{Answer, Described, Failure, FailureCode, Message, News, Request};
+use crate::runbook::{Runbook, ServiceKind, ServiceRun};
+
+/// Somebody who waits.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    connection: ConnectionId,
+    reply: Sender<Message>,
+    wish: Wish,
+}
+
+/// What somebody waits for.
+#[derive(Debug, PartialEq, Eq)]
+enum Wish {
+    /// That these do well, and no rollout of them is under way.
+    Ready(Vec<ServiceId>),
+    /// That all replicas of one of these have ended.
+    Ended(Vec<ServiceId>),
+    /// The end of everything.
+    End,
+    /// Nothing: the stack is to live as long as the connection.
+    Attached,
+}
+
+/// A failure that is nobody's fault but the request's.
+pub(super) fn impossible(text: impl Into<String>) -> Failure {
+    Failure { code: FailureCode::Impossible, service: None, text: text.into(), last_lines: Vec::new() }
+}
+
+impl Driver {
+    pub(super) fn request(&mut self, connection: ConnectionId, request: Request, reply: Sender<Message>) {
+        match self.begin(request) {
+            Ok(Next::Answer(answer)) => drop(reply.send(Message::Done(answer))),
+            Ok(Next::Wait(wish)) => self.waiters.push(Waiter { connection, reply, wish }),
+            Err(failure) => drop(reply.send(Message::Failed(failure))),
+        }
+    }
+
+    fn begin(&mut self, request: Request) -> Result<Next, Failure> {
+        let waiting = |wait: bool, services: Vec<ServiceId>| {
+            if wait { Next::Wait(Wish::Ready(services)) } else { Next::Answer(Answer::Nothing) }
+        };
+        Ok(match request {
+            Request::Status => Next::Answer(Answer::Status(self.status())),
+            Request::Up { runbook, services, wait } => {
+                self.refuse_at_end()?;
+                let services = self.up(*runbook, &services)?;
+                waiting(wait, services)
+            }
+            Request::Scale { replicas, wait } => {
+                self.refuse_at_end()?;
+                waiting(wait, self.scale(&replicas)?)
+            }
+            Request::Restart { services, rolling } => {
+                self.refuse_at_end()?;
+                let services = self.all_or(&services)?;
+                for service in &services {
+                    let release = self.next_release(*service, None);
+                    self.tell(Event::Command(Command::Restart { service: *service, release, rolling }));
+                }
+                Next::Wait(Wish::Ready(services))
+            }
+            Request::WaitHealthy { services } => Next::Wait(Wish::Ready(self.all_or(&services)?)),
+            Request::WaitStopped { services } => Next::Wait(Wish::Ended(self.all_or(&services)?)),
+            Request::Describe { service } => {
+                let id = self.find(&service)?;
+                let release = self.machine.status().find(|status| status.service() == id);
+                let release = release.map(|status| status.release()).unwrap_or_default();
+                let run = self.releases.get(&(id, release)).ok_or_else(|| impossible("it is not known"))?;
+                let process = run.process();
+                Next::Answer(Answer::Described(Box::new(Described {
+                    variables: process.variables.clone(),
+                    directory: process.directory.clone(),
+                })))
+            }
+            Request::Attach => Next::Wait(Wish::Attached),
+            Request::Down => {
+                self.asked_to_end = self.asked_to_end.max(1);
+                self.tell(Event::Command(Command::Down));
+                Next::Wait(Wish::End)
+            }
+            Request::Kill => {
+                self.asked_to_end = self.asked_to_end.max(2);
+                self.tell(Event::Command(Command::Kill));
+                Next::Wait(Wish::End)
+            }
+        })
+    }
+
+    fn refuse_at_end(&self) -> Result<(), Failure> {
+        if self.asked_to_end == 0 {
+            return Ok(());
+        }
+        Err(Failure { code: FailureCode::Stopping, ..impossible("everything is being stopped") })
+    }
+
+    fn find(&self, name: &str) -> Result<ServiceId, Failure> {
+        self.machine.stack().find(name).ok_or_else(|| {
+            let names: Vec<&str> = self.runbook.services.iter().map(|run| run.name.as_str()).collect();
+            let text = format!("there is no service {name} (there are {})", names.join(", "));
+            Failure { code: FailureCode::NoService, service: Some(name.to_owned()), ..impossible(text) }
+        })
+    }
+
+    fn all_or(&self, names: &[String]) -> Result<Vec<ServiceId>, Failure> {
+        if names.is_empty() {
+            return Ok(self.machine.stack().services().collect());
+        }
+        names.iter().map(|name| self.find(name)).collect()
+    }
+
+    fn scale(&mut self, replicas: &BTreeMap<String, u32>) -> Result<Vec<ServiceId>, Failure> {
+        let mut wanted = Vec::new();
+        for (name, count) in replicas {
+            let id = self.find(name)?;
+            let run = self.runbook.services.iter_mut().find(|run| run.name == *name);
+            let Some(run) = run else { continue };
+            if *count > 1 && !matches!(run.kind, ServiceKind::Process(_)) {
+                let text = format!("{name} runs once only: it has its ports for itself");
+                return Err(Failure { service: Some(name.clone()), ..impossible(text) });
+            }
+            run.replicas = *count;
+            wanted.push((id, *count));
+        }
+        for (service, replicas) in &wanted {
+            self.tell(Event::Command(Command::Scale { service: *service, replicas: *replicas }));
+        }
+        Ok(wanted.into_iter().map(|(service, _)| service).collect())
+    }
+
+    /// Replaces what has changed, and runs what is named.
+    fn up(&mut self, runbook: Runbook, services: &[String]) -> Result<Vec<ServiceId>, Failure> {
+        let named = self.all_or(services)?;
+        if let Some(service) = restructured(&self.runbook, &runbook) {
+            let text = format!("{service} has changed in what cannot be changed while the others run");
+            return Err(Failure { code: FailureCode::Structure, service: Some(service), ..impossible(text) });
+        }
+        let old: BTreeMap<String, ServiceRun> =
+            self.runbook.services.iter().map(|run| (run.name.clone(), run.clone())).collect();
+        for run in &runbook.services {
+            let (Ok(service), Some(old)) = (self.find(&run.name), old.get(&run.name)) else { continue };
+            if (ServiceRun { replicas: old.replicas, ..run.clone() }) != *old {
+                let release = self.next_release(service, Some(run));
+                self.tell(Event::Command(Command::Restart { service, release, rolling: true }));
+            }
+            if run.replicas != old.replicas {
+                self.tell(Event::Command(Command::Scale { service, replicas: run.replicas }));
+            }
+        }
+        self.runbook = runbook;
+        let services = if services.is_empty() { Vec::new() } else { named.clone() };
+        self.tell(Event::Command(Command::Up { services }));
+        Ok(named)
+    }
+
+    /// A release of a service that there has not been: of `run`, or of the same as now.
+    fn next_release(&mut self, service: ServiceId, run: Option<&ServiceRun>) -> Release {
+        let latest = self.releases.iter().rfind(|((id, _), _)| *id == service);
+        let (number, latest) = match latest {
+            Some(((_, release), run)) => (release.0 + 1, Some(Arc::clone(run))),
+            None => (0, None),
+        };
+        let release = Release(number);
+        if let Some(run) = run.cloned().map(Arc::new).or(latest) {
+            self.releases.insert((service, release), run);
+        }
+        let used: Vec<Release> = self
+            .machine
+            .status()
+            .filter(|status| status.service() == service)
+            .flat_map(|status| {
+                let now = status.release();
+                status.replicas().map(|replica| replica.release).chain([now]).collect::<Vec<_>>()
+            })
+            .collect();
+        self.releases.retain(|(id, old), _| *id != service || *old == release || used.contains(old));
+        release
+    }
+
+    pub(super) fn hung_up(&mut self, connection: ConnectionId) {
+        let attached = |waiter: &Waiter| waiter.connection == connection && waiter.wish == Wish::Attached;
+        if self.waiters.iter().any(attached) && self.asked_to_end == 0 {
+            self.asked_to_end();
+        }
+        self.waiters.retain(|waiter| waiter.connection != connection);
+    }
+
+    pub(super) fn broadcast(&self, news: &News) {
+        for waiter in &self.waiters {
+            let _ = waiter.reply.send(Message::News(news.clone()));
+        }
+    }
+
+    /// Answers those whose wish has come true, or will not.
+    pub(super) fn answer_waiters(&mut self) {
+        let mut waiters = std::mem::take(&mut self.waiters);
+        waiters.retain(|waiter| {
+            let outcome = match &waiter.wish {
+                Wish::Ready(services) => self.is_ready(services),
+                Wish::Ended(services) => self.ended(services).map(Ok),
+                // Answered when nothing is left, or never.
+                Wish::End | Wish::Attached => None,
+            };
+            match outcome {
+                None => true,
+                Some(Ok(answer)) => {
+                    let _ = waiter.reply.send(Message::Done(answer));
+                    false
+                }
+                Some(Err(failure)) => {
+                    let _ = waiter.reply.send(Message::Failed(failure));
+                    false
+                }
+            }
+        });
+        self.waiters = waiters;
+    }
+
+    /// Nothing is left.
+    pub(super) fn answer_all_at_the_end(&mut self) {
+        for waiter in self.waiters.drain(..) {
+            let message = match waiter.wish {
+                Wish::End | Wish::Attached => Message::Done(Answer::Nothing),
+                Wish::Ready(_) | Wish::Ended(_) => {
+                    let text = "everything was stopped meanwhile";
+                    Message::Failed(Failure { code: FailureCode::Stopping, ..impossible(text) })
+                }
+            };
+            let _ = waiter.reply.send(message);
+        }
+    }
+
+    fn is_ready(&self, services: &[ServiceId]) -> Option<Result<Answer, Failure>> {
+        let mut ready = true;
+        for status in self.machine.status().filter(|status| services.contains(&status.service())) {
+            if let Some(reason) = status.trouble() {
+                return Some(Err(self.failure(status.service(), &reason)));
+            }
+            ready &= status.is_ready() && !status.is_rolling();
+        }
+        ready.then_some(Ok(Answer::Nothing))
+    }
+
+    fn ended(&self, services: &[ServiceId]) -> Option<Answer> {
+        self.machine.status().filter(|status| services.contains(&status.service())).find_map(|status| {
+            let codes: Option<Vec<i32>> = status.replicas().map(|replica| exit_code(replica.phase)).collect();
+            let code = codes?.into_iter().max().unwrap_or(0);
+            Some(Answer::Exit { service: self.machine.stack().service(status.service()).name.clone(), code })
+        })
+    }
+}
+
+/// What to do with a request that is not refused.
+enum Next {
+    Answer(Answer),
+    Wait(Wish),
+}
+
+/// The exit code of a replica that has ended for good.
+fn exit_code(phase: &Phase) -> Option<i32> {
+    match phase {
+        Phase::Completed => Some(0),
+        Phase::Failed(Reason::Exited(exit)) => Some(match exit {
+            Exit::Code(code) => *code,
+            Exit::Signal(signal) => 128 + signal,
+            Exit::Unknown => 1,
+        }),
+        Phase::Failed(_) | Phase::Blocked(_) => Some(1),
+        Phase::Waiting
+        | Phase::Spawning
+        | Phase::Running { .. }
+        | Phase::BackingOff { .. }
+        | Phase::Draining
+        | Phase::Stopping
+        | Phase::Killing => None,
+    }
+}
+
+/// A service that is not in both, or differs in what a running supervision cannot change.
+fn restructured(old: &Runbook, new: &Runbook) -> Option<String> {
+    let find = |book: &Runbook, name: &str| book.services.iter().find(|run| run.name == name).cloned();
+    let gone = old.services.iter().find(|run| find(new, &run.name).is_none());
+    let differs = |run: &&ServiceRun| {
+        let Some(before) = find(old, &run.name) else { return true };
+        let same = before.depends_on == run.depends_on
+            && before.readiness == run.readiness
+            && before.restart == run.restart
+            && before.stop_signal == run.stop_signal
+            && before.stop_grace == run.stop_grace
+            && std::mem::discriminant(&before.kind) == std::mem::discriminant(&run.kind)
+            && before.process().ports == run.process().ports
+            && before.database_port() == run.database_port();
+        !same
+    };
+    gone.or_else(|| new.services.iter().find(differs)).map(|run| run.name.clone())
+}
