@@ -1,0 +1,108 @@
+//! Why a stack cannot run natively.
+
+use std::path::PathBuf;
+
+use backlot_nginx::{ConfigError, LocateError};
+use backlot_project::Location;
+
+/// Why a stack cannot run natively.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// Nothing tells what a service would run.
+    #[error("service {service} has no command that can run natively{}", image.as_deref().map(|image| format!(" (its image is {image})")).unwrap_or_default())]
+    NoCommand {
+        /// The service.
+        service: String,
+        /// Its image.
+        image: Option<String>,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// The program of a service is not there.
+    #[error("service {service} runs {program}, which is not on PATH")]
+    NoProgram {
+        /// The service.
+        service: String,
+        /// The program.
+        program: String,
+        /// A requirements file, when the project has one and no virtual environment.
+        requirements: Option<PathBuf>,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// A stack has two Postgres services.
+    #[error("services {first} and {second} are both Postgres servers; natively, a stack has one")]
+    SecondDatabase {
+        /// The one that is the environment's.
+        first: String,
+        /// The other.
+        second: String,
+        /// Where the other is defined.
+        at: Location,
+    },
+    /// Somebody asked for a service that is not in the stack.
+    #[error("there is no service {service} (there are {})", known.join(", "))]
+    NoService {
+        /// What was asked for.
+        service: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A service that can run once only is to run more often.
+    #[error("service {service} cannot run {replicas} times natively: it has its ports for itself")]
+    Scaled {
+        /// The service.
+        service: String,
+        /// How often it is to run.
+        replicas: u32,
+    },
+    /// A service has no file for nginx.
+    #[error("no nginx is installed, which service {service} needs")]
+    NoNginx {
+        /// The service.
+        service: String,
+        /// How to get it.
+        source: LocateError,
+    },
+    /// The configuration of nginx cannot be used.
+    #[error(transparent)]
+    Nginx(#[from] ConfigError),
+    /// No port is free.
+    #[error("no port is free for service {service}")]
+    NoPort {
+        /// The service.
+        service: String,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl StackError {
+    /// The way out.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoCommand { at, .. } => Some(format!(
+                "say what runs it outside of Docker: `x-backlot: {{command: …}}` under the service ({at})"
+            )),
+            Self::NoProgram { requirements: Some(file), .. } => Some(format!(
+                "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
+                file.display()
+            )),
+            Self::NoProgram { program, at, .. } => Some(format!(
+                "install {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})"
+            )),
+            Self::SecondDatabase { second, at, .. } => {
+                Some(format!("keep {second} out with a profile that is not switched on ({at})"))
+            }
+            Self::NoNginx { source, .. } => Some(source.hint()),
+            Self::Nginx(error) => error.hint(),
+            Self::NoService { .. } | Self::Scaled { .. } | Self::NoPort { .. } | Self::Write { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Whether the files that a service is made of have changed.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+/// Files beyond this are not looked at: a project has fewer.
+const MOST_FILES: usize = 20_000;
+/// Folders that are made from the sources, or are not the project's own.
+const SKIPPED: [&str; 6] = ["node_modules", "target", "__pycache__", "venv", "env", "htmlcov"];
+
+/// A hash over the names, sizes and times of all files under `dir`: of those that a person writes.
+pub(super) fn of_directory(dir: &Path) -> String {
+    let mut hash = Sha256::new();
+    let mut left = MOST_FILES;
+    add(dir, &mut hash, &mut left);
+    hex(&hash.finalize())
+}
+
+/// A hash over some texts.
+pub(super) fn of_texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text);
+        hash.update([0]);
+    }
+    hex(&hash.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn add(dir: &Path, hash: &mut Sha256, left: &mut usize) {
+    let mut entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name();
+        let text = name.to_string_lossy();
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            if !text.starts_with('.') && !SKIPPED.contains(&text.as_ref()) && !is_venv(&entry.path()) {
+                add(&entry.path(), hash, left);
+            }
+        } else if !is_litter(&text) {
+            if *left == 0 {
+                return;
+            }
+            *left -= 1;
+            if let Ok(file) = entry.metadata() {
+                hash.update(entry.path().as_os_str().as_encoded_bytes());
+                hash.update(file.len().to_le_bytes());
+                hash.update(file.mtime().to_le_bytes());
+                hash.update(file.mtime_nsec().to_le_bytes());
+            }
+        }
+    }
+}
+
+fn is_venv(dir: &Path) -> bool {
+    dir.join("pyvenv.cfg").exists()
+}
+
+/// What programs leave beside sources.
+fn is_litter(name: &str) -> bool {
+    let ending = Path::new(name).extension().and_then(|ending| ending.to_str());
+    matches!(ending, Some("pyc" | "log" | "swp" | "sqlite3" | "pid")) || matches!(name, ".coverage" | ".DS_Store")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_directory;
+
+    #[test]
+    fn it_changes_with_what_people_write_and_with_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("app.py"), "1").unwrap();
+        let before = of_directory(dir.path());
+        for litter in ["__pycache__", ".git", ".venv", "target"] {
+            std::fs::create_dir(dir.path().join(litter)).unwrap();
+            std::fs::write(dir.path().join(litter).join("x"), "x").unwrap();
+        }
+        std::fs::write(dir.path().join("debug.log"), "x").unwrap();
+        assert_eq!(of_directory(dir.path()), before);
+        std::fs::write(dir.path().join("app.py"), "12").unwrap();
+        assert_ne!(of_directory(dir.path()), before);
+    }
+}

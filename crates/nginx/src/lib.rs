@@ -1,0 +1,17 @@
+//! The project's own nginx configuration, as it is for a container, and as it has to be to run natively.
+//!
+//! A [`Config`] is read with everything that it includes, asked what it refers to ([`Config::references`]) and where it
+//! listens ([`Config::listens`]), and written anew as one file ([`Config::rewrite`]), in which services are at their
+//! native addresses. The grammar is that of nginx: directives of words, ended by `;` or a block.
+
+mod config;
+mod error;
+mod locate;
+mod parse;
+mod place;
+mod rewrite;
+
+pub use config::{Config, Source};
+pub use error::{ConfigError, Place};
+pub use locate::{LocateError, Nginx, locate};
+pub use rewrite::{Rewrite, Rewritten};

@@ -1,0 +1,28 @@
+//! Where files of the container are on this machine.
+
+use std::path::{Path, PathBuf};
+
+/// Where nginx's own files are.
+const OWN: [&str; 3] = ["/etc/nginx", "/usr/local/etc/nginx", "/opt/homebrew/etc/nginx"];
+/// The directory from which relative paths of the configuration are taken in the container.
+const BASE: &str = "/etc/nginx";
+
+/// The path inside of the container.
+pub(crate) fn inside(path: &str) -> PathBuf {
+    Path::new(BASE).join(path)
+}
+
+/// The place on this machine of a path inside of the container, if it is mounted.
+pub(crate) fn mounted(path: &Path, mounts: &[(PathBuf, PathBuf)]) -> Option<PathBuf> {
+    mounts
+        .iter()
+        .filter_map(|(target, source)| Some((target, path.strip_prefix(target).ok()?, source)))
+        .max_by_key(|(target, _, _)| target.components().count())
+        .map(|(_, rest, source)| if rest.as_os_str().is_empty() { source.clone() } else { source.join(rest) })
+}
+
+/// A file that comes with nginx, such as `mime.types`.
+pub(crate) fn own(path: &Path) -> Option<PathBuf> {
+    let name = path.strip_prefix(BASE).ok()?;
+    OWN.iter().map(|base| Path::new(base).join(name)).find(|file| file.is_file())
+}
