@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use backlot_engine::native::StackError;
 use backlot_engine::{DatabaseError, EngineError, RecordError};
 use backlot_postgres::{StartError, StorageError, TemplateError};
 use backlot_project::ProjectError;
@@ -157,6 +158,7 @@ fn explain(error: &EngineError) -> (&'static str, Option<String>) {
                 "say what runs the tests: `backlot test -- CMD`, or `x-backlot: {test: CMD}` in the Compose file",
             ),
         ),
+        EngineError::Stack(error) => explain_stack(error),
         EngineError::NoServices { environment } => {
             ("not-up", Some(format!("start them: backlot -e {environment} up -d")))
         }
@@ -165,6 +167,21 @@ fn explain(error: &EngineError) -> (&'static str, Option<String>) {
         EngineError::Control(_) => ("supervisor", None),
         EngineError::Interrupted => ("interrupted", None),
     }
+}
+
+fn explain_stack(error: &StackError) -> (&'static str, Option<String>) {
+    let code = match error {
+        StackError::NoCommand { .. } => "no-command",
+        StackError::NoProgram { .. } => "no-program",
+        StackError::SecondDatabase { .. } => "second-database",
+        StackError::NoService { .. } => "no-service",
+        StackError::Scaled { .. } => "impossible",
+        StackError::NoNginx { .. } => "no-nginx",
+        StackError::Nginx(_) => "nginx-config",
+        StackError::NoPort { .. } => "no-port",
+        StackError::Write { .. } => "io",
+    };
+    (code, error.hint())
 }
 
 /// What a supervisor could not do; the last lines of a failed process are the best hint that there is.

@@ -12,6 +12,7 @@ use backlot_supervisor::{ClientError, Failure};
 use crate::database::DatabaseError;
 use crate::home::HomeError;
 use crate::lock::LockError;
+use crate::native::StackError;
 use crate::record::RecordError;
 
 /// What can fail on the way from a plan to a running environment.
@@ -142,6 +143,9 @@ pub enum EngineError {
         /// The project's directory.
         root: PathBuf,
     },
+    /// The stack cannot run natively.
+    #[error(transparent)]
+    Stack(#[from] StackError),
     /// No supervisor runs the environment's services.
     #[error("the services of {environment} are not up")]
     NoServices {
@@ -185,10 +189,9 @@ impl From<ClientError> for EngineError {
         match error {
             ClientError::Failure(failure) => Self::Supervisor(failure),
             ClientError::Interrupted => Self::Interrupted,
-            ClientError::Gone => Self::Control(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "it ended before it had answered",
-            )),
+            ClientError::Gone => {
+                Self::Control(io::Error::new(io::ErrorKind::UnexpectedEof, "it ended before it had answered"))
+            }
             ClientError::Io(source) => Self::Control(source),
         }
     }

@@ -219,7 +219,7 @@ fn log(directive: &Directive) -> Directive {
     if let Some(path) = words.get_mut(1)
         && (path.starts_with("/var/log/") || path.starts_with("logs/") || path.starts_with("/dev/std"))
     {
-        *path = if is_error { "stderr" } else { "/dev/stdout" }.to_owned();
+        *path = String::from(if is_error { "stderr" } else { "/dev/stdout" });
     }
     directive.with(words)
 }

@@ -220,6 +220,7 @@ impl ClusterStarter {
             stdout: Stream::File(stdout),
             stderr: Stream::File(log),
             inherited: vec![self.owner_lock.as_fd()],
+            numbered: Vec::new(),
         };
         Ok(self.program(port).spawn(options)?)
     }

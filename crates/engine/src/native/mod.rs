@@ -36,6 +36,7 @@ pub use down::{down, plan_down, volumes};
 pub use list::{State, Summary, list};
 pub use runner::test_command;
 pub use server::locate;
+pub use stack::StackError;
 pub use stock::{STOCK_VERB, fill_up};
 pub use supervise::{GUARD_VERB, SUPERVISOR_VERB, ask, connect, guard, supervise};
 pub use testing::{JANITOR_VERB, TestRun, tidy_up_after};

@@ -31,8 +31,8 @@ const ORPHAN_LIMIT: Duration = Duration::from_millis(500);
 /// Templates that are kept, 35 MB each; the least recently used go first.
 const TEMPLATES_KEPT: usize = 8;
 /// Free ports are looked for from here on, below the range from which Linux takes the ports of outgoing connections.
-const FIRST_PORT: u16 = 20_000;
-const PORTS: u16 = 12_000;
+pub(super) const FIRST_PORT: u16 = 20_000;
+pub(super) const PORTS: u16 = 12_000;
 
 /// Finds the Postgres that the database asks for.
 ///
@@ -232,14 +232,13 @@ fn check_extension(
 /// tests, whose names differ behind the dot.
 fn usual_port(site: &Site) -> u16 {
     let name = site.name().split_once('.').map_or(site.name(), |(name, _run)| name);
-    let spread = site
-        .dir()
-        .with_file_name(name)
-        .as_os_str()
-        .as_encoded_bytes()
-        .iter()
-        .fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
-    FIRST_PORT + u16::try_from(spread % u32::from(PORTS)).unwrap_or(0)
+    FIRST_PORT + spread(site.dir().with_file_name(name).as_os_str().as_encoded_bytes())
+}
+
+/// A number below [`PORTS`] that is the same for the same name, and differs for most others.
+pub(super) fn spread(name: &[u8]) -> u16 {
+    let sum = name.iter().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
+    u16::try_from(sum % u32::from(PORTS)).unwrap_or(0)
 }
 
 /// Stops the server that holds the environment's lock. A throw-away one need not write its data first.

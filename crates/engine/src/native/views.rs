@@ -113,10 +113,8 @@ pub fn log_query(site: &Site, services: Vec<String>) -> Result<LogQuery, EngineE
         return Err(EngineError::NotUp { environment: site.name().to_owned(), exists: false });
     }
     let database = site.record().ok().flatten().and_then(|record| record.database);
-    let foreign = database.map(|database| ForeignLog {
-        path: site.log(&database.service),
-        service: database.service,
-    });
+    let foreign =
+        database.map(|database| ForeignLog { path: site.log(&database.service), service: database.service });
     Ok(LogQuery { services, foreign: foreign.into_iter().collect(), ..LogQuery::new(site.logs()) })
 }
 

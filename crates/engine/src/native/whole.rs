@@ -77,7 +77,8 @@ impl<'a> Whole<'a> {
             None => Vec::new(),
         };
         let services = self.services(wishes)?;
-        let then = if services.is_empty() { Vec::new() } else { vec![format!("start {}", services.join(", "))] };
+        let then =
+            if services.is_empty() { Vec::new() } else { vec![format!("start {}", services.join(", "))] };
         Ok((steps, then))
     }
 
@@ -134,7 +135,13 @@ impl<'a> Whole<'a> {
             if !was_up {
                 self.record_without_database(taken)?;
             }
-            return Ok(Started { database: None, was_up, failure: None, filling: Filling::None, runbook: None });
+            return Ok(Started {
+                database: None,
+                was_up,
+                failure: None,
+                filling: Filling::None,
+                runbook: None,
+            });
         };
         let up = native.up_taken(taken, wishes.fresh, report)?;
         Ok(Started {
@@ -225,6 +232,7 @@ impl<'a> Whole<'a> {
             root: self.ground.project.root(),
             caller: self.ground.caller,
             database,
+            database_service: self.native.as_ref().map(|native| native.database().service.as_str()),
             scenario: scenario.map(|(name, _)| name.as_str()),
             site: &self.site,
             throwaway: self.throwaway,
@@ -239,6 +247,8 @@ fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {
     services
         .iter()
         .flat_map(|service| service.endpoints.iter().map(move |endpoint| (service, endpoint)))
-        .filter_map(|(service, endpoint)| Some(((service.name.clone(), endpoint.target), port(&endpoint.address)?)))
+        .filter_map(|(service, endpoint)| {
+            Some(((service.name.clone(), endpoint.target), port(&endpoint.address)?))
+        })
         .collect()
 }

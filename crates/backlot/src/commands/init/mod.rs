@@ -62,7 +62,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     };
     if context.global.dry_run {
         let files = args.template.files().iter();
-        let steps: Vec<String> = files.map(|file| format!("write {}", directory.join(file.path).display())).collect();
+        let steps: Vec<String> =
+            files.map(|file| format!("write {}", directory.join(file.path).display())).collect();
         return context.show_steps(&[], &steps);
     }
     refuse_what_is_there(&directory)?;
@@ -74,10 +75,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
 
 /// An empty directory is as good as none; in any other, something could be lost.
 fn refuse_what_is_there(directory: &Path) -> Result<(), CommandError> {
-    match fs::read_dir(directory) {
-        Ok(mut entries) if entries.next().is_none() => Ok(()),
-        Ok(_) => Err(CommandError::failed("exists", format!("{} is there and not empty", directory.display()))
-            .hint("choose another name, or move it away")),
+    match fs::read_dir(directory).map(Iterator::count) {
+        Ok(0) => Ok(()),
+        Ok(_) => {
+            Err(CommandError::failed("exists", format!("{} is there and not empty", directory.display()))
+                .hint("choose another name, or move it away"))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(unwritable(directory, error)),
     }
@@ -88,7 +91,9 @@ fn write_all(directory: &Path, name: &str, files: &[File]) -> Result<(), Command
         let path = directory.join(file.path);
         let text = if file.path == "README.md" { titled(file.text, name) } else { file.text.to_owned() };
         let parent = path.parent().unwrap_or(directory);
-        fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)).map_err(|error| unwritable(&path, error))?;
+        fs::create_dir_all(parent)
+            .and_then(|()| fs::write(&path, text))
+            .map_err(|error| unwritable(&path, error))?;
     }
     Ok(())
 }
@@ -100,7 +105,10 @@ fn titled(text: &str, name: &str) -> String {
 }
 
 fn unwritable(path: &Path, error: io::Error) -> CommandError {
-    CommandError::failed("io", io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))
+    CommandError::failed(
+        "io",
+        io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())),
+    )
 }
 
 /// Makes the virtual environment and installs what the project needs into it; whether that went well. If not, the

@@ -58,12 +58,7 @@ pub(super) fn read(text: &str, target: Option<&str>) -> Dockerfile {
             Some(entrypoint.unwrap_or_default().into_iter().chain(cmd.unwrap_or_default()).collect())
         }
     };
-    Dockerfile {
-        command,
-        working_dir: stage.working_dir,
-        ports: stage.ports,
-        variables: stage.variables,
-    }
+    Dockerfile { command, working_dir: stage.working_dir, ports: stage.ports, variables: stage.variables }
 }
 
 /// A stage begins as the one that it is made from.
@@ -84,15 +79,12 @@ fn lines(text: &str) -> Vec<String> {
         if line.starts_with('#') || line.is_empty() {
             continue;
         }
-        match line.strip_suffix('\\') {
-            Some(part) => {
-                open.push_str(part);
-                open.push(' ');
-            }
-            None => {
-                open.push_str(line);
-                lines.push(std::mem::take(&mut open));
-            }
+        if let Some(part) = line.strip_suffix('\\') {
+            open.push_str(part);
+            open.push(' ');
+        } else {
+            open.push_str(line);
+            lines.push(std::mem::take(&mut open));
         }
     }
     if !open.is_empty() {
@@ -129,9 +121,10 @@ fn port(word: &str) -> Option<u16> {
 fn variables(rest: &str) -> Vec<(String, String)> {
     let is_new = rest.split_whitespace().next().is_some_and(|word| word.contains('='));
     let pairs = if is_new {
-        words(rest).into_iter().filter_map(|word| {
-            word.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
-        }).collect()
+        words(rest)
+            .into_iter()
+            .filter_map(|word| word.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())))
+            .collect()
     } else {
         rest.split_once(char::is_whitespace)
             .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
@@ -183,7 +176,10 @@ mod tests {
     fn entrypoint_and_command_are_one() {
         assert_eq!(command("FROM a\nRUN make"), None);
         assert_eq!(command("FROM a\nCMD [\"flask\", \"run\"]").unwrap(), ["flask", "run"]);
-        assert_eq!(command("FROM a\ncmd flask run \\\n  # not this\n  --debug").unwrap(), ["/bin/sh", "-c", "flask run  --debug"]);
+        assert_eq!(
+            command("FROM a\ncmd flask run \\\n  # not this\n  --debug").unwrap(),
+            ["/bin/sh", "-c", "flask run  --debug"]
+        );
         assert_eq!(command("FROM a\nENTRYPOINT [\"e\"]\nCMD [\"c\"]").unwrap(), ["e", "c"]);
         assert_eq!(command("FROM a\nCMD [\"c\"]\nENTRYPOINT [\"e\"]").unwrap(), ["e"]);
     }
@@ -195,7 +191,8 @@ mod tests {
         assert_eq!(web.command.unwrap(), ["web"]);
         assert_eq!(web.working_dir.as_deref(), Some("/opt/code"));
         assert_eq!(web.ports, [80, 443]);
-        let expected = [("A", "1"), ("B", "two words")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let expected =
+            [("A", "1"), ("B", "two words")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(web.variables, expected.into());
         let last = read(text, None);
         assert_eq!((last.command, last.variables["OLD"].as_str()), (None, "all the rest"));

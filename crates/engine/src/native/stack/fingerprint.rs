@@ -30,7 +30,8 @@ pub(super) fn of_texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let word = bytes.iter().take(8).fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+    format!("{word:016x}")
 }
 
 fn add(dir: &Path, hash: &mut Sha256, left: &mut usize) {
@@ -66,7 +67,8 @@ fn is_venv(dir: &Path) -> bool {
 /// What programs leave beside sources.
 fn is_litter(name: &str) -> bool {
     let ending = Path::new(name).extension().and_then(|ending| ending.to_str());
-    matches!(ending, Some("pyc" | "log" | "swp" | "sqlite3" | "pid")) || matches!(name, ".coverage" | ".DS_Store")
+    matches!(ending, Some("pyc" | "log" | "swp" | "sqlite3" | "pid"))
+        || matches!(name, ".coverage" | ".DS_Store")
 }
 
 #[cfg(test)]

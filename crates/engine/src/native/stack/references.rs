@@ -39,7 +39,8 @@ pub(super) fn replaced(text: &str, services: &BTreeSet<&str>, endpoints: &Endpoi
     for found in find(text, services) {
         if let Some(port) = endpoints.get(&(found.service.to_owned(), found.port)) {
             out.push_str(&text[done..found.from]);
-            out.push_str(&format!("127.0.0.1:{port}"));
+            out += "127.0.0.1:";
+            out += &port.to_string();
             done = found.to;
         }
     }
@@ -75,7 +76,10 @@ fn find<'t>(text: &'t str, services: &BTreeSet<&'t str>) -> Vec<Reference<'t>> {
 
 /// Whether a host's name can begin here.
 fn begins_host(before: &str) -> bool {
-    before.chars().next_back().is_none_or(|last| matches!(last, '/' | '@' | ',' | ';' | '=' | ' ' | '"' | '\'' | '['))
+    before
+        .chars()
+        .next_back()
+        .is_none_or(|last| matches!(last, '/' | '@' | ',' | ';' | '=' | ' ' | '"' | '\'' | '['))
 }
 
 fn is_of_a_word(c: char) -> bool {
@@ -100,8 +104,13 @@ mod tests {
     #[test]
     fn references_become_addresses() {
         let services = ["db", "web", "cache"].into();
-        let endpoints: Endpoints =
-            [(("db".into(), 5432), 20_001), (("web".into(), 8000), 20_002), (("cache".into(), 6379), 20_003), (("web".into(), 80), 20_004)].into();
+        let endpoints: Endpoints = [
+            (("db".into(), 5432), 20_001),
+            (("web".into(), 8000), 20_002),
+            (("cache".into(), 6379), 20_003),
+            (("web".into(), 80), 20_004),
+        ]
+        .into();
         for (text, expected) in [
             ("web:8000", "127.0.0.1:20002"),
             ("http://web:8000/a?b=web:8000", "http://127.0.0.1:20002/a?b=127.0.0.1:20002"),
@@ -110,7 +119,10 @@ mod tests {
             ("redis://cache/0", "redis://127.0.0.1:20003/0"),
             ("postgresql+psycopg2://u:p@db/app", "postgresql+psycopg2://u:p@127.0.0.1:20001/app"),
             ("cache:6379,db:5432", "127.0.0.1:20003,127.0.0.1:20001"),
-            ("web:8001 myweb:8000 web:80000 web.example.com:8000", "web:8001 myweb:8000 web:80000 web.example.com:8000"),
+            (
+                "web:8001 myweb:8000 web:80000 web.example.com:8000",
+                "web:8001 myweb:8000 web:80000 web.example.com:8000",
+            ),
             ("the web: 8000", "the web: 8000"),
             ("web", "web"),
             ("", ""),

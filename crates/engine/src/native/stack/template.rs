@@ -58,15 +58,15 @@ fn argument(word: &str, before: &str, ports: &BTreeSet<u16>) -> Template {
 
 /// A text in which a container asks itself: `curl -f http://localhost:5000/`.
 pub(super) fn own_address(text: &str, ports: &BTreeSet<u16>) -> Template {
-    let mut parts = Vec::new();
+    let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, port, after)) = next_own(rest, ports) {
-        parts.push(Part::Text(before.to_owned()));
-        parts.push(Part::Port(port));
+        pieces.push(Part::Text(before.to_owned()));
+        pieces.push(Part::Port(port));
         rest = after;
     }
-    parts.push(Part::Text(rest.to_owned()));
-    Template(parts)
+    pieces.push(Part::Text(rest.to_owned()));
+    Template(pieces)
 }
 
 /// The first own address of a text: what is before its port, the port, and what is after it.

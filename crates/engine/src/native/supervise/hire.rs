@@ -21,15 +21,16 @@ const READY_LIMIT: Duration = Duration::from_secs(20);
 /// How often it is looked whether the caller has asked to stop.
 const STEP: Duration = Duration::from_millis(50);
 
-/// Starts a supervisor for `runbook` and returns when it listens at its control socket and its endpoints are open; its
+/// Starts a supervisor for `services` of `runbook` (all, if none is named) and returns when it listens at its control socket and its endpoints are open; its
 /// services are then on their way.
 ///
 /// # Errors
 /// [`EngineError::Supervisor`] when it cannot begin (an endpoint's port is in use); then nothing of it is left.
-pub fn hire(
+pub(in crate::native) fn hire(
     home: &Home,
     taken: &Taken,
     runbook: &Runbook,
+    services: &[String],
     interrupted: &AtomicBool,
 ) -> Result<(), EngineError> {
     let site = taken.site();
@@ -43,7 +44,8 @@ pub fn hire(
         let path = log.clone();
         move |source| EngineError::Io { what, path, source }
     };
-    let stderr = OpenOptions::new().append(true).create(true).mode(0o600).open(&log).map_err(failed("open"))?;
+    let stderr =
+        OpenOptions::new().append(true).create(true).mode(0o600).open(&log).map_err(failed("open"))?;
     let program = ourselves()?.arg(GUARD_VERB).arg(home.root()).arg(site.dir());
     let mut guard = program.spawn(SpawnOptions {
         group: Group::NewSession,
@@ -53,7 +55,7 @@ pub fn hire(
         stderr: Stream::File(stderr),
         ..SpawnOptions::default()
     })?;
-    let text = serde_json::to_vec(runbook).map_err(|error| failed("write to")(error.into()))?;
+    let text = serde_json::to_vec(&(runbook, services)).map_err(|error| failed("write to")(error.into()))?;
     if let Some(mut stdin) = guard.take_stdin() {
         // Should it be gone already, that shows in what it says.
         let _ = stdin.write_all(&text);

@@ -20,7 +20,7 @@ use backlot_supervisor::{Answer, Client, ClientError, News, Request};
 use crate::error::EngineError;
 use crate::site::Site;
 
-pub use hire::hire;
+pub(super) use hire::hire;
 pub use seat::{GUARD_VERB, SUPERVISOR_VERB, guard, supervise};
 
 /// How long a supervisor may take to accept a connection.

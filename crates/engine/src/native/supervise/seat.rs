@@ -35,7 +35,7 @@ pub fn guard(home: &Home, site_dir: &Path) -> Result<(), EngineError> {
         stdin: Stream::Inherit,
         stdout: Stream::Inherit,
         stderr: Stream::Inherit,
-        inherited: Vec::new(),
+        ..SpawnOptions::default()
     };
     let site = Site::at(home, site_dir);
     let outcome = backlot_supervisor::guard(&program, options, || {
@@ -64,7 +64,7 @@ pub fn supervise(
     };
     let mut text = Vec::new();
     stdin.read_to_end(&mut text).map_err(failed(&site.live()))?;
-    let runbook: Runbook =
+    let (runbook, services): (Runbook, Vec<String>) =
         serde_json::from_slice(&text).map_err(|error| failed(&site.live())(error.into()))?;
     let _lock = Lock::acquire(&site.supervisor_lock(), LOCK_LIMIT)?;
     make_private(&site.control_dir()).map_err(failed(&site.control_dir()))?;
@@ -74,7 +74,7 @@ pub fn supervise(
             let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
         }
     };
-    let outcome = backlot_supervisor::run(runbook, &site.control_socket(), databases, &mut say);
+    let outcome = backlot_supervisor::run(runbook, &services, &site.control_socket(), databases, &mut say);
     let _ = std::fs::remove_dir_all(site.control_dir());
     outcome.map_err(|error| {
         let failure = Failure {

@@ -1,0 +1,144 @@
+//! What a service is as a container, and where that is on this machine.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use backlot_project::Service;
+use backlot_project::stack::{MountKind, Protocol as PortProtocol};
+use backlot_supervisor::Protocol;
+
+use crate::native::stack::dockerfile::{self, Dockerfile};
+
+/// Images that are known to be programs of this machine as well.
+const KNOWN: [Known; 2] = [
+    Known {
+        image: "redis",
+        port: 6379,
+        command: &[
+            "redis-server",
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            "6379",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ],
+    },
+    Known {
+        image: "memcached",
+        port: 11_211,
+        command: &["memcached", "-l", "127.0.0.1", "-p", "11211", "-u", "nobody"],
+    },
+];
+
+#[derive(Debug)]
+struct Known {
+    image: &'static str,
+    port: u16,
+    command: &'static [&'static str],
+}
+
+/// A service's container.
+#[derive(Debug)]
+pub(super) struct Container<'a> {
+    pub(super) service: &'a Service,
+    pub(super) dockerfile: Dockerfile,
+    known: Option<&'static Known>,
+    root: &'a Path,
+}
+
+impl<'a> Container<'a> {
+    pub(super) fn of(service: &'a Service, root: &'a Path) -> Self {
+        let dockerfile = service.build.as_ref().map(|build| {
+            let text = match &build.dockerfile_inline {
+                Some(text) => text.clone(),
+                None => std::fs::read_to_string(build.context.join(&build.dockerfile)).unwrap_or_default(),
+            };
+            dockerfile::read(&text, build.target.as_deref())
+        });
+        let image = service.image.as_ref().map(|image| image.repository.as_str()).unwrap_or_default();
+        let last = image.rsplit('/').next().unwrap_or_default();
+        let known = KNOWN.iter().find(|known| known.image == last && service.build.is_none());
+        Self { service, dockerfile: dockerfile.unwrap_or_default(), known, root }
+    }
+
+    /// Whether its image is nginx.
+    pub(super) fn is_nginx(&self) -> bool {
+        let image = self.service.image.as_ref().filter(|_| self.service.extension.command.is_none());
+        let name = image.and_then(|image| image.repository.rsplit('/').next());
+        matches!(name, Some("nginx" | "nginx-unprivileged"))
+    }
+
+    /// What runs in it; and whether that was said for this machine, as opposed to a container.
+    pub(super) fn command(&self) -> Option<Vec<String>> {
+        if let Some(command) = &self.service.extension.command {
+            return Some(command.clone()).filter(|command| !command.is_empty());
+        }
+        let own = match (&self.service.entrypoint, &self.service.command) {
+            (None, None) => None,
+            (Some(entrypoint), command) => {
+                Some(entrypoint.iter().chain(command.iter().flatten()).cloned().collect())
+            }
+            (None, Some(command)) => Some(command.clone()),
+        };
+        let known = || Some(self.known?.command.iter().map(|word| (*word).to_owned()).collect());
+        own.or_else(|| self.dockerfile.command.clone())
+            .or_else(known)
+            .filter(|command: &Vec<String>| !command.is_empty())
+    }
+
+    /// The directories and files of this machine that it sees: its path, and ours.
+    pub(super) fn mounts(&self) -> Vec<(PathBuf, PathBuf)> {
+        let bound = self.service.volumes.iter().filter_map(|mount| match &mount.kind {
+            MountKind::Bind { source } => Some((PathBuf::from(&mount.target), source.clone())),
+            MountKind::Volume { .. } | MountKind::Tmpfs | MountKind::Other { .. } => None,
+        });
+        bound.collect()
+    }
+
+    /// The place on this machine of a path inside of it, if it is mounted.
+    pub(super) fn outside(&self, path: &Path) -> Option<PathBuf> {
+        let found = self.mounts().into_iter().filter_map(|(target, source)| {
+            let rest = path.strip_prefix(&target).ok()?.to_owned();
+            Some((
+                target.components().count(),
+                if rest.as_os_str().is_empty() { source } else { source.join(rest) },
+            ))
+        });
+        found.max_by_key(|(depth, _)| *depth).map(|(_, path)| path)
+    }
+
+    /// The directory that it works in: where the container's own is mounted, else a mounted directory, else what it is
+    /// built from, else the project.
+    pub(super) fn directory(&self) -> PathBuf {
+        let inside = self.service.working_dir.as_deref().or(self.dockerfile.working_dir.as_deref());
+        let working = inside.and_then(|inside| self.outside(Path::new(inside)));
+        let mounted = || self.mounts().into_iter().map(|(_, source)| source).find(|source| source.is_dir());
+        let built = || self.service.build.as_ref().map(|build| build.context.clone());
+        let found = working.or_else(mounted).or_else(built).filter(|dir| dir.is_dir());
+        found.unwrap_or_else(|| self.root.to_owned())
+    }
+
+    /// Where its sources are, if they are on this machine.
+    pub(super) fn sources(&self) -> Option<PathBuf> {
+        let has_sources =
+            self.service.build.is_some() || self.mounts().iter().any(|(_, source)| source.is_dir());
+        has_sources.then(|| self.directory())
+    }
+
+    /// The ports that it says it listens on.
+    pub(super) fn ports(&self) -> BTreeSet<u16> {
+        let published = self.service.ports.iter().filter(|port| port.protocol == PortProtocol::Tcp);
+        let exposed = self.service.expose.iter().filter_map(|port| port.split('/').next()?.parse().ok());
+        let known = self.known.map(|known| known.port);
+        let files = self.dockerfile.ports.iter().copied();
+        published.map(|port| port.target).chain(exposed).chain(known).chain(files).collect()
+    }
+
+    /// What is spoken at its ports.
+    pub(super) fn protocol(&self) -> Protocol {
+        if self.known.is_some() { Protocol::Tcp } else { Protocol::Http }
+    }
+}

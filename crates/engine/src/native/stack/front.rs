@@ -1,0 +1,76 @@
+//! nginx.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use backlot_nginx::{Config, Rewrite, Source, locate};
+use backlot_supervisor::ProcessRun;
+
+use crate::native::stack::container::Container;
+use crate::native::stack::template::literal;
+use crate::native::stack::{Ports, StackError, Translation};
+
+/// What a configuration of nginx asks for.
+pub(super) struct Front {
+    pub(super) config: Config,
+    /// The services and ports that it passes requests to.
+    pub(super) references: BTreeSet<(String, u16)>,
+    /// The ports that it listens on.
+    pub(super) listens: BTreeSet<u16>,
+}
+
+impl Translation<'_> {
+    /// Reads the configuration of the nginx service `name`.
+    pub(super) fn nginx(&self, name: &str) -> Result<Front, StackError> {
+        let path = self.caller.get("PATH").map(String::as_str);
+        locate(path).map_err(|source| StackError::NoNginx { service: name.to_owned(), source })?;
+        let services = &self.environment.stack.services;
+        let Some(service) = services.get(name) else {
+            return Err(StackError::NoService {
+                service: name.to_owned(),
+                known: services.keys().cloned().collect(),
+            });
+        };
+        let container = Container::of(service, self.root);
+        let variables = service.environment.iter();
+        let variables = variables.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect();
+        let config = Config::read(&Source { mounts: container.mounts(), variables })?;
+        let references = config.references(&services.keys().cloned().collect())?;
+        let listens = config.listens();
+        Ok(Front { config, references, listens })
+    }
+
+    /// Writes the configuration for this machine, and has nginx look at it.
+    pub(super) fn front(
+        &self,
+        container: &Container<'_>,
+        ports: &Ports,
+    ) -> Result<(ProcessRun, Vec<PathBuf>), StackError> {
+        let name = &container.service.name;
+        let front = self.nginx(name)?;
+        let path = self.caller.get("PATH").map(String::as_str);
+        let nginx = locate(path).map_err(|source| StackError::NoNginx { service: name.clone(), source })?;
+        let listens = front.listens.iter();
+        let how = Rewrite {
+            endpoints: ports.endpoints.clone(),
+            listens: listens
+                .filter_map(|port| Some((*port, *ports.endpoints.get(&(name.clone(), *port))?)))
+                .collect(),
+            dir: self.site.live().join(name),
+            as_root: nix::unistd::geteuid().is_root(),
+        };
+        let arguments = nginx.install(&front.config.rewrite(&how), &how.dir)?;
+        let mut runs = ports.runs(container);
+        // Only what it listens on: a port that is published and not in its configuration leads nowhere.
+        runs.retain(|port| front.listens.contains(&port.target));
+        let process = ProcessRun {
+            program: nginx.program,
+            arguments: arguments.into_iter().map(literal).collect(),
+            directory: container.directory(),
+            variables: self.path_variables(),
+            port_variables: Vec::new(),
+            ports: runs,
+        };
+        Ok((process, front.config.files))
+    }
+}

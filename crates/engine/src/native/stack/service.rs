@@ -1,0 +1,195 @@
+//! A service, ready to be run.
+
+use std::time::Duration;
+
+use backlot_process::Signal;
+use backlot_project::stack::{Condition as StackCondition, HealthTest, RestartPolicy};
+use backlot_supervisor::{
+    Check, Condition, Dependency, HealthRun, ProcessRun, Readiness, RestartRule, ServiceKind, ServiceRun,
+};
+
+use crate::native::stack::container::Container;
+use crate::native::stack::process::words;
+use crate::native::stack::template::{command, own_address};
+use crate::native::stack::{Ports, StackError, Translation, fingerprint};
+use crate::native::tools::on_path;
+use crate::native::views::database_variables;
+use crate::record::DatabaseRecord;
+
+/// How long a service may take to listen.
+const LISTEN_LIMIT: Duration = Duration::from_mins(1);
+/// The same, for one that is built first.
+const BUILD_LIMIT: Duration = Duration::from_mins(20);
+/// How long a service without port and check has to run to count as ready.
+const SETTLED: Duration = Duration::from_millis(300);
+/// How long a server may take to stop.
+const DATABASE_GRACE: Duration = Duration::from_mins(1);
+/// How often a database is asked whether it is well.
+const DATABASE_INTERVAL: Duration = Duration::from_secs(10);
+/// How long it may take to answer.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Translation<'_> {
+    pub(super) fn service(&self, container: &Container<'_>, ports: &Ports) -> Result<ServiceRun, StackError> {
+        let service = container.service;
+        if let Some(database) = self.database.filter(|database| database.service == service.name) {
+            return Ok(self.database(container, database, ports));
+        }
+        let (kind, sources) = if container.is_nginx() {
+            let (process, files) = self.front(container, ports)?;
+            (ServiceKind::Front(process), files)
+        } else {
+            let process = self.process(container, ports)?;
+            (ServiceKind::Process(process), container.sources().into_iter().collect())
+        };
+        let replicas = self.scale.get(&service.name).copied().unwrap_or(service.replicas);
+        let mut run = ServiceRun {
+            name: service.name.clone(),
+            replicas,
+            readiness: Readiness::Running(SETTLED),
+            kind,
+            depends_on: depends_on(container),
+            restart: match service.restart {
+                RestartPolicy::No => RestartRule::No,
+                RestartPolicy::Always => RestartRule::Always,
+                RestartPolicy::OnFailure { max_retries } => RestartRule::OnFailure(max_retries),
+                RestartPolicy::UnlessStopped => RestartRule::UnlessStopped,
+            },
+            stop_signal: stop_signal(service.stop_signal.as_deref(), container.is_nginx()),
+            stop_grace: service.stop_grace_period,
+            fingerprint: String::new(),
+        };
+        run.readiness = readiness(container, run.process(), ports);
+        let hashes: Vec<String> = sources
+            .iter()
+            .map(|source| {
+                if source.is_dir() {
+                    fingerprint::of_directory(source)
+                } else {
+                    std::fs::read_to_string(source).unwrap_or_default()
+                }
+            })
+            .collect();
+        run.fingerprint = fingerprint::of_texts(hashes.iter().map(String::as_str));
+        Ok(run)
+    }
+
+    fn process(&self, container: &Container<'_>, ports: &Ports) -> Result<ProcessRun, StackError> {
+        let words = words(container)?;
+        let (variables, port_variables) = self.variables(container, ports);
+        let program = self.program(container, &words, &variables)?;
+        let runs = ports.runs(container);
+        let targets = runs.iter().map(|port| port.target).collect();
+        Ok(ProcessRun {
+            program,
+            arguments: command(words.get(1..).unwrap_or_default(), &targets),
+            directory: container.directory(),
+            variables,
+            port_variables,
+            ports: runs,
+        })
+    }
+
+    fn database(&self, container: &Container<'_>, database: &DatabaseRecord, ports: &Ports) -> ServiceRun {
+        let process = ProcessRun {
+            program: database.bin_dir.join("postgres"),
+            arguments: Vec::new(),
+            directory: self.root.to_owned(),
+            variables: database_variables(database, self.caller),
+            port_variables: Vec::new(),
+            ports: ports.runs(container),
+        };
+        // A durable one writes its data first.
+        let stop = if database.volume.is_some() { Signal::SIGINT } else { Signal::SIGQUIT };
+        let restart = match container.service.restart {
+            RestartPolicy::No => RestartRule::No,
+            RestartPolicy::Always => RestartRule::Always,
+            RestartPolicy::OnFailure { max_retries } => RestartRule::OnFailure(max_retries),
+            RestartPolicy::UnlessStopped => RestartRule::UnlessStopped,
+        };
+        ServiceRun {
+            name: database.service.clone(),
+            replicas: 1,
+            kind: ServiceKind::Database { port: database.port, process },
+            depends_on: depends_on(container),
+            readiness: Readiness::Check(HealthRun {
+                check: Check::Database,
+                interval: DATABASE_INTERVAL,
+                timeout: DATABASE_TIMEOUT,
+                retries: 3,
+                start_period: Duration::ZERO,
+                start_interval: DATABASE_TIMEOUT,
+            }),
+            restart,
+            stop_signal: stop as i32,
+            stop_grace: DATABASE_GRACE,
+            fingerprint: String::new(),
+        }
+    }
+}
+
+fn readiness(container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Readiness {
+    let check = container.service.healthcheck.as_ref().filter(|check| !check.disable);
+    if let Some(check) = check
+        && let Some(test) = &check.test
+        && let Some(check_run) = check_of(test, process, ports, &container.service.name)
+    {
+        let usual = backlot_plan::supervise::HealthCheck::default();
+        return Readiness::Check(HealthRun {
+            check: check_run,
+            interval: check.interval.unwrap_or(usual.interval),
+            timeout: check.timeout.unwrap_or(usual.timeout),
+            retries: check
+                .retries
+                .map_or(usual.retries, |retries| u32::try_from(retries).unwrap_or(u32::MAX)),
+            start_period: check.start_period.unwrap_or(usual.start_period),
+            start_interval: check.start_interval.unwrap_or(usual.start_interval),
+        });
+    }
+    if process.ports.is_empty() {
+        return Readiness::Running(SETTLED);
+    }
+    let builds = process.program.file_name().is_some_and(|name| name == "cargo");
+    Readiness::Listening(if builds { BUILD_LIMIT } else { LISTEN_LIMIT })
+}
+
+/// A health check on this machine; none when its program is only in the image.
+fn check_of(test: &HealthTest, process: &ProcessRun, ports: &Ports, service: &str) -> Option<Check> {
+    let targets = ports.of(service);
+    let words = match test {
+        HealthTest::Command(words) => words.clone(),
+        HealthTest::Shell(line) => ["/bin/sh", "-c", line].map(str::to_owned).to_vec(),
+    };
+    let (program, arguments) = words.split_first()?;
+    let program = if program.contains('/') {
+        process.directory.join(program)
+    } else {
+        on_path(program, &process.variables)?
+    };
+    let arguments = arguments.iter().map(|argument| own_address(argument, &targets)).collect();
+    Some(Check::Program { program, arguments })
+}
+
+fn depends_on(container: &Container<'_>) -> std::collections::BTreeMap<String, Dependency> {
+    let depends_on = container.service.depends_on.iter();
+    depends_on
+        .map(|(name, dependency)| {
+            let condition = match dependency.condition {
+                StackCondition::Started => Condition::Started,
+                StackCondition::Healthy => Condition::Healthy,
+                StackCondition::CompletedSuccessfully => Condition::CompletedSuccessfully,
+            };
+            let (required, restart) = (dependency.required, dependency.restart);
+            (name.clone(), Dependency { condition, required, restart })
+        })
+        .collect()
+}
+
+/// `SIGINT`, `INT` or a number; nginx finishes its requests on SIGQUIT, as its image has it.
+fn stop_signal(name: Option<&str>, is_nginx: bool) -> i32 {
+    let usual = if is_nginx { Signal::SIGQUIT } else { Signal::SIGTERM };
+    let Some(name) = name else { return usual as i32 };
+    let full = if name.starts_with("SIG") { name.to_owned() } else { format!("SIG{name}") };
+    let number = name.parse().ok().filter(|number| Signal::try_from(*number).is_ok());
+    number.or_else(|| full.parse::<Signal>().ok().map(|signal| signal as i32)).unwrap_or(usual as i32)
+}
