@@ -30,7 +30,7 @@ pub struct Global {
     #[arg(short = 'e', long = "env", value_name = "ENV", global = true)]
     pub environment: Option<String>,
     /// A Compose file to use instead of the project's (repeatable, later ones overlay earlier ones)
-    #[arg(short = 'f', long = "file", value_name = "FILE", global = true)]
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The project's name [default: as Compose has it]
     #[arg(short = 'p', long = "project-name", value_name = "NAME", global = true)]

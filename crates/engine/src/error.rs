@@ -145,7 +145,7 @@ pub enum EngineError {
     },
     /// The stack cannot run natively.
     #[error(transparent)]
-    Stack(#[from] StackError),
+    Stack(Box<StackError>),
     /// No supervisor runs the environment's services.
     #[error("the services of {environment} are not up")]
     NoServices {
@@ -154,7 +154,7 @@ pub enum EngineError {
     },
     /// The supervisor cannot do, or has not managed, what it was asked for.
     #[error("{}", .0.text)]
-    Supervisor(Failure),
+    Supervisor(Box<Failure>),
     /// The supervisor ended without a word.
     #[error("the supervisor of {environment} ended without a word")]
     SupervisorLost {
@@ -184,10 +184,16 @@ impl From<ProcessError> for EngineError {
     }
 }
 
+impl From<StackError> for EngineError {
+    fn from(error: StackError) -> Self {
+        Self::Stack(Box::new(error))
+    }
+}
+
 impl From<ClientError> for EngineError {
     fn from(error: ClientError) -> Self {
         match error {
-            ClientError::Failure(failure) => Self::Supervisor(failure),
+            ClientError::Failure(failure) => Self::Supervisor(Box::new(failure)),
             ClientError::Interrupted => Self::Interrupted,
             ClientError::Gone => {
                 Self::Control(io::Error::new(io::ErrorKind::UnexpectedEof, "it ended before it had answered"))

@@ -12,6 +12,7 @@ const WIDTH: usize = 8;
 
 /// Prints lines of logs to stdout.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct LogPrinter {
     colour: bool,
     timestamps: bool,

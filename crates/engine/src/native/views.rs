@@ -95,7 +95,8 @@ pub(crate) fn database_variables(
     caller: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut variables = caller_allow_list(caller);
-    for (name, value) in access(database).libpq_env() {
+    // As in its container, no database is named: psql takes the one of the user's name.
+    for (name, value) in access(database).libpq_env().into_iter().filter(|(name, _)| *name != "PGDATABASE") {
         variables.insert(name.into(), value);
     }
     let bin = database.bin_dir.display();

@@ -10,14 +10,12 @@ use backlot_gateway::{Endpoint, EndpointConfig, Gateway, Kind, ReplicaId as Gate
 use backlot_plan::supervise::ReplicaId;
 
 use crate::driver::input::Input;
-use crate::logs::{LogSet, Stream};
+use crate::logs::{GATEWAY_LOG, LogSet, Stream};
 use crate::protocol::{Failure, FailureCode};
 use crate::runbook::{Protocol, Runbook, ServiceKind};
 
 /// Threads that serve requests, beside the one that accepts and balances.
 const THREADS: usize = 2;
-/// The log of the requests.
-const LOG: &str = "gateway";
 
 /// All endpoints.
 pub(crate) struct Doors {
@@ -54,7 +52,7 @@ impl Doors {
                 let name = format!("{}:{}", service.name, port.target);
                 let (logs, label) = (logs.clone(), name.clone());
                 let config = EndpointConfig::new(name, listen, kind).access_log(move |line| {
-                    logs.line(LOG, &label, Stream::Out, &without_query(&line.to_string()));
+                    logs.line(GATEWAY_LOG, &label, Stream::Out, &without_query(&line.to_string()));
                 });
                 let endpoint = gateway.open(config).map_err(|error| impossible(&error))?;
                 endpoints.entry(service.name.clone()).or_default().push(endpoint);

@@ -13,6 +13,7 @@ mod write;
 pub use follow::Follower;
 pub use foreign::cap_foreign;
 pub use line::{LogLine, SinceError, Stream, format_time, parse_since};
+pub(crate) use read::GATEWAY_LOG;
 pub use read::{ForeignLog, LogQuery, read_logs};
 pub use write::{Cap, LogSet};
 pub(crate) use write::{Pump, Tail};

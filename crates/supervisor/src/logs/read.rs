@@ -7,6 +7,9 @@ use std::time::SystemTime;
 
 use crate::logs::line::{LogLine, Stream, parse_line, parse_postgres_time};
 
+/// The log of the requests that went through the gateway.
+pub(crate) const GATEWAY_LOG: &str = "gateway";
+
 /// Which lines are wanted.
 #[derive(Debug, Clone)]
 pub struct LogQuery {
@@ -14,7 +17,7 @@ pub struct LogQuery {
     pub dir: PathBuf,
     /// Logs that others write.
     pub foreign: Vec<ForeignLog>,
-    /// The services; none named means all.
+    /// The services; none named means all, but for the gateway.
     pub services: Vec<String>,
     /// So many of the last lines of each service.
     pub tail: Option<usize>,
@@ -38,7 +41,9 @@ impl LogQuery {
     }
 
     fn wants(&self, service: &str) -> bool {
-        self.services.is_empty() || self.services.iter().any(|wanted| wanted == service)
+        // Every request is told by the service, too: the gateway's own word is for those who ask.
+        let wants_all = self.services.is_empty() && service != GATEWAY_LOG;
+        wants_all || self.services.iter().any(|wanted| wanted == service)
     }
 
     /// Those of one service's lines that are wanted.

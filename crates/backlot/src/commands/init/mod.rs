@@ -82,7 +82,7 @@ fn refuse_what_is_there(directory: &Path) -> Result<(), CommandError> {
                 .hint("choose another name, or move it away"))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(unwritable(directory, error)),
+        Err(error) => Err(unwritable(directory, &error)),
     }
 }
 
@@ -93,7 +93,7 @@ fn write_all(directory: &Path, name: &str, files: &[File]) -> Result<(), Command
         let parent = path.parent().unwrap_or(directory);
         fs::create_dir_all(parent)
             .and_then(|()| fs::write(&path, text))
-            .map_err(|error| unwritable(&path, error))?;
+            .map_err(|error| unwritable(&path, &error))?;
     }
     Ok(())
 }
@@ -104,7 +104,7 @@ fn titled(text: &str, name: &str) -> String {
     format!("# {name}\n{rest}")
 }
 
-fn unwritable(path: &Path, error: io::Error) -> CommandError {
+fn unwritable(path: &Path, error: &io::Error) -> CommandError {
     CommandError::failed(
         "io",
         io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())),

@@ -7,6 +7,7 @@ use backlot_project::Service;
 use backlot_project::stack::{MountKind, Protocol as PortProtocol};
 use backlot_supervisor::Protocol;
 
+use crate::database::extension_of;
 use crate::native::stack::dockerfile::{self, Dockerfile};
 
 /// Images that are known to be programs of this machine as well.
@@ -139,6 +140,10 @@ impl<'a> Container<'a> {
 
     /// What is spoken at its ports.
     pub(super) fn protocol(&self) -> Protocol {
-        if self.known.is_some() { Protocol::Tcp } else { Protocol::Http }
+        if self.known.is_some() || extension_of(self.service).is_some() {
+            Protocol::Tcp
+        } else {
+            Protocol::Http
+        }
     }
 }

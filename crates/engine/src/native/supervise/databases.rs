@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backlot_postgres::Connection;
+use backlot_postgres::{Access, Connection};
 use backlot_process::ProcessId;
 use backlot_supervisor::Databases;
 
@@ -10,6 +10,9 @@ use crate::error::EngineError;
 use crate::home::Home;
 use crate::native::{access, running, server};
 use crate::site::Site;
+
+/// The database that every cluster has.
+const MAINTENANCE: &str = "postgres";
 
 /// The one server of an environment.
 #[derive(Debug)]
@@ -35,7 +38,9 @@ impl SiteDatabases {
 
     fn ask(&self, limit: Duration) -> Result<(), EngineError> {
         let database = running(&self.site)?;
-        Connection::open(&access(&database), limit)?.query_one_text("SELECT 1")?;
+        // The application's database may not have been created yet.
+        let maintenance = Access { database: MAINTENANCE.into(), ..access(&database) };
+        Connection::open(&maintenance, limit)?.query_one_text("SELECT 1")?;
         Ok(())
     }
 }

@@ -62,7 +62,7 @@ pub(in crate::native) fn hire(
     }
     match first_words(&mut guard, interrupted)? {
         Some(Ok(())) => Ok(()),
-        Some(Err(failure)) => Err(EngineError::Supervisor(failure)),
+        Some(Err(failure)) => Err(EngineError::Supervisor(Box::new(failure))),
         None => Err(EngineError::SupervisorLost {
             environment: site.name().to_owned(),
             last_lines: last_lines(&log),

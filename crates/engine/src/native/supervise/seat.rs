@@ -83,7 +83,7 @@ pub fn supervise(
             text: error.to_string(),
             last_lines: Vec::new(),
         };
-        EngineError::Supervisor(failure)
+        EngineError::Supervisor(Box::new(failure))
     })
 }
 
