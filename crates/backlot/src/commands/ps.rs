@@ -39,10 +39,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
 }
 
 /// The services of an environment, be it its database alone, which a command has started.
-pub fn services(site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
+pub fn services(site: &Site) -> Result<Vec<ServiceReport>, CommandError> {
     match status(site) {
         Err(EngineError::NoServices { .. }) => Ok(database_alone(site)?.into_iter().collect()),
-        outcome => outcome,
+        outcome => Ok(outcome?),
     }
 }
 
