@@ -1,12 +1,15 @@
 //! What the caller gave us besides the arguments: read once, here, and nowhere else.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// The caller's environment and terminal.
 #[derive(Debug)]
 pub struct Caller {
+    /// The arguments, without the program's name.
+    pub arguments: Vec<OsString>,
     /// Environment variables; one that is no UTF-8 is left out, since no config file could name it.
     pub variables: BTreeMap<String, String>,
     /// The current directory, as the shell names it where that is true.
@@ -28,6 +31,7 @@ impl Caller {
         let no_colour = variables.get("NO_COLOR").is_some_and(|value| !value.is_empty())
             || variables.get("TERM").is_some_and(|term| term == "dumb");
         Self {
+            arguments: std::env::args_os().skip(1).collect(),
             directory: std::env::current_dir(),
             can_ask: std::io::stdin().is_terminal(),
             wants_colour_on_stdout: std::io::stdout().is_terminal() && !no_colour,

@@ -8,6 +8,7 @@ use backlot_process::Owner;
 
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::render;
 
 /// Run the services of an environment, as told on standard input
 #[derive(Debug, clap::Args)]
@@ -21,7 +22,7 @@ pub fn run_guard(args: &Args) -> Result<Exit, CommandError> {
 }
 
 pub fn run_supervisor(args: &Args) -> Result<Exit, CommandError> {
-    finished(supervise(&home(args)?, &args.site, &mut std::io::stdin().lock(), &mut std::io::stdout()))
+    finished(supervise(&home(args)?, &args.site, &mut std::io::stdin().lock(), &mut render::line))
 }
 
 fn home(args: &Args) -> Result<Home, CommandError> {

@@ -2,8 +2,11 @@
 
 use std::ffi::OsString;
 
-use backlot_engine::native::{TestRun, test_command, tools};
-use backlot_process::{Stdout, exit_code};
+use std::os::unix::process::ExitStatusExt;
+
+use backlot_engine::Ground;
+use backlot_engine::native::{TestRun, finish_for, new_mark, test_command, tools};
+use backlot_process::{Program, Stdout, become_subreaper, exit_code};
 use backlot_project::EnvironmentName;
 
 use crate::context::Context;
@@ -12,6 +15,9 @@ use crate::exit::Exit;
 
 /// The environment of the tests, unless -e names another one.
 const ENVIRONMENT: &str = "testing";
+
+/// The variable that makes a Backlot the inner process of a run: its name.
+const RUN: &str = "BACKLOT_TEST_RUN";
 
 /// Run the tests on a fresh Postgres of their own, and leave nothing of it behind
 ///
@@ -48,9 +54,16 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         let runner = test_command(project.root(), &variables, configured, &args.command, &args.arguments)?;
         return context.show_steps(&[], &TestRun::plan(native, args.keep, &format!("run {runner}"))?);
     }
+    let mark = match context.caller.variables.get(RUN) {
+        Some(mark) => mark.clone(),
+        // A kept database outlives us: there is nothing to guard.
+        None if args.keep => new_mark(),
+        None => return guarded(ground, name.as_str(), context),
+    };
     let mut report = context.reporter();
-    let tests = TestRun::start(native, args.keep, &mut report)?;
+    let tests = TestRun::start(native, args.keep, mark, &mut report)?;
     let mut variables = tests.variables();
+    variables.remove(RUN);
     tools::keep_tree_clean(project.root(), &tests.scratch(), &mut variables);
     let outcome = test_command(project.root(), &variables, configured, &args.command, &args.arguments)
         .map_err(CommandError::from)
@@ -67,4 +80,19 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         context.progress().say(&format!("remove it: backlot -e {name} down"));
     }
     Ok(Exit::Child(exit_code(outcome?.status)))
+}
+
+/// Runs the same command line in a process of its own, and outlives it: however it ends, nothing of it stays.
+fn guarded(ground: Ground<'_>, environment: &str, context: &Context) -> Result<Exit, CommandError> {
+    become_subreaper();
+    let mark = new_mark();
+    let program = std::env::current_exe().map_err(|error| CommandError::failed("io", error))?;
+    let caller = &context.caller;
+    let inner = Program::new(program).args(caller.arguments.iter().cloned()).envs(&caller.variables);
+    let inner = inner.env(RUN, &mark);
+    let ended = inner.run(Stdout::Ours, &context.interrupted)?;
+    if ended.status.signal().is_some() {
+        finish_for(ground, environment, &mark)?;
+    }
+    Ok(Exit::Child(exit_code(ended.status)))
 }

@@ -85,6 +85,41 @@ fn sigkill_of_backlot_leaves_nothing() {
     stage.assert_nothing_left();
 }
 
+/// A runner that starts a daemon which nothing leads back to: another session, an empty environment, a parent that is gone.
+const FORGET: &str = "env -i setsid sleep 600 & echo $PPID > \"$HOME/started.new\"; \
+                      mv \"$HOME/started.new\" \"$HOME/started\"";
+
+#[test]
+fn a_forgotten_daemon_ends_with_a_run_that_ends_by_itself() {
+    let stage = seed();
+    for (end, code) in [("exit 0", 0), ("exit 3", 3), ("kill -SEGV $$", 139)] {
+        let script = format!("{FORGET}; {end}");
+        stage.backlot(&["test", "-q", "--", "sh", "-c", &script]).output().assert(code, "", "");
+        stage.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_forgotten_daemon_ends_with_a_run_that_is_interrupted_or_killed() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+        let stage = seed();
+        let mut run = start(&stage, &format!("{FORGET}; exec sleep 600"));
+        run.signal(signal).unwrap();
+        run.wait(Duration::from_secs(20)).unwrap().expect("it ends");
+        stage.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_forgotten_daemon_ends_when_the_process_that_does_the_work_is_killed() {
+    let stage = seed();
+    let mut run = start(&stage, &format!("{FORGET}; exec sleep 600"));
+    stage.kill(&std::fs::read_to_string(stage.root().join("user/started")).unwrap());
+    let status = run.wait(Duration::from_secs(20)).unwrap().expect("it ends");
+    assert_eq!(backlot_process::exit_code(status), 137);
+    stage.assert_nothing_left();
+}
+
 #[test]
 fn sigterm_and_ctrl_c_end_the_runner_and_leave_nothing() {
     for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130)] {

@@ -7,6 +7,7 @@ use backlot_project::Project;
 
 use crate::error::EngineError;
 use crate::home::Home;
+use crate::native::views::status;
 use crate::native::{access, now};
 use crate::record::{EngineKind, Filling, Record};
 use crate::site::Site;
@@ -62,6 +63,8 @@ pub struct Summary {
     pub size: Option<u64>,
     /// How long ago it was made, in seconds.
     pub age: Option<u64>,
+    /// The ports at which its other services are reached.
+    pub services: Vec<(String, u16)>,
 }
 
 /// The scenarios of a project that are up or have left something, by name.
@@ -104,7 +107,21 @@ fn summary(site: &Site, name: &str) -> Result<Summary, EngineError> {
         database: database.map(|database| database.database.clone()),
         size: record.as_ref().filter(|_| running).and_then(size),
         age: record.as_ref().map(|record| now().saturating_sub(record.created)),
+        services: services(site, database.map(|database| database.service.as_str())),
     })
+}
+
+/// The published ports of the services that a supervisor runs, beside the database.
+fn services(site: &Site, database: Option<&str>) -> Vec<(String, u16)> {
+    let services = status(site).unwrap_or_default();
+    let beside = services.into_iter().filter(|service| Some(service.name.as_str()) != database);
+    beside
+        .flat_map(|service| {
+            let published = service.endpoints.into_iter().filter(|endpoint| endpoint.published);
+            let ports = published.filter_map(|endpoint| endpoint.address.rsplit_once(':')?.1.parse().ok());
+            ports.map(|port| (service.name.clone(), port)).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 fn size(record: &Record) -> Option<u64> {

@@ -39,7 +39,7 @@ pub use server::locate;
 pub use stack::StackError;
 pub use stock::{STOCK_VERB, fill_up};
 pub use supervise::{GUARD_VERB, SUPERVISOR_VERB, ask, connect, guard, supervise};
-pub use testing::{JANITOR_VERB, TestRun, tidy_up_after};
+pub use testing::{JANITOR_VERB, TestRun, finish_for, new_mark, tidy_up_after};
 pub use views::{database_alone, describe, log_query, status};
 pub use whole::{Started, Whole, Wishes};
 
@@ -96,6 +96,8 @@ pub struct Up {
     pub was_up: bool,
     /// The failure of what should have filled it.
     pub failure: Option<Failure>,
+    /// The process that makes the next clone ahead of need.
+    stock: Option<i32>,
 }
 
 /// What came of the steps of an `up`, beside their effects.
@@ -229,10 +231,8 @@ impl<'a> Native<'a> {
         }
         let record = self.site.record()?.ok_or_else(|| self.not_up())?;
         let database = record.database.clone().ok_or_else(|| self.not_up())?;
-        if let Some(template) = came.template {
-            stock::refill(self.ground.home, &template);
-        }
-        Ok(Up { record, database, was_up: steps.is_empty(), failure: came.failure })
+        let stock = came.template.and_then(|template| stock::refill(self.ground.home, &template));
+        Ok(Up { record, database, was_up: steps.is_empty(), failure: came.failure, stock })
     }
 
     fn carry_out(

@@ -14,15 +14,16 @@ const SPARES: usize = 1;
 /// Bytes that are left for better use than spares, of which each takes 30 MiB.
 const SPACE_TO_SPARE: u64 = 1 << 30;
 
-/// Has spares of a template made by a process of its own, so that nobody waits for it.
-pub(crate) fn refill(home: &Home, template: &str) {
+/// Has spares of a template made by a process of its own, so that nobody waits for it. Returns its number.
+pub(crate) fn refill(home: &Home, template: &str) -> Option<i32> {
     // Without a spare the next `up` takes some milliseconds more; that is no reason to fail this one.
-    let _ = ourselves().and_then(|program| {
+    let spawned = ourselves().and_then(|program| {
         let program = program.arg(STOCK_VERB).arg(home.root()).arg(template);
         let options =
             SpawnOptions { group: Group::NewSession, dies_with_parent: None, ..SpawnOptions::default() };
         program.spawn(options)
     });
+    spawned.ok().map(|child| child.id().pid)
 }
 
 /// What the process does that makes spares.

@@ -1,14 +1,18 @@
 //! A database for one run of the tests, of which nothing is left, however the run ends.
 //!
-//! A run that ends by itself is tidied up by [`TestRun::finish`]. Against SIGKILL of ourselves there is the janitor: a
-//! small process of our own program that holds the read end of a pipe whose write end only we hold. When we are gone,
-//! the pipe ends, and the janitor does what `finish` would have done.
+//! Two processes of our own program outlive each other: the *outer* one, which the user has started, runs the *inner* one,
+//! which does the work. Both are subreapers: what a test starts and forgets, in whatever session and environment, is
+//! handed to the inner one and ends with the run ([`TestRun::finish`]); should that be killed, it is handed to the outer
+//! one, which does the rest ([`finish_for`]). Should the outer one be killed, the inner one is told.
+//!
+//! Should both be killed at once, there is the janitor: a small process that holds the read end of a pipe whose write
+//! end only the inner one holds. When the pipe ends, it does what `finish` would have done, as far as it finds things.
 
 use std::io::{Read, Write};
 use std::time::Duration;
 
 use backlot_plan::{Observed, Step};
-use backlot_process::{Child, Group, SpawnOptions, Stream};
+use backlot_process::{Child, Group, SpawnOptions, Stream, become_subreaper, kill_descendants};
 
 use crate::error::EngineError;
 use crate::event::{Event, Report};
@@ -22,6 +26,8 @@ use crate::site::Site;
 
 /// The hidden verb under which our program is the janitor.
 pub const JANITOR_VERB: &str = "__janitor";
+/// How long what is killed may take to die.
+const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// How long the janitor has to go when it is told to.
 const GRACE: Duration = Duration::from_millis(500);
 /// Said to the janitor when there is nothing left for it to do.
@@ -37,11 +43,17 @@ pub struct TestRun<'a> {
 }
 
 impl<'a> TestRun<'a> {
-    /// Brings up a database for this run alone; with `keep` one that stays, in the place of an earlier kept one.
+    /// Brings up a database for this run alone; with `keep` one that stays, in the place of an earlier kept one. `mark` is
+    /// a name of the run that no other has, see [`new_mark`].
     ///
     /// # Errors
     /// When the database cannot be brought up.
-    pub fn start(native: Native<'a>, keep: bool, report: Report<'_>) -> Result<Self, EngineError> {
+    pub fn start(
+        native: Native<'a>,
+        keep: bool,
+        mark: String,
+        report: Report<'_>,
+    ) -> Result<Self, EngineError> {
         let native = native.as_throwaway();
         if let Err(error) = sweep(native.ground, native.environment.name.as_str()) {
             // That an earlier run cannot be tidied up after need not keep anybody from testing.
@@ -49,13 +61,12 @@ impl<'a> TestRun<'a> {
                 "could not remove what an earlier run of the tests left: {error}"
             )));
         }
-        let unique = format!("{}-{:?}", std::process::id(), std::time::SystemTime::now());
-        let mark = short_hash(unique.as_bytes());
         if keep {
             let up = native.up(true, report)?;
             return Ok(Self { native, up, mark, janitor: None });
         }
-        let name = format!("{}.{mark}", native.environment.name);
+        become_subreaper();
+        let name = place_name(native.environment.name.as_str(), &mark);
         let mut native = native.named(&name);
         native.dies_with_us = true;
         let janitor = hire_janitor(native.ground.home, &native.site, &mark)?;
@@ -108,10 +119,36 @@ impl<'a> TestRun<'a> {
     pub fn finish(self, report: Report<'_>) -> Result<(), EngineError> {
         mark::end_all(&self.mark);
         let Some(janitor) = self.janitor else { return Ok(()) };
+        let ours = [self.up.database.process.pid, janitor.id().pid];
+        let spared: Vec<i32> = ours.into_iter().chain(self.up.stock).collect();
+        kill_descendants(&spared, KILL_LIMIT);
         let outcome = down(&self.native.site, false, report);
         dismiss(janitor);
         outcome.map(|_| ())
     }
+}
+
+/// A name that no other run has.
+pub fn new_mark() -> String {
+    let unique = format!("{}-{:?}", std::process::id(), std::time::SystemTime::now());
+    short_hash(unique.as_bytes())
+}
+
+/// The name on disk of a run's environment.
+fn place_name(environment: &str, mark: &str) -> String {
+    format!("{environment}.{mark}")
+}
+
+/// What the outer process does when the inner one was killed: ends all that was handed to it, and takes the run's database
+/// away.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn finish_for(ground: Ground<'_>, environment: &str, mark: &str) -> Result<(), EngineError> {
+    mark::end_all(mark);
+    kill_descendants(&[], KILL_LIMIT);
+    let site = Site::new(ground.home, ground.project, &place_name(environment, mark));
+    down(&site, false, &mut |_| {}).map(drop)
 }
 
 fn hire_janitor(home: &Home, site: &Site, mark: &str) -> Result<Child, EngineError> {

@@ -8,7 +8,7 @@ use backlot_supervisor::{FailureCode, News, Request, Runbook, ServiceReport};
 
 use crate::error::EngineError;
 use crate::event::{Event, Report};
-use crate::native::stack::Translation;
+use crate::native::stack::{StackError, Translation};
 use crate::native::supervise::{ask, hire};
 use crate::native::views::status;
 use crate::native::{Failure, Ground, Native, down};
@@ -80,6 +80,18 @@ impl<'a> Whole<'a> {
         let then =
             if services.is_empty() { Vec::new() } else { vec![format!("start {}", services.join(", "))] };
         Ok((steps, then))
+    }
+
+    /// Why the services that an `up` would run cannot run natively, if they cannot; known from the files alone.
+    ///
+    /// # Errors
+    /// For a service that is not there.
+    pub fn why_not(&self, wishes: &Wishes) -> Result<Option<StackError>, EngineError> {
+        match self.translation(None, wishes, BTreeMap::new()).services(&wishes.services) {
+            Ok(_) => Ok(None),
+            Err(error @ StackError::NoService { .. }) => Err(error.into()),
+            Err(error) => Ok(Some(error)),
+        }
     }
 
     /// The services beside the database that an `up` runs, by name.

@@ -31,7 +31,7 @@ pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
         context.progress().say(&format!("no scenario is up{files}"));
         return Ok(Exit::Done);
     }
-    let mut table = Table::new(&["NAME", "STATE", "ENGINE", "PORT", "DATABASE", "SIZE", "AGE"]);
+    let mut table = Table::new(&["NAME", "STATE", "ENGINE", "PORT", "DATABASE", "SIZE", "AGE", "SERVICES"]);
     for scenario in scenarios {
         table.row(vec![
             scenario.name,
@@ -41,10 +41,16 @@ pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
             scenario.database.unwrap_or_default(),
             scenario.size.map_or_else(String::new, render::size),
             scenario.age.map_or_else(String::new, render::ago),
+            services(&scenario.services),
         ]);
     }
     render::data(&table.to_string());
     Ok(Exit::Done)
+}
+
+/// `web:28115`
+fn services(services: &[(String, u16)]) -> String {
+    services.iter().map(|(name, port)| format!("{name}:{port}")).collect::<Vec<_>>().join(",")
 }
 
 fn engine(kind: EngineKind) -> &'static str {
@@ -63,5 +69,6 @@ fn in_json(scenario: &Summary) -> serde_json::Value {
         "database": scenario.database,
         "size": scenario.size,
         "age": scenario.age,
+        "services": scenario.services.iter().map(|(name, port)| json!({ "name": name, "port": port })).collect::<Vec<_>>(),
     })
 }

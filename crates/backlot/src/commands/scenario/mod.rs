@@ -10,7 +10,7 @@ mod url;
 
 use backlot_engine::native::running;
 use backlot_engine::{DatabaseRecord, EngineError, Home, Native, Site};
-use backlot_project::{Project, ScenarioName};
+use backlot_project::{Environment, Project, ScenarioName};
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -72,7 +72,16 @@ fn native<'a>(
     ground: backlot_engine::Ground<'a>,
     name: &ScenarioName,
 ) -> Result<Native<'a>, CommandError> {
-    let environment = ground.project.scenario_environment(name)?;
+    native_of(context, ground, ground.project.scenario_environment(name)?, name)
+}
+
+/// The same, of an environment that was read already.
+fn native_of<'a>(
+    context: &Context,
+    ground: backlot_engine::Ground<'a>,
+    environment: Environment,
+    name: &ScenarioName,
+) -> Result<Native<'a>, CommandError> {
     let source = ground.project.scenario_source(name)?;
     let file = environment.files.last().cloned();
     let Some(native) = context.native(ground, environment)? else {

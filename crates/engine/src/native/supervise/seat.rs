@@ -1,6 +1,6 @@
 //! What the processes of a supervisor and of its guard do.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +47,7 @@ pub fn guard(home: &Home, site_dir: &Path) -> Result<(), EngineError> {
     Ok(outcome?)
 }
 
-/// Runs the stack that comes on `stdin`, until it is told to stop. Says on `stdout`, in one line, whether it could begin.
+/// Runs the stack that comes on `stdin`, until it is told to stop. Says, in one line, whether it could begin.
 ///
 /// # Errors
 /// When it could not; that was said, too.
@@ -55,7 +55,7 @@ pub fn supervise(
     home: &Home,
     site_dir: &Path,
     stdin: &mut impl Read,
-    stdout: &mut (impl Write + Send),
+    say: &mut dyn FnMut(&str),
 ) -> Result<(), EngineError> {
     let site = Site::at(home, site_dir);
     let failed = |path: &Path| {
@@ -71,7 +71,7 @@ pub fn supervise(
     let databases = Arc::new(SiteDatabases { home: home.clone(), site: site.clone() });
     let mut say = |outcome: Result<(), Failure>| {
         if let Ok(line) = serde_json::to_string(&outcome) {
-            let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+            say(&line);
         }
     };
     let outcome = backlot_supervisor::run(runbook, &services, &site.control_socket(), databases, &mut say);
