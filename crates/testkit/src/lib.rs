@@ -12,12 +12,14 @@
 )]
 
 mod fake;
+mod http;
 mod leaks;
 mod project;
 mod run;
 mod stage;
 
 pub use fake::FakePostgres;
+pub use http::{free_port, get};
 pub use project::{COMPOSE_FILE, copy_tree};
 pub use run::{Outcome, Run};
 pub use stage::{Stage, repository};

@@ -15,6 +15,7 @@ mod left_overs;
 mod readme;
 mod scenarios;
 mod testing;
+mod up;
 
 use backlot_testkit::Stage;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use backlot_process::caller_allow_list;
 use backlot_supervisor::{
@@ -15,6 +16,9 @@ use crate::native::{access, running};
 use crate::record::DatabaseRecord;
 use crate::site::Site;
 
+/// How long a supervisor that ends may take until nothing is left of it.
+const ENDING: Duration = Duration::from_secs(2);
+const STEP: Duration = Duration::from_millis(10);
 /// The port that Postgres listens on inside its container.
 const CONTAINER_PORT: u16 = 5432;
 
@@ -23,9 +27,17 @@ const CONTAINER_PORT: u16 = 5432;
 /// # Errors
 /// [`EngineError::NoServices`] when no supervisor runs them.
 pub fn status(site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
-    match ask_now(site, &Request::Status)? {
-        Answer::Status(services) => Ok(services),
-        Answer::Nothing | Answer::Described(_) | Answer::Exit { .. } => Err(ClientError::Gone.into()),
+    let begun = Instant::now();
+    loop {
+        match ask_now(site, &Request::Status) {
+            Ok(Answer::Status(services)) => return Ok(services),
+            Ok(Answer::Nothing | Answer::Described(_) | Answer::Exit { .. }) => {
+                return Err(ClientError::Gone.into());
+            }
+            // It is about to end, or has just been killed: in a moment that is clear.
+            Err(EngineError::Control(_)) if begun.elapsed() < ENDING => std::thread::sleep(STEP),
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -18,6 +18,8 @@ use crate::site::Taken;
 
 /// How long a supervisor may take to be there, its endpoints open.
 const READY_LIMIT: Duration = Duration::from_secs(20);
+/// How long one that could not begin may take to end.
+const END_LIMIT: Duration = Duration::from_secs(5);
 /// How often it is looked whether the caller has asked to stop.
 const STEP: Duration = Duration::from_millis(50);
 
@@ -60,7 +62,12 @@ pub(in crate::native) fn hire(
         // Should it be gone already, that shows in what it says.
         let _ = stdin.write_all(&text);
     }
-    match first_words(&mut guard, interrupted)? {
+    let words = first_words(&mut guard, interrupted)?;
+    if !matches!(words, Some(Ok(()))) {
+        // So that its lock is free when this is told.
+        let _ = guard.wait(END_LIMIT);
+    }
+    match words {
         Some(Ok(())) => Ok(()),
         Some(Err(failure)) => Err(EngineError::Supervisor(Box::new(failure))),
         None => Err(EngineError::SupervisorLost {

@@ -1,0 +1,31 @@
+//! Asking a server on this machine.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+/// How long a request may take.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A port of this machine that is free now.
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// The status and body of `GET path` at 127.0.0.1:`port`.
+///
+/// # Errors
+/// When nobody listens, or the answer is none.
+pub fn get(port: u16, path: &str) -> Result<(u16, String), String> {
+    let told = |error: std::io::Error| error.to_string();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, LIMIT).map_err(told)?;
+    stream.set_read_timeout(Some(LIMIT)).map_err(told)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n")
+        .map_err(told)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(told)?;
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let (_, body) = answer.split_once("\r\n\r\n").ok_or_else(|| format!("no answer: {answer:?}"))?;
+    Ok((status.ok_or_else(|| format!("no status: {answer:?}"))?, body.to_owned()))
+}
