@@ -79,7 +79,7 @@ fn is_empty(dir: &Path) -> bool {
 
 /// The processes, other than ours, that have to do with `stage`: by their directory, command line or environment.
 #[cfg(target_os = "linux")]
-fn processes(stage: &Path) -> Vec<(ProcessId, String)> {
+pub(crate) fn processes(stage: &Path) -> Vec<(ProcessId, String)> {
     let needle = stage.as_os_str().as_encoded_bytes();
     let mentions = |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
     let numbers = fs::read_dir("/proc").unwrap().flatten();

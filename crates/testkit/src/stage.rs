@@ -157,6 +157,13 @@ impl Stage {
         assert!(process.wait_gone(Duration::from_secs(10)), "process {pid} outlives SIGKILL");
     }
 
+    /// The number of the process of this stage in whose command line `words` are.
+    pub fn find_process(&self, words: &str) -> String {
+        let found = leaks::processes(self.dir.path());
+        let process = found.iter().find(|(_, command)| command.contains(words));
+        process.unwrap_or_else(|| panic!("no process {words} among {found:#?}")).0.pid.to_string()
+    }
+
     /// Kills every process of this stage at once, as a power cut would.
     pub fn kill_everything(&self) {
         leaks::end_processes(self.dir.path());

@@ -12,6 +12,7 @@ mod flask;
 mod killed;
 mod kinds;
 mod left_overs;
+mod load;
 mod readme;
 mod scenarios;
 mod testing;

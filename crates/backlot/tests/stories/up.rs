@@ -330,9 +330,7 @@ fn a_killed_supervisor_leaves_nothing_running() {
         let wsgi = std::fs::read_to_string(stage.project().join("wsgi.py")).unwrap();
         stage.file("wsgi.py", format!("{daemon}\n{wsgi}"));
         stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert(0, "", "…");
-        let find = format!("pgrep -f '{whom} {}'", stage.home().display());
-        let pid = stage.run("sh", &["-c", &find]).output();
-        stage.kill(pid.stdout.lines().next().unwrap());
+        stage.kill(&stage.find_process(&format!(" {whom} ")));
         wait_until("web is gone", || get(*web, "/").is_err());
         wait_until("everything is stopped", || ps(stage, "development").is_empty());
         stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_code(0);

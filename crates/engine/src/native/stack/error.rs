@@ -19,7 +19,7 @@ pub enum StackError {
         at: Location,
     },
     /// The program of a service is not there.
-    #[error("service {service} runs {program}, which is not on PATH")]
+    #[error("service {service} runs {program}, which is {}", if program.contains('/') { "not there" } else { "not on PATH" })]
     NoProgram {
         /// The service.
         service: String,
