@@ -16,6 +16,12 @@ const NAMES: &[&str] = &[
     "LOGNAME",
     "SHELL",
     "TMPDIR",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "CARGO_TARGET_DIR",
+    "PYENV_ROOT",
+    "NVM_DIR",
+    "JAVA_HOME",
     "CURL_CA_BUNDLE",
     "NIX_SSL_CERT_FILE",
     "NODE_EXTRA_CA_CERTS",
@@ -28,7 +34,7 @@ const PREFIXES: &[&str] = &["LC_", "SSL_CERT_"];
 /// Variables passed on by the end of their name: proxies, in both spellings (`no_proxy`, `HTTPS_PROXY`).
 const SUFFIXES: &[&str] = &["_PROXY", "_proxy"];
 
-/// The part of the caller's environment that every child may see: where programs and files are, who the user is, language,
+/// The part of the caller's environment that every child may see: where programs, their tools and files are, who the user is, language,
 /// time zone, terminal, certificates and proxies. Everything else has to be given by name.
 pub fn caller_allow_list(env: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     env.iter()

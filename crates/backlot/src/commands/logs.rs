@@ -9,7 +9,7 @@ use backlot_supervisor::{Follower, parse_since, read_logs};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::render::LogPrinter;
+use crate::render::{self, LogPrinter};
 
 /// How long it is waited for new lines before signals are looked at again.
 const STEP: Duration = Duration::from_millis(100);
@@ -77,7 +77,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         if context.interrupted.load(Ordering::SeqCst) {
             return Ok(Exit::Interrupted);
         }
-        if !runs || printer.is_unread() {
+        if !runs || render::is_unread() {
             return Ok(Exit::Done);
         }
     }

@@ -1,9 +1,10 @@
 //! What services print, each line with its replica before it, as `docker compose logs` has it.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 
 use backlot_supervisor::{LogLine, format_time};
+
+use crate::render;
 
 /// The colours that replicas are told apart by.
 const COLOURS: [&str; 6] = ["36", "33", "32", "35", "34", "96"];
@@ -12,19 +13,17 @@ const WIDTH: usize = 8;
 
 /// Prints lines of logs to stdout.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct LogPrinter {
     colour: bool,
     timestamps: bool,
     prefix: bool,
     colours: BTreeMap<String, &'static str>,
-    unread: bool,
 }
 
 impl LogPrinter {
     /// A printer; `timestamps` are shown before each line if asked for.
     pub fn new(colour: bool, timestamps: bool) -> Self {
-        Self { colour, timestamps, prefix: true, colours: BTreeMap::new(), unread: false }
+        Self { colour, timestamps, prefix: true, colours: BTreeMap::new() }
     }
 
     /// The same without the replica's name.
@@ -45,14 +44,7 @@ impl LogPrinter {
             text += &format_time(line.time);
             text.push(' ');
         }
-        let mut stdout = io::stdout().lock();
-        let printed = writeln!(stdout, "{text}{}", line.text).and_then(|()| stdout.flush());
-        self.unread |= printed.is_err();
-    }
-
-    /// Whether nobody reads any more (`| head`).
-    pub fn is_unread(&self) -> bool {
-        self.unread
+        render::line(&format!("{text}{}", line.text));
     }
 
     fn paint(&mut self, service: &str, text: &str) -> String {

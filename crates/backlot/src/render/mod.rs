@@ -16,20 +16,28 @@ pub use text::{ago, size, took};
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why data could not be printed, the first time that it could not.
 static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// Set when the reader of stdout went away.
+static UNREAD: AtomicBool = AtomicBool::new(false);
 
 /// Prints data to stdout. A reader that went away (`| head`) is no error: what it wanted, it has. Others are kept for
 /// [`lost`].
 pub fn data(text: &str) {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let _ = LOST.set(error); // the first one tells most
-        }
-        Ok(()) | Err(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => UNREAD.store(true, Ordering::Relaxed),
+        Err(error) => drop(LOST.set(error)), // the first one tells most
+        Ok(()) => {}
     }
+}
+
+/// Whether the reader of stdout went away: it wants no more.
+pub fn is_unread() -> bool {
+    UNREAD.load(Ordering::Relaxed)
 }
 
 /// The error by which data was lost (a full disk), if it was.

@@ -1,6 +1,6 @@
 //! The axum example, in the Compose layout, as it is.
 
-use backlot_testkit::Stage;
+use backlot_testkit::{Stage, free_port, get};
 
 use crate::BACKLOT;
 
@@ -12,19 +12,43 @@ fn its_scenarios_and_its_tests() {
     let stage = Stage::example(BACKLOT, "axum");
     stage.under_git();
     for (name, expected) in [("users", "3"), ("million", "1000000")] {
-        stage.backlot(&["scenario", "up", name, "-q"]).output().assert(0, "…", "…");
+        stage.backlot(&["scenario", "up", name, "-q", "--only", "db"]).output().assert(0, "…", "…");
         let count = ["scenario", "shell", name, "-c", "SELECT count(*) FROM users", "--", "-At"];
         stage.backlot(&count).output().assert_prints(expected);
     }
-    let (target, cargo_home) = (std::env::var(TARGET), std::env::var("CARGO_HOME"));
-    let real_home = std::env::var("HOME").unwrap();
-    let target = target.unwrap_or_else(|_| stage.root().join("target").display().to_string());
-    let stage = stage
-        .with("CARGO_TARGET_DIR", target)
-        .with("CARGO_HOME", cargo_home.unwrap_or_else(|_| format!("{real_home}/.cargo")))
-        .with("RUSTUP_HOME", std::env::var("RUSTUP_HOME").unwrap_or_else(|_| format!("{real_home}/.rustup")));
-    stage.backlot(&["scenario", "up", "foo", "-q"]).output().assert(0, "HEY! This is scenario foo", "…");
+    let stage = with_cargo(stage);
+    stage.backlot(&["scenario", "up", "foo", "-q", "--only", "db"]).output().assert(
+        0,
+        "HEY! This is scenario foo",
+        "…",
+    );
     stage.backlot(&["scenario", "down", "--all", "-q"]).output().assert_prints("");
     stage.backlot(&["test"]).output().assert_code(0);
     stage.assert_clean_tree();
+}
+
+/// The same stage with the machine's own cargo, and a directory to build in that outlives it.
+fn with_cargo(stage: Stage) -> Stage {
+    let (target, cargo_home) = (std::env::var(TARGET), std::env::var("CARGO_HOME"));
+    let real_home = std::env::var("HOME").unwrap();
+    let target = target.unwrap_or_else(|_| stage.root().join("target").display().to_string());
+    stage
+        .with("CARGO_TARGET_DIR", target)
+        .with("CARGO_HOME", cargo_home.unwrap_or_else(|_| format!("{real_home}/.cargo")))
+        .with("RUSTUP_HOME", std::env::var("RUSTUP_HOME").unwrap_or_else(|_| format!("{real_home}/.rustup")))
+}
+
+#[test]
+fn the_whole_stack() {
+    let stage = with_cargo(Stage::example(BACKLOT, "axum"));
+    let (web, db) = (free_port(), free_port());
+    let compose = std::fs::read_to_string(stage.project().join("compose.yaml")).unwrap();
+    let compose = compose.replace("127.0.0.1:5432:5432", &format!("127.0.0.1:{db}:5432"));
+    stage.file("compose.yaml", compose.replace("3000:3000", &format!("{web}:3000")));
+    stage.under_git();
+    stage.backlot(&["up", "-d", "--wait", "-q", "--scale", "web=2"]).output().assert_prints("");
+    assert_eq!(get(web, "/").unwrap(), (200, "Hello, World!".into()));
+    assert_eq!(get(web, "/users").unwrap(), (200, "Number of users: 0".into()));
+    stage.assert_clean_tree();
+    stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_prints("");
 }

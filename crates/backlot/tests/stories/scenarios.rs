@@ -21,7 +21,7 @@ fn a_scenario_from_up_to_down() {
         .output()
         .assert_prints("1\n2");
     stage.backlot(&["scenario", "ls"]).output().assert_prints(
-        "NAME   STATE    ENGINE  PORT   DATABASE     SIZE     AGE\nusers  running  native  …  application  … MiB  …s",
+        "NAME   STATE    ENGINE  PORT   DATABASE     SIZE     AGE  SERVICES\nusers  running  native  …  application  … MiB  …s  …-",
     );
     stage.backlot(&["scenario", "down", "users"]).output().assert(0, "", "scenario users removed");
     stage.assert_nothing_left();
