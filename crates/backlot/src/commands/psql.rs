@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use backlot_engine::DatabaseRecord;
-use backlot_engine::native::{access, installation, tools};
+use backlot_engine::LiveDatabase;
+use backlot_engine::native::tools;
 
 use crate::commands::run::become_command;
 use crate::context::Context;
@@ -24,14 +24,14 @@ pub struct PsqlArgs {
 /// Becomes psql in `database`: interactive on a terminal, else it runs what is piped to it and stops at the first error.
 pub fn become_psql(
     args: &PsqlArgs,
-    database: &DatabaseRecord,
+    database: &LiveDatabase,
     context: &Context,
 ) -> Result<Exit, CommandError> {
     let mut variables = context.caller.variables.clone();
-    for (name, value) in access(database).libpq_env() {
+    for (name, value) in database.access.libpq_env() {
         variables.insert(name.into(), value);
     }
-    let Some(psql) = tools::psql(&installation(database), &variables) else {
+    let Some(psql) = tools::psql(database.programs.as_ref(), &variables) else {
         return Err(CommandError::failed("no-psql", "no psql is installed beside the server or on PATH")
             .hint("install it: apt-get install postgresql-client"));
     };

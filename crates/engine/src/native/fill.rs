@@ -28,13 +28,13 @@ if hasattr(result, '__await__'):
 
 /// What a scenario's program runs with.
 #[derive(Debug)]
-pub(super) struct Filler<'a> {
+pub(crate) struct Filler<'a> {
     /// The project's directory.
     pub root: &'a Path,
     /// The whole environment of the program.
     pub variables: BTreeMap<String, String>,
-    /// The server's programs.
-    pub installation: &'a Installation,
+    /// Postgres' programs, if any are known to be on this machine.
+    pub installation: Option<&'a Installation>,
     /// Where what the scenario prints goes.
     pub stdout: Stdout,
     /// Set when the caller asks to stop.
@@ -46,7 +46,7 @@ impl Filler<'_> {
     ///
     /// # Errors
     /// When it cannot be run at all.
-    pub(super) fn fill(&self, source: &ScenarioSource) -> Result<u8, EngineError> {
+    pub(crate) fn fill(&self, source: &ScenarioSource) -> Result<u8, EngineError> {
         match source {
             ScenarioSource::Empty => Ok(0),
             ScenarioSource::Python { file, module } => {

@@ -1,0 +1,87 @@
+//! The Compose file of an environment that is thrown away: the project's own, resolved, without what it would keep or
+//! claim beyond its own life.
+
+use std::collections::BTreeMap;
+
+use backlot_project::{Environment, Service, Stack};
+use serde_json::{Map, Value as Json, json};
+
+use crate::database::extension_of;
+
+/// The Compose file for a throw-away environment, in the form that both versions of Compose read. `variables` are the
+/// environment's own, for services in containers; `images` names the image of a service that is built.
+pub(super) fn throwaway_file(
+    environment: &Environment,
+    variables: &BTreeMap<String, String>,
+    images: &dyn Fn(&str) -> String,
+) -> Json {
+    let stack = environment.stack.clone().into_throwaway();
+    let mut model = stack.resolved().clone();
+    if let Some(top) = model.as_object_mut() {
+        top.remove("name");
+        let only_default = top.get("networks").and_then(Json::as_object).is_some_and(is_only_default);
+        if only_default {
+            top.remove("networks");
+        }
+        let services = top.get_mut("services").and_then(Json::as_object_mut);
+        for (name, service) in services.into_iter().flatten() {
+            if let (Some(model), Some(known)) = (service.as_object_mut(), stack.services.get(name)) {
+                mend(model, known, &stack, variables);
+                if model.contains_key("build") && !model.contains_key("image") {
+                    model.insert("image".into(), images(name).into());
+                    // It is built when it is missing; no registry has it.
+                    model.insert("pull_policy".into(), "never".into());
+                }
+            }
+        }
+    }
+    model
+}
+
+/// A network of no properties but the name that Compose gives it.
+fn is_only_default(networks: &Map<String, Json>) -> bool {
+    let Some(Json::Object(default)) = networks.get("default") else { return networks.is_empty() };
+    let plain = |(key, value): (&String, &Json)| {
+        key == "name" || value.is_null() || value.as_object().is_some_and(Map::is_empty)
+    };
+    networks.len() == 1 && default.iter().all(plain)
+}
+
+fn mend(
+    model: &mut Map<String, Json>,
+    service: &Service,
+    stack: &Stack,
+    variables: &BTreeMap<String, String>,
+) {
+    // Compose 1 knows neither nulls for "nothing said" nor optional dependencies.
+    model.retain(|_, value| !value.is_null());
+    if let Some(Json::Object(depends_on)) = model.get_mut("depends_on") {
+        depends_on.retain(|name, _| stack.services.contains_key(name));
+        for condition in depends_on.values_mut().filter_map(Json::as_object_mut) {
+            condition.remove("required");
+            condition.remove("restart");
+        }
+    }
+    if model.contains_key("ports") {
+        let ports = service.ports.iter().map(|port| {
+            let protocol = match port.protocol {
+                backlot_project::stack::Protocol::Tcp => "tcp",
+                backlot_project::stack::Protocol::Udp => "udp",
+                backlot_project::stack::Protocol::Sctp => "sctp",
+            };
+            // Any free port, of this machine alone.
+            Json::from(format!("127.0.0.1::{}/{protocol}", port.target))
+        });
+        let ports = ports.collect();
+        model.insert("ports".into(), ports);
+    }
+    if extension_of(service).is_none() {
+        let own = model.entry("environment").or_insert_with(|| json!({}));
+        if let Json::Object(own) = own {
+            for (name, value) in variables.iter().filter(|(name, _)| !own.contains_key(*name)).collect::<Vec<_>>() {
+                // Compose reads the file once more.
+                own.insert(name.clone(), value.replace('$', "$$").into());
+            }
+        }
+    }
+}
