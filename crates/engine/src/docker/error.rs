@@ -141,7 +141,9 @@ pub enum DockerError {
 impl DockerError {
     /// What a program of Docker's that ended badly complains about.
     pub(super) fn of(program: &Program, output: &Output) -> Self {
-        let last_lines = output.last_lines(LAST_LINES);
+        let mut last_lines = output.last_lines(LAST_LINES * 4);
+        last_lines.retain(|line| !is_progress(line));
+        let last_lines = last_lines.split_off(last_lines.len().saturating_sub(LAST_LINES));
         let said = last_lines.join("\n");
         let lower = said.to_lowercase();
         let any = |needles: &[&str]| needles.iter().any(|needle| lower.contains(needle));
@@ -253,6 +255,16 @@ impl DockerError {
     }
 }
 
+/// Whether a line of Compose tells what goes well (` Container web-1  Started`), or a warning that has nothing to do with it.
+fn is_progress(line: &str) -> bool {
+    const THINGS: [&str; 5] = ["Network ", "Volume ", "Container ", "Image ", "Creating "];
+    const DONE: [&str; 9] =
+        ["Creating", "Created", "Starting", "Started", "Running", "Waiting", "Healthy", "Recreate", "... done"];
+    let line = line.trim();
+    let is_step = THINGS.iter().any(|thing| line.starts_with(thing)) && DONE.iter().any(|end| line.ends_with(end));
+    is_step || line.starts_with("time=") && line.contains("level=warning")
+}
+
 fn what_image(image: Option<&String>) -> String {
     image.map_or_else(|| "an image".to_owned(), |image| format!("the image {image}"))
 }
@@ -323,6 +335,12 @@ mod tests {
         ] {
             assert_eq!(error(text).code(), code, "{text}");
         }
+    }
+
+    #[test]
+    fn progress_is_no_reason() {
+        let text = "time=\"x\" level=warning msg=\"the attribute `version` is obsolete\"\n Container a-db-1  Starting\nno space left";
+        assert_eq!(error(text).last_lines(), ["no space left"]);
     }
 
     #[test]

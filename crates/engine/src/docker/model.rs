@@ -38,6 +38,20 @@ pub(super) fn throwaway_file(
     model
 }
 
+/// A database that is thrown away need not survive a power cut, as on the native engine.
+fn forget_durability(model: &mut Map<String, Json>, service: &Service) {
+    if service.command.is_none() && service.entrypoint.is_none() {
+        let settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+        let words = settings.iter().flat_map(|setting| ["-c", setting]);
+        model.insert("command".into(), ["postgres"].into_iter().chain(words).collect());
+    }
+    if let Json::Object(environment) = model.entry("environment").or_insert_with(|| json!({})) {
+        let own = environment.get("POSTGRES_INITDB_ARGS").and_then(Json::as_str).unwrap_or_default();
+        let arguments = format!("{own} --no-sync");
+        environment.insert("POSTGRES_INITDB_ARGS".into(), arguments.trim_start().into());
+    }
+}
+
 /// A network of no properties but the name that Compose gives it.
 fn is_only_default(networks: &Map<String, Json>) -> bool {
     let Some(Json::Object(default)) = networks.get("default") else { return networks.is_empty() };
@@ -75,7 +89,9 @@ fn mend(
         let ports = ports.collect();
         model.insert("ports".into(), ports);
     }
-    if extension_of(service).is_none() {
+    if extension_of(service).is_some() {
+        forget_durability(model, service);
+    } else {
         let own = model.entry("environment").or_insert_with(|| json!({}));
         if let Json::Object(own) = own {
             for (name, value) in variables.iter().filter(|(name, _)| !own.contains_key(*name)).collect::<Vec<_>>() {
