@@ -65,15 +65,20 @@ need_venv() {
     echo "$wanted" > "$directory/.made-from"
 }
 
-# nginx itself, without a server of the system's own: what the package would start is kept from starting.
-need_nginx() {
-    if command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; then return; fi
+# without_services apt_install PACKAGE...: what the packages would start is kept from starting.
+without_services() {
     local policy=/usr/sbin/policy-rc.d made=
     if ! [ -e $policy ]; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
         as_root chmod +x $policy
         made=1
     fi
-    apt_install nginx-light
+    "$@"
     if [ -n "$made" ]; then as_root rm -f $policy; fi
+}
+
+# nginx itself, without a server of the system's own.
+need_nginx() {
+    if command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; then return; fi
+    without_services apt_install nginx-light
 }
