@@ -28,6 +28,20 @@ apt_install() {
     rm -f "$log"
 }
 
+# The mirror that this machine's apt uses for Debian, whatever its form of source list.
+debian_mirror() {
+    local found
+    # shellcheck disable=SC2016 # apt's variables, not ours
+    found=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 2>/dev/null | awk '/ Debian$/ && !/security/ {print $1; exit}')
+    if [ -z "$found" ]; then
+        # Before its first update, apt does not know what is behind an address.
+        found=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+            grep -oE 'https?://[^ ]*/debian/?([[:space:]]|$)' | head -n 1 | tr -d '[:space:]')
+    fi
+    [ -n "$found" ] || die "this machine's apt names no Debian mirror"
+    printf '%s\n' "$found"
+}
+
 have_postgres() {
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null
 }
