@@ -83,6 +83,10 @@ initialise() {
 
 if [ "${1:-}" = "" ] || [ "${1#-}" != "$1" ]; then set -- postgres "$@"; fi
 if [ "$1" != postgres ]; then exec "$@"; fi
+# What only prints something needs no cluster.
+for argument in "$@"; do
+    case $argument in -\? | --help | --describe-config | -V | --version) exec "$@" ;; esac
+done
 
 if [ "$(id -u)" = 0 ]; then
     refuse_unused_volume
