@@ -70,6 +70,9 @@ impl Client {
             return Ok(compose.clone());
         }
         let compose = self.find_compose()?.envs(&self.variables);
+        // Version 1 has Docker build without BuildKit, and fails where the caller has it switched on.
+        let is_first = compose.arguments().is_empty();
+        let compose = if is_first { compose.env("DOCKER_BUILDKIT", "0") } else { compose };
         Ok(self.compose.get_or_init(|| compose).clone())
     }
 
@@ -88,7 +91,8 @@ impl Client {
         if version.is_ok_and(|output| output.status.success()) {
             return Ok(plugin());
         }
-        on_path("docker-compose", &self.variables).map(Program::new).ok_or(DockerError::NoCompose)
+        let first = on_path("docker-compose", &self.variables).ok_or(DockerError::NoCompose)?;
+        Ok(Program::new(first))
     }
 
     /// Runs `docker` for what it prints.

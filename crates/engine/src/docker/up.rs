@@ -161,16 +161,15 @@ impl Deployment<'_> {
     ) -> Result<String, EngineError> {
         let record = self.record(taken)?;
         let docker = record.docker.ok_or_else(|| self.not_up())?;
-        let mut arguments = vec!["up".to_owned(), "-d".to_owned()];
-        if wishes.build {
-            arguments.push("--build".into());
+        // An nginx looks up those behind it when it starts, and ends when they are not there: whether its file says that it
+        // depends on them or not, it comes last.
+        let (fronts, others): (Vec<_>, Vec<_>) =
+            services.iter().cloned().partition(|service| docker.fronts.contains_key(service));
+        for group in [others, fronts].iter().filter(|group| !group.is_empty()) {
+            let program =
+                self.client.compose_in(&ComposeProject::recorded(&docker), up_arguments(group, wishes))?;
+            self.run_compose(&program, &docker, report)?;
         }
-        for (service, count) in wishes.scale.iter().filter(|(service, _)| services.contains(service)) {
-            arguments.extend(["--scale".into(), format!("{service}={count}")]);
-        }
-        arguments.extend(services.iter().cloned());
-        let program = self.client.compose_in(&ComposeProject::recorded(&docker), arguments)?;
-        self.run_compose(&program, &docker, report)?;
         let database = docker.database.as_ref().filter(|database| services.contains(&database.service));
         let Some(database) = database else { return Ok(services.join(", ")) };
         let live = self.wait_for_database(database, &docker.project)?;
@@ -327,6 +326,19 @@ impl Deployment<'_> {
         self.write(&Record { filling, ..record })?;
         Ok((code != 0).then_some(Failure { code }))
     }
+}
+
+/// What Compose is told.
+fn up_arguments(services: &[String], wishes: &Wishes) -> Vec<String> {
+    let mut arguments = vec!["up".to_owned(), "-d".to_owned()];
+    if wishes.build {
+        arguments.push("--build".into());
+    }
+    for (service, count) in wishes.scale.iter().filter(|(service, _)| services.contains(service)) {
+        arguments.extend(["--scale".into(), format!("{service}={count}")]);
+    }
+    arguments.extend(services.iter().cloned());
+    arguments
 }
 
 /// Whether these are the last words of a build, by either builder and either version of Compose.
