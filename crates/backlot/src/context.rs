@@ -145,7 +145,22 @@ impl Context {
 
     /// The engine that runs the environment at `site`.
     pub fn engine(&self, site: &Site) -> Result<Engine, CommandError> {
-        Ok(Engine::of(site, self.wanted_engine(), &self.caller.variables)?)
+        let engine = Engine::of(site, self.wanted_engine(), &self.caller.variables)?;
+        match engine {
+            Engine::Docker(client) if !matches!(site.record(), Ok(Some(_))) => self.adopting(client, site),
+            engine => Ok(engine),
+        }
+    }
+
+    /// Docker for an environment of which no record tells: Compose itself may have brought it up.
+    fn adopting(&self, client: Client, site: &Site) -> Result<Engine, CommandError> {
+        let project = self.project()?;
+        let name = EnvironmentName::parse(site.name());
+        let environment = name.ok().and_then(|name| self.environment_named(&project, &name).ok());
+        Ok(Engine::Docker(match environment {
+            Some(environment) => client.adopting(&environment, project.root()),
+            None => client,
+        }))
     }
 
     /// An environment on the engine that is asked for; else on the one that runs it; else native when all that `wishes` ask

@@ -143,7 +143,7 @@ impl<'a> Deployment<'a> {
     ) -> Result<Started, EngineError> {
         match self {
             Self::Native(whole) => whole.up(wishes, report, news),
-            Self::Docker(docker) => docker.up(wishes, report),
+            Self::Docker(docker) => docker.up(wishes, report, news),
         }
     }
 

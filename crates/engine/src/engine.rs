@@ -167,7 +167,7 @@ impl Client {
     /// When no container of it runs.
     pub fn exec(&self, site: &Site, beside: &Beside) -> Result<Program, EngineError> {
         let not_up = || EngineError::NoServices { environment: site.name().to_owned() };
-        let docker = site.record()?.and_then(|record| record.docker).ok_or_else(not_up)?;
+        let docker = self.record_at(site)?.ok_or_else(not_up)?;
         let (container, known) = docker::first_running(self, &docker.project, &beside.service)?;
         let container = container.ok_or_else(|| DockerError::NoService {
             environment: site.name().to_owned(),

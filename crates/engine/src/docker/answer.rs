@@ -44,7 +44,7 @@ pub(crate) fn answer(
     news: &mut dyn FnMut(News),
 ) -> Result<Answer, EngineError> {
     let none = || EngineError::NoServices { environment: site.name().to_owned() };
-    let record = site.record()?.and_then(|record| record.docker).ok_or_else(none)?;
+    let record = client.record_at(site)?.ok_or_else(none)?;
     let mut project = Project { client, record, environment: site.name(), interrupted, news };
     match request {
         Request::Status => project.status().map(Answer::Status),

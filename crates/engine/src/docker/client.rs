@@ -8,9 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backlot_process::{Output, Printed, ProcessError, Program};
+use backlot_project::Environment;
 
+use crate::database::Database;
+use crate::docker::deployment::docker_record;
 use crate::docker::error::DockerError;
+use crate::error::EngineError;
 use crate::native::tools::on_path;
+use crate::record::DockerRecord;
+use crate::site::Site;
 
 /// How long a question to the daemon may take to be answered.
 pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(20);
@@ -30,6 +36,8 @@ pub struct Client {
     variables: BTreeMap<String, String>,
     /// The program that Compose is, with its first arguments; looked for when it is needed.
     compose: OnceLock<Program>,
+    /// What is taken for the record of an environment that has none.
+    adopted: Option<Box<DockerRecord>>,
 }
 
 impl Client {
@@ -39,7 +47,29 @@ impl Client {
     /// [`DockerError::NoClient`].
     pub fn locate(caller: &BTreeMap<String, String>) -> Result<Self, DockerError> {
         let docker = on_path("docker", caller).ok_or(DockerError::NoClient)?;
-        Ok(Self { docker, variables: caller.clone(), compose: OnceLock::new() })
+        Ok(Self { docker, variables: caller.clone(), compose: OnceLock::new(), adopted: None })
+    }
+
+    /// The same, for an environment that has no record, or one that cannot be read: its containers may have been made by
+    /// Compose itself, and are known by what its files say.
+    #[must_use]
+    pub fn adopting(mut self, environment: &Environment, root: &Path) -> Self {
+        let throwaway = environment.name.as_str().starts_with("scenario_");
+        let database = Database::in_container(environment).ok().flatten();
+        let name = environment.stack.name.clone();
+        let call = environment.compose.clone();
+        let record = docker_record(environment, root, name, call, database.as_ref(), throwaway);
+        self.adopted = Some(Box::new(record));
+        self
+    }
+
+    /// What is known of the environment at `site`.
+    pub(crate) fn record_at(&self, site: &Site) -> Result<Option<DockerRecord>, EngineError> {
+        let adopted = || self.adopted.as_deref().cloned();
+        match site.record() {
+            Ok(record) => Ok(record.and_then(|record| record.docker).or_else(adopted)),
+            Err(error) => adopted().map(Some).ok_or(error),
+        }
     }
 
     /// Asks the daemon for its version: whether there is one for us.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use backlot_plan::{DesiredContainers, Filling as Filled, ObservedContainers, Step, Storage, containers_up};
 use backlot_process::Stdout;
@@ -195,23 +195,11 @@ impl<'a> Deployment<'a> {
         taken.make_live()?;
         let earlier = self.site.record()?;
         let kept = earlier.as_ref().and_then(|record| record.docker.as_ref());
-        let call = self.call()?;
-        let targets = Targets::of(&self.environment.stack, self.ground.project.root());
-        let own = self.environment.variables.iter();
-        let docker = DockerRecord {
-            project: self.project(),
-            files: call.files,
-            working_dir: call.working_dir,
-            caller_dir: call.caller_dir,
-            profiles: call.profiles,
-            env_files: call.env_files,
-            variables: own.map(|(name, variable)| (name.to_owned(), variable.value.clone())).collect(),
-            ports: targets.ports,
-            fronts: targets.fronts,
-            throwaway: self.throwaway,
-            prepared: kept.is_some_and(|kept| kept.prepared),
-            database: self.database.as_ref().map(container_database),
-        };
+        let database = self.database.as_ref();
+        let root = self.ground.project.root();
+        let docker =
+            docker_record(&self.environment, root, self.project(), self.call()?, database, self.throwaway);
+        let docker = DockerRecord { prepared: kept.is_some_and(|kept| kept.prepared), ..docker };
         let record = Record {
             version: VERSION,
             project: self.ground.project.root().to_owned(),
@@ -305,5 +293,32 @@ fn container_database(database: &Database) -> ContainerDatabase {
         password: secrecy::ExposeSecret::expose_secret(&database.password).to_owned(),
         initial: database.initial.clone(),
         database: database.application.clone(),
+    }
+}
+
+/// What a record tells of an environment on Docker.
+pub(super) fn docker_record(
+    environment: &Environment,
+    root: &Path,
+    project: String,
+    call: ComposeCall,
+    database: Option<&Database>,
+    throwaway: bool,
+) -> DockerRecord {
+    let targets = Targets::of(&environment.stack, root);
+    let own = environment.variables.iter();
+    DockerRecord {
+        project,
+        files: call.files,
+        working_dir: call.working_dir,
+        caller_dir: call.caller_dir,
+        profiles: call.profiles,
+        env_files: call.env_files,
+        variables: own.map(|(name, variable)| (name.to_owned(), variable.value.clone())).collect(),
+        ports: targets.ports,
+        fronts: targets.fronts,
+        throwaway,
+        prepared: false,
+        database: database.map(container_database),
     }
 }

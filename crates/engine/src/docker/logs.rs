@@ -178,7 +178,7 @@ impl Client {
     /// When it is not up, or has no such service.
     pub fn lines(&self, site: &Site, wish: LogWish) -> Result<Lines, EngineError> {
         let not_up = || EngineError::NotUp { environment: site.name().to_owned(), exists: false };
-        let docker = site.record()?.and_then(|record| record.docker).ok_or_else(not_up)?;
+        let docker = self.record_at(site)?.ok_or_else(not_up)?;
         let containers = self.containers(&docker.project)?;
         let is_known = |service: &&String| containers.iter().any(|one| one.service == **service);
         if let Some(service) = wish.services.iter().find(|service| !is_known(service)) {

@@ -96,14 +96,10 @@ fn observed(client: &Client, site: &Site, record: Option<&DockerRecord>) -> Resu
 /// # Errors
 /// When Docker cannot be asked.
 pub(crate) fn volumes(client: &Client, site: &Site) -> Result<Vec<String>, EngineError> {
-    match docker_record(site)? {
+    match client.record_at(site)? {
         Some(record) => Ok(client.things(VOLUME, &record.project)?),
         None => Ok(Vec::new()),
     }
-}
-
-fn docker_record(site: &Site) -> Result<Option<DockerRecord>, EngineError> {
-    Ok(site.record()?.and_then(|record| record.docker))
 }
 
 /// The steps that [`down`] would carry out now.
@@ -111,7 +107,7 @@ fn docker_record(site: &Site) -> Result<Option<DockerRecord>, EngineError> {
 /// # Errors
 /// When Docker cannot be asked.
 pub(crate) fn plan_down(client: &Client, site: &Site, volumes: bool) -> Result<Vec<Step>, EngineError> {
-    Ok(containers_down(&observed(client, site, docker_record(site)?.as_ref())?, volumes))
+    Ok(containers_down(&observed(client, site, client.record_at(site)?.as_ref())?, volumes))
 }
 
 /// Takes the environment at `site` down. Returns the steps that were carried out.
@@ -151,7 +147,7 @@ pub(super) fn take_away(client: &Client, taken: &Taken, step: &Step) -> Result<S
     match step {
         Step::RemoveContainers => {
             end_filling(site);
-            if let Some(record) = docker_record(site)? {
+            if let Some(record) = client.record_at(site)? {
                 // What is thrown away need not end well; the rest is stopped as its users stop it.
                 if !record.throwaway {
                     stop_politely(client, &record)?;
@@ -161,7 +157,7 @@ pub(super) fn take_away(client: &Client, taken: &Taken, step: &Step) -> Result<S
             Ok(format!("the containers of {name}"))
         }
         Step::RemoveVolumes => {
-            if let Some(record) = docker_record(site)? {
+            if let Some(record) = client.record_at(site)? {
                 let volumes = client.things(VOLUME, &record.project)?;
                 client.remove("volume rm", &[], &volumes)?;
             }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use backlot_supervisor::News;
 
 use crate::docker::answer::{Project, deadline};
+use crate::docker::client::{ANSWER_LIMIT, run};
+use crate::docker::compose::ComposeProject;
 use crate::docker::container::{Container, Life};
 use crate::docker::error::DockerError;
 use crate::docker::wait::Waiting;
@@ -40,8 +42,7 @@ impl Project<'_> {
     /// old ones stay as they are.
     pub(super) fn roll(&mut self, service: &str) -> Result<(), EngineError> {
         let old = self.replicas(service)?;
-        let containers = self.containers()?;
-        if self.fronts_of(service, &containers).is_empty() || !old.iter().all(|one| one.published.is_empty()) {
+        if !self.can_roll(service)? {
             return self.restart_each(service, &old);
         }
         for index in 0..old.len() {
@@ -52,6 +53,37 @@ impl Project<'_> {
             self.retire(service, std::slice::from_ref(leaving), &staying)?;
         }
         Ok(())
+    }
+
+    /// Whether `service` runs behind an nginx, so that there can be two of a replica side by side.
+    pub(super) fn can_roll(&self, service: &str) -> Result<bool, EngineError> {
+        let replicas = self.replicas(service)?;
+        let is_behind = !self.fronts_of(service, &self.containers()?).is_empty();
+        let is_free = |one: &Container| one.published.is_empty() && one.life == Life::Running;
+        Ok(is_behind && !replicas.is_empty() && replicas.iter().all(is_free))
+    }
+
+    /// Rolls `service` if its files say something else now, or its image is to be built anew.
+    pub(super) fn roll_if_changed(&mut self, service: &str, build: bool) -> Result<(), EngineError> {
+        if build {
+            self.compose(&["build", service])?;
+        }
+        let wanted = self.config_hash(service)?;
+        let is_same = |one: &Container| one.config_hash.is_some() && one.config_hash == wanted;
+        if !build && self.replicas(service)?.iter().all(is_same) {
+            return Ok(());
+        }
+        self.roll(service)
+    }
+
+    /// What Compose says of what the files make of a service now.
+    fn config_hash(&self, service: &str) -> Result<Option<String>, EngineError> {
+        let compose = ComposeProject::recorded(&self.record);
+        let program = self.client.compose_in(&compose, ["config", "--hash", service])?;
+        let output = run(&program, ANSWER_LIMIT, self.interrupted)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let hash = text.lines().find_map(|line| line.strip_prefix(service)?.strip_prefix(' '));
+        Ok(hash.map(|hash| hash.trim().to_owned()))
     }
 
     /// Without an nginx in front, or with a port of its own on the host, there cannot be two side by side: one after
@@ -142,9 +174,10 @@ impl Project<'_> {
         for front in fronts.iter().filter(|_| !staying.is_empty()) {
             self.keep_only(front, service, &staying)?;
         }
+        let ids: Vec<&str> = leaving.iter().map(|container| container.id.as_str()).collect();
+        self.docker(&[&["stop"], ids.as_slice()].concat())?;
+        self.docker(&[&["rm", "--force", "--volumes"], ids.as_slice()].concat())?;
         for container in leaving {
-            self.docker(&["stop", &container.id])?;
-            self.docker(&["rm", "--force", "--volumes", &container.id])?;
             self.tell(container, "has left");
         }
         // Docker's resolver does not know them any more: the names in nginx mean the same with and without our lines.

@@ -15,7 +15,7 @@ use crate::site::Site;
 /// # Errors
 /// [`EngineError::NotUp`] when it does not run.
 pub(crate) fn running(client: &Client, site: &Site) -> Result<LiveDatabase, EngineError> {
-    let docker = site.record()?.and_then(|record| record.docker);
+    let docker = client.record_at(site)?;
     let database = docker.as_ref().and_then(|docker| docker.database.as_ref().map(|one| (docker, one)));
     let live = match database {
         Some((docker, database)) => find(database, &client.containers(&docker.project)?),

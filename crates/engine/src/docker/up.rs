@@ -1,12 +1,15 @@
 //! Bringing an environment up on Docker.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use backlot_plan::{Step, containers_up};
 use backlot_postgres::{Connection, Creation};
 use backlot_process::Program;
 use backlot_project::ScenarioSource;
+use backlot_supervisor::News;
 
+use crate::docker::answer::Project;
 use crate::docker::compose::ComposeProject;
 use crate::docker::container::Container;
 use crate::docker::deployment::Deployment;
@@ -45,7 +48,12 @@ impl Deployment<'_> {
     ///
     /// # Errors
     /// When a step fails or the caller asks to stop; then what this call made is taken away again, but for volumes.
-    pub fn up(&self, wishes: &Wishes, report: Report<'_>) -> Result<Started, EngineError> {
+    pub fn up(
+        &self,
+        wishes: &Wishes,
+        report: Report<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Started, EngineError> {
         self.services(wishes)?;
         let taken = self.site.take()?;
         self.ground.go_on()?;
@@ -60,7 +68,7 @@ impl Deployment<'_> {
         }
         let steps = containers_up(&self.desired(wishes)?, &self.observed(&containers)?, wishes.fresh);
         let mut came = Came::default();
-        let outcome = self.carry_out_all(&taken, &steps, wishes, &mut came, report);
+        let outcome = self.carry_out_all(&taken, &steps, wishes, &mut came, report, news);
         if let Err(error) = outcome {
             // What ran before goes on running; what is thrown away is nothing without its end.
             if containers.is_empty() || self.throwaway {
@@ -79,6 +87,7 @@ impl Deployment<'_> {
         wishes: &Wishes,
         came: &mut Came,
         report: Report<'_>,
+        news: &mut dyn FnMut(News),
     ) -> Result<(), EngineError> {
         for step in steps {
             // A failed scenario is kept to be looked at, and nothing is started on it.
@@ -88,7 +97,7 @@ impl Deployment<'_> {
             report(Event::Began { step });
             let start = Instant::now();
             let outcome = match step {
-                Step::StartContainers { services } => self.start(taken, services, wishes, report)?,
+                Step::StartContainers { services } => self.start(taken, services, wishes, report, news)?,
                 Step::CreateDatabase { database } => self.create(database)?,
                 Step::Fill { source } => {
                     came.failure = self.fill()?;
@@ -158,6 +167,7 @@ impl Deployment<'_> {
         services: &[String],
         wishes: &Wishes,
         report: Report<'_>,
+        news: &mut dyn FnMut(News),
     ) -> Result<String, EngineError> {
         let record = self.record(taken)?;
         let docker = record.docker.ok_or_else(|| self.not_up())?;
@@ -165,15 +175,56 @@ impl Deployment<'_> {
         // depends on them or not, it comes last.
         let (fronts, others): (Vec<_>, Vec<_>) =
             services.iter().cloned().partition(|service| docker.fronts.contains_key(service));
+        // Compose would undo what it is not told again of services that others depend on.
+        let mut scale = wishes.scale.clone();
+        let others = self.roll_changed(&docker, others, wishes, &mut scale, news)?;
         for group in [others, fronts].iter().filter(|group| !group.is_empty()) {
-            let program =
-                self.client.compose_in(&ComposeProject::recorded(&docker), up_arguments(group, wishes))?;
+            // It knows of no others than these and what they depend on.
+            let known = self.services(&Wishes { services: group.clone(), ..Wishes::default() })?;
+            let scale = scale.iter().filter(|(service, _)| known.contains(*service));
+            let arguments = up_arguments(group, scale, wishes.build);
+            let program = self.client.compose_in(&ComposeProject::recorded(&docker), arguments)?;
             self.run_compose(&program, &docker, report)?;
         }
         let database = docker.database.as_ref().filter(|database| services.contains(&database.service));
         let Some(database) = database else { return Ok(services.join(", ")) };
         let live = self.wait_for_database(database, &docker.project)?;
         Ok(format!("{} on {}:{}", database.service, live.access.host, live.access.port))
+    }
+
+    /// Replaces and scales the services that run behind an nginx without losing a request, where Compose would remove all
+    /// of their replicas first. Returns the other services.
+    fn roll_changed(
+        &self,
+        docker: &DockerRecord,
+        services: Vec<String>,
+        wishes: &Wishes,
+        scale: &mut BTreeMap<String, u32>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Vec<String>, EngineError> {
+        let behind = |service: &String| docker.fronts.values().any(|behind| behind.contains(service));
+        if self.throwaway || !services.iter().any(behind) {
+            return Ok(services);
+        }
+        let mut rolled = Vec::new();
+        for service in services.iter().filter(|service| behind(service)) {
+            let mut project = Project {
+                client: &self.client,
+                record: docker.clone(),
+                environment: self.site.name(),
+                interrupted: self.ground.interrupted,
+                news: &mut *news,
+            };
+            if !project.can_roll(service)? {
+                continue;
+            }
+            project.roll_if_changed(service, wishes.build)?;
+            let usual = self.environment.stack.services.get(service).map_or(1, |service| service.replicas);
+            let count = *scale.entry(service.clone()).or_insert(usual);
+            project.scale_to(service, count, true)?;
+            rolled.push(service.clone());
+        }
+        Ok(services.into_iter().filter(|service| !rolled.contains(service)).collect())
     }
 
     /// Runs Compose; its lines are passed on when it takes its time. A container that dies meanwhile ends the wait:
@@ -329,12 +380,16 @@ impl Deployment<'_> {
 }
 
 /// What Compose is told.
-fn up_arguments(services: &[String], wishes: &Wishes) -> Vec<String> {
+fn up_arguments<'s>(
+    services: &[String],
+    scale: impl Iterator<Item = (&'s String, &'s u32)>,
+    build: bool,
+) -> Vec<String> {
     let mut arguments = vec!["up".to_owned(), "-d".to_owned()];
-    if wishes.build {
+    if build {
         arguments.push("--build".into());
     }
-    for (service, count) in wishes.scale.iter().filter(|(service, _)| services.contains(service)) {
+    for (service, count) in scale {
         arguments.extend(["--scale".into(), format!("{service}={count}")]);
     }
     arguments.extend(services.iter().cloned());
