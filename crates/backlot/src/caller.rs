@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 /// The caller's environment and terminal.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is about another stream")]
 pub struct Caller {
     /// The arguments, without the program's name.
     pub arguments: Vec<OsString>,

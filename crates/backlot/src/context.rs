@@ -184,7 +184,9 @@ impl Context {
         environment: &Environment,
         wishes: &Wishes,
     ) -> Result<EngineKind, CommandError> {
-        let Some(reason) = why_not_native(ground, environment, wishes)? else { return Ok(EngineKind::Native) };
+        let Some(reason) = why_not_native(ground, environment, wishes)? else {
+            return Ok(EngineKind::Native);
+        };
         let daemon = Client::locate(&self.caller.variables).and_then(|client| client.check());
         if daemon.is_err() {
             return Ok(EngineKind::Native);

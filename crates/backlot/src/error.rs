@@ -166,12 +166,13 @@ fn explain(error: &EngineError) -> (&'static str, Option<String>) {
         EngineError::Supervisor(failure) => explain_failure(failure),
         EngineError::SupervisorLost { last_lines, .. } => ("supervisor", last_words(last_lines)),
         EngineError::Control(_) => ("supervisor", None),
-        EngineError::NoDatabase { .. } => {
-            ("no-database", hint("give it a service with `image: postgres`"))
-        }
+        EngineError::NoDatabase { .. } => ("no-database", hint("give it a service with `image: postgres`")),
         EngineError::OtherEngine { environment, engine } => (
             "other-engine",
-            Some(format!("leave --engine out, or take it down first: {} (it runs on {engine})", way_down(environment))),
+            Some(format!(
+                "leave --engine out, or take it down first: {} (it runs on {engine})",
+                way_down(environment)
+            )),
         ),
         EngineError::Docker(error) => (error.code(), explain_docker(error)),
         EngineError::Interrupted => ("interrupted", None),

@@ -67,10 +67,10 @@ impl<'a> Deployment<'a> {
 
     /// The same environment as one of several at once, which ends with us.
     #[must_use]
-    pub(crate) fn as_run(self, site: Site, mark: &str) -> Self {
+    pub(crate) fn for_run(self, site: Site, mark: &str) -> Self {
         match self {
-            Self::Native(whole) => Self::Native(Box::new(whole.as_run(site))),
-            Self::Docker(docker) => Self::Docker(Box::new(docker.as_run(site, mark))),
+            Self::Native(whole) => Self::Native(Box::new(whole.for_run(site))),
+            Self::Docker(docker) => Self::Docker(Box::new(docker.for_run(site, mark))),
         }
     }
 
@@ -151,7 +151,11 @@ impl<'a> Deployment<'a> {
     ///
     /// # Errors
     /// As [`Deployment::up`]; [`EngineError::NoDatabase`] when the stack has none.
-    pub fn up_database(&self, fresh: bool, report: Report<'_>) -> Result<(LiveDatabase, Started), EngineError> {
+    pub fn up_database(
+        &self,
+        fresh: bool,
+        report: Report<'_>,
+    ) -> Result<(LiveDatabase, Started), EngineError> {
         let wishes = self.database_only(fresh)?;
         let started = self.up(&wishes, report, &mut |_| {})?;
         let live = started.database.clone().ok_or_else(|| self.no_database())?;

@@ -66,7 +66,8 @@ impl Engine {
             Self::Native => native::status(site),
             Self::Docker(client) => {
                 let never = AtomicBool::new(false);
-                docker::answer(client, site, &Request::Status, &never, &mut |_| {}).map(|answer| match answer {
+                docker::answer(client, site, &Request::Status, &never, &mut |_| {}).map(|answer| match answer
+                {
                     Answer::Status(services) => services,
                     Answer::Nothing | Answer::Described(_) | Answer::Exit { .. } => Vec::new(),
                 })

@@ -287,7 +287,10 @@ mod tests {
             database: None,
             docker: Some(DockerRecord {
                 project: "scenario_users".into(),
-                files: vec!["/home/ada/.local/share/backlot/projects/blog-89abcdef/scenario_users/live/compose.json".into()],
+                files: vec![
+                    "/home/ada/.local/share/backlot/projects/blog-89abcdef/scenario_users/live/compose.json"
+                        .into(),
+                ],
                 working_dir: "/home/ada/blog/docker".into(),
                 caller_dir: "/home/ada/blog".into(),
                 profiles: vec!["debug".into()],

@@ -22,6 +22,10 @@ pub struct DesiredContainers {
 
 /// What of it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is about another thing, and all combinations are there"
+)]
 pub struct ObservedContainers {
     /// Files of the environment exist.
     pub files: bool,
@@ -52,11 +56,7 @@ impl ObservedContainers {
 /// The steps that bring the containers up. What runs is left alone unless `fresh` asks for new ones, or a scenario that
 /// was not filled to its end has to be made anew.
 #[must_use]
-pub fn containers_up(
-    desired: &DesiredContainers,
-    observed: &ObservedContainers,
-    fresh: bool,
-) -> Vec<Step> {
+pub fn containers_up(desired: &DesiredContainers, observed: &ObservedContainers, fresh: bool) -> Vec<Step> {
     let half_made = match observed.filling {
         Filling::Begun | Filling::Failed => true,
         Filling::NotYet | Filling::Done => false,
@@ -130,12 +130,15 @@ mod tests {
 
     #[test]
     fn the_database_is_filled_before_anything_else_starts() {
-        assert_eq!(said(&containers_up(&scenario(), &ObservedContainers::ABSENT, false)), [
-            "start the containers of db",
-            "create the database application",
-            "run scenarios/users.py",
-            "start the containers of web"
-        ]);
+        assert_eq!(
+            said(&containers_up(&scenario(), &ObservedContainers::ABSENT, false)),
+            [
+                "start the containers of db",
+                "create the database application",
+                "run scenarios/users.py",
+                "start the containers of web"
+            ]
+        );
     }
 
     #[test]

@@ -66,7 +66,9 @@ impl fmt::Display for Step {
                 Port::Exact(port) => write!(f, "start {service} on 127.0.0.1:{port}"),
                 Port::Free => write!(f, "start {service} on a free port of 127.0.0.1"),
             },
-            Self::StartContainers { services } => write!(f, "start the containers of {}", services.join(", ")),
+            Self::StartContainers { services } => {
+                write!(f, "start the containers of {}", services.join(", "))
+            }
             Self::RemoveContainers => write!(f, "remove the containers"),
             Self::CreateDatabase { database } => write!(f, "create the database {database}"),
             Self::Fill { source } => write!(f, "run {source}"),

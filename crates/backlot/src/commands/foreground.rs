@@ -99,11 +99,11 @@ fn attach(site: &Site, stop: Arc<AtomicBool>) -> Result<Receiver<Heard>, Command
 /// Stops the services in their order; a second Ctrl-C kills them.
 fn stop_all(site: &Site, context: &Context) -> Result<(), CommandError> {
     let mut news = context.newsreader();
-    let ask = |request: &Request, news: &mut dyn FnMut(News)| Engine::Native.ask(site, request, &context.interrupted, news);
-    match ask(&Request::Down, &mut news) {
+    let engine = Engine::Native;
+    match engine.ask(site, &Request::Down, &context.interrupted, &mut news) {
         Err(EngineError::Interrupted) => {
             context.interrupted.store(false, Ordering::SeqCst);
-            ask(&Request::Kill, &mut news)?;
+            engine.ask(site, &Request::Kill, &context.interrupted, &mut news)?;
         }
         Ok(_) | Err(EngineError::NoServices { .. } | EngineError::Control(_)) => {}
         Err(error) => return Err(error.into()),

@@ -59,7 +59,8 @@ pub(crate) fn answer(
         Request::WaitHealthy { services } => project.wait_healthy(services).map(|()| Answer::Nothing),
         Request::WaitStopped { services } => project.wait_stopped(services),
         Request::Up { .. } | Request::Describe { .. } | Request::Attach | Request::Down | Request::Kill => {
-            Err(DockerError::Impossible("there is no supervisor on Docker to be asked for that".into()).into())
+            Err(DockerError::Impossible("there is no supervisor on Docker to be asked for that".into())
+                .into())
         }
     }
 }
@@ -106,7 +107,8 @@ impl Project<'_> {
 
     /// Compose with these arguments, run to its end.
     pub(super) fn compose(&self, arguments: &[&str]) -> Result<(), EngineError> {
-        let program = self.client.compose_in(&ComposeProject::recorded(&self.record), arguments.iter().copied())?;
+        let program =
+            self.client.compose_in(&ComposeProject::recorded(&self.record), arguments.iter().copied())?;
         self.run(&program)
     }
 

@@ -125,6 +125,16 @@ impl Client {
         Ok(Program::new(first))
     }
 
+    /// The version of Compose.
+    ///
+    /// # Errors
+    /// [`DockerError::NoCompose`].
+    pub fn compose_version(&self) -> Result<String, DockerError> {
+        let output =
+            run(&self.compose()?.args(["version", "--short"]), ANSWER_LIMIT, &AtomicBool::new(false))?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
     /// Runs `docker` for what it prints.
     ///
     /// # Errors

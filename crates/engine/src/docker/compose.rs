@@ -41,11 +41,7 @@ impl ComposeProject {
         Ok(site.record()?.and_then(|record| record.docker).map(|record| Self::recorded(&record)))
     }
 
-    fn new(
-        name: &str,
-        call: &backlot_project::ComposeCall,
-        mut variables: BTreeMap<String, String>,
-    ) -> Self {
+    fn new(name: &str, call: &backlot_project::ComposeCall, mut variables: BTreeMap<String, String>) -> Self {
         // What `${PWD}` means in the files does not depend on where the caller stands.
         variables.insert("PWD".into(), call.caller_dir.display().to_string());
         let mut options: Vec<OsString> = vec!["-p".into(), name.into()];

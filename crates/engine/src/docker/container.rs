@@ -134,8 +134,8 @@ pub(super) fn garbage(program: &str, expected: &'static str, text: &str) -> Dock
 
 /// Reads what `docker inspect` prints.
 fn parse(text: &str) -> Result<Vec<Container>, DockerError> {
-    let inspected: Vec<Inspected> =
-        serde_json::from_str(text).map_err(|_| garbage("docker inspect", "description of containers", text))?;
+    let inspected: Vec<Inspected> = serde_json::from_str(text)
+        .map_err(|_| garbage("docker inspect", "description of containers", text))?;
     Ok(inspected.into_iter().map(Container::from).collect())
 }
 
@@ -267,8 +267,10 @@ impl From<Inspected> for Container {
                 .filter_map(|(port, bindings)| {
                     let bindings = bindings.as_ref()?;
                     // Docker binds both kinds of addresses; people use the one of IPv4.
-                    let binding =
-                        bindings.iter().find(|one| !one.host_ip.contains(':')).or_else(|| bindings.first())?;
+                    let binding = bindings
+                        .iter()
+                        .find(|one| !one.host_ip.contains(':'))
+                        .or_else(|| bindings.first())?;
                     Some((tcp_port(port)?, host_address(&binding.host_ip, &binding.host_port)))
                 })
                 .collect(),
@@ -292,7 +294,8 @@ fn host_address(ip: &str, port: &str) -> String {
 
 /// A time of Docker's (`2026-11-25T10:00:00.123456789Z`) in milliseconds since 1970; what never was is none.
 fn milliseconds(text: &str) -> Option<u64> {
-    let time: std::time::SystemTime = backlot_supervisor::parse_since(text, std::time::SystemTime::now()).ok()?;
+    let time: std::time::SystemTime =
+        backlot_supervisor::parse_since(text, std::time::SystemTime::now()).ok()?;
     let since = time.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?;
     u64::try_from(since.as_millis()).ok()
 }

@@ -77,7 +77,7 @@ impl<'a> Deployment<'a> {
 
     /// The same environment as one of several at once.
     #[must_use]
-    pub(crate) fn as_run(mut self, site: Site, run: &str) -> Self {
+    pub(crate) fn for_run(mut self, site: Site, run: &str) -> Self {
         self.site = site;
         self.run = Some(run.to_owned());
         self
@@ -116,8 +116,11 @@ impl<'a> Deployment<'a> {
             }
         }
         let mut names = BTreeSet::new();
-        let mut next: Vec<&String> =
-            if wishes.services.is_empty() { services.keys().collect() } else { wishes.services.iter().collect() };
+        let mut next: Vec<&String> = if wishes.services.is_empty() {
+            services.keys().collect()
+        } else {
+            wishes.services.iter().collect()
+        };
         while let Some(name) = next.pop() {
             if let Some(service) = services.get(name)
                 && names.insert(name.clone())
@@ -229,7 +232,12 @@ impl<'a> Deployment<'a> {
             return Ok(call);
         }
         // What the files interpolate and name is resolved in it.
-        Ok(ComposeCall { files: vec![self.write_file()?], profiles: Vec::new(), env_files: Vec::new(), ..call })
+        Ok(ComposeCall {
+            files: vec![self.write_file()?],
+            profiles: Vec::new(),
+            env_files: Vec::new(),
+            ..call
+        })
     }
 
     /// Writes the Compose file of a throw-away environment. It holds secrets: nobody else may read it.

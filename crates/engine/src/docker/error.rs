@@ -172,7 +172,8 @@ impl DockerError {
             "failed to resolve reference",
             "repository does not exist",
             "name unknown",
-        ]) || lower.contains("/v2/") && any(&["lookup", "dial tcp", "timeout", "connection refused", "eof"])
+        ]) || lower.contains("/v2/")
+            && any(&["lookup", "dial tcp", "timeout", "connection refused", "eof"])
         {
             return Self::NoImage { image: image_in(&said), last_lines };
         }
@@ -258,10 +259,12 @@ impl DockerError {
 /// Whether a line of Compose tells what goes well (` Container web-1  Started`), or a warning that has nothing to do with it.
 fn is_progress(line: &str) -> bool {
     const THINGS: [&str; 5] = ["Network ", "Volume ", "Container ", "Image ", "Creating "];
-    const DONE: [&str; 9] =
-        ["Creating", "Created", "Starting", "Started", "Running", "Waiting", "Healthy", "Recreate", "... done"];
+    const DONE: [&str; 9] = [
+        "Creating", "Created", "Starting", "Started", "Running", "Waiting", "Healthy", "Recreate", "... done",
+    ];
     let line = line.trim();
-    let is_step = THINGS.iter().any(|thing| line.starts_with(thing)) && DONE.iter().any(|end| line.ends_with(end));
+    let is_step =
+        THINGS.iter().any(|thing| line.starts_with(thing)) && DONE.iter().any(|end| line.ends_with(end));
     is_step || line.starts_with("time=") && line.contains("level=warning")
 }
 
@@ -290,7 +293,8 @@ fn short(program: &Program) -> String {
 
 /// The port in `Bind for 0.0.0.0:8080 failed` or `listen tcp4 0.0.0.0:8080: bind: address already in use`.
 fn port_in(said: &str) -> Option<u16> {
-    let before = said.split(" failed: port is already allocated").next().filter(|rest| rest.len() < said.len());
+    let before =
+        said.split(" failed: port is already allocated").next().filter(|rest| rest.len() < said.len());
     let before = before.or_else(|| said.split(": bind: address already in use").next())?;
     let digits = before.rsplit_once(':')?.1;
     digits.trim().parse().ok()
@@ -322,13 +326,31 @@ mod tests {
     #[test]
     fn complaints_are_told_apart() {
         for (text, code) in [
-            ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?", "no-daemon"),
-            ("docker.errors.DockerException: Error while fetching server API version: ('Connection aborted.', FileNotFoundError(2, 'No such file or directory'))", "no-daemon"),
-            ("permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock", "daemon-denied"),
+            (
+                "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+                "no-daemon",
+            ),
+            (
+                "docker.errors.DockerException: Error while fetching server API version: ('Connection aborted.', FileNotFoundError(2, 'No such file or directory'))",
+                "no-daemon",
+            ),
+            (
+                "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
+                "daemon-denied",
+            ),
             ("('Connection aborted.', PermissionError(13, 'Permission denied'))", "daemon-denied"),
-            ("Error response from daemon: pull access denied for nothing, repository does not exist or may require 'docker login'", "no-image"),
-            ("Error response from daemon: Get \"https://registry.example/v2/\": dial tcp: lookup registry.example: no such host", "no-image"),
-            ("driver failed programming external connectivity: Bind for 0.0.0.0:8080 failed: port is already allocated", "port-in-use"),
+            (
+                "Error response from daemon: pull access denied for nothing, repository does not exist or may require 'docker login'",
+                "no-image",
+            ),
+            (
+                "Error response from daemon: Get \"https://registry.example/v2/\": dial tcp: lookup registry.example: no such host",
+                "no-image",
+            ),
+            (
+                "driver failed programming external connectivity: Bind for 0.0.0.0:8080 failed: port is already allocated",
+                "port-in-use",
+            ),
             ("listen tcp4 0.0.0.0:8080: bind: address already in use", "port-in-use"),
             ("something else", "docker"),
             ("", "docker"),
@@ -357,6 +379,9 @@ mod tests {
     fn a_command_line_is_named_by_its_verb() {
         let program = Program::new("/usr/bin/docker").args(["compose", "-p", "x", "-f", "y", "up", "-d"]);
         assert_eq!(short(&program), "docker compose up");
-        assert_eq!(short(&Program::new("docker-compose").args(["-p", "x", "--ansi=never", "ps"])), "docker-compose ps");
+        assert_eq!(
+            short(&Program::new("docker-compose").args(["-p", "x", "--ansi=never", "ps"])),
+            "docker-compose ps"
+        );
     }
 }

@@ -17,7 +17,7 @@ use crate::error::EngineError;
 /// What our lines in `/etc/hosts` end with.
 const MARK: &str = "# backlot";
 /// How long requests that are under way may take to finish, when the leaving replica's own grace period is shorter.
-const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+const DRAIN_LIMIT: Duration = Duration::from_mins(1);
 /// The time between two looks at nginx's processes.
 const STEP: Duration = Duration::from_millis(100);
 
@@ -39,36 +39,36 @@ impl Project<'_> {
         staying: &[&Container],
     ) -> Result<(), EngineError> {
         let addresses = staying.iter().flat_map(|container| &container.addresses);
-        let lines = addresses.map(|address| format!("{address}\t{service} {MARK}\n")).collect();
-        self.write_hosts(front, service, lines)?;
+        let lines: Vec<String> = addresses.map(|address| format!("{address}\t{service} {MARK}")).collect();
+        self.write_hosts(front, service, &lines)?;
         self.reload(front)
     }
 
     /// Has nginx ask Docker for the addresses again.
     pub(super) fn look_again(&self, front: &Container, service: &str) -> Result<(), EngineError> {
-        self.write_hosts(front, service, String::new())?;
+        self.write_hosts(front, service, &[])?;
         self.reload(front)
     }
 
     /// Takes our lines away; nginx has read what they said.
     pub(super) fn forget_hosts(&self, front: &Container, service: &str) -> Result<(), EngineError> {
-        self.write_hosts(front, service, String::new())
+        self.write_hosts(front, service, &[])
     }
 
     /// Puts `lines` into a container's `/etc/hosts` in the place of ours for `service`.
-    fn write_hosts(&self, front: &Container, service: &str, lines: String) -> Result<(), EngineError> {
+    fn write_hosts(&self, front: &Container, service: &str, lines: &[String]) -> Result<(), EngineError> {
         let read = self.client.ask(["exec", "--user", "0", &front.id, "cat", "/etc/hosts"])?;
         let text = String::from_utf8_lossy(&read.stdout);
         let ours = format!("\t{service} {MARK}");
-        let mut kept: String =
-            text.lines().filter(|line| !line.ends_with(&ours)).map(|line| format!("{line}\n")).collect();
-        if lines.is_empty() && kept.lines().count() == text.lines().count() {
+        let mut kept: Vec<&str> = text.lines().filter(|line| !line.ends_with(&ours)).collect();
+        if lines.is_empty() && kept.len() == text.lines().count() {
             return Ok(());
         }
-        kept.push_str(&lines);
+        kept.extend(lines.iter().map(String::as_str));
+        let hosts = format!("{}\n", kept.join("\n"));
         // The file is mounted, so it can be written and not replaced.
         let write = ["exec", "--interactive", "--user", "0", &front.id, "tee", "/etc/hosts"];
-        run_while(&self.client.docker(write), kept.as_bytes(), ANSWER_LIMIT, &mut |_| true)?;
+        run_while(&self.client.docker(write), hosts.as_bytes(), ANSWER_LIMIT, &mut |_| true)?;
         Ok(())
     }
 

@@ -42,15 +42,20 @@ pub(super) fn condition(container: &Container, record: &DockerRecord, now_ms: u6
     }
     if let Some(check) = &container.health {
         let last = check.last_output.as_ref().filter(|output| !output.is_empty());
-        let last = last.map_or_else(|| "its health check fails".to_owned(), |last| format!("its health check says: {last}"));
+        let last = last.map_or_else(
+            || "its health check fails".to_owned(),
+            |last| format!("its health check says: {last}"),
+        );
         return Some(match check.status.as_str() {
             "healthy" => Condition::healthy(),
             "starting" => Condition::of(Health::Starting, "its health check has not passed yet"),
             _ => Condition::of(Health::Unhealthy, last),
         });
     }
-    if let Some(database) = record.database.as_ref().filter(|database| database.service == container.service) {
-        let initial = crate::record::ContainerDatabase { database: database.initial.clone(), ..database.clone() };
+    if let Some(database) = record.database.as_ref().filter(|database| database.service == container.service)
+    {
+        let initial =
+            crate::record::ContainerDatabase { database: database.initial.clone(), ..database.clone() };
         let address = database_address(container)?;
         let live = LiveDatabase::in_container(&initial, &container.id, &address, None)?;
         return Some(match Connection::open(&live.access, DATABASE_LIMIT) {
@@ -88,7 +93,10 @@ fn listening(container: &Container, record: &DockerRecord, now_ms: u64) -> Condi
         return Condition::healthy();
     }
     let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-    Condition::of(Health::Starting, format!("nothing listens on port {} in its container", ports.join(" or ")))
+    Condition::of(
+        Health::Starting,
+        format!("nothing listens on port {} in its container", ports.join(" or ")),
+    )
 }
 
 /// An error with all its causes, in one line.

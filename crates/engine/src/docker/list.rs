@@ -25,8 +25,8 @@ pub(crate) fn summary(
 ) -> Result<Summary, EngineError> {
     let containers = client.and_then(|client| client.containers(&docker.project).ok());
     let live = docker.database.as_ref().zip(containers.as_ref());
-    let live = live.and_then(|(database, containers)| running::find(database, containers));
-    let state = match (&containers, &live) {
+    let database = live.and_then(|(database, containers)| running::find(database, containers));
+    let state = match (&containers, &database) {
         _ if site.is_busy()? => State::Busy,
         (None, _) => State::Unreachable,
         (Some(_), None) => State::Stopped,
@@ -36,25 +36,26 @@ pub(crate) fn summary(
             Filling::Failed { .. } => State::Failed,
         },
     };
-    let size = live.as_ref().and_then(|live| {
-        let mut connection = Connection::open(&live.access, ANSWER_LIMIT).ok()?;
-        connection.database_size(live.database()).ok()
+    let bytes = database.as_ref().and_then(|database| {
+        let mut connection = Connection::open(&database.access, ANSWER_LIMIT).ok()?;
+        connection.database_size(database.database()).ok()
     });
-    let database = docker.database.as_ref();
+    let wanted = docker.database.as_ref();
     let beside = containers.iter().flatten().filter(|container| {
-        container.life == Life::Running && Some(&container.service) != database.map(|one| &one.service)
+        container.life == Life::Running && Some(&container.service) != wanted.map(|one| &one.service)
     });
     let services = beside.flat_map(|container| {
-        let ports = container.published.values().filter_map(|address| address.rsplit_once(':')?.1.parse().ok());
+        let ports =
+            container.published.values().filter_map(|address| address.rsplit_once(':')?.1.parse().ok());
         ports.map(|port| (container.service.clone(), port)).collect::<Vec<_>>()
     });
     Ok(Summary {
         name: name.to_owned(),
         state,
         engine: Some(EngineKind::Docker),
-        port: live.as_ref().map(crate::live::LiveDatabase::port),
-        database: database.map(|one| one.database.clone()),
-        size,
+        port: database.as_ref().map(crate::live::LiveDatabase::port),
+        database: wanted.map(|one| one.database.clone()),
+        size: bytes,
         age: Some(now().saturating_sub(record.created)),
         services: services.collect(),
     })

@@ -15,7 +15,7 @@ use crate::error::EngineError;
 use crate::site::Site;
 
 /// How long Docker may take to print what a container has printed so far.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// How often it is looked for new containers.
 const LOOK_EVERY: Duration = Duration::from_millis(700);
 /// As many lines are held of those that nobody has taken yet.
@@ -154,7 +154,12 @@ impl Drop for Lines {
 }
 
 /// Sends the lines of a pipe on, until nobody listens.
-fn forward(pipe: impl Read + Send + 'static, container: &Container, stream: Stream, to: mpsc::SyncSender<LogLine>) {
+fn forward(
+    pipe: impl Read + Send + 'static,
+    container: &Container,
+    stream: Stream,
+    to: mpsc::SyncSender<LogLine>,
+) {
     let (service, number) = (container.service.clone(), container.number);
     std::thread::spawn(move || {
         let mut reader = BufReader::new(pipe);
@@ -204,7 +209,8 @@ impl Client {
         let mut lines = Vec::new();
         for (stream, bytes) in [(Stream::Out, &output.stdout), (Stream::Err, &output.stderr)] {
             let text = String::from_utf8_lossy(bytes);
-            let read = text.lines().filter_map(|line| parse(line, &container.service, container.number, stream));
+            let read =
+                text.lines().filter_map(|line| parse(line, &container.service, container.number, stream));
             lines.extend(read);
         }
         lines.sort_by_key(|line| line.time);

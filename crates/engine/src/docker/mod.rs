@@ -15,6 +15,7 @@ mod health;
 mod list;
 mod logs;
 mod model;
+mod psql;
 mod remove;
 mod report;
 mod rollout;

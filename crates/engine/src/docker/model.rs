@@ -38,6 +38,26 @@ pub(super) fn throwaway_file(
     model
 }
 
+/// A plain bind mount in the short form: Compose 1 does not know all that the long one can say.
+fn shorten(mount: &mut Json) {
+    let plain = mount.as_object().is_some_and(|mount| {
+        let known =
+            |key: &String| matches!(key.as_str(), "type" | "source" | "target" | "read_only" | "bind");
+        let bind = mount.get("bind").and_then(Json::as_object);
+        let makes_path = |bind: &Map<String, Json>| {
+            bind.len() <= 1 && bind.get("create_host_path").is_none_or(|makes| *makes == true)
+        };
+        mount.keys().all(known)
+            && mount.get("type").is_some_and(|kind| kind == "bind")
+            && bind.is_none_or(makes_path)
+    });
+    let text = |key: &str| mount.get(key).and_then(Json::as_str).filter(|text| !text.contains(':'));
+    if let (true, Some(source), Some(target)) = (plain, text("source"), text("target")) {
+        let mode = if mount.get("read_only").is_some_and(|only| *only == true) { ":ro" } else { "" };
+        *mount = format!("{source}:{target}{mode}").into();
+    }
+}
+
 /// A database that is thrown away need not survive a power cut, as on the native engine.
 fn forget_durability(model: &mut Map<String, Json>, service: &Service) {
     if service.command.is_none() && service.entrypoint.is_none() {
@@ -89,15 +109,63 @@ fn mend(
         let ports = ports.collect();
         model.insert("ports".into(), ports);
     }
+    if let Some(Json::Array(mounts)) = model.get_mut("volumes") {
+        for mount in mounts {
+            shorten(mount);
+        }
+    }
     if extension_of(service).is_some() {
         forget_durability(model, service);
     } else {
         let own = model.entry("environment").or_insert_with(|| json!({}));
         if let Json::Object(own) = own {
-            for (name, value) in variables.iter().filter(|(name, _)| !own.contains_key(*name)).collect::<Vec<_>>() {
+            for (name, value) in
+                variables.iter().filter(|(name, _)| !own.contains_key(*name)).collect::<Vec<_>>()
+            {
                 // Compose reads the file once more.
                 own.insert(name.clone(), value.replace('$', "$$").into());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_only_default, shorten};
+    use serde_json::json;
+
+    #[test]
+    fn plain_mounts_are_written_so_that_both_versions_read_them() {
+        for (long, short) in [
+            (
+                json!({"type": "bind", "source": "/a", "target": "/b", "bind": {"create_host_path": true}}),
+                json!("/a:/b"),
+            ),
+            (json!({"type": "bind", "source": "/a", "target": "/b", "read_only": true}), json!("/a:/b:ro")),
+        ] {
+            let mut mount = long;
+            shorten(&mut mount);
+            assert_eq!(mount, short);
+        }
+        for kept in [
+            json!({"type": "bind", "source": "/a", "target": "/b", "bind": {"create_host_path": false}}),
+            json!({"type": "bind", "source": "/a", "target": "/b", "bind": {"propagation": "shared"}}),
+            json!({"type": "bind", "source": "/a:c", "target": "/b"}),
+            json!({"type": "volume", "target": "/b"}),
+            json!({"type": "tmpfs", "target": "/b"}),
+        ] {
+            let mut mount = kept.clone();
+            shorten(&mut mount);
+            assert_eq!(mount, kept);
+        }
+    }
+
+    #[test]
+    fn only_a_network_with_nothing_of_its_own_is_left_to_compose() {
+        let is_default = |networks: serde_json::Value| is_only_default(networks.as_object().unwrap());
+        assert!(is_default(json!({})));
+        assert!(is_default(json!({"default": {"name": "a_default", "ipam": {}}})));
+        assert!(!is_default(json!({"default": {"name": "a", "driver": "host"}})));
+        assert!(!is_default(json!({"default": {"name": "a"}, "back": {}})));
     }
 }

@@ -46,11 +46,12 @@ impl Client {
         match run(&program, DOWN_LIMIT, &std::sync::atomic::AtomicBool::new(false)) {
             Ok(_) => Ok(()),
             // What has gone meanwhile is as good as removed, and what is being removed will be.
-            Err(DockerError::NoImage { .. }) => Ok(()),
             Err(DockerError::Failed { last_lines, .. })
                 if last_lines.iter().all(|line| {
                     let line = line.to_lowercase();
-                    line.contains("no such") || line.contains("already in progress") || line.contains("not found")
+                    line.contains("no such")
+                        || line.contains("already in progress")
+                        || line.contains("not found")
                 }) =>
             {
                 Ok(())
@@ -80,7 +81,11 @@ impl Client {
 }
 
 /// What of the environment at `site` is there.
-fn observed(client: &Client, site: &Site, record: Option<&DockerRecord>) -> Result<ObservedContainers, EngineError> {
+fn observed(
+    client: &Client,
+    site: &Site,
+    record: Option<&DockerRecord>,
+) -> Result<ObservedContainers, EngineError> {
     let mut observed = ObservedContainers { files: site.has_files(), ..ObservedContainers::ABSENT };
     if let Some(record) = record {
         observed.containers = !client.containers(&record.project)?.is_empty()

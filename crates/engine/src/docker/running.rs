@@ -37,7 +37,11 @@ pub(super) fn find(database: &ContainerDatabase, containers: &[Container]) -> Op
 }
 
 /// The database in `container`, which is reached at `address`.
-pub(super) fn live(database: &ContainerDatabase, container: &Container, address: &str) -> Option<LiveDatabase> {
+pub(super) fn live(
+    database: &ContainerDatabase,
+    container: &Container,
+    address: &str,
+) -> Option<LiveDatabase> {
     LiveDatabase::in_container(database, &container.id, address, programs())
 }
 

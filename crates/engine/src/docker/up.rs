@@ -15,6 +15,7 @@ use crate::docker::container::Container;
 use crate::docker::deployment::Deployment;
 use crate::docker::error::DockerError;
 use crate::docker::health::{database_address, in_full};
+use crate::docker::psql::Psql;
 use crate::docker::speak::Speaker;
 use crate::docker::{remove, running};
 use crate::error::EngineError;
@@ -110,9 +111,10 @@ impl Deployment<'_> {
                     remove::take_away(&self.client, taken, step)?
                 }
                 // Another engine's.
-                Step::StopServices | Step::StopServer | Step::MakeCluster { .. } | Step::StartServer { .. } => {
-                    String::new()
-                }
+                Step::StopServices
+                | Step::StopServer
+                | Step::MakeCluster { .. }
+                | Step::StartServer { .. } => String::new(),
             };
             let failed = matches!(step, Step::Fill { .. }) && came.failure.is_some();
             report(Event::Did { step, outcome, failed, took: start.elapsed() });
@@ -136,7 +138,7 @@ impl Deployment<'_> {
             .iter()
             .filter(|container| Some(&container.service) != database.map(|database| &database.service));
         let published = beside.clone().flat_map(|container| {
-            container.published.iter().filter_map(|(_, address)| {
+            container.published.values().filter_map(|address| {
                 let port = address.rsplit_once(':')?.1.parse().ok()?;
                 Some((container.service.clone(), port))
             })
@@ -268,7 +270,8 @@ impl Deployment<'_> {
         match error {
             DockerError::Failed { last_lines, .. } if is_failed_build(&last_lines) => {
                 let built = self.environment.stack.services.values();
-                let built = built.filter(|service| service.build.is_some()).map(|service| service.name.clone());
+                let built =
+                    built.filter(|service| service.build.is_some()).map(|service| service.name.clone());
                 DockerError::Build { services: built.collect(), last_lines }
             }
             DockerError::PortInUse { port, last_lines, .. } => {
@@ -368,7 +371,7 @@ impl Deployment<'_> {
         let filler = Filler {
             root: self.ground.project.root(),
             variables,
-            installation: live.programs.as_ref(),
+            psql: &Psql { client: &self.client, live: &live },
             stdout: self.stdout,
             interrupted: self.ground.interrupted,
         };
@@ -399,7 +402,13 @@ fn up_arguments<'s>(
 /// Whether these are the last words of a build, by either builder and either version of Compose.
 fn is_failed_build(last_lines: &[String]) -> bool {
     let said = last_lines.join("\n").to_lowercase();
-    ["failed to solve", "failed to build", "failed to read dockerfile", "returned a non-zero code", "dockerfile parse error"]
-        .iter()
-        .any(|words| said.contains(words))
+    [
+        "failed to solve",
+        "failed to build",
+        "failed to read dockerfile",
+        "returned a non-zero code",
+        "dockerfile parse error",
+    ]
+    .iter()
+    .any(|words| said.contains(words))
 }

@@ -78,4 +78,3 @@ pub fn tidy_up_after(
     mark::end_all(mark);
     down(&Site::at(home, site_dir), caller, &mut |_| {})
 }
-

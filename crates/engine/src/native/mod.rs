@@ -29,18 +29,19 @@ use crate::error::EngineError;
 use crate::event::{Event, Report};
 use crate::home::Home;
 use crate::live::LiveDatabase;
+use crate::native::fill::PsqlHere;
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, RecordError, VERSION};
 use crate::site::{Site, Taken};
 use crate::variables::{RunningDatabase, variables};
 
 pub use down::{down, plan_down, volumes};
+pub use janitor::{JANITOR_VERB, Watcher, tidy_up_after, watch_over};
 pub use list::{State, Summary, list};
 pub use runner::test_command;
 pub use server::locate;
 pub use stack::StackError;
 pub use stock::{STOCK_VERB, fill_up};
 pub use supervise::{GUARD_VERB, SUPERVISOR_VERB, ask, connect, guard, supervise};
-pub use janitor::{JANITOR_VERB, Watcher, tidy_up_after, watch_over};
 pub use testing::{TestRun, finish_for, new_mark};
 pub use views::{database_alone, describe, log_query, status};
 pub use whole::{Started, Whole, Wishes};
@@ -135,7 +136,7 @@ impl<'a> Native<'a> {
 
     /// The same environment as one of several at once, which ends with us.
     #[must_use]
-    fn as_run(mut self, site: Site) -> Self {
+    fn for_run(mut self, site: Site) -> Self {
         self.site = site;
         self.dies_with_us = true;
         self
@@ -251,7 +252,9 @@ impl<'a> Native<'a> {
             }
             Step::StartServer { .. } => self.start_server(taken)?,
             // Another engine's.
-            Step::StartContainers { .. } | Step::RemoveContainers | Step::CreateDatabase { .. } => String::new(),
+            Step::StartContainers { .. } | Step::RemoveContainers | Step::CreateDatabase { .. } => {
+                String::new()
+            }
             Step::Fill { source } => {
                 came.failure = self.fill(taken)?;
                 match came.failure {
@@ -302,7 +305,7 @@ impl<'a> Native<'a> {
         let filler = fill::Filler {
             root: self.ground.project.root(),
             variables,
-            installation: Some(&installation(&database)),
+            psql: &PsqlHere(Some(&installation(&database))),
             stdout: self.stdout,
             interrupted: self.ground.interrupted,
         };

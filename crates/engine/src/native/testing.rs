@@ -21,10 +21,10 @@ use crate::event::{Event, Report};
 use crate::home::short_hash;
 use crate::live::LiveDatabase;
 use crate::lock::Lock;
+use crate::native::Ground;
 use crate::native::down::take_down;
 use crate::native::janitor::{dismiss, hire};
 use crate::native::mark;
-use crate::native::Ground;
 use crate::record::EngineKind;
 use crate::site::Site;
 
@@ -79,7 +79,7 @@ impl<'a> TestRun<'a> {
         }
         become_subreaper();
         let site = Site::new(ground.home, ground.project, &place_name(&environment, &mark));
-        let deployment = deployment.as_run(site.clone(), &mark);
+        let deployment = deployment.for_run(site.clone(), &mark);
         let janitor = hire(&site, ground.caller, &mark)?;
         match bring_up(&deployment, &site, report) {
             Ok((database, spared, lock)) => {
@@ -157,7 +157,11 @@ fn bring_up(
 }
 
 /// Takes what runs at `site` down, whatever runs it.
-pub(super) fn down(site: &Site, caller: &BTreeMap<String, String>, report: Report<'_>) -> Result<(), EngineError> {
+pub(super) fn down(
+    site: &Site,
+    caller: &BTreeMap<String, String>,
+    report: Report<'_>,
+) -> Result<(), EngineError> {
     Engine::of(site, None, caller)?.down(site, false, report).map(drop)
 }
 

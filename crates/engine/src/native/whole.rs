@@ -85,9 +85,9 @@ impl<'a> Whole<'a> {
 
     /// The same as one of several at once, which ends with us.
     #[must_use]
-    pub(crate) fn as_run(mut self, site: Site) -> Self {
+    pub(crate) fn for_run(mut self, site: Site) -> Self {
         self.site = site.clone();
-        self.with_native(|native| native.as_run(site))
+        self.with_native(|native| native.for_run(site))
     }
 
     /// The same, with what a scenario prints sent to `stdout`.

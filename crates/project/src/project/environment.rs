@@ -183,7 +183,12 @@ impl Loading {
             working_dir: self.working_dir.clone(),
             caller_dir: pwd(project).to_owned(),
             profiles: self.profiles(project),
-            env_files: project.lookup.env_files.iter().map(|file| project.lookup.start_dir.join(file)).collect(),
+            env_files: project
+                .lookup
+                .env_files
+                .iter()
+                .map(|file| project.lookup.start_dir.join(file))
+                .collect(),
         };
         let (stack, read, warnings) = self.stack(project)?;
         for file in read {
