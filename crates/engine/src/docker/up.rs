@@ -368,10 +368,11 @@ impl Deployment<'_> {
         let mut variables = self.process_variables(&live);
         tools::keep_tree_clean(self.ground.project.root(), &self.site.live(), &mut variables);
         variables.insert(mark::VARIABLE.into(), mark::of_filling(&self.site));
+        let psql = Psql::new(&self.client, &live, &variables);
         let filler = Filler {
             root: self.ground.project.root(),
             variables,
-            psql: &Psql { client: &self.client, live: &live },
+            psql: &psql,
             stdout: self.stdout,
             interrupted: self.ground.interrupted,
         };
