@@ -176,7 +176,7 @@ impl Deployment<'_> {
         // An nginx looks up those behind it when it starts, and ends when they are not there: whether its file says that it
         // depends on them or not, it comes last.
         let (fronts, others): (Vec<_>, Vec<_>) =
-            services.iter().cloned().partition(|service| docker.fronts.contains_key(service));
+            services.iter().cloned().partition(|service| self.is_hasty_front(service, &docker));
         // Compose would undo what it is not told again of services that others depend on.
         let mut scale = wishes.scale.clone();
         let others = self.roll_changed(&docker, others, wishes, &mut scale, news)?;
@@ -188,10 +188,19 @@ impl Deployment<'_> {
             let program = self.client.compose_in(&ComposeProject::recorded(&docker), arguments)?;
             self.run_compose(&program, &docker, report)?;
         }
-        let database = docker.database.as_ref().filter(|database| services.contains(&database.service));
+        let comes_first = self.throwaway || wishes.database_only;
+        let database = docker.database.as_ref().filter(|_| comes_first);
+        let database = database.filter(|database| services.contains(&database.service));
         let Some(database) = database else { return Ok(services.join(", ")) };
         let live = self.wait_for_database(database, &docker.project)?;
         Ok(format!("{} on {}:{}", database.service, live.access.host, live.access.port))
+    }
+
+    /// Whether a service is an nginx whose file does not say that it depends on those behind it.
+    fn is_hasty_front(&self, service: &str, docker: &DockerRecord) -> bool {
+        let depends_on = self.environment.stack.services.get(service).map(|service| &service.depends_on);
+        let behind = docker.fronts.get(service).into_iter().flatten();
+        behind.into_iter().any(|one| !depends_on.is_some_and(|depends_on| depends_on.contains_key(one)))
     }
 
     /// Replaces and scales the services that run behind an nginx without losing a request, where Compose would remove all
