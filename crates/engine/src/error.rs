@@ -12,7 +12,7 @@ use backlot_supervisor::{ClientError, Failure};
 use crate::database::DatabaseError;
 use crate::home::HomeError;
 use crate::lock::LockError;
-use crate::native::StackError;
+use crate::native::{PortError, StackError};
 use crate::record::RecordError;
 
 /// What can fail on the way from a plan to a running environment.
@@ -143,6 +143,9 @@ pub enum EngineError {
         /// The project's directory.
         root: PathBuf,
     },
+    /// A port that is wanted cannot be had.
+    #[error(transparent)]
+    Port(Box<PortError>),
     /// The stack cannot run natively.
     #[error(transparent)]
     Stack(Box<StackError>),
@@ -181,6 +184,12 @@ impl From<ProcessError> for EngineError {
             | ProcessError::Failed { .. }
             | ProcessError::Wait { .. } => Self::Process(error),
         }
+    }
+}
+
+impl From<PortError> for EngineError {
+    fn from(error: PortError) -> Self {
+        Self::Port(Box::new(error))
     }
 }
 

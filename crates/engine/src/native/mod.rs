@@ -1,5 +1,6 @@
 //! The native engine: an environment's database as a real Postgres server of this machine.
 
+mod claims;
 mod down;
 mod fill;
 mod list;
@@ -18,8 +19,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
-use backlot_plan::{Desired, Filling as Filled, Observed, Server, Step, Storage};
-use backlot_postgres::{Access, Installation, Version};
+use backlot_plan::{Desired, Filling as Filled, Observed, Port, Server, Step, Storage};
+use backlot_postgres::{Access, Installation, StartError, Version};
 use backlot_process::Stdout;
 use backlot_project::{Environment, Project, ScenarioName, ScenarioSource};
 use secrecy::SecretString;
@@ -28,10 +29,12 @@ use crate::database::Database;
 use crate::error::EngineError;
 use crate::event::{Event, Report};
 use crate::home::Home;
+use crate::native::claims::Claim;
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, RecordError, VERSION};
 use crate::site::{Site, Taken};
 use crate::variables::{RunningDatabase, variables};
 
+pub use claims::{PortError, PortTrouble, Tenant};
 pub use down::{down, plan_down, volumes};
 pub use list::{State, Summary, list};
 pub use runner::test_command;
@@ -273,7 +276,8 @@ impl<'a> Native<'a> {
 
     fn start_server(&self, taken: &Taken) -> Result<String, EngineError> {
         let database =
-            server::start(self.ground.home, taken, &self.database, &self.locate()?, self.dies_with_us)?;
+            server::start(self.ground.home, taken, &self.database, &self.locate()?, self.dies_with_us);
+        let database = database.map_err(|error| self.explain_port(error))?;
         let outcome = format!("{} on 127.0.0.1:{}", database.service, database.port);
         let filling = match &self.scenario {
             Some((_, ScenarioSource::Empty)) | None => Filling::None,
@@ -291,6 +295,24 @@ impl<'a> Native<'a> {
         };
         record.write(&self.site.record_path()).map_err(|source| self.record_error(source))?;
         Ok(outcome)
+    }
+
+    /// The port that the files publish, which the server wants for itself.
+    fn claim(&self) -> Option<Claim> {
+        let Port::Exact(port) = self.database.port else { return None };
+        let service = self.database.service.clone();
+        let at = self.environment.stack.services.get(&service)?.location.clone();
+        Some(Claim { service, port, at })
+    }
+
+    /// Whose a port is that is in use.
+    fn explain_port(&self, error: EngineError) -> EngineError {
+        match (error, self.claim()) {
+            (EngineError::Start(StartError::PortInUse { holder, .. }), Some(claim)) => {
+                EngineError::Port(Box::new(claims::in_use(&claim, holder, &self.environment)))
+            }
+            (error, _) => error,
+        }
     }
 
     fn fill(&self, taken: &Taken) -> Result<Option<Failure>, EngineError> {

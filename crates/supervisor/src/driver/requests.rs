@@ -144,6 +144,9 @@ impl Driver {
             let text = format!("{service} has changed in what cannot be changed while the others run");
             return Err(Failure { code: FailureCode::Structure, service: Some(service), ..impossible(text) });
         }
+        for run in runbook.with_dependencies(services) {
+            self.doors.open(run)?;
+        }
         let old: BTreeMap<String, ServiceRun> =
             self.runbook.services.iter().map(|run| (run.name.clone(), run.clone())).collect();
         for run in &runbook.services {
