@@ -162,6 +162,16 @@ pub struct EndpointReport {
     pub protocol: Protocol,
 }
 
+impl EndpointReport {
+    /// The address as people open it.
+    pub fn url(&self) -> String {
+        match self.protocol {
+            Protocol::Http => format!("http://{}", self.address),
+            Protocol::Tcp => self.address.clone(),
+        }
+    }
+}
+
 /// A replica as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplicaReport {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use backlot_engine::native::log_query;
 use backlot_supervisor::{Follower, parse_since, read_logs};
 
+use crate::commands::services;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -51,7 +52,10 @@ fn parse_tail(text: &str) -> Result<Tail, String> {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
-    let mut query = log_query(&site, args.services.clone())?;
+    services::check(&args.services, services::with_logs(&site), &project, context)?;
+    let mut query = log_query(&site, args.services.clone()).map_err(|error| {
+        CommandError::from(error).hint(format!("start it: backlot -e {} up -d", site.name()))
+    })?;
     query.tail = args.tail.0;
     if let Some(since) = &args.since {
         let since = parse_since(since, std::time::SystemTime::now());

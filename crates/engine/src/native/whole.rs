@@ -141,9 +141,9 @@ impl<'a> Whole<'a> {
         let cast = self.cast(wishes)?;
         let taken = self.site.take()?;
         self.check_ports(&cast, wishes)?;
-        for (name, reason) in &cast.left_out {
+        for reason in &cast.left_out {
             let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-            report(Event::Warning(format!("{name} is left out: {reason}{way_out}")));
+            report(Event::Warning(format!("{reason}: it is left out{way_out}")));
         }
         let mut started = self.start_database(&taken, wishes, report)?;
         if started.failure.is_some() || self.beside(&cast).is_empty() {

@@ -11,7 +11,7 @@ mod report;
 mod requests;
 mod timers;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -54,6 +54,8 @@ pub(crate) struct Driver {
     timers: Timers,
     events: VecDeque<Event>,
     waiters: Vec<Waiter>,
+    /// The services of which it was told that they are ready, and where.
+    announced: BTreeSet<ServiceId>,
     asked_to_end: u32,
 }
 
@@ -91,6 +93,7 @@ impl Driver {
             timers: Timers::default(),
             events: VecDeque::new(),
             waiters: Vec::new(),
+            announced: BTreeSet::new(),
             asked_to_end: 0,
         })
     }

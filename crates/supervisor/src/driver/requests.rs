@@ -38,14 +38,14 @@ pub(super) fn impossible(text: impl Into<String>) -> Failure {
 
 impl Driver {
     pub(super) fn request(&mut self, connection: ConnectionId, request: Request, reply: Sender<Message>) {
-        match self.begin(request) {
+        match self.begin(request, &reply) {
             Ok(Next::Answer(answer)) => drop(reply.send(Message::Done(answer))),
             Ok(Next::Wait(wish)) => self.waiters.push(Waiter { connection, reply, wish }),
             Err(failure) => drop(reply.send(Message::Failed(failure))),
         }
     }
 
-    fn begin(&mut self, request: Request) -> Result<Next, Failure> {
+    fn begin(&mut self, request: Request, reply: &Sender<Message>) -> Result<Next, Failure> {
         let waiting = |wait: bool, services: Vec<ServiceId>| {
             if wait { Next::Wait(Wish::Ready(services)) } else { Next::Answer(Answer::Nothing) }
         };
@@ -82,7 +82,13 @@ impl Driver {
                     directory: process.directory.clone(),
                 })))
             }
-            Request::Attach => Next::Wait(Wish::Attached),
+            Request::Attach => {
+                // What was ready sooner than somebody looked on.
+                for news in self.announced.iter().filter_map(|service| self.announcement(*service)) {
+                    let _ = reply.send(Message::News(news));
+                }
+                Next::Wait(Wish::Attached)
+            }
             Request::Down => {
                 self.asked_to_end = self.asked_to_end.max(1);
                 self.tell(Event::Command(Command::Down));

@@ -15,8 +15,8 @@ use crate::native::stack::{StackError, Translation, process};
 pub(crate) struct Cast {
     /// The services, by name: those that were asked for, and all that they depend on.
     pub(crate) services: BTreeSet<String>,
-    /// Those that are left out, each with the reason.
-    pub(crate) left_out: Vec<(String, StackError)>,
+    /// Why others are left out.
+    pub(crate) left_out: Vec<StackError>,
 }
 
 impl Translation<'_> {
@@ -33,7 +33,7 @@ impl Translation<'_> {
                     if wanted.is_empty() && !self.is_needed(&name, &services) =>
                 {
                     services.remove(&name);
-                    left_out.push((name, error));
+                    left_out.push(error);
                 }
                 Err(error) => return Err(error),
             }
@@ -247,8 +247,8 @@ services:
         let compose = COMPOSE.replace("no-such-program", "sleep 1");
         let all = cast(&compose, false, |translation| translation.cast(&[])).unwrap();
         assert_eq!(names(&all), ["db", "web", "worker"]);
-        let [(name, reason)] = &all.left_out[..] else { panic!("{all:?}") };
-        assert_eq!((name.as_str(), reason.hint().is_some()), ("nginx", true));
+        let [StackError::NoNginx { service, .. }] = &all.left_out[..] else { panic!("{all:?}") };
+        assert_eq!(service, "nginx");
         assert!(cast(&compose, false, |translation| translation.why_not(&[])).unwrap().is_some());
         let needed = compose.replace("depends_on: [web]", "depends_on: [nginx]");
         assert!(cast(&needed, false, |translation| translation.cast(&[])).is_err());
