@@ -187,9 +187,9 @@ impl From<ProcessError> for EngineError {
     }
 }
 
-impl From<PortError> for EngineError {
-    fn from(error: PortError) -> Self {
-        Self::Port(Box::new(error))
+impl From<Box<PortError>> for EngineError {
+    fn from(error: Box<PortError>) -> Self {
+        Self::Port(error)
     }
 }
 

@@ -166,7 +166,8 @@ impl EndpointReport {
     /// The address as people open it.
     pub fn url(&self) -> String {
         match self.protocol {
-            Protocol::Http => format!("http://{}", self.address),
+            // It is nearly always what people open.
+            Protocol::Http | Protocol::Auto => format!("http://{}", self.address),
             Protocol::Tcp => self.address.clone(),
         }
     }

@@ -147,6 +147,8 @@ pub enum Protocol {
     Http,
     /// Bytes: connections are balanced.
     Tcp,
+    /// Nobody has said: each client is listened to.
+    Auto,
 }
 
 /// What a service waits for before it starts.

@@ -108,7 +108,7 @@ pub(super) fn check(
     site: &Site,
     open: &[u16],
     environment: &Environment,
-) -> Result<(), PortError> {
+) -> Result<(), Box<PortError>> {
     claims.iter().try_for_each(|claim| match try_port(claim.port) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let error = in_use(claim, port_holder(claim.port), environment);
@@ -117,10 +117,10 @@ pub(super) fn check(
                 PortTrouble::InUse { holder: None, .. } => open.contains(&claim.port),
                 PortTrouble::InUse { .. } | PortTrouble::Forbidden => false,
             };
-            if is_ours { Ok(()) } else { Err(error) }
+            if is_ours { Ok(()) } else { Err(Box::new(error)) }
         }
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Err(error_of(claim, PortTrouble::Forbidden, environment))
+            Err(Box::new(error_of(claim, PortTrouble::Forbidden, environment)))
         }
         // Whatever else may be wrong with it, whoever listens there will find out and tell.
         Ok(()) | Err(_) => Ok(()),
@@ -143,7 +143,7 @@ fn another(port: u16, environment: &Environment) -> Option<String> {
     let value = port.to_string();
     let mut variables = environment.variables.iter();
     let (name, _) = variables.find(|(name, variable)| name.ends_with("PORT") && variable.value == value)?;
-    let free = (port.checked_add(1)?..).find(|port| try_port(*port).is_ok())?;
+    let free = (port.checked_add(1)?..=u16::MAX).find(|port| try_port(*port).is_ok())?;
     Some(format!("{name}={free}"))
 }
 

@@ -53,6 +53,7 @@ impl Doors {
             let kind = match port.protocol {
                 Protocol::Http => Kind::Http,
                 Protocol::Tcp => Kind::Tcp,
+                Protocol::Auto => Kind::Auto,
             };
             let name = format!("{}:{}", service.name, port.target);
             let (logs, label) = (self.logs.clone(), name.clone());

@@ -123,7 +123,7 @@ impl Ports {
                 target,
                 endpoint: *self.endpoints.get(&key)?,
                 published: self.published.contains(&key),
-                protocol: container.protocol(),
+                protocol: container.protocol(target),
             })
         };
         self.of(name).into_iter().filter_map(run).collect()
