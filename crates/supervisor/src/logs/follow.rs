@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -75,45 +74,25 @@ impl Follower {
     fn read(&mut self, source: &Source, lines: &mut Vec<LogLine>) {
         let place = self.places.get_mut(&source.service);
         let seen = place.as_ref().map(|place| place.inode);
-        let newest = source.files.last().and_then(|path| Some(fs::metadata(path).ok()?.ino()));
+        let newest = fs::metadata(&source.path).ok().map(|newest| newest.ino());
         if let Some(place) = place {
             place.read_on(source, lines);
-            if seen == newest {
+            // Between two names it has none.
+            if seen == newest || newest.is_none() {
                 return;
             }
             // It was rotated after that look, perhaps, and something was written into it before.
             place.read_on(source, lines);
         }
-        for mut place in newer(source, seen) {
+        for (inode, file) in source.newer_than(seen).unwrap_or_default() {
+            let mut place = Place { file, inode, read: 0, rest: Vec::new() };
             place.read_on(source, lines);
             self.places.insert(source.service.clone(), place);
         }
     }
 }
 
-/// The files that are newer than the one with the inode `seen`, oldest first; all, if that is not there any more.
-fn newer(source: &Source, seen: Option<u64>) -> Vec<Place> {
-    let mut places: Vec<Place> = Vec::new();
-    // Newest first: one that is rotated meanwhile is then met twice, and not missed.
-    for place in source.files.iter().rev().filter_map(|path| Place::open(path)) {
-        if Some(place.inode) == seen {
-            break;
-        }
-        if places.iter().all(|known| known.inode != place.inode) {
-            places.push(place);
-        }
-    }
-    places.reverse();
-    places
-}
-
 impl Place {
-    fn open(path: &Path) -> Option<Self> {
-        let file = File::open(path).ok()?;
-        let inode = file.metadata().ok()?.ino();
-        Some(Self { file, inode, read: 0, rest: Vec::new() })
-    }
-
     fn read_on(&mut self, source: &Source, lines: &mut Vec<LogLine>) {
         // One that was cut to nothing begins anew.
         if self.file.metadata().is_ok_and(|now| now.len() < self.read) {
