@@ -165,11 +165,7 @@ pub struct EndpointReport {
 impl EndpointReport {
     /// The address as people open it.
     pub fn url(&self) -> String {
-        match self.protocol {
-            // It is nearly always what people open.
-            Protocol::Http | Protocol::Auto => format!("http://{}", self.address),
-            Protocol::Tcp => self.address.clone(),
-        }
+        self.protocol.url(&self.address)
     }
 }
 

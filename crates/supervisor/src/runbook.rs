@@ -151,6 +151,17 @@ pub enum Protocol {
     Auto,
 }
 
+impl Protocol {
+    /// An address as people open it.
+    pub fn url(self, address: &str) -> String {
+        match self {
+            // Where nobody has said what is spoken, it is nearly always this.
+            Self::Http | Self::Auto => format!("http://{address}"),
+            Self::Tcp => address.to_owned(),
+        }
+    }
+}
+
 /// What a service waits for before it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dependency {

@@ -90,6 +90,19 @@ impl<'a> Whole<'a> {
         Ok(self.translation(None, wishes, BTreeMap::new()).why_not(&wishes.services)?)
     }
 
+    /// What an `up` would fail with, known from the files alone; less than [`Whole::why_not`], as it leaves out what it can
+    /// do without.
+    ///
+    /// # Errors
+    /// For a service that is not there.
+    pub fn obstacle(&self, wishes: &Wishes) -> Result<Option<StackError>, EngineError> {
+        match self.translation(None, wishes, BTreeMap::new()).cast(&wishes.services) {
+            Ok(_) => Ok(None),
+            Err(error @ StackError::NoService { .. }) => Err(error.into()),
+            Err(error) => Ok(Some(error)),
+        }
+    }
+
     fn cast(&self, wishes: &Wishes) -> Result<Cast, EngineError> {
         Ok(self.translation(None, wishes, BTreeMap::new()).cast(&wishes.services)?)
     }

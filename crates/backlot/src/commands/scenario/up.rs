@@ -39,7 +39,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let database = scenario.database().service.clone();
     let whole = Whole::new(ground, environment, Some(scenario));
     let mut wishes = Wishes { services: args.only.clone(), fresh: args.fresh, ..Wishes::default() };
-    if let Some(reason) = whole.why_not(&wishes)? {
+    if let Some(reason) = whole.obstacle(&wishes)? {
         if !args.only.is_empty() {
             return Err(EngineError::from(reason).into());
         }
@@ -72,14 +72,17 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
 }
 
 fn show(context: &Context, name: &str, up: &Started, database: &DatabaseRecord, took: std::time::Duration) {
-    let services: Vec<(&str, u16)> = up
+    let services: Vec<(&str, u16, String)> = up
         .runbook
         .iter()
         .flat_map(|runbook| {
             let beside = runbook.services.iter().filter(|service| service.name != database.service);
             beside.flat_map(|service| {
                 let ports = service.process().ports.iter().filter(|port| port.published);
-                ports.map(|port| (service.name.as_str(), port.endpoint))
+                ports.map(|port| {
+                    let url = port.protocol.url(&format!("127.0.0.1:{}", port.endpoint));
+                    (service.name.as_str(), port.endpoint, url)
+                })
             })
         })
         .collect();
@@ -94,7 +97,7 @@ fn show(context: &Context, name: &str, up: &Started, database: &DatabaseRecord, 
             "port": database.port,
             "user": database.user,
             "database": database.database,
-            "services": services.iter().map(|(name, port)| json!({ "name": name, "port": port })).collect::<Vec<_>>(),
+            "services": services.iter().map(|(name, port, _)| json!({ "name": name, "port": port })).collect::<Vec<_>>(),
             "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }));
     }
@@ -112,8 +115,8 @@ fn show(context: &Context, name: &str, up: &Started, database: &DatabaseRecord, 
     }
     render::line(&format!("  SQL shell:  {shell}"));
     render::line(&format!("  URL:        {url}    # e.g. psql \"$({url})\""));
-    for (service, port) in services {
-        render::line(&format!("  {:<11} http://127.0.0.1:{port}", format!("{service}:")));
+    for (service, _, url) in services {
+        render::line(&format!("  {:<11} {url}", format!("{service}:")));
     }
 }
 
