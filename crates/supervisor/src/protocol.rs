@@ -33,7 +33,7 @@ pub enum Request {
     },
     /// Replace all replicas of these services, one service after another; answered when that is done or given up.
     Restart {
-        /// The services; none named means all.
+        /// The services; none named means all that are up.
         services: Vec<String>,
         /// One replica after another, each drained, and new ones ready before old ones leave.
         rolling: bool,

@@ -113,13 +113,14 @@ fn only_what_is_asked_for_is_up_and_the_database_with_it() {
     std::fs::write(&file, text.replace("NGINX:1", "1")).unwrap();
     let up = blog.production(&["up", "-d", "--wait", "web"]).assert_code(0);
     assert!(up.stdout.contains("  web: http://127.0.0.1:"), "{up}");
-    let services = ps(&blog.stage, "production");
-    let running: Vec<&str> = services
-        .iter()
-        .filter(|service| service["replicas"][0]["state"] == "running")
-        .map(|service| service["service"].as_str().unwrap())
-        .collect();
-    assert_eq!(running, ["db", "web"]);
+    let running = || -> Vec<String> {
+        let mut services = ps(&blog.stage, "production");
+        services.retain(|service| service["replicas"][0]["state"] == "running");
+        services.iter().map(|service| service["service"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(running(), ["db", "web"]);
+    blog.production(&["restart", "-q"]).assert_prints("");
+    assert_eq!(running(), ["db", "web"]);
     let failed = blog.production(&["up", "-d", "nginx"]).assert_code(1);
     assert!(failed.stderr.contains("which service nginx publishes, is in use"), "{failed}");
     drop(held);

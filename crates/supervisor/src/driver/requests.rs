@@ -62,7 +62,7 @@ impl Driver {
             }
             Request::Restart { services, rolling } => {
                 self.refuse_at_end()?;
-                let services = self.all_or(&services)?;
+                let services = if services.is_empty() { self.up_now() } else { self.all_or(&services)? };
                 for service in &services {
                     let release = self.next_release(*service, None);
                     self.tell(Event::Command(Command::Restart { service: *service, release, rolling }));
@@ -122,6 +122,12 @@ impl Driver {
             return Ok(self.machine.stack().services().collect());
         }
         names.iter().map(|name| self.find(name)).collect()
+    }
+
+    /// The services that somebody has asked for, whatever has become of them.
+    fn up_now(&self) -> Vec<ServiceId> {
+        let all = self.machine.status();
+        all.filter(|status| status.replicas().next().is_some()).map(|status| status.service()).collect()
     }
 
     fn scale(&mut self, replicas: &BTreeMap<String, u32>) -> Result<Vec<ServiceId>, Failure> {
