@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use crate::commands::ps::services;
 use crate::commands::services::choose;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -22,7 +21,8 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
-    let services = choose(args.service.as_slice(), services(&site)?, &project, context)?;
+    let services =
+        choose(args.service.as_slice(), context.engine(&site)?.services(&site)?, &project, context)?;
     if let Some(name) = args.service.as_ref().filter(|_| services.iter().all(|one| one.replicas.is_empty())) {
         let error = CommandError::failed("not-up", format!("no service {name} of {} is up", site.name()));
         return Err(error.hint(format!("backlot -e {} up -d {name}", site.name())));

@@ -3,7 +3,6 @@
 use backlot_process::{ProcessUsage, processes_of};
 use serde_json::json;
 
-use crate::commands::ps::services;
 use crate::commands::services::choose;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -22,7 +21,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
     let mut rows: Vec<(String, ProcessUsage)> = Vec::new();
-    for service in choose(&args.services, services(&site)?, &project, context)? {
+    for service in choose(&args.services, context.engine(&site)?.services(&site)?, &project, context)? {
         for replica in &service.replicas {
             let name = format!("{}-{}", service.name, replica.number);
             let processes = replica.pid.map(processes_of).unwrap_or_default();

@@ -11,6 +11,7 @@ mod ports;
 mod process;
 mod references;
 mod service;
+mod targets;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ use crate::site::Site;
 
 pub(crate) use cast::Cast;
 pub use error::StackError;
+pub(crate) use targets::Targets;
 
 /// An environment that is to run natively.
 #[derive(Debug)]
