@@ -146,8 +146,10 @@ fn without_nginx(stage: &Stage, arguments: &[&str]) -> Option<backlot_testkit::O
 #[test]
 fn without_nginx_the_rest_is_up_and_that_is_said() {
     let blog = blog();
-    let production =
-        |arguments: &[&str]| without_nginx(&blog.stage, &[&["-e", "production"], arguments].concat());
+    let production = |arguments: &[&str]| {
+        // Where Docker is, it would do.
+        without_nginx(&blog.stage, &[&["-e", "production", "--engine", "native"], arguments].concat())
+    };
     let Some(failed) = production(&["up", "-d", "nginx"]) else { return };
     failed.assert(
         1,
