@@ -8,6 +8,9 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::database::extension_of;
 
+/// The port that Postgres listens on inside its container.
+const POSTGRES: u16 = 5432;
+
 /// The Compose file for a throw-away environment, in the form that both versions of Compose read. `variables` are the
 /// environment's own, for services in containers; `images` names the image of a service that is built.
 pub(super) fn throwaway_file(
@@ -36,6 +39,15 @@ pub(super) fn throwaway_file(
         }
     }
     model
+}
+
+/// A database that is worked with from this machine has a port of it, whether its file says so or not.
+fn publish_database(model: &mut Map<String, Json>, service: &Service) {
+    if service.ports.iter().all(|port| port.target != POSTGRES)
+        && let Json::Array(ports) = model.entry("ports").or_insert_with(|| json!([]))
+    {
+        ports.push(format!("127.0.0.1::{POSTGRES}/tcp").into());
+    }
 }
 
 /// A plain bind mount in the short form: Compose 1 does not know all that the long one can say.
@@ -116,6 +128,7 @@ fn mend(
     }
     if extension_of(service).is_some() {
         forget_durability(model, service);
+        publish_database(model, service);
     } else {
         let own = model.entry("environment").or_insert_with(|| json!({}));
         if let Json::Object(own) = own {
