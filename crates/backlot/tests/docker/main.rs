@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has to fail loudly")]
 
+mod load;
+mod production;
+mod rollouts;
 mod scenarios;
 
 use std::time::{Duration, Instant};
