@@ -3,10 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has to fail loudly")]
 
+mod errors;
+mod foreground;
 mod load;
+mod passthrough;
 mod production;
 mod rollouts;
 mod scenarios;
+mod testing;
 
 use std::time::{Duration, Instant};
 
