@@ -170,11 +170,14 @@ impl Client {
         let not_up = || EngineError::NoServices { environment: site.name().to_owned() };
         let docker = self.record_at(site)?.ok_or_else(not_up)?;
         let (container, known) = docker::first_running(self, &docker.project, &beside.service)?;
-        let container = container.ok_or_else(|| DockerError::NoService {
-            environment: site.name().to_owned(),
-            service: beside.service.clone(),
-            known,
-        })?;
+        let Some(container) = container else {
+            let (environment, service) = (site.name().to_owned(), beside.service.clone());
+            return Err(if known.is_empty() {
+                not_up()
+            } else {
+                DockerError::NoService { environment, service, known }.into()
+            });
+        };
         let mut options: Vec<OsString> = vec!["exec".into(), "--interactive".into()];
         if beside.terminal {
             options.push("--tty".into());

@@ -65,7 +65,9 @@ impl DockerStage {
         Some(stage)
     }
 
-    fn named(stage: Stage) -> Self {
+    fn named(mut stage: Stage) -> Self {
+        // On other stages it leads nowhere.
+        stage.unset("DOCKER_HOST");
         let stage = variables().into_iter().fold(stage, |stage, (name, value)| stage.with(&name, value));
         let random = stage.root().file_name().unwrap().to_string_lossy().to_lowercase();
         let name = format!("bt{}-{}", std::process::id(), random.rsplit_once('-').unwrap().1);

@@ -21,7 +21,7 @@ mod run;
 mod stage;
 
 pub use docker::DockerStage;
-pub use fake::FakePostgres;
+pub use fake::{FakeDocker, FakePostgres};
 pub use http::{free_port, get};
 pub use project::{COMPOSE_FILE, copy_tree};
 pub use run::{Outcome, Run};

@@ -46,6 +46,8 @@ impl Stage {
             ("BACKLOT_HOME", dir.path().join("home").display().to_string()),
             ("LANG", "C.UTF-8".into()),
             ("TMPDIR", dir.path().join("tmp").display().to_string()),
+            // What a story tells must not depend on whether a daemon runs on the machine.
+            ("DOCKER_HOST", "unix:///nowhere/docker.sock".into()),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
         let stage = Self { binary: binary.into(), variables, shown: BTreeMap::new(), dir };
@@ -116,6 +118,11 @@ impl Stage {
     /// Sets a variable for all later runs on this stage.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.variables.insert(name.into(), value.into());
+    }
+
+    /// Takes a variable away from all later runs on this stage.
+    pub fn unset(&mut self, name: &str) {
+        self.variables.remove(name);
     }
 
     /// Has what runs print show `what` as `shown`.

@@ -299,3 +299,100 @@ fn milliseconds(text: &str) -> Option<u64> {
     let since = time.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?;
     u64::try_from(since.as_millis()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Checked, Life, parse};
+    use std::collections::BTreeSet;
+
+    /// As an engine of version 20.10 describes a container, without what is not read.
+    fn described(state: &str) -> String {
+        format!(
+            r#"[{{
+                "Id": "c28be4da", "Name": "/production-web-2", "Image": "sha256:aea5", "RestartCount": 3,
+                "State": {state},
+                "HostConfig": {{"RestartPolicy": {{"Name": "unless-stopped", "MaximumRetryCount": 0}}}},
+                "Config": {{
+                    "ExposedPorts": {{"8000/tcp": {{}}, "53/udp": {{}}}},
+                    "Labels": {{
+                        "com.docker.compose.project": "production",
+                        "com.docker.compose.service": "web",
+                        "com.docker.compose.container-number": "2",
+                        "com.docker.compose.oneoff": "False",
+                        "com.docker.compose.config-hash": "8af2",
+                        "com.docker.compose.project.working_dir": "/home/ada/blog/docker"
+                    }}
+                }},
+                "NetworkSettings": {{
+                    "Ports": {{
+                        "8000/tcp": [
+                            {{"HostIp": "::", "HostPort": "32769"}},
+                            {{"HostIp": "0.0.0.0", "HostPort": "32768"}}
+                        ],
+                        "9000/tcp": null
+                    }},
+                    "Networks": {{"production_default": {{"IPAddress": "172.18.0.4"}}}}
+                }}
+            }}]"#
+        )
+    }
+
+    fn state(status: &str) -> String {
+        format!(
+            r#"{{"Status": "{status}", "OOMKilled": false, "Pid": 4711, "ExitCode": 3, "StartedAt": "1970-01-01T00:00:01.5Z"}}"#
+        )
+    }
+
+    #[test]
+    fn a_container_is_read() {
+        let found = parse(&described(&state("running"))).unwrap().pop().unwrap();
+        assert_eq!(
+            (found.name.as_str(), found.service.as_str(), found.number),
+            ("production-web-2", "web", 2)
+        );
+        assert_eq!(
+            (found.life, found.restarts, found.restarted, found.one_off),
+            (Life::Running, 3, true, false)
+        );
+        assert_eq!((found.pid, found.started), (Some(4711), Some(1500)));
+        assert_eq!(found.addresses, ["172.18.0.4"]);
+        assert_eq!(found.ports, BTreeSet::from([8000, 9000]));
+        assert_eq!(found.published, [(8000, "127.0.0.1:32768".to_owned())].into());
+        assert_eq!(found.config_hash.as_deref(), Some("8af2"));
+        assert_eq!(found.working_dir.unwrap(), std::path::Path::new("/home/ada/blog/docker"));
+    }
+
+    #[test]
+    fn a_life_has_a_name() {
+        for (status, life) in [
+            ("created", Life::Created),
+            ("restarting", Life::Restarting { code: 3 }),
+            ("exited", Life::Exited { code: 3, out_of_memory: false }),
+            ("dead", Life::Exited { code: 3, out_of_memory: false }),
+            ("paused", Life::Paused),
+            ("removing", Life::Removing),
+        ] {
+            assert_eq!(parse(&described(&state(status))).unwrap()[0].life, life, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_health_check_tells_what_it_printed_last() {
+        let state = r#"{"Status": "running", "Health": {"Status": "unhealthy", "Log": [
+            {"ExitCode": 0, "Output": "fine"}, {"ExitCode": 1, "Output": "no answer\n"}
+        ]}}"#;
+        let health = parse(&described(state)).unwrap().pop().unwrap().health;
+        assert_eq!(
+            health,
+            Some(Checked { status: "unhealthy".into(), last_output: Some("no answer".into()) })
+        );
+    }
+
+    #[test]
+    fn nonsense_is_an_error_and_nothing_is_nothing() {
+        assert!(parse("[]").unwrap().is_empty());
+        for text in ["", "null", "{}", "[1]", "<html>", "[{\"Id\": \"x\"}]"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}

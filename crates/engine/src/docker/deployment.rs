@@ -142,7 +142,10 @@ impl<'a> Deployment<'a> {
 
     pub(super) fn desired(&self, wishes: &Wishes) -> Result<DesiredContainers, EngineError> {
         let mut others = self.services(wishes)?;
-        let database = self.database.as_ref().filter(|database| others.remove(&database.service));
+        // Where nothing has to be done to it first, the database starts with the others, as Compose has it.
+        let comes_first = self.throwaway || wishes.database_only;
+        let database = self.database.as_ref().filter(|_| comes_first);
+        let database = database.filter(|database| others.remove(&database.service));
         let create = database.filter(|database| self.throwaway && database.application != database.initial);
         Ok(DesiredContainers {
             database: database.map(|database| database.service.clone()),

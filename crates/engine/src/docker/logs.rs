@@ -189,6 +189,9 @@ impl Client {
         let not_up = || EngineError::NotUp { environment: site.name().to_owned(), exists: false };
         let docker = self.record_at(site)?.ok_or_else(not_up)?;
         let containers = self.containers(&docker.project)?;
+        if containers.is_empty() {
+            return Err(not_up());
+        }
         let is_known = |service: &&String| containers.iter().any(|one| one.service == **service);
         if let Some(service) = wish.services.iter().find(|service| !is_known(service)) {
             let mut known: Vec<String> = containers.into_iter().map(|one| one.service).collect();

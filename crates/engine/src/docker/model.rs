@@ -45,7 +45,7 @@ fn shorten(mount: &mut Json) {
             |key: &String| matches!(key.as_str(), "type" | "source" | "target" | "read_only" | "bind");
         let bind = mount.get("bind").and_then(Json::as_object);
         let makes_path = |bind: &Map<String, Json>| {
-            bind.len() <= 1 && bind.get("create_host_path").is_none_or(|makes| *makes == true)
+            bind.iter().all(|(key, value)| key == "create_host_path" && *value == true)
         };
         mount.keys().all(known)
             && mount.get("type").is_some_and(|kind| kind == "bind")

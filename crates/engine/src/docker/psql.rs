@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use backlot_process::Program;
 
@@ -49,11 +49,37 @@ impl Client {
 /// The psql of this machine, else that of the container.
 #[derive(Debug)]
 pub(super) struct Psql<'a> {
-    pub(super) client: &'a Client,
-    pub(super) live: &'a LiveDatabase,
+    client: &'a Client,
+    live: &'a LiveDatabase,
+    here: Option<PathBuf>,
+}
+
+impl<'a> Psql<'a> {
+    pub(super) fn new(
+        client: &'a Client,
+        live: &'a LiveDatabase,
+        variables: &BTreeMap<String, String>,
+    ) -> Self {
+        Self { client, live, here: tools::psql(live.programs.as_ref(), variables) }
+    }
+}
+
+impl Psql<'_> {
+    /// The container whose psql is taken; none when this machine has one.
+    fn container(&self) -> Option<&String> {
+        let is_here = self.here.is_some();
+        self.live.container.as_ref().filter(|_| !is_here)
+    }
 }
 
 impl RunsPsql for Psql<'_> {
+    fn name_of<'f>(&self, file: &'f Path) -> &'f Path {
+        match self.container() {
+            Some(_) => file.file_name().map_or(file, Path::new),
+            None => file,
+        }
+    }
+
     fn program(
         &self,
         file: &Path,
@@ -61,12 +87,7 @@ impl RunsPsql for Psql<'_> {
         variables: &BTreeMap<String, String>,
     ) -> Result<Program, EngineError> {
         let here = PsqlHere(self.live.programs.as_ref());
-        let container = self
-            .live
-            .container
-            .as_ref()
-            .filter(|_| tools::psql(self.live.programs.as_ref(), variables).is_none());
-        let Some(container) = container else { return here.program(file, arguments, variables) };
+        let Some(container) = self.container() else { return here.program(file, arguments, variables) };
         // The whole folder goes in, so that `\i` and `\copy` find their neighbours; `/.` copies what is in it.
         let folder = file.parent().unwrap_or(Path::new("/"));
         self.client.ask(["exec", container, "mkdir", "-p", FOLDER])?;

@@ -7,15 +7,16 @@ use backlot_plan::{Step, containers_up};
 use backlot_postgres::{Connection, Creation};
 use backlot_process::Program;
 use backlot_project::ScenarioSource;
-use backlot_supervisor::News;
+use backlot_supervisor::{Health, News};
 
 use crate::docker::answer::Project;
 use crate::docker::compose::ComposeProject;
 use crate::docker::container::Container;
 use crate::docker::deployment::Deployment;
 use crate::docker::error::DockerError;
-use crate::docker::health::{database_address, in_full};
+use crate::docker::health::{condition, database_address, in_full};
 use crate::docker::psql::Psql;
+use crate::docker::report::now_ms;
 use crate::docker::speak::Speaker;
 use crate::docker::{remove, running};
 use crate::error::EngineError;
@@ -176,7 +177,7 @@ impl Deployment<'_> {
         // An nginx looks up those behind it when it starts, and ends when they are not there: whether its file says that it
         // depends on them or not, it comes last.
         let (fronts, others): (Vec<_>, Vec<_>) =
-            services.iter().cloned().partition(|service| docker.fronts.contains_key(service));
+            services.iter().cloned().partition(|service| self.is_hasty_front(service, &docker));
         // Compose would undo what it is not told again of services that others depend on.
         let mut scale = wishes.scale.clone();
         let others = self.roll_changed(&docker, others, wishes, &mut scale, news)?;
@@ -188,10 +189,19 @@ impl Deployment<'_> {
             let program = self.client.compose_in(&ComposeProject::recorded(&docker), arguments)?;
             self.run_compose(&program, &docker, report)?;
         }
-        let database = docker.database.as_ref().filter(|database| services.contains(&database.service));
+        let comes_first = self.throwaway || wishes.database_only;
+        let database = docker.database.as_ref().filter(|_| comes_first);
+        let database = database.filter(|database| services.contains(&database.service));
         let Some(database) = database else { return Ok(services.join(", ")) };
         let live = self.wait_for_database(database, &docker.project)?;
         Ok(format!("{} on {}:{}", database.service, live.access.host, live.access.port))
+    }
+
+    /// Whether a service is an nginx whose file does not say that it depends on those behind it.
+    fn is_hasty_front(&self, service: &str, docker: &DockerRecord) -> bool {
+        let depends_on = self.environment.stack.services.get(service).map(|service| &service.depends_on);
+        let behind = docker.fronts.get(service).into_iter().flatten();
+        behind.into_iter().any(|one| !depends_on.is_some_and(|depends_on| depends_on.contains_key(one)))
     }
 
     /// Replaces and scales the services that run behind an nginx without losing a request, where Compose would remove all
@@ -280,7 +290,16 @@ impl Deployment<'_> {
             }
             DockerError::Failed { .. } => {
                 let containers = self.client.containers(&docker.project).unwrap_or_default();
-                containers.iter().find_map(|container| self.client.failure_of(container)).unwrap_or(error)
+                let failed = || containers.iter().find_map(|container| self.client.failure_of(container));
+                // Others may depend on one that runs and is not well.
+                let unwell = || {
+                    containers.iter().find_map(|container| {
+                        let condition = condition(container, docker, now_ms())?;
+                        let is_unwell = condition.health == Health::Unhealthy;
+                        is_unwell.then(|| self.client.unhealthy(container, condition.reason))
+                    })
+                };
+                failed().or_else(unwell).unwrap_or(error)
             }
             error => error,
         }
@@ -368,10 +387,11 @@ impl Deployment<'_> {
         let mut variables = self.process_variables(&live);
         tools::keep_tree_clean(self.ground.project.root(), &self.site.live(), &mut variables);
         variables.insert(mark::VARIABLE.into(), mark::of_filling(&self.site));
+        let psql = Psql::new(&self.client, &live, &variables);
         let filler = Filler {
             root: self.ground.project.root(),
             variables,
-            psql: &Psql { client: &self.client, live: &live },
+            psql: &psql,
             stdout: self.stdout,
             interrupted: self.ground.interrupted,
         };

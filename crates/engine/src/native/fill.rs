@@ -28,6 +28,9 @@ if hasattr(result, '__await__'):
 
 /// Something that runs psql.
 pub(crate) trait RunsPsql {
+    /// What psql is to know `file` by.
+    fn name_of<'f>(&self, file: &'f Path) -> &'f Path;
+
     /// The program that runs psql with these arguments in the folder of `file`.
     ///
     /// # Errors
@@ -45,6 +48,10 @@ pub(crate) trait RunsPsql {
 pub(crate) struct PsqlHere<'a>(pub(crate) Option<&'a Installation>);
 
 impl RunsPsql for PsqlHere<'_> {
+    fn name_of<'f>(&self, file: &'f Path) -> &'f Path {
+        file
+    }
+
     fn program(
         &self,
         file: &Path,
@@ -112,8 +119,7 @@ impl Filler<'_> {
 
     /// Runs a file with psql in the file's own folder, so that `\i` and `\copy` find their neighbours.
     fn sql(&self, file: &Path) -> Result<u8, EngineError> {
-        let name = file.file_name().unwrap_or(file.as_os_str());
-        self.psql(file, &["--file".into(), name.into()])
+        self.psql(file, &["--file".into(), self.psql.name_of(file).into()])
     }
 
     /// Loads a file into the table that it is named after; its first line names the columns.
@@ -125,7 +131,7 @@ impl Filler<'_> {
             "\\copy {} ({}) FROM {} WITH (FORMAT csv, HEADER true)",
             quote_identifier(&table_of(file)),
             columns.join(", "),
-            quote_literal(&file.file_name().unwrap_or_default().to_string_lossy()),
+            quote_literal(&self.psql.name_of(file).display().to_string()),
         );
         self.psql(file, &["--command".into(), copy.into()])
     }

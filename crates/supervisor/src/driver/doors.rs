@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use backlot_gateway::{Endpoint, EndpointConfig, Gateway, Kind, ReplicaId as GatewayId};
 use backlot_plan::supervise::ReplicaId;
+use backlot_process::port_holder;
 
 use crate::driver::input::Input;
 use crate::logs::{GATEWAY_LOG, LogSet, Stream};
 use crate::protocol::{Failure, FailureCode};
-use crate::runbook::{Protocol, Runbook, ServiceKind};
+use crate::runbook::{Protocol, ServiceKind, ServiceRun};
 
 /// Threads that serve requests, beside the one that accepts and balances.
 const THREADS: usize = 2;
@@ -21,18 +22,13 @@ const THREADS: usize = 2;
 pub(crate) struct Doors {
     runtime: tokio::runtime::Handle,
     endpoints: BTreeMap<String, Vec<Endpoint>>,
-    _gateway: Gateway,
+    gateway: Gateway,
+    logs: LogSet,
 }
 
 impl Doors {
-    /// Opens an endpoint for each port of each service that is behind the gateway.
-    pub(crate) fn open(runbook: &Runbook, logs: &LogSet) -> Result<Self, Failure> {
-        let impossible = |error: &dyn std::error::Error| Failure {
-            code: FailureCode::Impossible,
-            service: None,
-            text: error.to_string(),
-            last_lines: Vec::new(),
-        };
+    /// A gateway without endpoints; what goes through it is written to `logs`.
+    pub(crate) fn new(logs: LogSet) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| impossible(&error))?;
         let handle = runtime.handle().clone();
@@ -40,25 +36,34 @@ impl Doors {
         let serve = move || runtime.block_on(std::future::pending::<()>());
         thread::Builder::new().name("gateway".into()).spawn(serve).map_err(|error| impossible(&error))?;
         let gateway = Gateway::with_threads(handle.clone(), THREADS).map_err(|error| impossible(&error))?;
-        let mut endpoints: BTreeMap<String, Vec<Endpoint>> = BTreeMap::new();
-        for service in &runbook.services {
-            let ServiceKind::Process(run) = &service.kind else { continue };
-            for port in &run.ports {
-                let listen = listen(port.endpoint, &service.name)?;
-                let kind = match port.protocol {
-                    Protocol::Http => Kind::Http,
-                    Protocol::Tcp => Kind::Tcp,
-                };
-                let name = format!("{}:{}", service.name, port.target);
-                let (logs, label) = (logs.clone(), name.clone());
-                let config = EndpointConfig::new(name, listen, kind).access_log(move |line| {
-                    logs.line(GATEWAY_LOG, &label, Stream::Out, &without_query(&line.to_string()));
-                });
-                let endpoint = gateway.open(config).map_err(|error| impossible(&error))?;
-                endpoints.entry(service.name.clone()).or_default().push(endpoint);
-            }
+        Ok(Self { runtime: handle, endpoints: BTreeMap::new(), gateway, logs })
+    }
+
+    /// Opens an endpoint for each port of a service that is behind the gateway, unless they are open.
+    pub(crate) fn open(&mut self, service: &ServiceRun) -> Result<(), Failure> {
+        let ServiceKind::Process(run) = &service.kind else { return Ok(()) };
+        if self.endpoints.contains_key(&service.name) {
+            return Ok(());
         }
-        Ok(Self { runtime: handle, endpoints, _gateway: gateway })
+        // All of them or none: what was bound is let go of when another cannot be.
+        let listeners = run.ports.iter().map(|port| listen(port.endpoint, &service.name));
+        let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
+        let mut endpoints = Vec::new();
+        for (port, listener) in run.ports.iter().zip(listeners) {
+            let kind = match port.protocol {
+                Protocol::Http => Kind::Http,
+                Protocol::Tcp => Kind::Tcp,
+                Protocol::Auto => Kind::Auto,
+            };
+            let name = format!("{}:{}", service.name, port.target);
+            let (logs, label) = (self.logs.clone(), name.clone());
+            let config = EndpointConfig::new(name, listener, kind).access_log(move |line| {
+                logs.line(GATEWAY_LOG, &label, Stream::Out, &without_query(&line.to_string()));
+            });
+            endpoints.push(self.gateway.open(config).map_err(|error| impossible(&error))?);
+        }
+        self.endpoints.insert(service.name.clone(), endpoints);
+        Ok(())
     }
 
     fn of(&self, service: &str) -> &[Endpoint] {
@@ -131,15 +136,25 @@ fn without_query(line: &str) -> String {
     format!("{before} {after}")
 }
 
+fn impossible(error: &dyn std::error::Error) -> Failure {
+    Failure { code: FailureCode::Impossible, service: None, text: error.to_string(), last_lines: Vec::new() }
+}
+
+/// Whoever starts a supervisor has tried the port before; somebody may have been faster.
 fn listen(port: u16, service: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| Failure {
-        code: match error.kind() {
-            std::io::ErrorKind::AddrInUse => FailureCode::PortInUse,
-            _ => FailureCode::Impossible,
-        },
-        service: Some(service.to_owned()),
-        text: format!("cannot listen on 127.0.0.1:{port} for {service}: {error}"),
-        last_lines: Vec::new(),
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
+        let is_in_use = error.kind() == std::io::ErrorKind::AddrInUse;
+        let by = port_holder(port).filter(|_| is_in_use).map(|holder| format!(" by {holder}"));
+        Failure {
+            code: if is_in_use { FailureCode::PortInUse } else { FailureCode::Impossible },
+            service: Some(service.to_owned()),
+            text: if is_in_use {
+                format!("port {port}, which service {service} needs, is in use{}", by.unwrap_or_default())
+            } else {
+                format!("cannot listen on 127.0.0.1:{port} for {service}: {error}")
+            },
+            last_lines: Vec::new(),
+        }
     })
 }
 
