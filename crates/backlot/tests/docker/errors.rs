@@ -36,8 +36,9 @@ fn cannot_go_up(services: &str, parts: &[&str]) {
 fn a_database_that_dies_at_start() {
     let db = "  db:\n    image: postgres\n    environment: {POSTGRES_PASSWORD: x}\n    command: [postgres, -c, no_such_setting=1]\n";
     let told = &["error: db ended with exit code 1\n", "help: its last lines were\n", "\"no_such_setting\""];
-    cannot_go_up(db, told);
     let Some(stage) = compose(&format!("services:\n{db}")) else { return };
+    fails(&stage, &["up", "-d", "-q", "--wait"], told);
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
     fails(&stage, &["scenario", "up", "it", "-q"], told);
     stage.assert_nothing_left();
     fails(&stage, &["test", "-q", "--", "true"], told);
@@ -150,16 +151,19 @@ fn a_service_that_is_not_well() {
 fn services_and_environments_that_are_not_there() {
     let sleeps = "services:\n  web: {image: 'debian:bookworm', init: true, command: [sleep, '600']}\n";
     let Some(stage) = compose(sleeps) else { return };
-    fails(&stage, &["logs"], &["error: development is not up"]);
+    fails(&stage, &["logs"], &["error: development is not up\n  help: start it: backlot "]);
     for arguments in [&["restart"][..], &["wait"], &["exec", "web", "true"], &["scale", "web=2"]] {
         let told = &["error: the services of development are not up\n  help: start them: backlot "];
         fails(&stage, arguments, told);
     }
     fails(&stage, &["up", "-d", "wbe"], &["error: there is no service wbe (there are web)\n"]);
     stage.on_docker(&["up", "-d", "-q", "--wait"]).output().assert_prints("");
-    for verb in ["logs", "restart", "wait"] {
-        fails(&stage, &[verb, "wbe"], &["error: no service wbe of development is up\n  help: there are web"]);
+    for arguments in
+        [&["logs", "wbe"][..], &["restart", "wbe"], &["scale", "wbe=2"], &["exec", "wbe", "true"]]
+    {
+        fails(&stage, arguments, &["error: no service wbe of development is up\n  help: there are web"]);
     }
+    fails(&stage, &["top", "wbe"], &["error: there is no service wbe (there are web)\n"]);
     stage.backlot(&["down", "-q"]).output().assert_prints("");
 }
 
