@@ -142,9 +142,7 @@ impl<'a> Deployment<'a> {
 
     pub(super) fn desired(&self, wishes: &Wishes) -> Result<DesiredContainers, EngineError> {
         let mut others = self.services(wishes)?;
-        // Where nothing has to be done to it first, the database starts with the others, as Compose has it.
-        let comes_first = self.throwaway || wishes.database_only;
-        let database = self.database.as_ref().filter(|_| comes_first);
+        let database = self.database.as_ref().filter(|_| self.database_comes_first(wishes));
         let database = database.filter(|database| others.remove(&database.service));
         let create = database.filter(|database| self.throwaway && database.application != database.initial);
         Ok(DesiredContainers {
@@ -154,6 +152,12 @@ impl<'a> Deployment<'a> {
             others,
             look_again: !self.throwaway && !wishes.database_only,
         })
+    }
+
+    /// Whether the database is started and waited for before all else. Where nothing has to be done to it first, it starts
+    /// with the others, as Compose has it.
+    pub(super) fn database_comes_first(&self, wishes: &Wishes) -> bool {
+        self.throwaway || wishes.database_only
     }
 
     /// A scenario's source as people know it: `scenarios/users.py`.

@@ -79,7 +79,7 @@ impl Deployment<'_> {
             return Err(error);
         }
         let renewed = steps.contains(&Step::RemoveContainers);
-        self.started(!containers.is_empty() && !renewed, came.failure)
+        self.started(!containers.is_empty() && !renewed, came.failure, wishes)
     }
 
     fn carry_out_all(
@@ -129,7 +129,12 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    fn started(&self, was_up: bool, failure: Option<Failure>) -> Result<Started, EngineError> {
+    fn started(
+        &self,
+        was_up: bool,
+        failure: Option<Failure>,
+        wishes: &Wishes,
+    ) -> Result<Started, EngineError> {
         let record = self.current_record()?;
         let docker = record.docker.as_ref().ok_or_else(|| self.not_up())?;
         let containers = self.client.containers(&docker.project)?;
@@ -150,7 +155,8 @@ impl Deployment<'_> {
             failure,
             filling: record.filling,
             published: published.collect(),
-            has_services: beside.count() > 0,
+            // Even a database alone has not been waited for yet, unless it came first.
+            has_services: beside.count() > 0 || !self.database_comes_first(wishes),
             stock: None,
         })
     }
@@ -189,8 +195,7 @@ impl Deployment<'_> {
             let program = self.client.compose_in(&ComposeProject::recorded(&docker), arguments)?;
             self.run_compose(&program, &docker, report)?;
         }
-        let comes_first = self.throwaway || wishes.database_only;
-        let database = docker.database.as_ref().filter(|_| comes_first);
+        let database = docker.database.as_ref().filter(|_| self.database_comes_first(wishes));
         let database = database.filter(|database| services.contains(&database.service));
         let Some(database) = database else { return Ok(services.join(", ")) };
         let live = self.wait_for_database(database, &docker.project)?;
