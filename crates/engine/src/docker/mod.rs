@@ -12,15 +12,18 @@ mod ending;
 mod error;
 mod front;
 mod health;
+mod inspected;
 mod list;
 mod logs;
 mod model;
+mod prepare;
 mod psql;
 mod remove;
 mod report;
 mod rollout;
 mod running;
 mod speak;
+mod start;
 mod up;
 mod wait;
 

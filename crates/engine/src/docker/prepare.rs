@@ -1,0 +1,125 @@
+//! A database in a container, made ready: waited for, created, filled.
+
+use std::time::{Duration, Instant};
+
+use backlot_postgres::{Connection, Creation};
+use backlot_project::ScenarioSource;
+
+use crate::docker::container::Container;
+use crate::docker::deployment::Deployment;
+use crate::docker::error::DockerError;
+use crate::docker::health::{database_address, in_full};
+use crate::docker::psql::Psql;
+use crate::docker::running;
+use crate::error::EngineError;
+use crate::live::LiveDatabase;
+use crate::native::fill::Filler;
+use crate::native::{Failure, mark, tools};
+use crate::record::{ContainerDatabase, Filling, Record};
+
+/// How long a database may take to answer, once its container runs.
+const DATABASE_LIMIT: Duration = Duration::from_mins(2);
+/// How long one attempt to connect may take.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(2);
+/// The time between two attempts.
+const STEP: Duration = Duration::from_millis(25);
+/// How often it is looked whether the container still runs.
+const LOOK_EVERY: Duration = Duration::from_millis(400);
+
+impl Deployment<'_> {
+    /// The running database.
+    ///
+    /// # Errors
+    /// [`EngineError::NotUp`] when it does not run.
+    pub fn running(&self) -> Result<LiveDatabase, EngineError> {
+        running::running(&self.client, &self.site)
+    }
+
+    /// Waits until the database accepts a real connection, watching its container meanwhile.
+    pub(super) fn wait_for_database(
+        &self,
+        database: &ContainerDatabase,
+        project: &str,
+    ) -> Result<LiveDatabase, EngineError> {
+        let start = Instant::now();
+        let mut container = self.database_container(database, project)?;
+        let mut looked = Instant::now();
+        let mut last_seen = "it has not been tried yet".to_owned();
+        loop {
+            self.ground.go_on()?;
+            if let Some(error) = self.client.failure_of(&container) {
+                return Err(error.into());
+            }
+            let address = database_address(&container);
+            let live = address.and_then(|address| running::live(database, &container, &address));
+            if let Some(live) = live {
+                match Connection::open(&live.access.with_database(&database.initial), ATTEMPT_LIMIT) {
+                    Ok(_) => return Ok(live),
+                    Err(error) => last_seen = in_full(&error),
+                }
+            }
+            if start.elapsed() > DATABASE_LIMIT {
+                return Err(DockerError::NotReady {
+                    service: database.service.clone(),
+                    waited: start.elapsed(),
+                    last_seen,
+                    last_lines: self.client.last_lines(&container),
+                }
+                .into());
+            }
+            if looked.elapsed() > LOOK_EVERY {
+                looked = Instant::now();
+                container = self.database_container(database, project)?;
+            }
+            std::thread::sleep(STEP);
+        }
+    }
+
+    fn database_container(
+        &self,
+        database: &ContainerDatabase,
+        project: &str,
+    ) -> Result<Container, EngineError> {
+        let containers = self.client.containers(project)?;
+        let found = containers.into_iter().find(|container| container.service == database.service);
+        found.ok_or_else(|| {
+            let (environment, service) = (self.site.name().to_owned(), database.service.clone());
+            DockerError::NoService { environment, service, known: Vec::new() }.into()
+        })
+    }
+
+    pub(super) fn create(&self, name: &str) -> Result<String, EngineError> {
+        let live = self.running()?;
+        let initial = self.database.as_ref().map_or("postgres", |database| &database.initial);
+        let mut connection = Connection::open(&live.access.with_database(initial), ATTEMPT_LIMIT * 5)?;
+        Ok(match connection.create_database(name)? {
+            Creation::Created => format!("{name} created"),
+            Creation::AlreadyThere => format!("{name} is there"),
+        })
+    }
+
+    pub(super) fn fill(&self) -> Result<Option<Failure>, EngineError> {
+        let Some((_, source)) = &self.scenario else { return Ok(None) };
+        if *source == ScenarioSource::Empty {
+            return Ok(None);
+        }
+        let record = self.current_record()?;
+        self.write(&Record { filling: Filling::Begun, ..record.clone() })?;
+        let live = self.running()?;
+        let mut variables = self.process_variables(&live);
+        tools::keep_tree_clean(self.ground.project.root(), &self.site.live(), &mut variables);
+        variables.insert(mark::VARIABLE.into(), mark::of_filling(&self.site));
+        let psql = Psql::new(&self.client, &live, &variables);
+        let filler = Filler {
+            root: self.ground.project.root(),
+            variables,
+            psql: &psql,
+            stdout: self.stdout,
+            interrupted: self.ground.interrupted,
+        };
+        let code = filler.fill(source)?;
+        let filling = if code == 0 { Filling::Done } else { Filling::Failed { code } };
+        self.write(&Record { filling, ..record })?;
+        Ok((code != 0).then_some(Failure { code }))
+    }
+}
