@@ -133,14 +133,13 @@ impl Client {
 
     fn attempt(&mut self, posts: bool) -> Result<String, Failed> {
         let other = |error: std::io::Error| Failed::Else(error.to_string());
-        let mut reader = match self.kept.take() {
-            Some(reader) => reader,
-            None => {
-                let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).map_err(other)?;
-                stream.set_read_timeout(Some(Duration::from_secs(30))).map_err(other)?;
-                stream.set_nodelay(true).map_err(other)?;
-                BufReader::new(stream)
-            }
+        let mut reader = if let Some(reader) = self.kept.take() {
+            reader
+        } else {
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).map_err(other)?;
+            stream.set_read_timeout(Some(Duration::from_secs(30))).map_err(other)?;
+            stream.set_nodelay(true).map_err(other)?;
+            BufReader::new(stream)
         };
         let (method, body) = if posts { ("POST", "x".repeat(BODY)) } else { ("GET", String::new()) };
         let wish = if self.keeps { "keep-alive" } else { "close" };

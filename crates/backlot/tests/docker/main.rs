@@ -1,8 +1,14 @@
 //! Whole stories on a real Docker daemon, each under a Compose project name of its own and with the leak check at its end.
 //! Without a daemon they are left out, which `./test` tells.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has to fail loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot set itself up has to fail loudly"
+)]
 
+mod agreement;
+mod choice;
 mod errors;
 mod foreground;
 mod load;
@@ -14,7 +20,7 @@ mod testing;
 
 use std::time::{Duration, Instant};
 
-use backlot_testkit::{DockerStage, Stage};
+use backlot_testkit::{DockerStage, Outcome, Stage};
 use serde_json::Value;
 
 const BACKLOT: &str = env!("CARGO_BIN_EXE_backlot");
@@ -45,6 +51,11 @@ impl Flask {
         change(&stage, "docker/development.yml", "5000:5000", &format!("{web}:5000"));
         change(&stage, "docker/production.yml", "8080:8080", &format!("{nginx}:8080"));
         Some(Self { stage, nginx, web })
+    }
+
+    /// Backlot in production.
+    fn production(&self, arguments: &[&str]) -> Outcome {
+        self.stage.backlot(&[&["-e", "production"], arguments].concat()).output()
     }
 }
 

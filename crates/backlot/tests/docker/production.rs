@@ -3,16 +3,10 @@
 use std::time::Duration;
 
 use backlot_process::Signal;
-use backlot_testkit::{Outcome, get};
+use backlot_testkit::get;
 use serde_json::Value;
 
 use crate::{Flask, change, ps, replicas, wait_until};
-
-impl Flask {
-    fn production(&self, arguments: &[&str]) -> Outcome {
-        self.stage.backlot(&[&["-e", "production"], arguments].concat()).output()
-    }
-}
 
 #[test]
 fn production_from_up_to_down() {
