@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use backlot_process::Program;
 
 use crate::docker_leaks;
+use crate::docker_watch::Watch;
 use crate::run::{Outcome, Run, find};
 use crate::stage::Stage;
 
@@ -30,6 +31,7 @@ const PLUGIN_FOLDERS: [&str; 4] = [
 pub struct DockerStage {
     stage: Stage,
     name: String,
+    watch: Watch,
 }
 
 impl DockerStage {
@@ -71,7 +73,8 @@ impl DockerStage {
         let stage = variables().into_iter().fold(stage, |stage, (name, value)| stage.with(&name, value));
         let random = stage.root().file_name().unwrap().to_string_lossy().to_lowercase();
         let name = format!("bt{}-{}", std::process::id(), random.rsplit_once('-').unwrap().1);
-        Self { stage: stage.showing(&name, "[name]"), name }
+        let watch = Watch::begin(stage.root());
+        Self { stage: stage.showing(&name, "[name]"), name, watch }
     }
 
     /// What the names of its Compose projects begin with.
@@ -104,27 +107,10 @@ impl DockerStage {
         docker_leaks::containers(self.name(), self.root()).into_iter().map(|thing| thing.id).collect()
     }
 
-    /// The volumes that its containers have now, named or not.
-    pub fn volumes(&self) -> Vec<String> {
-        let containers = self.containers();
-        let format = "{{range .Mounts}}{{if .Name}}{{println .Name}}{{end}}{{end}}";
-        let arguments = [&["inspect".to_owned(), "-f".into(), format.into()], containers.as_slice()].concat();
-        let text = docker_leaks::ask(arguments);
-        text.split_whitespace().map(str::to_owned).collect()
-    }
-
-    /// Asserts that none of these volumes is there any more: of those without a name nothing else tells.
-    pub fn assert_no_volumes(&self, volumes: &[String]) {
-        let there = docker_leaks::ask(["volume", "ls", "--quiet"]);
-        let left: Vec<&str> =
-            there.lines().filter(|name| volumes.iter().any(|volume| volume == name)).collect();
-        assert!(left.is_empty(), "volumes were left behind: {left:#?}");
-    }
-
-    /// The leak check: no container, network or volume of this stage's projects is left, and nothing that a stage without
+    /// The leak check: no container, network or volume, named or not, of this stage's projects is left, and nothing that a stage without
     /// Docker would leave. Also done when the stage goes.
     pub fn assert_nothing_left(&self) {
-        docker_leaks::assert_none(&self.name, self.root());
+        docker_leaks::assert_none(&self.name, self.root(), &self.watch);
         self.stage.assert_nothing_left();
     }
 }
@@ -140,9 +126,9 @@ impl Deref for DockerStage {
 impl Drop for DockerStage {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            docker_leaks::assert_none(&self.name, self.root());
+            docker_leaks::assert_none(&self.name, self.root(), &self.watch);
         }
-        docker_leaks::remove(&self.name, self.root());
+        docker_leaks::remove(&self.name, self.root(), &self.watch);
         docker_leaks::remove_images(&self.name);
     }
 }

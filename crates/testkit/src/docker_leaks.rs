@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::docker::docker;
+use crate::docker_watch::Watch;
 
 /// How long Docker may take to answer.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
@@ -16,7 +17,7 @@ const LISTED: &str = "{{.ID}}\t{{.NAME}}\t{{.Label \"com.docker.compose.project\
                       {{.Label \"com.docker.compose.project.working_dir\"}}";
 
 /// A container, network or volume.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Thing {
     pub(crate) id: String,
     name: String,
@@ -59,21 +60,25 @@ fn networks(name: &str, stage: &Path) -> Vec<Thing> {
     things(&["network", "ls"], "Name", name, stage)
 }
 
-fn volumes(name: &str, stage: &Path) -> Vec<Thing> {
-    things(&["volume", "ls"], "Name", name, stage)
+fn volumes(name: &str, stage: &Path, watch: &Watch) -> Vec<Thing> {
+    let mut volumes = things(&["volume", "ls"], "Name", name, stage);
+    let nameless = watch.volumes(name).into_iter();
+    let nameless = nameless.filter(|id| volumes.iter().all(|known| known.id != *id)).collect::<Vec<_>>();
+    volumes.extend(nameless.into_iter().map(|id| Thing { id, ..Thing::default() }));
+    volumes
 }
 
 /// Asserts that nothing is left; what is about to go gets a moment to.
-pub(crate) fn assert_none(name: &str, stage: &Path) {
+pub(crate) fn assert_none(name: &str, stage: &Path, watch: &Watch) {
     let start = Instant::now();
     loop {
-        let kinds = [containers(name, stage), networks(name, stage), volumes(name, stage)];
+        let kinds = [containers(name, stage), networks(name, stage), volumes(name, stage, watch)];
         let left: Vec<Thing> = kinds.into_iter().flatten().collect();
         if left.is_empty() {
             return;
         }
         if start.elapsed() > GRACE {
-            remove(name, stage);
+            remove(name, stage, watch);
             panic!("left in Docker: {left:#?}");
         }
         std::thread::sleep(Duration::from_millis(100));
@@ -81,11 +86,11 @@ pub(crate) fn assert_none(name: &str, stage: &Path) {
 }
 
 /// Removes what a story has left, so that a failed one does not disturb others.
-pub(crate) fn remove(name: &str, stage: &Path) {
+pub(crate) fn remove(name: &str, stage: &Path, watch: &Watch) {
     let kinds: [(&[&str], Vec<Thing>); 3] = [
         (&["rm", "--force", "--volumes"], containers(name, stage)),
         (&["network", "rm"], networks(name, stage)),
-        (&["volume", "rm", "--force"], volumes(name, stage)),
+        (&["volume", "rm", "--force"], volumes(name, stage, watch)),
     ];
     for (remove, things) in kinds {
         if !things.is_empty() {

@@ -35,10 +35,10 @@ fn compose_is_passed_on_and_what_it_made_is_known() {
     stage.assert_nothing_left();
 
     // What we have made is known to Compose.
-    stage.on_docker(&["up", "-d", "-q", "db"]).output().assert_prints("");
+    stage.on_docker(&["up", "-d", "-q", "--wait", "db"]).output().assert_prints("");
     let listed = stage.backlot(&["compose", "ps", "--services"]).output().assert_code(0);
     assert_eq!(listed.stdout.trim(), "db");
-    stage.backlot(&["compose", "stop", "-t", "1"]).output().assert_code(0);
+    stage.backlot(&["compose", "stop"]).output().assert_code(0);
     assert_eq!(ps(&stage, "development")[0]["replicas"][0]["state"], "completed");
     stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_prints("");
 }
