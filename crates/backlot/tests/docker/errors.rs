@@ -113,8 +113,7 @@ fn a_port_that_is_taken() {
     holder.on_docker(&["up", "-d", "-q"]).output().assert_prints("");
     let name = format!("{}_development-web-1", holder.name());
     cannot_go_up(&publishes(port), &[&format!("error: port {port} is already in use by container {name}\n")]);
-    holder.backlot(&["down", "-q", "--timeout", "1"]).output();
-    holder.docker(&["kill", &name]);
+    holder.docker(&["kill", &name]).assert_code(0);
     holder.backlot(&["down", "-q"]).output().assert_prints("");
 }
 
@@ -127,7 +126,9 @@ fn a_name_that_is_taken() {
     std::fs::write(other.join("compose.yaml"), sleeps).unwrap();
     stage.on_docker(&["up", "-d", "-q"]).within(&other).output().assert_prints("");
     let owner = " belongs to [stage]/other\n";
-    fails(&stage, &["up", "-d"], &["error: the Compose project ", owner, "help: take that one down"]);
+    for arguments in [&["up", "-d"][..], &["ps"], &["down"], &["scale", "web=2"]] {
+        fails(&stage, arguments, &["error: the Compose project ", owner, "help: take that one down"]);
+    }
     assert_eq!(stage.containers().len(), 1, "what is there is left alone");
     stage.on_docker(&["down", "-q"]).within(&other).output().assert_prints("");
 }

@@ -13,7 +13,6 @@ use backlot_project::{ComposeCall, Environment, ScenarioName, ScenarioSource};
 use crate::database::Database;
 use crate::docker::client::Client;
 use crate::docker::container::{Container, Life};
-use crate::docker::error::DockerError;
 use crate::docker::model::throwaway_file;
 use crate::error::EngineError;
 use crate::home::short_hash;
@@ -188,16 +187,6 @@ impl<'a> Deployment<'a> {
             },
             prepared: docker.is_some_and(|docker| docker.prepared) && !containers.is_empty(),
         })
-    }
-
-    /// Refuses a name that containers of another directory bear.
-    pub(super) fn refuse_foreign(&self, containers: &[Container]) -> Result<(), DockerError> {
-        let ours = &self.environment.compose.working_dir;
-        let foreign = containers.iter().filter_map(|container| container.working_dir.as_ref());
-        match foreign.into_iter().find(|dir| *dir != ours) {
-            Some(owner) => Err(DockerError::Foreign { project: self.project(), owner: owner.clone() }),
-            None => Ok(()),
-        }
     }
 
     /// Writes down what is about to be made, before anything of it is.
