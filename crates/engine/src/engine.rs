@@ -128,7 +128,7 @@ impl Engine {
     pub fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
         match self {
             Self::Native => native::down(site, volumes, report),
-            Self::Docker(client) => docker::down(client, site, volumes, report),
+            Self::Docker(client) => docker::down(client, site, volumes, &AtomicBool::new(false), report),
         }
     }
 
@@ -145,6 +145,16 @@ impl Engine {
             }
             Self::Docker(client) => docker::volumes(client, site),
         }
+    }
+}
+
+impl Client {
+    /// The same on Docker for a person who waits: once `hurry` is set, containers are killed.
+    ///
+    /// # Errors
+    /// As [`Engine::down`].
+    pub fn down(&self, site: &Site, hurry: &AtomicBool, report: Report<'_>) -> Result<(), EngineError> {
+        docker::down(self, site, false, hurry, report).map(drop)
     }
 }
 

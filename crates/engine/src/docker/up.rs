@@ -6,6 +6,7 @@ use backlot_plan::{Step, containers_up};
 use backlot_supervisor::News;
 
 use crate::docker::deployment::Deployment;
+use crate::docker::foreign::refuse_foreign;
 use crate::docker::{remove, running};
 use crate::error::EngineError;
 use crate::event::{Event, Report};
@@ -35,7 +36,7 @@ impl Deployment<'_> {
         let taken = self.site.take()?;
         self.ground.go_on()?;
         let containers = self.client.containers(&self.project())?;
-        self.refuse_foreign(&containers)?;
+        refuse_foreign(&self.project(), &self.environment.compose.working_dir, &containers)?;
         let record = self.site.record()?;
         if record.as_ref().is_some_and(|record| record.engine != EngineKind::Docker) {
             return Err(EngineError::OtherEngine {
@@ -84,7 +85,7 @@ impl Deployment<'_> {
                     }
                 }
                 Step::RemoveContainers | Step::RemoveVolumes | Step::RemoveFiles => {
-                    remove::take_away(&self.client, taken, step)?
+                    remove::take_away(&self.client, taken, step, self.ground.interrupted)?
                 }
                 // Another engine's.
                 Step::StopServices
