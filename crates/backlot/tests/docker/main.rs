@@ -75,6 +75,15 @@ fn compose(text: &str) -> Option<DockerStage> {
     })
 }
 
+/// The same with version 1 of Compose.
+fn compose_1(text: &str) -> Option<DockerStage> {
+    DockerStage::with_compose_1(|| {
+        let stage = Stage::empty(BACKLOT);
+        stage.file("compose.yaml", text);
+        stage
+    })
+}
+
 /// What `ps --json` says of an environment.
 fn ps(stage: &DockerStage, environment: &str) -> Vec<Value> {
     let outcome = stage.backlot(&["-e", environment, "ps", "--json"]).output().assert_code(0);

@@ -3,7 +3,7 @@
 use backlot_testkit::{DockerStage, free_port};
 
 use crate::load::Load;
-use crate::{change, compose, ps, replicas};
+use crate::{change, compose, compose_1, ps, replicas};
 
 /// A page that tells which container has answered and how much it was sent. Told to stop, it drops what it is doing:
 /// whoever stops it has to see to it that it does nothing.
@@ -35,7 +35,7 @@ http.server.ThreadingHTTPServer(("", 8000), Page).serve_forever()
 "#;
 
 /// The page behind the example's nginx: the stage and nginx' port.
-fn pages() -> Option<(DockerStage, u16)> {
+fn pages(compose: fn(&str) -> Option<DockerStage>) -> Option<(DockerStage, u16)> {
     let port = free_port();
     let stage = compose(&format!(
         "services:\n\
@@ -57,7 +57,7 @@ fn pids(stage: &DockerStage) -> Vec<u64> {
 
 #[test]
 fn scaling_and_rollouts_lose_no_request_and_every_replica_gets_some() {
-    let Some((stage, port)) = pages() else { return };
+    let Some((stage, port)) = pages(compose) else { return };
     stage.on_docker(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
     let load = Load::on(port);
     load.wait_for(200);
@@ -90,7 +90,7 @@ fn scaling_and_rollouts_lose_no_request_and_every_replica_gets_some() {
 
 #[test]
 fn a_release_that_dies_at_start_leaves_the_old_one() {
-    let Some((stage, port)) = pages() else { return };
+    let Some((stage, port)) = pages(compose) else { return };
     stage.on_docker(&["up", "-d", "--wait", "-q", "--scale", "web=2"]).output().assert_prints("");
     let before = pids(&stage);
     let load = Load::on(port);
@@ -107,5 +107,27 @@ fn a_release_that_dies_at_start_leaves_the_old_one() {
     stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
     assert_eq!(pids(&stage).len(), 1);
     assert!(!before.contains(&pids(&stage)[0]));
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+}
+
+#[test]
+fn with_compose_1() {
+    let Some((stage, port)) = pages(compose_1) else { return };
+    stage.on_docker(&["up", "-d", "--wait", "-q", "--scale", "web=2"]).output().assert_prints("");
+    let names =
+        stage.docker(&["ps", "--format", "{{.Names}}", "--filter", &format!("name={}", stage.name())]);
+    assert!(names.stdout.contains("_web_2"), "{names}");
+    let load = Load::on(port);
+    let before = pids(&stage);
+    stage.backlot(&["restart", "--rolling", "-q", "web"]).output().assert_prints("");
+    assert!(pids(&stage).iter().all(|pid| !before.contains(pid)));
+    change(&stage, "compose.yaml", "RELEASE: one", "RELEASE: two");
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
+    assert_eq!(pids(&stage).len(), 1);
+    load.wait_for(100);
+    load.finish();
+    let logs = stage.backlot(&["logs", "web"]).output().assert_code(0).stdout;
+    assert!(logs.contains("release two") && !logs.contains("release one"), "{logs}");
+    stage.backlot(&["compose", "ps", "-q", "web"]).output().assert_code(0);
     stage.backlot(&["down", "-q"]).output().assert_prints("");
 }
