@@ -110,7 +110,8 @@ impl DockerStage {
     /// The leak check: no container, network or volume, named or not, of this stage's projects is left, and nothing that a stage without
     /// Docker would leave. Also done when the stage goes.
     pub fn assert_nothing_left(&self) {
-        docker_leaks::assert_none(&self.name, self.root(), &self.watch);
+        let left = docker_leaks::left(&self.name, self.root(), &self.watch);
+        assert!(left.is_empty(), "left in Docker: {left:#?}");
         self.stage.assert_nothing_left();
     }
 }
@@ -125,11 +126,14 @@ impl Deref for DockerStage {
 
 impl Drop for DockerStage {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            docker_leaks::assert_none(&self.name, self.root(), &self.watch);
-        }
+        let left = if std::thread::panicking() {
+            Vec::new()
+        } else {
+            docker_leaks::left(&self.name, self.root(), &self.watch)
+        };
         docker_leaks::remove(&self.name, self.root(), &self.watch);
         docker_leaks::remove_images(&self.name);
+        assert!(left.is_empty(), "left in Docker: {left:#?}");
     }
 }
 

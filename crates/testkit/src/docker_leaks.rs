@@ -68,18 +68,14 @@ fn volumes(name: &str, stage: &Path, watch: &Watch) -> Vec<Thing> {
     volumes
 }
 
-/// Asserts that nothing is left; what is about to go gets a moment to.
-pub(crate) fn assert_none(name: &str, stage: &Path, watch: &Watch) {
+/// What is left; what is about to go gets a moment to.
+pub(crate) fn left(name: &str, stage: &Path, watch: &Watch) -> Vec<Thing> {
     let start = Instant::now();
     loop {
         let kinds = [containers(name, stage), networks(name, stage), volumes(name, stage, watch)];
         let left: Vec<Thing> = kinds.into_iter().flatten().collect();
-        if left.is_empty() {
-            return;
-        }
-        if start.elapsed() > GRACE {
-            remove(name, stage, watch);
-            panic!("left in Docker: {left:#?}");
+        if left.is_empty() || start.elapsed() > GRACE {
+            return left;
         }
         std::thread::sleep(Duration::from_millis(100));
     }

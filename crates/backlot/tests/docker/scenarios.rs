@@ -1,5 +1,8 @@
 //! `backlot --engine docker scenario`.
 
+use std::time::Duration;
+
+use backlot_process::Signal;
 use backlot_testkit::{DockerStage, Stage, get};
 use serde_json::Value;
 
@@ -143,4 +146,29 @@ fn a_scenario_with_compose_1() {
     assert_eq!(get(page(&listed(&stage)[0]), "/users").unwrap().1, "Number of users: 3");
     stage.backlot(&["scenario", "down", "users", "-q"]).output().assert_prints("");
     stage.assert_clean_tree();
+}
+
+#[test]
+fn an_up_that_is_interrupted_leaves_nothing_and_a_killed_one_is_mended() {
+    let Some(stage) = DockerStage::new(|| Stage::seed(BACKLOT)) else { return };
+    stage.file("scenarios/slow.sql", "CREATE TABLE begun ();\nSELECT pg_sleep(600);\n");
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut up = stage.on_docker(&["scenario", "up", "slow"]).start();
+        wait_until("a container is made", || !stage.containers().is_empty());
+        up.signal(signal).unwrap();
+        let ended = up.wait(Duration::from_secs(20)).unwrap().expect("it ends");
+        assert_eq!(backlot_process::exit_code(ended), 130);
+        stage.assert_nothing_left();
+    }
+    let mut up = stage.on_docker(&["scenario", "up", "slow"]).start();
+    let begun = ["scenario", "shell", "slow", "-c", "SELECT count(*) FROM begun", "--", "-At"];
+    wait_until("it is being filled", || stage.backlot(&begun).output().stdout.trim() == "0");
+    up.signal(Signal::SIGKILL).unwrap();
+    up.wait(Duration::from_secs(20)).unwrap().expect("it ends");
+    stage.backlot(&["scenario", "ls"]).output().assert_prints("NAME…\nslow  half-made  docker …");
+    stage.file("scenarios/slow.sql", "CREATE TABLE finished ();\n");
+    stage.on_docker(&["scenario", "up", "slow", "-q"]).output().assert_prints("");
+    let finished = ["scenario", "shell", "slow", "-c", "SELECT count(*) FROM finished", "--", "-At"];
+    stage.backlot(&finished).output().assert_prints("0");
+    stage.backlot(&["scenario", "down", "slow", "-q"]).output().assert_prints("");
 }
