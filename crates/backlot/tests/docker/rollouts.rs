@@ -3,7 +3,7 @@
 use backlot_testkit::{DockerStage, free_port};
 
 use crate::load::Load;
-use crate::{change, compose, compose_1, ps, replicas};
+use crate::{change, compose, compose_1, ps, replicas, wait_until};
 
 /// A page that tells which container has answered and how much it was sent. Told to stop, it drops what it is doing:
 /// whoever stops it has to see to it that it does nothing.
@@ -82,10 +82,28 @@ fn scaling_and_rollouts_lose_no_request_and_every_replica_gets_some() {
     load.wait_for(200);
     let came = load.finish();
     assert!(came.total() > 1000, "{came:?}");
+    assert!(came.sent_again < came.total() / 20, "{came:?}");
     let logs = stage.backlot(&["logs", "web"]).output().assert_code(0).stdout;
     assert_eq!(logs.matches("release two").count(), 2, "{logs}");
     assert!(!logs.contains("release one"), "{logs}");
+    one_that_has_died_is_made_up_for(&stage, port);
     stage.backlot(&["down", "-q"]).output().assert_prints("");
+}
+
+/// One replica of two is killed: scaling to as many starts it again, and a rollout replaces it.
+fn one_that_has_died_is_made_up_for(stage: &DockerStage, port: u16) {
+    for arguments in [&["scale", "-q", "web=2"][..], &["restart", "--rolling", "-q", "web"]] {
+        stage.kill(&pids(stage)[1].to_string());
+        wait_until("it is seen", || {
+            let replicas = replicas(&ps(stage, "development"), "web");
+            replicas.iter().any(|replica| replica["state"] == "failed")
+        });
+        stage.backlot(arguments).output().assert_prints("");
+        assert_eq!(pids(stage).len(), 2);
+        let load = Load::on(port);
+        load.wait_for(50);
+        assert_eq!(load.finish().answered.len(), 2);
+    }
 }
 
 #[test]
