@@ -21,7 +21,7 @@ use crate::site::Site;
 /// How long Compose may take for what it is told to do with containers that are there.
 const LIMIT: Duration = Duration::from_mins(10);
 /// The time between two looks.
-const STEP: Duration = Duration::from_millis(150);
+const STEP: Duration = Duration::from_millis(100);
 
 /// A Compose project that is there, and what is needed to work with it.
 pub(super) struct Project<'a> {
@@ -160,16 +160,16 @@ impl Project<'_> {
 
     /// Waits until the services are ready, or did their work and ended well.
     pub(super) fn wait_healthy(&mut self, services: &[String]) -> Result<(), EngineError> {
-        self.check(services)?;
+        let mut containers = self.check(services)?;
         let mut waiting = Waiting::new();
         loop {
-            self.go_on()?;
-            let mut containers = self.containers()?;
             containers.retain(|container| services.is_empty() || services.contains(&container.service));
             if self.look(&mut waiting, &containers)? {
                 return Ok(());
             }
             std::thread::sleep(STEP);
+            self.go_on()?;
+            containers = self.containers()?;
         }
     }
 
