@@ -147,12 +147,13 @@ impl Context {
     pub fn engine(&self, site: &Site) -> Result<Engine, CommandError> {
         let engine = Engine::of(site, self.wanted_engine(), &self.caller.variables)?;
         match engine {
-            Engine::Docker(client) if !matches!(site.record(), Ok(Some(_))) => self.adopting(client, site),
-            engine => Ok(engine),
+            Engine::Docker(client) => self.adopting(client, site),
+            Engine::Native => Ok(Engine::Native),
         }
     }
 
-    /// Docker for an environment of which no record tells: Compose itself may have brought it up.
+    /// Docker also for an environment of which no record tells: Compose itself may have brought it up, or somebody takes it
+    /// down at this moment.
     fn adopting(&self, client: Client, site: &Site) -> Result<Engine, CommandError> {
         let project = self.project()?;
         let name = EnvironmentName::parse(site.name());

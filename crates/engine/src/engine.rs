@@ -128,7 +128,7 @@ impl Engine {
     pub fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
         match self {
             Self::Native => native::down(site, volumes, report),
-            Self::Docker(client) => docker::down(client, site, volumes, report),
+            Self::Docker(client) => docker::down(client, site, volumes, &AtomicBool::new(false), report),
         }
     }
 
@@ -145,6 +145,16 @@ impl Engine {
             }
             Self::Docker(client) => docker::volumes(client, site),
         }
+    }
+}
+
+impl Client {
+    /// The same on Docker for a person who waits: once `hurry` is set, containers are killed.
+    ///
+    /// # Errors
+    /// As [`Engine::down`].
+    pub fn down(&self, site: &Site, hurry: &AtomicBool, report: Report<'_>) -> Result<(), EngineError> {
+        docker::down(self, site, false, hurry, report).map(drop)
     }
 }
 
@@ -170,11 +180,14 @@ impl Client {
         let not_up = || EngineError::NoServices { environment: site.name().to_owned() };
         let docker = self.record_at(site)?.ok_or_else(not_up)?;
         let (container, known) = docker::first_running(self, &docker.project, &beside.service)?;
-        let container = container.ok_or_else(|| DockerError::NoService {
-            environment: site.name().to_owned(),
-            service: beside.service.clone(),
-            known,
-        })?;
+        let Some(container) = container else {
+            let (environment, service) = (site.name().to_owned(), beside.service.clone());
+            return Err(if known.is_empty() {
+                not_up()
+            } else {
+                DockerError::NoService { environment, service, known }.into()
+            });
+        };
         let mut options: Vec<OsString> = vec!["exec".into(), "--interactive".into()];
         if beside.terminal {
             options.push("--tty".into());

@@ -11,6 +11,9 @@
     reason = "a test that cannot set itself up has to fail loudly"
 )]
 
+mod docker;
+mod docker_leaks;
+mod docker_watch;
 mod fake;
 mod http;
 mod leaks;
@@ -18,6 +21,7 @@ mod project;
 mod run;
 mod stage;
 
+pub use docker::DockerStage;
 pub use fake::{FakeDocker, FakePostgres};
 pub use http::{free_port, get};
 pub use project::{COMPOSE_FILE, copy_tree};

@@ -85,13 +85,14 @@ impl Stage {
     /// Text without what differs from run to run: directories of the stage become `[project]`, `[home]` and `[stage]`.
     fn neutral(&self, text: &str) -> String {
         let root = self.root().canonicalize().unwrap();
+        let text = self.shown().fold(text.to_owned(), |text, (what, shown)| text.replace(what, shown));
         text.replace(&self.project().display().to_string(), "[project]")
             .replace(&root.join("home").display().to_string(), "[home]")
             .replace(&root.display().to_string(), "[stage]")
     }
 }
 
-fn find(program: &Path) -> PathBuf {
+pub(crate) fn find(program: &Path) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap();
     let found = std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("no {} on PATH", program.display()))

@@ -29,6 +29,7 @@ pub struct Stage {
     dir: TempDir,
     binary: PathBuf,
     variables: BTreeMap<String, String>,
+    shown: BTreeMap<String, String>,
 }
 
 impl Stage {
@@ -49,7 +50,7 @@ impl Stage {
             ("DOCKER_HOST", "unix:///nowhere/docker.sock".into()),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
-        let stage = Self { binary: binary.into(), variables, dir };
+        let stage = Self { binary: binary.into(), variables, shown: BTreeMap::new(), dir };
         for folder in ["project", "user", "tmp", "home"] {
             fs::create_dir(stage.dir.path().join(folder)).unwrap();
         }
@@ -110,8 +111,29 @@ impl Stage {
     /// Sets a variable for all runs on this stage.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.variables.insert(name.into(), value.into());
+        self.set(name, value);
         self
+    }
+
+    /// Sets a variable for all later runs on this stage.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.variables.insert(name.into(), value.into());
+    }
+
+    /// Takes a variable away from all later runs on this stage.
+    pub fn unset(&mut self, name: &str) {
+        self.variables.remove(name);
+    }
+
+    /// Has what runs print show `what` as `shown`.
+    #[must_use]
+    pub(crate) fn showing(mut self, what: &str, shown: &str) -> Self {
+        self.shown.insert(what.into(), shown.into());
+        self
+    }
+
+    pub(crate) fn shown(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.shown.iter()
     }
 
     /// A run of Backlot in the project's directory; nothing happens before one of its last words.

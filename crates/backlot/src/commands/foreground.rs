@@ -6,8 +6,8 @@ use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::{Duration, SystemTime};
 
 use backlot_engine::docker::{Client, LogWish};
-use backlot_engine::native::{Started, connect, down, log_query, watch_over};
-use backlot_engine::{Deployment, Engine, EngineError, Site};
+use backlot_engine::native::{Started, Watcher, connect, down, log_query, watch_over};
+use backlot_engine::{Deployment, Engine, EngineError, EngineKind, Site};
 use backlot_supervisor::{Follower, News, Request};
 
 use crate::context::Context;
@@ -28,12 +28,12 @@ pub fn run(
     deployment: &Deployment<'_>,
     started: &Started,
     since: SystemTime,
+    watcher: Option<Watcher>,
     context: &Context,
 ) -> Result<Exit, CommandError> {
     let site = deployment.site();
-    let engine = context.engine(site)?;
-    if let Engine::Docker(client) = &engine {
-        return on_docker(client, site, since, context);
+    if let (Engine::Docker(client), Some(watcher)) = (context.engine(site)?, watcher) {
+        return on_docker(&client, site, since, watcher, context);
     }
     let outcome = if started.has_services {
         attended(site, since, context)
@@ -111,18 +111,25 @@ fn stop_all(site: &Site, context: &Context) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// The same on Docker, which has no supervisor of ours: what would be left if we were killed is taken down by a process
-/// that watches over us.
+/// Docker has no supervisor of ours: what would be left if we were killed is taken down by a process that watches over us,
+/// from before anything is started.
+pub fn watch(deployment: &Deployment<'_>, context: &Context) -> Result<Option<Watcher>, CommandError> {
+    match deployment.kind() {
+        EngineKind::Native => Ok(None),
+        EngineKind::Docker => Ok(Some(watch_over(deployment.site(), &context.caller.variables)?)),
+    }
+}
+
 fn on_docker(
     client: &Client,
     site: &Site,
     since: SystemTime,
+    watcher: Watcher,
     context: &Context,
 ) -> Result<Exit, CommandError> {
-    let watcher = watch_over(site, &context.caller.variables)?;
     let outcome = attended_on_docker(client, site, since, context);
     context.interrupted.store(false, Ordering::SeqCst);
-    let down = Engine::Docker(client.clone()).down(site, false, &mut context.reporter());
+    let down = client.down(site, &context.interrupted, &mut context.reporter());
     watcher.dismiss();
     down?;
     outcome
@@ -141,7 +148,7 @@ fn attended_on_docker(
             printer.print(&line);
         }
         if context.interrupted.swap(false, Ordering::SeqCst) {
-            context.progress().say("stopping");
+            context.progress().say("stopping (Ctrl-C again: at once)");
             return Ok(Exit::Interrupted);
         }
         if !lines.is_live() {

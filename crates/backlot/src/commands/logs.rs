@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use backlot_engine::docker::{Client, LogWish};
 use backlot_engine::native::log_query;
-use backlot_engine::{Engine, Site};
+use backlot_engine::{Engine, EngineError, Site};
 use backlot_supervisor::{Follower, parse_since, read_logs};
 
 use crate::commands::services;
@@ -54,13 +54,11 @@ fn parse_tail(text: &str) -> Result<Tail, String> {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
-    services::check(&args.services, services::with_logs(&site), &project, context)?;
     if let Engine::Docker(client) = context.engine(&site)? {
         return on_docker(&client, &site, args, context);
     }
-    let mut query = log_query(&site, args.services.clone()).map_err(|error| {
-        CommandError::from(error).hint(format!("start it: backlot -e {} up -d", site.name()))
-    })?;
+    services::check(&args.services, services::with_logs(&site), &project, context)?;
+    let mut query = log_query(&site, args.services.clone()).map_err(|error| with_way_up(error, &site))?;
     query.tail = args.tail.0;
     query.since = since(args)?;
     let mut printer = printer(args, context);
@@ -86,6 +84,13 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
 }
 
+/// Adds the line that brings the environment up to the error that it is not.
+fn with_way_up(error: EngineError, site: &Site) -> CommandError {
+    let is_down = matches!(error, EngineError::NotUp { .. });
+    let error = CommandError::from(error);
+    if is_down { error.hint(format!("start it: backlot -e {} up -d", site.name())) } else { error }
+}
+
 fn since(args: &Args) -> Result<Option<SystemTime>, CommandError> {
     let since = args.since.as_ref().map(|since| parse_since(since, SystemTime::now()));
     since.transpose().map_err(|error| CommandError::usage("time-invalid", error))
@@ -99,7 +104,7 @@ fn printer(args: &Args, context: &Context) -> LogPrinter {
 /// The lines of containers.
 fn on_docker(client: &Client, site: &Site, args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let wish = LogWish { services: args.services.clone(), tail: args.tail.0, since: since(args)? };
-    let mut lines = client.lines(site, wish)?;
+    let mut lines = client.lines(site, wish).map_err(|error| with_way_up(error, site))?;
     let mut printer = printer(args, context);
     for line in lines.so_far()? {
         printer.print(&line);

@@ -64,9 +64,20 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     let start = Instant::now();
     let since = std::time::SystemTime::now();
-    let started = deployment.up(&wishes, &mut context.reporter(), &mut context.newsreader())?;
-    if !args.detach && !args.wait {
-        return foreground::run(&deployment, &started, since, context);
+    let in_foreground = !args.detach && !args.wait;
+    let watcher = if in_foreground { foreground::watch(&deployment, context)? } else { None };
+    let started = match deployment.up(&wishes, &mut context.reporter(), &mut context.newsreader()) {
+        Ok(started) => started,
+        Err(error) => {
+            // What it made is taken away already, and what was there before stays.
+            if let Some(watcher) = watcher {
+                watcher.dismiss();
+            }
+            return Err(error.into());
+        }
+    };
+    if in_foreground {
+        return foreground::run(&deployment, &started, since, watcher, context);
     }
     let services = if !started.has_services {
         Vec::new()

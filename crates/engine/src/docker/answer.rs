@@ -93,6 +93,9 @@ impl Project<'_> {
     /// Refuses services that have no container.
     pub(super) fn check(&self, services: &[String]) -> Result<Vec<Container>, EngineError> {
         let containers = self.containers()?;
+        if containers.is_empty() {
+            return Err(EngineError::NoServices { environment: self.environment.to_owned() });
+        }
         let known: BTreeSet<&String> = containers.iter().map(|container| &container.service).collect();
         match services.iter().find(|service| !known.contains(service)) {
             Some(service) => Err(DockerError::NoService {
@@ -200,12 +203,7 @@ impl Project<'_> {
                     }
                 }
                 Some(Health::Unhealthy) => {
-                    return Err(DockerError::Unhealthy {
-                        service: container.service.clone(),
-                        reason: reason.unwrap_or_default(),
-                        last_lines: self.client.last_lines(container),
-                    }
-                    .into());
+                    return Err(self.client.unhealthy(container, reason).into());
                 }
                 Some(Health::Starting) | None => {
                     all = false;

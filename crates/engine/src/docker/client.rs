@@ -13,9 +13,10 @@ use backlot_project::Environment;
 use crate::database::Database;
 use crate::docker::deployment::docker_record;
 use crate::docker::error::DockerError;
+use crate::docker::foreign::refuse_foreign;
 use crate::error::EngineError;
 use crate::native::tools::on_path;
-use crate::record::DockerRecord;
+use crate::record::{DockerRecord, Record};
 use crate::site::Site;
 
 /// How long a question to the daemon may take to be answered.
@@ -65,11 +66,18 @@ impl Client {
 
     /// What is known of the environment at `site`.
     pub(crate) fn record_at(&self, site: &Site) -> Result<Option<DockerRecord>, EngineError> {
-        let adopted = || self.adopted.as_deref().cloned();
         match site.record() {
-            Ok(record) => Ok(record.and_then(|record| record.docker).or_else(adopted)),
-            Err(error) => adopted().map(Some).ok_or(error),
+            Ok(Some(Record { docker: Some(docker), .. })) => Ok(Some(docker)),
+            Ok(_) => self.adopted(),
+            Err(error) => self.adopted()?.map(Some).ok_or(error),
         }
+    }
+
+    /// What is taken for a record, unless the containers that bear its name are somebody else's.
+    fn adopted(&self) -> Result<Option<DockerRecord>, EngineError> {
+        let Some(record) = self.adopted.as_deref() else { return Ok(None) };
+        refuse_foreign(&record.project, &record.working_dir, &self.containers(&record.project)?)?;
+        Ok(Some(record.clone()))
     }
 
     /// Asks the daemon for its version: whether there is one for us.

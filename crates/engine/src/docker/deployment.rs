@@ -13,7 +13,6 @@ use backlot_project::{ComposeCall, Environment, ScenarioName, ScenarioSource};
 use crate::database::Database;
 use crate::docker::client::Client;
 use crate::docker::container::{Container, Life};
-use crate::docker::error::DockerError;
 use crate::docker::model::throwaway_file;
 use crate::error::EngineError;
 use crate::home::short_hash;
@@ -142,9 +141,7 @@ impl<'a> Deployment<'a> {
 
     pub(super) fn desired(&self, wishes: &Wishes) -> Result<DesiredContainers, EngineError> {
         let mut others = self.services(wishes)?;
-        // Where nothing has to be done to it first, the database starts with the others, as Compose has it.
-        let comes_first = self.throwaway || wishes.database_only;
-        let database = self.database.as_ref().filter(|_| comes_first);
+        let database = self.database.as_ref().filter(|_| self.database_comes_first(wishes));
         let database = database.filter(|database| others.remove(&database.service));
         let create = database.filter(|database| self.throwaway && database.application != database.initial);
         Ok(DesiredContainers {
@@ -154,6 +151,12 @@ impl<'a> Deployment<'a> {
             others,
             look_again: !self.throwaway && !wishes.database_only,
         })
+    }
+
+    /// Whether the database is started and waited for before all else. Where nothing has to be done to it first, it starts
+    /// with the others, as Compose has it.
+    pub(super) fn database_comes_first(&self, wishes: &Wishes) -> bool {
+        self.throwaway || wishes.database_only
     }
 
     /// A scenario's source as people know it: `scenarios/users.py`.
@@ -184,16 +187,6 @@ impl<'a> Deployment<'a> {
             },
             prepared: docker.is_some_and(|docker| docker.prepared) && !containers.is_empty(),
         })
-    }
-
-    /// Refuses a name that containers of another directory bear.
-    pub(super) fn refuse_foreign(&self, containers: &[Container]) -> Result<(), DockerError> {
-        let ours = &self.environment.compose.working_dir;
-        let foreign = containers.iter().filter_map(|container| container.working_dir.as_ref());
-        match foreign.into_iter().find(|dir| *dir != ours) {
-            Some(owner) => Err(DockerError::Foreign { project: self.project(), owner: owner.clone() }),
-            None => Ok(()),
-        }
     }
 
     /// Writes down what is about to be made, before anything of it is.

@@ -38,14 +38,20 @@ impl Client {
         Some(DockerError::Exited { service, code, out_of_memory, last_lines })
     }
 
+    /// The error that a container is which runs, and is not well for this reason.
+    pub(super) fn unhealthy(&self, container: &Container, reason: Option<String>) -> DockerError {
+        DockerError::Unhealthy {
+            service: container.service.clone(),
+            reason: reason.unwrap_or_default(),
+            last_lines: self.last_lines(container),
+        }
+    }
+
     fn failure_of_restarted(&self, container: &Container) -> Option<DockerError> {
         // One that has been up for long had its trouble earlier.
         let age = container.started.map(|started| crate::docker::report::now_ms().saturating_sub(started));
         let is_new = age.is_some_and(|age| age < 10_000);
-        is_new.then(|| DockerError::Unhealthy {
-            service: container.service.clone(),
-            reason: format!("it has ended and been started again {} times", container.restarts),
-            last_lines: self.last_lines(container),
-        })
+        let reason = || format!("it has ended and been started again {} times", container.restarts);
+        is_new.then(|| self.unhealthy(container, Some(reason())))
     }
 }

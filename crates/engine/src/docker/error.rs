@@ -18,13 +18,13 @@ pub enum DockerError {
     #[error("neither `docker compose` nor docker-compose is installed")]
     NoCompose,
     /// Nobody answers.
-    #[error("no Docker daemon answers")]
+    #[error("no Docker daemon answers: {}", last_line(said))]
     NoDaemon {
         /// What the client says.
         said: String,
     },
     /// The daemon is somebody else's.
-    #[error("the Docker daemon may not be used by this user")]
+    #[error("the Docker daemon may not be used by this user: {}", last_line(said))]
     Denied {
         /// What the client says.
         said: String,
@@ -259,13 +259,19 @@ impl DockerError {
 /// Whether a line of Compose tells what goes well (` Container web-1  Started`), or a warning that has nothing to do with it.
 fn is_progress(line: &str) -> bool {
     const THINGS: [&str; 5] = ["Network ", "Volume ", "Container ", "Image ", "Creating "];
-    const DONE: [&str; 9] = [
-        "Creating", "Created", "Starting", "Started", "Running", "Waiting", "Healthy", "Recreate", "... done",
+    const DONE: [&str; 10] = [
+        "Creating", "Created", "Starting", "Started", "Running", "Waiting", "Healthy", "Recreate", "Error",
+        "... done",
     ];
     let line = line.trim();
     let is_step =
         THINGS.iter().any(|thing| line.starts_with(thing)) && DONE.iter().any(|end| line.ends_with(end));
     is_step || line.starts_with("time=") && line.contains("level=warning")
+}
+
+/// What it all comes down to: version 1 of Compose prints how it got there first.
+fn last_line(said: &str) -> &str {
+    said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing")
 }
 
 fn what_image(image: Option<&String>) -> String {

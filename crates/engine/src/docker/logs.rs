@@ -61,12 +61,16 @@ impl Lines {
     /// When Docker cannot be asked.
     pub fn so_far(&mut self) -> Result<Vec<LogLine>, EngineError> {
         let mut all = Vec::new();
+        // Of no lines, the last one still tells where those begin that are to come.
+        let wish = LogWish { tail: self.wish.tail.map(|tail| tail.max(1)), ..self.wish.clone() };
         for container in self.containers()? {
-            let lines = self.client.lines_of(&container, &self.wish)?;
-            all.extend(lines);
+            let lines = self.client.lines_of(&container, &wish)?;
+            self.note(&lines);
+            if self.wish.tail != Some(0) {
+                all.extend(lines);
+            }
         }
         all.sort_by_key(|line| line.time);
-        self.note(&all);
         Ok(all)
     }
 
@@ -185,6 +189,9 @@ impl Client {
         let not_up = || EngineError::NotUp { environment: site.name().to_owned(), exists: false };
         let docker = self.record_at(site)?.ok_or_else(not_up)?;
         let containers = self.containers(&docker.project)?;
+        if containers.is_empty() {
+            return Err(not_up());
+        }
         let is_known = |service: &&String| containers.iter().any(|one| one.service == **service);
         if let Some(service) = wish.services.iter().find(|service| !is_known(service)) {
             let mut known: Vec<String> = containers.into_iter().map(|one| one.service).collect();

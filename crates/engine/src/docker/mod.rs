@@ -10,6 +10,7 @@ mod container;
 mod deployment;
 mod ending;
 mod error;
+mod foreign;
 mod front;
 mod health;
 mod inspected;

@@ -1,11 +1,15 @@
 //! Taking an environment down on Docker, whatever is left of it.
 
+use std::iter;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use backlot_plan::{Filling as Filled, ObservedContainers, Step, containers_down};
+use backlot_process::Output;
 
 use crate::docker::client::{Client, run};
 use crate::docker::compose::ComposeProject;
+use crate::docker::container::Life;
 use crate::docker::error::DockerError;
 use crate::error::EngineError;
 use crate::event::{Event, Report};
@@ -43,7 +47,7 @@ impl Client {
         }
         let words = kind.split_whitespace().chain(options.iter().copied()).map(str::to_owned);
         let program = self.docker(words.chain(ids.iter().cloned()));
-        match run(&program, DOWN_LIMIT, &std::sync::atomic::AtomicBool::new(false)) {
+        match run(&program, DOWN_LIMIT, &AtomicBool::new(false)) {
             Ok(_) => Ok(()),
             // What has gone meanwhile is as good as removed, and what is being removed will be.
             Err(DockerError::Failed { last_lines, .. })
@@ -115,7 +119,8 @@ pub(crate) fn plan_down(client: &Client, site: &Site, volumes: bool) -> Result<V
     Ok(containers_down(&observed(client, site, client.record_at(site)?.as_ref())?, volumes))
 }
 
-/// Takes the environment at `site` down. Returns the steps that were carried out.
+/// Takes the environment at `site` down, without waiting for containers to end by themselves from when `hurry` is set.
+/// Returns the steps that were carried out.
 ///
 /// # Errors
 /// When something cannot be removed.
@@ -123,30 +128,37 @@ pub(crate) fn down(
     client: &Client,
     site: &Site,
     volumes: bool,
+    hurry: &AtomicBool,
     report: Report<'_>,
 ) -> Result<Vec<Step>, EngineError> {
     let taken = site.take()?;
-    take_down(client, &taken, volumes, report)
+    take_down(client, &taken, volumes, hurry, report)
 }
 
 fn take_down(
     client: &Client,
     taken: &Taken,
     volumes: bool,
+    hurry: &AtomicBool,
     report: Report<'_>,
 ) -> Result<Vec<Step>, EngineError> {
     let steps = plan_down(client, taken.site(), volumes)?;
     for step in &steps {
         report(Event::Began { step });
         let start = Instant::now();
-        let outcome = take_away(client, taken, step)?;
+        let outcome = take_away(client, taken, step, hurry)?;
         report(Event::Did { step, outcome, failed: false, took: start.elapsed() });
     }
     Ok(steps)
 }
 
 /// Carries out one of the steps that take something away.
-pub(super) fn take_away(client: &Client, taken: &Taken, step: &Step) -> Result<String, EngineError> {
+pub(super) fn take_away(
+    client: &Client,
+    taken: &Taken,
+    step: &Step,
+    hurry: &AtomicBool,
+) -> Result<String, EngineError> {
     let site = taken.site();
     let name = site.name();
     match step {
@@ -155,7 +167,7 @@ pub(super) fn take_away(client: &Client, taken: &Taken, step: &Step) -> Result<S
             if let Some(record) = client.record_at(site)? {
                 // What is thrown away need not end well; the rest is stopped as its users stop it.
                 if !record.throwaway {
-                    stop_politely(client, &record)?;
+                    stop_politely(client, &record, hurry)?;
                 }
                 client.kill_all(&record.project)?;
             }
@@ -184,12 +196,25 @@ pub(super) fn take_away(client: &Client, taken: &Taken, step: &Step) -> Result<S
     }
 }
 
-/// `compose down`: in the order of dependencies, each with its own grace period. Should the files have changed beyond
-/// recognition, or be gone, what is left is removed by its labels.
-fn stop_politely(client: &Client, record: &DockerRecord) -> Result<(), EngineError> {
-    let program = client.compose_in(&ComposeProject::recorded(record), ["down", "--remove-orphans"])?;
-    match run(&program, DOWN_LIMIT, &std::sync::atomic::AtomicBool::new(false)) {
-        Ok(_) | Err(DockerError::Failed { .. }) => Ok(()),
+/// Stops the containers in the order of dependencies, each with its own grace period; in a hurry no more of them is waited
+/// for. It is not `compose down`, which leaves volumes without a name behind that nobody would ever find again. Should the
+/// files have changed beyond recognition, or be gone, the rest is stopped by its labels.
+fn stop_politely(client: &Client, record: &DockerRecord, hurry: &AtomicBool) -> Result<(), EngineError> {
+    let stop = client.compose_in(&ComposeProject::recorded(record), ["stop"])?;
+    polite(run(&stop, DOWN_LIMIT, hurry))?;
+    let mut left = client.containers(&record.project)?;
+    left.retain(|container| container.life == Life::Running);
+    if left.is_empty() {
+        return Ok(());
+    }
+    let ids = left.into_iter().map(|container| container.id);
+    polite(run(&client.docker(iter::once("stop".to_owned()).chain(ids)), DOWN_LIMIT, hurry))
+}
+
+/// What cannot be stopped is killed.
+fn polite(outcome: Result<Output, DockerError>) -> Result<(), EngineError> {
+    match outcome {
+        Ok(_) | Err(DockerError::Failed { .. } | DockerError::Interrupted) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
@@ -204,7 +229,7 @@ fn end_filling(site: &Site) {
 
 /// After a failed `up`: takes away what it made, but for volumes.
 pub(super) fn undo(client: &Client, taken: &Taken, report: Report<'_>) {
-    if let Err(error) = take_down(client, taken, false, &mut |_| {}) {
+    if let Err(error) = take_down(client, taken, false, &AtomicBool::new(false), &mut |_| {}) {
         report(Event::Warning(format!("could not take away what was made: {error}")));
     }
 }

@@ -21,14 +21,16 @@ impl Project<'_> {
     /// Runs `count` replicas of `service`: new ones are in nginx's rotation when this returns, and those that are too
     /// many finish their requests before they are stopped.
     pub(super) fn scale_to(&mut self, service: &str, count: u32, wait: bool) -> Result<(), EngineError> {
-        let replicas = self.replicas(service)?;
+        let mut replicas = self.replicas(service)?;
         let wanted = usize::try_from(count).unwrap_or(usize::MAX);
+        let is_dead = |one: &Container| one.life != Life::Running;
         if wanted < replicas.len() {
-            // The newest leave first, as with Compose.
+            // Those that do not run leave first, then the newest, as with Compose.
+            replicas.sort_by_key(is_dead);
             let (staying, leaving) = replicas.split_at(wanted);
             return self.retire(service, leaving, staying);
         }
-        if wanted > replicas.len() {
+        if wanted > replicas.len() || replicas.iter().any(is_dead) {
             self.add(service, wanted, wait)?;
         }
         if wait {
@@ -59,8 +61,8 @@ impl Project<'_> {
     pub(super) fn can_roll(&self, service: &str) -> Result<bool, EngineError> {
         let replicas = self.replicas(service)?;
         let is_behind = !self.fronts_of(service, &self.containers()?).is_empty();
-        let is_free = |one: &Container| one.published.is_empty() && one.life == Life::Running;
-        Ok(is_behind && !replicas.is_empty() && replicas.iter().all(is_free))
+        let mut running = replicas.iter().filter(|one| one.life == Life::Running).peekable();
+        Ok(is_behind && running.peek().is_some() && running.all(|one| one.published.is_empty()))
     }
 
     /// Rolls `service` if its files say something else now, or its image is to be built anew.
@@ -104,16 +106,20 @@ impl Project<'_> {
         Ok(replicas)
     }
 
-    /// Starts replicas until there are `count`; none of those that are there is touched. Those that do not get ready are
-    /// removed again.
+    /// Starts replicas until `count` run; none of those that do is touched. New ones that do not get ready are removed
+    /// again.
     fn add(&mut self, service: &str, count: usize, wait: bool) -> Result<(), EngineError> {
-        let before: Vec<String> = self.replicas(service)?.into_iter().map(|container| container.id).collect();
+        let there = self.replicas(service)?;
+        let before: Vec<String> = there.iter().map(|container| container.id.clone()).collect();
+        // Compose also starts those again that have ended.
+        let running = there.iter().filter(|container| container.life == Life::Running);
+        let running: Vec<String> = running.map(|container| container.id.clone()).collect();
         let scale = format!("{service}={count}");
         self.compose(&["up", "-d", "--no-deps", "--no-recreate", "--scale", &scale, service])?;
         if !wait {
             return Ok(());
         }
-        let outcome = self.wait_for_new(service, &before);
+        let outcome = self.wait_for_new(service, &running);
         if outcome.is_err() {
             let new = self.replicas(service)?.into_iter().filter(|container| !before.contains(&container.id));
             for container in new {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use backlot_process::Program;
-use backlot_supervisor::News;
+use backlot_supervisor::{Health, News};
 
 use crate::docker::answer::Project;
 use crate::docker::client::run_while;
 use crate::docker::compose::ComposeProject;
 use crate::docker::deployment::Deployment;
 use crate::docker::error::DockerError;
+use crate::docker::health::condition;
+use crate::docker::report::now_ms;
 use crate::docker::speak::Speaker;
 use crate::error::EngineError;
 use crate::event::Report;
@@ -50,8 +52,7 @@ impl Deployment<'_> {
             let program = self.client.compose_in(&ComposeProject::recorded(&docker), arguments)?;
             self.run_compose(&program, &docker, report)?;
         }
-        let comes_first = self.throwaway || wishes.database_only;
-        let database = docker.database.as_ref().filter(|_| comes_first);
+        let database = docker.database.as_ref().filter(|_| self.database_comes_first(wishes));
         let database = database.filter(|database| services.contains(&database.service));
         let Some(database) = database else { return Ok(services.join(", ")) };
         let live = self.wait_for_database(database, &docker.project)?;
@@ -151,7 +152,16 @@ impl Deployment<'_> {
             }
             DockerError::Failed { .. } => {
                 let containers = self.client.containers(&docker.project).unwrap_or_default();
-                containers.iter().find_map(|container| self.client.failure_of(container)).unwrap_or(error)
+                let failed = || containers.iter().find_map(|container| self.client.failure_of(container));
+                // Others may depend on one that runs and is not well.
+                let unwell = || {
+                    containers.iter().find_map(|container| {
+                        let condition = condition(container, docker, now_ms())?;
+                        let is_unwell = condition.health == Health::Unhealthy;
+                        is_unwell.then(|| self.client.unhealthy(container, condition.reason))
+                    })
+                };
+                failed().or_else(unwell).unwrap_or(error)
             }
             error => error,
         }

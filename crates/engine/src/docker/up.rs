@@ -6,6 +6,7 @@ use backlot_plan::{Step, containers_up};
 use backlot_supervisor::News;
 
 use crate::docker::deployment::Deployment;
+use crate::docker::foreign::refuse_foreign;
 use crate::docker::{remove, running};
 use crate::error::EngineError;
 use crate::event::{Event, Report};
@@ -35,7 +36,7 @@ impl Deployment<'_> {
         let taken = self.site.take()?;
         self.ground.go_on()?;
         let containers = self.client.containers(&self.project())?;
-        self.refuse_foreign(&containers)?;
+        refuse_foreign(&self.project(), &self.environment.compose.working_dir, &containers)?;
         let record = self.site.record()?;
         if record.as_ref().is_some_and(|record| record.engine != EngineKind::Docker) {
             return Err(EngineError::OtherEngine {
@@ -54,7 +55,7 @@ impl Deployment<'_> {
             return Err(error);
         }
         let renewed = steps.contains(&Step::RemoveContainers);
-        self.started(!containers.is_empty() && !renewed, came.failure)
+        self.started(!containers.is_empty() && !renewed, came.failure, wishes)
     }
 
     fn carry_out_all(
@@ -84,7 +85,7 @@ impl Deployment<'_> {
                     }
                 }
                 Step::RemoveContainers | Step::RemoveVolumes | Step::RemoveFiles => {
-                    remove::take_away(&self.client, taken, step)?
+                    remove::take_away(&self.client, taken, step, self.ground.interrupted)?
                 }
                 // Another engine's.
                 Step::StopServices
@@ -104,7 +105,12 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    fn started(&self, was_up: bool, failure: Option<Failure>) -> Result<Started, EngineError> {
+    fn started(
+        &self,
+        was_up: bool,
+        failure: Option<Failure>,
+        wishes: &Wishes,
+    ) -> Result<Started, EngineError> {
         let record = self.current_record()?;
         let docker = record.docker.as_ref().ok_or_else(|| self.not_up())?;
         let containers = self.client.containers(&docker.project)?;
@@ -125,7 +131,8 @@ impl Deployment<'_> {
             failure,
             filling: record.filling,
             published: published.collect(),
-            has_services: beside.count() > 0,
+            // Even a database alone has not been waited for yet, unless it came first.
+            has_services: beside.count() > 0 || !self.database_comes_first(wishes),
             stock: None,
         })
     }

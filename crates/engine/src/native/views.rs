@@ -65,7 +65,7 @@ pub fn database_alone(site: &Site) -> Result<Option<ServiceReport>, EngineError>
         reason: None,
         addresses: vec![address],
         pid: Some(database.process.pid),
-        started: None,
+        started: started(&database),
         restarts: 0,
     };
     Ok(Some(ServiceReport {
@@ -75,6 +75,13 @@ pub fn database_alone(site: &Site) -> Result<Option<ServiceReport>, EngineError>
         endpoints: vec![endpoint],
         replicas: vec![replica],
     }))
+}
+
+/// When a server was started, in milliseconds since 1970: it says so in seconds, in the third line of its lock file.
+fn started(database: &DatabaseRecord) -> Option<u64> {
+    let lock = std::fs::read_to_string(database.data_dir.join("postmaster.pid")).ok()?;
+    let seconds: u64 = lock.lines().nth(2)?.trim().parse().ok()?;
+    seconds.checked_mul(1000)
 }
 
 /// What the service `name` is made of, for a command that is to run beside it.
