@@ -16,8 +16,9 @@ use crate::native::{access, running};
 use crate::record::DatabaseRecord;
 use crate::site::Site;
 
-/// How long a supervisor that ends may take until nothing is left of it.
-const ENDING: Duration = Duration::from_secs(2);
+/// How long a supervisor that ends may take until nothing is left of it: its guard ends what it ran, which takes its time
+/// on a busy machine.
+const ENDING: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(10);
 /// The port that Postgres listens on inside its container.
 const CONTAINER_PORT: u16 = 5432;
