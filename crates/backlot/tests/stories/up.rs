@@ -10,13 +10,13 @@ use crate::BACKLOT;
 
 /// The Flask example with free ports in the place of those that it publishes: the port of development's web, and of
 /// production's nginx.
-struct Blog {
-    stage: Stage,
-    web: u16,
-    nginx: u16,
+pub(crate) struct Blog {
+    pub(crate) stage: Stage,
+    pub(crate) web: u16,
+    pub(crate) nginx: u16,
 }
 
-fn blog() -> Blog {
+pub(crate) fn blog() -> Blog {
     let stage = Stage::example(BACKLOT, "flask").with("POSTGRES_PORT", free_port().to_string());
     let (web, nginx) = (free_port(), free_port());
     for (file, from, to) in [
@@ -31,29 +31,29 @@ fn blog() -> Blog {
 }
 
 impl Blog {
-    fn ps(&self, environment: &str) -> Vec<Value> {
+    pub(crate) fn ps(&self, environment: &str) -> Vec<Value> {
         ps(&self.stage, environment)
     }
 
-    fn production(&self, arguments: &[&str]) -> backlot_testkit::Outcome {
+    pub(crate) fn production(&self, arguments: &[&str]) -> backlot_testkit::Outcome {
         self.stage.backlot(&[&["-e", "production"], arguments].concat()).output()
     }
 }
 
-fn ps(stage: &Stage, environment: &str) -> Vec<Value> {
+pub(crate) fn ps(stage: &Stage, environment: &str) -> Vec<Value> {
     let outcome = stage.backlot(&["-e", environment, "ps", "--json"]).output().assert_code(0);
     serde_json::from_str(&outcome.stdout).unwrap()
 }
 
 /// The replicas of a service.
-fn replicas(services: &[Value], service: &str) -> Vec<Value> {
+pub(crate) fn replicas(services: &[Value], service: &str) -> Vec<Value> {
     let found = services.iter().find(|found| found["service"] == service);
     found.map(|found| found["replicas"].as_array().unwrap().clone()).unwrap_or_default()
 }
 
 /// Waits until `is_so`, for as long as anything may take on a busy machine.
 #[track_caller]
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < Duration::from_mins(1), "never: {what}");
@@ -203,7 +203,7 @@ fn a_release_that_does_not_start_leaves_the_old_one() {
 }
 
 /// A stack of one Python program without a database.
-fn single(command: &str, more: &str) -> Stage {
+pub(crate) fn single(command: &str, more: &str) -> Stage {
     let stage = Stage::empty(BACKLOT);
     let compose = format!(
         "services:\n  web:\n    image: python\n    command: {command}\n    ports: [\"8000\"]\n{more}"

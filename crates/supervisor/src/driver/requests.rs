@@ -78,7 +78,7 @@ impl Driver {
                 let run = self.releases.get(&(id, release)).ok_or_else(|| impossible("it is not known"))?;
                 let process = run.process();
                 Next::Answer(Answer::Described(Box::new(Described {
-                    variables: process.variables.clone(),
+                    variables: process.environment(),
                     directory: process.directory.clone(),
                 })))
             }
@@ -148,7 +148,7 @@ impl Driver {
             self.runbook.services.iter().map(|run| (run.name.clone(), run.clone())).collect();
         for run in &runbook.services {
             let (Ok(service), Some(old)) = (self.find(&run.name), old.get(&run.name)) else { continue };
-            if (ServiceRun { replicas: old.replicas, ..run.clone() }) != *old {
+            if old.must_be_replaced_by(run) {
                 let release = self.next_release(service, Some(run));
                 self.tell(Event::Command(Command::Restart { service, release, rolling: true }));
             }

@@ -88,7 +88,7 @@ impl Translation<'_> {
             return if container.is_nginx() { self.nginx(name).map(|_| ()) } else { Ok(()) };
         }
         let command = process::words(&container)?;
-        self.program(&container, &command, &self.path_variables()).map(|_| ())
+        self.program(&container, &command, &self.surroundings()).map(|_| ())
     }
 
     /// Natively, a stack has one Postgres.
