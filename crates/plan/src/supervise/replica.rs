@@ -169,6 +169,11 @@ impl Replica {
         self.standing.is_leaving()
     }
 
+    /// Whether it is out of service: what is left of it is a process that was asked to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_leaving() && matches!(self.phase, Phase::Stopping | Phase::Killing)
+    }
+
     /// Whether it is one of those asked for.
     pub(super) fn is_member(&self) -> bool {
         match self.standing {

@@ -1,7 +1,8 @@
 //! Replacing a service's replicas one after another.
 //!
-//! A new one starts while at most the number asked for is there, and is ready before an old one leaves; the next one
-//! starts when that has gone. So there is never more than one too many, and never one too few.
+//! A new one starts while at most the number asked for is in service, and is ready before an old one leaves; the next one
+//! starts when that has no requests left, while its process ends. So there is never more than one too many in service, and
+//! never one too few. Nor do those pile up that take long to end: there are never more of them than asked for.
 
 use super::action::Report;
 use super::ids::{Release, ReplicaId, ServiceId};
@@ -61,7 +62,9 @@ impl Supervision {
             self.out.report(Report::RolloutDone(id));
             return true;
         }
-        let may_start = service.replicas.len() <= service.wanted as usize;
+        let wanted = service.wanted as usize;
+        let ending = service.replicas.iter().filter(|replica| replica.is_ending()).count();
+        let may_start = service.replicas.len() - ending <= wanted && ending < wanted.max(1);
         if may_start {
             service.add(Standing::Candidate);
         }

@@ -116,7 +116,10 @@ impl World {
         );
         must!(members <= wanted, "has {members} of {wanted}");
         must!(!known.up || rolling || all >= wanted, "has {all} of {wanted}");
-        must!(all <= known.peak as usize + 1, "has {all}, of at most {}", known.peak);
+        let peak = known.peak as usize;
+        let ending = count(&self.seen, Seen::is_ending);
+        must!(all - ending <= peak + 1, "has {} in service, of at most {peak}", all - ending);
+        must!(all <= 2 * peak + 1, "has {all}, {ending} of which end, of at most {peak}");
         let rolls = rolling || known.old_until.is_some();
         must!(rolls || all <= known.peak as usize, "has {all}, of at most {} and no rollout", known.peak);
         self.compare_capacity(service, event)?;

@@ -143,6 +143,10 @@ impl Seen {
         matches!(self.standing, Standing::Leaving | Standing::Doomed)
     }
 
+    pub(crate) fn is_ending(&self) -> bool {
+        self.leaves() && matches!(self.kind, Kind::Stopping | Kind::Killing)
+    }
+
     pub(crate) fn is_member(&self) -> bool {
         matches!(self.standing, Standing::Current | Standing::Outdated)
     }
