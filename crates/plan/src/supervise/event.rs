@@ -52,8 +52,8 @@ pub enum Event {
 /// What somebody wants. The last one given wins over earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Run these services and all that they depend on; none named means all. Those that failed are tried again; those
-    /// that completed are not.
+    /// Run these services and all that they depend on; none named means all. Those that failed or wait for their restart
+    /// are tried again at once; those that completed are not.
     Up {
         /// The services.
         services: Vec<ServiceId>,

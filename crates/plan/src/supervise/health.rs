@@ -153,6 +153,7 @@ impl Replica {
             return;
         }
         *health = Health::Healthy;
+        self.proven = true;
         if node.spec.gateway {
             out.push(Action::AddToGateway(self.id));
         }

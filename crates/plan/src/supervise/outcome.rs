@@ -13,7 +13,8 @@ pub enum Outcome {
     Pending,
     /// Every replica that is wanted is ready or did its work, and none is on its way out.
     Ready,
-    /// A service fails, the first in the order of their starts. Time alone will not mend it, or did not.
+    /// A service fails, the first in the order of their starts. Time alone will not mend it, or did not; or it has never
+    /// been ready and died, and though its policy has it tried again, nobody should have to wait for that.
     Failed {
         /// The service.
         service: ServiceId,

@@ -20,6 +20,8 @@ pub(super) struct Replica {
     pub(super) phase: Phase,
     pub(super) restarts: Restarts,
     pub(super) checks: Checks,
+    /// Whether one of its processes was ready since somebody last wanted it up.
+    pub(super) proven: bool,
     timer: Option<Timer>,
 }
 
@@ -32,6 +34,7 @@ impl Replica {
             phase: Phase::Waiting,
             restarts: Restarts::default(),
             checks: Checks::default(),
+            proven: false,
             timer: None,
         }
     }
@@ -156,11 +159,12 @@ impl Replica {
         out.report(Report::Failed { replica: self.id, reason });
     }
 
-    /// Begins anew after a failure.
+    /// Begins anew after a failure, without waiting for its restart.
     pub(super) fn try_again(&mut self, release: Release) {
-        if let Phase::Failed(_) = self.phase {
+        if let Phase::Failed(_) | Phase::BackingOff { .. } = self.phase {
             self.release = release;
             self.restarts = Restarts::default();
+            self.proven = false;
             self.enter(Phase::Waiting);
         }
     }
@@ -185,10 +189,11 @@ impl Replica {
     /// What is wrong with it, if it is more than that time has to pass.
     pub(super) fn trouble(&self) -> Option<Reason> {
         match &self.phase {
-            Phase::BackingOff { reason, .. } => self.restarts.loops().then(|| Reason::CrashLoop {
-                exit: Box::new(reason.clone()),
-                deaths: self.restarts.in_a_row(),
-            }),
+            Phase::BackingOff { reason, .. } if self.restarts.loops() => {
+                Some(Reason::CrashLoop { exit: Box::new(reason.clone()), deaths: self.restarts.in_a_row() })
+            }
+            // Whoever waits for it to come up is told at once, whatever becomes of the next process.
+            Phase::BackingOff { reason, .. } => (!self.proven).then(|| reason.clone()),
             Phase::Blocked(reason)
             | Phase::Failed(reason)
             | Phase::Running { health: Health::Unhealthy(reason), .. } => Some(reason.clone()),

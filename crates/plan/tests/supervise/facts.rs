@@ -82,6 +82,7 @@ pub(crate) struct Process {
     pub(crate) kill_over: bool,
     pub(crate) timer: Option<Timer>,
     pub(crate) doomed: bool,
+    pub(crate) was_ready: bool,
 }
 
 impl Process {
@@ -106,6 +107,7 @@ impl Process {
             kill_over: false,
             timer: None,
             doomed: false,
+            was_ready: false,
         }
     }
 }

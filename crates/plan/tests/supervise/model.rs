@@ -129,7 +129,7 @@ pub(crate) fn outcome(world: &World) -> (&'static str, Option<usize>) {
         let replicas = || world.seen.iter().filter(|seen| seen.service == service);
         let at_fault = replicas().filter(|seen| seen.is_member()).any(|seen| match seen.kind {
             Kind::Failed | Kind::Blocked | Kind::Unhealthy => true,
-            Kind::BackingOff => in_a_row(&world.ends(seen.id)) >= 4,
+            Kind::BackingOff => in_a_row(&world.ends(seen.id)) >= 4 || !world.was_ready(seen.id),
             _ => false,
         });
         if known.up && !world.rolling[service] && (at_fault || known.aborted) {

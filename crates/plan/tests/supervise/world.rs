@@ -7,7 +7,7 @@ use backlot_plan::supervise::{
     Timer, TimerKind,
 };
 
-use crate::facts::{End, Evidence, Known, Life, Need, Process, Seen, index, look};
+use crate::facts::{End, Evidence, Kind, Known, Life, Need, Process, Seen, index, look};
 use crate::tally::Reached;
 
 pub(crate) struct World {
@@ -80,6 +80,13 @@ impl World {
         same.filter_map(|process| Some((process.ran, process.end?))).collect()
     }
 
+    /// Whether a process of this replica was ever ready.
+    pub(crate) fn was_ready(&self, id: ReplicaId) -> bool {
+        let Some(last) = self.process(id) else { return false };
+        let same = |process: &&Process| process.first_run == last.first_run;
+        self.processes.iter().filter(same).any(|process| process.was_ready)
+    }
+
     /// Tells the machine, and holds what it does and says against the model.
     pub(crate) fn apply(&mut self, event: &Event) -> Result<(), String> {
         self.write(|| format!("{event:?}"));
@@ -94,6 +101,9 @@ impl World {
         }
         for seen in &self.seen {
             self.reached.kind(seen.kind);
+            if seen.kind == Kind::Healthy {
+                self.processes[usize::try_from(seen.id.run).unwrap() - 1].was_ready = true;
+            }
         }
         self.compare(event).map_err(|wrong| format!("{wrong} after {event:?}"))
     }
@@ -193,10 +203,16 @@ impl World {
                     self.known[service].aborted = false;
                     up.extend(self.known[service].needs.iter().map(|need| need.on));
                     let failed = self.seen.iter().filter(|seen| {
-                        seen.service == service && seen.is_member() && seen.kind == crate::facts::Kind::Failed
+                        let ended = matches!(seen.kind, Kind::Failed | Kind::BackingOff);
+                        seen.service == service && seen.is_member() && ended
                     });
-                    let failed: Vec<_> = failed.map(|seen| (service, seen.id.number)).collect();
-                    self.tenants.retain(|(place, _)| !failed.contains(place));
+                    let failed: Vec<_> = failed.map(|seen| seen.id).collect();
+                    for id in failed {
+                        self.tenants.retain(|(place, _)| *place != (service, id.number));
+                        if id.run > 0 {
+                            self.process_mut(id).timer = None;
+                        }
+                    }
                 }
             }
             Command::Down => self.known.iter_mut().for_each(|known| known.up = false),
