@@ -31,7 +31,7 @@ impl Supervision {
     pub fn outcome(&self) -> Outcome {
         let mut ready = true;
         let mut stopped = true;
-        for id in self.stack.services() {
+        for id in self.stack.places() {
             let service = &self.services[id.0];
             if let Some(reason) = trouble(service) {
                 return Outcome::Failed { service: id, reason };

@@ -8,16 +8,17 @@ use super::action::Report;
 use super::ids::{Release, ReplicaId, ServiceId};
 use super::phase::{Phase, Standing};
 use super::reason::Reason;
+use super::replica::Replica;
 use super::service::{Goal, Rollout, Service};
 use super::supervision::Supervision;
+use super::terms::Terms;
 
 impl Supervision {
     /// Begins a rollout, or begins it again with what is newest.
-    pub(super) fn begin_rollout(&mut self, service: ServiceId, release: Release) {
+    pub(super) fn begin_rollout(&mut self, service: ServiceId, release: Release, terms: Terms) {
         let service = &mut self.services[service.0];
-        let previous = service.rollout.map_or(service.release, |rollout| rollout.previous);
-        service.rollout = Some(Rollout { previous });
-        service.release = release;
+        service.rollout = Some(Rollout { previous: service.standing_release() });
+        (service.release, service.terms) = (release, terms);
         service.aborted = None;
         for replica in &mut service.replicas {
             match replica.standing {
@@ -38,9 +39,11 @@ impl Supervision {
         }
         if !node.starts_first() {
             service.rollout = None;
-            let outdated =
-                service.replicas.iter_mut().filter(|replica| replica.standing == Standing::Outdated);
-            outdated.for_each(|replica| replica.standing = Standing::Leaving);
+            // A new one is there already if the service may run twice no longer.
+            let is_in_the_way =
+                |replica: &&mut Replica| matches!(replica.standing, Standing::Outdated | Standing::Candidate);
+            let all = service.replicas.iter_mut().filter(is_in_the_way);
+            all.for_each(|replica| replica.standing = Standing::Leaving);
             return true;
         }
         if let Some((replica, reason)) = trouble(service) {
@@ -96,7 +99,7 @@ impl Supervision {
 
 fn give_up(service: &mut Service, reason: Reason) {
     if let Some(rollout) = service.rollout.take() {
-        service.release = rollout.previous;
+        (service.release, service.terms) = rollout.previous;
     }
     service.aborted = Some(reason);
     for replica in &mut service.replicas {

@@ -29,9 +29,12 @@ pub struct ReplicaStatus<'a> {
 }
 
 impl Supervision {
-    /// All services, each after those that it depends on.
+    /// All services, each after those that it depends on; those included that are not part of the stack any more and
+    /// have not gone yet.
     pub fn status(&self) -> impl Iterator<Item = ServiceStatus<'_>> {
-        self.stack.services().map(|id| ServiceStatus { service: &self.services[id.0] })
+        let is_there =
+            |id: &ServiceId| !self.stack.node(*id).retired || !self.services[id.0].replicas.is_empty();
+        self.stack.places().filter(is_there).map(|id| ServiceStatus { service: &self.services[id.0] })
     }
 }
 
