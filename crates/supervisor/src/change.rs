@@ -30,6 +30,18 @@ impl ServiceRun {
         };
         differs || self.fingerprint != wanted.fingerprint
     }
+
+    /// What this becomes where its processes do for `wanted`: judged, restarted and reached as that says.
+    pub(crate) fn becoming(&self, wanted: &Self) -> Self {
+        let kind = match (&self.kind, &wanted.kind) {
+            (ServiceKind::Process(old), ServiceKind::Process(new)) => {
+                ServiceKind::Process(ProcessRun { ports: new.ports.clone(), ..old.clone() })
+            }
+            (ServiceKind::Front(_), ServiceKind::Front(_)) => self.kind.clone(),
+            (_, new) => new.clone(),
+        };
+        Self { kind, ..wanted.clone() }
+    }
 }
 
 fn differ(old: &ProcessRun, new: &ProcessRun) -> bool {

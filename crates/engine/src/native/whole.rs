@@ -115,7 +115,9 @@ impl<'a> Whole<'a> {
         let beside = self.services(wishes)?;
         let taken = self.site.take()?;
         let mut started = self.start_database(&taken, wishes, report)?;
-        if started.failure.is_some() || beside.is_empty() {
+        // What runs beside the database is told even if the file has nothing any more that does: it is to stop.
+        let to_stop = wishes.services.is_empty() && self.site.is_supervised()?;
+        if started.failure.is_some() || (beside.is_empty() && !to_stop) {
             return Ok(started);
         }
         let outcome = self.start_services(taken, wishes, started.database.as_ref(), report, news);

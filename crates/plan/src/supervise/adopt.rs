@@ -79,9 +79,13 @@ impl Replica {
         if self.terms.readiness == before {
             return;
         }
+        self.present.on_trial = false;
         let Phase::Running { health, .. } = &mut self.phase else { return };
         match (terms.readiness, &health) {
-            (Readiness::Check(_), _) => self.await_readiness(out),
+            (Readiness::Check(_), health) => {
+                self.present.on_trial = matches!(health, Health::Healthy);
+                self.await_readiness(out);
+            }
             (Readiness::Running { .. } | Readiness::Listening { .. }, Health::Healthy) => self.stop_waiting(),
             (
                 Readiness::Running { .. } | Readiness::Listening { .. },
@@ -89,7 +93,7 @@ impl Replica {
             ) => {
                 *health = Health::Starting;
                 self.await_readiness(out);
-                if self.listens {
+                if self.present.listens {
                     self.on_listening(out);
                 }
             }

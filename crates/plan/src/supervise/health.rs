@@ -55,6 +55,7 @@ impl Replica {
         match answer {
             Ok(()) => {
                 self.checks.failures = 0;
+                self.present.on_trial = false;
                 self.become_healthy(out);
             }
             Err(detail) => self.on_failed_check(&check, detail, out, now),
@@ -105,7 +106,7 @@ impl Replica {
     }
 
     pub(super) fn on_listening(&mut self, out: &mut Outbox) {
-        self.listens |= matches!(self.phase, Phase::Running { .. });
+        self.present.listens |= matches!(self.phase, Phase::Running { .. });
         match self.terms.readiness {
             Readiness::Listening { .. } => {
                 if let Phase::Running { .. } = self.phase {
@@ -147,13 +148,14 @@ impl Replica {
         *health = Health::Healthy;
         self.proven = true;
         if self.terms.gateway {
-            self.served = true;
+            self.present.served = true;
             out.push(Action::AddToGateway(self.id));
         }
         out.report(Report::Healthy(self.id));
     }
 
     fn become_unhealthy(&mut self, reason: Reason, out: &mut Outbox) {
+        self.present.on_trial = false;
         let known = matches!(self.phase, Phase::Running { health: Health::Unhealthy(_), .. });
         self.leave_gateway(out);
         let Phase::Running { health, .. } = &mut self.phase else { return };

@@ -62,5 +62,5 @@ pub(super) fn is_ready(service: &Service) -> bool {
     };
     service.rollout.is_none()
         && service.replicas.len() == wanted
-        && service.replicas.iter().all(|replica| replica.is_member() && replica.phase.is_ready())
+        && service.replicas.iter().all(|replica| replica.is_member() && replica.is_ready_and_well())
 }

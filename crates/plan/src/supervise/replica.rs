@@ -23,11 +23,19 @@ pub(super) struct Replica {
     pub(super) checks: Checks,
     /// Whether one of its processes was ready since somebody last wanted it up.
     pub(super) proven: bool,
-    /// Whether its present process listens where it should, which is not always what it is judged by.
-    pub(super) listens: bool,
-    /// Whether its present process was given requests.
-    pub(super) served: bool,
+    pub(super) present: Present,
     timer: Option<Timer>,
+}
+
+/// What is known of its present process.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Present {
+    /// Whether it listens where it should, which is not always what it is judged by.
+    pub(super) listens: bool,
+    /// Whether it was given requests.
+    pub(super) served: bool,
+    /// Whether it is ready by an earlier health check only: it serves, but nobody is told that all is well.
+    pub(super) on_trial: bool,
 }
 
 impl Replica {
@@ -46,8 +54,7 @@ impl Replica {
             restarts: Restarts::default(),
             checks: Checks::default(),
             proven: false,
-            listens: false,
-            served: false,
+            present: Present::default(),
             timer: None,
         }
     }
@@ -87,7 +94,7 @@ impl Replica {
             return;
         }
         self.enter(Phase::Running { since: now, health: Health::Starting });
-        (self.listens, self.served) = (false, false);
+        self.present = Present::default();
         if !self.is_leaving() {
             self.await_readiness(out);
         }
@@ -189,6 +196,11 @@ impl Replica {
 
     pub(super) fn is_leaving(&self) -> bool {
         self.standing.is_leaving()
+    }
+
+    /// Whether it is ready by what is asked of it now.
+    pub(super) fn is_ready_and_well(&self) -> bool {
+        self.phase.is_ready() && !(self.present.on_trial && self.phase.has_process())
     }
 
     /// Whether it is out of service: what is left of it is a process that was asked to end.

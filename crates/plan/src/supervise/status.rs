@@ -60,6 +60,13 @@ impl<'a> ServiceStatus<'a> {
         self.service.release
     }
 
+    /// All that its replicas are made of, or may be.
+    #[must_use]
+    pub fn releases(&self) -> Vec<Release> {
+        let replicas = self.service.replicas.iter().map(|replica| replica.release);
+        replicas.chain([self.service.release, self.service.standing_release().0]).collect()
+    }
+
     /// Whether a rollout runs or waits for its turn.
     #[must_use]
     pub fn is_rolling(&self) -> bool {

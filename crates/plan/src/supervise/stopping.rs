@@ -15,7 +15,7 @@ impl Replica {
     /// Takes the first step of an orderly end; nothing if that was done before or there is no process.
     pub(super) fn begin_to_leave(&mut self, out: &mut Outbox) -> bool {
         let Phase::Running { .. } = &self.phase else { return false };
-        if self.served {
+        if self.present.served {
             let limit = self.terms.stop_grace;
             self.enter(Phase::Draining);
             out.push(Action::Drain { replica: self.id, limit });

@@ -70,7 +70,11 @@ fn a_changed_check_is_asked_at_once_and_one_that_is_ready_keeps_its_requests() {
     let mut stage = Stage::ready([web(1)]);
     let checked = ServiceSpec { readiness: CHECKED, ..web(1) };
     assert_eq!(adopt(&mut stage, [checked]), ["CheckLimit web-1 3s", "check web-1"]);
+    // Who waits is told when it is well by the new check, too.
+    assert_eq!(stage.machine.outcome(), Outcome::Pending);
+    assert_eq!(stage.check_ok("web-1"), ["NextCheck web-1 10s"]);
     assert_eq!(stage.machine.outcome(), Outcome::Ready);
+    stage.time_out("web-1", TimerKind::NextCheck);
     assert_eq!(stage.check_fails("web-1"), ["NextCheck web-1 10s"]);
     stage.time_out("web-1", TimerKind::NextCheck);
     let actions = stage.check_fails("web-1");

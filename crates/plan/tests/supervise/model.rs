@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backlot_plan::supervise::{Condition, Exit, HealthCheck, Outcome, Readiness, RestartPolicy, Standing};
 
-use crate::facts::{End, Evidence, Kind, Process, Seen};
+use crate::facts::{End, Evidence, Kind, Life, Process, Seen};
 use crate::world::World;
 
 const STEADY: Duration = Duration::from_secs(10);
@@ -141,6 +141,16 @@ fn state(world: &World, service: usize, condition: Condition) -> Option<bool> {
     (met.count() == members.len() && members.len() >= known.wanted as usize).then_some(true)
 }
 
+/// Whether it is ready by what it was asked for before, and has not been found so by its present check.
+pub(crate) fn on_trial(world: &World, seen: &Seen) -> bool {
+    let Some(process) = world.process(seen.id).filter(|process| process.life == Life::Alive) else {
+        return false;
+    };
+    let anew = process.evidence.iter().rposition(|(_, what)| *what == Evidence::JudgedAnew(Kind::Healthy));
+    let answered = |at: usize| process.evidence[at..].iter().any(|(_, what)| *what == Evidence::CheckOk);
+    matches!(process.readiness, Readiness::Check(_)) && anew.is_some_and(|at| !answered(at))
+}
+
 /// What somebody who waits should be told: in one word and with the service at fault.
 pub(crate) fn outcome(world: &World) -> (&'static str, Option<usize>) {
     let mut ready = true;
@@ -158,7 +168,7 @@ pub(crate) fn outcome(world: &World) -> (&'static str, Option<usize>) {
         let wanted = if known.up { known.wanted as usize } else { 0 };
         ready &= !world.rolling[service]
             && replicas().count() == wanted
-            && replicas().all(|seen| seen.is_member() && seen.is_ready());
+            && replicas().all(|seen| seen.is_member() && seen.is_ready() && !on_trial(world, seen));
     }
     if world.known.iter().all(|known| !known.up) && world.seen.is_empty() {
         return ("stopped", None);

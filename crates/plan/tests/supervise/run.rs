@@ -7,6 +7,7 @@ use backlot_plan::supervise::{Command, Event, Exit, Outcome, Readiness, ServiceS
 
 use crate::choices::{Choice, Random};
 use crate::facts::{Kind, Life, Process, Seen};
+use crate::model::on_trial;
 use crate::stacks;
 use crate::tally::Reached;
 use crate::world::World;
@@ -115,7 +116,8 @@ fn settle(world: &mut World, enough: impl Fn(&World) -> bool) -> Result<(), Stri
 
 /// Whether something may change by a timer: it is not past, and not the next check of one that is well.
 fn leads_on(world: &World, timer: Timer) -> bool {
-    let is_well = |seen: &Seen| seen.id == timer.replica && seen.kind == Kind::Healthy;
+    let is_well =
+        |seen: &Seen| seen.id == timer.replica && seen.kind == Kind::Healthy && !on_trial(world, seen);
     let idle = timer.kind == TimerKind::NextCheck && world.seen.iter().any(is_well);
     !idle && world.process(timer.replica).unwrap().timer == Some(timer)
 }

@@ -1,10 +1,10 @@
 //! The endpoints of the stack, and the gateway behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc::Sender;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backlot_gateway::{Endpoint, EndpointConfig, Gateway, Kind, ReplicaId as GatewayId};
 use backlot_plan::supervise::ReplicaId;
@@ -12,27 +12,40 @@ use backlot_plan::supervise::ReplicaId;
 use crate::driver::input::Input;
 use crate::logs::{GATEWAY_LOG, LogSet, Stream};
 use crate::protocol::{Failure, FailureCode};
-use crate::runbook::{Protocol, Runbook, ServiceKind};
+use crate::runbook::{PortRun, Protocol, Runbook, ServiceKind};
 
 /// Threads that serve requests, beside the one that accepts and balances.
 const THREADS: usize = 2;
+/// How long requests at an endpoint that is closed may take to finish.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+/// How long the port of an endpoint that is being closed may take to be free.
+const FREE_LIMIT: Duration = Duration::from_secs(1);
 
 /// All endpoints.
 pub(crate) struct Doors {
     runtime: tokio::runtime::Handle,
-    endpoints: BTreeMap<String, Vec<Endpoint>>,
-    _gateway: Gateway,
+    open: BTreeMap<Key, Door>,
+    logs: LogSet,
+    gateway: Gateway,
 }
+
+/// A service, and the port of its endpoint.
+type Key = (String, u16);
+
+struct Door {
+    target: u16,
+    protocol: Protocol,
+    endpoint: Endpoint,
+    /// The stack has it no more; it is closed as soon as no old replicas are behind it.
+    is_stale: bool,
+}
+
+/// Where a replica serves which endpoint.
+pub(crate) type Places = Vec<(u16, SocketAddr)>;
 
 impl Doors {
     /// Opens an endpoint for each port of each service that is behind the gateway.
     pub(crate) fn open(runbook: &Runbook, logs: &LogSet) -> Result<Self, Failure> {
-        let impossible = |error: &dyn std::error::Error| Failure {
-            code: FailureCode::Impossible,
-            service: None,
-            text: error.to_string(),
-            last_lines: Vec::new(),
-        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| impossible(&error))?;
         let handle = runtime.handle().clone();
@@ -40,37 +53,125 @@ impl Doors {
         let serve = move || runtime.block_on(std::future::pending::<()>());
         thread::Builder::new().name("gateway".into()).spawn(serve).map_err(|error| impossible(&error))?;
         let gateway = Gateway::with_threads(handle.clone(), THREADS).map_err(|error| impossible(&error))?;
-        let mut endpoints: BTreeMap<String, Vec<Endpoint>> = BTreeMap::new();
-        for service in &runbook.services {
-            let ServiceKind::Process(run) = &service.kind else { continue };
-            for port in &run.ports {
-                let listen = listen(port.endpoint, &service.name)?;
-                let kind = match port.protocol {
-                    Protocol::Http => Kind::Http,
-                    Protocol::Tcp => Kind::Tcp,
-                };
-                let name = format!("{}:{}", service.name, port.target);
-                let (logs, label) = (logs.clone(), name.clone());
-                let config = EndpointConfig::new(name, listen, kind).access_log(move |line| {
-                    logs.line(GATEWAY_LOG, &label, Stream::Out, &without_query(&line.to_string()));
-                });
-                let endpoint = gateway.open(config).map_err(|error| impossible(&error))?;
-                endpoints.entry(service.name.clone()).or_default().push(endpoint);
-            }
-        }
-        Ok(Self { runtime: handle, endpoints, _gateway: gateway })
+        let mut doors = Self { runtime: handle, open: BTreeMap::new(), logs: logs.clone(), gateway };
+        doors.adopt(runbook)?;
+        Ok(doors)
     }
 
-    fn of(&self, service: &str) -> &[Endpoint] {
-        self.endpoints.get(service).map_or(&[], Vec::as_slice)
+    /// Opens the endpoints of a runbook that are not open yet. Those that it does not have are closed now where they are
+    /// in the way, the others by [`Self::close_stale`].
+    ///
+    /// # Errors
+    /// When a port is in use; then nothing has changed, but where it was one of our own.
+    pub(crate) fn adopt(&mut self, runbook: &Runbook) -> Result<(), Failure> {
+        let mut wanted: BTreeMap<Key, PortRun> = BTreeMap::new();
+        for service in &runbook.services {
+            if let ServiceKind::Process(run) = &service.kind {
+                wanted.extend(run.ports.iter().map(|port| ((service.name.clone(), port.endpoint), *port)));
+            }
+        }
+        let is_same = |door: &Door, port: &PortRun| door.protocol == port.protocol;
+        let (mut first, mut later) = (Vec::new(), Vec::new());
+        for (key, port) in &wanted {
+            if self.open.get(key).is_some_and(|door| is_same(door, port)) {
+                continue;
+            }
+            let in_the_way = self.open.iter().any(|((service, endpoint), door)| {
+                *endpoint == port.endpoint || (*service == key.0 && door.target == port.target)
+            });
+            if in_the_way { later.push((key.clone(), *port)) } else { first.push((key.clone(), *port)) }
+        }
+        self.open_all(first)?;
+        let taken: BTreeSet<u16> =
+            runbook.services.iter().flat_map(|run| &run.process().ports).map(|port| port.endpoint).collect();
+        let keys: Vec<Key> = self.open.keys().cloned().collect();
+        for key in keys {
+            let Some(door) = self.open.get_mut(&key) else { continue };
+            let stays = wanted.get(&key).is_some_and(|port| is_same(door, port));
+            let moves =
+                later.iter().any(|((service, _), port)| *service == key.0 && port.target == door.target);
+            door.is_stale = !stays;
+            if let Some(port) = wanted.get(&key).filter(|_| stays) {
+                door.target = port.target;
+            } else if moves || taken.contains(&key.1) {
+                self.close_one(&key);
+            }
+        }
+        for (key, port) in later {
+            let begun = Instant::now();
+            let door = loop {
+                match self.door(&key.0, port) {
+                    Err(_) if begun.elapsed() < FREE_LIMIT => thread::sleep(Duration::from_millis(2)),
+                    outcome => break outcome?,
+                }
+            };
+            self.open.insert(key, door);
+        }
+        Ok(())
+    }
+
+    /// Opens all of them or none.
+    fn open_all(&mut self, wanted: Vec<(Key, PortRun)>) -> Result<(), Failure> {
+        let mut opened = Vec::new();
+        for (key, port) in wanted {
+            match self.door(&key.0, port) {
+                Ok(door) => {
+                    opened.push(key.clone());
+                    self.open.insert(key, door);
+                }
+                Err(failure) => {
+                    for key in &opened {
+                        self.close_one(key);
+                    }
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn door(&self, service: &str, port: PortRun) -> Result<Door, Failure> {
+        let listen = listen(port.endpoint, service)?;
+        let kind = match port.protocol {
+            Protocol::Http => Kind::Http,
+            Protocol::Tcp => Kind::Tcp,
+        };
+        let name = format!("{service}:{}", port.target);
+        let (logs, label) = (self.logs.clone(), name.clone());
+        let config = EndpointConfig::new(name, listen, kind).access_log(move |line| {
+            logs.line(GATEWAY_LOG, &label, Stream::Out, &without_query(&line.to_string()));
+        });
+        let endpoint = self.gateway.open(config).map_err(|error| impossible(&error))?;
+        Ok(Door { target: port.target, protocol: port.protocol, endpoint, is_stale: false })
+    }
+
+    /// Takes no more clients there; what is under way is finished.
+    fn close_one(&mut self, key: &Key) {
+        let Some(door) = self.open.remove(key) else { return };
+        let (gateway, name) = (self.gateway.clone(), door.endpoint.name().to_owned());
+        self.runtime.spawn(async move { gateway.close(&name, CLOSE_LIMIT).await });
+    }
+
+    /// Closes what the stack has no more.
+    pub(crate) fn close_stale(&mut self) {
+        let stale = self.open.iter().filter(|(_, door)| door.is_stale);
+        let stale: Vec<Key> = stale.map(|(key, _)| key.clone()).collect();
+        for key in &stale {
+            self.close_one(key);
+        }
+    }
+
+    fn of(&self, service: &str) -> impl Iterator<Item = &Endpoint> {
+        self.open.iter().filter(move |((owner, _), _)| owner == service).map(|(_, door)| &door.endpoint)
     }
 
     /// Gives a replica requests, or gives it some again.
-    pub(crate) fn add(&self, service: &str, id: &GatewayId, addresses: &[SocketAddr]) {
-        for (endpoint, address) in self.of(service).iter().zip(addresses) {
-            if endpoint.add(id.clone(), *address).is_err() {
+    pub(crate) fn add(&self, service: &str, id: &GatewayId, places: &Places) {
+        for (port, address) in places {
+            let Some(door) = self.open.get(&(service.to_owned(), *port)) else { continue };
+            if door.endpoint.add(id.clone(), *address).is_err() {
                 // It is there already.
-                let _ = endpoint.set_health(id, true);
+                let _ = door.endpoint.set_health(id, true);
             }
         }
     }
@@ -98,8 +199,7 @@ impl Doors {
         limit: Duration,
         inputs: &Sender<Input>,
     ) {
-        let drains: Vec<_> =
-            self.of(service).iter().filter_map(|endpoint| endpoint.drain(id, limit).ok()).collect();
+        let drains: Vec<_> = self.of(service).filter_map(|endpoint| endpoint.drain(id, limit).ok()).collect();
         let inputs = inputs.clone();
         self.runtime.spawn(async move {
             for drain in drains {
@@ -113,7 +213,7 @@ impl Doors {
     pub(crate) fn close(&self) {
         const GRACE: Duration = Duration::from_millis(200);
         let (sender, closed) = std::sync::mpsc::channel();
-        let all: Vec<Endpoint> = self.endpoints.values().flatten().cloned().collect();
+        let all: Vec<Endpoint> = self.open.values().map(|door| door.endpoint.clone()).collect();
         self.runtime.spawn(async move {
             for endpoint in all {
                 endpoint.shutdown(GRACE).await;
@@ -122,6 +222,10 @@ impl Doors {
         });
         let _ = closed.recv_timeout(GRACE * 5);
     }
+}
+
+fn impossible(error: &dyn std::error::Error) -> Failure {
+    Failure { code: FailureCode::Impossible, service: None, text: error.to_string(), last_lines: Vec::new() }
 }
 
 /// A line of the access log without the request's query, which may hold secrets.

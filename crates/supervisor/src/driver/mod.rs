@@ -3,6 +3,7 @@
 //! One thread owns everything and starts all processes, because they die with the thread that has started them. All
 //! others only wait for one thing each, and tell it.
 
+mod adopt;
 mod doors;
 mod health;
 mod input;
@@ -22,7 +23,7 @@ use backlot_plan::supervise::{
 };
 use backlot_process::{Signal, kill_descendants, reap_strangers};
 
-use crate::driver::doors::Doors;
+use crate::driver::doors::{Doors, Places};
 use crate::driver::health::HealthCheck;
 use crate::driver::launch::{Launch, Process, filled, tell_end_of};
 use crate::driver::requests::Waiter;
@@ -44,6 +45,7 @@ pub(crate) struct Driver {
     begun: Instant,
     runbook: Runbook,
     releases: BTreeMap<(ServiceId, Release), Arc<ServiceRun>>,
+    last_release: Release,
     processes: BTreeMap<ReplicaId, Process>,
     /// The last lines of the latest process of each place.
     tails: BTreeMap<(ServiceId, u32), Tail>,
@@ -78,6 +80,7 @@ impl Driver {
             begun: Instant::now(),
             runbook,
             releases,
+            last_release: Release::default(),
             processes: BTreeMap::new(),
             tails: BTreeMap::new(),
             doors,
@@ -134,6 +137,9 @@ impl Driver {
             for action in self.machine.on_event(event, now) {
                 self.act(action);
             }
+        }
+        if !self.machine.status().any(|status| status.is_rolling()) {
+            self.doors.close_stale();
         }
         self.answer_waiters();
     }
@@ -293,8 +299,17 @@ impl Driver {
                 process.addresses = process.told.iter().map(local).collect();
             }
             process.in_gateway = true;
-            self.doors.add(&service, &id, &process.addresses);
+            self.doors.add(&service, &id, &self.places(replica));
         }
+    }
+
+    /// Where a replica serves which endpoint.
+    fn places(&self, replica: ReplicaId) -> Places {
+        let (Some(run), Some(process)) = (self.run_of(replica), self.processes.get(&replica)) else {
+            return Places::new();
+        };
+        let endpoints = run.process().ports.iter().map(|port| port.endpoint);
+        endpoints.zip(process.addresses.iter().copied()).collect()
     }
 
     fn kill(&mut self, replica: ReplicaId) {

@@ -65,7 +65,7 @@ impl Translation<'_> {
             .iter()
             .map(|source| {
                 if source.is_dir() {
-                    fingerprint::of_directory(source)
+                    fingerprint::of_directory(source, &self.environment.files)
                 } else {
                     std::fs::read_to_string(source).unwrap_or_default()
                 }
