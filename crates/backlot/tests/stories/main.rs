@@ -16,6 +16,7 @@ mod left_overs;
 mod load;
 mod readme;
 mod scenarios;
+mod signals;
 mod starts;
 mod testing;
 mod up;
