@@ -28,6 +28,20 @@ apt_install() {
     rm -f "$log"
 }
 
+# The mirror that this machine's apt uses for Debian, whatever its form of source list.
+debian_mirror() {
+    local found
+    # shellcheck disable=SC2016 # apt's variables, not ours
+    found=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 2>/dev/null | awk '/ Debian$/ && !/security/ {print $1; exit}')
+    if [ -z "$found" ]; then
+        # Before its first update, apt does not know what is behind an address.
+        found=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+            grep -oE 'https?://[^ ]*/debian/?([[:space:]]|$)' | head -n 1 | tr -d '[:space:]')
+    fi
+    [ -n "$found" ] || die "this machine's apt names no Debian mirror"
+    printf '%s\n' "$found"
+}
+
 have_postgres() {
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null
 }
@@ -65,15 +79,20 @@ need_venv() {
     echo "$wanted" > "$directory/.made-from"
 }
 
-# nginx itself, without a server of the system's own: what the package would start is kept from starting.
-need_nginx() {
-    if command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; then return; fi
+# without_services apt_install PACKAGE...: what the packages would start is kept from starting.
+without_services() {
     local policy=/usr/sbin/policy-rc.d made=
     if ! [ -e $policy ]; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
         as_root chmod +x $policy
         made=1
     fi
-    apt_install nginx-light
+    "$@"
     if [ -n "$made" ]; then as_root rm -f $policy; fi
+}
+
+# nginx itself, without a server of the system's own.
+need_nginx() {
+    if command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; then return; fi
+    without_services apt_install nginx-light
 }

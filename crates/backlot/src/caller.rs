@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 /// The caller's environment and terminal.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is about another stream")]
 pub struct Caller {
     /// The arguments, without the program's name.
     pub arguments: Vec<OsString>,
@@ -16,6 +17,8 @@ pub struct Caller {
     pub directory: std::io::Result<PathBuf>,
     /// Whether standard input is a terminal: somebody can be asked.
     pub can_ask: bool,
+    /// Whether standard output is a terminal.
+    pub has_terminal: bool,
     /// Whether standard output is a terminal that wants colour.
     pub wants_colour_on_stdout: bool,
     /// Whether standard error is a terminal that wants colour.
@@ -34,6 +37,7 @@ impl Caller {
             arguments: std::env::args_os().skip(1).collect(),
             directory: std::env::current_dir(),
             can_ask: std::io::stdin().is_terminal(),
+            has_terminal: std::io::stdout().is_terminal(),
             wants_colour_on_stdout: std::io::stdout().is_terminal() && !no_colour,
             wants_colour: std::io::stderr().is_terminal() && !no_colour,
             variables,

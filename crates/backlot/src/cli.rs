@@ -9,7 +9,8 @@ use crate::commands::Command;
 /// Runs every environment of a Postgres-backed web project from the files that it already has.
 ///
 /// The project is the directory with `docker/<env>.yml` and `config/<env>.json`, or with `compose.yaml`; it is found by
-/// walking up from the current directory. Its Postgres runs natively: real clusters and real processes, without Docker.
+/// walking up from the current directory. It runs natively, as real processes with a real Postgres and no Docker, or, where
+/// that is asked for or needed, on Docker Compose.
 #[derive(Debug, Parser)]
 #[command(name = "backlot", version, infer_subcommands = false, max_term_width = 100)]
 pub struct Cli {
@@ -63,9 +64,9 @@ pub struct Global {
 pub enum EngineChoice {
     /// Real processes of this machine
     Native,
-    /// Docker Compose (not in this version yet)
+    /// Docker Compose
     Docker,
-    /// Native where the stack's database can run natively
+    /// That which runs it; else native where the whole stack can run natively, else Docker where a daemon answers
     Auto,
 }
 

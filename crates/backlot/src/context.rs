@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use backlot_engine::native::Whole;
-use backlot_engine::{Database, Event, Ground, Home, Native, Site};
+use backlot_engine::docker::Client;
+use backlot_engine::native::Wishes;
+use backlot_engine::{Deployment, Engine, EngineKind, Event, Ground, Home, Site, why_not_native};
 use backlot_plan::Step;
 use backlot_process::{Owner, Signal, is_ignored, shell_quote};
 use backlot_project::{Environment, EnvironmentName, Lookup, Project, ScenarioName};
@@ -133,24 +134,65 @@ impl Context {
         Ok(environment)
     }
 
-    /// The database of an environment, on the native engine.
-    pub fn native<'a>(
+    /// The engine that `--engine` asks for; none leaves it to what is there and to what can be.
+    fn wanted_engine(&self) -> Option<EngineKind> {
+        match self.global.engine {
+            EngineChoice::Native => Some(EngineKind::Native),
+            EngineChoice::Docker => Some(EngineKind::Docker),
+            EngineChoice::Auto => None,
+        }
+    }
+
+    /// The engine that runs the environment at `site`.
+    pub fn engine(&self, site: &Site) -> Result<Engine, CommandError> {
+        let engine = Engine::of(site, self.wanted_engine(), &self.caller.variables)?;
+        match engine {
+            Engine::Docker(client) if !matches!(site.record(), Ok(Some(_))) => self.adopting(client, site),
+            engine => Ok(engine),
+        }
+    }
+
+    /// Docker for an environment of which no record tells: Compose itself may have brought it up.
+    fn adopting(&self, client: Client, site: &Site) -> Result<Engine, CommandError> {
+        let project = self.project()?;
+        let name = EnvironmentName::parse(site.name());
+        let environment = name.ok().and_then(|name| self.environment_named(&project, &name).ok());
+        Ok(Engine::Docker(match environment {
+            Some(environment) => client.adopting(&environment, project.root()),
+            None => client,
+        }))
+    }
+
+    /// An environment on the engine that is asked for; else on the one that runs it; else native when all that `wishes` ask
+    /// for can run natively; else on Docker when a daemon answers. Without one, native says why it cannot.
+    pub fn deployment<'a>(
         &self,
         ground: Ground<'a>,
         environment: Environment,
-    ) -> Result<Option<Native<'a>>, CommandError> {
-        if self.global.engine == EngineChoice::Docker {
-            return Err(CommandError::usage("engine-docker", "the Docker engine is not in this version yet")
-                .hint("leave --engine out: this version runs databases natively"));
-        }
-        let database = Database::of(&environment).map_err(backlot_engine::EngineError::from)?;
-        Ok(database.map(|database| Native::new(ground, environment, database)))
+        wishes: &Wishes,
+    ) -> Result<Deployment<'a>, CommandError> {
+        let site = Site::new(ground.home, ground.project, environment.name.as_str());
+        let there = Engine::of(&site, self.wanted_engine(), &self.caller.variables)?.kind();
+        let is_free = self.wanted_engine().is_none() && site.record().is_ok_and(|record| record.is_none());
+        let kind = if is_free { self.best_engine(ground, &environment, wishes)? } else { there };
+        Ok(Deployment::new(kind, ground, environment)?)
     }
 
-    /// A whole stack, on the native engine.
-    pub fn whole<'a>(&self, ground: Ground<'a>, environment: Environment) -> Result<Whole<'a>, CommandError> {
-        let native = self.native(ground, environment.clone())?;
-        Ok(Whole::new(ground, environment, native))
+    fn best_engine(
+        &self,
+        ground: Ground<'_>,
+        environment: &Environment,
+        wishes: &Wishes,
+    ) -> Result<EngineKind, CommandError> {
+        let Some(reason) = why_not_native(ground, environment, wishes)? else {
+            return Ok(EngineKind::Native);
+        };
+        let daemon = Client::locate(&self.caller.variables).and_then(|client| client.check());
+        if daemon.is_err() {
+            return Ok(EngineKind::Native);
+        }
+        self.progress().say(&format!("  {} on Docker: {reason}", self.style().faint("·")));
+        Ok(EngineKind::Docker)
     }
 
     /// Shows what happens to services as progress.

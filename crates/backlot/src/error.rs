@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use backlot_engine::docker::DockerError;
 use backlot_engine::native::StackError;
 use backlot_engine::{DatabaseError, EngineError, RecordError};
 use backlot_postgres::{StartError, StorageError, TemplateError};
@@ -165,7 +166,24 @@ fn explain(error: &EngineError) -> (&'static str, Option<String>) {
         EngineError::Supervisor(failure) => explain_failure(failure),
         EngineError::SupervisorLost { last_lines, .. } => ("supervisor", last_words(last_lines)),
         EngineError::Control(_) => ("supervisor", None),
+        EngineError::NoDatabase { .. } => ("no-database", hint("give it a service with `image: postgres`")),
+        EngineError::OtherEngine { environment, engine } => (
+            "other-engine",
+            Some(format!(
+                "leave --engine out, or take it down first: {} (it runs on {engine})",
+                way_down(environment)
+            )),
+        ),
+        EngineError::Docker(error) => (error.code(), explain_docker(error)),
         EngineError::Interrupted => ("interrupted", None),
+    }
+}
+
+/// The way out, and the last lines of what failed.
+fn explain_docker(error: &DockerError) -> Option<String> {
+    match (error.hint(), last_words(error.last_lines())) {
+        (Some(hint), Some(last)) => Some(format!("{hint}; {last}")),
+        (hint, last) => hint.or(last),
     }
 }
 

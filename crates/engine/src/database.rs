@@ -86,6 +86,20 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`] when the service says something that cannot be carried out natively.
     pub fn of(environment: &Environment) -> Result<Option<Self>, DatabaseError> {
+        let Some((service, database)) = Self::find(environment)? else { return Ok(None) };
+        Ok(Some(Self { settings: settings(service)?, ..database }))
+    }
+
+    /// The same for a database in a container, whose command is its image's own business.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] when it cannot be told how to log in.
+    pub fn in_container(environment: &Environment) -> Result<Option<Self>, DatabaseError> {
+        Ok(Self::find(environment)?.map(|(_, database)| database))
+    }
+
+    /// The service, and what its variables ask of it; its command's settings are left out.
+    fn find(environment: &Environment) -> Result<Option<(&Service, Self)>, DatabaseError> {
         let stack = &environment.stack;
         let mut services = stack.services.values().filter(|service| extension_of(service).is_some());
         let usual = ["db", "postgres", "database"]
@@ -93,7 +107,7 @@ impl Database {
             .find_map(|name| stack.services.get(*name).filter(|service| extension_of(service).is_some()));
         let Some(service) = usual.or_else(|| services.next()) else { return Ok(None) };
         let application = environment.variables.value("APPLICATION_DB").filter(|name| !name.is_empty());
-        Self::from_service(service, stack, application).map(Some)
+        Ok(Some((service, Self::from_service(service, stack, application)?)))
     }
 
     fn from_service(
@@ -122,7 +136,7 @@ impl Database {
             storage: storage(service),
             port: port(service),
             initdb_args: initdb_args.split_whitespace().map(str::to_owned).collect(),
-            settings: settings(service)?,
+            settings: Vec::new(),
         })
     }
 

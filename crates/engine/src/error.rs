@@ -10,10 +10,11 @@ use backlot_process::ProcessError;
 use backlot_supervisor::{ClientError, Failure};
 
 use crate::database::DatabaseError;
+use crate::docker::DockerError;
 use crate::home::HomeError;
 use crate::lock::LockError;
 use crate::native::StackError;
-use crate::record::RecordError;
+use crate::record::{EngineKind, RecordError};
 
 /// What can fail on the way from a plan to a running environment.
 #[derive(Debug, thiserror::Error)]
@@ -166,6 +167,23 @@ pub enum EngineError {
     /// The supervisor does not answer.
     #[error("the supervisor does not answer")]
     Control(#[source] io::Error),
+    /// The stack has no Postgres.
+    #[error("the stack of {environment} has no Postgres service")]
+    NoDatabase {
+        /// The environment.
+        environment: String,
+    },
+    /// Another engine runs the environment.
+    #[error("{environment} runs on the {engine} engine")]
+    OtherEngine {
+        /// The environment.
+        environment: String,
+        /// What runs it.
+        engine: EngineKind,
+    },
+    /// Docker does not do it.
+    #[error(transparent)]
+    Docker(Box<DockerError>),
     /// The caller asked to stop.
     #[error("interrupted; nothing is left of what was begun")]
     Interrupted,
@@ -180,6 +198,15 @@ impl From<ProcessError> for EngineError {
             | ProcessError::TimedOut { .. }
             | ProcessError::Failed { .. }
             | ProcessError::Wait { .. } => Self::Process(error),
+        }
+    }
+}
+
+impl From<DockerError> for EngineError {
+    fn from(error: DockerError) -> Self {
+        match error {
+            DockerError::Interrupted => Self::Interrupted,
+            error => Self::Docker(Box::new(error)),
         }
     }
 }

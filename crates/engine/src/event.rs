@@ -23,6 +23,8 @@ pub enum Event<'a> {
         /// How long it took.
         took: Duration,
     },
+    /// A line of a program that takes its time.
+    Said(&'a str),
     /// Something that the person should know, though the work goes on.
     Warning(String),
 }

@@ -1,5 +1,7 @@
 //! The record of an environment: what runs, and how to reach it. The only state that is written, in this module only.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,7 +11,7 @@ use backlot_process::ProcessId;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this build writes. Older ones are still read (see `tests/records/`).
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// What is known of an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +30,11 @@ pub struct Record {
     pub created: u64,
     /// How far its filling came.
     pub filling: Filling,
-    /// Its database server, once it was started.
+    /// Its database server, once it was started, on the native engine.
     pub database: Option<DatabaseRecord>,
+    /// What runs on Docker; since format 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docker: Option<DockerRecord>,
 }
 
 /// What runs an environment.
@@ -38,6 +43,17 @@ pub struct Record {
 pub enum EngineKind {
     /// Processes of this machine.
     Native,
+    /// Docker Compose.
+    Docker,
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Docker => "docker",
+        })
+    }
 }
 
 /// How far a scenario's filling came.
@@ -85,6 +101,67 @@ pub struct DatabaseRecord {
     /// The settings that its command gives, to start it again with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settings: Vec<(String, String)>,
+}
+
+/// A Compose project of ours on Docker: all that it takes to call Compose for it again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DockerRecord {
+    /// Its name (`-p`).
+    pub project: String,
+    /// The Compose files, absolute.
+    pub files: Vec<PathBuf>,
+    /// The directory that relative paths in them are taken from.
+    pub working_dir: PathBuf,
+    /// The directory that Compose is called from.
+    pub caller_dir: PathBuf,
+    /// The profiles that are on.
+    pub profiles: Vec<String>,
+    /// The files of variables that were named.
+    pub env_files: Vec<PathBuf>,
+    /// The variables that the Compose files are read with, secrets among them.
+    pub variables: BTreeMap<String, String>,
+    /// The ports at which each service is known to listen in its container.
+    pub ports: BTreeMap<String, BTreeSet<u16>>,
+    /// The services that each nginx passes requests to.
+    pub fronts: BTreeMap<String, BTreeSet<String>>,
+    /// Whether nothing of it is to outlive it.
+    pub throwaway: bool,
+    /// Whether an `up` got to its end.
+    pub prepared: bool,
+    /// Its database.
+    pub database: Option<ContainerDatabase>,
+}
+
+/// Without the values of variables.
+impl fmt::Debug for DockerRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut record = f.debug_struct("DockerRecord");
+        record.field("project", &self.project).field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+/// A database in a container; its address is Docker's to tell.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerDatabase {
+    /// Its Compose service.
+    pub service: String,
+    /// The volume that the data is in, for a durable one.
+    pub volume: Option<String>,
+    /// The superuser.
+    pub user: String,
+    /// The superuser's password.
+    pub password: String,
+    /// The database that exists from the start.
+    pub initial: String,
+    /// The application's database.
+    pub database: String,
+}
+
+/// Without the password.
+impl fmt::Debug for ContainerDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContainerDatabase").field("service", &self.service).finish_non_exhaustive()
+    }
 }
 
 /// A record that cannot be read or written.
@@ -170,7 +247,9 @@ struct Versioned {
 
 #[cfg(test)]
 mod tests {
-    use super::{DatabaseRecord, EngineKind, Filling, Record, RecordError, VERSION};
+    use super::{
+        ContainerDatabase, DatabaseRecord, DockerRecord, EngineKind, Filling, Record, RecordError, VERSION,
+    };
     use backlot_process::ProcessId;
 
     fn record() -> Record {
@@ -197,6 +276,40 @@ mod tests {
                 database: "application".into(),
                 settings: Vec::new(),
             }),
+            docker: None,
+        }
+    }
+
+    fn docker_record() -> Record {
+        Record {
+            engine: EngineKind::Docker,
+            filling: Filling::Done,
+            database: None,
+            docker: Some(DockerRecord {
+                project: "scenario_users".into(),
+                files: vec![
+                    "/home/ada/.local/share/backlot/projects/blog-89abcdef/scenario_users/live/compose.json"
+                        .into(),
+                ],
+                working_dir: "/home/ada/blog/docker".into(),
+                caller_dir: "/home/ada/blog".into(),
+                profiles: vec!["debug".into()],
+                env_files: Vec::new(),
+                variables: [("POSTGRES_PASSWORD".to_owned(), "postgres".to_owned())].into(),
+                ports: [("web".to_owned(), [5000].into())].into(),
+                fronts: [("nginx".to_owned(), ["web".to_owned()].into())].into(),
+                throwaway: true,
+                prepared: true,
+                database: Some(ContainerDatabase {
+                    service: "db".into(),
+                    volume: None,
+                    user: "postgres".into(),
+                    password: "postgres".into(),
+                    initial: "postgres".into(),
+                    database: "application".into(),
+                }),
+            }),
+            ..record()
         }
     }
 
@@ -215,7 +328,19 @@ mod tests {
     #[test]
     fn the_first_format_still_loads() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records/v1.json");
-        assert_eq!(Record::read(&path).unwrap(), Some(record()));
+        assert_eq!(Record::read(&path).unwrap(), Some(Record { version: 1, ..record() }));
+    }
+
+    #[test]
+    fn the_second_format_loads() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records/v2.json");
+        assert_eq!(Record::read(&path).unwrap(), Some(docker_record()));
+    }
+
+    #[test]
+    fn a_record_shows_no_secret() {
+        let record = format!("{:?}", docker_record().docker);
+        assert!(!record.contains("POSTGRES_PASSWORD"), "{record}");
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! Nothing here performs I/O or reads a clock: a plan is a value. `--dry-run` prints it, an engine carries it out, and
 //! the tests run it against a model of the world, cut short at every place, to see that the next plan repairs it.
 
+mod containers;
 mod desired;
 mod observed;
 mod step;
 pub mod supervise;
 
+pub use containers::{DesiredContainers, ObservedContainers, containers_down, containers_up};
 pub use desired::{Desired, Port, Storage};
 pub use observed::{Filling, Observed, Server};
 pub use step::Step;

@@ -29,6 +29,18 @@ pub enum Step {
         /// Where it listens.
         port: Port,
     },
+    /// Start the containers of these services, and those that they depend on; a database answers then.
+    StartContainers {
+        /// The services.
+        services: Vec<String>,
+    },
+    /// Remove the environment's containers and networks; volumes stay.
+    RemoveContainers,
+    /// Create a database on a server that runs, unless it is there.
+    CreateDatabase {
+        /// Its name.
+        database: String,
+    },
     /// Run what fills the database.
     Fill {
         /// What it is, as people know it.
@@ -54,6 +66,11 @@ impl fmt::Display for Step {
                 Port::Exact(port) => write!(f, "start {service} on 127.0.0.1:{port}"),
                 Port::Free => write!(f, "start {service} on a free port of 127.0.0.1"),
             },
+            Self::StartContainers { services } => {
+                write!(f, "start the containers of {}", services.join(", "))
+            }
+            Self::RemoveContainers => write!(f, "remove the containers"),
+            Self::CreateDatabase { database } => write!(f, "create the database {database}"),
             Self::Fill { source } => write!(f, "run {source}"),
         }
     }

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 /// What a step does to the world when it is carried out to its end.
 fn carry_out(world: &mut Observed, step: &Step) {
     match step {
+        // Another engine's.
+        Step::StartContainers { .. } | Step::RemoveContainers | Step::CreateDatabase { .. } => {}
         Step::StopServices => world.services = false,
         Step::StopServer => {
             assert!(!world.services, "the server was stopped under its services");
@@ -51,7 +53,13 @@ fn carry_out(world: &mut Observed, step: &Step) {
 /// What is left when whoever carried a step out was killed in the middle of it.
 fn cut_short(world: &mut Observed, step: &Step) {
     match step {
-        Step::StopServices | Step::StopServer | Step::RemoveFiles | Step::RemoveVolumes => {}
+        Step::StopServices
+        | Step::StopServer
+        | Step::RemoveFiles
+        | Step::RemoveVolumes
+        | Step::StartContainers { .. }
+        | Step::RemoveContainers
+        | Step::CreateDatabase { .. } => {}
         Step::MakeCluster { .. } => world.files = true,
         // The worst moment: the server runs, and nobody has written down which it is.
         Step::StartServer { .. } => {

@@ -30,7 +30,7 @@ pub use holders::kill_all_holding;
 pub use identity::ProcessId;
 pub use marked::{end_all_with_variable, kill_all_working_in};
 pub use nix::sys::signal::Signal;
-pub use output::Output;
+pub use output::{Output, Printed};
 pub use owner::{Owner, OwnerError};
 pub use program::Program;
 pub use quote::shell_quote;

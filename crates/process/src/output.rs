@@ -30,6 +30,15 @@ pub struct Output {
     pub stderr: Vec<u8>,
 }
 
+/// What a program has printed so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Printed<'o> {
+    /// To its standard output.
+    pub stdout: &'o [u8],
+    /// To its standard error.
+    pub stderr: &'o [u8],
+}
+
 impl Output {
     /// The last `count` lines of stderr, or of stdout if stderr is empty.
     pub fn last_lines(&self, count: usize) -> Vec<String> {
@@ -46,18 +55,36 @@ impl Program {
 
     /// The same, with `input` to read.
     pub fn output_with(&self, input: &[u8], limit: Duration) -> Result<Output, ProcessError> {
+        self.output_while(input, limit, &mut |_| true)
+    }
+
+    /// The same for as long as `go_on` says so, which is asked every 20 ms or more often and sees what has been printed so
+    /// far; then the whole group is killed, as at the limit.
+    ///
+    /// # Errors
+    /// [`ProcessError::AskedToStop`] when it said no.
+    pub fn output_while(
+        &self,
+        input: &[u8],
+        limit: Duration,
+        go_on: &mut dyn FnMut(Printed<'_>) -> bool,
+    ) -> Result<Output, ProcessError> {
         let stdin = if input.is_empty() { Stream::Null } else { Stream::Pipe };
         let options =
             SpawnOptions { stdin, stdout: Stream::Pipe, stderr: Stream::Pipe, ..SpawnOptions::default() };
         let mut child = self.spawn(options)?;
         let mut pipes = Pipes::of(&mut child, input);
-        let waited = wait(&mut child, &mut pipes, Instant::now() + limit);
+        let waited = wait(&mut child, &mut pipes, Instant::now() + limit, go_on);
         match waited {
-            Ok(Some(status)) => {
+            Ok(Waited::Ended(status)) => {
                 let [stdout, stderr] = pipes.outputs.map(|pipe| pipe.kept);
                 Ok(Output { status, stdout, stderr })
             }
-            Ok(None) => {
+            Ok(Waited::Stopped) => {
+                child.kill()?;
+                Err(ProcessError::AskedToStop { program: self.path().to_owned() })
+            }
+            Ok(Waited::TooLong) => {
                 child.kill()?;
                 let last_lines = last_lines(&pipes.outputs[0].kept, &pipes.outputs[1].kept, 10);
                 Err(ProcessError::TimedOut { program: self.path().to_owned(), limit, last_lines })
@@ -80,8 +107,23 @@ impl Program {
     }
 }
 
-/// Moves data until the child has ended and its pipes are closed; `None` at the deadline.
-fn wait(child: &mut Child, pipes: &mut Pipes<'_>, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+/// How a wait for a child came out.
+enum Waited {
+    /// It ended, and its pipes are closed.
+    Ended(ExitStatus),
+    /// It runs, and the time is up.
+    TooLong,
+    /// It runs, and is not to go on.
+    Stopped,
+}
+
+/// Moves data until the child has ended and its pipes are closed.
+fn wait(
+    child: &mut Child,
+    pipes: &mut Pipes<'_>,
+    deadline: Instant,
+    go_on: &mut dyn FnMut(Printed<'_>) -> bool,
+) -> io::Result<Waited> {
     let mut ended: Option<(ExitStatus, Instant)> = None;
     loop {
         let now = Instant::now();
@@ -91,10 +133,14 @@ fn wait(child: &mut Child, pipes: &mut Pipes<'_>, deadline: Instant) -> io::Resu
         if let Some((status, since)) = ended
             && (pipes.are_closed() || now >= since + GRACE)
         {
-            return Ok(Some(status));
+            return Ok(Waited::Ended(status));
         }
         if now >= deadline {
-            return Ok(None);
+            return Ok(Waited::TooLong);
+        }
+        let [stdout, stderr] = &pipes.outputs;
+        if !go_on(Printed { stdout: &stdout.kept, stderr: &stderr.kept }) {
+            return Ok(Waited::Stopped);
         }
         // Closed pipes mean that the child is about to end, so it is looked at more often.
         let step = if pipes.are_closed() { Duration::from_millis(1) } else { LOOK_EVERY };

@@ -21,7 +21,7 @@ mod yaml;
 
 pub use error::{Location, Place, Problem, ProjectError};
 pub use name::{EnvironmentName, NameError, ScenarioName};
-pub use project::{Environment, Layout, Lookup, Project, ScenarioSource};
+pub use project::{ComposeCall, Environment, Layout, Lookup, Project, ScenarioSource};
 pub use secret::{MASK, is_secret, mask};
 pub use stack::{Service, Stack};
 pub use variables::{Origin, Variable, Variables};

@@ -37,3 +37,45 @@ impl FakePostgres {
         self.bin.display().to_string()
     }
 }
+
+/// A `docker` that does what real ones will not do on demand.
+#[derive(Debug)]
+pub struct FakeDocker {
+    bin: PathBuf,
+}
+
+impl FakeDocker {
+    /// Makes one on a stage, a shell script, and leaves a real `docker` or `docker-compose` out of its PATH.
+    pub fn on(stage: &Stage, script: &str) -> Self {
+        let fake = Self { bin: stage.root().join("fake/docker") };
+        fs::create_dir_all(&fake.bin).unwrap();
+        fake.program("docker", script);
+        // What scripts need, and nothing else.
+        for program in ["sh", "cat", "sleep", "echo", "env", "true", "git"] {
+            let found = ["/usr/bin", "/bin"].map(|dir| PathBuf::from(dir).join(program));
+            if let Some(found) = found.into_iter().find(|file| file.exists()) {
+                let _ = std::os::unix::fs::symlink(found, fake.bin.join(program));
+            }
+        }
+        fake
+    }
+
+    /// Adds a program beside it, a shell script.
+    pub fn program(&self, name: &str, script: &str) -> &Self {
+        let path = self.bin.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
+    /// Takes the `docker` itself away again.
+    pub fn without_docker(&self) -> &Self {
+        fs::remove_file(self.bin.join("docker")).unwrap();
+        self
+    }
+
+    /// A PATH on which it is the only one.
+    pub fn path(&self) -> String {
+        self.bin.display().to_string()
+    }
+}

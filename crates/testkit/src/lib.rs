@@ -18,7 +18,7 @@ mod project;
 mod run;
 mod stage;
 
-pub use fake::FakePostgres;
+pub use fake::{FakeDocker, FakePostgres};
 pub use http::{free_port, get};
 pub use project::{COMPOSE_FILE, copy_tree};
 pub use run::{Outcome, Run};

@@ -1,7 +1,7 @@
 //! `backlot db`
 
-use backlot_engine::native::access;
-use backlot_engine::{DatabaseRecord, EngineError, Home, Native};
+use backlot_engine::native::Wishes;
+use backlot_engine::{Deployment, EngineError, Home, LiveDatabase};
 use backlot_plan::Storage;
 use backlot_postgres::{Connection, Creation};
 use backlot_project::Project;
@@ -39,7 +39,7 @@ pub fn run(command: Command, context: &Context) -> Result<Exit, CommandError> {
     }
     match command {
         Command::Url => {
-            render::url(&access(&server(context)?).url(), context.global.json);
+            render::url(&server(context)?.access.url(), context.global.json);
             Ok(Exit::Done)
         }
         Command::Shell(args) => psql::become_psql(&args, &server(context)?, context),
@@ -51,15 +51,17 @@ pub fn run(command: Command, context: &Context) -> Result<Exit, CommandError> {
 /// What would be done: the steps that start the server, and the verb's own.
 fn dry_run(command: &Command, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
-    let native = native(context, &project, &home)?;
-    let name = &native.database().application;
+    let deployment = deployment(context, &project, &home)?;
+    let name = deployment.database().map(|database| database.application.clone()).unwrap_or_default();
     let then = match command {
         Command::Url => format!("print the URL of the database {name}"),
         Command::Shell(_) => format!("run psql in the database {name}"),
         Command::Create => format!("create the database {name}, unless it is there"),
         Command::Drop { .. } => format!("drop the database {name}, if it is there"),
     };
-    context.show_steps(&native.plan_up(false)?, &[then])
+    let mut steps = deployment.plan_up(&deployment.database_only(false)?)?;
+    steps.push(then);
+    context.show_steps(&[], &steps)
 }
 
 /// Creates the application's database.
@@ -69,9 +71,9 @@ pub fn create(context: &Context) -> Result<Exit, CommandError> {
     }
     let server = server(context)?;
     let created = maintenance(&server)
-        .and_then(|mut connection| connection.create_database(&server.database))
+        .and_then(|mut connection| connection.create_database(server.database()))
         .map_err(EngineError::from)?;
-    let name = &server.database;
+    let name = server.database();
     context.progress().say(&match created {
         Creation::Created => format!("database {name} created"),
         Creation::AlreadyThere => format!("database {name} already exists, nothing to do"),
@@ -81,7 +83,7 @@ pub fn create(context: &Context) -> Result<Exit, CommandError> {
 
 fn drop(yes: bool, context: &Context) -> Result<Exit, CommandError> {
     let server = server(context)?;
-    let name = &server.database;
+    let name = server.database();
     if server.volume.is_some() {
         confirm(&format!("Drop the database {name} with all that is in it?"), yes, context)?;
     }
@@ -94,32 +96,32 @@ fn drop(yes: bool, context: &Context) -> Result<Exit, CommandError> {
 }
 
 /// A connection from which the application's database can be created and dropped.
-fn maintenance(server: &DatabaseRecord) -> Result<Connection, backlot_postgres::DatabaseError> {
-    Connection::open(&access(server).with_database("postgres"), LIMIT)
+fn maintenance(server: &LiveDatabase) -> Result<Connection, backlot_postgres::DatabaseError> {
+    Connection::open(&server.access.with_database("postgres"), LIMIT)
 }
 
 /// The server of the chosen environment, up.
-fn server(context: &Context) -> Result<DatabaseRecord, CommandError> {
+fn server(context: &Context) -> Result<LiveDatabase, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
-    let native = native(context, &project, &home)?;
+    let deployment = deployment(context, &project, &home)?;
     let name = context.environment_name()?;
-    let throwaway = native.database().storage == Storage::Throwaway;
-    let up = native.up(false, &mut context.reporter())?;
+    let throwaway = deployment.database().is_some_and(|database| database.storage == Storage::Throwaway);
+    let (database, up) = deployment.up_database(false, &mut context.reporter())?;
     if !up.was_up && throwaway && context.global.verbose > 0 {
         context.progress().say(&format!("{name} has no volume: its data goes with `backlot -e {name} down`"));
     }
-    Ok(up.database)
+    Ok(database)
 }
 
 /// The chosen environment, which has to have a database.
-fn native<'a>(
+fn deployment<'a>(
     context: &'a Context,
     project: &'a Project,
     home: &'a Home,
-) -> Result<Native<'a>, CommandError> {
+) -> Result<Deployment<'a>, CommandError> {
     let environment = context.environment(project)?;
-    let name = environment.name.clone();
-    context.native(context.ground(home, project), environment)?.ok_or_else(|| {
-        CommandError::failed("no-database", format!("the stack of {name} has no Postgres service"))
-    })
+    let deployment = context.deployment(context.ground(home, project), environment, &Wishes::default())?;
+    // Without one, this is the error that says so.
+    deployment.database_only(false)?;
+    Ok(deployment)
 }

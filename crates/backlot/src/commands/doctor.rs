@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use backlot_engine::docker::Client;
 use backlot_engine::native::{locate, tools};
 use backlot_engine::{Database, Home};
 use backlot_postgres::{Installation, SearchPlaces};
@@ -207,13 +208,22 @@ fn python(root: Option<&Path>, variables: &BTreeMap<String, String>) -> Finding 
 
 fn docker(variables: &BTreeMap<String, String>) -> Finding {
     let Some(docker) = tools::on_path("docker", variables) else {
-        return Finding::good("Docker", "not installed, and not needed");
+        return Finding::good("Docker", "not installed; only --engine docker needs it");
     };
     match version(&docker, &["info", "--format", "{{.ServerVersion}}"], variables) {
-        Some(version) if !version.is_empty() => {
-            Finding::good("Docker", format!("daemon {version}; not needed"))
+        Some(version) if !version.is_empty() => docker_compose(variables, &version),
+        Some(_) | None => Finding::good("Docker", "client without a daemon; only --engine docker needs one"),
+    }
+}
+
+fn docker_compose(variables: &BTreeMap<String, String>, daemon: &str) -> Finding {
+    let client = Client::locate(variables).and_then(|client| client.compose_version());
+    match client {
+        Ok(compose) => Finding::good("Docker", format!("daemon {daemon}, Compose {compose}")),
+        Err(error) => {
+            let mend = error.hint().unwrap_or_default();
+            Finding::warning("Docker", format!("daemon {daemon}; {error}"), mend)
         }
-        Some(_) | None => Finding::good("Docker", "client without a daemon; not needed"),
     }
 }
 

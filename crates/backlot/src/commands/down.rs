@@ -3,8 +3,7 @@
 use std::io::Write;
 use std::sync::atomic::Ordering;
 
-use backlot_engine::native::{down, plan_down, volumes};
-use backlot_engine::{EngineError, Site};
+use backlot_engine::EngineError;
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -24,27 +23,21 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
+    let engine = context.engine(&site)?;
     if context.global.dry_run {
-        return context.show_steps(&plan_down(&site, args.volumes)?, &[]);
+        return context.show_steps(&engine.plan_down(&site, args.volumes)?, &[]);
     }
-    if args.volumes && !volumes(&site).is_empty() {
-        let question = format!("Remove the data of {} for good ({})?", site.name(), names(&site));
+    let volumes = if args.volumes { engine.volumes(&site)? } else { Vec::new() };
+    if !volumes.is_empty() {
+        let names: Vec<String> = volumes.iter().map(|name| format!("volume {name}")).collect();
+        let question = format!("Remove the data of {} for good ({})?", site.name(), names.join(", "));
         confirm(&question, args.yes, context)?;
     }
-    let steps = down(&site, args.volumes, &mut context.reporter())?;
+    let steps = engine.down(&site, args.volumes, &mut context.reporter())?;
     if steps.is_empty() {
         context.progress().say(&format!("{} is not up: nothing to stop", site.name()));
     }
     Ok(Exit::Done)
-}
-
-fn names(site: &Site) -> String {
-    let names: Vec<String> = volumes(site)
-        .iter()
-        .filter_map(|volume| volume.file_name())
-        .map(|name| format!("volume {}", name.to_string_lossy()))
-        .collect();
-    names.join(", ")
 }
 
 /// Asks before durable data is destroyed. Off a terminal there is nobody to ask: `--yes` must have been said.

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use crate::commands::ps::services;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -21,7 +20,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
-    let mut services = services(&site)?;
+    let mut services = context.engine(&site)?.services(&site)?;
     if let Some(name) = &args.service {
         let known: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
         services.retain(|service| service.name == *name);

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use backlot_engine::native::describe;
+use backlot_engine::{Beside, Engine};
 
 use crate::commands::run::become_command_in;
 use crate::context::Context;
@@ -12,15 +13,16 @@ use crate::exit::Exit;
 
 /// Run a command beside a running service: with its variables, in its directory
 ///
-/// In that of a Postgres service, the server's own programs come first on PATH, and its address and password are set.
+/// In that of a Postgres service, the server's own programs come first on PATH, and its address and password are set. On
+/// Docker it runs in the service's first container.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Work in this directory instead
     #[arg(short = 'w', long, value_name = "DIR")]
     workdir: Option<PathBuf>,
-    /// No terminal: accepted for scripts written for Compose, natively there is never one between
+    /// No terminal between: natively there never is
     #[arg(short = 'T', long = "no-tty")]
-    _no_tty: bool,
+    no_tty: bool,
     /// The service
     service: String,
     /// The command and its arguments
@@ -31,6 +33,15 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
+    if let Engine::Docker(client) = context.engine(&site)? {
+        let beside = Beside {
+            service: args.service.clone(),
+            command: args.command.clone(),
+            directory: args.workdir.clone(),
+            terminal: context.caller.can_ask && context.caller.has_terminal && !args.no_tty,
+        };
+        return Err(CommandError::failed("exec", client.exec(&site, &beside)?.exec()));
+    }
     let described = describe(&site, &args.service, &context.caller.variables)?;
     let directory = args.workdir.clone().unwrap_or(described.directory);
     become_command_in(&args.command, &described.variables, Some(&directory))

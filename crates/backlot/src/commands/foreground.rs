@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::{Duration, SystemTime};
 
-use backlot_engine::native::{Started, Whole, ask, connect, down, log_query};
-use backlot_engine::{EngineError, Site};
+use backlot_engine::docker::{Client, LogWish};
+use backlot_engine::native::{Started, connect, down, log_query, watch_over};
+use backlot_engine::{Deployment, Engine, EngineError, Site};
 use backlot_supervisor::{Follower, News, Request};
 
 use crate::context::Context;
@@ -24,13 +25,17 @@ enum Heard {
 }
 
 pub fn run(
-    whole: &Whole<'_>,
+    deployment: &Deployment<'_>,
     started: &Started,
     since: SystemTime,
     context: &Context,
 ) -> Result<Exit, CommandError> {
-    let site = whole.site();
-    let outcome = if started.runbook.is_some() {
+    let site = deployment.site();
+    let engine = context.engine(site)?;
+    if let Engine::Docker(client) = &engine {
+        return on_docker(client, site, since, context);
+    }
+    let outcome = if started.has_services {
         attended(site, since, context)
     } else {
         database_alone(site, since, context)
@@ -94,15 +99,56 @@ fn attach(site: &Site, stop: Arc<AtomicBool>) -> Result<Receiver<Heard>, Command
 /// Stops the services in their order; a second Ctrl-C kills them.
 fn stop_all(site: &Site, context: &Context) -> Result<(), CommandError> {
     let mut news = context.newsreader();
-    match ask(site, &Request::Down, &context.interrupted, &mut news) {
+    let engine = Engine::Native;
+    match engine.ask(site, &Request::Down, &context.interrupted, &mut news) {
         Err(EngineError::Interrupted) => {
             context.interrupted.store(false, Ordering::SeqCst);
-            ask(site, &Request::Kill, &context.interrupted, &mut news)?;
+            engine.ask(site, &Request::Kill, &context.interrupted, &mut news)?;
         }
         Ok(_) | Err(EngineError::NoServices { .. } | EngineError::Control(_)) => {}
         Err(error) => return Err(error.into()),
     }
     Ok(())
+}
+
+/// The same on Docker, which has no supervisor of ours: what would be left if we were killed is taken down by a process
+/// that watches over us.
+fn on_docker(
+    client: &Client,
+    site: &Site,
+    since: SystemTime,
+    context: &Context,
+) -> Result<Exit, CommandError> {
+    let watcher = watch_over(site, &context.caller.variables)?;
+    let outcome = attended_on_docker(client, site, since, context);
+    context.interrupted.store(false, Ordering::SeqCst);
+    let down = Engine::Docker(client.clone()).down(site, false, &mut context.reporter());
+    watcher.dismiss();
+    down?;
+    outcome
+}
+
+fn attended_on_docker(
+    client: &Client,
+    site: &Site,
+    since: SystemTime,
+    context: &Context,
+) -> Result<Exit, CommandError> {
+    let mut lines = client.lines(site, LogWish { since: Some(since), ..LogWish::default() })?;
+    let mut printer = LogPrinter::new(context.caller.wants_colour_on_stdout, false);
+    loop {
+        for line in lines.next(STEP)? {
+            printer.print(&line);
+        }
+        if context.interrupted.swap(false, Ordering::SeqCst) {
+            context.progress().say("stopping");
+            return Ok(Exit::Interrupted);
+        }
+        if !lines.is_live() {
+            context.progress().say(&format!("{} was stopped", site.name()));
+            return Ok(Exit::Done);
+        }
+    }
 }
 
 /// A stack of a database only needs no supervisor: its log is shown.

@@ -18,9 +18,10 @@ pub struct Args {
     mark: String,
 }
 
-pub fn run(args: &Args, _context: &Context) -> Result<Exit, CommandError> {
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let owner = Owner::for_postgres().map_err(|error| CommandError::failed("no-postgres-account", error))?;
     let home = Home::at(args.home.clone(), owner);
-    tidy_up_after(&home, &args.site, &args.mark, &mut std::io::stdin().lock())?;
+    let caller = &context.caller.variables;
+    tidy_up_after(&home, &args.site, &args.mark, caller, &mut std::io::stdin().lock())?;
     Ok(Exit::Done)
 }

@@ -1,9 +1,11 @@
 //! `backlot logs`
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use backlot_engine::docker::{Client, LogWish};
 use backlot_engine::native::log_query;
+use backlot_engine::{Engine, Site};
 use backlot_supervisor::{Follower, parse_since, read_logs};
 
 use crate::context::Context;
@@ -51,16 +53,13 @@ fn parse_tail(text: &str) -> Result<Tail, String> {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
+    if let Engine::Docker(client) = context.engine(&site)? {
+        return on_docker(&client, &site, args, context);
+    }
     let mut query = log_query(&site, args.services.clone())?;
     query.tail = args.tail.0;
-    if let Some(since) = &args.since {
-        let since = parse_since(since, std::time::SystemTime::now());
-        query.since = Some(since.map_err(|error| CommandError::usage("time-invalid", error))?);
-    }
-    let mut printer = LogPrinter::new(context.caller.wants_colour_on_stdout, args.timestamps);
-    if args.no_log_prefix {
-        printer = printer.without_prefix();
-    }
+    query.since = since(args)?;
+    let mut printer = printer(args, context);
     if !args.follow {
         let lines = read_logs(&query).map_err(|error| CommandError::failed("io", error))?;
         for line in lines {
@@ -81,4 +80,36 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
             return Ok(Exit::Done);
         }
     }
+}
+
+fn since(args: &Args) -> Result<Option<SystemTime>, CommandError> {
+    let since = args.since.as_ref().map(|since| parse_since(since, SystemTime::now()));
+    since.transpose().map_err(|error| CommandError::usage("time-invalid", error))
+}
+
+fn printer(args: &Args, context: &Context) -> LogPrinter {
+    let printer = LogPrinter::new(context.caller.wants_colour_on_stdout, args.timestamps);
+    if args.no_log_prefix { printer.without_prefix() } else { printer }
+}
+
+/// The lines of containers.
+fn on_docker(client: &Client, site: &Site, args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let wish = LogWish { services: args.services.clone(), tail: args.tail.0, since: since(args)? };
+    let mut lines = client.lines(site, wish)?;
+    let mut printer = printer(args, context);
+    for line in lines.so_far()? {
+        printer.print(&line);
+    }
+    while args.follow && !render::is_unread() {
+        for line in lines.next(STEP)? {
+            printer.print(&line);
+        }
+        if context.interrupted.load(Ordering::SeqCst) {
+            return Ok(Exit::Interrupted);
+        }
+        if !lines.is_live() {
+            break;
+        }
+    }
+    Ok(Exit::Done)
 }

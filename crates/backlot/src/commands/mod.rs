@@ -1,6 +1,7 @@
 //! One verb a file. A verb only translates: arguments → one call into the engine or the project → what is shown.
 
 mod completions;
+mod compose;
 mod config;
 mod create_initial_db;
 mod db;
@@ -53,6 +54,7 @@ pub enum Command {
     Scenario(scenario::Command),
     Run(run::Args),
     Flask(flask::Args),
+    Compose(compose::Args),
     CreateInitialDb(create_initial_db::Args),
     Test(test::Args),
     #[command(subcommand)]
@@ -107,6 +109,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
         Command::Scenario(command) => scenario::run(command, context),
         Command::Run(args) => run::run(&args, context),
         Command::Flask(args) => flask::run(&args, context),
+        Command::Compose(args) => compose::run(&args, context),
         Command::CreateInitialDb(args) => create_initial_db::run(&args, context),
         Command::Test(args) => test::run(&args, context),
         Command::Db(command) => db::run(command, context),

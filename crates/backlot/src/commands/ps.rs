@@ -2,8 +2,6 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use backlot_engine::native::{database_alone, status};
-use backlot_engine::{EngineError, Site};
 use backlot_process::usage_of;
 use backlot_supervisor::{Health, ReplicaReport, ServiceReport, State};
 use serde_json::{Value, json};
@@ -24,7 +22,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
-    let mut services = services(&site)?;
+    let mut services = context.engine(&site)?.services(&site)?;
     services.retain(|service| args.services.is_empty() || args.services.contains(&service.name));
     if context.global.json {
         render::json(&services.iter().map(service_in_json).collect());
@@ -36,14 +34,6 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     render::data(&table(&services).to_string());
     Ok(Exit::Done)
-}
-
-/// The services of an environment, be it its database alone, which a command has started.
-pub fn services(site: &Site) -> Result<Vec<ServiceReport>, CommandError> {
-    match status(site) {
-        Err(EngineError::NoServices { .. }) => Ok(database_alone(site)?.into_iter().collect()),
-        outcome => Ok(outcome?),
-    }
 }
 
 fn table(services: &[ServiceReport]) -> Table {

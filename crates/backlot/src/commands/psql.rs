@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 
-use backlot_engine::DatabaseRecord;
-use backlot_engine::native::{access, installation, tools};
+use backlot_engine::LiveDatabase;
+use backlot_engine::docker::Client;
+use backlot_engine::native::tools;
 
 use crate::commands::run::become_command;
 use crate::context::Context;
@@ -24,24 +25,45 @@ pub struct PsqlArgs {
 /// Becomes psql in `database`: interactive on a terminal, else it runs what is piped to it and stops at the first error.
 pub fn become_psql(
     args: &PsqlArgs,
-    database: &DatabaseRecord,
+    database: &LiveDatabase,
     context: &Context,
 ) -> Result<Exit, CommandError> {
     let mut variables = context.caller.variables.clone();
-    for (name, value) in access(database).libpq_env() {
+    for (name, value) in database.access.libpq_env() {
         variables.insert(name.into(), value);
     }
-    let Some(psql) = tools::psql(&installation(database), &variables) else {
+    let Some(psql) = tools::psql(database.programs.as_ref(), &variables) else {
+        if let Some(failure) = become_psql_in_container(args, database, context) {
+            return Err(failure);
+        }
         return Err(CommandError::failed("no-psql", "no psql is installed beside the server or on PATH")
             .hint("install it: apt-get install postgresql-client"));
     };
-    let mut command: Vec<OsString> = vec![psql.into()];
+    let command: Vec<OsString> = std::iter::once(psql.into()).chain(words(args, context)).collect();
+    become_command(&command, &variables)
+}
+
+/// What psql is told.
+fn words(args: &PsqlArgs, context: &Context) -> Vec<OsString> {
+    let mut words = Vec::new();
     if !context.caller.can_ask || !args.commands.is_empty() {
-        command.push("--set=ON_ERROR_STOP=1".into());
+        words.push("--set=ON_ERROR_STOP=1".into());
     }
     for sql in &args.commands {
-        command.extend(["-c".into(), sql.into()]);
+        words.extend(["-c".into(), sql.into()]);
     }
-    command.extend(args.arguments.iter().cloned());
-    become_command(&command, &variables)
+    words.extend(args.arguments.iter().cloned());
+    words
+}
+
+/// The same with the psql of the database's container, if it is in one; returns only when that fails.
+fn become_psql_in_container(
+    args: &PsqlArgs,
+    database: &LiveDatabase,
+    context: &Context,
+) -> Option<CommandError> {
+    let client = Client::locate(&context.caller.variables).ok()?;
+    let terminal = context.caller.can_ask && context.caller.has_terminal;
+    let program = client.psql(database, terminal, &words(args, context))?;
+    Some(CommandError::failed("exec", program.exec()))
 }

@@ -1,6 +1,5 @@
 //! `backlot restart`
 
-use backlot_engine::native::ask;
 use backlot_supervisor::Request;
 
 use crate::context::Context;
@@ -30,6 +29,6 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return context.show_steps(&[], &[format!("restart {which}{how}")]);
     }
     let request = Request::Restart { services: args.services.clone(), rolling: args.rolling };
-    ask(&site, &request, &context.interrupted, &mut context.newsreader())?;
+    context.engine(&site)?.ask(&site, &request, &context.interrupted, &mut context.newsreader())?;
     Ok(Exit::Done)
 }

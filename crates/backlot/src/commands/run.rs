@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use backlot_engine::native::tools;
+use backlot_engine::native::{Wishes, tools};
 use backlot_process::{Program, shell_quote};
 
 use crate::context::Context;
@@ -33,19 +33,19 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
     let own: Vec<_> =
         environment.variables.iter().map(|(name, v)| (name.to_owned(), v.value.clone())).collect();
     let name = environment.name.to_string();
-    let native = context.native(context.ground(&home, &project), environment)?;
+    let deployment = context.deployment(context.ground(&home, &project), environment, &Wishes::default())?;
+    let has_database = deployment.database().is_some();
     if context.global.dry_run {
-        let steps = match native {
-            Some(native) => native.plan_up(false)?,
-            None => Vec::new(),
-        };
+        let mut steps =
+            if has_database { deployment.plan_up(&deployment.database_only(false)?)? } else { Vec::new() };
         let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
         let words: Vec<_> = words.iter().map(|word| shell_quote(word)).collect();
-        return context.show_steps(&steps, &[format!("run {}", words.join(" "))]);
+        steps.push(format!("run {}", words.join(" ")));
+        return context.show_steps(&[], &steps);
     }
-    let variables = if let Some(native) = native {
-        let up = native.up(false, &mut context.reporter())?;
-        native.process_variables(&up.database)
+    let variables = if has_database {
+        let (database, _) = deployment.up_database(false, &mut context.reporter())?;
+        deployment.process_variables(&database)
     } else {
         // No Postgres of ours: the variables are as the files have them.
         let mut all = context.caller.variables.clone();

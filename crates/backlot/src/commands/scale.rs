@@ -1,6 +1,5 @@
 //! `backlot scale`
 
-use backlot_engine::native::ask;
 use backlot_supervisor::Request;
 
 use crate::commands::up::parse_scale;
@@ -28,6 +27,6 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return context.show_steps(&[], &steps);
     }
     let request = Request::Scale { replicas: args.scale.iter().cloned().collect(), wait: !args.no_wait };
-    ask(&site, &request, &context.interrupted, &mut context.newsreader())?;
+    context.engine(&site)?.ask(&site, &request, &context.interrupted, &mut context.newsreader())?;
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 
 use backlot_engine::Ground;
-use backlot_engine::native::{TestRun, finish_for, new_mark, test_command, tools};
+use backlot_engine::native::{TestRun, Wishes, finish_for, new_mark, test_command, tools};
 use backlot_process::{Program, Stdout, become_subreaper, exit_code};
 use backlot_project::EnvironmentName;
 
@@ -43,16 +43,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let environment = context.environment_named(&project, &name)?;
     let configured = environment.stack.extension.test.clone();
     let ground = context.ground(&home, &project);
-    let Some(native) = context.native(ground, environment)? else {
-        return Err(CommandError::failed(
-            "no-database",
-            format!("the stack of {name} has no Postgres service"),
-        ));
-    };
+    // The tests need its database alone.
+    let wishes = Wishes { database_only: true, ..Wishes::default() };
+    let deployment = context.deployment(ground, environment, &wishes)?;
+    deployment.database_only(false)?;
     if context.global.dry_run {
         let variables = tools::with_virtual_environment(project.root(), context.caller.variables.clone());
         let runner = test_command(project.root(), &variables, configured, &args.command, &args.arguments)?;
-        return context.show_steps(&[], &TestRun::plan(native, args.keep, &format!("run {runner}"))?);
+        return context.show_steps(&[], &TestRun::plan(deployment, args.keep, &format!("run {runner}"))?);
     }
     let mark = match context.caller.variables.get(RUN) {
         Some(mark) => mark.clone(),
@@ -61,7 +59,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         None => return guarded(ground, name.as_str(), context),
     };
     let mut report = context.reporter();
-    let tests = TestRun::start(native, args.keep, mark, &mut report)?;
+    let tests = TestRun::start(ground, deployment, args.keep, mark, &mut report)?;
     let mut variables = tests.variables();
     variables.remove(RUN);
     tools::keep_tree_clean(project.root(), &tests.scratch(), &mut variables);
@@ -73,9 +71,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
             Ok(command.run(Stdout::Ours, &context.interrupted)?)
         });
     let database = tests.database().clone();
-    tests.finish(&mut report)?;
+    tests.finish(ground, &mut report)?;
     if args.keep {
-        let port = database.port;
+        let port = database.port();
         context.progress().say(&format!("the database is kept on port {port}: backlot -e {name} db shell"));
         context.progress().say(&format!("remove it: backlot -e {name} down"));
     }

@@ -3,7 +3,6 @@
 use backlot_process::{ProcessUsage, processes_of};
 use serde_json::json;
 
-use crate::commands::ps::services;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -21,7 +20,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
     let mut rows: Vec<(String, ProcessUsage)> = Vec::new();
-    for service in services(&site)? {
+    for service in context.engine(&site)?.services(&site)? {
         if !args.services.is_empty() && !args.services.contains(&service.name) {
             continue;
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use backlot_engine::EngineError;
-use backlot_engine::native::{Started, Whole, Wishes, ask};
+use backlot_engine::native::{Started, Wishes};
+use backlot_engine::{Deployment, EngineError};
 use backlot_supervisor::{Health, Request, ServiceReport, State};
 use serde_json::json;
 
@@ -30,6 +30,9 @@ pub struct Args {
     /// Return when every service is healthy, or a one-shot has finished well; in the background
     #[arg(long)]
     wait: bool,
+    /// Build images anew, on Docker
+    #[arg(long)]
+    build: bool,
     /// Run N replicas of a service (repeatable)
     #[arg(long, value_name = "SERVICE=N", value_parser = parse_scale)]
     scale: Vec<(String, u32)>,
@@ -49,62 +52,64 @@ pub fn parse_scale(text: &str) -> Result<(String, u32), String> {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let environment = context.environment(&project)?;
-    let whole = context.whole(context.ground(&home, &project), environment)?;
     let wishes = Wishes {
         services: args.services.clone(),
         scale: args.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
-        fresh: false,
+        build: args.build,
+        ..Wishes::default()
     };
+    let deployment = context.deployment(context.ground(&home, &project), environment, &wishes)?;
     if context.global.dry_run {
-        let (steps, then) = whole.plan_up(&wishes)?;
-        return context.show_steps(&steps, &then);
+        return context.show_steps(&[], &deployment.plan_up(&wishes)?);
     }
     let start = Instant::now();
     let since = std::time::SystemTime::now();
-    let started = whole.up(&wishes, &mut context.reporter(), &mut context.newsreader())?;
+    let started = deployment.up(&wishes, &mut context.reporter(), &mut context.newsreader())?;
     if !args.detach && !args.wait {
-        return foreground::run(&whole, &started, since, context);
+        return foreground::run(&deployment, &started, since, context);
     }
-    let services = if started.runbook.is_none() {
+    let services = if !started.has_services {
         Vec::new()
     } else if args.wait {
-        wait(&whole, &args.services, context)?
+        wait(&deployment, &args.services, context)?
     } else {
-        backlot_engine::native::status(whole.site())?
+        context.engine(deployment.site())?.services(deployment.site())?
     };
-    show(&whole, &started, &services, start, args.wait, context);
+    show(&deployment, &started, &services, start, args.wait, context);
     Ok(Exit::Done)
 }
 
 /// Waits until the services do well, and tells how they do then.
 pub fn wait(
-    whole: &Whole<'_>,
+    deployment: &Deployment<'_>,
     services: &[String],
     context: &Context,
 ) -> Result<Vec<ServiceReport>, CommandError> {
+    let site = deployment.site();
+    let engine = context.engine(site)?;
     let request = Request::WaitHealthy { services: services.to_vec() };
-    let outcome = ask(whole.site(), &request, &context.interrupted, &mut context.newsreader());
+    let outcome = engine.ask(site, &request, &context.interrupted, &mut context.newsreader());
     if let Err(EngineError::Interrupted) = outcome {
         context.interrupted.store(false, Ordering::SeqCst);
         return Err(CommandError {
             exit: Exit::Interrupted,
             ..CommandError::failed("interrupted", "interrupted; the services are on their way up")
-                .hint(format!("backlot -e {} down", whole.site().name()))
+                .hint(format!("backlot -e {} down", site.name()))
         });
     }
     outcome?;
-    Ok(backlot_engine::native::status(whole.site())?)
+    Ok(engine.services(site)?)
 }
 
 fn show(
-    whole: &Whole<'_>,
+    deployment: &Deployment<'_>,
     started: &Started,
     services: &[ServiceReport],
     start: Instant,
     waited: bool,
     context: &Context,
 ) {
-    let name = whole.site().name();
+    let name = deployment.site().name();
     if context.global.json {
         let list: Vec<_> = services.iter().map(super::ps::service_in_json).collect();
         return render::json(&json!({
@@ -120,7 +125,7 @@ fn show(
     let state = if waited { "up" } else { "starting" };
     render::line(&format!("{name} is {state} ({}).", render::took(start.elapsed())));
     if let (Some(database), true) = (&started.database, services.is_empty()) {
-        render::line(&format!("  {}: 127.0.0.1:{}", database.service, database.port));
+        render::line(&format!("  {}: 127.0.0.1:{}", database.service, database.port()));
     }
     for service in services {
         for endpoint in service.endpoints.iter().filter(|endpoint| endpoint.published) {

@@ -1,6 +1,5 @@
 //! `backlot wait`
 
-use backlot_engine::native::ask;
 use backlot_supervisor::{Answer, Request};
 
 use crate::context::Context;
@@ -36,7 +35,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         Until::Healthy => Request::WaitHealthy { services },
         Until::Stopped => Request::WaitStopped { services },
     };
-    match ask(&site, &request, &context.interrupted, &mut context.newsreader())? {
+    match context.engine(&site)?.ask(&site, &request, &context.interrupted, &mut context.newsreader())? {
         Answer::Exit { code, .. } => {
             render::line(&code.to_string());
             Ok(Exit::Child(u8::try_from(code).unwrap_or(u8::MAX)))

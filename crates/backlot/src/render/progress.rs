@@ -29,8 +29,9 @@ impl Progress {
                 let time = self.style.faint(took(time));
                 note(&format!("  {mark} {:<9} {outcome}  {time}", label(step)));
             }
+            Event::Said(line) if !self.quiet => note(&format!("    {}", self.style.faint(line))),
             Event::Warning(text) => note(&format!("  {} {text}", self.style.warning("⚠"))),
-            Event::Began { .. } | Event::Did { .. } => {}
+            Event::Began { .. } | Event::Did { .. } | Event::Said(_) => {}
         }
     }
 
@@ -55,9 +56,11 @@ impl Progress {
 fn label(step: &Step) -> &'static str {
     match step {
         Step::StopServices | Step::StopServer => "stopped",
-        Step::RemoveFiles | Step::RemoveVolumes => "removed",
+        Step::RemoveFiles | Step::RemoveVolumes | Step::RemoveContainers => "removed",
         Step::MakeCluster { .. } => "cluster",
         Step::StartServer { .. } => "server",
+        Step::StartContainers { .. } => "started",
+        Step::CreateDatabase { .. } => "database",
         Step::Fill { .. } => "scenario",
     }
 }

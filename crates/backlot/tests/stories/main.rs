@@ -9,6 +9,7 @@ mod development;
 mod differential;
 mod dry;
 mod errors;
+mod fake_docker;
 mod flask;
 mod killed;
 mod kinds;

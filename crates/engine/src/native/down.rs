@@ -70,7 +70,12 @@ pub(super) fn take_away(taken: &Taken, step: &Step) -> Result<String, EngineErro
             taken.remove_volumes()?;
             Ok(format!("the volumes of {name}"))
         }
-        Step::MakeCluster { .. } | Step::StartServer { .. } | Step::Fill { .. } => Ok(String::new()),
+        Step::MakeCluster { .. }
+        | Step::StartServer { .. }
+        | Step::StartContainers { .. }
+        | Step::RemoveContainers
+        | Step::CreateDatabase { .. }
+        | Step::Fill { .. } => Ok(String::new()),
     }
 }
 

@@ -26,15 +26,53 @@ if hasattr(result, '__await__'):
     asyncio.run(result)
 ";
 
-/// What a scenario's program runs with.
+/// Something that runs psql.
+pub(crate) trait RunsPsql {
+    /// What psql is to know `file` by.
+    fn name_of<'f>(&self, file: &'f Path) -> &'f Path;
+
+    /// The program that runs psql with these arguments in the folder of `file`.
+    ///
+    /// # Errors
+    /// When there is no psql.
+    fn program(
+        &self,
+        file: &Path,
+        arguments: &[OsString],
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Program, EngineError>;
+}
+
+/// The psql of this machine.
 #[derive(Debug)]
-pub(super) struct Filler<'a> {
+pub(crate) struct PsqlHere<'a>(pub(crate) Option<&'a Installation>);
+
+impl RunsPsql for PsqlHere<'_> {
+    fn name_of<'f>(&self, file: &'f Path) -> &'f Path {
+        file
+    }
+
+    fn program(
+        &self,
+        file: &Path,
+        arguments: &[OsString],
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Program, EngineError> {
+        let psql = tools::psql(self.0, variables)
+            .ok_or_else(|| EngineError::NoProgram { program: "psql", needed_by: file.to_owned() })?;
+        let folder = file.parent().unwrap_or(Path::new("/"));
+        Ok(Program::new(psql).args(arguments.iter().cloned()).current_dir(folder))
+    }
+}
+
+/// What a scenario's program runs with.
+pub(crate) struct Filler<'a> {
     /// The project's directory.
     pub root: &'a Path,
     /// The whole environment of the program.
     pub variables: BTreeMap<String, String>,
-    /// The server's programs.
-    pub installation: &'a Installation,
+    /// How psql is run in a folder with arguments.
+    pub psql: &'a dyn RunsPsql,
     /// Where what the scenario prints goes.
     pub stdout: Stdout,
     /// Set when the caller asks to stop.
@@ -46,7 +84,7 @@ impl Filler<'_> {
     ///
     /// # Errors
     /// When it cannot be run at all.
-    pub(super) fn fill(&self, source: &ScenarioSource) -> Result<u8, EngineError> {
+    pub(crate) fn fill(&self, source: &ScenarioSource) -> Result<u8, EngineError> {
         match source {
             ScenarioSource::Empty => Ok(0),
             ScenarioSource::Python { file, module } => {
@@ -81,7 +119,7 @@ impl Filler<'_> {
 
     /// Runs a file with psql in the file's own folder, so that `\i` and `\copy` find their neighbours.
     fn sql(&self, file: &Path) -> Result<u8, EngineError> {
-        self.psql(file, &["--file".into(), file.into()])
+        self.psql(file, &["--file".into(), self.psql.name_of(file).into()])
     }
 
     /// Loads a file into the table that it is named after; its first line names the columns.
@@ -93,18 +131,16 @@ impl Filler<'_> {
             "\\copy {} ({}) FROM {} WITH (FORMAT csv, HEADER true)",
             quote_identifier(&table_of(file)),
             columns.join(", "),
-            quote_literal(&file.display().to_string()),
+            quote_literal(&self.psql.name_of(file).display().to_string()),
         );
         self.psql(file, &["--command".into(), copy.into()])
     }
 
     /// Runs psql in the file's own folder, stopping at the first error.
     fn psql(&self, file: &Path, arguments: &[OsString]) -> Result<u8, EngineError> {
-        let psql = tools::psql(self.installation, &self.variables)
-            .ok_or_else(|| EngineError::NoProgram { program: "psql", needed_by: file.to_owned() })?;
-        let quiet = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"];
-        let folder = file.parent().unwrap_or(self.root);
-        self.run(&Program::new(psql).args(quiet).args(arguments.iter().cloned()).current_dir(folder))
+        let quiet = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"].map(OsString::from);
+        let arguments: Vec<OsString> = quiet.into_iter().chain(arguments.iter().cloned()).collect();
+        self.run(&self.psql.program(file, &arguments, &self.variables)?)
     }
 
     /// Runs a program of the scenario on the terminal.

@@ -1,5 +1,6 @@
 //! What scenarios there are, and how they do.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backlot_postgres::Connection;
@@ -30,6 +31,8 @@ pub enum State {
     Stopped,
     /// Its state file cannot be read.
     Damaged,
+    /// No Docker daemon answers that could tell.
+    Unreachable,
 }
 
 impl State {
@@ -42,6 +45,7 @@ impl State {
             Self::HalfMade => "half-made",
             Self::Stopped => "stopped",
             Self::Damaged => "damaged",
+            Self::Unreachable => "unreachable",
         }
     }
 }
@@ -71,18 +75,28 @@ pub struct Summary {
 ///
 /// # Errors
 /// When the state directory cannot be read.
-pub fn list(home: &Home, project: &Project) -> Result<Vec<Summary>, EngineError> {
+pub fn list(
+    home: &Home,
+    project: &Project,
+    caller: &BTreeMap<String, String>,
+) -> Result<Vec<Summary>, EngineError> {
     let sites = Site::all(home, project)?;
     sites
         .iter()
         .filter(|site| site.live().is_dir())
         .filter_map(|site| Some((site, site.name().strip_prefix("scenario_")?)))
-        .map(|(site, name)| summary(site, name))
+        .map(|(site, name)| summary(site, name, caller))
         .collect()
 }
 
-fn summary(site: &Site, name: &str) -> Result<Summary, EngineError> {
+fn summary(site: &Site, name: &str, caller: &BTreeMap<String, String>) -> Result<Summary, EngineError> {
     let record = site.record();
+    if let Ok(Some(Record { docker: Some(docker), .. })) = &record
+        && let Ok(Some(record)) = &record
+    {
+        let client = crate::docker::Client::locate(caller).ok();
+        return crate::docker::summary(client.as_ref(), site, name, record, docker);
+    }
     let database = record.as_ref().ok().and_then(Option::as_ref).and_then(|record| record.database.as_ref());
     // Without a record, whoever holds the lock counts; with one, it has to be the server that it tells of.
     let running = site.is_running()? && database.is_none_or(|database| database.process.is_alive());

@@ -9,16 +9,16 @@ use crate::home::short_hash;
 use crate::site::Site;
 
 /// The variable whose value is the mark.
-pub(super) const VARIABLE: &str = "BACKLOT_RUN";
+pub(crate) const VARIABLE: &str = "BACKLOT_RUN";
 /// How long they have to end by themselves.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// The mark of what fills the environment at `site`.
-pub(super) fn of_filling(site: &Site) -> String {
+pub(crate) fn of_filling(site: &Site) -> String {
     short_hash(site.dir().as_os_str().as_encoded_bytes())
 }
 
 /// Ends all processes with this mark.
-pub(super) fn end_all(mark: &str) {
+pub(crate) fn end_all(mark: &str) {
     end_all_with_variable(VARIABLE, mark, GRACE);
 }

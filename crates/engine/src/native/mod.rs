@@ -1,12 +1,13 @@
 //! The native engine: an environment's database as a real Postgres server of this machine.
 
 mod down;
-mod fill;
+pub(crate) mod fill;
+mod janitor;
 mod list;
-mod mark;
+pub(crate) mod mark;
 mod runner;
 mod server;
-mod stack;
+pub(crate) mod stack;
 mod stock;
 mod supervise;
 mod testing;
@@ -19,27 +20,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use backlot_plan::{Desired, Filling as Filled, Observed, Server, Step, Storage};
-use backlot_postgres::{Access, Installation, Version};
+use backlot_postgres::{Access, Installation};
 use backlot_process::Stdout;
 use backlot_project::{Environment, Project, ScenarioName, ScenarioSource};
-use secrecy::SecretString;
 
 use crate::database::Database;
 use crate::error::EngineError;
 use crate::event::{Event, Report};
 use crate::home::Home;
+use crate::live::LiveDatabase;
+use crate::native::fill::PsqlHere;
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, RecordError, VERSION};
 use crate::site::{Site, Taken};
 use crate::variables::{RunningDatabase, variables};
 
 pub use down::{down, plan_down, volumes};
+pub use janitor::{JANITOR_VERB, Watcher, tidy_up_after, watch_over};
 pub use list::{State, Summary, list};
 pub use runner::test_command;
 pub use server::locate;
 pub use stack::StackError;
 pub use stock::{STOCK_VERB, fill_up};
 pub use supervise::{GUARD_VERB, SUPERVISOR_VERB, ask, connect, guard, supervise};
-pub use testing::{JANITOR_VERB, TestRun, finish_for, new_mark, tidy_up_after};
+pub use testing::{TestRun, finish_for, new_mark};
 pub use views::{database_alone, describe, log_query, status};
 pub use whole::{Started, Whole, Wishes};
 
@@ -61,7 +64,7 @@ impl Ground<'_> {
     ///
     /// # Errors
     /// [`EngineError::Interrupted`] when the caller has asked to stop.
-    fn go_on(&self) -> Result<(), EngineError> {
+    pub(crate) fn go_on(&self) -> Result<(), EngineError> {
         if self.interrupted.load(Ordering::Relaxed) { Err(EngineError::Interrupted) } else { Ok(()) }
     }
 }
@@ -131,10 +134,11 @@ impl<'a> Native<'a> {
         self
     }
 
-    /// The same environment under another name on disk: one of several at once.
+    /// The same environment as one of several at once, which ends with us.
     #[must_use]
-    fn named(mut self, name: &str) -> Self {
-        self.site = Site::new(self.ground.home, self.ground.project, name);
+    fn for_run(mut self, site: Site) -> Self {
+        self.site = site;
+        self.dies_with_us = true;
         self
     }
 
@@ -172,14 +176,7 @@ impl<'a> Native<'a> {
 
     /// A scenario's source as people know it: `scenarios/users.py`.
     fn describe(&self, source: &ScenarioSource) -> Option<String> {
-        let path = match source {
-            ScenarioSource::Empty => return None,
-            ScenarioSource::Python { file, .. }
-            | ScenarioSource::Sql { file }
-            | ScenarioSource::CargoExample { file, .. }
-            | ScenarioSource::Executable { file } => file,
-            ScenarioSource::Folder { dir, .. } => dir,
-        };
+        let path = source.path()?;
         Some(path.strip_prefix(self.ground.project.root()).unwrap_or(path).display().to_string())
     }
 
@@ -254,6 +251,10 @@ impl<'a> Native<'a> {
                 made.outcome
             }
             Step::StartServer { .. } => self.start_server(taken)?,
+            // Another engine's.
+            Step::StartContainers { .. } | Step::RemoveContainers | Step::CreateDatabase { .. } => {
+                String::new()
+            }
             Step::Fill { source } => {
                 came.failure = self.fill(taken)?;
                 match came.failure {
@@ -288,6 +289,7 @@ impl<'a> Native<'a> {
             created: now(),
             filling,
             database: Some(database),
+            docker: None,
         };
         record.write(&self.site.record_path()).map_err(|source| self.record_error(source))?;
         Ok(outcome)
@@ -297,13 +299,13 @@ impl<'a> Native<'a> {
         let Some((_, source)) = &self.scenario else { return Ok(None) };
         let mut record = taken.site().record()?.ok_or_else(|| self.not_up())?;
         let database = record.database.clone().ok_or_else(|| self.not_up())?;
-        let mut variables = self.process_variables(&database);
+        let mut variables = self.process_variables(&(&database).into());
         tools::keep_tree_clean(self.ground.project.root(), &taken.site().live(), &mut variables);
         variables.insert(mark::VARIABLE.into(), mark::of_filling(taken.site()));
         let filler = fill::Filler {
             root: self.ground.project.root(),
             variables,
-            installation: &installation(&database),
+            psql: &PsqlHere(Some(&installation(&database))),
             stdout: self.stdout,
             interrupted: self.ground.interrupted,
         };
@@ -314,10 +316,10 @@ impl<'a> Native<'a> {
     }
 
     /// The environment's own variables, with the address of its running database.
-    pub fn variables(&self, database: &DatabaseRecord) -> BTreeMap<String, String> {
+    pub fn variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
         let running = RunningDatabase {
             service: &database.service,
-            access: &access(database),
+            access: &database.access,
             throwaway: database.volume.is_none(),
         };
         let scenario = self.scenario.as_ref().map(|(name, _)| name.as_str());
@@ -326,7 +328,7 @@ impl<'a> Native<'a> {
 
     /// All variables of a program that runs in the environment: the caller's, the environment's, and the project's
     /// virtual environment first on PATH.
-    pub fn process_variables(&self, database: &DatabaseRecord) -> BTreeMap<String, String> {
+    pub fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
         let mut all = self.ground.caller.clone();
         all.extend(self.variables(database));
         tools::with_virtual_environment(self.ground.project.root(), all)
@@ -364,21 +366,13 @@ pub fn running(site: &Site) -> Result<DatabaseRecord, EngineError> {
 }
 
 /// How to reach a recorded server.
-pub fn access(database: &DatabaseRecord) -> Access {
-    Access {
-        host: "127.0.0.1".into(),
-        port: database.port,
-        user: database.user.clone(),
-        password: SecretString::from(database.password.clone()),
-        database: database.database.clone(),
-    }
+pub(crate) fn access(database: &DatabaseRecord) -> Access {
+    LiveDatabase::from(database).access
 }
 
 /// The programs of a recorded server.
-pub fn installation(database: &DatabaseRecord) -> Installation {
-    let version = Version::parse(&format!("(PostgreSQL) {}", database.version));
-    let version = version.unwrap_or(Version { major: 0, minor: 0 });
-    Installation { bin_dir: database.bin_dir.clone(), version }
+pub(crate) fn installation(database: &DatabaseRecord) -> Installation {
+    crate::live::installation(&database.bin_dir, &database.version)
 }
 
 /// Looks at the environment at `site`, whatever its files say of it now.
@@ -413,6 +407,6 @@ fn is_cluster(data: &std::path::Path) -> bool {
 }
 
 /// Seconds since 1970.
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

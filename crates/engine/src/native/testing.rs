@@ -8,38 +8,48 @@
 //! Should both be killed at once, there is the janitor: a small process that holds the read end of a pipe whose write
 //! end only the inner one holds. When the pipe ends, it does what `finish` would have done, as far as it finds things.
 
-use std::io::{Read, Write};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use backlot_plan::{Observed, Step};
-use backlot_process::{Child, Group, SpawnOptions, Stream, become_subreaper, kill_descendants};
+use backlot_plan::Step;
+use backlot_process::{Child, become_subreaper, kill_descendants};
 
+use crate::deployment::Deployment;
+use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::event::{Event, Report};
-use crate::home::{Home, short_hash};
-use crate::native::down::{down, take_down};
+use crate::home::short_hash;
+use crate::live::LiveDatabase;
+use crate::lock::Lock;
+use crate::native::Ground;
+use crate::native::down::take_down;
+use crate::native::janitor::{dismiss, hire};
 use crate::native::mark;
-use crate::native::stock::ourselves;
-use crate::native::{Ground, Native, Up};
-use crate::record::DatabaseRecord;
+use crate::record::EngineKind;
 use crate::site::Site;
 
-/// The hidden verb under which our program is the janitor.
-pub const JANITOR_VERB: &str = "__janitor";
 /// How long what is killed may take to die.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
-/// How long the janitor has to go when it is told to.
-const GRACE: Duration = Duration::from_millis(500);
-/// Said to the janitor when there is nothing left for it to do.
-const DONE: &[u8] = b"done";
+/// How long a lock that nobody else has any reason to take may take.
+const LOCK_LIMIT: Duration = Duration::from_secs(2);
 
 /// A run of the tests, with its database up.
 #[derive(Debug)]
 pub struct TestRun<'a> {
-    native: Native<'a>,
-    up: Up,
+    deployment: Deployment<'a>,
+    database: LiveDatabase,
     mark: String,
-    janitor: Option<Child>,
+    guarded: Option<Guarded>,
+}
+
+/// What makes sure that nothing of a run stays.
+#[derive(Debug)]
+struct Guarded {
+    janitor: Child,
+    /// Processes that are no leftovers of the tests: the server, and what makes the next clone.
+    spared: Vec<i32>,
+    /// Held for as long as the run lives, on an engine whose database holds no lock of ours.
+    _lock: Option<Lock>,
 }
 
 impl<'a> TestRun<'a> {
@@ -49,29 +59,34 @@ impl<'a> TestRun<'a> {
     /// # Errors
     /// When the database cannot be brought up.
     pub fn start(
-        native: Native<'a>,
+        ground: Ground<'a>,
+        deployment: Deployment<'a>,
         keep: bool,
         mark: String,
         report: Report<'_>,
     ) -> Result<Self, EngineError> {
-        let native = native.as_throwaway();
-        if let Err(error) = sweep(native.ground, native.environment.name.as_str()) {
+        let deployment = deployment.as_throwaway();
+        let environment = deployment.site().name().to_owned();
+        if let Err(error) = sweep(ground, &environment) {
             // That an earlier run cannot be tidied up after need not keep anybody from testing.
             report(Event::Warning(format!(
                 "could not remove what an earlier run of the tests left: {error}"
             )));
         }
         if keep {
-            let up = native.up(true, report)?;
-            return Ok(Self { native, up, mark, janitor: None });
+            let (database, _) = deployment.up_database(true, report)?;
+            return Ok(Self { deployment, database, mark, guarded: None });
         }
         become_subreaper();
-        let name = place_name(native.environment.name.as_str(), &mark);
-        let mut native = native.named(&name);
-        native.dies_with_us = true;
-        let janitor = hire_janitor(native.ground.home, &native.site, &mark)?;
-        match native.up(false, report) {
-            Ok(up) => Ok(Self { native, up, mark, janitor: Some(janitor) }),
+        let site = Site::new(ground.home, ground.project, &place_name(&environment, &mark));
+        let deployment = deployment.for_run(site.clone(), &mark);
+        let janitor = hire(&site, ground.caller, &mark)?;
+        match bring_up(&deployment, &site, report) {
+            Ok((database, spared, lock)) => {
+                let spared = spared.into_iter().chain([janitor.id().pid]).collect();
+                let guarded = Guarded { janitor, spared, _lock: lock };
+                Ok(Self { deployment, database, mark, guarded: Some(guarded) })
+            }
             Err(error) => {
                 dismiss(janitor);
                 Err(error)
@@ -83,31 +98,31 @@ impl<'a> TestRun<'a> {
     ///
     /// # Errors
     /// When what is there cannot be read.
-    pub fn plan(native: Native<'a>, keep: bool, runner: &str) -> Result<Vec<String>, EngineError> {
-        let native = native.as_throwaway();
-        let (begin, end) = if keep {
-            (native.plan_up(true)?, Vec::new())
-        } else {
-            let begin = backlot_plan::up(&native.desired(), &Observed::ABSENT, false);
-            (begin, vec![Step::StopServer, Step::RemoveFiles])
+    pub fn plan(deployment: Deployment<'a>, keep: bool, runner: &str) -> Result<Vec<String>, EngineError> {
+        let deployment = deployment.as_throwaway();
+        let begin = deployment.plan_up(&deployment.database_only(keep)?)?;
+        let end = match deployment.kind() {
+            _ if keep => Vec::new(),
+            EngineKind::Native => vec![Step::StopServer, Step::RemoveFiles],
+            EngineKind::Docker => vec![Step::RemoveContainers, Step::RemoveFiles],
         };
-        let runner = std::iter::once(runner.to_owned());
-        Ok(begin.iter().map(Step::to_string).chain(runner).chain(end.iter().map(Step::to_string)).collect())
+        let end = end.iter().map(Step::to_string);
+        Ok(begin.into_iter().chain([runner.to_owned()]).chain(end).collect())
     }
 
     /// The database of this run.
-    pub fn database(&self) -> &DatabaseRecord {
-        &self.up.database
+    pub fn database(&self) -> &LiveDatabase {
+        &self.database
     }
 
     /// A directory that goes with the run.
     pub fn scratch(&self) -> std::path::PathBuf {
-        self.native.site.live()
+        self.deployment.site().live()
     }
 
     /// The variables of the runner.
-    pub fn variables(&self) -> std::collections::BTreeMap<String, String> {
-        let mut variables = self.native.process_variables(&self.up.database);
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let mut variables = self.deployment.process_variables(&self.database);
         variables.insert(mark::VARIABLE.into(), self.mark.clone());
         variables
     }
@@ -116,16 +131,38 @@ impl<'a> TestRun<'a> {
     ///
     /// # Errors
     /// When the database cannot be taken away.
-    pub fn finish(self, report: Report<'_>) -> Result<(), EngineError> {
+    pub fn finish(self, ground: Ground<'_>, report: Report<'_>) -> Result<(), EngineError> {
         mark::end_all(&self.mark);
-        let Some(janitor) = self.janitor else { return Ok(()) };
-        let ours = [self.up.database.process.pid, janitor.id().pid];
-        let spared: Vec<i32> = ours.into_iter().chain(self.up.stock).collect();
+        let Some(Guarded { janitor, spared, .. }) = self.guarded else { return Ok(()) };
         kill_descendants(&spared, KILL_LIMIT);
-        let outcome = down(&self.native.site, false, report);
+        let outcome = down(self.deployment.site(), ground.caller, report);
         dismiss(janitor);
-        outcome.map(|_| ())
+        outcome
     }
+}
+
+/// Brings a run's database up; with the processes that belong to it, and what tells that the run lives.
+fn bring_up(
+    deployment: &Deployment<'_>,
+    site: &Site,
+    report: Report<'_>,
+) -> Result<(LiveDatabase, Vec<i32>, Option<Lock>), EngineError> {
+    let (database, started) = deployment.up_database(false, report)?;
+    let server = site.record()?.and_then(|record| record.database).map(|database| database.process.pid);
+    let lock = match deployment.kind() {
+        EngineKind::Native => None,
+        EngineKind::Docker => Some(Lock::acquire(&site.owner_lock(), LOCK_LIMIT)?),
+    };
+    Ok((database, server.into_iter().chain(started.stock).collect(), lock))
+}
+
+/// Takes what runs at `site` down, whatever runs it.
+pub(super) fn down(
+    site: &Site,
+    caller: &BTreeMap<String, String>,
+    report: Report<'_>,
+) -> Result<(), EngineError> {
+    Engine::of(site, None, caller)?.down(site, false, report).map(drop)
 }
 
 /// A name that no other run has.
@@ -148,40 +185,7 @@ pub fn finish_for(ground: Ground<'_>, environment: &str, mark: &str) -> Result<(
     mark::end_all(mark);
     kill_descendants(&[], KILL_LIMIT);
     let site = Site::new(ground.home, ground.project, &place_name(environment, mark));
-    down(&site, false, &mut |_| {}).map(drop)
-}
-
-fn hire_janitor(home: &Home, site: &Site, mark: &str) -> Result<Child, EngineError> {
-    let program = ourselves()?.arg(JANITOR_VERB).arg(home.root()).arg(site.dir()).arg(mark);
-    let (group, stdin) = (Group::NewSession, Stream::Pipe);
-    Ok(program.spawn(SpawnOptions { group, stdin, dies_with_parent: None, ..SpawnOptions::default() })?)
-}
-
-fn dismiss(mut janitor: Child) {
-    // A janitor that cannot hear us sees the pipe end, and finds nothing to do.
-    if let Some(mut stdin) = janitor.take_stdin() {
-        let _ = stdin.write_all(DONE);
-    }
-    let _ = janitor.wait(GRACE);
-}
-
-/// What the janitor does: waits until the run that it belongs to is over, and tidies up when it was killed.
-///
-/// # Errors
-/// When something cannot be removed; nobody is there to be told.
-pub fn tidy_up_after(
-    home: &Home,
-    site_dir: &std::path::Path,
-    mark: &str,
-    stdin: &mut impl Read,
-) -> Result<(), EngineError> {
-    let mut said = Vec::new();
-    let _ = stdin.read_to_end(&mut said);
-    if said == DONE {
-        return Ok(());
-    }
-    mark::end_all(mark);
-    down(&Site::at(home, site_dir), false, &mut |_| {}).map(|_| ())
+    down(&site, ground.caller, &mut |_| {})
 }
 
 /// Removes what runs have left whose client and janitor were both killed.
@@ -196,8 +200,15 @@ fn sweep(ground: Ground<'_>, environment: &str) -> Result<(), EngineError> {
             Err(EngineError::Busy { .. }) => continue,
             taken => taken?,
         };
-        if !site.is_running()? {
-            take_down(&taken, false, &mut |_| {})?;
+        if site.is_running()? {
+            continue;
+        }
+        match Engine::of(&site, None, ground.caller)? {
+            Engine::Native => drop(take_down(&taken, false, &mut |_| {})?),
+            engine @ Engine::Docker(_) => {
+                drop(taken);
+                engine.down(&site, false, &mut |_| {})?;
+            }
         }
     }
     Ok(())

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use backlot_plan::Step;
-use backlot_project::Environment;
+use backlot_process::Stdout;
+use backlot_project::{Environment, ScenarioName, ScenarioSource};
 use backlot_supervisor::{FailureCode, News, Request, Runbook, ServiceReport};
 
 use crate::error::EngineError;
 use crate::event::{Event, Report};
+use crate::live::LiveDatabase;
 use crate::native::stack::{StackError, Translation};
 use crate::native::supervise::{ask, hire};
 use crate::native::views::status;
@@ -34,21 +36,29 @@ pub struct Wishes {
     pub scale: BTreeMap<String, u32>,
     /// Make a throw-away environment anew.
     pub fresh: bool,
+    /// Start the database alone, for a command that needs it: what runs of it is not looked at again.
+    pub database_only: bool,
+    /// Build images anew, on an engine that has some.
+    pub build: bool,
 }
 
 /// A stack that is on its way up.
 #[derive(Debug)]
 pub struct Started {
-    /// Its database, if it has one.
-    pub database: Option<DatabaseRecord>,
+    /// Its database, if it has one and it runs.
+    pub database: Option<LiveDatabase>,
     /// Whether the database was up already.
     pub was_up: bool,
     /// The failure of what should have filled it: then no service was started.
     pub failure: Option<Failure>,
     /// How far the filling came.
     pub filling: Filling,
-    /// What runs, if there is a service beside the database.
-    pub runbook: Option<Runbook>,
+    /// The ports of this machine at which services beside the database are published.
+    pub published: Vec<(String, u16)>,
+    /// Whether there is a service beside the database.
+    pub has_services: bool,
+    /// The process that makes the next clone ahead of need.
+    pub(crate) stock: Option<i32>,
 }
 
 impl<'a> Whole<'a> {
@@ -58,8 +68,57 @@ impl<'a> Whole<'a> {
             Some(native) => native.site().clone(),
             None => Site::new(ground.home, ground.project, environment.name.as_str()),
         };
-        let throwaway = native.as_ref().is_some_and(|native| native.scenario.is_some());
-        Self { ground, environment, site, native, throwaway }
+        Self { ground, environment, site, native, throwaway: false }
+    }
+
+    /// The same as the scenario `name`, see [`Native::as_scenario`].
+    #[must_use]
+    pub fn as_scenario(self, name: ScenarioName, source: ScenarioSource) -> Self {
+        self.with_native(|native| native.as_scenario(name, source)).thrown_away()
+    }
+
+    /// The same, but nothing of it outlives it, see [`Native::as_throwaway`].
+    #[must_use]
+    pub fn as_throwaway(self) -> Self {
+        self.with_native(Native::as_throwaway).thrown_away()
+    }
+
+    /// The same as one of several at once, which ends with us.
+    #[must_use]
+    pub(crate) fn for_run(mut self, site: Site) -> Self {
+        self.site = site.clone();
+        self.with_native(|native| native.for_run(site))
+    }
+
+    /// The same, with what a scenario prints sent to `stdout`.
+    #[must_use]
+    pub fn printing_to(self, stdout: Stdout) -> Self {
+        self.with_native(|native| native.printing_to(stdout))
+    }
+
+    fn with_native(mut self, change: impl FnOnce(Native<'a>) -> Native<'a>) -> Self {
+        self.native = self.native.map(change);
+        self
+    }
+
+    fn thrown_away(mut self) -> Self {
+        self.throwaway = true;
+        self
+    }
+
+    /// Its database, if it has one.
+    pub fn native(&self) -> Option<&Native<'a>> {
+        self.native.as_ref()
+    }
+
+    /// The environment's own variables, with the address of its running database.
+    pub fn variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
+        self.native.as_ref().map(|native| native.variables(database)).unwrap_or_default()
+    }
+
+    /// All variables of a program that runs in the environment.
+    pub fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
+        self.native.as_ref().map(|native| native.process_variables(database)).unwrap_or_default()
     }
 
     /// The environment's place on disk.
@@ -114,16 +173,17 @@ impl<'a> Whole<'a> {
         // Before anything is started: what can be known to be wrong from the files alone.
         let beside = self.services(wishes)?;
         let taken = self.site.take()?;
-        let mut started = self.start_database(&taken, wishes, report)?;
+        let (mut started, database) = self.start_database(&taken, wishes, report)?;
         // What runs beside the database is told even if the file has nothing any more that does: it is to stop.
         let to_stop = wishes.services.is_empty() && self.site.is_supervised()?;
         if started.failure.is_some() || (beside.is_empty() && !to_stop) {
             return Ok(started);
         }
-        let outcome = self.start_services(taken, wishes, started.database.as_ref(), report, news);
+        let outcome = self.start_services(taken, wishes, database.as_ref(), report, news);
         match outcome {
             Ok(runbook) => {
-                started.runbook = Some(runbook);
+                started.published = published(&runbook);
+                started.has_services = true;
                 Ok(started)
             }
             Err(error) => {
@@ -143,28 +203,34 @@ impl<'a> Whole<'a> {
         taken: &Taken,
         wishes: &Wishes,
         report: Report<'_>,
-    ) -> Result<Started, EngineError> {
+    ) -> Result<(Started, Option<DatabaseRecord>), EngineError> {
         let Some(native) = &self.native else {
             let was_up = self.site.record()?.is_some();
             if !was_up {
                 self.record_without_database(taken)?;
             }
-            return Ok(Started {
+            let started = Started {
                 database: None,
                 was_up,
                 failure: None,
                 filling: Filling::None,
-                runbook: None,
-            });
+                published: Vec::new(),
+                has_services: false,
+                stock: None,
+            };
+            return Ok((started, None));
         };
         let up = native.up_taken(taken, wishes.fresh, report)?;
-        Ok(Started {
-            database: Some(up.database),
+        let started = Started {
+            database: Some((&up.database).into()),
             was_up: up.was_up,
             failure: up.failure,
             filling: up.record.filling,
-            runbook: None,
-        })
+            published: Vec::new(),
+            has_services: false,
+            stock: up.stock,
+        };
+        Ok((started, Some(up.database)))
     }
 
     fn record_without_database(&self, taken: &Taken) -> Result<(), EngineError> {
@@ -178,6 +244,7 @@ impl<'a> Whole<'a> {
             created: super::now(),
             filling: Filling::None,
             database: None,
+            docker: None,
         };
         record
             .write(&self.site.record_path())
@@ -254,6 +321,16 @@ impl<'a> Whole<'a> {
             current,
         }
     }
+}
+
+/// The ports at which services beside the database are published.
+fn published(runbook: &Runbook) -> Vec<(String, u16)> {
+    let beside = runbook.services.iter().filter(|service| service.database_port().is_none());
+    let ports = beside.flat_map(|service| {
+        let ports = service.process().ports.iter().filter(|port| port.published);
+        ports.map(|port| (service.name.clone(), port.endpoint))
+    });
+    ports.collect()
 }
 
 fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {

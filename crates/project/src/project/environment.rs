@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::find::{normalised, seed_environments};
 use super::variables::{env_files, env_values, for_interpolation, from_config, from_env_files};
-use super::{Environment, Layout, Project};
+use super::{ComposeCall, Environment, Layout, Project};
 use crate::compose::{self, Base, Request, load};
 use crate::error::{Problem, ProjectError};
 use crate::name::{EnvironmentName, ScenarioName};
@@ -163,12 +163,33 @@ struct Loading {
 }
 
 impl Loading {
+    /// The profiles that are on: those of the command line, else those of `COMPOSE_PROFILES`.
+    fn profiles(&self, project: &Project) -> Vec<String> {
+        if !project.lookup.profiles.is_empty() {
+            return project.lookup.profiles.clone();
+        }
+        let names = self.seen.get("COMPOSE_PROFILES").map(String::as_str).unwrap_or_default();
+        names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+    }
+
     fn run(
         mut self,
         project: &Project,
         wanted: &Wanted<'_>,
         variables: Variables,
     ) -> Result<Environment, ProjectError> {
+        let compose = ComposeCall {
+            files: self.files.clone(),
+            working_dir: self.working_dir.clone(),
+            caller_dir: pwd(project).to_owned(),
+            profiles: self.profiles(project),
+            env_files: project
+                .lookup
+                .env_files
+                .iter()
+                .map(|file| project.lookup.start_dir.join(file))
+                .collect(),
+        };
         let (stack, read, warnings) = self.stack(project)?;
         for file in read {
             if !self.read.contains(&file) {
@@ -176,16 +197,11 @@ impl Loading {
             }
         }
         let stack = if self.throwaway { stack.into_throwaway() } else { stack };
-        Ok(Environment { name: wanted.name.clone(), variables, files: self.read, stack, warnings })
+        Ok(Environment { name: wanted.name.clone(), variables, files: self.read, compose, stack, warnings })
     }
 
     fn stack(&self, project: &Project) -> Result<(Stack, Vec<PathBuf>, Vec<String>), ProjectError> {
-        let mut profiles = project.lookup.profiles.clone();
-        if profiles.is_empty() {
-            let names = self.seen.get("COMPOSE_PROFILES").map(String::as_str).unwrap_or_default();
-            profiles =
-                names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
-        }
+        let profiles = self.profiles(project);
         let request = Request {
             files: &self.files,
             working_dir: &self.working_dir,

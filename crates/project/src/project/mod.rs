@@ -80,10 +80,27 @@ pub struct Environment {
     pub variables: Variables,
     /// The files read, absolute, in the order of reading.
     pub files: Vec<PathBuf>,
+    /// How Compose itself would be called for this environment.
+    pub compose: ComposeCall,
     /// The services, resolved.
     pub stack: Stack,
     /// What Compose would warn about, such as a variable that is not set.
     pub warnings: Vec<String>,
+}
+
+/// How Compose itself is called for an environment, for an engine that hands it the project's own files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComposeCall {
+    /// The Compose files, absolute, in their order (`-f`).
+    pub files: Vec<PathBuf>,
+    /// The directory that relative paths in them are taken from (`--project-directory`).
+    pub working_dir: PathBuf,
+    /// The directory that it is called from: what `${PWD}` means in them.
+    pub caller_dir: PathBuf,
+    /// The profiles that are on (`--profile`).
+    pub profiles: Vec<String>,
+    /// The files of variables that the caller named (`--env-file`), absolute.
+    pub env_files: Vec<PathBuf>,
 }
 
 /// What fills a scenario's database.
@@ -122,6 +139,20 @@ pub enum ScenarioSource {
     },
     /// No file: an empty database.
     Empty,
+}
+
+impl ScenarioSource {
+    /// The file or folder; none for an empty database.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Empty => None,
+            Self::Python { file, .. }
+            | Self::Sql { file }
+            | Self::CargoExample { file, .. }
+            | Self::Executable { file } => Some(file),
+            Self::Folder { dir, .. } => Some(dir),
+        }
+    }
 }
 
 impl Project {

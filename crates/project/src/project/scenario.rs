@@ -99,14 +99,7 @@ fn data_files(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
 }
 
 fn main_path(source: &ScenarioSource) -> &Path {
-    match source {
-        ScenarioSource::Python { file, .. }
-        | ScenarioSource::Sql { file }
-        | ScenarioSource::CargoExample { file, .. }
-        | ScenarioSource::Executable { file } => file,
-        ScenarioSource::Folder { dir, .. } => dir,
-        ScenarioSource::Empty => Path::new(""),
-    }
+    source.path().unwrap_or(Path::new(""))
 }
 
 /// Refuses links that lead out of the project, and a program that cannot be run.

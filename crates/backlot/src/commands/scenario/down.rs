@@ -1,7 +1,6 @@
 //! `backlot scenario down`
 
 use backlot_engine::Site;
-use backlot_engine::native::{down, plan_down};
 use serde_json::json;
 
 use crate::commands::scenario::{parse_name, site};
@@ -64,7 +63,7 @@ fn dry_run(sites: &[Site], context: &Context) -> Result<Exit, CommandError> {
     let mut said = Vec::new();
     for site in sites {
         let of = if sites.len() > 1 { format!("{}: ", name_of(site)) } else { String::new() };
-        said.extend(plan_down(site, false)?.iter().map(|step| format!("{of}{step}")));
+        said.extend(context.engine(site)?.plan_down(site, false)?.iter().map(|step| format!("{of}{step}")));
     }
     context.show_steps(&[], &said)
 }
@@ -73,7 +72,7 @@ fn dry_run(sites: &[Site], context: &Context) -> Result<Exit, CommandError> {
 fn one(site: &Site, context: &Context) -> Result<bool, CommandError> {
     let verbose = context.global.verbose > 0;
     let mut report = context.reporter();
-    let steps = down(site, false, &mut |event| {
+    let steps = context.engine(site)?.down(site, false, &mut |event| {
         if verbose {
             report(event);
         }

@@ -3,7 +3,7 @@
 use backlot_process::shell_quote;
 use serde_json::{Map, Value};
 
-use crate::commands::scenario::{native, parse_name, with_way_up};
+use crate::commands::scenario::{live, parse_name};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -21,8 +21,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let name = parse_name(&args.name)?;
     let (project, home) = (context.project()?, context.home()?);
-    let scenario = native(context, context.ground(&home, &project), &name)?;
-    let database = scenario.running().map_err(|error| with_way_up(error, &name))?;
+    let (scenario, database) = live(context, context.ground(&home, &project), &name)?;
     let variables = scenario.variables(&database);
     if context.global.json {
         let object: Map<String, Value> =

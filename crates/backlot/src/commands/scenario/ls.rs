@@ -1,6 +1,5 @@
 //! `backlot scenario ls`
 
-use backlot_engine::EngineKind;
 use backlot_engine::native::{Summary, list};
 use serde_json::json;
 
@@ -16,7 +15,7 @@ pub struct Args {}
 
 pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
-    let scenarios = list(&home, &project)?;
+    let scenarios = list(&home, &project, &context.caller.variables)?;
     if context.global.json {
         render::json(&scenarios.iter().map(in_json).collect());
         return Ok(Exit::Done);
@@ -36,7 +35,7 @@ pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
         table.row(vec![
             scenario.name,
             scenario.state.as_str().into(),
-            scenario.engine.map_or("", engine).into(),
+            scenario.engine.map(|engine| engine.to_string()).unwrap_or_default(),
             scenario.port.map_or_else(String::new, |port| port.to_string()),
             scenario.database.unwrap_or_default(),
             scenario.size.map_or_else(String::new, render::size),
@@ -53,18 +52,12 @@ fn services(services: &[(String, u16)]) -> String {
     services.iter().map(|(name, port)| format!("{name}:{port}")).collect::<Vec<_>>().join(",")
 }
 
-fn engine(kind: EngineKind) -> &'static str {
-    match kind {
-        EngineKind::Native => "native",
-    }
-}
-
 /// Sizes in bytes, ages in seconds.
 fn in_json(scenario: &Summary) -> serde_json::Value {
     json!({
         "name": scenario.name,
         "state": scenario.state.as_str(),
-        "engine": scenario.engine.map(engine),
+        "engine": scenario.engine.map(|engine| engine.to_string()),
         "port": scenario.port,
         "database": scenario.database,
         "size": scenario.size,

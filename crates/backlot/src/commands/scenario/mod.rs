@@ -8,8 +8,8 @@ mod shell;
 mod up;
 mod url;
 
-use backlot_engine::native::running;
-use backlot_engine::{DatabaseRecord, EngineError, Home, Native, Site};
+use backlot_engine::native::Wishes;
+use backlot_engine::{Deployment, EngineError, Home, LiveDatabase, Site};
 use backlot_project::{Environment, Project, ScenarioName};
 
 use crate::context::Context;
@@ -54,9 +54,10 @@ fn site(home: &Home, project: &Project, name: &ScenarioName) -> Site {
 }
 
 /// The database of a scenario that is up.
-fn database_of(context: &Context, name: &ScenarioName) -> Result<DatabaseRecord, CommandError> {
+fn database_of(context: &Context, name: &ScenarioName) -> Result<LiveDatabase, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
-    running(&site(&home, &project, name)).map_err(|error| with_way_up(error, name))
+    let site = site(&home, &project, name);
+    context.engine(&site)?.database(&site).map_err(|error| with_way_up(error, name))
 }
 
 /// Adds the line that brings the scenario up to the error that it is not.
@@ -66,30 +67,35 @@ fn with_way_up(error: EngineError, name: &ScenarioName) -> CommandError {
     if is_down { error.hint(format!("backlot scenario up {name}")) } else { error }
 }
 
-/// The scenario on the native engine, as the project's files have it.
-fn native<'a>(
+/// The scenario that runs, as the project's files have it, and its database.
+fn live<'a>(
     context: &Context,
     ground: backlot_engine::Ground<'a>,
     name: &ScenarioName,
-) -> Result<Native<'a>, CommandError> {
-    native_of(context, ground, ground.project.scenario_environment(name)?, name)
+) -> Result<(Deployment<'a>, LiveDatabase), CommandError> {
+    let environment = ground.project.scenario_environment(name)?;
+    let scenario = deployment(context, ground, environment, name, &Wishes::default())?;
+    let database = scenario.running().map_err(|error| with_way_up(error, name))?;
+    Ok((scenario, database))
 }
 
-/// The same, of an environment that was read already.
-fn native_of<'a>(
+/// The scenario on the engine that is to run it.
+fn deployment<'a>(
     context: &Context,
     ground: backlot_engine::Ground<'a>,
     environment: Environment,
     name: &ScenarioName,
-) -> Result<Native<'a>, CommandError> {
+    wishes: &Wishes,
+) -> Result<Deployment<'a>, CommandError> {
     let source = ground.project.scenario_source(name)?;
     let file = environment.files.last().cloned();
-    let Some(native) = context.native(ground, environment)? else {
+    let deployment = context.deployment(ground, environment, wishes)?;
+    if deployment.database().is_none() {
         let error = "the scenario's stack has no Postgres service";
         let hint =
             file.map_or_else(String::new, |file| format!("; this stack is that of {}", file.display()));
         return Err(CommandError::failed("no-database", error)
             .hint(format!("give it a service with `image: postgres`{hint}")));
-    };
-    Ok(native.as_scenario(name.clone(), source))
+    }
+    Ok(deployment.as_scenario(name.clone(), source))
 }

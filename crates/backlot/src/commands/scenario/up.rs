@@ -1,12 +1,12 @@
 //! `backlot scenario up`
 
-use backlot_engine::native::{Started, Whole, Wishes, access};
-use backlot_engine::{DatabaseRecord, EngineError, Event, Filling};
+use backlot_engine::native::{Started, Wishes};
+use backlot_engine::{EngineError, EngineKind, Event, Filling, LiveDatabase};
 use backlot_process::Stdout;
 use backlot_project::Project;
 use serde_json::json;
 
-use crate::commands::scenario::{native_of, parse_name};
+use crate::commands::scenario::{deployment, parse_name};
 use crate::commands::up::wait;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -24,6 +24,9 @@ pub struct Args {
     /// Start these services only, with all that they depend on; `--only db` for the database alone (repeatable)
     #[arg(long, value_name = "SERVICE")]
     only: Vec<String>,
+    /// Build images anew, on Docker
+    #[arg(long)]
+    build: bool,
     /// Return when the other services are healthy, too
     #[arg(long)]
     wait: bool,
@@ -35,25 +38,23 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let ground = context.ground(&home, &project);
     let environment = project.scenario_environment(&name)?;
     let stdout = if context.global.json { Stdout::OurStderr } else { Stdout::Ours };
-    let scenario = native_of(context, ground, environment.clone(), &name)?.printing_to(stdout);
-    let database = scenario.database().service.clone();
-    let whole = Whole::new(ground, environment, Some(scenario));
-    let mut wishes = Wishes { services: args.only.clone(), fresh: args.fresh, ..Wishes::default() };
-    if let Some(reason) = whole.why_not(&wishes)? {
+    let mut wishes =
+        Wishes { services: args.only.clone(), fresh: args.fresh, build: args.build, ..Wishes::default() };
+    let scenario = deployment(context, ground, environment, &name, &wishes)?.printing_to(stdout);
+    if let Some(reason) = scenario.why_not(&wishes)? {
         if !args.only.is_empty() {
             return Err(EngineError::from(reason).into());
         }
         // The database is what a scenario is about.
-        wishes.services = vec![database];
+        wishes.services = scenario.database_only(false)?.services;
         let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
         context.progress().show(Event::Warning(format!("only the database is started: {reason}{way_out}")));
     }
     if context.global.dry_run {
-        let (steps, then) = whole.plan_up(&wishes)?;
-        return context.show_steps(&steps, &then);
+        return context.show_steps(&[], &scenario.plan_up(&wishes)?);
     }
     let start = std::time::Instant::now();
-    let up = whole.up(&wishes, &mut context.reporter(), &mut context.newsreader())?;
+    let up = scenario.up(&wishes, &mut context.reporter(), &mut context.newsreader())?;
     if let Some(failure) = up.failure {
         return Err(CommandError::from(EngineError::Scenario { name: name.to_string(), code: failure.code })
             .hint(format!("look at the half-filled database: backlot scenario shell {name}"))
@@ -64,36 +65,33 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     let Some(database) = &up.database else { return Ok(Exit::Done) };
     let took = start.elapsed();
-    if args.wait && up.runbook.is_some() {
-        wait(&whole, &args.only, context)?;
+    if args.wait && up.has_services {
+        wait(&scenario, &args.only, context)?;
     }
-    show(context, &args.name, &up, database, took);
+    show(context, &args.name, &up, database, scenario.kind(), took);
     Ok(Exit::Done)
 }
 
-fn show(context: &Context, name: &str, up: &Started, database: &DatabaseRecord, took: std::time::Duration) {
-    let services: Vec<(&str, u16)> = up
-        .runbook
-        .iter()
-        .flat_map(|runbook| {
-            let beside = runbook.services.iter().filter(|service| service.name != database.service);
-            beside.flat_map(|service| {
-                let ports = service.process().ports.iter().filter(|port| port.published);
-                ports.map(|port| (service.name.as_str(), port.endpoint))
-            })
-        })
-        .collect();
+fn show(
+    context: &Context,
+    name: &str,
+    up: &Started,
+    database: &LiveDatabase,
+    engine: EngineKind,
+    took: std::time::Duration,
+) {
+    let services = &up.published;
     if context.global.json {
-        let access = access(database);
+        let access = &database.access;
         return render::json(&json!({
             "name": name,
             "state": "running",
             "was_running": up.was_up,
-            "engine": "native",
+            "engine": engine.to_string(),
             "host": access.host,
-            "port": database.port,
-            "user": database.user,
-            "database": database.database,
+            "port": access.port,
+            "user": access.user,
+            "database": access.database,
             "services": services.iter().map(|(name, port)| json!({ "name": name, "port": port })).collect::<Vec<_>>(),
             "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }));
@@ -105,10 +103,10 @@ fn show(context: &Context, name: &str, up: &Started, database: &DatabaseRecord, 
     let (shell, url) = (line("shell"), line("url"));
     if up.was_up {
         let anew = line("up --fresh");
-        render::line(&format!("Scenario {name} is running on port {} (anew: {anew}).", database.port));
+        render::line(&format!("Scenario {name} is running on port {} (anew: {anew}).", database.port()));
     } else {
         let took = render::took(took);
-        render::line(&format!("Scenario {name} is ready on port {} ({took}).", database.port));
+        render::line(&format!("Scenario {name} is ready on port {} ({took}).", database.port()));
     }
     render::line(&format!("  SQL shell:  {shell}"));
     render::line(&format!("  URL:        {url}    # e.g. psql \"$({url})\""));

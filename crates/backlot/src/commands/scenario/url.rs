@@ -1,7 +1,5 @@
 //! `backlot scenario url`
 
-use backlot_engine::native::access;
-
 use crate::commands::scenario::{database_of, parse_name};
 use crate::context::Context;
 use crate::error::CommandError;
@@ -17,6 +15,6 @@ pub struct Args {
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let database = database_of(context, &parse_name(&args.name)?)?;
-    render::url(&access(&database).url(), context.global.json);
+    render::url(&database.access.url(), context.global.json);
     Ok(Exit::Done)
 }

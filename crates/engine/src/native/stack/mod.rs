@@ -10,6 +10,7 @@ mod ports;
 mod process;
 mod references;
 mod service;
+mod targets;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ use crate::record::DatabaseRecord;
 use crate::site::Site;
 
 pub use error::StackError;
+pub(crate) use targets::Targets;
 
 /// An environment that is to run natively.
 #[derive(Debug)]

@@ -1,0 +1,38 @@
+//! `backlot compose`
+
+use std::ffi::OsString;
+
+use backlot_engine::docker::{Client, ComposeProject};
+use backlot_engine::{EngineError, Site};
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+/// Run Docker Compose on the chosen environment: any verb and options of its own
+///
+/// It is `docker compose`, else `docker-compose`, with the environment's name, files, profiles and variables set (`-p`,
+/// `-f`, `--profile`). The project's own files are used as they are. Signals and exit code are Compose's own.
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)]
+pub struct Args {
+    /// Arguments for Compose
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    arguments: Vec<OsString>,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let environment = context.environment(&project)?;
+    let client = Client::locate(&context.caller.variables).map_err(EngineError::from)?;
+    // A scenario that is up has a file of its own.
+    let site = Site::new(&home, &project, environment.name.as_str());
+    let compose = ComposeProject::running(&site)?.unwrap_or_else(|| ComposeProject::of(&environment));
+    let program = client.compose_in(&compose, args.arguments.iter().cloned()).map_err(EngineError::from)?;
+    if context.global.dry_run {
+        return context.show_steps(&[], &[program.to_string()]);
+    }
+    let mut failure = CommandError::failed("exec", program.exec());
+    failure.exit = Exit::Child(126);
+    Err(failure)
+}

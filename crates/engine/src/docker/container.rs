@@ -1,0 +1,398 @@
+//! The containers of a Compose project, as `docker inspect` has them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::docker::client::Client;
+use crate::docker::error::DockerError;
+
+const PROJECT: &str = "com.docker.compose.project";
+const SERVICE: &str = "com.docker.compose.service";
+const NUMBER: &str = "com.docker.compose.container-number";
+const WORKING_DIR: &str = "com.docker.compose.project.working_dir";
+const CONFIG_HASH: &str = "com.docker.compose.config-hash";
+/// Set on the containers of `compose run`, which are no replicas.
+const ONE_OFF: &str = "com.docker.compose.oneoff";
+
+/// A container of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Container {
+    /// Its id, in full.
+    pub(super) id: String,
+    /// Its name.
+    pub(super) name: String,
+    /// Its service.
+    pub(super) service: String,
+    /// Its number among the service's replicas.
+    pub(super) number: u32,
+    /// Whether it was made by `compose run`.
+    pub(super) one_off: bool,
+    /// Its image, by id.
+    pub(super) image: String,
+    /// What it is made of, by Compose's own hash.
+    pub(super) config_hash: Option<String>,
+    /// The directory of the project that it belongs to.
+    pub(super) working_dir: Option<PathBuf>,
+    /// Where it is in its life.
+    pub(super) life: Life,
+    /// What its health check says, if it has one.
+    pub(super) health: Option<Checked>,
+    /// How often Docker has started it again.
+    pub(super) restarts: u32,
+    /// Whether Docker starts it again when it ends.
+    pub(super) restarted: bool,
+    /// When it was started, in milliseconds since 1970.
+    pub(super) started: Option<u64>,
+    /// Its first process, while it runs, as the daemon's machine numbers it.
+    pub(super) pid: Option<i32>,
+    /// Its addresses in its networks.
+    pub(super) addresses: Vec<String>,
+    /// Its TCP ports.
+    pub(super) ports: BTreeSet<u16>,
+    /// Where those are published: port to address on the host.
+    pub(super) published: BTreeMap<u16, String>,
+}
+
+/// Where a container is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    /// Made, and not started yet.
+    Created,
+    /// Running.
+    Running,
+    /// Ended, and started again in a moment.
+    Restarting {
+        /// The exit code of the last time.
+        code: i64,
+    },
+    /// Ended.
+    Exited {
+        /// Its exit code.
+        code: i64,
+        /// Whether it was killed for the memory that it took.
+        out_of_memory: bool,
+    },
+    /// Frozen (`docker pause`).
+    Paused,
+    /// Being removed, or could not be.
+    Removing,
+}
+
+/// What a health check says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Checked {
+    /// The word for it: `starting`, `healthy`, `unhealthy`.
+    pub(super) status: String,
+    /// What the last check printed.
+    pub(super) last_output: Option<String>,
+}
+
+impl Client {
+    /// The containers of a Compose project, by service and number.
+    ///
+    /// # Errors
+    /// When Docker cannot be asked.
+    pub(super) fn containers(&self, project: &str) -> Result<Vec<Container>, DockerError> {
+        let filter = format!("label={PROJECT}={project}");
+        let listed = self.ask(["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter])?;
+        let ids: Vec<String> =
+            String::from_utf8_lossy(&listed.stdout).split_whitespace().map(str::to_owned).collect();
+        if let Some(id) = ids.iter().find(|id| !id.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+            return Err(garbage("docker ps", "list of containers", id));
+        }
+        self.inspect(&ids)
+    }
+
+    /// What is known of these containers; those that have gone meanwhile are left out.
+    ///
+    /// # Errors
+    /// When Docker cannot be asked.
+    pub(super) fn inspect(&self, ids: &[String]) -> Result<Vec<Container>, DockerError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let arguments = ["inspect", "--type", "container"].map(str::to_owned);
+        let program = self.docker(arguments.into_iter().chain(ids.iter().cloned()));
+        // One that is not there any more is a complaint; the others are printed all the same.
+        let output = program.output(super::client::ANSWER_LIMIT).map_err(DockerError::Process)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let gone = String::from_utf8_lossy(&output.stderr).to_lowercase().contains("no such ");
+        if !output.status.success() && !gone {
+            return Err(DockerError::of(&program, &output));
+        }
+        let mut containers = parse(&text)?;
+        containers.sort_by(|a, b| (&a.service, a.number).cmp(&(&b.service, b.number)));
+        Ok(containers)
+    }
+}
+
+pub(super) fn garbage(program: &str, expected: &'static str, text: &str) -> DockerError {
+    DockerError::Garbage { program: program.to_owned(), expected, begin: text.chars().take(60).collect() }
+}
+
+/// Reads what `docker inspect` prints.
+fn parse(text: &str) -> Result<Vec<Container>, DockerError> {
+    let inspected: Vec<Inspected> = serde_json::from_str(text)
+        .map_err(|_| garbage("docker inspect", "description of containers", text))?;
+    Ok(inspected.into_iter().map(Container::from).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspected {
+    id: String,
+    name: String,
+    image: String,
+    #[serde(default)]
+    restart_count: u32,
+    state: InspectedState,
+    config: InspectedConfig,
+    #[serde(default)]
+    host_config: InspectedHost,
+    network_settings: InspectedNetwork,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedState {
+    status: String,
+    #[serde(default)]
+    exit_code: i64,
+    #[serde(default, rename = "OOMKilled")]
+    out_of_memory: bool,
+    #[serde(default)]
+    pid: i32,
+    #[serde(default)]
+    started_at: String,
+    health: Option<InspectedHealth>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedHealth {
+    status: String,
+    log: Option<Vec<InspectedCheck>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedCheck {
+    #[serde(default)]
+    output: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedConfig {
+    labels: Option<BTreeMap<String, String>>,
+    exposed_ports: Option<BTreeMap<String, serde_json::Value>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedHost {
+    restart_policy: Option<InspectedPolicy>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedPolicy {
+    #[serde(default)]
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedNetwork {
+    ports: Option<BTreeMap<String, Option<Vec<InspectedBinding>>>>,
+    networks: Option<BTreeMap<String, InspectedEndpoint>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedBinding {
+    #[serde(default)]
+    host_ip: String,
+    host_port: String,
+}
+
+#[derive(Deserialize)]
+struct InspectedEndpoint {
+    #[serde(default, rename = "IPAddress")]
+    address: String,
+}
+
+impl From<Inspected> for Container {
+    fn from(found: Inspected) -> Self {
+        let labels = found.config.labels.unwrap_or_default();
+        let label = |name: &str| labels.get(name).cloned();
+        let state = found.state;
+        let life = match state.status.as_str() {
+            "created" => Life::Created,
+            "running" => Life::Running,
+            "restarting" => Life::Restarting { code: state.exit_code },
+            "paused" => Life::Paused,
+            "removing" => Life::Removing,
+            _ => Life::Exited { code: state.exit_code, out_of_memory: state.out_of_memory },
+        };
+        let health = state.health.filter(|health| health.status != "none").map(|health| Checked {
+            last_output: health.log.unwrap_or_default().pop().map(|check| check.output.trim().to_owned()),
+            status: health.status,
+        });
+        let networks = found.network_settings.networks.unwrap_or_default();
+        let bound = found.network_settings.ports.unwrap_or_default();
+        let exposed = found.config.exposed_ports.unwrap_or_default();
+        let policy = found.host_config.restart_policy.map(|policy| policy.name).unwrap_or_default();
+        Self {
+            id: found.id,
+            name: found.name.trim_start_matches('/').to_owned(),
+            service: label(SERVICE).unwrap_or_default(),
+            number: label(NUMBER).and_then(|number| number.parse().ok()).unwrap_or(1),
+            one_off: label(ONE_OFF).is_some_and(|word| word.eq_ignore_ascii_case("true")),
+            image: found.image,
+            config_hash: label(CONFIG_HASH),
+            working_dir: label(WORKING_DIR).map(PathBuf::from),
+            life,
+            health,
+            restarts: found.restart_count,
+            restarted: !matches!(policy.as_str(), "" | "no"),
+            started: milliseconds(&state.started_at),
+            pid: Some(state.pid).filter(|pid| *pid > 0),
+            addresses: networks.into_values().map(|one| one.address).filter(|one| !one.is_empty()).collect(),
+            ports: exposed.keys().chain(bound.keys()).filter_map(|port| tcp_port(port)).collect(),
+            published: bound
+                .iter()
+                .filter_map(|(port, bindings)| {
+                    let bindings = bindings.as_ref()?;
+                    // Docker binds both kinds of addresses; people use the one of IPv4.
+                    let binding = bindings
+                        .iter()
+                        .find(|one| !one.host_ip.contains(':'))
+                        .or_else(|| bindings.first())?;
+                    Some((tcp_port(port)?, host_address(&binding.host_ip, &binding.host_port)))
+                })
+                .collect(),
+        }
+    }
+}
+
+/// `5432/tcp`.
+fn tcp_port(text: &str) -> Option<u16> {
+    text.strip_suffix("/tcp")?.parse().ok()
+}
+
+/// Where a published port is reached from here: one that is open to all is open to us.
+fn host_address(ip: &str, port: &str) -> String {
+    match ip {
+        "" | "0.0.0.0" | "::" => format!("127.0.0.1:{port}"),
+        ip if ip.contains(':') => format!("[{ip}]:{port}"),
+        ip => format!("{ip}:{port}"),
+    }
+}
+
+/// A time of Docker's (`2026-11-25T10:00:00.123456789Z`) in milliseconds since 1970; what never was is none.
+fn milliseconds(text: &str) -> Option<u64> {
+    let time: std::time::SystemTime =
+        backlot_supervisor::parse_since(text, std::time::SystemTime::now()).ok()?;
+    let since = time.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Checked, Life, parse};
+    use std::collections::BTreeSet;
+
+    /// As an engine of version 20.10 describes a container, without what is not read.
+    fn described(state: &str) -> String {
+        format!(
+            r#"[{{
+                "Id": "c28be4da", "Name": "/production-web-2", "Image": "sha256:aea5", "RestartCount": 3,
+                "State": {state},
+                "HostConfig": {{"RestartPolicy": {{"Name": "unless-stopped", "MaximumRetryCount": 0}}}},
+                "Config": {{
+                    "ExposedPorts": {{"8000/tcp": {{}}, "53/udp": {{}}}},
+                    "Labels": {{
+                        "com.docker.compose.project": "production",
+                        "com.docker.compose.service": "web",
+                        "com.docker.compose.container-number": "2",
+                        "com.docker.compose.oneoff": "False",
+                        "com.docker.compose.config-hash": "8af2",
+                        "com.docker.compose.project.working_dir": "/home/ada/blog/docker"
+                    }}
+                }},
+                "NetworkSettings": {{
+                    "Ports": {{
+                        "8000/tcp": [
+                            {{"HostIp": "::", "HostPort": "32769"}},
+                            {{"HostIp": "0.0.0.0", "HostPort": "32768"}}
+                        ],
+                        "9000/tcp": null
+                    }},
+                    "Networks": {{"production_default": {{"IPAddress": "172.18.0.4"}}}}
+                }}
+            }}]"#
+        )
+    }
+
+    fn state(status: &str) -> String {
+        format!(
+            r#"{{"Status": "{status}", "OOMKilled": false, "Pid": 4711, "ExitCode": 3, "StartedAt": "1970-01-01T00:00:01.5Z"}}"#
+        )
+    }
+
+    #[test]
+    fn a_container_is_read() {
+        let found = parse(&described(&state("running"))).unwrap().pop().unwrap();
+        assert_eq!(
+            (found.name.as_str(), found.service.as_str(), found.number),
+            ("production-web-2", "web", 2)
+        );
+        assert_eq!(
+            (found.life, found.restarts, found.restarted, found.one_off),
+            (Life::Running, 3, true, false)
+        );
+        assert_eq!((found.pid, found.started), (Some(4711), Some(1500)));
+        assert_eq!(found.addresses, ["172.18.0.4"]);
+        assert_eq!(found.ports, BTreeSet::from([8000, 9000]));
+        assert_eq!(found.published, [(8000, "127.0.0.1:32768".to_owned())].into());
+        assert_eq!(found.config_hash.as_deref(), Some("8af2"));
+        assert_eq!(found.working_dir.unwrap(), std::path::Path::new("/home/ada/blog/docker"));
+    }
+
+    #[test]
+    fn a_life_has_a_name() {
+        for (status, life) in [
+            ("created", Life::Created),
+            ("restarting", Life::Restarting { code: 3 }),
+            ("exited", Life::Exited { code: 3, out_of_memory: false }),
+            ("dead", Life::Exited { code: 3, out_of_memory: false }),
+            ("paused", Life::Paused),
+            ("removing", Life::Removing),
+        ] {
+            assert_eq!(parse(&described(&state(status))).unwrap()[0].life, life, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_health_check_tells_what_it_printed_last() {
+        let state = r#"{"Status": "running", "Health": {"Status": "unhealthy", "Log": [
+            {"ExitCode": 0, "Output": "fine"}, {"ExitCode": 1, "Output": "no answer\n"}
+        ]}}"#;
+        let health = parse(&described(state)).unwrap().pop().unwrap().health;
+        assert_eq!(
+            health,
+            Some(Checked { status: "unhealthy".into(), last_output: Some("no answer".into()) })
+        );
+    }
+
+    #[test]
+    fn nonsense_is_an_error_and_nothing_is_nothing() {
+        assert!(parse("[]").unwrap().is_empty());
+        for text in ["", "null", "{}", "[1]", "<html>", "[{\"Id\": \"x\"}]"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! An environment on Docker: its own Compose files, carried out by Compose.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use backlot_plan::{DesiredContainers, Filling as Filled, ObservedContainers, Step, Storage, containers_up};
+use backlot_process::Stdout;
+use backlot_project::{ComposeCall, Environment, ScenarioName, ScenarioSource};
+
+use crate::database::Database;
+use crate::docker::client::Client;
+use crate::docker::container::{Container, Life};
+use crate::docker::error::DockerError;
+use crate::docker::model::throwaway_file;
+use crate::error::EngineError;
+use crate::home::short_hash;
+use crate::live::LiveDatabase;
+use crate::native::stack::{StackError, Targets};
+use crate::native::{Ground, Wishes, now, tools};
+use crate::record::{ContainerDatabase, DockerRecord, EngineKind, Filling, Record, VERSION};
+use crate::site::{Site, Taken};
+use crate::variables::{RunningDatabase, variables};
+
+/// The port that Postgres listens on inside its container.
+const POSTGRES: u16 = 5432;
+
+/// One environment on Docker.
+#[derive(Debug)]
+pub struct Deployment<'a> {
+    pub(super) ground: Ground<'a>,
+    pub(super) client: Client,
+    pub(super) site: Site,
+    pub(super) environment: Environment,
+    pub(super) database: Option<Database>,
+    pub(super) scenario: Option<(ScenarioName, ScenarioSource)>,
+    pub(super) throwaway: bool,
+    pub(super) stdout: Stdout,
+    /// What tells this one from others of the same name at the same time.
+    pub(super) run: Option<String>,
+}
+
+impl<'a> Deployment<'a> {
+    /// The environment, whose database is `database`, if it has one.
+    ///
+    /// # Errors
+    /// When there is no `docker`.
+    pub fn new(
+        ground: Ground<'a>,
+        environment: Environment,
+        database: Option<Database>,
+    ) -> Result<Self, EngineError> {
+        let client = Client::locate(ground.caller)?;
+        let site = Site::new(ground.home, ground.project, environment.name.as_str());
+        let (scenario, throwaway, stdout, run) = (None, false, Stdout::Ours, None);
+        Ok(Self { ground, client, site, environment, database, scenario, throwaway, stdout, run })
+    }
+
+    /// The same environment as the scenario `name`, filled by `source`.
+    #[must_use]
+    pub fn as_scenario(mut self, name: ScenarioName, source: ScenarioSource) -> Self {
+        self.scenario = Some((name, source));
+        self.as_throwaway()
+    }
+
+    /// The same environment, but nothing of it outlives it, and it takes no port that somebody else may want.
+    #[must_use]
+    pub fn as_throwaway(mut self) -> Self {
+        self.throwaway = true;
+        if let Some(database) = &mut self.database {
+            database.storage = Storage::Throwaway;
+        }
+        self
+    }
+
+    /// The same environment as one of several at once.
+    #[must_use]
+    pub(crate) fn for_run(mut self, site: Site, run: &str) -> Self {
+        self.site = site;
+        self.run = Some(run.to_owned());
+        self
+    }
+
+    /// Sends what a scenario prints to `stdout`.
+    #[must_use]
+    pub fn printing_to(mut self, stdout: Stdout) -> Self {
+        self.stdout = stdout;
+        self
+    }
+
+    /// The environment's place on disk.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// The database as the project's files describe it.
+    pub fn database(&self) -> Option<&Database> {
+        self.database.as_ref()
+    }
+
+    /// The name that Compose knows it by.
+    pub(super) fn project(&self) -> String {
+        let name = &self.environment.stack.name;
+        self.run.as_ref().map_or_else(|| name.clone(), |run| format!("{name}_{run}"))
+    }
+
+    /// The services that run when `wanted` are asked for, with all that they depend on; none named means all.
+    pub(super) fn services(&self, wishes: &Wishes) -> Result<BTreeSet<String>, StackError> {
+        let services = &self.environment.stack.services;
+        for service in wishes.services.iter().chain(wishes.scale.keys()) {
+            if !services.contains_key(service) {
+                let known = services.keys().cloned().collect();
+                return Err(StackError::NoService { service: service.clone(), known });
+            }
+        }
+        let mut names = BTreeSet::new();
+        let mut next: Vec<&String> = if wishes.services.is_empty() {
+            services.keys().collect()
+        } else {
+            wishes.services.iter().collect()
+        };
+        while let Some(name) = next.pop() {
+            if let Some(service) = services.get(name)
+                && names.insert(name.clone())
+            {
+                next.extend(service.depends_on.keys());
+            }
+        }
+        Ok(names)
+    }
+
+    /// The steps that an `up` would carry out now.
+    ///
+    /// # Errors
+    /// When what is there cannot be read.
+    pub fn plan_up(&self, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
+        let observed = self.observed(&self.client.containers(&self.project())?)?;
+        Ok(containers_up(&self.desired(wishes)?, &observed, wishes.fresh))
+    }
+
+    pub(super) fn desired(&self, wishes: &Wishes) -> Result<DesiredContainers, EngineError> {
+        let mut others = self.services(wishes)?;
+        // Where nothing has to be done to it first, the database starts with the others, as Compose has it.
+        let comes_first = self.throwaway || wishes.database_only;
+        let database = self.database.as_ref().filter(|_| comes_first);
+        let database = database.filter(|database| others.remove(&database.service));
+        let create = database.filter(|database| self.throwaway && database.application != database.initial);
+        Ok(DesiredContainers {
+            database: database.map(|database| database.service.clone()),
+            create: create.map(|database| database.application.clone()),
+            fill: database.and_then(|_| self.describe()),
+            others,
+            look_again: !self.throwaway && !wishes.database_only,
+        })
+    }
+
+    /// A scenario's source as people know it: `scenarios/users.py`.
+    fn describe(&self) -> Option<String> {
+        let (_, source) = self.scenario.as_ref()?;
+        let path = source.path()?;
+        Some(path.strip_prefix(self.ground.project.root()).unwrap_or(path).display().to_string())
+    }
+
+    pub(super) fn observed(&self, containers: &[Container]) -> Result<ObservedContainers, EngineError> {
+        let record = self.site.record()?;
+        let docker = record.as_ref().and_then(|record| record.docker.as_ref());
+        let mut running: BTreeSet<String> =
+            containers.iter().map(|container| container.service.clone()).collect();
+        for container in containers.iter().filter(|container| container.life != Life::Running) {
+            running.remove(&container.service);
+        }
+        Ok(ObservedContainers {
+            files: self.site.has_files(),
+            containers: !containers.is_empty(),
+            volumes: false,
+            running,
+            filling: match record.as_ref().map(|record| record.filling) {
+                None | Some(Filling::None) => Filled::NotYet,
+                Some(Filling::Begun) => Filled::Begun,
+                Some(Filling::Done) => Filled::Done,
+                Some(Filling::Failed { .. }) => Filled::Failed,
+            },
+            prepared: docker.is_some_and(|docker| docker.prepared) && !containers.is_empty(),
+        })
+    }
+
+    /// Refuses a name that containers of another directory bear.
+    pub(super) fn refuse_foreign(&self, containers: &[Container]) -> Result<(), DockerError> {
+        let ours = &self.environment.compose.working_dir;
+        let foreign = containers.iter().filter_map(|container| container.working_dir.as_ref());
+        match foreign.into_iter().find(|dir| *dir != ours) {
+            Some(owner) => Err(DockerError::Foreign { project: self.project(), owner: owner.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes down what is about to be made, before anything of it is.
+    pub(super) fn record(&self, taken: &Taken) -> Result<Record, EngineError> {
+        taken.make_live()?;
+        let earlier = self.site.record()?;
+        let kept = earlier.as_ref().and_then(|record| record.docker.as_ref());
+        let database = self.database.as_ref();
+        let root = self.ground.project.root();
+        let docker =
+            docker_record(&self.environment, root, self.project(), self.call()?, database, self.throwaway);
+        let docker = DockerRecord { prepared: kept.is_some_and(|kept| kept.prepared), ..docker };
+        let record = Record {
+            version: VERSION,
+            project: self.ground.project.root().to_owned(),
+            environment: self.environment.name.to_string(),
+            scenario: self.scenario.as_ref().map(|(name, _)| name.to_string()),
+            engine: EngineKind::Docker,
+            created: earlier.as_ref().map_or_else(now, |record| record.created),
+            filling: earlier.as_ref().map_or(Filling::None, |record| record.filling),
+            database: None,
+            docker: Some(docker),
+        };
+        self.write(&record)?;
+        Ok(record)
+    }
+
+    pub(super) fn write(&self, record: &Record) -> Result<(), EngineError> {
+        let environment = || self.site.name().to_owned();
+        record
+            .write(&self.site.record_path())
+            .map_err(|source| EngineError::Record { environment: environment(), source })
+    }
+
+    /// How Compose is called: for the project's own files, or for one of our own where they say what is not to be.
+    fn call(&self) -> Result<ComposeCall, EngineError> {
+        let call = self.environment.compose.clone();
+        if !self.throwaway {
+            return Ok(call);
+        }
+        // What the files interpolate and name is resolved in it.
+        Ok(ComposeCall {
+            files: vec![self.write_file()?],
+            profiles: Vec::new(),
+            env_files: Vec::new(),
+            ..call
+        })
+    }
+
+    /// Writes the Compose file of a throw-away environment. It holds secrets: nobody else may read it.
+    fn write_file(&self) -> Result<PathBuf, EngineError> {
+        let root = self.ground.project.root();
+        let checkout = short_hash(root.as_os_str().as_encoded_bytes());
+        // One image for all scenarios of a checkout.
+        let kind = if self.scenario.is_some() { "scenario" } else { self.environment.name.as_str() };
+        let image = |service: &str| {
+            format!("backlot-{}-{checkout}-{kind}-{service}", self.ground.project.name()).to_lowercase()
+        };
+        let model = throwaway_file(&self.environment, &self.inside_variables(), &image);
+        let path = self.site.live().join("compose.json");
+        let failed = |source| EngineError::Io { what: "write", path: path.clone(), source };
+        let text = serde_json::to_vec_pretty(&model).map_err(|error| failed(error.into()))?;
+        let options = File::options().write(true).create(true).truncate(true).mode(0o600).to_owned();
+        options.open(&path).and_then(|mut file| file.write_all(&text)).map_err(failed)?;
+        Ok(path)
+    }
+
+    /// The environment's own variables, as a service in a container is to see them.
+    fn inside_variables(&self) -> BTreeMap<String, String> {
+        let database = self.database.as_ref().and_then(|database| {
+            let address = format!("{}:{POSTGRES}", database.service);
+            LiveDatabase::in_container(&container_database(database), "", &address, None)
+        });
+        self.variables_with(database.as_ref())
+    }
+
+    /// The environment's own variables, with the address of its running database.
+    pub fn variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
+        self.variables_with(Some(database))
+    }
+
+    fn variables_with(&self, database: Option<&LiveDatabase>) -> BTreeMap<String, String> {
+        let running = database.map(|database| RunningDatabase {
+            service: &database.service,
+            access: &database.access,
+            throwaway: self.throwaway,
+        });
+        let scenario = self.scenario.as_ref().map(|(name, _)| name.as_str());
+        variables(&self.environment, scenario, running)
+    }
+
+    /// All variables of a program of this machine that runs in the environment.
+    pub fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
+        let mut all = self.ground.caller.clone();
+        all.extend(self.variables(database));
+        tools::with_virtual_environment(self.ground.project.root(), all)
+    }
+}
+
+fn container_database(database: &Database) -> ContainerDatabase {
+    ContainerDatabase {
+        service: database.service.clone(),
+        volume: match &database.storage {
+            Storage::Throwaway => None,
+            Storage::Volume(volume) => Some(volume.clone()),
+        },
+        user: database.user.clone(),
+        password: secrecy::ExposeSecret::expose_secret(&database.password).to_owned(),
+        initial: database.initial.clone(),
+        database: database.application.clone(),
+    }
+}
+
+/// What a record tells of an environment on Docker.
+pub(super) fn docker_record(
+    environment: &Environment,
+    root: &Path,
+    project: String,
+    call: ComposeCall,
+    database: Option<&Database>,
+    throwaway: bool,
+) -> DockerRecord {
+    let targets = Targets::of(&environment.stack, root);
+    let own = environment.variables.iter();
+    DockerRecord {
+        project,
+        files: call.files,
+        working_dir: call.working_dir,
+        caller_dir: call.caller_dir,
+        profiles: call.profiles,
+        env_files: call.env_files,
+        variables: own.map(|(name, variable)| (name.to_owned(), variable.value.clone())).collect(),
+        ports: targets.ports,
+        fronts: targets.fronts,
+        throwaway,
+        prepared: false,
+        database: database.map(container_database),
+    }
+}

@@ -1,0 +1,387 @@
+//! What Docker and Compose complain about, told apart as far as their words allow.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use backlot_process::{Output, ProcessError, Program, describe_exit};
+
+/// As many lines of a program's last words are kept.
+const LAST_LINES: usize = 15;
+
+/// Why something could not be done on Docker.
+#[derive(Debug, thiserror::Error)]
+pub enum DockerError {
+    /// There is no `docker`.
+    #[error("no docker is on PATH")]
+    NoClient,
+    /// There is neither `docker compose` nor `docker-compose`.
+    #[error("neither `docker compose` nor docker-compose is installed")]
+    NoCompose,
+    /// Nobody answers.
+    #[error("no Docker daemon answers")]
+    NoDaemon {
+        /// What the client says.
+        said: String,
+    },
+    /// The daemon is somebody else's.
+    #[error("the Docker daemon may not be used by this user")]
+    Denied {
+        /// What the client says.
+        said: String,
+    },
+    /// An image is neither here nor to be had.
+    #[error("{} cannot be had", what_image(image.as_ref()))]
+    NoImage {
+        /// Its name, where the message tells it.
+        image: Option<String>,
+        /// What was said.
+        last_lines: Vec<String>,
+    },
+    /// A build failed.
+    #[error("the image of {} cannot be built", services.join(", "))]
+    Build {
+        /// The services that are built.
+        services: Vec<String>,
+        /// What was said.
+        last_lines: Vec<String>,
+    },
+    /// A port is in use.
+    #[error("port {} is already in use{}", port.map_or("a published".to_owned(), |port| port.to_string()), holder.as_ref().map(|holder| format!(" by container {holder}")).unwrap_or_default())]
+    PortInUse {
+        /// The port, where the message tells it.
+        port: Option<u16>,
+        /// The container that publishes it, if it is one.
+        holder: Option<String>,
+        /// What was said.
+        last_lines: Vec<String>,
+    },
+    /// A container ended that should run.
+    #[error("{service} ended with exit code {code}{}", if *out_of_memory { ": it was out of memory" } else { "" })]
+    Exited {
+        /// Its service.
+        service: String,
+        /// Its exit code.
+        code: i64,
+        /// Whether it was killed for the memory that it took.
+        out_of_memory: bool,
+        /// Its last lines.
+        last_lines: Vec<String>,
+    },
+    /// A container runs and is not well.
+    #[error("{service} is not healthy: {reason}")]
+    Unhealthy {
+        /// Its service.
+        service: String,
+        /// What was seen last.
+        reason: String,
+        /// Its last lines.
+        last_lines: Vec<String>,
+    },
+    /// The wait has an end.
+    #[error("{service} was not ready after {} s: {last_seen}", waited.as_secs())]
+    NotReady {
+        /// Its service.
+        service: String,
+        /// How long it was waited.
+        waited: Duration,
+        /// What was seen last.
+        last_seen: String,
+        /// Its last lines.
+        last_lines: Vec<String>,
+    },
+    /// The project's name is taken by another directory.
+    #[error("the Compose project {project} belongs to {}", owner.display())]
+    Foreign {
+        /// The name.
+        project: String,
+        /// The directory whose containers bear it.
+        owner: PathBuf,
+    },
+    /// The stack has no such service, or it has no container.
+    #[error("no service {service} of {environment} is up")]
+    NoService {
+        /// The environment.
+        environment: String,
+        /// The service.
+        service: String,
+        /// Those that are.
+        known: Vec<String>,
+    },
+    /// Docker cannot be asked for that.
+    #[error("{0}")]
+    Impossible(String),
+    /// A program printed what is no answer.
+    #[error("{program} printed what is no {expected}: {begin:?}")]
+    Garbage {
+        /// What was run.
+        program: String,
+        /// What was expected.
+        expected: &'static str,
+        /// How it begins.
+        begin: String,
+    },
+    /// A program ended badly, for a reason of its own.
+    #[error("{program} failed with {ended}")]
+    Failed {
+        /// What was run, without its options.
+        program: String,
+        /// How it ended.
+        ended: String,
+        /// What was said.
+        last_lines: Vec<String>,
+    },
+    /// A program could not be run, or took too long.
+    #[error("cannot {0}")]
+    Process(#[source] ProcessError),
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl DockerError {
+    /// What a program of Docker's that ended badly complains about.
+    pub(super) fn of(program: &Program, output: &Output) -> Self {
+        let mut last_lines = output.last_lines(LAST_LINES * 4);
+        last_lines.retain(|line| !is_progress(line));
+        let last_lines = last_lines.split_off(last_lines.len().saturating_sub(LAST_LINES));
+        let said = last_lines.join("\n");
+        let lower = said.to_lowercase();
+        let any = |needles: &[&str]| needles.iter().any(|needle| lower.contains(needle));
+        if any(&["permission denied while trying to connect", "permission denied: '/var/run/docker.sock'"])
+            || lower.contains("permissionerror") && lower.contains("connection aborted")
+        {
+            return Self::Denied { said };
+        }
+        if any(&[
+            "cannot connect to the docker daemon",
+            "couldn't connect to docker daemon",
+            "error during connect",
+            "is the docker daemon running",
+        ]) || lower.contains("connection aborted") && lower.contains("filenotfounderror")
+        {
+            return Self::NoDaemon { said };
+        }
+        if any(&["port is already allocated", "address already in use", "ports are not available"]) {
+            return Self::PortInUse { port: port_in(&said), holder: None, last_lines };
+        }
+        if any(&[
+            "pull access denied",
+            "manifest unknown",
+            "manifest for",
+            "no such image",
+            "failed to resolve reference",
+            "repository does not exist",
+            "name unknown",
+        ]) || lower.contains("/v2/")
+            && any(&["lookup", "dial tcp", "timeout", "connection refused", "eof"])
+        {
+            return Self::NoImage { image: image_in(&said), last_lines };
+        }
+        Self::Failed { program: short(program), ended: describe_exit(output.status), last_lines }
+    }
+
+    /// The lines that tell most, of a program or a container.
+    pub fn last_lines(&self) -> &[String] {
+        match self {
+            Self::NoImage { last_lines, .. }
+            | Self::Build { last_lines, .. }
+            | Self::PortInUse { last_lines, .. }
+            | Self::Exited { last_lines, .. }
+            | Self::Unhealthy { last_lines, .. }
+            | Self::NotReady { last_lines, .. }
+            | Self::Failed { last_lines, .. } => last_lines,
+            Self::NoClient
+            | Self::NoCompose
+            | Self::NoDaemon { .. }
+            | Self::Denied { .. }
+            | Self::Foreign { .. }
+            | Self::NoService { .. }
+            | Self::Impossible(_)
+            | Self::Garbage { .. }
+            | Self::Process(_)
+            | Self::Interrupted => &[],
+        }
+    }
+
+    /// A stable name of the kind of error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoClient => "no-docker",
+            Self::NoCompose => "no-compose",
+            Self::NoDaemon { .. } => "no-daemon",
+            Self::Denied { .. } => "daemon-denied",
+            Self::NoImage { .. } => "no-image",
+            Self::Build { .. } => "build-failed",
+            Self::PortInUse { .. } => "port-in-use",
+            Self::Exited { .. } | Self::Unhealthy { .. } => "service-failed",
+            Self::NotReady { .. } => "not-ready",
+            Self::Foreign { .. } => "project-taken",
+            Self::NoService { .. } => "no-service",
+            Self::Impossible(_) => "impossible",
+            Self::Garbage { .. } | Self::Failed { .. } | Self::Process(_) => "docker",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The way out.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoClient => {
+                "install Docker (on Debian: apt-get install docker.io), or leave --engine docker out".into()
+            }
+            Self::NoCompose => "install it (https://docs.docker.com/compose/install; on Debian also: apt-get install docker-compose)".into(),
+            Self::NoDaemon { .. } => {
+                "start it (on Debian: sudo systemctl start docker), or leave --engine docker out".into()
+            }
+            Self::Denied { .. } => {
+                "join the group that may (sudo usermod -aG docker $USER, then log in anew), or leave --engine docker out"
+                    .into()
+            }
+            Self::NoImage { .. } => "see whether its name and tag are right, and whether the registry can be reached: docker pull IMAGE".into(),
+            Self::Build { .. } => "mend the Dockerfile, or what it copies".into(),
+            Self::PortInUse { .. } => "stop what uses it, or publish another port".into(),
+            Self::Foreign { .. } => "take that one down, or give this one another name: -p NAME".into(),
+            Self::NoService { known, .. } if !known.is_empty() => format!("there are {}", known.join(", ")),
+            Self::NoService { environment, .. } => format!("backlot -e {environment} up -d"),
+            Self::Exited { .. }
+            | Self::Unhealthy { .. }
+            | Self::NotReady { .. }
+            | Self::Impossible(_)
+            | Self::Garbage { .. }
+            | Self::Failed { .. }
+            | Self::Process(_)
+            | Self::Interrupted => return None,
+        };
+        Some(hint)
+    }
+}
+
+/// Whether a line of Compose tells what goes well (` Container web-1  Started`), or a warning that has nothing to do with it.
+fn is_progress(line: &str) -> bool {
+    const THINGS: [&str; 5] = ["Network ", "Volume ", "Container ", "Image ", "Creating "];
+    const DONE: [&str; 9] = [
+        "Creating", "Created", "Starting", "Started", "Running", "Waiting", "Healthy", "Recreate", "... done",
+    ];
+    let line = line.trim();
+    let is_step =
+        THINGS.iter().any(|thing| line.starts_with(thing)) && DONE.iter().any(|end| line.ends_with(end));
+    is_step || line.starts_with("time=") && line.contains("level=warning")
+}
+
+fn what_image(image: Option<&String>) -> String {
+    image.map_or_else(|| "an image".to_owned(), |image| format!("the image {image}"))
+}
+
+/// `docker compose up`: the program and its verb, without options that nobody typed.
+fn short(program: &Program) -> String {
+    let name = program.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut words = vec![name];
+    let mut arguments = program.arguments().iter().map(|argument| argument.to_string_lossy());
+    while let Some(argument) = arguments.next() {
+        match argument.as_ref() {
+            "compose" => words.push(argument.into_owned()),
+            "-p" | "-f" | "--profile" | "--env-file" | "--project-directory" => drop(arguments.next()),
+            option if option.starts_with('-') => {}
+            _ => {
+                words.push(argument.into_owned());
+                break;
+            }
+        }
+    }
+    words.join(" ")
+}
+
+/// The port in `Bind for 0.0.0.0:8080 failed` or `listen tcp4 0.0.0.0:8080: bind: address already in use`.
+fn port_in(said: &str) -> Option<u16> {
+    let before =
+        said.split(" failed: port is already allocated").next().filter(|rest| rest.len() < said.len());
+    let before = before.or_else(|| said.split(": bind: address already in use").next())?;
+    let digits = before.rsplit_once(':')?.1;
+    digits.trim().parse().ok()
+}
+
+/// The image in `pull access denied for NAME, …`, `manifest for NAME not found` or `No such image: NAME`.
+fn image_in(said: &str) -> Option<String> {
+    let after = ["pull access denied for ", "manifest for ", "No such image: ", "repository "]
+        .iter()
+        .find_map(|before| said.split_once(before))?
+        .1;
+    let name: &str = after.split([',', ' ', '\n', '"']).find(|word| !word.is_empty())?;
+    Some(name.trim_end_matches(':').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DockerError, image_in, port_in, short};
+    use backlot_process::Program;
+    use std::time::Duration;
+
+    /// What a program that says `text` and fails is taken for.
+    fn error(text: &str) -> DockerError {
+        let program = Program::new("/bin/sh").args(["-c", "cat >&2; exit 1"]).env("PATH", "/usr/bin:/bin");
+        let output = program.output_with(text.as_bytes(), Duration::from_secs(20)).unwrap();
+        DockerError::of(&program, &output)
+    }
+
+    #[test]
+    fn complaints_are_told_apart() {
+        for (text, code) in [
+            (
+                "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+                "no-daemon",
+            ),
+            (
+                "docker.errors.DockerException: Error while fetching server API version: ('Connection aborted.', FileNotFoundError(2, 'No such file or directory'))",
+                "no-daemon",
+            ),
+            (
+                "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
+                "daemon-denied",
+            ),
+            ("('Connection aborted.', PermissionError(13, 'Permission denied'))", "daemon-denied"),
+            (
+                "Error response from daemon: pull access denied for nothing, repository does not exist or may require 'docker login'",
+                "no-image",
+            ),
+            (
+                "Error response from daemon: Get \"https://registry.example/v2/\": dial tcp: lookup registry.example: no such host",
+                "no-image",
+            ),
+            (
+                "driver failed programming external connectivity: Bind for 0.0.0.0:8080 failed: port is already allocated",
+                "port-in-use",
+            ),
+            ("listen tcp4 0.0.0.0:8080: bind: address already in use", "port-in-use"),
+            ("something else", "docker"),
+            ("", "docker"),
+        ] {
+            assert_eq!(error(text).code(), code, "{text}");
+        }
+    }
+
+    #[test]
+    fn progress_is_no_reason() {
+        let text = "time=\"x\" level=warning msg=\"the attribute `version` is obsolete\"\n Container a-db-1  Starting\nno space left";
+        assert_eq!(error(text).last_lines(), ["no space left"]);
+    }
+
+    #[test]
+    fn messages_tell_what_it_is_about() {
+        assert_eq!(port_in("Bind for 0.0.0.0:8080 failed: port is already allocated"), Some(8080));
+        assert_eq!(port_in("listen tcp4 127.0.0.1:5432: bind: address already in use"), Some(5432));
+        assert_eq!(port_in("address already in use"), None);
+        assert_eq!(image_in("pull access denied for a/b, repository").as_deref(), Some("a/b"));
+        assert_eq!(image_in("manifest for nginx:0.1 not found").as_deref(), Some("nginx:0.1"));
+        assert_eq!(image_in("whatever"), None);
+    }
+
+    #[test]
+    fn a_command_line_is_named_by_its_verb() {
+        let program = Program::new("/usr/bin/docker").args(["compose", "-p", "x", "-f", "y", "up", "-d"]);
+        assert_eq!(short(&program), "docker compose up");
+        assert_eq!(
+            short(&Program::new("docker-compose").args(["-p", "x", "--ansi=never", "ps"])),
+            "docker-compose ps"
+        );
+    }
+}

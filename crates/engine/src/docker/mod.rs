@@ -1,0 +1,36 @@
+//! The Docker engine: the project's own Compose files, carried out by Docker Compose.
+//!
+//! It shells out to `docker` and to `docker compose`, else `docker-compose`. What it knows of a running environment is the
+//! record, which tells how Compose was called, and what Docker tells of the containers that bear Compose's labels.
+
+mod answer;
+mod client;
+mod compose;
+mod container;
+mod deployment;
+mod ending;
+mod error;
+mod front;
+mod health;
+mod list;
+mod logs;
+mod model;
+mod psql;
+mod remove;
+mod report;
+mod rollout;
+mod running;
+mod speak;
+mod up;
+mod wait;
+
+pub use client::Client;
+pub use compose::ComposeProject;
+pub use deployment::Deployment;
+pub use error::DockerError;
+pub use logs::{Lines, LogWish};
+
+pub(crate) use answer::answer;
+pub(crate) use list::summary;
+pub(crate) use remove::{down, plan_down, volumes};
+pub(crate) use running::{first_running, running};

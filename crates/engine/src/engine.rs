@@ -1,0 +1,194 @@
+//! The engine that runs an environment, for all that can be asked of one whatever runs it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use backlot_plan::Step;
+use backlot_process::Program;
+use backlot_supervisor::{Answer, News, Request, ServiceReport};
+
+use crate::docker::{self, Client, DockerError};
+use crate::error::EngineError;
+use crate::event::Report;
+use crate::live::LiveDatabase;
+use crate::native;
+use crate::record::EngineKind;
+use crate::site::Site;
+
+/// What runs an environment. An enum until a third engine shows what they have in common.
+#[derive(Debug, Clone)]
+pub enum Engine {
+    /// Processes of this machine.
+    Native,
+    /// Docker Compose.
+    Docker(Client),
+}
+
+impl Engine {
+    /// The engine that runs the environment at `site`; `wanted` where nothing of it is there, else native.
+    ///
+    /// # Errors
+    /// When it runs on another engine than the wanted one, or there is no `docker`.
+    pub fn of(
+        site: &Site,
+        wanted: Option<EngineKind>,
+        caller: &BTreeMap<String, String>,
+    ) -> Result<Self, EngineError> {
+        let kind = match (kind_at(site), wanted) {
+            (Some(there), Some(wanted)) if there != wanted => {
+                return Err(EngineError::OtherEngine { environment: site.name().to_owned(), engine: there });
+            }
+            (Some(kind), _) | (None, Some(kind)) => kind,
+            (None, None) => EngineKind::Native,
+        };
+        Ok(match kind {
+            EngineKind::Native => Self::Native,
+            EngineKind::Docker => Self::Docker(Client::locate(caller)?),
+        })
+    }
+
+    /// Which one it is.
+    pub fn kind(&self) -> EngineKind {
+        match self {
+            Self::Native => EngineKind::Native,
+            Self::Docker(_) => EngineKind::Docker,
+        }
+    }
+
+    /// How the services of the environment at `site` do, its database among them.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub fn services(&self, site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
+        let status = match self {
+            Self::Native => native::status(site),
+            Self::Docker(client) => {
+                let never = AtomicBool::new(false);
+                docker::answer(client, site, &Request::Status, &never, &mut |_| {}).map(|answer| match answer
+                {
+                    Answer::Status(services) => services,
+                    Answer::Nothing | Answer::Described(_) | Answer::Exit { .. } => Vec::new(),
+                })
+            }
+        };
+        match (self, status) {
+            (Self::Native, Err(EngineError::NoServices { .. })) => {
+                Ok(native::database_alone(site)?.into_iter().collect())
+            }
+            (Self::Docker(_), Err(EngineError::NoServices { .. })) => Ok(Vec::new()),
+            (_, status) => status,
+        }
+    }
+
+    /// Asks for something of a running environment; `news` hears what happens meanwhile.
+    ///
+    /// # Errors
+    /// [`EngineError::NoServices`] when it does not run, else why it cannot be done.
+    pub fn ask(
+        &self,
+        site: &Site,
+        request: &Request,
+        interrupted: &AtomicBool,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Answer, EngineError> {
+        match self {
+            Self::Native => native::ask(site, request, interrupted, news),
+            Self::Docker(client) => docker::answer(client, site, request, interrupted, news),
+        }
+    }
+
+    /// The database of the environment at `site`.
+    ///
+    /// # Errors
+    /// [`EngineError::NotUp`] when it does not run.
+    pub fn database(&self, site: &Site) -> Result<LiveDatabase, EngineError> {
+        match self {
+            Self::Native => native::running(site).map(|record| LiveDatabase::from(&record)),
+            Self::Docker(client) => docker::running(client, site),
+        }
+    }
+
+    /// The steps that [`Engine::down`] would carry out now.
+    ///
+    /// # Errors
+    /// When what is there cannot be looked at.
+    pub fn plan_down(&self, site: &Site, volumes: bool) -> Result<Vec<Step>, EngineError> {
+        match self {
+            Self::Native => native::plan_down(site, volumes),
+            Self::Docker(client) => docker::plan_down(client, site, volumes),
+        }
+    }
+
+    /// Takes the environment at `site` down. Returns the steps that were carried out; none when there was nothing.
+    ///
+    /// # Errors
+    /// When something does not stop or cannot be removed.
+    pub fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
+        match self {
+            Self::Native => native::down(site, volumes, report),
+            Self::Docker(client) => docker::down(client, site, volumes, report),
+        }
+    }
+
+    /// The names of the environment's volumes.
+    ///
+    /// # Errors
+    /// When Docker cannot be asked.
+    pub fn volumes(&self, site: &Site) -> Result<Vec<String>, EngineError> {
+        match self {
+            Self::Native => {
+                let names = native::volumes(site);
+                let names = names.iter().filter_map(|volume| volume.file_name());
+                Ok(names.map(|name| name.to_string_lossy().into_owned()).collect())
+            }
+            Self::Docker(client) => docker::volumes(client, site),
+        }
+    }
+}
+
+/// A command that is to run beside a service.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// The service.
+    pub service: String,
+    /// The command.
+    pub command: Vec<OsString>,
+    /// The directory to work in, in place of the service's own.
+    pub directory: Option<PathBuf>,
+    /// Whether standard input and output are a terminal.
+    pub terminal: bool,
+}
+
+impl Client {
+    /// The program that runs a command in a container of a service.
+    ///
+    /// # Errors
+    /// When no container of it runs.
+    pub fn exec(&self, site: &Site, beside: &Beside) -> Result<Program, EngineError> {
+        let not_up = || EngineError::NoServices { environment: site.name().to_owned() };
+        let docker = self.record_at(site)?.ok_or_else(not_up)?;
+        let (container, known) = docker::first_running(self, &docker.project, &beside.service)?;
+        let container = container.ok_or_else(|| DockerError::NoService {
+            environment: site.name().to_owned(),
+            service: beside.service.clone(),
+            known,
+        })?;
+        let mut options: Vec<OsString> = vec!["exec".into(), "--interactive".into()];
+        if beside.terminal {
+            options.push("--tty".into());
+        }
+        if let Some(directory) = &beside.directory {
+            options.extend(["--workdir".into(), directory.into()]);
+        }
+        options.push(container.into());
+        options.extend(beside.command.iter().cloned());
+        Ok(self.program(options))
+    }
+}
+
+/// What the record at `site` says that runs it. One that cannot be read says nothing.
+fn kind_at(site: &Site) -> Option<EngineKind> {
+    site.record().ok().flatten().map(|record| record.engine)
+}

@@ -1,0 +1,81 @@
+//! A database of an environment that runs, whatever engine runs it.
+
+use std::path::PathBuf;
+
+use backlot_postgres::{Access, Installation, Version};
+use secrecy::SecretString;
+
+use crate::record::{ContainerDatabase, DatabaseRecord};
+
+/// How to reach a database that runs, and what is known of it.
+#[derive(Debug, Clone)]
+pub struct LiveDatabase {
+    /// Its Compose service.
+    pub service: String,
+    /// How to reach the application's database in it.
+    pub access: Access,
+    /// The volume that the data is in, for a durable one.
+    pub volume: Option<String>,
+    /// The programs of its server, where they are on this machine.
+    pub programs: Option<Installation>,
+    /// The container that it runs in, if it is one.
+    pub container: Option<String>,
+}
+
+impl LiveDatabase {
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.access.port
+    }
+
+    /// The name of the application's database.
+    pub fn database(&self) -> &str {
+        &self.access.database
+    }
+
+    /// A database in a container that is reached at `address`.
+    pub(crate) fn in_container(
+        database: &ContainerDatabase,
+        container: &str,
+        address: &str,
+        programs: Option<Installation>,
+    ) -> Option<Self> {
+        let (host, port) = address.rsplit_once(':')?;
+        let access = Access {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: port.parse().ok()?,
+            user: database.user.clone(),
+            password: SecretString::from(database.password.clone()),
+            database: database.database.clone(),
+        };
+        let (service, volume) = (database.service.clone(), database.volume.clone());
+        Some(Self { service, access, volume, programs, container: Some(container.to_owned()) })
+    }
+}
+
+impl From<&DatabaseRecord> for LiveDatabase {
+    fn from(record: &DatabaseRecord) -> Self {
+        Self {
+            service: record.service.clone(),
+            access: Access {
+                host: "127.0.0.1".into(),
+                port: record.port,
+                user: record.user.clone(),
+                password: SecretString::from(record.password.clone()),
+                database: record.database.clone(),
+            },
+            volume: record.volume.clone(),
+            programs: Some(installation(&record.bin_dir, &record.version)),
+            container: None,
+        }
+    }
+}
+
+/// The programs in `bin_dir`.
+pub(crate) fn installation(bin_dir: &std::path::Path, version: &str) -> Installation {
+    let version = Version::parse(&format!("(PostgreSQL) {version}"));
+    Installation {
+        bin_dir: PathBuf::from(bin_dir),
+        version: version.unwrap_or(Version { major: 0, minor: 0 }),
+    }
+}
