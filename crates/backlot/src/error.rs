@@ -159,6 +159,7 @@ fn explain(error: &EngineError) -> (&'static str, Option<String>) {
                 "say what runs the tests: `backlot test -- CMD`, or `x-backlot: {test: CMD}` in the Compose file",
             ),
         ),
+        EngineError::Port(error) => ("port-in-use", Some(error.hint())),
         EngineError::Stack(error) => explain_stack(error),
         EngineError::NoServices { environment } => {
             ("not-up", Some(format!("start them: backlot -e {environment} up -d")))
@@ -196,6 +197,7 @@ fn explain_stack(error: &StackError) -> (&'static str, Option<String>) {
         StackError::Scaled { .. } => "impossible",
         StackError::NoNginx { .. } => "no-nginx",
         StackError::Nginx(_) => "nginx-config",
+        StackError::SamePort { .. } => "same-port",
         StackError::NoPort { .. } => "no-port",
         StackError::Write { .. } => "io",
     };
@@ -242,12 +244,8 @@ fn explain_database(error: &DatabaseError) -> String {
 }
 
 fn explain_start(error: &StartError) -> (&'static str, Option<String>) {
-    if let StartError::PortInUse { port, .. } = error {
-        let hint = format!(
-            "stop what uses it, or choose another port for this run: POSTGRES_PORT={} backlot …",
-            port + 1
-        );
-        return ("port-in-use", Some(hint));
+    if let StartError::PortInUse { .. } = error {
+        return ("port-in-use", Some("stop what uses it, or publish another port".into()));
     }
     ("postgres-start", None)
 }

@@ -113,7 +113,7 @@ impl<'a> Deployment<'a> {
     /// For a service that is not there.
     pub fn why_not(&self, wishes: &Wishes) -> Result<Option<StackError>, EngineError> {
         match self {
-            Self::Native(whole) => whole.why_not(wishes),
+            Self::Native(whole) => whole.obstacle(wishes),
             // The daemon alone can tell.
             Self::Docker(_) => Ok(None),
         }

@@ -13,7 +13,7 @@ use crate::database::DatabaseError;
 use crate::docker::DockerError;
 use crate::home::HomeError;
 use crate::lock::LockError;
-use crate::native::StackError;
+use crate::native::{PortError, StackError};
 use crate::record::{EngineKind, RecordError};
 
 /// What can fail on the way from a plan to a running environment.
@@ -144,6 +144,9 @@ pub enum EngineError {
         /// The project's directory.
         root: PathBuf,
     },
+    /// A port that is wanted cannot be had.
+    #[error(transparent)]
+    Port(Box<PortError>),
     /// The stack cannot run natively.
     #[error(transparent)]
     Stack(Box<StackError>),
@@ -199,6 +202,12 @@ impl From<ProcessError> for EngineError {
             | ProcessError::Failed { .. }
             | ProcessError::Wait { .. } => Self::Process(error),
         }
+    }
+}
+
+impl From<Box<PortError>> for EngineError {
+    fn from(error: Box<PortError>) -> Self {
+        Self::Port(error)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::endpoint::Stopped;
 use crate::lanes::Lanes;
 use crate::shared::Shared;
 use crate::visitor::Visitor;
-use crate::{http, tcp};
+use crate::{auto, http, tcp};
 
 /// After an error that will not go away by trying at once, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -95,5 +95,6 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, lane: u
     match shared.kind {
         Kind::Http => http::serve(shared, visitor, peer, lane).await,
         Kind::Tcp => tcp::serve(shared, visitor, peer).await,
+        Kind::Auto => auto::serve(shared, visitor, peer, lane).await,
     }
 }

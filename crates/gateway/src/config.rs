@@ -13,6 +13,8 @@ pub enum Kind {
     Http,
     /// Bytes: connections are balanced.
     Tcp,
+    /// Whichever of them a client turns out to speak, or its replica, should that speak first.
+    Auto,
 }
 
 /// Whose `Forwarded`, `X-Forwarded-*` and `X-Real-IP` headers are believed.

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::accept;
-use crate::closing::Closing;
+use crate::auto::Habits;
 use crate::config::EndpointConfig;
 use crate::error::GatewayError;
 use crate::lanes::Lanes;
@@ -21,6 +21,7 @@ use crate::replica::{Replica, ReplicaId, ReplicaStatus};
 use crate::rotation::Rotation;
 use crate::shared::Shared;
 use crate::state::{Action, Event};
+use crate::word::Word;
 
 /// A listener and the replicas behind it. Cheap to clone; when the last handle is dropped, the endpoint closes at once.
 #[derive(Clone)]
@@ -74,7 +75,8 @@ impl Endpoint {
             trust,
             log: access_log,
             rotation: Rotation::new(lanes.count()),
-            closing: Closing::default(),
+            closing: Word::default(),
+            habits: Habits::default(),
             sweeping: AtomicBool::new(false),
         });
         let (stop, stop_heard) = watch::channel(None);
@@ -126,6 +128,7 @@ impl Endpoint {
         let begun = Instant::now();
         let _: Action = self.0.shared.rotation.on(&replica, Event::Drain);
         replica.pool.close();
+        replica.leaving.say();
         let shared = Arc::clone(&self.0.shared);
         Ok(async move {
             let in_flight = replica.in_flight.none(begun + limit).await;

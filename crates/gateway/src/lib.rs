@@ -1,7 +1,7 @@
 //! The balancer behind an endpoint.
 //!
 //! An [`Endpoint`] is a listener that lives as long as its environment, while the replicas behind it come and go. It
-//! gives each request (or, for [`Kind::Tcp`], each connection) to the ready replica with the fewest in flight. A replica
+//! gives each request (or, where it is not HTTP that is spoken, each connection) to the ready replica with the fewest in flight. A replica
 //! is drained by that count and never by waiting a while: [`Endpoint::drain`] resolves when the last response has been
 //! read from it to its end.
 //!
@@ -16,8 +16,8 @@
 
 mod accept;
 mod access;
+mod auto;
 mod balance;
-mod closing;
 mod config;
 mod endpoint;
 mod error;
@@ -32,11 +32,13 @@ mod recheck;
 mod replica;
 mod rotation;
 mod shared;
+mod speech;
 mod stall;
 mod state;
 mod tcp;
 mod visitor;
 mod wire;
+mod word;
 
 pub use access::{AccessLine, AccessLog};
 pub use config::{EndpointConfig, Kind, Limits, Trust};

@@ -8,6 +8,7 @@ use crate::in_flight::Count;
 use crate::pool::Pool;
 use crate::state::ReplicaState;
 use crate::wire::Sockets;
+use crate::word::Word;
 
 /// The caller's name for a replica, such as `web.1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,10 +62,19 @@ pub(crate) struct Replica {
     pub(crate) pool: Pool,
     /// Every open connection, to cut them all.
     pub(crate) sockets: Sockets,
+    /// It is given nothing more, and what is not busy with it should look for another.
+    pub(crate) leaving: Word,
 }
 
 impl Replica {
     pub(crate) fn new(id: ReplicaId, addr: SocketAddr, lanes: usize) -> Self {
-        Self { id, addr, in_flight: Count::default(), pool: Pool::new(lanes), sockets: Sockets::default() }
+        Self {
+            id,
+            addr,
+            in_flight: Count::default(),
+            pool: Pool::new(lanes),
+            sockets: Sockets::default(),
+            leaving: Word::default(),
+        }
     }
 }

@@ -72,6 +72,7 @@ impl Rotation {
     pub(crate) fn remove(&self, replica: &Arc<Replica>) {
         self.inner().members.retain(|member| !Arc::ptr_eq(&member.replica, replica));
         replica.pool.close();
+        replica.leaving.say();
     }
 
     /// Forgets all of them.
@@ -118,6 +119,14 @@ impl Rotation {
         let index = choose(candidates, inner.cursor)?;
         inner.cursor = (index + 1) % inner.members.len();
         Some(InFlight::begin(Arc::clone(&inner.members[index].replica)))
+    }
+
+    /// Makes a replica busy that was chosen before; nothing if it is not to be given anything now.
+    pub(crate) fn claim(&self, replica: &Arc<Replica>) -> Option<InFlight> {
+        let inner = self.inner();
+        let mut members = inner.members.iter();
+        let member = members.find(|member| Arc::ptr_eq(&member.replica, replica))?;
+        (member.state == ReplicaState::Ready).then(|| InFlight::begin(Arc::clone(replica)))
     }
 
     /// A replica to work on a request. When none is ready, it is waited for until `deadline`.

@@ -8,10 +8,11 @@ use http::HeaderValue;
 use tokio::time::sleep;
 
 use crate::access::AccessLog;
-use crate::closing::Closing;
+use crate::auto::Habits;
 use crate::config::{Kind, Limits, Trust};
 use crate::pool::REST;
 use crate::rotation::Rotation;
+use crate::word::Word;
 
 pub(crate) struct Shared {
     pub(crate) name: String,
@@ -23,7 +24,8 @@ pub(crate) struct Shared {
     pub(crate) trust: Trust,
     pub(crate) log: Option<AccessLog>,
     pub(crate) rotation: Rotation,
-    pub(crate) closing: Closing,
+    pub(crate) closing: Word,
+    pub(crate) habits: Habits,
     pub(crate) sweeping: AtomicBool,
 }
 

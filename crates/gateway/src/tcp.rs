@@ -26,6 +26,13 @@ struct Call {
     attempts: u32,
 }
 
+impl Call {
+    fn new(shared: &Arc<Shared>, visitor: &Visitor, peer: SocketAddr) -> Self {
+        let (shared, traffic) = (Arc::clone(shared), visitor.traffic());
+        Self { shared, peer, begun: Instant::now(), traffic, replica: None, attempts: 0 }
+    }
+}
+
 impl Drop for Call {
     fn drop(&mut self) {
         if let Some(log) = &self.shared.log {
@@ -45,18 +52,25 @@ impl Drop for Call {
 
 /// Serves a client until either side ends it. If no replica takes it, the connection is closed.
 pub(crate) async fn serve(shared: Arc<Shared>, visitor: Visitor, peer: SocketAddr) {
-    let traffic = visitor.traffic();
-    let mut call = Call {
-        shared: Arc::clone(&shared),
-        peer,
-        begun: Instant::now(),
-        traffic,
-        replica: None,
-        attempts: 0,
-    };
+    let mut call = Call::new(&shared, &visitor, peer);
     let Some((wire, in_flight)) = reach(&shared, &mut call).await else { return };
     // Either side may break it off, and then it is over: nobody is left to be told.
     let _ = pipe(visitor, Bytes::new(), wire, Bytes::new(), shared.limits.stall_timeout).await;
+    drop(in_flight);
+}
+
+/// The same with a replica that is connected already, and has perhaps said something.
+pub(crate) async fn carry(
+    shared: Arc<Shared>,
+    visitor: Visitor,
+    peer: SocketAddr,
+    (wire, said): (Wire, Bytes),
+    in_flight: InFlight,
+) {
+    let mut call = Call::new(&shared, &visitor, peer);
+    call.attempts = 1;
+    call.replica = Some(Arc::clone(in_flight.replica()));
+    let _ = pipe(visitor, Bytes::new(), wire, said, shared.limits.stall_timeout).await;
     drop(in_flight);
 }
 

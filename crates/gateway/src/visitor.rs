@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::gather;
+use crate::speech::{self, Speech};
 use crate::stall::Stall;
 
 /// What moved over a client's socket.
@@ -45,10 +47,27 @@ impl Traffic {
     }
 }
 
+/// What a client has said first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// A request of HTTP/1.
+    Http,
+    /// Something else.
+    Other,
+    /// Nothing so far.
+    Nothing,
+    /// Nothing, and it will say nothing; it may still listen.
+    End,
+    /// The connection is broken.
+    Gone,
+}
+
 /// A client's socket.
 #[derive(Debug)]
 pub(crate) struct Visitor {
     stream: TcpStream,
+    /// What was read ahead of who is to read it.
+    ahead: BytesMut,
     traffic: Arc<Traffic>,
     stall: Option<Stall>,
 }
@@ -63,7 +82,8 @@ impl Visitor {
             written: AtomicU64::new(0),
             half_closed: AtomicBool::new(false),
         };
-        Self { stream, traffic: Arc::new(traffic), stall: Some(Stall::new(stall)) }
+        let (ahead, traffic) = (BytesMut::new(), Arc::new(traffic));
+        Self { stream, ahead, traffic, stall: Some(Stall::new(stall)) }
     }
 
     pub(crate) fn traffic(&self) -> Arc<Traffic> {
@@ -72,6 +92,35 @@ impl Visitor {
 
     pub(crate) fn stream(&self) -> &TcpStream {
         &self.stream
+    }
+
+    /// Listens until it is clear what the client speaks. What it says is left to be read. To give up and to begin again
+    /// loses nothing.
+    pub(crate) async fn listen(&mut self) -> Heard {
+        loop {
+            match speech::of(&self.ahead) {
+                Speech::Http => return Heard::Http,
+                Speech::Other => return Heard::Other,
+                Speech::Likely | Speech::Unclear => {}
+            }
+            match self.stream.read_buf(&mut self.ahead).await {
+                Ok(0) => {
+                    self.traffic.half_closed.store(true, Ordering::Relaxed);
+                    return if self.ahead.is_empty() { Heard::End } else { Heard::Other };
+                }
+                Ok(count) => drop(self.traffic.read.fetch_add(count as u64, Ordering::Relaxed)),
+                Err(_) => return Heard::Gone,
+            }
+        }
+    }
+
+    /// What the client speaks, should it say no more.
+    pub(crate) fn heard_so_far(&self) -> Heard {
+        match speech::of(&self.ahead) {
+            _ if self.ahead.is_empty() => Heard::Nothing,
+            Speech::Http | Speech::Likely => Heard::Http,
+            Speech::Other | Speech::Unclear => Heard::Other,
+        }
     }
 
     /// From now on the client may take its time.
@@ -112,6 +161,11 @@ impl AsyncRead for Visitor {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let count = buffer.filled().len() - before;

@@ -7,14 +7,15 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use backlot_process::{
-    Child, Group, Owner, OwnerError, ProcessError, Program, SpawnOptions, Stream, describe_exit,
+    Child, Group, Owner, OwnerError, PortHolder, ProcessError, Program, SpawnOptions, Stream, describe_exit,
+    port_holder,
 };
 
 use crate::connection::DatabaseError;
 use crate::locate::Installation;
 use crate::log::{Log, tells_full_disk};
 use crate::place::Place;
-use crate::port::{self, Holder, PortWish};
+use crate::port::{self, PortWish};
 use crate::ready::{Outcome, until_ready};
 use crate::running::{self, RunningCluster, StopMode};
 use crate::spec::{ClusterSpec, Durability};
@@ -95,7 +96,7 @@ pub enum StartError {
         /// The port.
         port: u16,
         /// By whom, if that can be found out.
-        holder: Option<Holder>,
+        holder: Option<PortHolder>,
     },
     /// Every port that was tried is taken.
     #[error("find a free port: {tried} were tried from {first} on, all are in use")]
@@ -138,8 +139,8 @@ pub enum StartError {
     Rejected(#[source] DatabaseError),
 }
 
-fn by(holder: Option<&Holder>) -> String {
-    holder.map_or_else(String::new, |Holder { pid, command }| format!(" by process {pid} ({command})"))
+fn by(holder: Option<&PortHolder>) -> String {
+    holder.map_or_else(String::new, |holder| format!(" by {holder}"))
 }
 
 fn quoted(lines: &[String]) -> String {
@@ -166,7 +167,7 @@ impl ClusterStarter {
             }
         }
         Err(match self.port {
-            PortWish::Exact(port) => StartError::PortInUse { port, holder: port::holder(port) },
+            PortWish::Exact(port) => StartError::PortInUse { port, holder: port_holder(port) },
             PortWish::Free { .. } => StartError::NoFreePort { first: self.port.first(), tried: ports.len() },
         })
     }

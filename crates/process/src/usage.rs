@@ -45,6 +45,11 @@ pub fn processes_of(pid: i32) -> Vec<ProcessUsage> {
     family(pid).iter().map(usage).collect()
 }
 
+/// The number of a process's parent, where the system tells.
+pub(crate) fn parent_of(pid: i32) -> Option<i32> {
+    parse_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?).map(|member| member.parent)
+}
+
 #[derive(Debug, Clone)]
 struct Member {
     pid: i32,
@@ -82,7 +87,6 @@ fn everybody() -> Vec<Member> {
 }
 
 /// The part of `/proc/<pid>/stat` that counts; see proc(5). The name is in brackets and may hold any character.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has /proc"))]
 fn parse_stat(stat: &str) -> Option<Member> {
     /// Clock ticks in a second, in all that the kernel tells programs.
     const TICKS: u64 = 100;

@@ -86,7 +86,10 @@ fn a_scenario_takes_the_scenario_files() {
     assert_eq!(db.image.as_ref().map(|image| image.repository.as_str()), Some("postgres"));
     assert_eq!(db.environment["POSTGRES_DB"].as_deref(), Some("postgres"));
     assert_eq!(db.environment["SCENARIO"].as_deref(), Some("users"));
-    assert_eq!(db.ports, [Port { target: 5432, published: None, host_ip: None, protocol: Protocol::Tcp }]);
+    assert_eq!(
+        db.ports,
+        [Port { target: 5432, published: None, host_ip: None, protocol: Protocol::Tcp, app_protocol: None }]
+    );
 
     let web = &read.stack.services["web"];
     assert_eq!(

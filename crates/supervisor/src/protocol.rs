@@ -34,7 +34,7 @@ pub enum Request {
     },
     /// Replace all replicas of these services, one service after another; answered when that is done or given up.
     Restart {
-        /// The services; none named means all.
+        /// The services; none named means all that are up.
         services: Vec<String>,
         /// One replica after another, each drained, and new ones ready before old ones leave.
         rolling: bool,
@@ -161,6 +161,13 @@ pub struct EndpointReport {
     pub published: bool,
     /// What is spoken there.
     pub protocol: Protocol,
+}
+
+impl EndpointReport {
+    /// The address as people open it.
+    pub fn url(&self) -> String {
+        self.protocol.url(&self.address)
+    }
 }
 
 /// A replica as it is.

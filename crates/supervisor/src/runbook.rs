@@ -1,6 +1,6 @@
 //! What a supervisor runs, worked out to the last argument.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +18,24 @@ pub struct Runbook {
     pub foreign_logs: Vec<PathBuf>,
     /// The services, in any order.
     pub services: Vec<ServiceRun>,
+}
+
+impl Runbook {
+    /// The services of these names (all, if there are none), with all that they depend on.
+    pub(crate) fn with_dependencies(&self, names: &[String]) -> Vec<&ServiceRun> {
+        let mut found: BTreeSet<&str> = BTreeSet::new();
+        let mut next: Vec<&str> = match names {
+            [] => self.services.iter().map(|run| run.name.as_str()).collect(),
+            names => names.iter().map(String::as_str).collect(),
+        };
+        while let Some(name) = next.pop() {
+            if found.insert(name) {
+                let run = self.services.iter().find(|run| run.name == name);
+                next.extend(run.into_iter().flat_map(|run| run.depends_on.keys().map(String::as_str)));
+            }
+        }
+        self.services.iter().filter(|run| found.contains(run.name.as_str())).collect()
+    }
 }
 
 /// A service, ready to be run.
@@ -141,6 +159,19 @@ pub enum Protocol {
     Http,
     /// Bytes: connections are balanced.
     Tcp,
+    /// Nobody has said: each client is listened to.
+    Auto,
+}
+
+impl Protocol {
+    /// An address as people open it.
+    pub fn url(self, address: &str) -> String {
+        match self {
+            // Where nobody has said what is spoken, it is nearly always this.
+            Self::Http | Self::Auto => format!("http://{address}"),
+            Self::Tcp => address.to_owned(),
+        }
+    }
 }
 
 /// What a service waits for before it starts.

@@ -51,7 +51,7 @@ pub fn run(
 ) -> Result<(), SeatError> {
     let (inputs, heard) = mpsc::channel();
     let prepared = prepare(&inputs).map_err(|error| failure(&error)).and_then(|()| {
-        let driver = Driver::new(runbook, databases, inputs.clone())?;
+        let driver = Driver::new(runbook, services, databases, inputs.clone())?;
         control::listen(socket, inputs).map_err(|error| failure(&error))?;
         Ok(driver)
     });

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::commands::services::choose;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -20,18 +21,11 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
-    let mut services = context.engine(&site)?.services(&site)?;
-    if let Some(name) = &args.service {
-        let known: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
-        services.retain(|service| service.name == *name);
-        if services.is_empty() {
-            let error = CommandError::failed("not-up", format!("no service {name} of {} is up", site.name()));
-            return Err(if known.is_empty() {
-                error.hint(format!("backlot -e {} up -d", site.name()))
-            } else {
-                error.hint(format!("there are {}", known.join(", ")))
-            });
-        }
+    let services =
+        choose(args.service.as_slice(), context.engine(&site)?.services(&site)?, &project, context)?;
+    if let Some(name) = args.service.as_ref().filter(|_| services.iter().all(|one| one.replicas.is_empty())) {
+        let error = CommandError::failed("not-up", format!("no service {name} of {} is up", site.name()));
+        return Err(error.hint(format!("backlot -e {} up -d {name}", site.name())));
     }
     if context.global.json {
         let list = services.iter().map(|service| {

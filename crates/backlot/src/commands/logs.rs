@@ -8,6 +8,7 @@ use backlot_engine::native::log_query;
 use backlot_engine::{Engine, Site};
 use backlot_supervisor::{Follower, parse_since, read_logs};
 
+use crate::commands::services;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -53,10 +54,13 @@ fn parse_tail(text: &str) -> Result<Tail, String> {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
+    services::check(&args.services, services::with_logs(&site), &project, context)?;
     if let Engine::Docker(client) = context.engine(&site)? {
         return on_docker(&client, &site, args, context);
     }
-    let mut query = log_query(&site, args.services.clone())?;
+    let mut query = log_query(&site, args.services.clone()).map_err(|error| {
+        CommandError::from(error).hint(format!("start it: backlot -e {} up -d", site.name()))
+    })?;
     query.tail = args.tail.0;
     query.since = since(args)?;
     let mut printer = printer(args, context);

@@ -21,6 +21,7 @@ mod restart;
 mod run;
 mod scale;
 mod scenario;
+mod services;
 mod stock;
 mod test;
 mod top;

@@ -6,6 +6,7 @@ use backlot_process::usage_of;
 use backlot_supervisor::{Health, ReplicaReport, ServiceReport, State};
 use serde_json::{Value, json};
 
+use crate::commands::services::choose;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -22,8 +23,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
-    let mut services = context.engine(&site)?.services(&site)?;
-    services.retain(|service| args.services.is_empty() || args.services.contains(&service.name));
+    let services = choose(&args.services, context.engine(&site)?.services(&site)?, &project, context)?;
     if context.global.json {
         render::json(&services.iter().map(service_in_json).collect());
         return Ok(Exit::Done);

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 /// request is dropped. A new one that does not get ready leaves the old ones as they are.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The services [default: all]
+    /// The services [default: all that are up]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
     /// One replica after another, without dropping a request

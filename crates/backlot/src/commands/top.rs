@@ -3,6 +3,7 @@
 use backlot_process::{ProcessUsage, processes_of};
 use serde_json::json;
 
+use crate::commands::services::choose;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -20,10 +21,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
     let mut rows: Vec<(String, ProcessUsage)> = Vec::new();
-    for service in context.engine(&site)?.services(&site)? {
-        if !args.services.is_empty() && !args.services.contains(&service.name) {
-            continue;
-        }
+    for service in choose(&args.services, context.engine(&site)?.services(&site)?, &project, context)? {
         for replica in &service.replicas {
             let name = format!("{}-{}", service.name, replica.number);
             let processes = replica.pid.map(processes_of).unwrap_or_default();

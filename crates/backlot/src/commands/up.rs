@@ -127,19 +127,20 @@ fn show(
     if let (Some(database), true) = (&started.database, services.is_empty()) {
         render::line(&format!("  {}: 127.0.0.1:{}", database.service, database.port()));
     }
-    for service in services {
-        for endpoint in service.endpoints.iter().filter(|endpoint| endpoint.published) {
-            let scheme = match endpoint.protocol {
-                backlot_supervisor::Protocol::Http => "http://",
-                backlot_supervisor::Protocol::Tcp => "",
-            };
+    let database = started.database.as_ref().map(|database| database.service.as_str());
+    let up: Vec<_> = services.iter().filter(|service| !service.replicas.is_empty()).collect();
+    // Where nothing is published, the ports that only services know of are all that there is.
+    let beside = up.iter().filter(|service| Some(service.name.as_str()) != database);
+    let published = beside.flat_map(|service| &service.endpoints).any(|endpoint| endpoint.published);
+    for service in up {
+        for endpoint in service.endpoints.iter().filter(|endpoint| endpoint.published || !published) {
             let healthy = service.replicas.iter().filter(|replica| is_well(replica.state, replica.health));
             let count = if service.wanted > 1 {
                 format!("  ({} of {} replicas are ready)", healthy.count(), service.wanted)
             } else {
                 String::new()
             };
-            render::line(&format!("  {}: {scheme}{}{count}", service.name, endpoint.address));
+            render::line(&format!("  {}: {}{count}", service.name, endpoint.url()));
         }
     }
 }

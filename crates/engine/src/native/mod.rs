@@ -1,5 +1,6 @@
 //! The native engine: an environment's database as a real Postgres server of this machine.
 
+mod claims;
 mod down;
 pub(crate) mod fill;
 mod janitor;
@@ -19,8 +20,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
-use backlot_plan::{Desired, Filling as Filled, Observed, Server, Step, Storage};
-use backlot_postgres::{Access, Installation};
+use backlot_plan::{Desired, Filling as Filled, Observed, Port, Server, Step, Storage};
+use backlot_postgres::{Access, Installation, StartError};
 use backlot_process::Stdout;
 use backlot_project::{Environment, Project, ScenarioName, ScenarioSource};
 
@@ -29,11 +30,13 @@ use crate::error::EngineError;
 use crate::event::{Event, Report};
 use crate::home::Home;
 use crate::live::LiveDatabase;
+use crate::native::claims::Claim;
 use crate::native::fill::PsqlHere;
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, RecordError, VERSION};
 use crate::site::{Site, Taken};
 use crate::variables::{RunningDatabase, variables};
 
+pub use claims::{PortError, PortTrouble, Tenant};
 pub use down::{down, plan_down, volumes};
 pub use janitor::{JANITOR_VERB, Watcher, tidy_up_after, watch_over};
 pub use list::{State, Summary, list};
@@ -274,7 +277,8 @@ impl<'a> Native<'a> {
 
     fn start_server(&self, taken: &Taken) -> Result<String, EngineError> {
         let database =
-            server::start(self.ground.home, taken, &self.database, &self.locate()?, self.dies_with_us)?;
+            server::start(self.ground.home, taken, &self.database, &self.locate()?, self.dies_with_us);
+        let database = database.map_err(|error| self.explain_port(error))?;
         let outcome = format!("{} on 127.0.0.1:{}", database.service, database.port);
         let filling = match &self.scenario {
             Some((_, ScenarioSource::Empty)) | None => Filling::None,
@@ -293,6 +297,24 @@ impl<'a> Native<'a> {
         };
         record.write(&self.site.record_path()).map_err(|source| self.record_error(source))?;
         Ok(outcome)
+    }
+
+    /// The port that the files publish, which the server wants for itself.
+    fn claim(&self) -> Option<Claim> {
+        let Port::Exact(port) = self.database.port else { return None };
+        let service = self.database.service.clone();
+        let at = self.environment.stack.services.get(&service)?.location.clone();
+        Some(Claim { service, port, at })
+    }
+
+    /// Whose a port is that is in use.
+    fn explain_port(&self, error: EngineError) -> EngineError {
+        match (error, self.claim()) {
+            (EngineError::Start(StartError::PortInUse { holder, .. }), Some(claim)) => {
+                EngineError::Port(Box::new(claims::in_use(&claim, holder, &self.environment)))
+            }
+            (error, _) => error,
+        }
     }
 
     fn fill(&self, taken: &Taken) -> Result<Option<Failure>, EngineError> {

@@ -10,10 +10,10 @@ use backlot_supervisor::{FailureCode, News, Request, Runbook, ServiceReport};
 use crate::error::EngineError;
 use crate::event::{Event, Report};
 use crate::live::LiveDatabase;
-use crate::native::stack::{StackError, Translation};
+use crate::native::stack::{Cast, StackError, Translation};
 use crate::native::supervise::{ask, hire};
 use crate::native::views::status;
-use crate::native::{Failure, Ground, Native, down};
+use crate::native::{Failure, Ground, Native, claims, down, running};
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, VERSION};
 use crate::site::{Site, Taken};
 
@@ -135,7 +135,7 @@ impl<'a> Whole<'a> {
             Some(native) => native.plan_up(wishes.fresh)?,
             None => Vec::new(),
         };
-        let services = self.services(wishes)?;
+        let services = self.beside(&self.cast(wishes)?);
         let then =
             if services.is_empty() { Vec::new() } else { vec![format!("start {}", services.join(", "))] };
         Ok((steps, then))
@@ -146,18 +146,57 @@ impl<'a> Whole<'a> {
     /// # Errors
     /// For a service that is not there.
     pub fn why_not(&self, wishes: &Wishes) -> Result<Option<StackError>, EngineError> {
-        match self.translation(None, wishes, BTreeMap::new()).services(&wishes.services) {
+        Ok(self.translation(None, wishes, BTreeMap::new()).why_not(&wishes.services)?)
+    }
+
+    /// What an `up` would fail with, known from the files alone; less than [`Whole::why_not`], as it leaves out what it can
+    /// do without.
+    ///
+    /// # Errors
+    /// For a service that is not there.
+    pub fn obstacle(&self, wishes: &Wishes) -> Result<Option<StackError>, EngineError> {
+        match self.translation(None, wishes, BTreeMap::new()).cast(&wishes.services) {
             Ok(_) => Ok(None),
             Err(error @ StackError::NoService { .. }) => Err(error.into()),
             Err(error) => Ok(Some(error)),
         }
     }
 
-    /// The services beside the database that an `up` runs, by name.
-    fn services(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
-        let database = self.native.as_ref().map(|native| native.database().service.as_str());
-        let names = self.translation(None, wishes, BTreeMap::new()).services(&wishes.services)?;
-        Ok(names.into_iter().filter(|name| Some(name.as_str()) != database).collect())
+    fn cast(&self, wishes: &Wishes) -> Result<Cast, EngineError> {
+        Ok(self.translation(None, wishes, BTreeMap::new()).cast(&wishes.services)?)
+    }
+
+    fn database_service(&self) -> Option<&str> {
+        self.native.as_ref().map(|native| native.database().service.as_str())
+    }
+
+    /// The services of `cast` beside the database, by name.
+    fn beside(&self, cast: &Cast) -> Vec<String> {
+        let database = self.database_service();
+        cast.services.iter().filter(|name| Some(name.as_str()) != database).cloned().collect()
+    }
+
+    /// The services that a supervisor is told to run; none means all. The database runs in any case: it is the
+    /// environment's.
+    fn named(&self, wishes: &Wishes) -> Vec<String> {
+        let mut named = wishes.services.clone();
+        if !named.is_empty() {
+            named.extend(self.database_service().map(str::to_owned));
+        }
+        named
+    }
+
+    /// Tries the ports that are wanted and not held yet.
+    fn check_ports(&self, cast: &Cast, wishes: &Wishes) -> Result<(), EngineError> {
+        let mut claims = Vec::new();
+        let runs = running(&self.site).is_ok();
+        claims.extend(self.native.as_ref().filter(|_| !runs).and_then(Native::claim));
+        claims.extend(self.translation(None, wishes, BTreeMap::new()).claims(&cast.services)?);
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let open: Vec<u16> = endpoints(&self.current()?).into_values().collect();
+        Ok(claims::check(&claims, &self.site, &open, &self.environment)?)
     }
 
     /// Brings the stack up: the database first, and then the other services, which are on their way when this returns.
@@ -171,18 +210,23 @@ impl<'a> Whole<'a> {
         news: &mut dyn FnMut(News),
     ) -> Result<Started, EngineError> {
         // Before anything is started: what can be known to be wrong from the files alone.
-        let beside = self.services(wishes)?;
+        let cast = self.cast(wishes)?;
         let taken = self.site.take()?;
+        self.check_ports(&cast, wishes)?;
+        for reason in &cast.left_out {
+            let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            report(Event::Warning(format!("{reason}: it is left out{way_out}")));
+        }
         let (mut started, database) = self.start_database(&taken, wishes, report)?;
         // What runs beside the database is told even if the file has nothing any more that does: it is to stop.
         let to_stop = wishes.services.is_empty() && self.site.is_supervised()?;
-        if started.failure.is_some() || (beside.is_empty() && !to_stop) {
+        if started.failure.is_some() || (self.beside(&cast).is_empty() && !to_stop) {
             return Ok(started);
         }
-        let outcome = self.start_services(taken, wishes, database.as_ref(), report, news);
+        let outcome = self.start_services(taken, (&cast, wishes), database.as_ref(), report, news);
         match outcome {
             Ok(runbook) => {
-                started.published = published(&runbook);
+                started.published = published(&runbook, &cast);
                 started.has_services = true;
                 Ok(started)
             }
@@ -254,7 +298,7 @@ impl<'a> Whole<'a> {
     fn start_services(
         &self,
         taken: Taken,
-        wishes: &Wishes,
+        (cast, wishes): (&Cast, &Wishes),
         database: Option<&DatabaseRecord>,
         report: Report<'_>,
         news: &mut dyn FnMut(News),
@@ -264,18 +308,16 @@ impl<'a> Whole<'a> {
         let runs = !current.is_empty() || self.site.is_supervised()?;
         let ports = endpoints(&current);
         let translation = self.translation(database, wishes, ports);
-        let runbook = translation.runbook()?;
+        let runbook = translation.runbook(&cast.services)?;
+        let named = self.named(wishes);
         if !runs {
-            hire(self.ground.home, &taken, &runbook, &wishes.services, self.ground.interrupted)?;
+            hire(self.ground.home, &taken, &runbook, &named, self.ground.interrupted)?;
             return Ok(runbook);
         }
         // The supervisor takes the environment itself when it starts the database again.
         drop(taken);
-        let request = Request::Up {
-            runbook: Box::new(runbook.clone()),
-            services: wishes.services.clone(),
-            wait: false,
-        };
+        let request =
+            Request::Up { runbook: Box::new(runbook.clone()), services: named.clone(), wait: false };
         match ask(&self.site, &request, self.ground.interrupted, news) {
             Ok(_) => Ok(runbook),
             Err(EngineError::Supervisor(failure)) if failure.code == FailureCode::Structure => {
@@ -285,7 +327,7 @@ impl<'a> Whole<'a> {
                 if let Some(native) = &self.native {
                     native.up_taken(&taken, false, report)?;
                 }
-                hire(self.ground.home, &taken, &runbook, &wishes.services, self.ground.interrupted)?;
+                hire(self.ground.home, &taken, &runbook, &named, self.ground.interrupted)?;
                 Ok(runbook)
             }
             Err(error) => Err(error),
@@ -312,8 +354,9 @@ impl<'a> Whole<'a> {
             environment: &self.environment,
             root: self.ground.project.root(),
             caller: self.ground.caller,
+            nginx: backlot_nginx::locate(self.ground.caller.get("PATH").map(String::as_str)),
             database,
-            database_service: self.native.as_ref().map(|native| native.database().service.as_str()),
+            database_service: self.database_service(),
             scenario: scenario.map(|(name, _)| name.as_str()),
             site: &self.site,
             throwaway: self.throwaway,
@@ -323,9 +366,12 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// The ports at which services beside the database are published.
-fn published(runbook: &Runbook) -> Vec<(String, u16)> {
-    let beside = runbook.services.iter().filter(|service| service.database_port().is_none());
+/// The ports at which those services of `cast` are published that are beside the database.
+fn published(runbook: &Runbook, cast: &Cast) -> Vec<(String, u16)> {
+    let beside = runbook
+        .services
+        .iter()
+        .filter(|service| cast.services.contains(&service.name) && service.database_port().is_none());
     let ports = beside.flat_map(|service| {
         let ports = service.process().ports.iter().filter(|port| port.published);
         ports.map(|port| (service.name.clone(), port.endpoint))

@@ -90,6 +90,7 @@ impl Errand<'_> {
                 return Err(Failure { cause, reached: Reached::Replica });
             }
         };
+        self.shared.habits.answered_http();
         let (parts, incoming) = response.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
             if self.outgoing.upgrade.is_none() {

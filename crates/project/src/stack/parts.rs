@@ -80,7 +80,8 @@ pub(super) fn port(node: &Node) -> Result<Option<Port>, ProjectError> {
             return Err(fail(node.get("protocol").unwrap_or(node), "the protocol is not tcp, udp or sctp"));
         }
     };
-    Ok(Some(Port { target, published, host_ip: text(node, "host_ip"), protocol }))
+    let (host_ip, app_protocol) = (text(node, "host_ip"), text(node, "app_protocol"));
+    Ok(Some(Port { target, published, host_ip, protocol, app_protocol }))
 }
 
 /// `restart`, else what `deploy.restart_policy` says.

@@ -105,6 +105,8 @@ pub struct Port {
     pub host_ip: Option<String>,
     /// The protocol.
     pub protocol: Protocol,
+    /// What is spoken above that, where the file says so: `http`.
+    pub app_protocol: Option<String>,
 }
 
 /// Ports from `first` to `last`, both included.

@@ -32,7 +32,10 @@ impl Driver {
             runs.push((run.name.clone(), release, run));
         }
         let stack = self.machine.stack().continued(specs).map_err(|error| impossible(error.to_string()))?;
-        self.doors.adopt(&wanted)?;
+        let runs_on = |run: &&ServiceRun| services.is_empty() || self.doors.has(&run.name);
+        let mut open = wanted.with_dependencies(services);
+        open.extend(wanted.services.iter().filter(runs_on));
+        self.doors.adopt(&open)?;
         for (name, release, run) in runs {
             if let Some(id) = stack.find(&name) {
                 self.releases.insert((id, release), Arc::new(run));

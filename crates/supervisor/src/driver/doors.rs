@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use backlot_gateway::{Endpoint, EndpointConfig, Gateway, Kind, ReplicaId as GatewayId};
 use backlot_plan::supervise::ReplicaId;
+use backlot_process::port_holder;
 
 use crate::driver::input::Input;
 use crate::logs::{GATEWAY_LOG, LogSet, Stream};
 use crate::protocol::{Failure, FailureCode};
-use crate::runbook::{PortRun, Protocol, Runbook, ServiceKind};
+use crate::runbook::{PortRun, Protocol, ServiceKind, ServiceRun};
 
 /// Threads that serve requests, beside the one that accepts and balances.
 const THREADS: usize = 2;
@@ -44,8 +45,8 @@ struct Door {
 pub(crate) type Places = Vec<(u16, SocketAddr)>;
 
 impl Doors {
-    /// Opens an endpoint for each port of each service that is behind the gateway.
-    pub(crate) fn open(runbook: &Runbook, logs: &LogSet) -> Result<Self, Failure> {
+    /// A gateway without endpoints; what goes through it is written to `logs`.
+    pub(crate) fn new(logs: LogSet) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| impossible(&error))?;
         let handle = runtime.handle().clone();
@@ -53,19 +54,32 @@ impl Doors {
         let serve = move || runtime.block_on(std::future::pending::<()>());
         thread::Builder::new().name("gateway".into()).spawn(serve).map_err(|error| impossible(&error))?;
         let gateway = Gateway::with_threads(handle.clone(), THREADS).map_err(|error| impossible(&error))?;
-        let mut doors = Self { runtime: handle, open: BTreeMap::new(), logs: logs.clone(), gateway };
-        doors.adopt(runbook)?;
-        Ok(doors)
+        Ok(Self { runtime: handle, open: BTreeMap::new(), logs, gateway })
     }
 
-    /// Opens the endpoints of a runbook that are not open yet. Those that it does not have are closed now where they are
-    /// in the way, the others by [`Self::close_stale`].
+    /// Opens an endpoint for each port of a service that is behind the gateway, unless they are open.
+    pub(crate) fn open(&mut self, service: &ServiceRun) -> Result<(), Failure> {
+        let ServiceKind::Process(run) = &service.kind else { return Ok(()) };
+        let ports = run.ports.iter().map(|port| ((service.name.clone(), port.endpoint), *port));
+        let is_target = |target: u16| {
+            move |((owner, _), door): (&Key, &Door)| *owner == service.name && door.target == target
+        };
+        self.open_all(ports.filter(|(_, port)| !self.open.iter().any(is_target(port.target))).collect())
+    }
+
+    /// Whether a service has endpoints.
+    pub(crate) fn has(&self, service: &str) -> bool {
+        self.open.keys().any(|(owner, _)| owner == service)
+    }
+
+    /// Opens the endpoints of `services` that are not open yet. What is open besides is closed now where it is in the way,
+    /// else by [`Self::close_stale`].
     ///
     /// # Errors
     /// When a port is in use; then nothing has changed, but where it was one of our own.
-    pub(crate) fn adopt(&mut self, runbook: &Runbook) -> Result<(), Failure> {
+    pub(crate) fn adopt(&mut self, services: &[&ServiceRun]) -> Result<(), Failure> {
         let mut wanted: BTreeMap<Key, PortRun> = BTreeMap::new();
-        for service in &runbook.services {
+        for service in services {
             if let ServiceKind::Process(run) = &service.kind {
                 wanted.extend(run.ports.iter().map(|port| ((service.name.clone(), port.endpoint), *port)));
             }
@@ -83,7 +97,7 @@ impl Doors {
         }
         self.open_all(first)?;
         let taken: BTreeSet<u16> =
-            runbook.services.iter().flat_map(|run| &run.process().ports).map(|port| port.endpoint).collect();
+            services.iter().flat_map(|run| &run.process().ports).map(|port| port.endpoint).collect();
         let keys: Vec<Key> = self.open.keys().cloned().collect();
         for key in keys {
             let Some(door) = self.open.get_mut(&key) else { continue };
@@ -135,6 +149,7 @@ impl Doors {
         let kind = match port.protocol {
             Protocol::Http => Kind::Http,
             Protocol::Tcp => Kind::Tcp,
+            Protocol::Auto => Kind::Auto,
         };
         let name = format!("{service}:{}", port.target);
         let (logs, label) = (self.logs.clone(), name.clone());
@@ -224,10 +239,6 @@ impl Doors {
     }
 }
 
-fn impossible(error: &dyn std::error::Error) -> Failure {
-    Failure { code: FailureCode::Impossible, service: None, text: error.to_string(), last_lines: Vec::new() }
-}
-
 /// A line of the access log without the request's query, which may hold secrets.
 fn without_query(line: &str) -> String {
     let Some((before, query)) = line.split_once('?') else { return line.to_owned() };
@@ -235,15 +246,25 @@ fn without_query(line: &str) -> String {
     format!("{before} {after}")
 }
 
+fn impossible(error: &dyn std::error::Error) -> Failure {
+    Failure { code: FailureCode::Impossible, service: None, text: error.to_string(), last_lines: Vec::new() }
+}
+
+/// Whoever starts a supervisor has tried the port before; somebody may have been faster.
 fn listen(port: u16, service: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| Failure {
-        code: match error.kind() {
-            std::io::ErrorKind::AddrInUse => FailureCode::PortInUse,
-            _ => FailureCode::Impossible,
-        },
-        service: Some(service.to_owned()),
-        text: format!("cannot listen on 127.0.0.1:{port} for {service}: {error}"),
-        last_lines: Vec::new(),
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
+        let is_in_use = error.kind() == std::io::ErrorKind::AddrInUse;
+        let by = port_holder(port).filter(|_| is_in_use).map(|holder| format!(" by {holder}"));
+        Failure {
+            code: if is_in_use { FailureCode::PortInUse } else { FailureCode::Impossible },
+            service: Some(service.to_owned()),
+            text: if is_in_use {
+                format!("port {port}, which service {service} needs, is in use{}", by.unwrap_or_default())
+            } else {
+                format!("cannot listen on 127.0.0.1:{port} for {service}: {error}")
+            },
+            last_lines: Vec::new(),
+        }
     })
 }
 

@@ -12,7 +12,7 @@ mod report;
 mod requests;
 mod timers;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -56,13 +56,16 @@ pub(crate) struct Driver {
     timers: Timers,
     events: VecDeque<Event>,
     waiters: Vec<Waiter>,
+    /// The services of which it was told that they are ready, and where.
+    announced: BTreeSet<ServiceId>,
     asked_to_end: u32,
 }
 
 impl Driver {
-    /// Opens the endpoints of `runbook`; nothing runs yet.
+    /// Opens the endpoints of `services` and of what they depend on (all, if none is named); nothing runs yet.
     pub(crate) fn new(
         runbook: Runbook,
+        services: &[String],
         databases: Arc<dyn Databases>,
         inputs: Sender<Input>,
     ) -> Result<Self, Failure> {
@@ -74,7 +77,10 @@ impl Driver {
         });
         let releases = releases.collect();
         let logs = LogSet::new(&runbook.logs, Cap::default());
-        let doors = Doors::open(&runbook, &logs)?;
+        let mut doors = Doors::new(logs.clone())?;
+        for run in runbook.with_dependencies(services) {
+            doors.open(run)?;
+        }
         Ok(Self {
             machine,
             begun: Instant::now(),
@@ -90,6 +96,7 @@ impl Driver {
             timers: Timers::default(),
             events: VecDeque::new(),
             waiters: Vec::new(),
+            announced: BTreeSet::new(),
             asked_to_end: 0,
         })
     }
@@ -238,6 +245,10 @@ impl Driver {
 
     fn spawn(&mut self, replica: ReplicaId, release: Release) {
         let Some(run) = self.releases.get(&(replica.service, release)).map(Arc::clone) else { return };
+        // They are open already, unless it was asked for by other ways than an `up`.
+        if let Err(failure) = self.doors.open(&run) {
+            return self.tell(Event::SpawnFailed { replica, detail: failure.text });
+        }
         let (process, behind_gateway) = match &run.kind {
             ServiceKind::Process(process) => (process, true),
             ServiceKind::Front(process) => (process, false),

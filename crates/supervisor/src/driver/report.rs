@@ -59,8 +59,23 @@ impl Driver {
         }
     }
 
+    /// That a service is ready, and where it is reached; nothing for one that is not published.
+    pub(super) fn announcement(&self, service: ServiceId) -> Option<News> {
+        let name = self.machine.stack().service(service).name.clone();
+        let published = self.endpoints(&name).into_iter().filter(|endpoint| endpoint.published);
+        let urls: Vec<String> = published.map(|endpoint| endpoint.url()).collect();
+        let text = format!("is ready at {}", urls.join(", "));
+        (!urls.is_empty()).then_some(News { service: name, replica: None, text, bad: false })
+    }
+
     /// Tells those who look on.
     pub(super) fn report(&mut self, report: &Report) {
+        if let Report::Healthy(id) = report
+            && self.announced.insert(id.service)
+            && let Some(news) = self.announcement(id.service)
+        {
+            return self.broadcast(&news);
+        }
         let (replica, service, text, bad) = match report {
             Report::Healthy(id) => (Some(*id), id.service, "is ready".to_owned(), false),
             Report::Restarting { replica, reason, after } => {

@@ -37,14 +37,14 @@ pub(super) fn impossible(text: impl Into<String>) -> Failure {
 
 impl Driver {
     pub(super) fn request(&mut self, connection: ConnectionId, request: Request, reply: Sender<Message>) {
-        match self.begin(request) {
+        match self.begin(request, &reply) {
             Ok(Next::Answer(answer)) => drop(reply.send(Message::Done(answer))),
             Ok(Next::Wait(wish)) => self.waiters.push(Waiter { connection, reply, wish }),
             Err(failure) => drop(reply.send(Message::Failed(failure))),
         }
     }
 
-    fn begin(&mut self, request: Request) -> Result<Next, Failure> {
+    fn begin(&mut self, request: Request, reply: &Sender<Message>) -> Result<Next, Failure> {
         let waiting = |wait: bool, services: Vec<ServiceId>| {
             if wait { Next::Wait(Wish::Ready(services)) } else { Next::Answer(Answer::Nothing) }
         };
@@ -61,7 +61,7 @@ impl Driver {
             }
             Request::Restart { services, rolling } => {
                 self.refuse_at_end()?;
-                let services = self.all_or(&services)?;
+                let services = if services.is_empty() { self.up_now() } else { self.all_or(&services)? };
                 for service in &services {
                     let release = self.same_anew(*service);
                     self.tell(Event::Command(Command::Restart { service: *service, release, rolling }));
@@ -79,7 +79,13 @@ impl Driver {
                     directory: process.directory.clone(),
                 })))
             }
-            Request::Attach => Next::Wait(Wish::Attached),
+            Request::Attach => {
+                // What was ready sooner than somebody looked on.
+                for news in self.announced.iter().filter_map(|service| self.announcement(*service)) {
+                    let _ = reply.send(Message::News(news));
+                }
+                Next::Wait(Wish::Attached)
+            }
             Request::Down => {
                 self.asked_to_end = self.asked_to_end.max(1);
                 self.tell(Event::Command(Command::Down));
@@ -114,6 +120,12 @@ impl Driver {
             return Ok(self.machine.status().map(|status| status.service()).collect());
         }
         names.iter().map(|name| self.find(name)).collect()
+    }
+
+    /// The services that somebody has asked for, whatever has become of them.
+    fn up_now(&self) -> Vec<ServiceId> {
+        let all = self.machine.status();
+        all.filter(|status| status.replicas().next().is_some()).map(|status| status.service()).collect()
     }
 
     fn scale(&mut self, replicas: &BTreeMap<String, u32>) -> Result<Vec<ServiceId>, Failure> {

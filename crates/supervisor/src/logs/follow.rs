@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,7 +17,8 @@ const STEP: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Follower {
     query: LogQuery,
-    places: BTreeMap<PathBuf, Place>,
+    /// The newest file of each service that was read.
+    places: BTreeMap<String, Place>,
     begun: bool,
 }
 
@@ -42,14 +42,14 @@ impl Follower {
     pub fn next(&mut self, limit: Duration) -> Vec<LogLine> {
         if !self.begun {
             self.begun = true;
-            let lines = self.begin();
+            let lines = self.look(true);
             if !lines.is_empty() {
                 return lines;
             }
         }
         let deadline = Instant::now() + limit;
         loop {
-            let lines = self.look();
+            let lines = self.look(false);
             let left = deadline.saturating_duration_since(Instant::now());
             if !lines.is_empty() || left.is_zero() {
                 return lines;
@@ -58,59 +58,41 @@ impl Follower {
         }
     }
 
-    /// What is there. The newest files are read to where they are then followed from.
-    fn begin(&mut self) -> Vec<LogLine> {
+    /// What was not read yet; of that, at the beginning, what the query asks for.
+    fn look(&mut self, is_beginning: bool) -> Vec<LogLine> {
         let mut all = Vec::new();
         for source in self.query.sources().unwrap_or_default() {
             let mut lines = Vec::new();
-            let Some((newest, older)) = source.files.split_last() else { continue };
-            for path in older {
-                let text = fs::read(path).unwrap_or_default();
-                parse(&source, &String::from_utf8_lossy(&text), &mut lines);
-            }
-            self.read(&source, newest, &mut lines);
-            all.extend(self.query.cut(lines));
+            self.read(&source, &mut lines);
+            all.extend(if is_beginning { self.query.cut(lines) } else { lines });
         }
         all.sort_by_key(|line| line.time);
         all
     }
 
-    fn look(&mut self) -> Vec<LogLine> {
-        let mut lines = Vec::new();
-        for source in self.query.sources().unwrap_or_default() {
-            // Older files were the newest when they were read.
-            if let Some(path) = source.files.last() {
-                self.read(&source, path, &mut lines);
-            }
-        }
-        lines.sort_by_key(|line| line.time);
-        lines
-    }
-
-    /// Reads on in a file, and in the one that has taken its place.
-    fn read(&mut self, source: &Source, path: &PathBuf, lines: &mut Vec<LogLine>) {
-        let inode = fs::metadata(path).ok().map(|now| now.ino());
-        if let Some(place) = self.places.get_mut(path) {
+    /// Reads on in the file that was the newest, and then in those that are newer.
+    fn read(&mut self, source: &Source, lines: &mut Vec<LogLine>) {
+        let place = self.places.get_mut(&source.service);
+        let seen = place.as_ref().map(|place| place.inode);
+        let newest = fs::metadata(&source.path).ok().map(|newest| newest.ino());
+        if let Some(place) = place {
             place.read_on(source, lines);
-            if Some(place.inode) == inode {
+            // Between two names it has none.
+            if seen == newest || newest.is_none() {
                 return;
             }
-            self.places.remove(path);
-        }
-        if let Some(mut place) = Place::open(path) {
+            // It was rotated after that look, perhaps, and something was written into it before.
             place.read_on(source, lines);
-            self.places.insert(path.clone(), place);
+        }
+        for (inode, file) in source.newer_than(seen).unwrap_or_default() {
+            let mut place = Place { file, inode, read: 0, rest: Vec::new() };
+            place.read_on(source, lines);
+            self.places.insert(source.service.clone(), place);
         }
     }
 }
 
 impl Place {
-    fn open(path: &PathBuf) -> Option<Self> {
-        let file = File::open(path).ok()?;
-        let inode = file.metadata().ok()?.ino();
-        Some(Self { file, inode, read: 0, rest: Vec::new() })
-    }
-
     fn read_on(&mut self, source: &Source, lines: &mut Vec<LogLine>) {
         // One that was cut to nothing begins anew.
         if self.file.metadata().is_ok_and(|now| now.len() < self.read) {
@@ -158,6 +140,11 @@ mod tests {
             }
         }
         assert_eq!(read, (0..100).map(|number| format!("line {number}")).collect::<Vec<_>>());
+        // Several rotations between two looks.
+        for number in 0..25 {
+            print(&format!("more {number}"));
+        }
+        assert_eq!(texts(&mut follower), (0..25).map(|number| format!("more {number}")).collect::<Vec<_>>());
         logs.line("late", "late-1", Stream::Out, "here");
         assert_eq!(texts(&mut follower), ["here"]);
         assert!(follower.next(Duration::from_millis(1)).is_empty());

@@ -1,11 +1,13 @@
 //! Reading, from the files alone: no supervisor need run.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::logs::line::{LogLine, Stream, parse_line, parse_postgres_time};
+use crate::logs::write::numbered;
 
 /// The log of the requests that went through the gateway.
 pub(crate) const GATEWAY_LOG: &str = "gateway";
@@ -68,21 +70,20 @@ impl LogQuery {
                 continue;
             }
             match sources.iter_mut().find(|source| source.service == service) {
-                Some(source) => source.files.push(entry.path()),
+                Some(source) => source.oldest = source.oldest.max(age(&entry.path())),
                 None => sources.push(Source {
                     service: service.to_owned(),
-                    files: vec![entry.path()],
+                    path: self.dir.join(format!("{service}.log")),
+                    oldest: age(&entry.path()),
                     is_foreign: false,
                 }),
             }
         }
-        for source in &mut sources {
-            source.files.sort_by_key(|path| std::cmp::Reverse(age(path)));
-        }
         for foreign in self.foreign.iter().filter(|foreign| self.wants(&foreign.service)) {
             sources.push(Source {
                 service: foreign.service.clone(),
-                files: vec![super::write::numbered(&foreign.path, 1), foreign.path.clone()],
+                path: foreign.path.clone(),
+                oldest: 1,
                 is_foreign: true,
             });
         }
@@ -99,8 +100,40 @@ fn age(path: &Path) -> u32 {
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) service: String,
-    pub(super) files: Vec<PathBuf>,
+    /// The newest; older ones have a number behind their name.
+    pub(super) path: PathBuf,
+    /// The greatest such number.
+    oldest: u32,
     pub(super) is_foreign: bool,
+}
+
+impl Source {
+    /// Its files that are newer than the one with the inode `seen`, oldest first, each with its inode; all, if that one is
+    /// not there any more.
+    pub(super) fn newer_than(&self, seen: Option<u64>) -> io::Result<Vec<(u64, File)>> {
+        let mut found: Vec<(u64, File)> = Vec::new();
+        // Newest first: one that is renamed meanwhile is then met twice, and not missed. There may be one more by now.
+        for number in 0..=self.oldest + 1 {
+            let opened = match number {
+                0 => File::open(&self.path),
+                number => File::open(numbered(&self.path, number)),
+            };
+            let file = match opened {
+                // It is being renamed, or was never written.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened?,
+            };
+            let inode = file.metadata()?.ino();
+            if Some(inode) == seen {
+                break;
+            }
+            if found.iter().all(|(known, _)| *known != inode) {
+                found.push((inode, file));
+            }
+        }
+        found.reverse();
+        Ok(found)
+    }
 }
 
 /// The lines that `query` asks for, by time.
@@ -111,13 +144,10 @@ pub fn read_logs(query: &LogQuery) -> io::Result<Vec<LogLine>> {
     let mut all = Vec::new();
     for source in query.sources()? {
         let mut lines = Vec::new();
-        for path in &source.files {
-            match fs::read(path) {
-                Ok(bytes) => parse(&source, &String::from_utf8_lossy(&bytes), &mut lines),
-                // Rotated meanwhile, or never written.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
+        for (_, mut file) in source.newer_than(None)? {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            parse(&source, &String::from_utf8_lossy(&bytes), &mut lines);
         }
         all.extend(query.cut(lines));
     }

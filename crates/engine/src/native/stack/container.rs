@@ -34,6 +34,12 @@ const KNOWN: [Known; 2] = [
     },
 ];
 
+/// Ports of servers that speak no HTTP/1, such as those of databases, queues, mail and SSH.
+const USUALLY_TCP: [u16; 19] = [
+    22, 25, 143, 389, 465, 587, 993, 1025, 1433, 1883, 3306, 4222, 5432, 5672, 6379, 9042, 9092, 11_211,
+    27_017,
+];
+
 #[derive(Debug)]
 struct Known {
     image: &'static str,
@@ -138,12 +144,57 @@ impl<'a> Container<'a> {
         published.map(|port| port.target).chain(exposed).chain(known).chain(files).collect()
     }
 
-    /// What is spoken at its ports.
-    pub(super) fn protocol(&self) -> Protocol {
-        if self.known.is_some() || extension_of(self.service).is_some() {
+    /// What is spoken at one of its ports: what the file says, what is usual there, else what is heard.
+    pub(super) fn protocol(&self, target: u16) -> Protocol {
+        let mut ports = self.service.ports.iter().filter(|port| port.target == target);
+        if let Some(said) = ports.find_map(|port| port.app_protocol.as_deref()) {
+            return match said.to_ascii_lowercase().as_str() {
+                "http" | "http1" | "http/1.1" | "ws" => Protocol::Http,
+                // Bytes are handed on whatever they mean: TLS, HTTP/2 …
+                _ => Protocol::Tcp,
+            };
+        }
+        let is_usual = USUALLY_TCP.contains(&target);
+        if is_usual || self.known.is_some() || extension_of(self.service).is_some() {
             Protocol::Tcp
         } else {
-            Protocol::Http
+            Protocol::Auto
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Container;
+    use backlot_project::{EnvironmentName, Lookup, Project};
+    use backlot_supervisor::Protocol;
+
+    #[test]
+    fn what_is_spoken_is_said_or_usual_or_heard() {
+        let dir = tempfile::tempdir().unwrap();
+        let compose = "\
+services:
+  app:
+    image: app
+    ports: ['8000', '3306', {target: 443, app_protocol: https}, {target: 25, app_protocol: HTTP}]
+  cache: {image: 'docker.io/library/redis:7', ports: ['7000']}
+";
+        std::fs::write(dir.path().join("compose.yaml"), compose).unwrap();
+        let lookup = Lookup {
+            start_dir: dir.path().to_owned(),
+            compose_files: Vec::new(),
+            project_name: None,
+            env_files: Vec::new(),
+            profiles: Vec::new(),
+            process_env: std::collections::BTreeMap::new(),
+        };
+        let project = Project::find(lookup).unwrap();
+        let environment = project.environment(&EnvironmentName::parse("development").unwrap()).unwrap();
+        let protocol = |service: &str, target: u16| {
+            Container::of(&environment.stack.services[service], dir.path()).protocol(target)
+        };
+        let app: Vec<Protocol> = [8000, 3306, 443, 25].map(|port| protocol("app", port)).into();
+        assert_eq!(app, [Protocol::Auto, Protocol::Tcp, Protocol::Tcp, Protocol::Http]);
+        assert_eq!(protocol("cache", 7000), Protocol::Tcp);
     }
 }

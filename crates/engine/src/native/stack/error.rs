@@ -67,6 +67,18 @@ pub enum StackError {
     /// The configuration of nginx cannot be used.
     #[error(transparent)]
     Nginx(#[from] ConfigError),
+    /// Two services publish the same port.
+    #[error("services {first} and {second} both publish port {port}")]
+    SamePort {
+        /// The port.
+        port: u16,
+        /// One.
+        first: String,
+        /// The other.
+        second: String,
+        /// Where the other is defined.
+        at: Location,
+    },
     /// No port is free.
     #[error("no port is free for service {service}")]
     NoPort {
@@ -102,6 +114,7 @@ impl StackError {
             }
             Self::NoNginx { source, .. } => Some(source.hint()),
             Self::Nginx(error) => error.hint(),
+            Self::SamePort { second, at, .. } => Some(format!("publish another port for {second} ({at})")),
             Self::NoService { .. } | Self::Scaled { .. } | Self::NoPort { .. } | Self::Write { .. } => None,
         }
     }

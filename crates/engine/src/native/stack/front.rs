@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use backlot_nginx::{Config, Rewrite, Source, locate};
+use backlot_nginx::{Config, Nginx, Rewrite, Source};
 use backlot_supervisor::ProcessRun;
 
 use crate::native::stack::container::Container;
@@ -20,10 +20,13 @@ pub(super) struct Front {
 }
 
 impl Translation<'_> {
+    /// The nginx of this machine, which the service `name` needs.
+    pub(super) fn nginx_program(&self, name: &str) -> Result<Nginx, StackError> {
+        self.nginx.clone().map_err(|source| StackError::NoNginx { service: name.to_owned(), source })
+    }
+
     /// Reads the configuration of the nginx service `name`.
-    pub(super) fn nginx(&self, name: &str) -> Result<Front, StackError> {
-        let path = self.caller.get("PATH").map(String::as_str);
-        locate(path).map_err(|source| StackError::NoNginx { service: name.to_owned(), source })?;
+    pub(super) fn nginx_config(&self, name: &str) -> Result<Front, StackError> {
         let services = &self.environment.stack.services;
         let Some(service) = services.get(name) else {
             return Err(StackError::NoService {
@@ -48,9 +51,8 @@ impl Translation<'_> {
         ports: &Ports,
     ) -> Result<(ProcessRun, Vec<PathBuf>, String), StackError> {
         let name = &container.service.name;
-        let front = self.nginx(name)?;
-        let path = self.caller.get("PATH").map(String::as_str);
-        let nginx = locate(path).map_err(|source| StackError::NoNginx { service: name.clone(), source })?;
+        let front = self.nginx_config(name)?;
+        let nginx = self.nginx_program(name)?;
         let listens = front.listens.iter();
         let how = Rewrite {
             endpoints: ports.endpoints.clone(),

@@ -29,6 +29,7 @@ impl Ports {
     pub(super) fn choose(
         translation: &Translation<'_>,
         containers: &BTreeMap<&str, Container<'_>>,
+        wanted: &BTreeSet<String>,
     ) -> Result<Self, StackError> {
         let mut targets: BTreeMap<String, BTreeSet<u16>> =
             containers.iter().map(|(name, container)| ((*name).to_owned(), container.ports())).collect();
@@ -39,9 +40,15 @@ impl Ports {
                 found.extend(referred(value, &names));
             }
             if container.is_nginx() {
-                let front = translation.nginx(&container.service.name)?;
-                found.extend(front.references);
-                targets.entry(container.service.name.clone()).or_default().extend(front.listens);
+                let name = &container.service.name;
+                match translation.nginx_config(name) {
+                    Ok(front) => {
+                        found.extend(front.references);
+                        targets.entry(name.clone()).or_default().extend(front.listens);
+                    }
+                    Err(error) if wanted.contains(name) => return Err(error),
+                    Err(_) => {}
+                }
             }
             for (service, port) in found {
                 targets.entry(service).or_default().insert(port);
@@ -116,7 +123,7 @@ impl Ports {
                 target,
                 endpoint: *self.endpoints.get(&key)?,
                 published: self.published.contains(&key),
-                protocol: container.protocol(),
+                protocol: container.protocol(target),
             })
         };
         self.of(name).into_iter().filter_map(run).collect()

@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use super::Holder;
+use crate::ports::PortHolder;
 
 /// The state of a socket that listens, in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
 /// So much of a command line, in characters, says what it is.
 const SHORT: usize = 80;
 
-pub(super) fn find(port: u16) -> Option<Holder> {
+pub(crate) fn find(port: u16) -> Option<PortHolder> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
     let sockets: Vec<String> = tables
         .iter()
@@ -17,7 +17,7 @@ pub(super) fn find(port: u16) -> Option<Holder> {
         .map(|inode| format!("socket:[{inode}]"))
         .collect();
     let pids = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.into_iter().find(|&pid| holds(pid, &sockets)).map(|pid| Holder { pid, command: command(pid) })
+    pids.into_iter().find(|&pid| holds(pid, &sockets)).map(|pid| PortHolder { pid, command: command(pid) })
 }
 
 /// The inodes of the sockets that listen on this port.

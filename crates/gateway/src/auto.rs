@@ -1,0 +1,143 @@
+//! An endpoint of which nobody has said what is spoken there: each client is listened to first.
+//!
+//! One that begins with a request of HTTP/1 is served as such; the bytes of any other are handed on. One that says nothing
+//! may be a browser that has opened a connection ahead of need, or wait for the server's first word (a mail server). Then a
+//! replica is connected to, and whoever speaks first decides. Until then the replica does not count as busy: nothing was
+//! said, so another may take its place, and no rollout waits for somebody who is silent.
+//!
+//! What was learned once holds for all: a replica that has answered HTTP is not bothered with silent connections again, of
+//! which one that serves a single connection at a time could not get rid; and where the server speaks first, nobody waits.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, timeout};
+
+use crate::http;
+use crate::recheck::unreachable;
+use crate::replica::Replica;
+use crate::shared::Shared;
+use crate::tcp;
+use crate::visitor::{Heard, Visitor};
+use crate::wire::Wire;
+use crate::word::Word;
+
+/// How long a client may be silent before that means something.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// The most that is read of a server's first word.
+const GREETING: usize = 4 * 1024;
+
+/// What was learned of an endpoint's replicas.
+#[derive(Debug, Default)]
+pub(crate) struct Habits {
+    /// One has answered in HTTP.
+    http: Word,
+    /// One has spoken first.
+    speaks_first: AtomicBool,
+}
+
+impl Habits {
+    /// A replica has answered in HTTP.
+    pub(crate) fn answered_http(&self) {
+        if !self.http.is_said() {
+            self.http.say();
+        }
+    }
+}
+
+/// Serves a client as it turns out to speak.
+pub(crate) async fn serve(shared: Arc<Shared>, mut visitor: Visitor, peer: SocketAddr, lane: usize) {
+    if shared.habits.speaks_first.load(Ordering::Relaxed) {
+        return tcp::serve(shared, visitor, peer).await;
+    }
+    let heard = match timeout(PATIENCE, visitor.listen()).await {
+        Ok(heard) => heard,
+        Err(_) => visitor.heard_so_far(),
+    };
+    let knows_http = shared.habits.http.is_said();
+    match heard {
+        Heard::Http => http::serve(shared, visitor, peer, lane).await,
+        Heard::Nothing if knows_http => http::serve(shared, visitor, peer, lane).await,
+        Heard::Nothing => wait_for_a_word(shared, visitor, peer, lane).await,
+        Heard::End if knows_http => {}
+        Heard::Other | Heard::End => tcp::serve(shared, visitor, peer).await,
+        Heard::Gone => {}
+    }
+}
+
+/// What happened to a connection on which nobody has spoken.
+enum Turn {
+    Client(Heard),
+    /// The replica has said something, or nothing more is to be expected of it.
+    Replica(usize),
+    /// The replica is about to stop.
+    Leaving,
+    /// It is known by now that HTTP is spoken here.
+    Http,
+    /// The endpoint closes.
+    Closing,
+}
+
+async fn wait_for_a_word(shared: Arc<Shared>, mut visitor: Visitor, peer: SocketAddr, lane: usize) {
+    loop {
+        let Some((replica, mut wire)) = reach(&shared).await else { return };
+        let mut greeting = BytesMut::with_capacity(GREETING);
+        let turn = tokio::select! {
+            heard = visitor.listen() => Turn::Client(heard),
+            read = wire.read_buf(&mut greeting) => Turn::Replica(read.unwrap_or(0)),
+            () = replica.leaving.heard() => Turn::Leaving,
+            () = shared.habits.http.heard() => Turn::Http,
+            () = shared.closing.heard() => Turn::Closing,
+        };
+        match turn {
+            // Nothing was said: another one will do.
+            Turn::Leaving => {}
+            Turn::Replica(0) if replica.leaving.is_said() => {}
+            // A replica is tired of waiting, or gone: so is the client's connection.
+            Turn::Replica(0) | Turn::Client(Heard::Gone) | Turn::Closing => return,
+            Turn::Client(Heard::Http) | Turn::Http => {
+                drop(wire);
+                return http::serve(shared, visitor, peer, lane).await;
+            }
+            Turn::Client(Heard::Other | Heard::End | Heard::Nothing) => {
+                return match shared.rotation.claim(&replica) {
+                    Some(in_flight) => {
+                        tcp::carry(shared, visitor, peer, (wire, Bytes::new()), in_flight).await;
+                    }
+                    None => tcp::serve(shared, visitor, peer).await,
+                };
+            }
+            // It is tired of waiting, and says so as HTTP does (408).
+            Turn::Replica(_) if greeting.starts_with(b"HTTP/1.") => {
+                shared.habits.answered_http();
+                drop(wire);
+                return http::serve(shared, visitor, peer, lane).await;
+            }
+            Turn::Replica(_) => {
+                shared.habits.speaks_first.store(true, Ordering::Relaxed);
+                if let Some(in_flight) = shared.rotation.claim(&replica) {
+                    return tcp::carry(shared, visitor, peer, (wire, greeting.freeze()), in_flight).await;
+                }
+            }
+        }
+    }
+}
+
+/// A connection to a replica that does not count as busy by it.
+async fn reach(shared: &Arc<Shared>) -> Option<(Arc<Replica>, Wire)> {
+    let deadline = Instant::now() + shared.limits.idle_timeout;
+    loop {
+        let in_flight = shared.rotation.acquire(&[], deadline).await?;
+        let replica = Arc::clone(in_flight.replica());
+        drop(in_flight);
+        match Wire::connect(&replica, shared.limits.connect_timeout).await {
+            Ok(wire) => return Some((replica, wire)),
+            Err(error) if error.blames_replica() => unreachable(shared, &replica),
+            Err(_) => return None,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Who listens on a port of this machine.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+
+/// The process that listens on a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortHolder {
+    /// Its number.
+    pub pid: i32,
+    /// Its command line, shortened.
+    pub command: String,
+}
+
+impl fmt::Display for PortHolder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pid, command } = self;
+        write!(formatter, "process {pid} ({command})")
+    }
+}
+
+/// Tries a port of 127.0.0.1: whether it can be listened on now. The answer may be old when it arrives: whoever needs the
+/// port has to be ready for a no.
+///
+/// # Errors
+/// What the system says: [`io::ErrorKind::AddrInUse`] when somebody listens there.
+pub fn try_port(port: u16) -> io::Result<()> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop)
+}
+
+/// Who listens on the port, as far as this account may know. Nobody where the system does not tell (no `/proc`).
+#[cfg(target_os = "linux")]
+pub fn port_holder(port: u16) -> Option<PortHolder> {
+    crate::listeners::find(port)
+}
+
+/// Who listens on the port: the system does not tell.
+#[cfg(not(target_os = "linux"))]
+pub fn port_holder(_port: u16) -> Option<PortHolder> {
+    None
+}
+
+/// The words of the command lines of a process, its parent, and so on up; none where the system does not tell.
+pub fn command_lines_up_from(pid: i32) -> Vec<Vec<String>> {
+    let mut lines = Vec::new();
+    let mut next = Some(pid);
+    // A chain cannot be longer than there are processes; that it ends is not for us to trust.
+    while let Some(pid) = next.filter(|pid| *pid > 1 && lines.len() < 64) {
+        let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words = bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+        lines.push(words.collect());
+        next = crate::usage::parent_of(pid);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::try_port;
+
+    #[test]
+    fn sees_who_listens() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(try_port(port).unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+        #[cfg(target_os = "linux")]
+        {
+            let holder = super::port_holder(port).unwrap();
+            assert_eq!(holder.pid, i32::try_from(std::process::id()).unwrap());
+            assert!(holder.command.contains("backlot_process"), "{holder:?}");
+            let lines = super::command_lines_up_from(holder.pid);
+            assert!(lines[0][0].contains("backlot_process") && lines.len() > 1, "{lines:?}");
+        }
+        drop(listener);
+        try_port(port).unwrap();
+    }
+}
