@@ -130,6 +130,12 @@ fn only_what_changed_in_the_compose_file_is_touched() {
     same(&ps(stage, "development"));
     assert_eq!(get(port, "/").unwrap().0, 200);
     assert!(get(*web, "/").is_err());
+
+    // All of it anew, as it is.
+    stage.backlot(&["restart", "-q"]).output().assert_prints("");
+    let services = ps(stage, "development");
+    assert!(processes(&services, "db") != db && processes(&services, "web") != page);
+    assert_eq!(get(port, "/").unwrap().0, 200);
     stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_prints("");
 }
 

@@ -117,7 +117,6 @@ impl Driver {
 
     /// A new release of a service that is made of the same as now.
     pub(super) fn same_anew(&mut self, service: ServiceId) -> Release {
-        self.forget_unused_releases();
         let release = self.new_release();
         if let Some((_, run)) = self.current(service) {
             self.releases.insert((service, release), run);
@@ -130,7 +129,8 @@ impl Driver {
         self.last_release
     }
 
-    fn forget_unused_releases(&mut self) {
+    /// Only what the machine has heard of is in use: not to be done while it is still to be told.
+    pub(super) fn forget_unused_releases(&mut self) {
         let used: BTreeSet<(ServiceId, Release)> = self
             .machine
             .status()

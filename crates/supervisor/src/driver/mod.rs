@@ -244,7 +244,11 @@ impl Driver {
     }
 
     fn spawn(&mut self, replica: ReplicaId, release: Release) {
-        let Some(run) = self.releases.get(&(replica.service, release)).map(Arc::clone) else { return };
+        let Some(run) = self.releases.get(&(replica.service, release)).map(Arc::clone) else {
+            // Nobody is to wait for what cannot be.
+            let detail = "it is not known any more what it is made of".to_owned();
+            return self.tell(Event::SpawnFailed { replica, detail });
+        };
         // They are open already, unless it was asked for by other ways than an `up`.
         if let Err(failure) = self.doors.open(&run) {
             return self.tell(Event::SpawnFailed { replica, detail: failure.text });

@@ -62,6 +62,7 @@ impl Driver {
             Request::Restart { services, rolling } => {
                 self.refuse_at_end()?;
                 let services = if services.is_empty() { self.up_now() } else { self.all_or(&services)? };
+                self.forget_unused_releases();
                 for service in &services {
                     let release = self.same_anew(*service);
                     self.tell(Event::Command(Command::Restart { service: *service, release, rolling }));
