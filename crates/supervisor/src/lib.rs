@@ -3,6 +3,7 @@
 //! It is handed a [`Runbook`], in which everything is worked out, and knows neither projects nor Postgres: what it needs
 //! of the latter it is given as [`Databases`]. Whoever wants something of it sends a [`Request`] to its socket.
 
+mod change;
 mod client;
 mod control;
 mod driver;
@@ -11,6 +12,8 @@ mod logs;
 mod protocol;
 mod runbook;
 mod seat;
+#[cfg(target_os = "linux")]
+mod sockets;
 mod spec;
 
 pub use client::{Client, ClientError};

@@ -13,9 +13,10 @@ use crate::runbook::{Protocol, Runbook};
 pub enum Request {
     /// How everything is: [`Answer::Status`].
     Status,
-    /// Run this: what is new or changed is started or replaced, one replica after another; what is as it was stays.
-    /// Refused with [`FailureCode::Structure`] when other services are there than before or they depend on each other
-    /// in another way: then it takes a `Down` and a new supervisor.
+    /// Run this: what is new or changed is started or replaced, one replica after another; what is as it was stays; what
+    /// the runbook does not have is stopped, unless services are named. Refused with [`FailureCode::Structure`] when a
+    /// service becomes something else than it is, a server where there was a program: then it takes a `Down` and a new
+    /// supervisor.
     Up {
         /// The stack as it is wanted now.
         runbook: Box<Runbook>,

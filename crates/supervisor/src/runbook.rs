@@ -105,12 +105,24 @@ pub struct ProcessRun {
     pub arguments: Vec<Template>,
     /// The directory it works in.
     pub directory: PathBuf,
-    /// Its whole environment, but for what each replica is given besides.
+    /// The variables that the project's files give it.
     pub variables: BTreeMap<String, String>,
+    /// All others, but for what each replica is given besides: what it needs of the shell from which it was started. They
+    /// differ from shell to shell, which is no reason to start it anew.
+    pub surroundings: BTreeMap<String, String>,
     /// The variables that tell a replica its port (`PORT`, `FLASK_RUN_PORT` …): that of the first of `ports`.
     pub port_variables: Vec<String>,
     /// The ports that it listens on in its container.
     pub ports: Vec<PortRun>,
+}
+
+impl ProcessRun {
+    /// Its whole environment, but for what each replica is given besides.
+    pub fn environment(&self) -> BTreeMap<String, String> {
+        let mut all = self.surroundings.clone();
+        all.extend(self.variables.clone());
+        all
+    }
 }
 
 /// A text in which a replica's own ports are still to be filled in.

@@ -12,7 +12,7 @@ pub(crate) fn stack(runbook: &Runbook) -> Result<StackSpec, StackError> {
     StackSpec::new(runbook.services.iter().map(service).collect())
 }
 
-fn service(run: &ServiceRun) -> ServiceSpec {
+pub(crate) fn service(run: &ServiceRun) -> ServiceSpec {
     let depends_on = run.depends_on.iter().map(|(name, dependency)| {
         let condition = match dependency.condition {
             Condition::Started => PlanCondition::Started,

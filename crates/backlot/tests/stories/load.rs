@@ -12,6 +12,7 @@ use std::time::Duration;
 use backlot_testkit::{Stage, free_port};
 
 use crate::BACKLOT;
+use crate::up::{ps, replicas, wait_until};
 
 const CLIENTS: usize = 50;
 const REQUESTS: usize = 100_000;
@@ -29,20 +30,22 @@ fn page() -> PathBuf {
 fn production() -> (Stage, u16, u16) {
     let stage = Stage::empty(BACKLOT);
     let (nginx, web) = (free_port(), free_port());
-    stage.file(
-        "compose.yaml",
-        format!(
-            "services:\n  web:\n    image: page\n    command: {}\n    restart: always\n    ports: [\"{web}:8000\"]\n  nginx:\n    image: nginx\n    \
-             ports: [\"{nginx}:8080\"]\n    volumes: [\"./nginx.conf:/etc/nginx/nginx.conf:ro\"]\n",
-            page().display()
-        ),
-    );
+    stage.file("compose.yaml", compose(nginx, web, ""));
     let conf =
         std::fs::read_to_string(backlot_testkit::repository().join("examples/flask/docker/nginx/nginx.conf"));
     // A busy nginx need not write down a hundred thousand requests.
     stage.file("nginx.conf", conf.unwrap().replace("http {", "http {\n    access_log off;"));
     stage.backlot(&["up", "-d", "--wait", "-q", "--scale", "web=3"]).output().assert(0, "", "…");
     (stage, nginx, web)
+}
+
+/// The Compose file of such a production; `more` are further lines of web.
+fn compose(nginx: u16, web: u16, more: &str) -> String {
+    format!(
+        "services:\n  web:\n    image: page\n    command: {}\n    restart: always\n    ports: [\"{web}:8000\"]\n{more}  nginx:\n    \
+         image: nginx\n    ports: [\"{nginx}:8080\"]\n    volumes: [\"./nginx.conf:/etc/nginx/nginx.conf:ro\"]\n",
+        page().display()
+    )
 }
 
 /// Clients that ask without a pause, and what became of their requests.
@@ -76,7 +79,8 @@ impl Load {
                         return;
                     }
                     let is_post = !reads_only && (number + client) % 2 == 0;
-                    match ask(&mut connection, port, is_post, keeps) {
+                    let sent = is_post.then(|| format!("{client}-{number}"));
+                    match ask(&mut connection, port, sent.as_deref(), keeps) {
                         Ok(process) => {
                             answered.fetch_add(1, Ordering::Relaxed);
                             processes.lock().unwrap().insert(process);
@@ -100,13 +104,27 @@ impl Load {
         self.answered.load(Ordering::Relaxed)
     }
 
+    /// Lets so many more be answered.
+    fn go_on(&self, requests: usize) {
+        let before = self.answered();
+        while self.answered() < before + requests {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// How many were answered, by how many processes; none may have failed.
     fn finish(self) -> (usize, usize) {
+        self.finish_but(|_| false)
+    }
+
+    /// The same, but for failures that are meant to be.
+    fn finish_but(self, is_meant: fn(&str) -> bool) -> (usize, usize) {
         self.stop.store(true, Ordering::Relaxed);
         for client in self.clients {
             client.join().unwrap();
         }
-        let failures = self.failures.lock().unwrap();
+        let mut failures = self.failures.lock().unwrap();
+        failures.retain(|failure| !is_meant(failure));
         let answered = self.answered.load(Ordering::Relaxed);
         let shown: Vec<&String> = failures.iter().take(10).collect();
         assert!(failures.is_empty(), "{} failed, {answered} were answered: {shown:#?}", failures.len());
@@ -118,7 +136,7 @@ impl Load {
 fn ask(
     connection: &mut Option<BufReader<TcpStream>>,
     port: u16,
-    posts: bool,
+    posted: Option<&str>,
     keeps: bool,
 ) -> Result<String, String> {
     let told = |error: std::io::Error| error.to_string();
@@ -130,7 +148,7 @@ fn ask(
         stream.set_nodelay(true).map_err(told)?;
         connection.insert(BufReader::new(stream))
     };
-    let (method, body) = if posts { ("POST", "x".repeat(300)) } else { ("GET", String::new()) };
+    let (method, body) = posted.map_or(("GET", String::new()), |name| ("POST", format!("{name:<300}")));
     let wish = if keeps { "keep-alive" } else { "close" };
     let length = body.len();
     let request = format!(
@@ -184,22 +202,61 @@ fn twenty_rollouts_drop_no_request() {
     stage.backlot(&["down", "-q"]).output().assert_prints("");
 }
 
+/// The process of one of the replicas that are ready: another one in each round, so that none seems to die by itself.
+fn ready_replica(stage: &Stage, round: usize) -> String {
+    let replicas = replicas(&ps(stage, "development"), "web");
+    let ready: Vec<_> = replicas.iter().filter(|replica| replica["health"] == "healthy").collect();
+    ready[round % ready.len()]["pid"].to_string()
+}
+
 #[test]
-fn killed_replicas_drop_no_get() {
+fn killed_replicas_drop_no_get_and_double_no_post() {
     let (stage, nginx, web) = production();
-    let load = Load::start([nginx, web], true);
-    for _ in 0..5 {
-        let before = load.answered();
-        while load.answered() < before + 500 {
-            thread::sleep(Duration::from_millis(5));
-        }
-        let services = stage.backlot(&["ps", "--json", "web"]).output().assert_code(0);
-        let services: serde_json::Value = serde_json::from_str(&services.stdout).unwrap();
-        let running =
-            services[0]["replicas"].as_array().unwrap().iter().find(|replica| replica["health"] == "healthy");
-        stage.kill(&running.unwrap()["pid"].to_string());
+    let posts = stage.root().join("tmp/posts");
+    let more = format!("    environment: {{PAGE_POSTS: \"{}\"}}\n", posts.display());
+    stage.file("compose.yaml", compose(nginx, web, &more));
+    stage.backlot(&["up", "-d", "--wait", "-q", "--scale", "web=3"]).output().assert(0, "", "…");
+    let load = Load::start([nginx, web], false);
+    for round in 0..6 {
+        load.go_on(500);
+        stage.kill(&ready_replica(&stage, round));
+    }
+    wait_until("all are back", || {
+        let all = replicas(&ps(&stage, "development"), "web");
+        all.len() == 3 && all.iter().all(|replica| replica["health"] == "healthy")
+    });
+    load.go_on(500);
+    // A POST that its replica died with is not for us to repeat.
+    load.finish_but(|failure| failure.starts_with("POST ") && failure.contains("502"));
+    let posts = std::fs::read_to_string(&posts).unwrap();
+    let once: BTreeSet<&str> = posts.lines().collect();
+    assert!(once.len() > 1000, "{} POSTs", once.len());
+    assert_eq!(once.len(), posts.lines().count(), "a POST was sent twice");
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+}
+
+#[test]
+fn a_bad_release_is_noticed_by_no_client() {
+    let (stage, nginx, web) = production();
+    let load = Load::start([nginx, web], false);
+    let before = stage.backlot(&["endpoints", "web"]).output().assert_code(0).stdout;
+    let unwell = "    healthcheck: {test: \"echo too full; exit 1\", interval: 100ms, retries: 2}\n    environment: {RELEASE: \"2\"}\n";
+    let dies = "    environment: {PAGE_DIES: \"1\"}\n";
+    for (more, why, last_line) in [
+        (unwell, "is unhealthy after 2 failed checks: exit code 1: too full", "listening on"),
+        (dies, "exited with code 1", "no such table"),
+    ] {
+        load.go_on(500);
+        stage.file("compose.yaml", compose(nginx, web, more));
+        let failed = stage.backlot(&["up", "-d", "--wait", "-q", "--scale", "web=3"]).output().assert_code(1);
+        assert!(
+            failed.stderr.contains(&format!("error: web was not replaced: the new web-4 {why}")),
+            "{failed}"
+        );
+        assert!(failed.stderr.contains(last_line), "{failed}");
+        load.go_on(500);
+        assert_eq!(stage.backlot(&["endpoints", "web"]).output().assert_code(0).stdout, before);
     }
     load.finish();
-    stage.backlot(&["wait", "web", "-q"]).output().assert_prints("");
     stage.backlot(&["down", "-q"]).output().assert_prints("");
 }

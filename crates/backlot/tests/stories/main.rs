@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has to fail loudly")]
 
 mod axum;
+mod changes;
 mod commands;
 mod development;
 mod differential;
@@ -19,6 +20,8 @@ mod ports;
 mod protocols;
 mod readme;
 mod scenarios;
+mod signals;
+mod starts;
 mod testing;
 mod up;
 

@@ -31,7 +31,7 @@ pub(crate) fn blog() -> Blog {
 }
 
 impl Blog {
-    fn ps(&self, environment: &str) -> Vec<Value> {
+    pub(crate) fn ps(&self, environment: &str) -> Vec<Value> {
         ps(&self.stage, environment)
     }
 
@@ -46,7 +46,7 @@ pub(crate) fn ps(stage: &Stage, environment: &str) -> Vec<Value> {
 }
 
 /// The replicas of a service.
-fn replicas(services: &[Value], service: &str) -> Vec<Value> {
+pub(crate) fn replicas(services: &[Value], service: &str) -> Vec<Value> {
     let found = services.iter().find(|found| found["service"] == service);
     found.map(|found| found["replicas"].as_array().unwrap().clone()).unwrap_or_default()
 }

@@ -16,9 +16,12 @@ use crate::native::{access, running};
 use crate::record::DatabaseRecord;
 use crate::site::Site;
 
-/// How long a supervisor that ends may take until nothing is left of it.
-const ENDING: Duration = Duration::from_secs(2);
+/// How long a supervisor that ends may take until nothing is left of it: its guard ends what it ran, which takes its time
+/// on a busy machine.
+const ENDING: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(10);
+/// The variables that tell what a terminal can do.
+pub(super) const OF_THE_TERMINAL: [&str; 2] = ["TERM", "COLORTERM"];
 /// The port that Postgres listens on inside its container.
 const CONTAINER_PORT: u16 = 5432;
 
@@ -94,7 +97,14 @@ pub fn describe(
     caller: &BTreeMap<String, String>,
 ) -> Result<Described, EngineError> {
     match ask_now(site, &Request::Describe { service: name.to_owned() }) {
-        Ok(Answer::Described(described)) => Ok(*described),
+        Ok(Answer::Described(mut described)) => {
+            // Other than the service, the command runs on the caller's terminal.
+            for name in OF_THE_TERMINAL {
+                let value = caller.get(name).map(|value| (name.to_owned(), value.clone()));
+                described.variables.extend(value);
+            }
+            Ok(*described)
+        }
         Ok(Answer::Nothing | Answer::Status(_) | Answer::Exit { .. }) => Err(ClientError::Gone.into()),
         Err(EngineError::NoServices { environment }) => match running(site) {
             Ok(database) if database.service == name => {

@@ -28,6 +28,7 @@ impl Supervision {
                 self.forget_abort(service);
                 self.services[service.0].wanted = replicas;
             }
+            Command::Adopt { stack } => self.adopt(*stack),
             Command::Restart { service, release, rolling } => self.restart(service, release, rolling),
         }
     }
@@ -47,7 +48,7 @@ impl Supervision {
             self.forget_abort(service);
             let service = &mut self.services[service.0];
             service.goal = Goal::Up;
-            let release = service.rollout.map_or(service.release, |rollout| rollout.previous);
+            let release = service.standing_release();
             let members = service.replicas.iter_mut().filter(|replica| replica.is_member());
             members.for_each(|replica| replica.try_again(release));
         }
@@ -56,16 +57,20 @@ impl Supervision {
     fn restart(&mut self, service: ServiceId, release: Release, rolling: bool) {
         self.replace(service, release, rolling);
         self.services[service.0].goal = Goal::Up;
-        for at in 0..self.stack.node(service).restarts.len() {
-            let follower = self.stack.node(service).restarts[at];
-            let Goal::Up = self.services[follower.0].goal else { continue };
+        for follower in self.followers(service) {
             self.replace(follower, self.services[follower.0].release, rolling);
         }
     }
 
+    /// Those that run and asked to be replaced with this one.
+    pub(super) fn followers(&self, service: ServiceId) -> Vec<ServiceId> {
+        let all = self.stack.node(service).restarts.iter().copied();
+        all.filter(|follower| self.services[follower.0].goal == Goal::Up).collect()
+    }
+
     fn replace(&mut self, service: ServiceId, release: Release, rolling: bool) {
         if rolling {
-            self.begin_rollout(service, release);
+            self.begin_rollout(service, release, self.services[service.0].terms);
         } else {
             self.forget_abort(service);
             self.services[service.0].release = release;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::ids::{Epoch, Release, ReplicaId, ServiceId, Timer};
+use super::stack::StackSpec;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +53,8 @@ pub enum Event {
 /// What somebody wants. The last one given wins over earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Run these services and all that they depend on; none named means all. Those that failed are tried again; those
-    /// that completed are not.
+    /// Run these services and all that they depend on; none named means all. Those that failed or wait for their restart
+    /// are tried again at once; those that completed are not.
     Up {
         /// The services.
         services: Vec<ServiceId>,
@@ -74,6 +75,14 @@ pub enum Command {
         service: ServiceId,
         /// How many.
         replicas: u32,
+    },
+    /// Supervise this stack from now on, which continues the present one (see [`StackSpec::continued`]). Only what
+    /// differs is touched: services of another release are replaced one replica after another, and those that asked for
+    /// it by `restart: true` with them; others are judged, restarted and stopped in the new way and keep their
+    /// processes; those that are no longer there are stopped. New ones start with the next [`Self::Up`].
+    Adopt {
+        /// The stack.
+        stack: Box<StackSpec>,
     },
     /// Replace all replicas of a service, and of those that asked for it by `restart: true`.
     Restart {

@@ -9,7 +9,6 @@ use super::phase::{Health, Phase};
 use super::reason::Reason;
 use super::replica::Replica;
 use super::spec::{HealthCheck, Readiness};
-use super::stack::Node;
 
 /// The first pause between two checks of one that is starting; each further one is twice as long.
 const QUICK: Duration = Duration::from_millis(50);
@@ -32,9 +31,9 @@ impl Replica {
         out.push(Action::CheckHealth { replica: self.id, epoch, limit: check.timeout });
     }
 
-    pub(super) fn on_check_due(&mut self, node: &Node, out: &mut Outbox) {
-        if let Readiness::Check(check) = &node.spec.readiness {
-            self.check(check, out);
+    pub(super) fn on_check_due(&mut self, out: &mut Outbox) {
+        if let Readiness::Check(check) = self.terms.readiness {
+            self.check(&check, out);
         }
     }
 
@@ -42,14 +41,13 @@ impl Replica {
         &mut self,
         epoch: Epoch,
         answer: Result<(), String>,
-        node: &Node,
         out: &mut Outbox,
         now: Moment,
     ) {
         if !self.waits_for(TimerKind::CheckLimit, epoch) {
             return;
         }
-        let (Readiness::Check(check), Phase::Running { since, .. }) = (node.spec.readiness, &self.phase)
+        let (Readiness::Check(check), Phase::Running { since, .. }) = (self.terms.readiness, &self.phase)
         else {
             return;
         };
@@ -57,31 +55,25 @@ impl Replica {
         match answer {
             Ok(()) => {
                 self.checks.failures = 0;
-                self.become_healthy(node, out);
+                self.present.on_trial = false;
+                self.become_healthy(out);
             }
-            Err(detail) => self.on_failed_check(&check, detail, node, out, now),
+            Err(detail) => self.on_failed_check(&check, detail, out, now),
         }
         let pause = self.pause(&check, now.since(since));
         self.wait(TimerKind::NextCheck, pause, out);
     }
 
-    pub(super) fn on_check_limit(&mut self, node: &Node, out: &mut Outbox, now: Moment) {
-        if let (Readiness::Check(check), Phase::Running { since, .. }) = (node.spec.readiness, &self.phase) {
+    pub(super) fn on_check_limit(&mut self, out: &mut Outbox, now: Moment) {
+        if let (Readiness::Check(check), Phase::Running { since, .. }) = (self.terms.readiness, &self.phase) {
             let since = *since;
-            self.on_failed_check(&check, format!("no answer within {:?}", check.timeout), node, out, now);
+            self.on_failed_check(&check, format!("no answer within {:?}", check.timeout), out, now);
             let pause = self.pause(&check, now.since(since));
             self.wait(TimerKind::NextCheck, pause, out);
         }
     }
 
-    fn on_failed_check(
-        &mut self,
-        check: &HealthCheck,
-        detail: String,
-        node: &Node,
-        out: &mut Outbox,
-        now: Moment,
-    ) {
+    fn on_failed_check(&mut self, check: &HealthCheck, detail: String, out: &mut Outbox, now: Moment) {
         let Phase::Running { since, health } = &self.phase else { return };
         let counts = match health {
             // The quick checks in between do not bring the verdict forward.
@@ -97,7 +89,7 @@ impl Replica {
         }
         if self.checks.failures >= check.retries.max(1) {
             let failures = self.checks.failures;
-            self.become_unhealthy(Reason::Unhealthy { failures, detail }, node, out);
+            self.become_unhealthy(Reason::Unhealthy { failures, detail }, out);
         }
     }
 
@@ -113,37 +105,38 @@ impl Replica {
         quick.min(usual)
     }
 
-    pub(super) fn on_listening(&mut self, node: &Node, out: &mut Outbox) {
-        match node.spec.readiness {
+    pub(super) fn on_listening(&mut self, out: &mut Outbox) {
+        self.present.listens |= matches!(self.phase, Phase::Running { .. });
+        match self.terms.readiness {
             Readiness::Listening { .. } => {
                 if let Phase::Running { .. } = self.phase {
                     self.stop_waiting();
-                    self.become_healthy(node, out);
+                    self.become_healthy(out);
                 }
             }
             Readiness::Running { .. } | Readiness::Check(_) => {}
         }
     }
 
-    pub(super) fn on_listens_elsewhere(&mut self, address: String, node: &Node, out: &mut Outbox) {
-        match node.spec.readiness {
+    pub(super) fn on_listens_elsewhere(&mut self, address: String, out: &mut Outbox) {
+        match self.terms.readiness {
             Readiness::Listening { .. } => {
                 if let Phase::Running { health: Health::Starting, .. } = self.phase {
                     self.stop_waiting();
-                    self.become_unhealthy(Reason::ListensElsewhere { address }, node, out);
+                    self.become_unhealthy(Reason::ListensElsewhere { address }, out);
                 }
             }
             Readiness::Running { .. } | Readiness::Check(_) => {}
         }
     }
 
-    pub(super) fn on_listen_limit(&mut self, node: &Node, out: &mut Outbox) {
-        if let Readiness::Listening { limit } = node.spec.readiness {
-            self.become_unhealthy(Reason::NotListening { waited: limit }, node, out);
+    pub(super) fn on_listen_limit(&mut self, out: &mut Outbox) {
+        if let Readiness::Listening { limit } = self.terms.readiness {
+            self.become_unhealthy(Reason::NotListening { waited: limit }, out);
         }
     }
 
-    pub(super) fn become_healthy(&mut self, node: &Node, out: &mut Outbox) {
+    pub(super) fn become_healthy(&mut self, out: &mut Outbox) {
         // One that is to go is not given new requests.
         if self.is_leaving() {
             return;
@@ -153,15 +146,18 @@ impl Replica {
             return;
         }
         *health = Health::Healthy;
-        if node.spec.gateway {
+        self.proven = true;
+        if self.terms.gateway {
+            self.present.served = true;
             out.push(Action::AddToGateway(self.id));
         }
         out.report(Report::Healthy(self.id));
     }
 
-    fn become_unhealthy(&mut self, reason: Reason, node: &Node, out: &mut Outbox) {
+    fn become_unhealthy(&mut self, reason: Reason, out: &mut Outbox) {
+        self.present.on_trial = false;
         let known = matches!(self.phase, Phase::Running { health: Health::Unhealthy(_), .. });
-        self.leave_gateway(node, out);
+        self.leave_gateway(out);
         let Phase::Running { health, .. } = &mut self.phase else { return };
         *health = Health::Unhealthy(reason.clone());
         if !known {
@@ -170,9 +166,9 @@ impl Replica {
     }
 
     /// Before it is no longer healthy.
-    pub(super) fn leave_gateway(&self, node: &Node, out: &mut Outbox) {
+    pub(super) fn leave_gateway(&self, out: &mut Outbox) {
         let healthy = matches!(self.phase, Phase::Running { health: Health::Healthy, .. });
-        if node.spec.gateway && healthy {
+        if self.terms.gateway && healthy {
             out.push(Action::RemoveFromGateway(self.id));
         }
     }

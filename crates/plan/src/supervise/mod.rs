@@ -10,6 +10,7 @@
 //! repeated news do no harm: they name a run or an epoch that has passed.
 
 mod action;
+mod adopt;
 mod commands;
 mod event;
 mod gate;
@@ -29,6 +30,7 @@ mod stack;
 mod status;
 mod stopping;
 mod supervision;
+mod terms;
 
 pub use action::{Action, Report};
 pub use event::{Command, Event, Exit};

@@ -13,7 +13,8 @@ pub enum Outcome {
     Pending,
     /// Every replica that is wanted is ready or did its work, and none is on its way out.
     Ready,
-    /// A service fails, the first in the order of their starts. Time alone will not mend it, or did not.
+    /// A service fails, the first in the order of their starts. Time alone will not mend it, or did not; or it has never
+    /// been ready and died, and though its policy has it tried again, nobody should have to wait for that.
     Failed {
         /// The service.
         service: ServiceId,
@@ -30,7 +31,7 @@ impl Supervision {
     pub fn outcome(&self) -> Outcome {
         let mut ready = true;
         let mut stopped = true;
-        for id in self.stack.services() {
+        for id in self.stack.places() {
             let service = &self.services[id.0];
             if let Some(reason) = trouble(service) {
                 return Outcome::Failed { service: id, reason };
@@ -61,5 +62,5 @@ pub(super) fn is_ready(service: &Service) -> bool {
     };
     service.rollout.is_none()
         && service.replicas.len() == wanted
-        && service.replicas.iter().all(|replica| replica.is_member() && replica.phase.is_ready())
+        && service.replicas.iter().all(|replica| replica.is_member() && replica.is_ready_and_well())
 }

@@ -10,28 +10,51 @@ use super::phase::{Health, Phase, Standing};
 use super::reason::Reason;
 use super::restart::Restarts;
 use super::spec::Readiness;
-use super::stack::Node;
+use super::terms::Terms;
 
 #[derive(Debug, Clone)]
 pub(super) struct Replica {
     pub(super) id: ReplicaId,
     pub(super) release: Release,
+    pub(super) terms: Terms,
     pub(super) standing: Standing,
     pub(super) phase: Phase,
     pub(super) restarts: Restarts,
     pub(super) checks: Checks,
+    /// Whether one of its processes was ready since somebody last wanted it up.
+    pub(super) proven: bool,
+    pub(super) present: Present,
     timer: Option<Timer>,
 }
 
+/// What is known of its present process.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Present {
+    /// Whether it listens where it should, which is not always what it is judged by.
+    pub(super) listens: bool,
+    /// Whether it was given requests.
+    pub(super) served: bool,
+    /// Whether it is ready by an earlier health check only: it serves, but nobody is told that all is well.
+    pub(super) on_trial: bool,
+}
+
 impl Replica {
-    pub(super) fn new(service: ServiceId, number: u32, release: Release, standing: Standing) -> Self {
+    pub(super) fn new(
+        service: ServiceId,
+        number: u32,
+        release: (Release, Terms),
+        standing: Standing,
+    ) -> Self {
         Self {
             id: ReplicaId { service, number, run: 0 },
-            release,
+            release: release.0,
+            terms: release.1,
             standing,
             phase: Phase::Waiting,
             restarts: Restarts::default(),
             checks: Checks::default(),
+            proven: false,
+            present: Present::default(),
             timer: None,
         }
     }
@@ -66,17 +89,22 @@ impl Replica {
         out.push(Action::Spawn { replica: self.id, release: self.release });
     }
 
-    pub(super) fn on_spawned(&mut self, node: &Node, out: &mut Outbox, now: Moment) {
+    pub(super) fn on_spawned(&mut self, out: &mut Outbox, now: Moment) {
         if self.phase != Phase::Spawning {
             return;
         }
         self.enter(Phase::Running { since: now, health: Health::Starting });
-        self.checks = Checks::default();
-        if self.is_leaving() {
-            return;
+        self.present = Present::default();
+        if !self.is_leaving() {
+            self.await_readiness(out);
         }
-        match node.spec.readiness {
-            Readiness::Running { for_at_least } if for_at_least.is_zero() => self.become_healthy(node, out),
+    }
+
+    /// Begins to find out whether it is ready.
+    pub(super) fn await_readiness(&mut self, out: &mut Outbox) {
+        self.checks = Checks::default();
+        match self.terms.readiness {
+            Readiness::Running { for_at_least } if for_at_least.is_zero() => self.become_healthy(out),
             Readiness::Running { for_at_least } => {
                 self.wait(TimerKind::Settled, for_at_least, out);
             }
@@ -87,54 +115,54 @@ impl Replica {
         }
     }
 
-    pub(super) fn on_timer(&mut self, timer: Timer, node: &Node, out: &mut Outbox, now: Moment) {
+    pub(super) fn on_timer(&mut self, timer: Timer, out: &mut Outbox, now: Moment) {
         if !self.waits_for(timer.kind, timer.epoch) {
             return;
         }
         self.stop_waiting();
         match timer.kind {
-            TimerKind::Settled => self.become_healthy(node, out),
-            TimerKind::ListenLimit => self.on_listen_limit(node, out),
-            TimerKind::NextCheck => self.on_check_due(node, out),
-            TimerKind::CheckLimit => self.on_check_limit(node, out, now),
+            TimerKind::Settled => self.become_healthy(out),
+            TimerKind::ListenLimit => self.on_listen_limit(out),
+            TimerKind::NextCheck => self.on_check_due(out),
+            TimerKind::CheckLimit => self.on_check_limit(out, now),
             TimerKind::BackOff => self.spawn(out),
-            TimerKind::DrainLimit => self.ask_to_end(node, out),
-            TimerKind::Grace => self.kill(node, out),
+            TimerKind::DrainLimit => self.ask_to_end(out),
+            TimerKind::Grace => self.kill(out),
             TimerKind::KillLimit => {
                 out.report(Report::Unkillable(self.id));
-                self.kill(node, out);
+                self.kill(out);
             }
         }
     }
 
     /// The process ended, or there never was one.
-    pub(super) fn on_end(&mut self, reason: Reason, node: &Node, out: &mut Outbox, now: Moment) {
+    pub(super) fn on_end(&mut self, reason: Reason, job: bool, out: &mut Outbox, now: Moment) {
         if !self.phase.has_process() {
             return;
         }
         let ran =
             if let Phase::Running { since, .. } = self.phase { now.since(since) } else { Duration::ZERO };
-        self.leave_gateway(node, out);
+        self.leave_gateway(out);
         match self.standing {
             // What is to go is taken away when the stack is settled.
             Standing::Leaving | Standing::Doomed => self.enter(Phase::Completed),
             // A new one that fails ends its rollout; it is not tried again.
             Standing::Candidate => self.fail(reason, out),
-            Standing::Current | Standing::Outdated => self.end_or_restart(reason, ran, node, out),
+            Standing::Current | Standing::Outdated => self.end_or_restart(reason, ran, job, out),
         }
     }
 
-    fn end_or_restart(&mut self, reason: Reason, ran: Duration, node: &Node, out: &mut Outbox) {
+    fn end_or_restart(&mut self, reason: Reason, ran: Duration, job: bool, out: &mut Outbox) {
         let success = matches!(&reason, Reason::Exited(exit) if exit.is_success());
         // What never ran is a mistake in the project, which time does not mend.
         let never_ran = matches!(&reason, Reason::NotSpawned { .. }) && self.restarts.count() == 0;
-        let may_end = match node.spec.readiness {
+        let may_end = match self.terms.readiness {
             Readiness::Running { .. } => true,
             Readiness::Listening { .. } | Readiness::Check(_) => false,
         };
-        if success && node.job {
+        if success && job {
             self.complete(out);
-        } else if !never_ran && self.restarts.wanted(node.spec.restart, success) {
+        } else if !never_ran && self.restarts.wanted(self.terms.restart, success) {
             let delay = self.restarts.next_delay(ran);
             self.enter(Phase::BackingOff { reason: reason.clone(), delay });
             self.wait(TimerKind::BackOff, delay, out);
@@ -156,17 +184,28 @@ impl Replica {
         out.report(Report::Failed { replica: self.id, reason });
     }
 
-    /// Begins anew after a failure.
-    pub(super) fn try_again(&mut self, release: Release) {
-        if let Phase::Failed(_) = self.phase {
-            self.release = release;
+    /// Begins anew after a failure, without waiting for its restart.
+    pub(super) fn try_again(&mut self, release: (Release, Terms)) {
+        if let Phase::Failed(_) | Phase::BackingOff { .. } = self.phase {
+            (self.release, self.terms) = release;
             self.restarts = Restarts::default();
+            self.proven = false;
             self.enter(Phase::Waiting);
         }
     }
 
     pub(super) fn is_leaving(&self) -> bool {
         self.standing.is_leaving()
+    }
+
+    /// Whether it is ready by what is asked of it now.
+    pub(super) fn is_ready_and_well(&self) -> bool {
+        self.phase.is_ready() && !(self.present.on_trial && self.phase.has_process())
+    }
+
+    /// Whether it is out of service: what is left of it is a process that was asked to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_leaving() && matches!(self.phase, Phase::Stopping | Phase::Killing)
     }
 
     /// Whether it is one of those asked for.
@@ -180,10 +219,11 @@ impl Replica {
     /// What is wrong with it, if it is more than that time has to pass.
     pub(super) fn trouble(&self) -> Option<Reason> {
         match &self.phase {
-            Phase::BackingOff { reason, .. } => self.restarts.loops().then(|| Reason::CrashLoop {
-                exit: Box::new(reason.clone()),
-                deaths: self.restarts.in_a_row(),
-            }),
+            Phase::BackingOff { reason, .. } if self.restarts.loops() => {
+                Some(Reason::CrashLoop { exit: Box::new(reason.clone()), deaths: self.restarts.in_a_row() })
+            }
+            // Whoever waits for it to come up is told at once, whatever becomes of the next process.
+            Phase::BackingOff { reason, .. } => (!self.proven).then(|| reason.clone()),
             Phase::Blocked(reason)
             | Phase::Failed(reason)
             | Phase::Running { health: Health::Unhealthy(reason), .. } => Some(reason.clone()),

@@ -10,7 +10,8 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_mins(1);
 /// Who has run for so long begins with the shortest pause again.
 const STEADY: Duration = Duration::from_secs(10);
-/// So many ends in a row, which take 0.7 s of pauses, are told to those that wait; the restarts go on.
+/// So many ends in a row of one that was ready before, which take 0.7 s of pauses, are told to those that wait; the
+/// restarts go on.
 const LOOP: u32 = 4;
 
 /// The restarts of one replica.

@@ -1,22 +1,24 @@
 //! Replacing a service's replicas one after another.
 //!
-//! A new one starts while at most the number asked for is there, and is ready before an old one leaves; the next one
-//! starts when that has gone. So there is never more than one too many, and never one too few.
+//! A new one starts while at most the number asked for is in service, and is ready before an old one leaves; the next one
+//! starts when that has no requests left, while its process ends. So there is never more than one too many in service, and
+//! never one too few. Nor do those pile up that take long to end: there are never more of them than asked for.
 
 use super::action::Report;
 use super::ids::{Release, ReplicaId, ServiceId};
 use super::phase::{Phase, Standing};
 use super::reason::Reason;
+use super::replica::Replica;
 use super::service::{Goal, Rollout, Service};
 use super::supervision::Supervision;
+use super::terms::Terms;
 
 impl Supervision {
     /// Begins a rollout, or begins it again with what is newest.
-    pub(super) fn begin_rollout(&mut self, service: ServiceId, release: Release) {
+    pub(super) fn begin_rollout(&mut self, service: ServiceId, release: Release, terms: Terms) {
         let service = &mut self.services[service.0];
-        let previous = service.rollout.map_or(service.release, |rollout| rollout.previous);
-        service.rollout = Some(Rollout { previous });
-        service.release = release;
+        service.rollout = Some(Rollout { previous: service.standing_release() });
+        (service.release, service.terms) = (release, terms);
         service.aborted = None;
         for replica in &mut service.replicas {
             match replica.standing {
@@ -37,9 +39,11 @@ impl Supervision {
         }
         if !node.starts_first() {
             service.rollout = None;
-            let outdated =
-                service.replicas.iter_mut().filter(|replica| replica.standing == Standing::Outdated);
-            outdated.for_each(|replica| replica.standing = Standing::Leaving);
+            // A new one is there already if the service may run twice no longer.
+            let is_in_the_way =
+                |replica: &&mut Replica| matches!(replica.standing, Standing::Outdated | Standing::Candidate);
+            let all = service.replicas.iter_mut().filter(is_in_the_way);
+            all.for_each(|replica| replica.standing = Standing::Leaving);
             return true;
         }
         if let Some((replica, reason)) = trouble(service) {
@@ -61,7 +65,9 @@ impl Supervision {
             self.out.report(Report::RolloutDone(id));
             return true;
         }
-        let may_start = service.replicas.len() <= service.wanted as usize;
+        let wanted = service.wanted as usize;
+        let ending = service.replicas.iter().filter(|replica| replica.is_ending()).count();
+        let may_start = service.replicas.len() - ending <= wanted && ending < wanted.max(1);
         if may_start {
             service.add(Standing::Candidate);
         }
@@ -93,7 +99,7 @@ impl Supervision {
 
 fn give_up(service: &mut Service, reason: Reason) {
     if let Some(rollout) = service.rollout.take() {
-        service.release = rollout.previous;
+        (service.release, service.terms) = rollout.previous;
     }
     service.aborted = Some(reason);
     for replica in &mut service.replicas {

@@ -4,6 +4,8 @@ use super::ids::{Release, ReplicaId, ServiceId};
 use super::phase::Standing;
 use super::reason::Reason;
 use super::replica::Replica;
+use super::spec::ServiceSpec;
+use super::terms::Terms;
 
 #[derive(Debug, Clone)]
 pub(super) struct Service {
@@ -11,6 +13,7 @@ pub(super) struct Service {
     pub(super) goal: Goal,
     pub(super) wanted: u32,
     pub(super) release: Release,
+    pub(super) terms: Terms,
     pub(super) rollout: Option<Rollout>,
     /// Why the last rollout was given up, until somebody wants something new of the service.
     pub(super) aborted: Option<Reason>,
@@ -28,12 +31,26 @@ pub(super) enum Goal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rollout {
     /// What the service is made of again should it be given up.
-    pub(super) previous: Release,
+    pub(super) previous: (Release, Terms),
 }
 
 impl Service {
-    pub(super) fn new(id: ServiceId, wanted: u32, release: Release) -> Self {
-        Self { id, goal: Goal::Down, wanted, release, rollout: None, aborted: None, replicas: Vec::new() }
+    pub(super) fn new(id: ServiceId, spec: &ServiceSpec) -> Self {
+        Self {
+            id,
+            goal: Goal::Down,
+            wanted: spec.replicas,
+            release: spec.release,
+            terms: Terms::of(spec),
+            rollout: None,
+            aborted: None,
+            replicas: Vec::new(),
+        }
+    }
+
+    /// What is known to work: in a rollout, what is replaced.
+    pub(super) fn standing_release(&self) -> (Release, Terms) {
+        self.rollout.map_or((self.release, self.terms), |rollout| rollout.previous)
     }
 
     /// The replica whose present process this is.
@@ -60,7 +77,7 @@ impl Service {
             .map_or(self.replicas.len() + 1, |(_, number)| number as usize);
         // There are never more than `u32::MAX` wanted, and one.
         let place = u32::try_from(number).unwrap_or(u32::MAX);
-        self.replicas.insert(number - 1, Replica::new(self.id, place, self.release, standing));
+        self.replicas.insert(number - 1, Replica::new(self.id, place, (self.release, self.terms), standing));
     }
 
     /// The member that is missed least: one that does nothing, then an outdated one, then the newest place.

@@ -95,8 +95,8 @@ impl Supervision {
         let mut changed = false;
         for replica in replicas.iter_mut() {
             changed |= match replica.standing {
-                Standing::Leaving if !is_needed => replica.begin_to_leave(node, out),
-                Standing::Doomed => replica.be_killed(node, out),
+                Standing::Leaving if !is_needed => replica.begin_to_leave(out),
+                Standing::Doomed => replica.be_killed(out),
                 Standing::Leaving | Standing::Current | Standing::Outdated | Standing::Candidate => false,
             };
         }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::ids::{Release, Signal};
 
 /// A service.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceSpec {
     /// Its name.
     pub name: String,
     /// How many copies run.
     pub replicas: u32,
-    /// What its first processes are made of.
+    /// What its processes are made of: its first ones, or those that it has from now on.
     pub release: Release,
     /// The services that come before it, by name.
     pub depends_on: BTreeMap<String, Dependency>,

@@ -1,6 +1,6 @@
 //! A stack that was checked: names resolved, no circle in what depends on what.
 
-use super::ids::{Release, ServiceId};
+use super::ids::ServiceId;
 use super::spec::{Condition, Replacement, ServiceSpec};
 
 /// Why services make no stack.
@@ -29,14 +29,14 @@ pub enum StackError {
 }
 
 /// The services of a stack.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackSpec {
     nodes: Vec<Node>,
     order: Vec<ServiceId>,
 }
 
 /// A service in its stack.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Node {
     pub(super) spec: ServiceSpec,
     /// What it waits for.
@@ -47,10 +47,12 @@ pub(super) struct Node {
     pub(super) restarts: Vec<ServiceId>,
     /// Another waits for its end.
     pub(super) job: bool,
+    /// It is not part of the stack any more; its place is kept, and nobody else gets it.
+    pub(super) retired: bool,
 }
 
 /// One `depends_on` of a service.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Need {
     pub(super) on: ServiceId,
     pub(super) condition: Condition,
@@ -65,48 +67,84 @@ impl Node {
             Replacement::StopFirst => false,
         }
     }
-
-    pub(super) fn release(&self) -> Release {
-        self.spec.release
-    }
 }
 
 impl StackSpec {
     /// Checks that the services make a stack. A dependency that is neither there nor required is forgotten.
     pub fn new(services: Vec<ServiceSpec>) -> Result<Self, StackError> {
-        let needs =
-            services.iter().map(|service| resolve(service, &services)).collect::<Result<Vec<_>, _>>()?;
+        Self::of(services, &[])
+    }
+
+    /// The stack of these services, as what becomes of this one: a service that is in both keeps its [`ServiceId`].
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn continued(&self, services: Vec<ServiceSpec>) -> Result<Self, StackError> {
+        Self::new(services.clone())?;
+        let mut left = services;
+        let mut specs = Vec::new();
+        let mut retired = Vec::new();
+        for node in &self.nodes {
+            if let Some(at) = left.iter().position(|spec| spec.name == node.spec.name) {
+                specs.push(left.remove(at));
+            } else {
+                retired.push(specs.len());
+                specs.push(node.spec.clone());
+            }
+        }
+        specs.extend(left);
+        Self::of(specs, &retired)
+    }
+
+    /// Whether this is a stack that `other` was continued with.
+    pub(super) fn continues(&self, other: &Self) -> bool {
+        let names = |stack: &Self| stack.nodes.iter().map(|node| node.spec.name.clone()).collect::<Vec<_>>();
+        names(self).starts_with(&names(other))
+    }
+
+    fn of(services: Vec<ServiceSpec>, retired: &[usize]) -> Result<Self, StackError> {
+        let needs = services
+            .iter()
+            .enumerate()
+            // Those that are there depend on none that are not.
+            .map(|(at, service)| {
+                resolve(service, &services, if retired.contains(&at) { &[] } else { retired })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
         for (at, service) in services.iter().enumerate() {
             if services[..at].iter().any(|earlier| earlier.name == service.name) {
                 return Err(StackError::Duplicate { name: service.name.clone() });
             }
         }
         let order = sort(&services, &needs)?;
-        let all = || needs.iter().flatten();
+        let all = || (0..needs.len()).filter(|at| !retired.contains(at)).flat_map(|at| &needs[at]);
         let jobs: Vec<bool> = (0..services.len())
             .map(|at| all().any(|need| need.on.0 == at && need.condition == Condition::CompletedSuccessfully))
             .collect();
         let above: Vec<_> = (0..services.len()).map(|at| reach(at, &needs, |_| true)).collect();
         let restarts: Vec<_> = (0..services.len()).map(|at| reach(at, &needs, |need| need.restart)).collect();
-        let nodes = services
-            .into_iter()
-            .zip(needs)
-            .zip(above)
-            .zip(restarts)
-            .zip(jobs)
-            .map(|((((spec, needs), above), restarts), job)| Node { spec, needs, above, restarts, job })
-            .collect();
-        Ok(Self { nodes, order })
+        let nodes = services.into_iter().zip(needs).zip(above).zip(restarts).zip(jobs).enumerate().map(
+            |(at, ((((spec, needs), above), restarts), job))| {
+                let retired = retired.contains(&at);
+                Node { spec, needs, above, restarts, job, retired }
+            },
+        );
+        Ok(Self { nodes: nodes.collect(), order })
     }
 
     /// The service with this name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<ServiceId> {
-        self.nodes.iter().position(|node| node.spec.name == name).map(ServiceId)
+        self.nodes.iter().position(|node| node.spec.name == name && !node.retired).map(ServiceId)
     }
 
     /// All services, each after those that it depends on.
     pub fn services(&self) -> impl Iterator<Item = ServiceId> + '_ {
+        self.order.iter().copied().filter(|service| !self.node(*service).retired)
+    }
+
+    /// The same, with those that are not part of the stack any more.
+    pub(super) fn places(&self) -> impl Iterator<Item = ServiceId> + '_ {
         self.order.iter().copied()
     }
 
@@ -129,10 +167,10 @@ impl StackSpec {
     }
 }
 
-fn resolve(service: &ServiceSpec, services: &[ServiceSpec]) -> Result<Vec<Need>, StackError> {
+fn resolve(service: &ServiceSpec, services: &[ServiceSpec], but: &[usize]) -> Result<Vec<Need>, StackError> {
     let mut needs = Vec::new();
     for (name, dependency) in &service.depends_on {
-        match services.iter().position(|other| other.name == *name) {
+        match services.iter().position(|other| other.name == *name).filter(|on| !but.contains(on)) {
             Some(on) => needs.push(Need {
                 on: ServiceId(on),
                 condition: dependency.condition,

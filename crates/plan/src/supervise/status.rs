@@ -29,9 +29,12 @@ pub struct ReplicaStatus<'a> {
 }
 
 impl Supervision {
-    /// All services, each after those that it depends on.
+    /// All services, each after those that it depends on; those included that are not part of the stack any more and
+    /// have not gone yet.
     pub fn status(&self) -> impl Iterator<Item = ServiceStatus<'_>> {
-        self.stack.services().map(|id| ServiceStatus { service: &self.services[id.0] })
+        let is_there =
+            |id: &ServiceId| !self.stack.node(*id).retired || !self.services[id.0].replicas.is_empty();
+        self.stack.places().filter(is_there).map(|id| ServiceStatus { service: &self.services[id.0] })
     }
 }
 
@@ -55,6 +58,13 @@ impl<'a> ServiceStatus<'a> {
     #[must_use]
     pub fn release(&self) -> Release {
         self.service.release
+    }
+
+    /// All that its replicas are made of, or may be.
+    #[must_use]
+    pub fn releases(&self) -> Vec<Release> {
+        let replicas = self.service.replicas.iter().map(|replica| replica.release);
+        replicas.chain([self.service.release, self.service.standing_release().0]).collect()
     }
 
     /// Whether a rollout runs or waits for its turn.

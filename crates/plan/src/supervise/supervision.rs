@@ -7,7 +7,7 @@ use super::outbox::Outbox;
 use super::reason::Reason;
 use super::replica::Replica;
 use super::service::Service;
-use super::stack::{Node, StackSpec};
+use super::stack::StackSpec;
 
 /// The supervision of one stack.
 #[derive(Debug, Clone)]
@@ -22,10 +22,8 @@ impl Supervision {
     /// Nothing runs until an [`Command::Up`].
     #[must_use]
     pub fn new(stack: StackSpec) -> Self {
-        let services = (0..stack.len())
-            .map(ServiceId)
-            .map(|id| Service::new(id, stack.service(id).replicas, stack.node(id).release()))
-            .collect();
+        let services =
+            (0..stack.len()).map(ServiceId).map(|id| Service::new(id, stack.service(id))).collect();
         Self { stack, services, out: Outbox::default() }
     }
 
@@ -46,23 +44,21 @@ impl Supervision {
     pub fn on_event(&mut self, event: Event, now: Moment) -> Vec<Action> {
         match event {
             Event::Command(command) => self.command_for_known(command),
-            Event::Spawned(id) => self.tell(id, |replica, node, out| replica.on_spawned(node, out, now)),
-            Event::SpawnFailed { replica: id, detail } => self.tell(id, |replica, node, out| {
-                replica.on_end(Reason::NotSpawned { detail }, node, out, now);
-            }),
-            Event::Exited { replica: id, exit } => {
-                self.tell(id, |replica, node, out| replica.on_end(exit.into(), node, out, now));
+            Event::Spawned(id) => self.tell(id, |replica, out| replica.on_spawned(out, now)),
+            Event::SpawnFailed { replica: id, detail } => {
+                self.ended(id, Reason::NotSpawned { detail }, now);
             }
+            Event::Exited { replica: id, exit } => self.ended(id, exit.into(), now),
             Event::Listening(id) => self.tell(id, Replica::on_listening),
             Event::ListensElsewhere { replica: id, address } => {
-                self.tell(id, |replica, node, out| replica.on_listens_elsewhere(address, node, out));
+                self.tell(id, |replica, out| replica.on_listens_elsewhere(address, out));
             }
             Event::Health { replica: id, epoch, answer } => {
-                self.tell(id, |replica, node, out| replica.on_health(epoch, answer, node, out, now));
+                self.tell(id, |replica, out| replica.on_health(epoch, answer, out, now));
             }
             Event::Drained(id) => self.tell(id, Replica::on_drained),
             Event::Timer(timer) => {
-                self.tell(timer.replica, |replica, node, out| replica.on_timer(timer, node, out, now));
+                self.tell(timer.replica, |replica, out| replica.on_timer(timer, out, now));
             }
         }
         self.settle();
@@ -70,20 +66,26 @@ impl Supervision {
     }
 
     /// Tells a replica, if its present process is meant.
-    fn tell(&mut self, id: ReplicaId, news: impl FnOnce(&mut Replica, &Node, &mut Outbox)) {
+    fn tell(&mut self, id: ReplicaId, news: impl FnOnce(&mut Replica, &mut Outbox)) {
         if let Some(service) = self.services.get_mut(id.service.0)
             && let Some(replica) = service.find(id)
         {
-            news(replica, self.stack.node(id.service), &mut self.out);
+            news(replica, &mut self.out);
         }
     }
 
-    /// Leaves out services that another stack gave out.
+    fn ended(&mut self, id: ReplicaId, reason: Reason, now: Moment) {
+        let is_job = id.service.0 < self.stack.len() && self.stack.node(id.service).job;
+        self.tell(id, |replica, out| replica.on_end(reason, is_job, out, now));
+    }
+
+    /// Leaves out services that another stack gave out, or that are not part of this one any more.
     fn command_for_known(&mut self, command: Command) {
-        let known = |service: &ServiceId| service.0 < self.stack.len();
+        let known = |id: &ServiceId| id.0 < self.stack.len() && !self.stack.node(*id).retired;
         let is_known = match &command {
             Command::Up { services } => services.iter().all(known),
             Command::Down | Command::Kill => true,
+            Command::Adopt { stack } => stack.continues(&self.stack),
             Command::Stop { service } | Command::Scale { service, .. } | Command::Restart { service, .. } => {
                 known(service)
             }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test, in which a panic is a failure")]
 
+mod adopt;
 mod commands;
 mod health;
 mod order;

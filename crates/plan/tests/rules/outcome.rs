@@ -1,6 +1,6 @@
 //! What somebody who waits is told.
 
-use backlot_plan::supervise::{Condition, Outcome, TimerKind};
+use backlot_plan::supervise::{Condition, Event, Outcome, TimerKind};
 
 use crate::stage::{CHECKED, LISTENS, Stage, after, always, service};
 
@@ -61,14 +61,55 @@ fn a_failure_is_told_while_others_are_still_on_their_way() {
     assert_eq!(reason(&stage), "b exited with code 1");
 }
 
-#[test]
-fn one_that_is_restarted_counts_as_failed_after_four_ends_in_a_row_and_may_recover() {
+/// A server that is started again whenever it ends, after its first start.
+fn restarted() -> Stage {
     let mut stage = Stage::new([service("web", |web| {
         web.readiness = LISTENS;
         always(web);
     })]);
     stage.up();
-    for _ in 0..3 {
+    stage.spawned("web-1");
+    stage
+}
+
+#[test]
+fn one_that_dies_before_it_was_ever_ready_has_failed_though_it_is_started_again() {
+    let mut stage = restarted();
+    assert_eq!(stage.exits("web-1", 1), ["BackOff web-1 100ms"]);
+    assert_eq!(reason(&stage), "web exited with code 1");
+    stage.time_out("web-1", TimerKind::BackOff);
+    assert_eq!(stage.machine.outcome(), Outcome::Pending);
+    stage.spawned("web-1");
+    stage.exits("web-1", 2);
+    assert_eq!(reason(&stage), "web exited with code 2");
+    stage.time_out("web-1", TimerKind::BackOff);
+    stage.spawned("web-1");
+    stage.listening("web-1");
+    assert_eq!(stage.machine.outcome(), Outcome::Ready);
+}
+
+#[test]
+fn an_up_does_not_wait_for_a_restart_and_begins_anew() {
+    let mut stage = restarted();
+    stage.listening("web-1");
+    stage.exits("web-1", 1);
+    assert_eq!(stage.machine.outcome(), Outcome::Pending);
+    let timer = stage.timer("web-1", TimerKind::BackOff);
+    assert_eq!(stage.up(), ["spawn web-1"]);
+    assert!(stage.tell(Event::Timer(timer)).is_empty());
+    stage.spawned("web-1");
+    // What it was before does not help whoever waits now.
+    assert_eq!(stage.exits("web-1", 1), ["BackOff web-1 100ms"]);
+    assert_eq!(reason(&stage), "web exited with code 1");
+}
+
+#[test]
+fn one_that_was_ready_counts_as_failed_after_four_ends_in_a_row_and_may_recover() {
+    let mut stage = restarted();
+    stage.listening("web-1");
+    stage.exits("web-1", 1);
+    stage.time_out("web-1", TimerKind::BackOff);
+    for _ in 0..2 {
         stage.spawned("web-1");
         stage.exits("web-1", 1);
         assert_eq!(stage.machine.outcome(), Outcome::Pending);

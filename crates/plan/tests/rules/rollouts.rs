@@ -11,21 +11,37 @@ fn leave(stage: &mut Stage, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn each_new_one_is_in_the_gateway_before_an_old_one_is_drained_and_the_next_comes_when_that_is_gone() {
+fn each_new_one_is_in_the_gateway_before_an_old_one_is_drained_and_the_next_comes_while_that_ends() {
     let mut stage = Stage::ready([web(2)]);
     assert_eq!(stage.restart("web", true), ["spawn web-3 of 7"]);
     assert_eq!(stage.spawned("web-3"), ["ListenLimit web-3 30s"]);
     assert_eq!(stage.listening("web-3"), ["add web-3", "drain web-1", "DrainLimit web-1 10s"]);
-    assert_eq!(leave(&mut stage, "web-1"), ["web-1 is gone", "spawn web-1 of 7"]);
-    stage.spawned("web-1");
+    assert_eq!(stage.drained("web-1"), ["signal 15 web-1", "Grace web-1 10s", "spawn web-4 of 7"]);
+    stage.spawned("web-4");
+    assert_eq!(stage.exits("web-1", 0), ["web-1 is gone"]);
     assert_eq!(
-        stage.listening("web-1"),
-        ["add web-1", "drain web-2", "DrainLimit web-2 10s", "rollout done"]
+        stage.listening("web-4"),
+        ["add web-4", "drain web-2", "DrainLimit web-2 10s", "rollout done"]
     );
     assert_eq!(stage.machine.outcome(), Outcome::Pending);
     assert_eq!(leave(&mut stage, "web-2"), ["web-2 is gone"]);
     assert_eq!(stage.machine.outcome(), Outcome::Ready);
-    assert_eq!(stage.names(), ["web-1", "web-3"]);
+    assert_eq!(stage.names(), ["web-3", "web-4"]);
+}
+
+#[test]
+fn those_that_take_long_to_end_do_not_pile_up() {
+    let mut stage = Stage::ready([web(2)]);
+    stage.restart("web", true);
+    for (new, old) in [("web-3", "web-1"), ("web-4", "web-2")] {
+        stage.spawned(new);
+        stage.listening(new);
+        stage.drained(old);
+    }
+    // Both old ones still end: the next rollout waits for one of them.
+    assert!(stage.restart("web", true).is_empty());
+    assert_eq!(stage.exits("web-1", 0), ["web-1 is gone", "spawn web-1 of 7"]);
+    assert_eq!(stage.names(), ["web-1", "web-2", "web-3", "web-4"]);
 }
 
 #[test]

@@ -37,13 +37,13 @@ impl World {
         let process = self.process(seen.id);
         let live = process.filter(|process| process.life != Life::Dead);
         let expected = match live {
-            Some(process) => self.expected_of_living(seen, process),
+            Some(process) => expected_of_living(seen, process),
             None => self.expected_of_idle(seen),
         };
         must!(seen.kind == expected, "it should be {expected:?}");
         let Some(process) = live else { return Ok(()) };
         must!(
-            process.in_gateway == (known.spec.gateway && seen.kind == Kind::Healthy),
+            process.in_gateway == (self.asks(process).gateway && seen.kind == Kind::Healthy),
             "the gateway is wrong"
         );
         must!(process.release == seen.release, "the release is wrong");
@@ -56,25 +56,11 @@ impl World {
         let needs_limit = match seen.kind {
             Kind::Draining | Kind::Stopping | Kind::Killing => true,
             Kind::Starting => !seen.leaves(),
-            Kind::Healthy | Kind::Unhealthy => matches!(known.spec.readiness, Readiness::Check(_)),
+            Kind::Healthy | Kind::Unhealthy => matches!(process.readiness, Readiness::Check(_)),
             _ => false,
         };
         must!(!needs_limit || process.timer.is_some(), "it is waited for without a limit");
         Ok(())
-    }
-
-    fn expected_of_living(&self, seen: &Seen, process: &Process) -> Kind {
-        let verdict = health(&self.known[seen.service].spec.readiness, process);
-        match process {
-            Process { life: Life::Asked, .. } => Kind::Spawning,
-            Process { killed: true, .. } => Kind::Killing,
-            Process { signalled: true, .. } => Kind::Stopping,
-            Process { drained: true, .. } => Kind::Draining,
-            // One that is to go does not become healthy; it may stay so.
-            _ if seen.leaves() && verdict == Kind::Healthy && seen.kind != Kind::Healthy => seen.kind,
-            _ if seen.leaves() && seen.kind == Kind::Starting => seen.kind,
-            _ => verdict,
-        }
     }
 
     fn expected_of_idle(&self, seen: &Seen) -> Kind {
@@ -85,7 +71,7 @@ impl World {
         if self.tenants.iter().any(|(taken, _)| *taken == place) {
             let earlier = self.before.iter().find(|earlier| earlier.id == seen.id);
             return after(
-                &self.known[seen.service],
+                self.process(seen.id).unwrap(),
                 &self.ends(seen.id),
                 earlier.map_or(seen.standing, |it| it.standing),
             );
@@ -116,7 +102,10 @@ impl World {
         );
         must!(members <= wanted, "has {members} of {wanted}");
         must!(!known.up || rolling || all >= wanted, "has {all} of {wanted}");
-        must!(all <= known.peak as usize + 1, "has {all}, of at most {}", known.peak);
+        let peak = known.peak as usize;
+        let ending = count(&self.seen, Seen::is_ending);
+        must!(all - ending <= peak + 1, "has {} in service, of at most {peak}", all - ending);
+        must!(all <= 2 * peak + 1, "has {all}, {ending} of which end, of at most {peak}");
         let rolls = rolling || known.old_until.is_some();
         must!(rolls || all <= known.peak as usize, "has {all}, of at most {} and no rollout", known.peak);
         self.compare_capacity(service, event)?;
@@ -154,6 +143,10 @@ impl World {
                     self.known[service].job || self.known[service].spec.replacement == Replacement::StopFirst;
                 if stops { was } else { 0 }
             }
+            Event::Command(Command::Adopt { .. }) => {
+                let known = &self.known[service];
+                if known.retired { was } else { was.saturating_sub(known.wanted as usize) }
+            }
             Event::Command(_) => was,
             Event::Exited { .. } | Event::Health { .. } | Event::Timer(_) => 1,
             Event::Spawned(_)
@@ -166,5 +159,19 @@ impl World {
         let stops = self.known[service].job || self.known[service].spec.replacement == Replacement::StopFirst;
         must!(stops || is + own >= was, "works with {is} instead of {was}");
         Ok(())
+    }
+}
+
+fn expected_of_living(seen: &Seen, process: &Process) -> Kind {
+    let verdict = health(process);
+    match process {
+        Process { life: Life::Asked, .. } => Kind::Spawning,
+        Process { killed: true, .. } => Kind::Killing,
+        Process { signalled: true, .. } => Kind::Stopping,
+        Process { drained: true, .. } => Kind::Draining,
+        // One that is to go does not become healthy; it may stay so.
+        _ if seen.leaves() && verdict == Kind::Healthy && seen.kind != Kind::Healthy => seen.kind,
+        _ if seen.leaves() && seen.kind == Kind::Starting => seen.kind,
+        _ => verdict,
     }
 }

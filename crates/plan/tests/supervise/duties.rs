@@ -23,7 +23,9 @@ impl World {
                 if tenant.is_none() {
                     self.tenants.push((place, replica.run));
                 }
-                self.processes.push(Process::new(*replica, service, tenant.unwrap_or(replica.run), *release));
+                let readiness = self.known[service].asks[release].readiness;
+                let first_run = tenant.unwrap_or(replica.run);
+                self.processes.push(Process::new(*replica, service, first_run, (*release, readiness)));
             }
             Action::CheckHealth { replica, epoch, .. } => {
                 self.is_alive(*replica)?;
@@ -35,10 +37,9 @@ impl World {
             }
             Action::AddToGateway(replica) => {
                 self.is_alive(*replica)?;
-                let known = &self.known[self.index(replica.service)];
                 let process = self.process(*replica).unwrap();
-                let is_healthy = health(&known.spec.readiness, process) == Kind::Healthy;
-                must!(known.spec.gateway && is_healthy && !process.in_gateway, "not to be added");
+                let is_healthy = health(process) == Kind::Healthy;
+                must!(self.asks(process).gateway && is_healthy && !process.in_gateway, "not to be added");
                 let left = self.before.iter().any(|seen| seen.id == *replica && seen.leaves());
                 must!(!left, "it was to go");
                 self.process_mut(*replica).in_gateway = true;
@@ -50,8 +51,8 @@ impl World {
             }
             Action::Drain { replica, limit } => {
                 self.may_leave(*replica)?;
-                let known = &self.known[self.index(replica.service)];
-                must!(known.spec.gateway && *limit == known.spec.stop_grace, "not to be drained");
+                let asks = self.asks(self.process(*replica).unwrap());
+                must!(asks.gateway && *limit == asks.stop_grace, "not to be drained");
                 let process = self.process_mut(*replica);
                 must!(!process.drained && !process.signalled, "drained twice or too late");
                 process.drained = true;
@@ -59,7 +60,7 @@ impl World {
             }
             Action::Signal { replica, signal } => {
                 self.may_leave(*replica)?;
-                let wanted = self.known[self.index(replica.service)].spec.stop_signal;
+                let wanted = self.asks(self.process(*replica).unwrap()).stop_signal;
                 let process = self.process_mut(*replica);
                 must!(*signal == wanted && !process.signalled && !process.killed, "signalled wrongly");
                 must!(!process.in_gateway, "it still gets requests");
@@ -149,14 +150,13 @@ impl World {
     fn may_wait(&mut self, timer: Timer, length: Duration) -> Result<(), String> {
         must!(self.last_epoch.is_none_or(|last| last < timer.epoch), "an epoch comes again");
         self.last_epoch = Some(timer.epoch);
-        let known = &self.known[self.index(timer.replica.service)];
         let process = self.process(timer.replica).unwrap();
-        let right = match (timer.kind, &known.spec.readiness) {
+        let right = match (timer.kind, &process.readiness) {
             (TimerKind::Settled, Readiness::Running { for_at_least }) => length == *for_at_least,
             (TimerKind::ListenLimit, Readiness::Listening { limit }) => length == *limit,
             (TimerKind::CheckLimit, Readiness::Check(check)) => length == check.timeout,
             (TimerKind::NextCheck, Readiness::Check(check)) => {
-                let starting = health(&known.spec.readiness, process) == Kind::Starting;
+                let starting = health(process) == Kind::Starting;
                 // One that is to go is not taken for healthy any more.
                 let leaves = self.seen.iter().any(|seen| seen.id == timer.replica && seen.leaves());
                 let quick = length <= Duration::from_millis(400)
@@ -170,7 +170,7 @@ impl World {
                 }
                 length == back_off(&ends)
             }
-            (TimerKind::DrainLimit | TimerKind::Grace, _) => length == known.spec.stop_grace,
+            (TimerKind::DrainLimit | TimerKind::Grace, _) => length == self.asks(process).stop_grace,
             (TimerKind::KillLimit, _) => length == Duration::from_secs(5),
             _ => false,
         };

@@ -1,16 +1,26 @@
 //! What is known: processes and all that was ever told of them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backlot_plan::supervise::{
-    Condition, Epoch, Exit, Health, Phase, Release, ReplicaId, ServiceId, ServiceSpec, Standing, Supervision,
-    Timer,
+    Condition, Epoch, Exit, Health, Phase, Readiness, Release, ReplicaId, RestartPolicy, ServiceId,
+    ServiceSpec, Standing, Supervision, Timer,
 };
 
 /// A service as the model knows it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what was asked for and told, each on its own; no state is kept"
+)]
 pub(crate) struct Known {
     pub(crate) id: ServiceId,
+    /// What its stack says of it now, or said last.
     pub(crate) spec: ServiceSpec,
+    /// What each release asks of its processes.
+    pub(crate) asks: BTreeMap<Release, ServiceSpec>,
+    /// Its stack does not have it any more.
+    pub(crate) retired: bool,
     pub(crate) needs: Vec<Need>,
     /// All that depend on it; those that do so with `restart`.
     pub(crate) above: Vec<usize>,
@@ -50,6 +60,8 @@ pub(crate) enum Evidence {
     ListenLimit,
     CheckOk,
     CheckFailed,
+    /// It was found to be so when it began to be judged in another way.
+    JudgedAnew(Kind),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +79,10 @@ pub(crate) struct Process {
     /// The run of the first process of this replica: what tells it from others in the same place.
     pub(crate) first_run: u64,
     pub(crate) release: Release,
+    /// What it is judged by.
+    pub(crate) readiness: Readiness,
+    /// When it ended: the restart policy, and whether another waited for its end.
+    pub(crate) ended_under: Option<(RestartPolicy, bool)>,
     pub(crate) life: Life,
     pub(crate) since: Duration,
     pub(crate) ran: Duration,
@@ -82,15 +98,23 @@ pub(crate) struct Process {
     pub(crate) kill_over: bool,
     pub(crate) timer: Option<Timer>,
     pub(crate) doomed: bool,
+    pub(crate) was_ready: bool,
 }
 
 impl Process {
-    pub(crate) fn new(id: ReplicaId, service: usize, first_run: u64, release: Release) -> Self {
+    pub(crate) fn new(
+        id: ReplicaId,
+        service: usize,
+        first_run: u64,
+        (release, readiness): (Release, Readiness),
+    ) -> Self {
         Self {
             id,
             service,
             first_run,
             release,
+            readiness,
+            ended_under: None,
             life: Life::Asked,
             since: Duration::ZERO,
             ran: Duration::ZERO,
@@ -106,6 +130,7 @@ impl Process {
             kill_over: false,
             timer: None,
             doomed: false,
+            was_ready: false,
         }
     }
 }
@@ -141,6 +166,10 @@ pub(crate) struct Seen {
 impl Seen {
     pub(crate) fn leaves(&self) -> bool {
         matches!(self.standing, Standing::Leaving | Standing::Doomed)
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.leaves() && matches!(self.kind, Kind::Stopping | Kind::Killing)
     }
 
     pub(crate) fn is_member(&self) -> bool {

@@ -9,6 +9,7 @@ mod choices;
 mod compare;
 mod duties;
 mod facts;
+mod knowledge;
 mod model;
 mod run;
 mod stacks;

@@ -2,39 +2,58 @@
 
 use std::time::Duration;
 
-use backlot_plan::supervise::{Condition, Exit, Outcome, Readiness, RestartPolicy, Standing};
+use backlot_plan::supervise::{Condition, Exit, HealthCheck, Outcome, Readiness, RestartPolicy, Standing};
 
-use crate::facts::{End, Evidence, Kind, Known, Process, Seen};
+use crate::facts::{End, Evidence, Kind, Life, Process, Seen};
 use crate::world::World;
 
 const STEADY: Duration = Duration::from_secs(10);
 
 /// How a running process does, by the evidence.
-pub(crate) fn health(readiness: &Readiness, process: &Process) -> Kind {
-    let Readiness::Check(check) = readiness else {
-        let healthy =
-            process.evidence.iter().any(|(_, what)| matches!(what, Evidence::Settled | Evidence::Listening));
-        let bad = process
-            .evidence
-            .iter()
-            .any(|(_, what)| matches!(what, Evidence::Elsewhere | Evidence::ListenLimit));
-        let at_once = matches!(readiness, Readiness::Running { for_at_least } if for_at_least.is_zero());
-        return match (healthy || at_once, bad) {
-            (true, _) => Kind::Healthy,
-            (false, true) => Kind::Unhealthy,
-            (false, false) => Kind::Starting,
-        };
+pub(crate) fn health(process: &Process) -> Kind {
+    let anew = process.evidence.iter().rposition(|(_, what)| matches!(what, Evidence::JudgedAnew(_)));
+    let before = match anew.map(|at| process.evidence[at].1) {
+        Some(Evidence::JudgedAnew(kind)) => kind,
+        _ => Kind::Starting,
     };
+    let evidence = &process.evidence[anew.map_or(0, |at| at + 1)..];
+    let has = |which: Evidence| evidence.iter().any(|(_, what)| *what == which);
+    match &process.readiness {
+        Readiness::Running { for_at_least } => {
+            let healthy = before == Kind::Healthy || for_at_least.is_zero() || has(Evidence::Settled);
+            if healthy { Kind::Healthy } else { Kind::Starting }
+        }
+        Readiness::Listening { .. } => {
+            // That it listens is true whatever it is judged by.
+            let listens = process.evidence.iter().any(|(_, what)| *what == Evidence::Listening);
+            let bad = has(Evidence::Elsewhere) || has(Evidence::ListenLimit);
+            match (before == Kind::Healthy || listens, bad) {
+                (true, _) => Kind::Healthy,
+                (false, true) => Kind::Unhealthy,
+                (false, false) => Kind::Starting,
+            }
+        }
+        Readiness::Check(check) => {
+            let is_answer = |what: &Evidence| matches!(what, Evidence::CheckOk | Evidence::CheckFailed);
+            let answers: Vec<_> = evidence.iter().filter(|(_, what)| is_answer(what)).collect();
+            by_checks(check, process.since, before, &answers)
+        }
+    }
+}
+
+fn by_checks(check: &HealthCheck, since: Duration, before: Kind, answers: &[&(Duration, Evidence)]) -> Kind {
     let retries = check.retries.max(1) as usize;
-    let answers = &process.evidence;
-    let last_ok = answers.iter().rposition(|(_, what)| *what == Evidence::CheckOk);
-    if let Some(ok) = last_ok {
-        return if answers.len() - ok > retries { Kind::Unhealthy } else { Kind::Healthy };
+    let last_ok = answers.iter().rposition(|(_, what)| *what == Evidence::CheckOk).map(|at| at + 1);
+    if let Some(ok) = last_ok.or((before == Kind::Healthy).then_some(0)) {
+        return if answers.len() - ok >= retries { Kind::Unhealthy } else { Kind::Healthy };
+    }
+    if before == Kind::Unhealthy {
+        return Kind::Unhealthy;
     }
     let mut counted: Vec<Duration> = Vec::new();
     for (at, _) in answers {
-        let last = counted.last().copied().unwrap_or(process.since);
-        let quick = *at < process.since + check.start_period || *at < last + check.interval;
+        let last = counted.last().copied().unwrap_or(since);
+        let quick = *at < since + check.start_period || *at < last + check.interval;
         if !quick && counted.len() < retries {
             counted.push(*at);
         }
@@ -56,20 +75,21 @@ pub(crate) fn back_off(ends: &[(Duration, End)]) -> Duration {
     pause
 }
 
-/// What becomes of a replica after these ends.
-pub(crate) fn after(service: &Known, ends: &[(Duration, End)], standing: Standing) -> Kind {
+/// What becomes of a replica after these ends, of which this process's was the last.
+pub(crate) fn after(last: &Process, ends: &[(Duration, End)], standing: Standing) -> Kind {
     let (_, end) = ends[ends.len() - 1];
+    let (policy, job) = last.ended_under.unwrap();
     let good = end == End::Exit(Exit::Code(0));
     if standing == Standing::Candidate || (end == End::NotSpawned && ends.len() == 1) {
         return Kind::Failed;
     }
     let restarts = u32::try_from(ends.len() - 1).unwrap();
-    let again = match service.spec.restart {
+    let again = match policy {
         RestartPolicy::No => false,
         RestartPolicy::Always | RestartPolicy::UnlessStopped => true,
         RestartPolicy::OnFailure { max_retries } => !good && max_retries.is_none_or(|most| restarts < most),
     };
-    match (good && service.job, again, good && matches!(service.spec.readiness, Readiness::Running { .. })) {
+    match (good && job, again, good && matches!(last.readiness, Readiness::Running { .. })) {
         (true, _, _) | (false, false, true) => Kind::Completed,
         (false, true, _) => Kind::BackingOff,
         (false, false, false) => Kind::Failed,
@@ -121,6 +141,16 @@ fn state(world: &World, service: usize, condition: Condition) -> Option<bool> {
     (met.count() == members.len() && members.len() >= known.wanted as usize).then_some(true)
 }
 
+/// Whether it is ready by what it was asked for before, and has not been found so by its present check.
+pub(crate) fn on_trial(world: &World, seen: &Seen) -> bool {
+    let Some(process) = world.process(seen.id).filter(|process| process.life == Life::Alive) else {
+        return false;
+    };
+    let anew = process.evidence.iter().rposition(|(_, what)| *what == Evidence::JudgedAnew(Kind::Healthy));
+    let answered = |at: usize| process.evidence[at..].iter().any(|(_, what)| *what == Evidence::CheckOk);
+    matches!(process.readiness, Readiness::Check(_)) && anew.is_some_and(|at| !answered(at))
+}
+
 /// What somebody who waits should be told: in one word and with the service at fault.
 pub(crate) fn outcome(world: &World) -> (&'static str, Option<usize>) {
     let mut ready = true;
@@ -129,7 +159,7 @@ pub(crate) fn outcome(world: &World) -> (&'static str, Option<usize>) {
         let replicas = || world.seen.iter().filter(|seen| seen.service == service);
         let at_fault = replicas().filter(|seen| seen.is_member()).any(|seen| match seen.kind {
             Kind::Failed | Kind::Blocked | Kind::Unhealthy => true,
-            Kind::BackingOff => in_a_row(&world.ends(seen.id)) >= 4,
+            Kind::BackingOff => in_a_row(&world.ends(seen.id)) >= 4 || !world.was_ready(seen.id),
             _ => false,
         });
         if known.up && !world.rolling[service] && (at_fault || known.aborted) {
@@ -138,7 +168,7 @@ pub(crate) fn outcome(world: &World) -> (&'static str, Option<usize>) {
         let wanted = if known.up { known.wanted as usize } else { 0 };
         ready &= !world.rolling[service]
             && replicas().count() == wanted
-            && replicas().all(|seen| seen.is_member() && seen.is_ready());
+            && replicas().all(|seen| seen.is_member() && seen.is_ready() && !on_trial(world, seen));
     }
     if world.known.iter().all(|known| !known.up) && world.seen.is_empty() {
         return ("stopped", None);

@@ -3,12 +3,11 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use backlot_plan::supervise::{
-    Command, Event, Exit, Outcome, Readiness, Release, ServiceSpec, Timer, TimerKind,
-};
+use backlot_plan::supervise::{Command, Event, Exit, Outcome, Readiness, ServiceSpec, Timer, TimerKind};
 
 use crate::choices::{Choice, Random};
 use crate::facts::{Kind, Life, Process, Seen};
+use crate::model::on_trial;
 use crate::stacks;
 use crate::tally::Reached;
 use crate::world::World;
@@ -57,7 +56,7 @@ pub(crate) fn run(schedule: &Schedule, log: bool) -> Result<Reached, Failure> {
         up(&mut world)?;
         settle(&mut world, |world| world.machine.outcome() == Outcome::Ready)?;
         let outcome = world.machine.outcome();
-        let empty = world.known.iter().all(|known| known.wanted == 0);
+        let empty = world.known.iter().all(|known| known.retired || known.wanted == 0);
         if outcome != Outcome::Ready && !empty {
             return Err(format!("peace does not make it ready: {outcome:?}"));
         }
@@ -117,7 +116,8 @@ fn settle(world: &mut World, enough: impl Fn(&World) -> bool) -> Result<(), Stri
 
 /// Whether something may change by a timer: it is not past, and not the next check of one that is well.
 fn leads_on(world: &World, timer: Timer) -> bool {
-    let is_well = |seen: &Seen| seen.id == timer.replica && seen.kind == Kind::Healthy;
+    let is_well =
+        |seen: &Seen| seen.id == timer.replica && seen.kind == Kind::Healthy && !on_trial(world, seen);
     let idle = timer.kind == TimerKind::NextCheck && world.seen.iter().any(is_well);
     !idle && world.process(timer.replica).unwrap().timer == Some(timer)
 }
@@ -151,7 +151,7 @@ fn offer(world: &World, process: &Process, events: &mut Vec<Event>) {
         events.push(Event::Health { replica: id, epoch, answer: Ok(()) });
     }
     let listens = process.evidence.iter().any(|(_, what)| *what == crate::facts::Evidence::Listening);
-    if matches!(known.spec.readiness, Readiness::Listening { .. }) && !listens {
+    if !matches!(process.readiness, Readiness::Running { .. }) && !listens {
         events.push(Event::Listening(id));
     }
 }
@@ -237,14 +237,19 @@ fn stale(world: &mut World, choice: &mut Choice) -> Result<(), String> {
 
 fn command(world: &mut World, choice: &mut Choice) -> Result<(), String> {
     let service = world.known[choice.below(world.known.len())].id;
-    let command = match choice.below(20) {
+    let retired = world.known[world.index(service)].retired;
+    let command = match choice.below(24) {
         0..3 => Command::Up { services: if choice.one_in(2) { Vec::new() } else { vec![service] } },
         3 => Command::Down,
         4 if choice.one_in(2) => Command::Kill,
         4 | 5 => Command::Stop { service },
         6..10 => Command::Scale { service, replicas: [0, 1, 2, 3][choice.below(4)] },
-        10..12 => Command::Restart { service, release: Release(2), rolling: false },
-        _ => Command::Restart { service, release: Release(3), rolling: true },
+        10..12 => Command::Restart { service, release: world.next_release(), rolling: false },
+        12..20 => Command::Restart { service, release: world.next_release(), rolling: true },
+        _ => return world.adopt(choice),
     };
-    world.apply(&Event::Command(command))
+    let names_it = !matches!(&command, Command::Up { services } if services.is_empty())
+        && !matches!(command, Command::Down | Command::Kill);
+    let event = Event::Command(command);
+    if retired && names_it { world.apply_stale(&event) } else { world.apply(&event) }
 }

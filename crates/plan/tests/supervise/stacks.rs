@@ -20,6 +20,28 @@ pub(crate) fn random(random: &mut Random) -> Vec<ServiceSpec> {
     services
 }
 
+/// What may become of a stack: services change, come and go.
+pub(crate) fn changed(specs: &[ServiceSpec], random: &mut Random) -> Vec<ServiceSpec> {
+    let mut changed: Vec<ServiceSpec> = Vec::new();
+    for (at, name) in NAMES.iter().enumerate() {
+        let before = specs.iter().find(|spec| spec.name == *name);
+        let mut spec = service(at, random);
+        match (before, random.below(8)) {
+            (None, 0..6) | (Some(_), 0) => continue,
+            (Some(before), 1..5) => spec = before.clone(),
+            // Something of it changes, but not what its processes are made of.
+            (Some(before), 5) => spec.release = before.release,
+            (Some(_) | None, _) => spec.release = Release(0),
+        }
+        changed.push(spec);
+    }
+    let names: Vec<String> = changed.iter().map(|spec| spec.name.clone()).collect();
+    for spec in &mut changed {
+        spec.depends_on.retain(|name, dependency| names.contains(name) || !dependency.required);
+    }
+    changed
+}
+
 fn service(at: usize, random: &mut Random) -> ServiceSpec {
     let mut spec = ServiceSpec::new(NAMES[at]);
     spec.replicas = [0, 1, 1, 1, 1, 2, 2, 3][random.below(8)];

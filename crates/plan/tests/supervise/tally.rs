@@ -4,7 +4,7 @@ use backlot_plan::supervise::{Action, Report};
 
 use crate::facts::Kind;
 
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 35] = [
     "spawn",
     "check",
     "add to gateway",
@@ -36,6 +36,10 @@ const NAMES: [&str; 31] = [
     "is completed",
     "is failed",
     "crash loop",
+    "a stack adopted in a rollout",
+    "judged anew while ready",
+    "gone while it runs",
+    "back while it still runs",
 ];
 
 /// What one schedule reached.
@@ -80,14 +84,35 @@ impl Reached {
         self.note(30);
     }
 
+    pub(crate) fn adopted_in_a_rollout(&mut self) {
+        self.note(31);
+    }
+
+    pub(crate) fn judged_anew(&mut self) {
+        self.note(32);
+    }
+
+    pub(crate) fn gone_while_it_runs(&mut self) {
+        self.note(33);
+    }
+
+    pub(crate) fn back_while_it_runs(&mut self) {
+        self.note(34);
+    }
+
     pub(crate) fn kind(&mut self, kind: Kind) {
         self.note(18 + kind as usize);
     }
 }
 
 /// How many schedules reached each.
-#[derive(Default)]
 pub(crate) struct Tally([u64; NAMES.len()]);
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self([0; NAMES.len()])
+    }
+}
 
 impl Tally {
     pub(crate) fn add(&mut self, reached: Reached) {

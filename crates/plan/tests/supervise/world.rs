@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use backlot_plan::supervise::{
-    Command, Condition, Epoch, Event, Moment, ReplicaId, ServiceId, ServiceSpec, StackSpec, Supervision,
-    Timer, TimerKind,
+    Command, Epoch, Event, Moment, Release, ReplicaId, ServiceId, ServiceSpec, StackSpec, Supervision, Timer,
+    TimerKind,
 };
 
-use crate::facts::{End, Evidence, Known, Life, Need, Process, Seen, index, look};
+use crate::facts::{End, Evidence, Kind, Known, Life, Process, Seen, index, look};
+use crate::knowledge::know;
 use crate::tally::Reached;
 
 pub(crate) struct World {
@@ -28,6 +29,7 @@ pub(crate) struct World {
     pub(crate) old_checks: Vec<(ReplicaId, Epoch)>,
     pub(crate) last_epoch: Option<Epoch>,
     pub(crate) reached: Reached,
+    releases: u32,
     /// What happened, if anybody wants to read it.
     pub(crate) log: Option<Vec<String>>,
 }
@@ -35,7 +37,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(specs: &[ServiceSpec], log: bool) -> Self {
         let stack = StackSpec::new(specs.to_vec()).unwrap();
-        let known = know(&stack, specs);
+        let known = know(&stack, specs, &[]);
         let order = stack.services().map(|id| index(&known, id)).collect();
         let rolling = vec![false; known.len()];
         Self {
@@ -53,8 +55,20 @@ impl World {
             old_checks: Vec::new(),
             last_epoch: None,
             reached: Reached::default(),
+            releases: 1,
             log: log.then(Vec::new),
         }
+    }
+
+    /// A release that there has not been.
+    pub(crate) fn next_release(&mut self) -> Release {
+        self.releases += 1;
+        Release(self.releases)
+    }
+
+    /// What is asked of a process.
+    pub(crate) fn asks(&self, process: &Process) -> &ServiceSpec {
+        &self.known[process.service].asks[&process.release]
     }
 
     pub(crate) fn index(&self, id: ServiceId) -> usize {
@@ -80,6 +94,13 @@ impl World {
         same.filter_map(|process| Some((process.ran, process.end?))).collect()
     }
 
+    /// Whether a process of this replica was ever ready.
+    pub(crate) fn was_ready(&self, id: ReplicaId) -> bool {
+        let Some(last) = self.process(id) else { return false };
+        let same = |process: &&Process| process.first_run == last.first_run;
+        self.processes.iter().filter(same).any(|process| process.was_ready)
+    }
+
     /// Tells the machine, and holds what it does and says against the model.
     pub(crate) fn apply(&mut self, event: &Event) -> Result<(), String> {
         self.write(|| format!("{event:?}"));
@@ -94,6 +115,9 @@ impl World {
         }
         for seen in &self.seen {
             self.reached.kind(seen.kind);
+            if seen.kind == Kind::Healthy {
+                self.processes[usize::try_from(seen.id.run).unwrap() - 1].was_ready = true;
+            }
         }
         self.compare(event).map_err(|wrong| format!("{wrong} after {event:?}"))
     }
@@ -168,7 +192,10 @@ impl World {
 
     fn note_end(&mut self, id: ReplicaId, end: End) {
         let now = self.now;
+        let process = self.process(id).unwrap();
+        let under = (self.asks(process).restart, self.known[process.service].job);
         let process = self.process_mut(id);
+        process.ended_under = Some(under);
         process.ran = if process.life == Life::Alive {
             now.checked_sub(process.since).unwrap()
         } else {
@@ -186,17 +213,23 @@ impl World {
             Command::Up { services } => {
                 let mut up: Vec<usize> = services.iter().map(|id| self.index(*id)).collect();
                 if up.is_empty() {
-                    up = (0..self.known.len()).collect();
+                    up = (0..self.known.len()).filter(|service| !self.known[*service].retired).collect();
                 }
                 while let Some(service) = up.pop() {
                     self.known[service].up = true;
                     self.known[service].aborted = false;
                     up.extend(self.known[service].needs.iter().map(|need| need.on));
                     let failed = self.seen.iter().filter(|seen| {
-                        seen.service == service && seen.is_member() && seen.kind == crate::facts::Kind::Failed
+                        let ended = matches!(seen.kind, Kind::Failed | Kind::BackingOff);
+                        seen.service == service && seen.is_member() && ended
                     });
-                    let failed: Vec<_> = failed.map(|seen| (service, seen.id.number)).collect();
-                    self.tenants.retain(|(place, _)| !failed.contains(place));
+                    let failed: Vec<_> = failed.map(|seen| seen.id).collect();
+                    for id in failed {
+                        self.tenants.retain(|(place, _)| *place != (service, id.number));
+                        if id.run > 0 {
+                            self.process_mut(id).timer = None;
+                        }
+                    }
                 }
             }
             Command::Down => self.known.iter_mut().for_each(|known| known.up = false),
@@ -214,8 +247,12 @@ impl World {
                 self.known[service].peak = self.known[service].peak.max(*replicas);
                 self.known[service].aborted = false;
             }
+            // Noted before it is told.
+            Command::Adopt { .. } => {}
             Command::Restart { service, release, .. } => {
                 let service = self.index(*service);
+                let asks = self.known[service].asks[&self.known[service].newest].clone();
+                self.known[service].asks.insert(*release, asks);
                 self.known[service].newest = *release;
                 self.known[service].up = true;
                 let followers = self.known[service].restarts.clone();
@@ -228,53 +265,4 @@ impl World {
             }
         }
     }
-}
-
-fn know(stack: &StackSpec, specs: &[ServiceSpec]) -> Vec<Known> {
-    let at = |name: &str| specs.iter().position(|spec| spec.name == name).unwrap();
-    let needs = |spec: &ServiceSpec| -> Vec<Need> {
-        let dependencies = spec.depends_on.iter();
-        dependencies
-            .map(|(name, dependency)| Need {
-                on: at(name),
-                condition: dependency.condition,
-                required: dependency.required,
-                restart: dependency.restart,
-            })
-            .collect()
-    };
-    // Closed by going round as often as there are services: slow, short, and plainly right.
-    let reach = |from: usize, restart: bool| -> Vec<usize> {
-        let mut found = vec![from];
-        for _ in specs {
-            for (service, spec) in specs.iter().enumerate() {
-                let depends =
-                    needs(spec).iter().any(|need| found.contains(&need.on) && (need.restart || !restart));
-                if depends && !found.contains(&service) {
-                    found.push(service);
-                }
-            }
-        }
-        found.split_off(1)
-    };
-    let is_job = |service: usize| {
-        let mut all = specs.iter().flat_map(&needs);
-        all.any(|need| need.on == service && need.condition == Condition::CompletedSuccessfully)
-    };
-    let known = |(service, spec): (usize, &ServiceSpec)| Known {
-        id: stack.find(&spec.name).unwrap(),
-        spec: spec.clone(),
-        needs: needs(spec),
-        above: reach(service, false),
-        restarts: reach(service, true),
-        job: is_job(service),
-        up: false,
-        wanted: spec.replicas,
-        peak: spec.replicas,
-        aborted: false,
-        proven: spec.release,
-        newest: spec.release,
-        old_until: None,
-    };
-    specs.iter().enumerate().map(known).collect()
 }

@@ -1,10 +1,10 @@
 //! The endpoints of the stack, and the gateway behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc::Sender;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backlot_gateway::{Endpoint, EndpointConfig, Gateway, Kind, ReplicaId as GatewayId};
 use backlot_plan::supervise::ReplicaId;
@@ -13,18 +13,36 @@ use backlot_process::port_holder;
 use crate::driver::input::Input;
 use crate::logs::{GATEWAY_LOG, LogSet, Stream};
 use crate::protocol::{Failure, FailureCode};
-use crate::runbook::{Protocol, ServiceKind, ServiceRun};
+use crate::runbook::{PortRun, Protocol, ServiceKind, ServiceRun};
 
 /// Threads that serve requests, beside the one that accepts and balances.
 const THREADS: usize = 2;
+/// How long requests at an endpoint that is closed may take to finish.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+/// How long the port of an endpoint that is being closed may take to be free.
+const FREE_LIMIT: Duration = Duration::from_secs(1);
 
 /// All endpoints.
 pub(crate) struct Doors {
     runtime: tokio::runtime::Handle,
-    endpoints: BTreeMap<String, Vec<Endpoint>>,
-    gateway: Gateway,
+    open: BTreeMap<Key, Door>,
     logs: LogSet,
+    gateway: Gateway,
 }
+
+/// A service, and the port of its endpoint.
+type Key = (String, u16);
+
+struct Door {
+    target: u16,
+    protocol: Protocol,
+    endpoint: Endpoint,
+    /// The stack has it no more; it is closed as soon as no old replicas are behind it.
+    is_stale: bool,
+}
+
+/// Where a replica serves which endpoint.
+pub(crate) type Places = Vec<(u16, SocketAddr)>;
 
 impl Doors {
     /// A gateway without endpoints; what goes through it is written to `logs`.
@@ -36,46 +54,139 @@ impl Doors {
         let serve = move || runtime.block_on(std::future::pending::<()>());
         thread::Builder::new().name("gateway".into()).spawn(serve).map_err(|error| impossible(&error))?;
         let gateway = Gateway::with_threads(handle.clone(), THREADS).map_err(|error| impossible(&error))?;
-        Ok(Self { runtime: handle, endpoints: BTreeMap::new(), gateway, logs })
+        Ok(Self { runtime: handle, open: BTreeMap::new(), logs, gateway })
     }
 
     /// Opens an endpoint for each port of a service that is behind the gateway, unless they are open.
     pub(crate) fn open(&mut self, service: &ServiceRun) -> Result<(), Failure> {
         let ServiceKind::Process(run) = &service.kind else { return Ok(()) };
-        if self.endpoints.contains_key(&service.name) {
-            return Ok(());
+        let ports = run.ports.iter().map(|port| ((service.name.clone(), port.endpoint), *port));
+        let is_target = |target: u16| {
+            move |((owner, _), door): (&Key, &Door)| *owner == service.name && door.target == target
+        };
+        self.open_all(ports.filter(|(_, port)| !self.open.iter().any(is_target(port.target))).collect())
+    }
+
+    /// Whether a service has endpoints.
+    pub(crate) fn has(&self, service: &str) -> bool {
+        self.open.keys().any(|(owner, _)| owner == service)
+    }
+
+    /// Opens the endpoints of `services` that are not open yet. What is open besides is closed now where it is in the way,
+    /// else by [`Self::close_stale`].
+    ///
+    /// # Errors
+    /// When a port is in use; then nothing has changed, but where it was one of our own.
+    pub(crate) fn adopt(&mut self, services: &[&ServiceRun]) -> Result<(), Failure> {
+        let mut wanted: BTreeMap<Key, PortRun> = BTreeMap::new();
+        for service in services {
+            if let ServiceKind::Process(run) = &service.kind {
+                wanted.extend(run.ports.iter().map(|port| ((service.name.clone(), port.endpoint), *port)));
+            }
         }
-        // All of them or none: what was bound is let go of when another cannot be.
-        let listeners = run.ports.iter().map(|port| listen(port.endpoint, &service.name));
-        let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
-        let mut endpoints = Vec::new();
-        for (port, listener) in run.ports.iter().zip(listeners) {
-            let kind = match port.protocol {
-                Protocol::Http => Kind::Http,
-                Protocol::Tcp => Kind::Tcp,
-                Protocol::Auto => Kind::Auto,
-            };
-            let name = format!("{}:{}", service.name, port.target);
-            let (logs, label) = (self.logs.clone(), name.clone());
-            let config = EndpointConfig::new(name, listener, kind).access_log(move |line| {
-                logs.line(GATEWAY_LOG, &label, Stream::Out, &without_query(&line.to_string()));
+        let is_same = |door: &Door, port: &PortRun| door.protocol == port.protocol;
+        let (mut first, mut later) = (Vec::new(), Vec::new());
+        for (key, port) in &wanted {
+            if self.open.get(key).is_some_and(|door| is_same(door, port)) {
+                continue;
+            }
+            let in_the_way = self.open.iter().any(|((service, endpoint), door)| {
+                *endpoint == port.endpoint || (*service == key.0 && door.target == port.target)
             });
-            endpoints.push(self.gateway.open(config).map_err(|error| impossible(&error))?);
+            if in_the_way { later.push((key.clone(), *port)) } else { first.push((key.clone(), *port)) }
         }
-        self.endpoints.insert(service.name.clone(), endpoints);
+        self.open_all(first)?;
+        let taken: BTreeSet<u16> =
+            services.iter().flat_map(|run| &run.process().ports).map(|port| port.endpoint).collect();
+        let keys: Vec<Key> = self.open.keys().cloned().collect();
+        for key in keys {
+            let Some(door) = self.open.get_mut(&key) else { continue };
+            let stays = wanted.get(&key).is_some_and(|port| is_same(door, port));
+            let moves =
+                later.iter().any(|((service, _), port)| *service == key.0 && port.target == door.target);
+            door.is_stale = !stays;
+            if let Some(port) = wanted.get(&key).filter(|_| stays) {
+                door.target = port.target;
+            } else if moves || taken.contains(&key.1) {
+                self.close_one(&key);
+            }
+        }
+        for (key, port) in later {
+            let begun = Instant::now();
+            let door = loop {
+                match self.door(&key.0, port) {
+                    Err(_) if begun.elapsed() < FREE_LIMIT => thread::sleep(Duration::from_millis(2)),
+                    outcome => break outcome?,
+                }
+            };
+            self.open.insert(key, door);
+        }
         Ok(())
     }
 
-    fn of(&self, service: &str) -> &[Endpoint] {
-        self.endpoints.get(service).map_or(&[], Vec::as_slice)
+    /// Opens all of them or none.
+    fn open_all(&mut self, wanted: Vec<(Key, PortRun)>) -> Result<(), Failure> {
+        let mut opened = Vec::new();
+        for (key, port) in wanted {
+            match self.door(&key.0, port) {
+                Ok(door) => {
+                    opened.push(key.clone());
+                    self.open.insert(key, door);
+                }
+                Err(failure) => {
+                    for key in &opened {
+                        self.close_one(key);
+                    }
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn door(&self, service: &str, port: PortRun) -> Result<Door, Failure> {
+        let listen = listen(port.endpoint, service)?;
+        let kind = match port.protocol {
+            Protocol::Http => Kind::Http,
+            Protocol::Tcp => Kind::Tcp,
+            Protocol::Auto => Kind::Auto,
+        };
+        let name = format!("{service}:{}", port.target);
+        let (logs, label) = (self.logs.clone(), name.clone());
+        let config = EndpointConfig::new(name, listen, kind).access_log(move |line| {
+            logs.line(GATEWAY_LOG, &label, Stream::Out, &without_query(&line.to_string()));
+        });
+        let endpoint = self.gateway.open(config).map_err(|error| impossible(&error))?;
+        Ok(Door { target: port.target, protocol: port.protocol, endpoint, is_stale: false })
+    }
+
+    /// Takes no more clients there; what is under way is finished.
+    fn close_one(&mut self, key: &Key) {
+        let Some(door) = self.open.remove(key) else { return };
+        let (gateway, name) = (self.gateway.clone(), door.endpoint.name().to_owned());
+        self.runtime.spawn(async move { gateway.close(&name, CLOSE_LIMIT).await });
+    }
+
+    /// Closes what the stack has no more.
+    pub(crate) fn close_stale(&mut self) {
+        let stale = self.open.iter().filter(|(_, door)| door.is_stale);
+        let stale: Vec<Key> = stale.map(|(key, _)| key.clone()).collect();
+        for key in &stale {
+            self.close_one(key);
+        }
+    }
+
+    fn of(&self, service: &str) -> impl Iterator<Item = &Endpoint> {
+        self.open.iter().filter(move |((owner, _), _)| owner == service).map(|(_, door)| &door.endpoint)
     }
 
     /// Gives a replica requests, or gives it some again.
-    pub(crate) fn add(&self, service: &str, id: &GatewayId, addresses: &[SocketAddr]) {
-        for (endpoint, address) in self.of(service).iter().zip(addresses) {
-            if endpoint.add(id.clone(), *address).is_err() {
+    pub(crate) fn add(&self, service: &str, id: &GatewayId, places: &Places) {
+        for (port, address) in places {
+            let Some(door) = self.open.get(&(service.to_owned(), *port)) else { continue };
+            if door.endpoint.add(id.clone(), *address).is_err() {
                 // It is there already.
-                let _ = endpoint.set_health(id, true);
+                let _ = door.endpoint.set_health(id, true);
             }
         }
     }
@@ -103,8 +214,7 @@ impl Doors {
         limit: Duration,
         inputs: &Sender<Input>,
     ) {
-        let drains: Vec<_> =
-            self.of(service).iter().filter_map(|endpoint| endpoint.drain(id, limit).ok()).collect();
+        let drains: Vec<_> = self.of(service).filter_map(|endpoint| endpoint.drain(id, limit).ok()).collect();
         let inputs = inputs.clone();
         self.runtime.spawn(async move {
             for drain in drains {
@@ -118,7 +228,7 @@ impl Doors {
     pub(crate) fn close(&self) {
         const GRACE: Duration = Duration::from_millis(200);
         let (sender, closed) = std::sync::mpsc::channel();
-        let all: Vec<Endpoint> = self.endpoints.values().flatten().cloned().collect();
+        let all: Vec<Endpoint> = self.open.values().map(|door| door.endpoint.clone()).collect();
         self.runtime.spawn(async move {
             for endpoint in all {
                 endpoint.shutdown(GRACE).await;

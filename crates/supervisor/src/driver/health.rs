@@ -46,7 +46,7 @@ impl HealthCheck {
         };
         let program = Program::new(program)
             .args(arguments.iter().map(|argument| argument.fill(&self.ports)))
-            .envs(&self.run.variables)
+            .envs(&self.run.environment())
             .current_dir(&self.run.directory);
         let output = program.output(self.limit).map_err(|error| in_full(&error))?;
         if output.status.success() {

@@ -140,7 +140,8 @@ impl Launch<'_> {
         } else {
             Program::new("/bin/sh").args(["-c", HAND_OVER]).arg(&self.run.program)
         };
-        let mut program = program.args(arguments).envs(&self.run.variables).current_dir(&self.run.directory);
+        let mut program =
+            program.args(arguments).envs(&self.run.environment()).current_dir(&self.run.directory);
         if let Some(first) = own.first() {
             for name in &self.run.port_variables {
                 program = program.env(name, first.to_string());

@@ -3,6 +3,7 @@
 //! One thread owns everything and starts all processes, because they die with the thread that has started them. All
 //! others only wait for one thing each, and tell it.
 
+mod adopt;
 mod doors;
 mod health;
 mod input;
@@ -22,7 +23,7 @@ use backlot_plan::supervise::{
 };
 use backlot_process::{Signal, kill_descendants, reap_strangers};
 
-use crate::driver::doors::Doors;
+use crate::driver::doors::{Doors, Places};
 use crate::driver::health::HealthCheck;
 use crate::driver::launch::{Launch, Process, filled, tell_end_of};
 use crate::driver::requests::Waiter;
@@ -44,6 +45,7 @@ pub(crate) struct Driver {
     begun: Instant,
     runbook: Runbook,
     releases: BTreeMap<(ServiceId, Release), Arc<ServiceRun>>,
+    last_release: Release,
     processes: BTreeMap<ReplicaId, Process>,
     /// The last lines of the latest process of each place.
     tails: BTreeMap<(ServiceId, u32), Tail>,
@@ -84,6 +86,7 @@ impl Driver {
             begun: Instant::now(),
             runbook,
             releases,
+            last_release: Release::default(),
             processes: BTreeMap::new(),
             tails: BTreeMap::new(),
             doors,
@@ -141,6 +144,9 @@ impl Driver {
             for action in self.machine.on_event(event, now) {
                 self.act(action);
             }
+        }
+        if !self.machine.status().any(|status| status.is_rolling()) {
+            self.doors.close_stale();
         }
         self.answer_waiters();
     }
@@ -238,7 +244,11 @@ impl Driver {
     }
 
     fn spawn(&mut self, replica: ReplicaId, release: Release) {
-        let Some(run) = self.releases.get(&(replica.service, release)).map(Arc::clone) else { return };
+        let Some(run) = self.releases.get(&(replica.service, release)).map(Arc::clone) else {
+            // Nobody is to wait for what cannot be.
+            let detail = "it is not known any more what it is made of".to_owned();
+            return self.tell(Event::SpawnFailed { replica, detail });
+        };
         // They are open already, unless it was asked for by other ways than an `up`.
         if let Err(failure) = self.doors.open(&run) {
             return self.tell(Event::SpawnFailed { replica, detail: failure.text });
@@ -304,8 +314,17 @@ impl Driver {
                 process.addresses = process.told.iter().map(local).collect();
             }
             process.in_gateway = true;
-            self.doors.add(&service, &id, &process.addresses);
+            self.doors.add(&service, &id, &self.places(replica));
         }
+    }
+
+    /// Where a replica serves which endpoint.
+    fn places(&self, replica: ReplicaId) -> Places {
+        let (Some(run), Some(process)) = (self.run_of(replica), self.processes.get(&replica)) else {
+            return Places::new();
+        };
+        let endpoints = run.process().ports.iter().map(|port| port.endpoint);
+        endpoints.zip(process.addresses.iter().copied()).collect()
     }
 
     fn kill(&mut self, replica: ReplicaId) {

@@ -163,9 +163,14 @@ impl Driver {
             | Reason::Stopped
             | Reason::RolloutAborted { .. } => service,
         };
+        let status = self.machine.status().find(|status| status.service() == service);
+        let goes_on = status.is_some_and(|status| {
+            status.replicas().any(|replica| matches!(replica.phase, Phase::BackingOff { .. }))
+        });
+        let then = if goes_on { "; it is started again, as its restart policy says" } else { "" };
         Failure {
             code: FailureCode::Service,
-            text: format!("{name} {text}"),
+            text: format!("{name} {text}{then}"),
             service: Some(name),
             last_lines: self.last_lines(at_fault, reason),
         }

@@ -1,14 +1,13 @@
 //! What is asked of a running stack, and who waits for what.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use backlot_plan::supervise::{Command, Event, Exit, Phase, Reason, Release, ServiceId};
+use backlot_plan::supervise::{Command, Event, Exit, Phase, Reason, ServiceId};
 
 use crate::driver::{ConnectionId, Driver};
 use crate::protocol::{Answer, Described, Failure, FailureCode, Message, News, Request};
-use crate::runbook::{Runbook, ServiceKind, ServiceRun};
+use crate::runbook::ServiceKind;
 
 /// Somebody who waits.
 #[derive(Debug)]
@@ -63,8 +62,9 @@ impl Driver {
             Request::Restart { services, rolling } => {
                 self.refuse_at_end()?;
                 let services = if services.is_empty() { self.up_now() } else { self.all_or(&services)? };
+                self.forget_unused_releases();
                 for service in &services {
-                    let release = self.next_release(*service, None);
+                    let release = self.same_anew(*service);
                     self.tell(Event::Command(Command::Restart { service: *service, release, rolling }));
                 }
                 Next::Wait(Wish::Ready(services))
@@ -73,12 +73,10 @@ impl Driver {
             Request::WaitStopped { services } => Next::Wait(Wish::Ended(self.all_or(&services)?)),
             Request::Describe { service } => {
                 let id = self.find(&service)?;
-                let release = self.machine.status().find(|status| status.service() == id);
-                let release = release.map(|status| status.release()).unwrap_or_default();
-                let run = self.releases.get(&(id, release)).ok_or_else(|| impossible("it is not known"))?;
+                let (_, run) = self.current(id).ok_or_else(|| impossible("it is not known"))?;
                 let process = run.process();
                 Next::Answer(Answer::Described(Box::new(Described {
-                    variables: process.variables.clone(),
+                    variables: process.environment(),
                     directory: process.directory.clone(),
                 })))
             }
@@ -109,7 +107,7 @@ impl Driver {
         Err(Failure { code: FailureCode::Stopping, ..impossible("everything is being stopped") })
     }
 
-    fn find(&self, name: &str) -> Result<ServiceId, Failure> {
+    pub(super) fn find(&self, name: &str) -> Result<ServiceId, Failure> {
         self.machine.stack().find(name).ok_or_else(|| {
             let names: Vec<&str> = self.runbook.services.iter().map(|run| run.name.as_str()).collect();
             let text = format!("there is no service {name} (there are {})", names.join(", "));
@@ -117,9 +115,10 @@ impl Driver {
         })
     }
 
-    fn all_or(&self, names: &[String]) -> Result<Vec<ServiceId>, Failure> {
+    pub(super) fn all_or(&self, names: &[String]) -> Result<Vec<ServiceId>, Failure> {
         if names.is_empty() {
-            return Ok(self.machine.stack().services().collect());
+            // With those that the stack has no more, until they are gone.
+            return Ok(self.machine.status().map(|status| status.service()).collect());
         }
         names.iter().map(|name| self.find(name)).collect()
     }
@@ -147,58 +146,6 @@ impl Driver {
             self.tell(Event::Command(Command::Scale { service: *service, replicas: *replicas }));
         }
         Ok(wanted.into_iter().map(|(service, _)| service).collect())
-    }
-
-    /// Replaces what has changed, and runs what is named.
-    fn up(&mut self, runbook: Runbook, services: &[String]) -> Result<Vec<ServiceId>, Failure> {
-        let named = self.all_or(services)?;
-        if let Some(service) = restructured(&self.runbook, &runbook) {
-            let text = format!("{service} has changed in what cannot be changed while the others run");
-            return Err(Failure { code: FailureCode::Structure, service: Some(service), ..impossible(text) });
-        }
-        for run in runbook.with_dependencies(services) {
-            self.doors.open(run)?;
-        }
-        let old: BTreeMap<String, ServiceRun> =
-            self.runbook.services.iter().map(|run| (run.name.clone(), run.clone())).collect();
-        for run in &runbook.services {
-            let (Ok(service), Some(old)) = (self.find(&run.name), old.get(&run.name)) else { continue };
-            if (ServiceRun { replicas: old.replicas, ..run.clone() }) != *old {
-                let release = self.next_release(service, Some(run));
-                self.tell(Event::Command(Command::Restart { service, release, rolling: true }));
-            }
-            if run.replicas != old.replicas {
-                self.tell(Event::Command(Command::Scale { service, replicas: run.replicas }));
-            }
-        }
-        self.runbook = runbook;
-        let services = if services.is_empty() { Vec::new() } else { named.clone() };
-        self.tell(Event::Command(Command::Up { services }));
-        Ok(named)
-    }
-
-    /// A release of a service that there has not been: of `run`, or of the same as now.
-    fn next_release(&mut self, service: ServiceId, run: Option<&ServiceRun>) -> Release {
-        let latest = self.releases.iter().rfind(|((id, _), _)| *id == service);
-        let (number, latest) = match latest {
-            Some(((_, release), run)) => (release.0 + 1, Some(Arc::clone(run))),
-            None => (0, None),
-        };
-        let release = Release(number);
-        if let Some(run) = run.cloned().map(Arc::new).or(latest) {
-            self.releases.insert((service, release), run);
-        }
-        let used: Vec<Release> = self
-            .machine
-            .status()
-            .filter(|status| status.service() == service)
-            .flat_map(|status| {
-                let now = status.release();
-                status.replicas().map(|replica| replica.release).chain([now]).collect::<Vec<_>>()
-            })
-            .collect();
-        self.releases.retain(|(id, old), _| *id != service || *old == release || used.contains(old));
-        release
     }
 
     pub(super) fn hung_up(&mut self, connection: ConnectionId) {
@@ -298,23 +245,4 @@ fn exit_code(phase: &Phase) -> Option<i32> {
         | Phase::Stopping
         | Phase::Killing => None,
     }
-}
-
-/// A service that is not in both, or differs in what a running supervision cannot change.
-fn restructured(old: &Runbook, new: &Runbook) -> Option<String> {
-    let find = |book: &Runbook, name: &str| book.services.iter().find(|run| run.name == name).cloned();
-    let gone = old.services.iter().find(|run| find(new, &run.name).is_none());
-    let differs = |run: &&ServiceRun| {
-        let Some(before) = find(old, &run.name) else { return true };
-        let same = before.depends_on == run.depends_on
-            && before.readiness == run.readiness
-            && before.restart == run.restart
-            && before.stop_signal == run.stop_signal
-            && before.stop_grace == run.stop_grace
-            && std::mem::discriminant(&before.kind) == std::mem::discriminant(&run.kind)
-            && before.process().ports == run.process().ports
-            && before.database_port() == run.database_port();
-        !same
-    };
-    gone.or_else(|| new.services.iter().find(differs)).map(|run| run.name.clone())
 }

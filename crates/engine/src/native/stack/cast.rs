@@ -99,7 +99,7 @@ impl Translation<'_> {
             };
         }
         let command = process::words(&container)?;
-        self.program(&container, &command, &self.path_variables()).map(|_| ())
+        self.program(&container, &command, &self.surroundings()).map(|_| ())
     }
 
     /// The ports of this machine that these services publish, but for the database's. Two cannot have the same.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -11,12 +11,12 @@ const MOST_FILES: usize = 20_000;
 /// Folders that are made from the sources, or are not the project's own.
 const SKIPPED: [&str; 6] = ["node_modules", "target", "__pycache__", "venv", "env", "htmlcov"];
 
-/// A hash over the names, sizes and times of all files under `dir`: of those that a person writes.
-pub(super) fn of_directory(dir: &Path) -> String {
-    let mut hash = Sha256::new();
-    let mut left = MOST_FILES;
-    add(dir, &mut hash, &mut left);
-    hex(&hash.finalize())
+/// A hash over the names, sizes and times of all files under `dir`: of those that a person writes, but for `read`, which
+/// were read: what they say counts, service by service.
+pub(super) fn of_directory(dir: &Path, read: &[PathBuf]) -> String {
+    let mut files = Files { hash: Sha256::new(), left: MOST_FILES, read };
+    files.add(dir);
+    hex(&files.hash.finalize())
 }
 
 /// A hash over some texts.
@@ -34,29 +34,46 @@ fn hex(bytes: &[u8]) -> String {
     format!("{word:016x}")
 }
 
-fn add(dir: &Path, hash: &mut Sha256, left: &mut usize) {
-    let mut entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().collect();
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let name = entry.file_name();
-        let text = name.to_string_lossy();
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            if !text.starts_with('.') && !SKIPPED.contains(&text.as_ref()) && !is_venv(&entry.path()) {
-                add(&entry.path(), hash, left);
-            }
-        } else if !is_litter(&text) {
-            if *left == 0 {
-                return;
-            }
-            *left -= 1;
-            if let Ok(file) = entry.metadata() {
-                hash.update(entry.path().as_os_str().as_encoded_bytes());
-                hash.update(file.len().to_le_bytes());
-                hash.update(file.mtime().to_le_bytes());
-                hash.update(file.mtime_nsec().to_le_bytes());
+struct Files<'a> {
+    hash: Sha256,
+    left: usize,
+    read: &'a [PathBuf],
+}
+
+impl Files<'_> {
+    fn add(&mut self, dir: &Path) {
+        let mut entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().collect();
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let (name, path) = (entry.file_name(), entry.path());
+            let text = name.to_string_lossy();
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                if !text.starts_with('.') && !SKIPPED.contains(&text.as_ref()) && !is_venv(&path) {
+                    self.add(&path);
+                }
+            } else if !is_litter(&text) && !self.was_read(&path) {
+                if self.left == 0 {
+                    return;
+                }
+                self.left -= 1;
+                if let Ok(file) = entry.metadata() {
+                    self.hash.update(path.as_os_str().as_encoded_bytes());
+                    self.hash.update(file.len().to_le_bytes());
+                    self.hash.update(file.mtime().to_le_bytes());
+                    self.hash.update(file.mtime_nsec().to_le_bytes());
+                }
             }
         }
+    }
+
+    /// The project may have been found by another path than the one that leads here.
+    fn was_read(&self, path: &Path) -> bool {
+        let mut alike = self.read.iter().filter(|read| read.file_name() == path.file_name());
+        alike.any(|read| {
+            read == path
+                || matches!((read.canonicalize(), path.canonicalize()), (Ok(one), Ok(other)) if one == other)
+        })
     }
 }
 
@@ -79,14 +96,27 @@ mod tests {
     fn it_changes_with_what_people_write_and_with_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("app.py"), "1").unwrap();
-        let before = of_directory(dir.path());
+        let before = of_directory(dir.path(), &[]);
         for litter in ["__pycache__", ".git", ".venv", "target"] {
             std::fs::create_dir(dir.path().join(litter)).unwrap();
             std::fs::write(dir.path().join(litter).join("x"), "x").unwrap();
         }
         std::fs::write(dir.path().join("debug.log"), "x").unwrap();
-        assert_eq!(of_directory(dir.path()), before);
+        assert_eq!(of_directory(dir.path(), &[]), before);
         std::fs::write(dir.path().join("app.py"), "12").unwrap();
-        assert_ne!(of_directory(dir.path()), before);
+        assert_ne!(of_directory(dir.path(), &[]), before);
+    }
+
+    #[test]
+    fn a_file_whose_words_count_does_not_count_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, other) = (dir.path().join("compose.yaml"), dir.path().join("other/compose.yaml"));
+        std::fs::create_dir(dir.path().join("other")).unwrap();
+        std::fs::write(&other, "").unwrap();
+        let before = of_directory(dir.path(), std::slice::from_ref(&file));
+        std::fs::write(&file, "services: {}").unwrap();
+        assert_eq!(of_directory(dir.path(), std::slice::from_ref(&file)), before);
+        std::fs::write(&other, "services: {}").unwrap();
+        assert_ne!(of_directory(dir.path(), &[file]), before);
     }
 }

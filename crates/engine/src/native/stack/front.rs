@@ -1,6 +1,6 @@
 //! nginx.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use backlot_nginx::{Config, Nginx, Rewrite, Source};
@@ -43,12 +43,13 @@ impl Translation<'_> {
         Ok(Front { config, references, listens })
     }
 
-    /// Writes the configuration for this machine, and has nginx look at it.
+    /// Writes the configuration for this machine, and has nginx look at it. Returns the program, and all that it is made
+    /// of: the project's files, and their text with the endpoints that are in it now.
     pub(super) fn front(
         &self,
         container: &Container<'_>,
         ports: &Ports,
-    ) -> Result<(ProcessRun, Vec<PathBuf>), StackError> {
+    ) -> Result<(ProcessRun, Vec<PathBuf>, String), StackError> {
         let name = &container.service.name;
         let front = self.nginx_config(name)?;
         let nginx = self.nginx_program(name)?;
@@ -61,7 +62,8 @@ impl Translation<'_> {
             dir: self.site.live().join(name),
             as_root: nix::unistd::geteuid().is_root(),
         };
-        let arguments = nginx.install(&front.config.rewrite(&how), &how.dir)?;
+        let rewritten = front.config.rewrite(&how);
+        let arguments = nginx.install(&rewritten, &how.dir)?;
         let mut runs = ports.runs(container);
         // Only what it listens on: a port that is published and not in its configuration leads nowhere.
         runs.retain(|port| front.listens.contains(&port.target));
@@ -69,10 +71,11 @@ impl Translation<'_> {
             program: nginx.program,
             arguments: arguments.into_iter().map(literal).collect(),
             directory: container.directory(),
-            variables: self.path_variables(),
+            variables: BTreeMap::new(),
+            surroundings: self.surroundings(),
             port_variables: Vec::new(),
             ports: runs,
         };
-        Ok((process, front.config.files))
+        Ok((process, front.config.files, rewritten.text))
     }
 }

@@ -11,6 +11,7 @@ use crate::native::stack::{Ports, StackError, Translation};
 use crate::native::tools::{
     is_executable, keep_tree_clean, on_path, virtual_environment, with_virtual_environment,
 };
+use crate::native::views::OF_THE_TERMINAL;
 use crate::variables::{RunningDatabase, variables};
 
 /// Variables by which programs are told their port.
@@ -32,9 +33,11 @@ pub(super) fn words(container: &Container<'_>) -> Result<Vec<String>, StackError
 }
 
 impl Translation<'_> {
-    /// The caller's variables that all may see, with the project's virtual environment first on PATH.
-    pub(super) fn path_variables(&self) -> BTreeMap<String, String> {
+    /// The caller's variables that all services may see, with the project's virtual environment first on PATH.
+    pub(super) fn surroundings(&self) -> BTreeMap<String, String> {
         let mut caller = caller_allow_list(self.caller);
+        // No service runs on the caller's terminal.
+        caller.retain(|name, _| !OF_THE_TERMINAL.contains(&name.as_str()));
         if let Some(active) = self.caller.get("VIRTUAL_ENV") {
             caller.insert("VIRTUAL_ENV".into(), active.clone());
         }
@@ -71,12 +74,8 @@ impl Translation<'_> {
         })
     }
 
-    /// The whole environment of a service's program; and the names of the variables that tell it its port.
-    pub(super) fn variables(
-        &self,
-        container: &Container<'_>,
-        ports: &Ports,
-    ) -> (BTreeMap<String, String>, Vec<String>) {
+    /// What the project's files give a service's program.
+    pub(super) fn variables(&self, container: &Container<'_>, ports: &Ports) -> BTreeMap<String, String> {
         let access = self.database.map(crate::native::access);
         let running = self.database.zip(access.as_ref()).map(|(database, access)| RunningDatabase {
             service: &database.service,
@@ -84,8 +83,7 @@ impl Translation<'_> {
             throwaway: database.volume.is_none(),
         });
         let own = variables(self.environment, self.scenario, running);
-        let mut all = self.path_variables();
-        all.extend(own.clone());
+        let mut all = own.clone();
         for (name, value) in &container.dockerfile.variables {
             if !OF_THE_CONTAINER.contains(&name.as_str()) {
                 all.insert(name.clone(), loopback(value));
@@ -104,8 +102,22 @@ impl Translation<'_> {
             }
         }
         self.keep_database(&own, compose, &mut all);
+        all
+    }
+
+    /// What such a program gets besides its `variables`.
+    pub(super) fn beside(&self, variables: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut all = self.surroundings();
+        all.extend(variables.clone());
         all.entry("PYTHONUNBUFFERED".into()).or_insert_with(|| "1".into());
         keep_tree_clean(self.root, &self.site.live(), &mut all);
+        all.retain(|name, _| !variables.contains_key(name));
+        all
+    }
+
+    /// The names of the variables that tell a service's program its port.
+    pub(super) fn port_variables(container: &Container<'_>, ports: &Ports) -> Vec<String> {
+        let compose = &container.service.environment;
         let targets = ports.of(&container.service.name);
         let is_own_port = |name: &str| {
             let value = compose.get(name).and_then(Option::as_deref);
@@ -115,7 +127,7 @@ impl Translation<'_> {
         let mut port_variables: Vec<String> = PORT_VARIABLES.iter().map(|name| (*name).to_owned()).collect();
         let more = compose.keys().filter(|name| name.ends_with("_PORT") && is_own_port(name));
         port_variables.extend(more.filter(|name| !PORT_VARIABLES.contains(&name.as_str())).cloned());
-        (all, port_variables)
+        port_variables
     }
 
     /// A variable that is a service's name, or the port beside such a one.

@@ -1,5 +1,6 @@
 //! A service, ready to be run.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backlot_process::Signal;
@@ -35,12 +36,12 @@ impl Translation<'_> {
         if let Some(database) = self.database.filter(|database| database.service == service.name) {
             return Ok(self.database(container, database, ports));
         }
-        let (kind, sources) = if container.is_nginx() {
-            let (process, files) = self.front(container, ports)?;
-            (ServiceKind::Front(process), files)
+        let (kind, sources, text) = if container.is_nginx() {
+            let (process, files, text) = self.front(container, ports)?;
+            (ServiceKind::Front(process), files, text)
         } else {
             let process = self.process(container, ports)?;
-            (ServiceKind::Process(process), container.sources().into_iter().collect())
+            (ServiceKind::Process(process), container.sources().into_iter().collect(), String::new())
         };
         let replicas = self.scale.get(&service.name).copied().unwrap_or(service.replicas);
         let mut run = ServiceRun {
@@ -64,20 +65,22 @@ impl Translation<'_> {
             .iter()
             .map(|source| {
                 if source.is_dir() {
-                    fingerprint::of_directory(source)
+                    fingerprint::of_directory(source, &self.environment.files)
                 } else {
                     std::fs::read_to_string(source).unwrap_or_default()
                 }
             })
             .collect();
-        run.fingerprint = fingerprint::of_texts(hashes.iter().map(String::as_str));
+        run.fingerprint = fingerprint::of_texts(hashes.iter().chain([&text]).map(String::as_str));
         Ok(run)
     }
 
     fn process(&self, container: &Container<'_>, ports: &Ports) -> Result<ProcessRun, StackError> {
         let words = words(container)?;
-        let (variables, port_variables) = self.variables(container, ports);
-        let program = self.program(container, &words, &variables)?;
+        let variables = self.variables(container, ports);
+        let surroundings = self.beside(&variables);
+        let path = if variables.contains_key("PATH") { &variables } else { &surroundings };
+        let program = self.program(container, &words, path)?;
         let runs = ports.runs(container);
         let targets = runs.iter().map(|port| port.target).collect();
         Ok(ProcessRun {
@@ -85,7 +88,8 @@ impl Translation<'_> {
             arguments: command(words.get(1..).unwrap_or_default(), &targets),
             directory: container.directory(),
             variables,
-            port_variables,
+            surroundings,
+            port_variables: Self::port_variables(container, ports),
             ports: runs,
         })
     }
@@ -95,7 +99,8 @@ impl Translation<'_> {
             program: database.bin_dir.join("postgres"),
             arguments: Vec::new(),
             directory: self.root.to_owned(),
-            variables: database_variables(database, self.caller),
+            variables: BTreeMap::new(),
+            surroundings: database_variables(database, self.caller),
             port_variables: Vec::new(),
             ports: ports.runs(container),
         };
@@ -164,13 +169,13 @@ fn check_of(test: &HealthTest, process: &ProcessRun, ports: &Ports, service: &st
     let program = if program.contains('/') {
         process.directory.join(program)
     } else {
-        on_path(program, &process.variables)?
+        on_path(program, &process.environment())?
     };
     let arguments = arguments.iter().map(|argument| own_address(argument, &targets)).collect();
     Some(Check::Program { program, arguments })
 }
 
-fn depends_on(container: &Container<'_>) -> std::collections::BTreeMap<String, Dependency> {
+fn depends_on(container: &Container<'_>) -> BTreeMap<String, Dependency> {
     let depends_on = container.service.depends_on.iter();
     depends_on
         .map(|(name, dependency)| {

@@ -25,6 +25,8 @@ pub use seat::{GUARD_VERB, SUPERVISOR_VERB, guard, supervise};
 
 /// How long a supervisor may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// How long it is tried before it is looked whether the supervisor is still there.
+const CONNECT_STEP: Duration = Duration::from_millis(50);
 /// How long a supervisor may live on that was asked to end and does not answer any more.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
@@ -47,12 +49,16 @@ pub fn ask(
 /// [`EngineError::NoServices`] when none runs or it does not answer.
 pub fn connect(site: &Site) -> Result<Client, EngineError> {
     let none = || EngineError::NoServices { environment: site.name().to_owned() };
-    if !site.is_supervised()? {
-        return Err(none());
+    let start = Instant::now();
+    while site.is_supervised()? {
+        match Client::connect(&site.control_socket(), CONNECT_STEP) {
+            Ok(client) => return Ok(client),
+            Err(error) if start.elapsed() < CONNECT_LIMIT => drop(error),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
+            Err(error) => return Err(ClientError::Io(error).into()),
+        }
     }
-    Client::connect(&site.control_socket(), CONNECT_LIMIT).map_err(|error| {
-        if error.kind() == std::io::ErrorKind::NotFound { none() } else { ClientError::Io(error).into() }
-    })
+    Err(none())
 }
 
 /// Stops the services at `site` and their supervisor. One that does not answer is killed; then its guard ends what it
