@@ -121,6 +121,14 @@ mod tests {
     use super::{Lock, LockError};
     use std::time::Duration;
 
+    /// Another test may just be starting a program, which has all our files until it becomes that program.
+    fn is_soon_free(path: &std::path::Path) -> bool {
+        (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            !Lock::is_held(path).unwrap()
+        })
+    }
+
     #[test]
     fn a_held_lock_is_seen_and_refused_and_free_again_when_dropped() {
         let dir = tempfile::tempdir().unwrap();
@@ -132,7 +140,7 @@ mod tests {
         let LockError::Held { holder, .. } = refused else { panic!("{refused}") };
         assert_eq!(holder, Some(std::process::id().to_string()));
         drop(lock);
-        assert!(!Lock::is_held(&path).unwrap());
+        assert!(is_soon_free(&path));
     }
 
     #[test]
@@ -157,6 +165,6 @@ mod tests {
         drop(lock);
         assert!(Lock::is_held(&path).unwrap());
         drop(inherited);
-        assert!(!Lock::is_held(&path).unwrap());
+        assert!(is_soon_free(&path));
     }
 }
