@@ -51,25 +51,30 @@ pub fn locate(path: Option<&str>) -> Result<Nginx, LocateError> {
 }
 
 impl Nginx {
-    /// Writes the configuration into `dir` and has nginx look at it. Returns the arguments that nginx is to be run with.
+    /// Writes the configuration into `dir`, once nginx has looked at it: one that is refused does not take the place of
+    /// what an nginx runs with and may be started again with. Returns the arguments that nginx is to be run with.
     ///
     /// # Errors
     /// [`ConfigError::Refused`] with what nginx says of it, in terms of the original files.
     pub fn install(&self, config: &Rewritten, dir: &Path) -> Result<Vec<String>, ConfigError> {
-        let file = dir.join("nginx.conf");
-        write(&file, &config.text).map_err(|source| ConfigError::Write { file: file.clone(), source })?;
-        let arguments: Vec<String> =
+        let (file, draft) = (dir.join("nginx.conf"), dir.join("nginx.conf.new"));
+        let unwritten = |source| ConfigError::Write { file: file.clone(), source };
+        write(&draft, &config.text).map_err(unwritten)?;
+        let arguments = |file: &Path| -> Vec<String> {
             ["-p", &dir.display().to_string(), "-e", "stderr", "-c", &file.display().to_string()]
                 .map(str::to_owned)
-                .to_vec();
-        let test = Program::new(&self.program).args(arguments.iter().map(String::as_str)).args(["-t", "-q"]);
+                .to_vec()
+        };
+        let test = Program::new(&self.program).args(arguments(&draft)).args(["-t", "-q"]);
         let output = test.output(LIMIT).map_err(ConfigError::Run)?;
         if output.status.success() {
-            return Ok(arguments);
+            fs::rename(&draft, &file).map_err(unwritten)?;
+            return Ok(arguments(&file));
         }
         let lines = output.last_lines(20);
         let told = lines.iter().find(|line| line.contains("[emerg]")).or(lines.last());
-        let message = told.map_or_else(|| "it does not say why".into(), |line| config.explained(line, &file));
+        let message =
+            told.map_or_else(|| "it does not say why".into(), |line| config.explained(line, &draft));
         Err(ConfigError::Refused { message })
     }
 }

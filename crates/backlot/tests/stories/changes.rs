@@ -165,3 +165,17 @@ fn a_release_that_was_given_up_is_tried_again_by_the_next_up() {
     assert_ne!(processes(&ps(&stage, "development"), "web"), pid);
     stage.backlot(&["down", "-q"]).output().assert_prints("");
 }
+
+#[test]
+fn a_configuration_that_nginx_refuses_does_not_take_the_place_of_the_one_it_runs_with() {
+    let blog = blog();
+    blog.production(&["up", "-d", "--wait", "-q"]).assert_code(0);
+    let file = "docker/nginx/nginx.conf";
+    let good = std::fs::read_to_string(blog.stage.project().join(file)).unwrap();
+    blog.stage.file(file, good.replace("listen 8080;", "listen 8080;\n        no_such_directive on;"));
+    let refused = blog.production(&["up", "-d", "--wait", "-q"]).assert_code(1);
+    assert!(refused.stderr.contains("no_such_directive"), "{refused}");
+    blog.production(&["restart", "-q", "nginx"]).assert_prints("");
+    assert_eq!(get(blog.nginx, "/").unwrap().0, 200);
+    blog.production(&["down", "--volumes", "--yes", "-q"]).assert_prints("");
+}
