@@ -18,6 +18,7 @@ mod fake;
 mod http;
 mod leaks;
 mod project;
+mod readme;
 mod run;
 mod stage;
 
@@ -25,5 +26,6 @@ pub use docker::DockerStage;
 pub use fake::{FakeDocker, FakePostgres};
 pub use http::{free_port, get};
 pub use project::{COMPOSE_FILE, copy_tree};
+pub use readme::{Example, examples, without_numbers};
 pub use run::{Outcome, Run};
 pub use stage::{Stage, repository};

@@ -14,6 +14,7 @@ mod foreground;
 mod load;
 mod passthrough;
 mod production;
+mod readme;
 mod rollouts;
 mod scenarios;
 mod testing;
