@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use backlot_engine::docker::Client;
-use backlot_engine::native::Wishes;
-use backlot_engine::{Deployment, Engine, EngineKind, Event, Ground, Home, Site, why_not_native};
+use backlot_engine::{Deployment, Engine, EngineKind, Event, Ground, Home, Site, Wishes, why_not_native};
 use backlot_plan::Step;
 use backlot_process::{Owner, Signal, is_ignored, shell_quote};
 use backlot_project::{Environment, EnvironmentName, Lookup, Project, ScenarioName};

@@ -12,10 +12,12 @@ use crate::docker;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::event::Report;
+use crate::ground::Ground;
 use crate::live::LiveDatabase;
-use crate::native::{Ground, Native, StackError, Started, Whole, Wishes, locate};
+use crate::native::{Native, StackError, Whole, locate};
 use crate::record::EngineKind;
 use crate::site::Site;
+use crate::up::{Started, Wishes};
 
 /// An environment on the engine that is to run it.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! `backlot db`
 
-use backlot_engine::native::Wishes;
-use backlot_engine::{Deployment, EngineError, Home, LiveDatabase};
+use backlot_engine::{Deployment, EngineError, Home, LiveDatabase, Wishes};
 use backlot_plan::Storage;
 use backlot_postgres::{Connection, Creation};
 use backlot_project::Project;

@@ -6,8 +6,8 @@ use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::{Duration, SystemTime};
 
 use backlot_engine::docker::{Client, LogWish};
-use backlot_engine::native::{Started, Watcher, connect, down, log_query, watch_over};
-use backlot_engine::{Deployment, Engine, EngineError, EngineKind, Site};
+use backlot_engine::native::{Watcher, connect, down, log_query, watch_over};
+use backlot_engine::{Deployment, Engine, EngineError, EngineKind, Site, Started};
 use backlot_supervisor::{Follower, News, Request};
 
 use crate::context::Context;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use backlot_engine::native::{Wishes, tools};
+use backlot_engine::Wishes;
+use backlot_engine::native::tools;
 use backlot_process::{Program, shell_quote};
 
 use crate::context::Context;

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use backlot_engine::native::{Started, Wishes};
-use backlot_engine::{Deployment, EngineError};
+use backlot_engine::{Deployment, EngineError, Started, Wishes};
 use backlot_supervisor::{Health, Request, ServiceReport, State};
 use serde_json::json;
 

@@ -15,12 +15,14 @@ use crate::docker::client::Client;
 use crate::docker::container::{Container, Life};
 use crate::docker::model::throwaway_file;
 use crate::error::EngineError;
+use crate::ground::Ground;
 use crate::home::short_hash;
 use crate::live::LiveDatabase;
 use crate::native::stack::{StackError, Targets};
-use crate::native::{Ground, Wishes, now, tools};
+use crate::native::{now, tools};
 use crate::record::{ContainerDatabase, DockerRecord, EngineKind, Filling, Record, VERSION};
 use crate::site::{Site, Taken};
+use crate::up::Wishes;
 use crate::variables::{RunningDatabase, variables};
 
 /// The port that Postgres listens on inside its container.
@@ -107,27 +109,9 @@ impl<'a> Deployment<'a> {
 
     /// The services that run when `wanted` are asked for, with all that they depend on; none named means all.
     pub(super) fn services(&self, wishes: &Wishes) -> Result<BTreeSet<String>, StackError> {
-        let services = &self.environment.stack.services;
-        for service in wishes.services.iter().chain(wishes.scale.keys()) {
-            if !services.contains_key(service) {
-                let known = services.keys().cloned().collect();
-                return Err(StackError::NoService { service: service.clone(), known });
-            }
-        }
-        let mut names = BTreeSet::new();
-        let mut next: Vec<&String> = if wishes.services.is_empty() {
-            services.keys().collect()
-        } else {
-            wishes.services.iter().collect()
-        };
-        while let Some(name) = next.pop() {
-            if let Some(service) = services.get(name)
-                && names.insert(name.clone())
-            {
-                next.extend(service.depends_on.keys());
-            }
-        }
-        Ok(names)
+        let stack = &self.environment.stack;
+        StackError::check_known(stack, wishes.services.iter().chain(wishes.scale.keys()))?;
+        Ok(stack.with_dependencies(&wishes.services))
     }
 
     /// The steps that an `up` would carry out now.

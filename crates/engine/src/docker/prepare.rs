@@ -14,8 +14,9 @@ use crate::docker::running;
 use crate::error::EngineError;
 use crate::live::LiveDatabase;
 use crate::native::fill::Filler;
-use crate::native::{Failure, mark, tools};
+use crate::native::{mark, tools};
 use crate::record::{ContainerDatabase, Filling, Record};
+use crate::up::Failure;
 
 /// How long a database may take to answer, once its container runs.
 const DATABASE_LIMIT: Duration = Duration::from_mins(2);

@@ -16,9 +16,9 @@ use crate::docker::report::now_ms;
 use crate::docker::speak::Speaker;
 use crate::error::EngineError;
 use crate::event::Report;
-use crate::native::Wishes;
 use crate::record::DockerRecord;
 use crate::site::Taken;
+use crate::up::Wishes;
 
 /// How long Compose may take to bring containers up, with images to pull and to build.
 const UP_LIMIT: Duration = Duration::from_mins(30);

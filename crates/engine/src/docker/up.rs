@@ -10,9 +10,9 @@ use crate::docker::foreign::refuse_foreign;
 use crate::docker::{remove, running};
 use crate::error::EngineError;
 use crate::event::{Event, Report};
-use crate::native::{Failure, Started, Wishes};
 use crate::record::{DockerRecord, EngineKind, Record};
 use crate::site::Taken;
+use crate::up::{Failure, Started, Wishes};
 
 /// What came of the steps of an `up`, beside their effects.
 #[derive(Default)]

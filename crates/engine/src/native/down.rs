@@ -8,7 +8,8 @@ use backlot_postgres::Templates;
 
 use crate::error::EngineError;
 use crate::event::{Event, Report};
-use crate::native::{look, mark, server, supervise};
+use crate::native::up::look;
+use crate::native::{mark, server, supervise};
 use crate::record::Filling;
 use crate::site::{Site, Taken};
 

@@ -6,7 +6,7 @@ mod parts;
 mod service;
 mod throwaway;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -50,6 +50,21 @@ impl Stack {
     /// URLs wherever they stand.
     pub fn resolved_masked(&self) -> Json {
         masked("", &self.resolved)
+    }
+
+    /// The services named, with all that they depend on; none named means all.
+    pub fn with_dependencies(&self, names: &[String]) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut next: Vec<&String> =
+            if names.is_empty() { self.services.keys().collect() } else { names.iter().collect() };
+        while let Some(name) = next.pop() {
+            if let Some(service) = self.services.get(name)
+                && found.insert(name.clone())
+            {
+                next.extend(service.depends_on.keys());
+            }
+        }
+        found
     }
 
     /// The stack for an environment that is thrown away: its services keep nothing and claim nothing on the host. Named

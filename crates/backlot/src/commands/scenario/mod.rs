@@ -8,8 +8,7 @@ mod shell;
 mod up;
 mod url;
 
-use backlot_engine::native::Wishes;
-use backlot_engine::{Deployment, EngineError, Home, LiveDatabase, Site};
+use backlot_engine::{Deployment, EngineError, Home, LiveDatabase, Site, Wishes};
 use backlot_project::{Environment, Project, ScenarioName};
 
 use crate::context::Context;

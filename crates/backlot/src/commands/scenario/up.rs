@@ -1,7 +1,6 @@
 //! `backlot scenario up`
 
-use backlot_engine::native::{Started, Wishes};
-use backlot_engine::{EngineError, EngineKind, Event, Filling, LiveDatabase};
+use backlot_engine::{EngineError, EngineKind, Event, Filling, LiveDatabase, Started, Wishes};
 use backlot_process::Stdout;
 use backlot_project::Project;
 use serde_json::json;

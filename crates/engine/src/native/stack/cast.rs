@@ -49,24 +49,9 @@ impl Translation<'_> {
 
     /// The services that are asked for by name, with all that they depend on; none named means all.
     fn named(&self, wanted: &[String]) -> Result<BTreeSet<String>, StackError> {
-        let services = &self.environment.stack.services;
-        for service in wanted.iter().chain(self.scale.keys()) {
-            if !services.contains_key(service) {
-                let known = services.keys().cloned().collect();
-                return Err(StackError::NoService { service: service.clone(), known });
-            }
-        }
-        let mut names = BTreeSet::new();
-        let mut next: Vec<&String> =
-            if wanted.is_empty() { services.keys().collect() } else { wanted.iter().collect() };
-        while let Some(name) = next.pop() {
-            if let Some(service) = services.get(name)
-                && names.insert(name.clone())
-            {
-                next.extend(service.depends_on.keys());
-            }
-        }
-        Ok(names)
+        let stack = &self.environment.stack;
+        StackError::check_known(stack, wanted.iter().chain(self.scale.keys()))?;
+        Ok(stack.with_dependencies(wanted))
     }
 
     /// Whether one of `services` cannot do without the service `name`.

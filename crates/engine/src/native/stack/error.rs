@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use backlot_nginx::{ConfigError, LocateError};
-use backlot_project::Location;
+use backlot_project::{Location, Stack};
 
 /// Why a stack cannot run natively.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +96,20 @@ pub enum StackError {
 }
 
 impl StackError {
+    /// An error if one of `names` is not a service of the stack.
+    pub(crate) fn check_known<'a>(
+        stack: &Stack,
+        names: impl IntoIterator<Item = &'a String>,
+    ) -> Result<(), Self> {
+        match names.into_iter().find(|name| !stack.services.contains_key(*name)) {
+            None => Ok(()),
+            Some(service) => Err(Self::NoService {
+                service: service.clone(),
+                known: stack.services.keys().cloned().collect(),
+            }),
+        }
+    }
+
     /// The way out.
     pub fn hint(&self) -> Option<String> {
         match self {
