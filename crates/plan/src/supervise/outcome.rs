@@ -56,11 +56,19 @@ pub(super) fn trouble(service: &Service) -> Option<Reason> {
 }
 
 pub(super) fn is_ready(service: &Service) -> bool {
+    is_serving(service) && service.replicas.iter().all(Replica::is_member)
+}
+
+/// Like [`is_ready`], but those on their way out may be ending still: nothing waits for them.
+pub(super) fn is_serving(service: &Service) -> bool {
     let wanted = match service.goal {
         Goal::Up => service.wanted as usize,
         Goal::Down => 0,
     };
+    let (members, others): (Vec<_>, Vec<_>) =
+        service.replicas.iter().partition(|replica| replica.is_member());
     service.rollout.is_none()
-        && service.replicas.len() == wanted
-        && service.replicas.iter().all(|replica| replica.is_member() && replica.is_ready_and_well())
+        && members.len() == wanted
+        && members.into_iter().all(Replica::is_ready_and_well)
+        && others.into_iter().all(Replica::is_ending)
 }

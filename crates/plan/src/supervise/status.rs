@@ -85,6 +85,13 @@ impl<'a> ServiceStatus<'a> {
         super::outcome::is_ready(self.service)
     }
 
+    /// Whether every replica that is wanted is ready or did its work, and all others are out of service: they have no
+    /// requests left, and what there is of them are processes that were asked to end.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        super::outcome::is_serving(self.service)
+    }
+
     /// Its replicas by number, those included that leave.
     pub fn replicas(&self) -> impl Iterator<Item = ReplicaStatus<'a>> + use<'a> {
         self.service.replicas.iter().map(Replica::status)

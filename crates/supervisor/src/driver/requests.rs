@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
 
-use backlot_plan::supervise::{Command, Event, Exit, Phase, Reason, ServiceId};
+use backlot_plan::supervise::{Command, Event, Exit, Phase, Reason, ServiceId, ServiceStatus};
 
 use crate::driver::{ConnectionId, Driver};
 use crate::protocol::{Answer, Described, Failure, FailureCode, Message, News, Request};
@@ -22,6 +22,8 @@ pub(crate) struct Waiter {
 enum Wish {
     /// That these do well, and no rollout of them is under way.
     Ready(Vec<ServiceId>),
+    /// The same, but the processes that they have replaced may be ending still: they serve nobody any more.
+    Serving(Vec<ServiceId>),
     /// That all replicas of one of these have ended.
     Ended(Vec<ServiceId>),
     /// The end of everything.
@@ -45,19 +47,18 @@ impl Driver {
     }
 
     fn begin(&mut self, request: Request, reply: &Sender<Message>) -> Result<Next, Failure> {
-        let waiting = |wait: bool, services: Vec<ServiceId>| {
-            if wait { Next::Wait(Wish::Ready(services)) } else { Next::Answer(Answer::Nothing) }
-        };
+        let waiting =
+            |wait: bool, wish: Wish| if wait { Next::Wait(wish) } else { Next::Answer(Answer::Nothing) };
         Ok(match request {
             Request::Status => Next::Answer(Answer::Status(self.status())),
             Request::Up { runbook, services, wait } => {
                 self.refuse_at_end()?;
                 let services = self.up(*runbook, &services)?;
-                waiting(wait, services)
+                waiting(wait, Wish::Serving(services))
             }
             Request::Scale { replicas, wait } => {
                 self.refuse_at_end()?;
-                waiting(wait, self.scale(&replicas)?)
+                waiting(wait, Wish::Ready(self.scale(&replicas)?))
             }
             Request::Restart { services, rolling } => {
                 self.refuse_at_end()?;
@@ -67,9 +68,9 @@ impl Driver {
                     let release = self.same_anew(*service);
                     self.tell(Event::Command(Command::Restart { service: *service, release, rolling }));
                 }
-                Next::Wait(Wish::Ready(services))
+                Next::Wait(Wish::Serving(services))
             }
-            Request::WaitHealthy { services } => Next::Wait(Wish::Ready(self.all_or(&services)?)),
+            Request::WaitHealthy { services } => Next::Wait(Wish::Serving(self.all_or(&services)?)),
             Request::WaitStopped { services } => Next::Wait(Wish::Ended(self.all_or(&services)?)),
             Request::Describe { service } => {
                 let id = self.find(&service)?;
@@ -167,7 +168,8 @@ impl Driver {
         let mut waiters = std::mem::take(&mut self.waiters);
         waiters.retain(|waiter| {
             let outcome = match &waiter.wish {
-                Wish::Ready(services) => self.is_ready(services),
+                Wish::Ready(services) => self.are_all(services, |status| status.is_ready()),
+                Wish::Serving(services) => self.are_all(services, |status| status.is_serving()),
                 Wish::Ended(services) => self.ended(services).map(Ok),
                 // Answered when nothing is left, or never.
                 Wish::End | Wish::Attached => None,
@@ -192,7 +194,7 @@ impl Driver {
         for waiter in self.waiters.drain(..) {
             let message = match waiter.wish {
                 Wish::End | Wish::Attached => Message::Done(Answer::Nothing),
-                Wish::Ready(_) | Wish::Ended(_) => {
+                Wish::Ready(_) | Wish::Serving(_) | Wish::Ended(_) => {
                     let text = "everything was stopped meanwhile";
                     Message::Failed(Failure { code: FailureCode::Stopping, ..impossible(text) })
                 }
@@ -201,15 +203,19 @@ impl Driver {
         }
     }
 
-    fn is_ready(&self, services: &[ServiceId]) -> Option<Result<Answer, Failure>> {
-        let mut ready = true;
+    fn are_all(
+        &self,
+        services: &[ServiceId],
+        is_so: impl Fn(ServiceStatus<'_>) -> bool,
+    ) -> Option<Result<Answer, Failure>> {
+        let mut all = true;
         for status in self.machine.status().filter(|status| services.contains(&status.service())) {
             if let Some(reason) = status.trouble() {
                 return Some(Err(self.failure(status.service(), &reason)));
             }
-            ready &= status.is_ready() && !status.is_rolling();
+            all &= is_so(status);
         }
-        ready.then_some(Ok(Answer::Nothing))
+        all.then_some(Ok(Answer::Nothing))
     }
 
     fn ended(&self, services: &[ServiceId]) -> Option<Answer> {
