@@ -73,7 +73,10 @@ impl From<EngineError> for CommandError {
         } else {
             explain(&error)
         };
-        let exit = if matches!(error, EngineError::Interrupted) { Exit::Interrupted } else { Exit::Failed };
+        let exit = match error {
+            EngineError::Interrupted | EngineError::StoppedWaiting => Exit::Interrupted,
+            _ => Exit::Failed,
+        };
         let hints = hint.into_iter().collect();
         Self { exit, code, error: error.into(), hints }
     }
@@ -176,7 +179,7 @@ fn explain(error: &EngineError) -> (&'static str, Option<String>) {
             )),
         ),
         EngineError::Docker(error) => (error.code(), explain_docker(error)),
-        EngineError::Interrupted => ("interrupted", None),
+        EngineError::Interrupted | EngineError::StoppedWaiting => ("interrupted", None),
     }
 }
 

@@ -85,7 +85,8 @@ impl Engine {
     /// Asks for something of a running environment; `news` hears what happens meanwhile.
     ///
     /// # Errors
-    /// [`EngineError::NoServices`] when it does not run, else why it cannot be done.
+    /// [`EngineError::NoServices`] when it does not run, [`EngineError::StoppedWaiting`] when the caller asks to stop, else
+    /// why it cannot be done.
     pub fn ask(
         &self,
         site: &Site,
@@ -93,10 +94,14 @@ impl Engine {
         interrupted: &AtomicBool,
         news: &mut dyn FnMut(News),
     ) -> Result<Answer, EngineError> {
-        match self {
+        let answer = match self {
             Self::Native => native::ask(site, request, interrupted, news),
             Self::Docker(client) => docker::answer(client, site, request, interrupted, news),
-        }
+        };
+        answer.map_err(|error| match error {
+            EngineError::Interrupted => EngineError::StoppedWaiting,
+            error => error,
+        })
     }
 
     /// The database of the environment at `site`.

@@ -190,6 +190,9 @@ pub enum EngineError {
     /// The caller asked to stop.
     #[error("interrupted; nothing is left of what was begun")]
     Interrupted,
+    /// The caller asked to stop while something was done with services that run.
+    #[error("interrupted; the services go on")]
+    StoppedWaiting,
 }
 
 impl From<ProcessError> for EngineError {

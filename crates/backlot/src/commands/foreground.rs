@@ -101,7 +101,7 @@ fn stop_all(site: &Site, context: &Context) -> Result<(), CommandError> {
     let mut news = context.newsreader();
     let engine = Engine::Native;
     match engine.ask(site, &Request::Down, &context.interrupted, &mut news) {
-        Err(EngineError::Interrupted) => {
+        Err(EngineError::StoppedWaiting) => {
             context.interrupted.store(false, Ordering::SeqCst);
             engine.ask(site, &Request::Kill, &context.interrupted, &mut news)?;
         }

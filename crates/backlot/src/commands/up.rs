@@ -99,7 +99,7 @@ pub fn wait(
     let engine = context.engine(site)?;
     let request = Request::WaitHealthy { services: services.to_vec() };
     let outcome = engine.ask(site, &request, &context.interrupted, &mut context.newsreader());
-    if let Err(EngineError::Interrupted) = outcome {
+    if let Err(EngineError::StoppedWaiting) = outcome {
         context.interrupted.store(false, Ordering::SeqCst);
         return Err(CommandError {
             exit: Exit::Interrupted,
