@@ -10,6 +10,13 @@ use crate::identity::ProcessId;
 /// How often processes are looked for again: each round finds those that the ones before it were starting.
 const ROUNDS: usize = 5;
 
+/// How often a process without an environment is looked at: few are started without any.
+#[cfg(target_os = "linux")]
+const LOOKS: usize = 4;
+/// How long after one another.
+#[cfg(target_os = "linux")]
+const A_MOMENT: Duration = Duration::from_millis(1);
+
 /// Ends all processes that were started with `name=value` in their environment: SIGTERM, and SIGKILL for those that are
 /// still there after `grace`. Returns how many there were. Ourselves excepted. Where the system does not tell what
 /// processes were started with (no `/proc`), there are none.
@@ -56,10 +63,30 @@ fn wait_for_all(processes: &[ProcessId], grace: Duration) {
 fn all_with_variable(name: &str, value: &str) -> Vec<ProcessId> {
     let wanted = format!("{name}={value}");
     let has_it = |process: &ProcessId| {
-        let environment = std::fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+        environment(process).split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
     };
     all_others().filter(has_it).collect()
+}
+
+/// What a process was started with; nothing where that is not ours to know. In the middle of an `execve` it has none for a
+/// moment, and is looked at again.
+#[cfg(target_os = "linux")]
+fn environment(process: &ProcessId) -> Vec<u8> {
+    let file = format!("/proc/{}/environ", process.pid);
+    for _ in 0..LOOKS {
+        match std::fs::read(&file) {
+            Ok(environment) if environment.is_empty() && has_program(process) => std::thread::sleep(A_MOMENT),
+            Ok(environment) => return environment,
+            Err(_) => break,
+        }
+    }
+    Vec::new()
+}
+
+/// Neither one that has ended nor one of the kernel's.
+#[cfg(target_os = "linux")]
+fn has_program(process: &ProcessId) -> bool {
+    std::fs::read_link(format!("/proc/{}/exe", process.pid)).is_ok()
 }
 
 #[cfg(target_os = "linux")]
