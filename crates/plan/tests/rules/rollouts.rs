@@ -24,7 +24,11 @@ fn each_new_one_is_in_the_gateway_before_an_old_one_is_drained_and_the_next_come
         ["add web-4", "drain web-2", "DrainLimit web-2 10s", "rollout done"]
     );
     assert_eq!(stage.machine.outcome(), Outcome::Pending);
-    assert_eq!(leave(&mut stage, "web-2"), ["web-2 is gone"]);
+    let is_serving = |stage: &Stage| stage.machine.status().all(|status| status.is_serving());
+    assert!(!is_serving(&stage), "the last old one has requests left");
+    assert_eq!(stage.drained("web-2"), ["signal 15 web-2", "Grace web-2 10s"]);
+    assert!(is_serving(&stage) && stage.machine.outcome() == Outcome::Pending, "its process ends still");
+    assert_eq!(stage.exits("web-2", 0), ["web-2 is gone"]);
     assert_eq!(stage.machine.outcome(), Outcome::Ready);
     assert_eq!(stage.names(), ["web-3", "web-4"]);
 }

@@ -111,7 +111,7 @@ impl Driver {
 
     /// What a service is made of: what runs, or in a rollout what comes.
     pub(super) fn current(&self, service: ServiceId) -> Option<(Release, Arc<ServiceRun>)> {
-        let release = self.machine.status().find(|status| status.service() == service)?.release();
+        let release = self.status_of(service)?.release();
         Some((release, Arc::clone(self.releases.get(&(service, release))?)))
     }
 

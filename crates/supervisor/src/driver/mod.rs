@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 
 use backlot_gateway::ReplicaId as GatewayId;
 use backlot_plan::supervise::{
-    Action, Command, Event, Moment, Outcome, Release, ReplicaId, ServiceId, Supervision,
+    Action, Command, Event, Moment, Outcome, Release, ReplicaId, ServiceId, ServiceStatus, Supervision,
 };
-use backlot_process::{Signal, kill_descendants, reap_strangers};
+use backlot_process::{Signal, give_way, kill_descendants, reap_strangers};
 
 use crate::driver::doors::{Doors, Places};
 use crate::driver::health::HealthCheck;
@@ -230,8 +230,13 @@ impl Driver {
                 }
             }
             Action::Signal { replica, signal } => {
+                let is_replaced = self.status_of(replica.service).is_some_and(|status| status.is_rolling());
                 if let Some(process) = self.processes.get_mut(&replica) {
                     process.stopping = true;
+                    if is_replaced {
+                        // It serves nobody any more, and the one that takes the next one's place is on its way.
+                        let _ = give_way(&process.id);
+                    }
                     if let Ok(signal) = Signal::try_from(signal.0) {
                         let _ = process.id.signal(signal);
                     }
@@ -368,10 +373,14 @@ impl Driver {
         GatewayId::from(format!("{}.{}", self.machine.label(replica), replica.run).as_str())
     }
 
+    fn status_of(&self, service: ServiceId) -> Option<ServiceStatus<'_>> {
+        self.machine.status().find(|status| status.service() == service)
+    }
+
     /// What a replica was made of.
     fn run_of(&self, replica: ReplicaId) -> Option<Arc<ServiceRun>> {
-        let service = self.machine.status().find(|status| status.service() == replica.service)?;
-        let release = service.replicas().find(|status| status.replica == replica)?.release;
+        let release =
+            self.status_of(replica.service)?.replicas().find(|status| status.replica == replica)?.release;
         self.releases.get(&(replica.service, release)).map(Arc::clone)
     }
 }

@@ -163,7 +163,7 @@ impl Driver {
             | Reason::Stopped
             | Reason::RolloutAborted { .. } => service,
         };
-        let status = self.machine.status().find(|status| status.service() == service);
+        let status = self.status_of(service);
         let goes_on = status.is_some_and(|status| {
             status.replicas().any(|replica| matches!(replica.phase, Phase::BackingOff { .. }))
         });
@@ -191,7 +191,7 @@ impl Driver {
             | Reason::Stopped
             | Reason::Dependency { .. } => None,
         };
-        let status = self.machine.status().find(|status| status.service() == service);
+        let status = self.status_of(service);
         let troubled = status.and_then(|status| {
             status.replicas().find(|replica| !replica.phase.is_ready()).map(|replica| replica.replica.number)
         });
