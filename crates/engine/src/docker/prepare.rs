@@ -23,9 +23,9 @@ const DATABASE_LIMIT: Duration = Duration::from_mins(2);
 /// How long one attempt to connect may take.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(2);
 /// The time between two attempts.
-const STEP: Duration = Duration::from_millis(25);
+const STEP: Duration = Duration::from_millis(10);
 /// How often it is looked whether the container still runs.
-const LOOK_EVERY: Duration = Duration::from_millis(400);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Deployment<'_> {
     /// The running database.
@@ -89,8 +89,7 @@ impl Deployment<'_> {
         })
     }
 
-    pub(super) fn create(&self, name: &str) -> Result<String, EngineError> {
-        let live = self.running()?;
+    pub(super) fn create(&self, live: &LiveDatabase, name: &str) -> Result<String, EngineError> {
         let initial = self.database.as_ref().map_or("postgres", |database| &database.initial);
         let mut connection = Connection::open(&live.access.with_database(initial), ATTEMPT_LIMIT * 5)?;
         Ok(match connection.create_database(name)? {
@@ -99,18 +98,17 @@ impl Deployment<'_> {
         })
     }
 
-    pub(super) fn fill(&self) -> Result<Option<Failure>, EngineError> {
+    pub(super) fn fill(&self, live: &LiveDatabase) -> Result<Option<Failure>, EngineError> {
         let Some((_, source)) = &self.scenario else { return Ok(None) };
         if *source == ScenarioSource::Empty {
             return Ok(None);
         }
         let record = self.current_record()?;
         self.write(&Record { filling: Filling::Begun, ..record.clone() })?;
-        let live = self.running()?;
-        let mut variables = self.process_variables(&live);
+        let mut variables = self.process_variables(live);
         tools::keep_tree_clean(self.ground.project.root(), &self.site.live(), &mut variables);
         variables.insert(mark::VARIABLE.into(), mark::of_filling(&self.site));
-        let psql = Psql::new(&self.client, &live, &variables);
+        let psql = Psql::new(&self.client, live, &variables);
         let filler = Filler {
             root: self.ground.project.root(),
             variables,

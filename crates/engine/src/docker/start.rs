@@ -16,6 +16,7 @@ use crate::docker::report::now_ms;
 use crate::docker::speak::Speaker;
 use crate::error::EngineError;
 use crate::event::Report;
+use crate::live::LiveDatabase;
 use crate::record::DockerRecord;
 use crate::site::Taken;
 use crate::up::Wishes;
@@ -26,7 +27,7 @@ const UP_LIMIT: Duration = Duration::from_mins(30);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 impl Deployment<'_> {
-    /// Has Compose start the containers of `services`, and waits for the database if it is among them.
+    /// Has Compose start the containers of `services`, and waits for the database if it is among them and comes first.
     pub(super) fn start(
         &self,
         taken: &Taken,
@@ -34,7 +35,7 @@ impl Deployment<'_> {
         wishes: &Wishes,
         report: Report<'_>,
         news: &mut dyn FnMut(News),
-    ) -> Result<String, EngineError> {
+    ) -> Result<Option<LiveDatabase>, EngineError> {
         let record = self.record(taken)?;
         let docker = record.docker.ok_or_else(|| self.not_up())?;
         // An nginx looks up those behind it when it starts, and ends when they are not there: whether its file says that it
@@ -54,9 +55,7 @@ impl Deployment<'_> {
         }
         let database = docker.database.as_ref().filter(|_| self.database_comes_first(wishes));
         let database = database.filter(|database| services.contains(&database.service));
-        let Some(database) = database else { return Ok(services.join(", ")) };
-        let live = self.wait_for_database(database, &docker.project)?;
-        Ok(format!("{} on {}:{}", database.service, live.access.host, live.access.port))
+        database.map(|database| self.wait_for_database(database, &docker.project)).transpose()
     }
 
     /// Whether a service is an nginx whose file does not say that it depends on those behind it.

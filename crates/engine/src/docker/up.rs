@@ -10,6 +10,7 @@ use crate::docker::foreign::refuse_foreign;
 use crate::docker::{remove, running};
 use crate::error::EngineError;
 use crate::event::{Event, Report};
+use crate::live::LiveDatabase;
 use crate::record::{DockerRecord, EngineKind, Record};
 use crate::site::Taken;
 use crate::up::{Failure, Started, Wishes};
@@ -17,6 +18,8 @@ use crate::up::{Failure, Started, Wishes};
 /// What came of the steps of an `up`, beside their effects.
 #[derive(Default)]
 struct Came {
+    /// The database that was waited for: it need not be looked for again.
+    database: Option<LiveDatabase>,
     failure: Option<Failure>,
 }
 
@@ -75,10 +78,15 @@ impl Deployment<'_> {
             report(Event::Began { step });
             let start = Instant::now();
             let outcome = match step {
-                Step::StartContainers { services } => self.start(taken, services, wishes, report, news)?,
-                Step::CreateDatabase { database } => self.create(database)?,
+                Step::StartContainers { services } => {
+                    let database = self.start(taken, services, wishes, report, news)?;
+                    let outcome = database.as_ref().map_or_else(|| services.join(", "), where_it_is);
+                    came.database = database.or(came.database.take());
+                    outcome
+                }
+                Step::CreateDatabase { database } => self.create(&self.database_of(came)?, database)?,
                 Step::Fill { source } => {
-                    came.failure = self.fill()?;
+                    came.failure = self.fill(&self.database_of(came)?)?;
                     match came.failure {
                         None => source.clone(),
                         Some(Failure { code }) => format!("{source} failed with exit code {code}"),
@@ -103,6 +111,10 @@ impl Deployment<'_> {
             self.write(&Record { docker, ..record })?;
         }
         Ok(())
+    }
+
+    fn database_of(&self, came: &Came) -> Result<LiveDatabase, EngineError> {
+        came.database.clone().map_or_else(|| self.running(), Ok)
     }
 
     fn started(
@@ -144,4 +156,8 @@ impl Deployment<'_> {
     pub(super) fn not_up(&self) -> EngineError {
         EngineError::NotUp { environment: self.site.name().to_owned(), exists: self.site.live().exists() }
     }
+}
+
+fn where_it_is(database: &LiveDatabase) -> String {
+    format!("{} on {}:{}", database.service, database.access.host, database.access.port)
 }
