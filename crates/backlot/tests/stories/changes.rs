@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use backlot_testkit::{free_port, get};
 use serde_json::Value;
 
-use crate::up::{Blog, blog, ps, replicas, single};
+use crate::blog::{Blog, blog, ps, replicas, single};
 
 /// The process of each replica of a service.
 fn processes(services: &[Value], service: &str) -> Vec<u64> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use backlot_testkit::{Stage, free_port};
 
 use crate::BACKLOT;
-use crate::up::{ps, replicas, wait_until};
+use crate::blog::{ps, replicas, wait_until};
 
 const CLIENTS: usize = 50;
 const REQUESTS: usize = 100_000;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has to fail loudly")]
 
 mod axum;
+mod blog;
 mod changes;
 mod commands;
 mod development;

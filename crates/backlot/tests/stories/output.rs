@@ -6,7 +6,7 @@ use backlot_process::Signal;
 use backlot_testkit::{Outcome, Stage, free_port};
 
 use crate::BACKLOT;
-use crate::up::{printed, single, wait_until};
+use crate::blog::{printed, single, wait_until};
 
 const SERVER: &str = "sh -c 'echo began; exec python3 -m http.server --bind 127.0.0.1 $$PORT'";
 

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use backlot_testkit::{Stage, copy_tree, free_port, get};
 
 use crate::BACKLOT;
-use crate::up::{blog, ps, single};
+use crate::blog::{blog, ps, single};
 
 /// Somebody else's server on a port.
 fn hold(port: u16) -> TcpListener {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use backlot_testkit::{Stage, free_port};
 
 use crate::BACKLOT;
-use crate::up::wait_until;
+use crate::blog::wait_until;
 
 /// Sends back what it gets, after its greeting if there is one.
 const ECHO: &str = "

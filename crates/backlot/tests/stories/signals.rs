@@ -5,7 +5,7 @@ use std::time::Duration;
 use backlot_process::Signal;
 use backlot_testkit::get;
 
-use crate::up::{Blog, blog, ps, replicas, wait_until};
+use crate::blog::{Blog, blog, ps, replicas, wait_until};
 
 #[test]
 fn a_foreground_that_is_told_to_end_stops_everything() {

@@ -1,6 +1,6 @@
 //! Services that do not come up.
 
-use crate::up::{ps, replicas, single, wait_until};
+use crate::blog::{ps, replicas, single, wait_until};
 
 /// The command of a service that notes each of its starts, and dies.
 const DIES: &str = "[\"sh\", \"-c\", \"echo start >> starts; echo 'no such table' >&2; exit 7\"]";

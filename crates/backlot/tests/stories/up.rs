@@ -7,66 +7,7 @@ use backlot_testkit::{Stage, free_port, get};
 use serde_json::Value;
 
 use crate::BACKLOT;
-
-/// The Flask example with free ports in the place of those that it publishes: the port of development's web, and of
-/// production's nginx.
-pub(crate) struct Blog {
-    pub(crate) stage: Stage,
-    pub(crate) web: u16,
-    pub(crate) nginx: u16,
-}
-
-pub(crate) fn blog() -> Blog {
-    let stage = Stage::example(BACKLOT, "flask").with("POSTGRES_PORT", free_port().to_string());
-    let (web, nginx) = (free_port(), free_port());
-    for (file, from, to) in [
-        ("docker/development.yml", "5000:5000", format!("{web}:5000")),
-        ("docker/production.yml", "8080:8080", format!("{nginx}:8080")),
-    ] {
-        let text = std::fs::read_to_string(stage.project().join(file)).unwrap();
-        assert!(text.contains(from), "{file}");
-        stage.file(file, text.replace(from, &to));
-    }
-    Blog { stage, web, nginx }
-}
-
-impl Blog {
-    pub(crate) fn ps(&self, environment: &str) -> Vec<Value> {
-        ps(&self.stage, environment)
-    }
-
-    pub(crate) fn production(&self, arguments: &[&str]) -> backlot_testkit::Outcome {
-        self.stage.backlot(&[&["-e", "production"], arguments].concat()).output()
-    }
-}
-
-pub(crate) fn ps(stage: &Stage, environment: &str) -> Vec<Value> {
-    let outcome = stage.backlot(&["-e", environment, "ps", "--json"]).output().assert_code(0);
-    serde_json::from_str(&outcome.stdout).unwrap()
-}
-
-/// The replicas of a service.
-pub(crate) fn replicas(services: &[Value], service: &str) -> Vec<Value> {
-    let found = services.iter().find(|found| found["service"] == service);
-    found.map(|found| found["replicas"].as_array().unwrap().clone()).unwrap_or_default()
-}
-
-/// Those of a service that are not on their way out: after a rollout the processes that were replaced may be ending.
-pub(crate) fn in_service(services: &[Value], service: &str) -> Vec<Value> {
-    let mut found = replicas(services, service);
-    found.retain(|replica| replica["state"] != "stopping");
-    found
-}
-
-/// Waits until `is_so`, for as long as anything may take on a busy machine.
-#[track_caller]
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_mins(1), "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+use crate::blog::{Blog, blog, in_service, printed, ps, replicas, single, wait_until};
 
 #[test]
 fn development_in_the_background() {
@@ -121,10 +62,6 @@ fn development_in_the_foreground_until_ctrl_c() {
     assert_eq!(backlot_process::exit_code(status), 130);
     assert!(printed(stage).contains("db-1     | "), "{}", printed(stage));
     stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_code(0);
-}
-
-pub(crate) fn printed(stage: &Stage) -> String {
-    std::fs::read_to_string(stage.root().join("stdout")).unwrap_or_default()
 }
 
 #[test]
@@ -208,16 +145,6 @@ fn a_release_that_does_not_start_leaves_the_old_one() {
     assert!(new.len() == 1 && new[0]["pid"] != pid, "{services:?}");
     assert_eq!(get(blog.nginx, "/").unwrap().0, 200);
     blog.production(&["down", "--volumes", "--yes", "-q"]).assert_prints("");
-}
-
-/// A stack of one Python program without a database.
-pub(crate) fn single(command: &str, more: &str) -> Stage {
-    let stage = Stage::empty(BACKLOT);
-    let compose = format!(
-        "services:\n  web:\n    image: python\n    command: {command}\n    ports: [\"8000\"]\n{more}"
-    );
-    stage.file("compose.yaml", compose);
-    stage
 }
 
 #[test]
