@@ -104,7 +104,7 @@ fn a_port_that_is_taken() {
     cannot_go_up(
         &publishes(port),
         &[
-            &format!("error: port {port} is already in use\n"),
+            &format!("error: port {port} is already in use by process {} (", std::process::id()),
             "help: stop what uses it, or publish another port",
         ],
     );

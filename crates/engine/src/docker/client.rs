@@ -99,6 +99,12 @@ impl Client {
         Program::new(&self.docker).args(arguments).envs(&self.variables)
     }
 
+    /// Whether the daemon is one of this machine, as far as the caller's variables tell.
+    pub(super) fn is_local(&self) -> bool {
+        let host = self.variables.get("DOCKER_HOST");
+        host.is_none_or(|host| host.starts_with("unix://")) && !self.variables.contains_key("DOCKER_CONTEXT")
+    }
+
     /// `docker compose`, else `docker-compose`, without arguments yet.
     ///
     /// # Errors

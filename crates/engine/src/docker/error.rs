@@ -46,11 +46,11 @@ pub enum DockerError {
         last_lines: Vec<String>,
     },
     /// A port is in use.
-    #[error("port {} is already in use{}", port.map_or("a published".to_owned(), |port| port.to_string()), holder.as_ref().map(|holder| format!(" by container {holder}")).unwrap_or_default())]
+    #[error("port {} is already in use{}", port.map_or("a published".to_owned(), |port| port.to_string()), holder.as_ref().map(|holder| format!(" by {holder}")).unwrap_or_default())]
     PortInUse {
         /// The port, where the message tells it.
         port: Option<u16>,
-        /// The container that publishes it, if it is one.
+        /// Who has it, as far as that is known: a container or a process.
         holder: Option<String>,
         /// What was said.
         last_lines: Vec<String>,

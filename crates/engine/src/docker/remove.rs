@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use backlot_plan::{Filling as Filled, ObservedContainers, Step, containers_down};
-use backlot_process::Output;
+use backlot_process::{Output, port_holder};
 
 use crate::docker::client::{Client, run};
 use crate::docker::compose::ComposeProject;
@@ -34,11 +34,14 @@ impl Client {
         Ok(String::from_utf8_lossy(&output.stdout).split_whitespace().map(str::to_owned).collect())
     }
 
-    /// The container that publishes a port of this machine.
-    pub(super) fn publisher_of(&self, port: u16) -> Option<String> {
+    /// Who has a port of the daemon's machine: the container that publishes it, else a process, if that machine is ours.
+    pub(super) fn holder_of(&self, port: u16) -> Option<String> {
         let filter = format!("publish={port}");
         let output = self.ask(["ps", "--filter", &filter, "--format", "{{.Names}}"]).ok()?;
-        String::from_utf8_lossy(&output.stdout).lines().next().map(str::to_owned)
+        if let Some(name) = String::from_utf8_lossy(&output.stdout).lines().next() {
+            return Some(format!("container {name}"));
+        }
+        self.is_local().then(|| port_holder(port)).flatten().map(|holder| holder.to_string())
     }
 
     fn remove(&self, kind: &str, options: &[&str], ids: &[String]) -> Result<(), DockerError> {

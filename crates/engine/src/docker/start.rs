@@ -146,7 +146,7 @@ impl Deployment<'_> {
                 DockerError::Build { services: built.collect(), last_lines }
             }
             DockerError::PortInUse { port, last_lines, .. } => {
-                let holder = port.and_then(|port| self.client.publisher_of(port));
+                let holder = port.and_then(|port| self.client.holder_of(port));
                 DockerError::PortInUse { port, holder, last_lines }
             }
             DockerError::Failed { .. } => {
