@@ -18,6 +18,9 @@ const SHARED_TEMPLATES: &str = "BACKLOT_TEST_TEMPLATES";
 /// Names the virtual environment with what `examples/flask` needs.
 const VENV: &str = "BACKLOT_TEST_VENV";
 
+/// Names a directory for what cargo builds of `examples/axum`, which outlives a test.
+const AXUM_TARGET: &str = "BACKLOT_TEST_AXUM_TARGET";
+
 /// Names another Backlot than the one that was built with the tests: a copy that another user can run.
 const BINARY: &str = "BACKLOT_TEST_BINARY";
 /// Names another place of the repository, likewise.
@@ -134,6 +137,22 @@ impl Stage {
 
     pub(crate) fn shown(&self) -> impl Iterator<Item = (&String, &String)> {
         self.shown.iter()
+    }
+
+    /// The same stage with the machine's own cargo, and a directory to build the axum example in that outlives it.
+    #[must_use]
+    pub fn with_cargo(self) -> Self {
+        let real_home = std::env::var("HOME").unwrap();
+        let or_else = |name: &str, usual: String| std::env::var(name).unwrap_or(usual);
+        let target = or_else(AXUM_TARGET, self.root().join("target").display().to_string());
+        self.with("CARGO_TARGET_DIR", target)
+            .with("CARGO_HOME", or_else("CARGO_HOME", format!("{real_home}/.cargo")))
+            .with("RUSTUP_HOME", or_else("RUSTUP_HOME", format!("{real_home}/.rustup")))
+    }
+
+    /// The value of a variable that all runs on this stage have.
+    pub fn variable(&self, name: &str) -> &str {
+        &self.variables[name]
     }
 
     /// A run of Backlot in the project's directory; nothing happens before one of its last words.

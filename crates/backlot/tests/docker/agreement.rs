@@ -1,11 +1,14 @@
 //! Both engines say the same of the same stack.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
-use backlot_testkit::{DockerStage, Stage};
+use backlot_testkit::{DockerStage, Stage, free_port, get};
 use serde_json::Value;
 
-use crate::{BACKLOT, Flask};
+use crate::{BACKLOT, Flask, change};
 
 /// A value without what differs from run to run, so that its shape is left: numbers, and strings that are addresses.
 fn shape(value: &Value) -> Value {
@@ -81,19 +84,37 @@ fn on_the_flask_example() {
     assert_eq!(native, docker, "{native:#}\n{docker:#}");
 }
 
-/// Its database alone: the image of its server is built from source, which takes more time than all other stories.
+/// The image gets the server that cargo has built on this machine: to build it once more in a container would take more
+/// time than all other stories.
+const DOCKERFILE: &str = "\
+FROM debian:bookworm
+WORKDIR /opt/application
+COPY built/application /usr/local/bin/
+COPY migrations migrations
+ENV HOST=0.0.0.0
+USER nobody
+CMD [\"application\"]
+";
+
 #[test]
 fn on_the_axum_example() {
-    let Some(stage) = DockerStage::new(|| Stage::example(BACKLOT, "axum")) else { return };
-    let port = backlot_testkit::free_port();
-    crate::change(&stage, "compose.yaml", "127.0.0.1:5432:5432", &format!("127.0.0.1:{port}:5432"));
-    assert_eq!(scenario(&stage, "native"), scenario(&stage, "docker"));
+    let Some(stage) = DockerStage::new(|| Stage::example(BACKLOT, "axum").with_cargo()) else { return };
+    let (db, web) = (free_port(), free_port());
+    change(&stage, "compose.yaml", "127.0.0.1:5432:5432", &format!("127.0.0.1:{db}:5432"));
+    change(&stage, "compose.yaml", "3000:3000", &format!("{web}:3000"));
     let of = |engine: &str| {
-        stage.backlot(&["--engine", engine, "up", "-d", "--wait", "-q", "db"]).output().assert_code(0);
+        stage.backlot(&["--engine", engine, "up", "-d", "--wait", "-q"]).output().assert_code(0);
         let told = told(&stage, "development");
+        let page = get(web, "/users").unwrap();
         stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_prints("");
-        told
+        (told, page)
     };
-    let (native, docker) = (of("native"), of("docker"));
-    assert_eq!(native, docker, "{native:#}\n{docker:#}");
+    let native = of("native");
+    let built = Path::new(stage.variable("CARGO_TARGET_DIR")).join("debug/application");
+    stage.file("built/application", std::fs::read(&built).unwrap());
+    std::fs::set_permissions(stage.project().join("built/application"), Permissions::from_mode(0o755))
+        .unwrap();
+    stage.file("Dockerfile", DOCKERFILE);
+    assert_eq!(native, of("docker"));
+    assert_eq!(scenario(&stage, "native"), scenario(&stage, "docker"));
 }

@@ -4,9 +4,6 @@ use backlot_testkit::{Stage, free_port, get};
 
 use crate::BACKLOT;
 
-/// Names a directory for what cargo builds of the example, which outlives a test.
-const TARGET: &str = "BACKLOT_TEST_AXUM_TARGET";
-
 #[test]
 fn its_scenarios_and_its_tests() {
     let stage = Stage::example(BACKLOT, "axum");
@@ -16,7 +13,7 @@ fn its_scenarios_and_its_tests() {
         let count = ["scenario", "shell", name, "-c", "SELECT count(*) FROM users", "--", "-At"];
         stage.backlot(&count).output().assert_prints(expected);
     }
-    let stage = with_cargo(stage);
+    let stage = stage.with_cargo();
     stage.backlot(&["scenario", "up", "foo", "-q", "--only", "db"]).output().assert(
         0,
         "HEY! This is scenario foo",
@@ -27,20 +24,9 @@ fn its_scenarios_and_its_tests() {
     stage.assert_clean_tree();
 }
 
-/// The same stage with the machine's own cargo, and a directory to build in that outlives it.
-fn with_cargo(stage: Stage) -> Stage {
-    let (target, cargo_home) = (std::env::var(TARGET), std::env::var("CARGO_HOME"));
-    let real_home = std::env::var("HOME").unwrap();
-    let target = target.unwrap_or_else(|_| stage.root().join("target").display().to_string());
-    stage
-        .with("CARGO_TARGET_DIR", target)
-        .with("CARGO_HOME", cargo_home.unwrap_or_else(|_| format!("{real_home}/.cargo")))
-        .with("RUSTUP_HOME", std::env::var("RUSTUP_HOME").unwrap_or_else(|_| format!("{real_home}/.rustup")))
-}
-
 #[test]
 fn the_whole_stack() {
-    let stage = with_cargo(Stage::example(BACKLOT, "axum"));
+    let stage = Stage::example(BACKLOT, "axum").with_cargo();
     let (web, db) = (free_port(), free_port());
     let compose = std::fs::read_to_string(stage.project().join("compose.yaml")).unwrap();
     let compose = compose.replace("127.0.0.1:5432:5432", &format!("127.0.0.1:{db}:5432"));
