@@ -315,7 +315,7 @@ impl Child {
     }
 
     #[cfg(not(target_os = "linux"))]
-    #[expect(clippy::unnecessary_wraps, reason = "the Linux twin can fail")]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "the Linux twin can fail")]
     pub(crate) fn wait_without_reaping(&self) -> Result<(), ProcessError> {
         Ok(())
     }

@@ -19,6 +19,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Watch {
     /// Its number.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "the system does not tell what it has open")
+    )]
     pub(crate) pid: i32,
     /// The sockets that it was handed, in the order of its service's ports.
     pub(crate) handed: Vec<TcpListener>,
