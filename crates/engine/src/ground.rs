@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use backlot_project::Project;
+use backlot_project::{Project, ScenarioSource};
 
 use crate::error::EngineError;
 use crate::home::Home;
@@ -22,6 +22,12 @@ pub struct Ground<'a> {
 }
 
 impl Ground<'_> {
+    /// A scenario's source as people know it: `scenarios/users.py`.
+    pub(crate) fn shown(&self, source: &ScenarioSource) -> Option<String> {
+        let path = source.path()?;
+        Some(path.strip_prefix(self.project.root()).unwrap_or(path).display().to_string())
+    }
+
     /// Whether to go on.
     ///
     /// # Errors

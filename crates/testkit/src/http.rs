@@ -1,6 +1,6 @@
 //! Asking a server on this machine.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -28,4 +28,30 @@ pub fn get(port: u16, path: &str) -> Result<(u16, String), String> {
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
     let (_, body) = answer.split_once("\r\n\r\n").ok_or_else(|| format!("no answer: {answer:?}"))?;
     Ok((status.ok_or_else(|| format!("no status: {answer:?}"))?, body.to_owned()))
+}
+
+/// The head of the next answer on a connection, in lower case, and its body.
+///
+/// # Errors
+/// When it breaks off.
+pub fn read_answer(reader: &mut BufReader<TcpStream>) -> Result<(String, String), String> {
+    let told = |error: std::io::Error| format!("in the middle of the answer: {error}");
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).map_err(told)? == 0 {
+            return Err("closed before the answer was whole".into());
+        }
+        let line = line.trim().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().map_err(|_| line.clone())?;
+        }
+        head = head + &line + "\n";
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).map_err(told)?;
+    Ok((head, String::from_utf8_lossy(&body).into_owned()))
 }

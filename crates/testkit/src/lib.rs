@@ -21,11 +21,13 @@ mod project;
 mod readme;
 mod run;
 mod stage;
+mod wait;
 
 pub use docker::DockerStage;
 pub use fake::{FakeDocker, FakePostgres};
-pub use http::{free_port, get};
+pub use http::{free_port, get, read_answer};
 pub use project::{COMPOSE_FILE, copy_tree};
 pub use readme::{Example, examples, without_numbers};
 pub use run::{Outcome, Run};
 pub use stage::{Stage, repository};
+pub use wait::wait_until;

@@ -1,12 +1,14 @@
 //! Clients that ask without a pause: nobody notices what happens behind nginx.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use backlot_testkit::read_answer;
 
 const CLIENTS: usize = 8;
 /// The length of what is posted.
@@ -168,27 +170,4 @@ impl Client {
             _ => Err(Failed::Else(format!("{}: {answer}", head.lines().next().unwrap_or_default()))),
         }
     }
-}
-
-/// The head of an answer in lower case, and its body.
-fn read_answer(reader: &mut BufReader<TcpStream>) -> Result<(String, String), String> {
-    let told = |error: std::io::Error| format!("in the middle of the answer: {error}");
-    let (mut head, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).map_err(told)? == 0 {
-            return Err("closed before the answer was whole".into());
-        }
-        let line = line.trim().to_ascii_lowercase();
-        if line.is_empty() {
-            break;
-        }
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().map_err(|_| line.clone())?;
-        }
-        head = head + &line + "\n";
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).map_err(told)?;
-    Ok((head, String::from_utf8_lossy(&body).into_owned()))
 }

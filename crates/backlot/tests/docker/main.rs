@@ -19,9 +19,7 @@ mod rollouts;
 mod scenarios;
 mod testing;
 
-use std::time::{Duration, Instant};
-
-use backlot_testkit::{DockerStage, Outcome, Stage};
+use backlot_testkit::{DockerStage, Outcome, Stage, wait_until};
 use serde_json::Value;
 
 const BACKLOT: &str = env!("CARGO_BIN_EXE_backlot");
@@ -95,14 +93,4 @@ fn ps(stage: &DockerStage, environment: &str) -> Vec<Value> {
 fn replicas(services: &[Value], service: &str) -> Vec<Value> {
     let found = services.iter().find(|found| found["service"] == service);
     found.map(|found| found["replicas"].as_array().unwrap().clone()).unwrap_or_default()
-}
-
-/// Waits until `is_so`, for as long as anything may take on a busy machine.
-#[track_caller]
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_mins(1), "never: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }

@@ -1,7 +1,6 @@
 //! What many stories are about: the Flask example on ports of its own, and stacks of one program; and what is asked of them.
 
-use std::time::{Duration, Instant};
-
+pub(crate) use backlot_testkit::wait_until;
 use backlot_testkit::{Stage, free_port};
 use serde_json::Value;
 
@@ -55,16 +54,6 @@ pub(crate) fn in_service(services: &[Value], service: &str) -> Vec<Value> {
     let mut found = replicas(services, service);
     found.retain(|replica| replica["state"] != "stopping");
     found
-}
-
-/// Waits until `is_so`, for as long as anything may take on a busy machine.
-#[track_caller]
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_mins(1), "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// A stack of one Python program without a database.

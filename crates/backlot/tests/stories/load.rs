@@ -1,7 +1,7 @@
 //! Rollouts under load: nobody notices.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use backlot_testkit::{Stage, free_port};
+use backlot_testkit::{Stage, free_port, read_answer};
 
 use crate::BACKLOT;
 use crate::blog::{ps, replicas, wait_until};
@@ -155,35 +155,15 @@ fn ask(
         "{method} / HTTP/1.1\r\nHost: page\r\nConnection: {wish}\r\nContent-Length: {length}\r\n\r\n{body}"
     );
     reader.get_mut().write_all(request.as_bytes()).map_err(told)?;
-    let (mut expected, mut closes, mut status) = (0, !keeps, String::new());
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).map_err(told)? == 0 {
-            return Err("closed before the answer was whole".into());
-        }
-        let line = line.trim().to_ascii_lowercase();
-        if line.is_empty() {
-            break;
-        }
-        if status.is_empty() {
-            status.clone_from(&line);
-        }
-        if let Some(value) = line.strip_prefix("content-length:") {
-            expected = value.trim().parse().map_err(|_| line.clone())?;
-        }
-        closes |= line == "connection: close";
-    }
-    let mut answer = vec![0; expected];
-    reader.read_exact(&mut answer).map_err(told)?;
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    if closes {
+    let (head, answer) = read_answer(reader)?;
+    if !keeps || head.contains("connection: close") {
         *connection = None;
     }
     let (process, read) = answer.split_once(' ').unwrap_or(("", ""));
-    if status.starts_with("http/1.1 200") && read == length.to_string() {
+    if head.starts_with("http/1.1 200") && read == length.to_string() {
         Ok(process.to_owned())
     } else {
-        Err(format!("{status}: {answer}"))
+        Err(format!("{}: {answer}", head.lines().next().unwrap_or_default()))
     }
 }
 

@@ -131,7 +131,7 @@ impl<'a> Deployment<'a> {
         Ok(DesiredContainers {
             database: database.map(|database| database.service.clone()),
             create: create.map(|database| database.application.clone()),
-            fill: database.and_then(|_| self.describe()),
+            fill: database.and(self.scenario.as_ref()).and_then(|(_, source)| self.ground.shown(source)),
             others,
             look_again: !self.throwaway && !wishes.database_only,
         })
@@ -141,13 +141,6 @@ impl<'a> Deployment<'a> {
     /// with the others, as Compose has it.
     pub(super) fn database_comes_first(&self, wishes: &Wishes) -> bool {
         self.throwaway || wishes.database_only
-    }
-
-    /// A scenario's source as people know it: `scenarios/users.py`.
-    fn describe(&self) -> Option<String> {
-        let (_, source) = self.scenario.as_ref()?;
-        let path = source.path()?;
-        Some(path.strip_prefix(self.ground.project.root()).unwrap_or(path).display().to_string())
     }
 
     pub(super) fn observed(&self, containers: &[Container]) -> Result<ObservedContainers, EngineError> {

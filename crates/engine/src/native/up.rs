@@ -42,7 +42,7 @@ struct Came {
 impl Native<'_> {
     /// What is wanted.
     fn desired(&self) -> Desired {
-        let fill = self.scenario.as_ref().and_then(|(_, source)| self.describe(source));
+        let fill = self.scenario.as_ref().and_then(|(_, source)| self.ground.shown(source));
         Desired {
             service: self.database.service.clone(),
             storage: self.database.storage.clone(),
@@ -53,12 +53,6 @@ impl Native<'_> {
             },
             fill,
         }
-    }
-
-    /// A scenario's source as people know it: `scenarios/users.py`.
-    fn describe(&self, source: &ScenarioSource) -> Option<String> {
-        let path = source.path()?;
-        Some(path.strip_prefix(self.ground.project.root()).unwrap_or(path).display().to_string())
     }
 
     /// What is there. A record that cannot be read is an error, unless all is to be made anew anyway.

@@ -56,16 +56,12 @@ impl Driver {
         if named.is_empty() {
             return Ok(wanted);
         }
-        let mut chosen: BTreeSet<String> = BTreeSet::new();
-        let mut next = named.to_vec();
-        while let Some(name) = next.pop() {
-            match wanted.services.iter().find(|run| run.name == name) {
-                Some(run) if chosen.insert(name.clone()) => next.extend(run.depends_on.keys().cloned()),
-                None if named.contains(&name) => drop(self.find(&name)?),
-                // Seen already, or a dependency that need not be there.
-                Some(_) | None => {}
-            }
+        let is_wanted = |name: &&String| wanted.services.iter().any(|run| run.name == **name);
+        for name in named.iter().filter(|name| !is_wanted(name)) {
+            self.find(name)?;
         }
+        let chosen = wanted.with_dependencies(named).into_iter().map(|run| run.name.clone());
+        let chosen: BTreeSet<String> = chosen.collect();
         for old in self.runbook.services.iter().filter(|old| !chosen.contains(&old.name)) {
             let current = self.machine.stack().find(&old.name).and_then(|id| self.current(id));
             let run = current.map_or_else(|| old.clone(), |(_, run)| ServiceRun::clone(&run));
