@@ -21,6 +21,8 @@ mod priority;
 mod program;
 mod quote;
 mod shared_memory;
+#[cfg(target_os = "linux")]
+mod sockets;
 mod spawn;
 mod subreaper;
 mod usage;
@@ -41,6 +43,8 @@ pub use priority::give_way;
 pub use program::Program;
 pub use quote::shell_quote;
 pub use shared_memory::remove_shared_memory;
+#[cfg(target_os = "linux")]
+pub use sockets::{Listening, listeners_of, listening};
 pub use spawn::{Child, Group, SpawnOptions, Stream, keep_low_numbers};
 pub use subreaper::{become_subreaper, kill_descendants, reap_strangers, with_descendants};
 pub use usage::{ProcessUsage, Usage, processes_of, usage_of};

@@ -12,8 +12,6 @@ mod logs;
 mod protocol;
 mod runbook;
 mod seat;
-#[cfg(target_os = "linux")]
-mod sockets;
 mod spec;
 
 pub use client::{Client, ClientError};

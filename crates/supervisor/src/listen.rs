@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
-use crate::sockets;
+use backlot_process::{listeners_of, listening};
 
 /// How long a process may listen elsewhere before that is told: it may open several ports, one after another.
 const ELSEWHERE: Duration = Duration::from_millis(500);
@@ -90,7 +90,7 @@ impl Watch {
     fn somebody_at_told(&self) -> bool {
         let Some(first) = self.told.first().map(|port| local(*port)) else { return false };
         #[cfg(target_os = "linux")]
-        return sockets::listening().is_ok_and(|all| all.iter().any(|(address, _)| *address == first));
+        return listening().is_ok_and(|all| all.iter().any(|(address, _)| *address == first));
         #[cfg(not(target_os = "linux"))]
         return TcpStream::connect_timeout(&first, Duration::from_millis(50)).is_ok();
     }
@@ -105,7 +105,7 @@ impl Watch {
     /// can be seen where the system does not tell (no `/proc`).
     fn own_listeners(&self) -> Vec<SocketAddr> {
         #[cfg(target_os = "linux")]
-        return sockets::listeners_of(self.pid, &self.handed);
+        return listeners_of(self.pid, &self.handed);
         #[cfg(not(target_os = "linux"))]
         self.told
             .iter()

@@ -9,8 +9,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
 
-use backlot_process::with_descendants;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
+
+use crate::subreaper::with_descendants;
 
 /// The state of a listening socket: its number, and as it is written in `/proc/net/tcp`.
 const LISTEN: u8 = 10;
@@ -26,13 +27,13 @@ const REQUEST: usize = 56;
 const TCP: u8 = 6;
 
 /// An address at which somebody listens, and the inode of the socket.
-pub(crate) type Listening = (SocketAddr, u64);
+pub type Listening = (SocketAddr, u64);
 
 /// All TCP sockets that listen.
 ///
 /// # Errors
 /// When the system does not tell.
-pub(crate) fn listening() -> io::Result<Vec<Listening>> {
+pub fn listening() -> io::Result<Vec<Listening>> {
     let socket = socket(
         AddressFamily::Netlink,
         SockType::Datagram,
@@ -102,7 +103,7 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// What a process and its descendants listen at, but for these sockets.
-pub(crate) fn listeners_of(pid: i32, but: &[TcpListener]) -> Vec<SocketAddr> {
+pub fn listeners_of(pid: i32, but: &[TcpListener]) -> Vec<SocketAddr> {
     let mut own = BTreeSet::new();
     for pid in with_descendants(pid) {
         open_sockets(&pid.to_string(), &mut own);
@@ -116,8 +117,7 @@ pub(crate) fn listeners_of(pid: i32, but: &[TcpListener]) -> Vec<SocketAddr> {
     if own.is_empty() {
         return Vec::new();
     }
-    let all = listening().unwrap_or_else(|_| in_tables());
-    all.into_iter().filter(|(_, inode)| own.contains(inode)).map(|(address, _)| address).collect()
+    all_listening().into_iter().filter(|(_, inode)| own.contains(inode)).map(|(address, _)| address).collect()
 }
 
 fn open_sockets(pid: &str, sockets: &mut BTreeSet<u64>) {
@@ -129,6 +129,11 @@ fn open_sockets(pid: &str, sockets: &mut BTreeSet<u64>) {
 /// `socket:[12345]`
 fn inode(link: &str) -> Option<u64> {
     link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+}
+
+/// All of them, also where only the tables tell.
+pub(crate) fn all_listening() -> Vec<Listening> {
+    listening().unwrap_or_else(|_| in_tables())
 }
 
 fn in_tables() -> Vec<Listening> {
