@@ -137,10 +137,15 @@ fn a_chatty_service_is_kept_within_its_cap_and_its_last_line_is_not_lost() {
 fn logs_are_followed_through_restarts_to_the_end() {
     let stage = single(SERVER, "");
     stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert(0, "", "…");
-    let mut follow = stage.backlot(&["logs", "-f", "--tail", "0"]).start();
-    for count in 1..=2 {
+    stage.backlot(&["logs", "--tail", "0"]).output().assert_prints("");
+    let mut follow = stage.backlot(&["logs", "-f"]).start();
+    let stage = &stage;
+    let is_shown = |times| move || printed(stage).matches("web-1    | began\n").count() == times;
+    // From then on it follows: a restart before that would be read, and not heard of.
+    wait_until("what is there is shown", is_shown(1));
+    for restarts in 1..=2 {
         stage.backlot(&["restart", "-q"]).output().assert_prints("");
-        wait_until("the new one is shown", || printed(&stage).matches("web-1    | began\n").count() == count);
+        wait_until("the new one is shown", is_shown(restarts + 1));
     }
     for (since, count) in [("1h", 3), ("2999-01-01", 0)] {
         let logs = stage.backlot(&["logs", "--since", since]).output().assert_code(0);
