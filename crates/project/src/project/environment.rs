@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use super::find::{normalised, seed_environments};
 use super::variables::{env_files, env_values, for_interpolation, from_config, from_env_files};
 use super::{ComposeCall, Environment, Layout, Project};
-use crate::compose::{self, Base, Request, load};
 use crate::error::{Problem, ProjectError};
 use crate::name::{EnvironmentName, ScenarioName};
 use crate::stack::{Stack, extract};
 use crate::variables::{Origin, Variables};
+use backlot_compose::{self as compose, Base, Request, load};
 
 /// The environment that is Compose's own reading of the files.
 const DEVELOPMENT: &str = "development";
@@ -21,6 +21,30 @@ const SCENARIO: &str = "scenario";
 const NO_ENVIRONMENTS: [&str; 9] =
     ["override", "scenario", "example", "sample", "template", "dist", "defaults", "local", "bak"];
 
+impl Project {
+    /// Reads an environment. `scenario_<name>` is the environment of a scenario.
+    pub fn environment(&self, name: &EnvironmentName) -> Result<Environment, ProjectError> {
+        read(self, name)
+    }
+
+    /// The environments that have files, in name order.
+    pub fn environments(&self) -> Vec<EnvironmentName> {
+        list(self)
+    }
+
+    /// Reads the environment of a scenario, `scenario_<name>`.
+    pub fn scenario_environment(&self, name: &ScenarioName) -> Result<Environment, ProjectError> {
+        read_scenario(self, name)
+    }
+
+    /// The stack that `docker compose config` shows in this project, without an environment chosen: under the project's
+    /// own name, from the base files with `compose.override.yaml` and `.env`. In the seed layout that is the stack of
+    /// the files named with `-f`.
+    pub fn plain_stack(&self) -> Result<Stack, ProjectError> {
+        plain_stack(self)
+    }
+}
+
 /// Which environment to read: its name, and the name that its files carry.
 struct Wanted<'w> {
     name: &'w EnvironmentName,
@@ -28,7 +52,7 @@ struct Wanted<'w> {
     scenario: Option<&'w ScenarioName>,
 }
 
-pub(super) fn read(project: &Project, name: &EnvironmentName) -> Result<Environment, ProjectError> {
+fn read(project: &Project, name: &EnvironmentName) -> Result<Environment, ProjectError> {
     let scenario = name.as_str().strip_prefix("scenario_").and_then(|name| ScenarioName::parse(name).ok());
     if let Some(scenario) = scenario.filter(|_| !has_files(project, name.as_str())) {
         return read_scenario(project, &scenario);
@@ -36,7 +60,7 @@ pub(super) fn read(project: &Project, name: &EnvironmentName) -> Result<Environm
     read_wanted(project, &Wanted { name, files: name.as_str(), scenario: None })
 }
 
-pub(super) fn read_scenario(project: &Project, scenario: &ScenarioName) -> Result<Environment, ProjectError> {
+fn read_scenario(project: &Project, scenario: &ScenarioName) -> Result<Environment, ProjectError> {
     let name = scenario.environment_name();
     read_wanted(project, &Wanted { name: &name, files: SCENARIO, scenario: Some(scenario) })
 }
@@ -59,7 +83,7 @@ fn read_seed(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, Proj
         let problem = if missing.len() > files.len() {
             Problem::EnvironmentUnknown { name: wanted.files.to_owned(), known }
         } else {
-            Problem::FileMissing { path: (*path).clone() }
+            compose::Problem::FileMissing { path: (*path).clone() }.into()
         };
         return Err(ProjectError::new(problem).with_hint(hint));
     }
@@ -216,7 +240,7 @@ impl Loading {
     }
 }
 
-pub(super) fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
+fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
     let working_dir = working_dir(project);
     let env = env_files(&working_dir, &project.lookup, None)?;
     let (below, _) = env_values(&env, &project.lookup)?;
@@ -224,8 +248,10 @@ pub(super) fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
     let files: Vec<PathBuf> =
         project.compose.base.iter().chain(&project.compose.override_file).cloned().collect();
     if files.is_empty() {
-        return Err(ProjectError::new(Problem::FileMissing { path: project.root.join("compose.yaml") })
-            .with_hint("here every environment has a stack of its own; choose one, or name a file with -f"));
+        return Err(ProjectError::new(compose::Problem::FileMissing {
+            path: project.root.join("compose.yaml"),
+        })
+        .with_hint("here every environment has a stack of its own; choose one, or name a file with -f"));
     }
     let loading =
         Loading { name: project.name.clone(), files, working_dir, seen, read: env, throwaway: false };
@@ -244,7 +270,7 @@ fn has_files(project: &Project, name: &str) -> bool {
     }
 }
 
-pub(super) fn list(project: &Project) -> Vec<EnvironmentName> {
+fn list(project: &Project) -> Vec<EnvironmentName> {
     let mut names = match project.layout {
         Layout::Seed => seed_environments(&project.root),
         Layout::Compose => compose_environments(&project.root),

@@ -2,6 +2,7 @@
 
 mod extension;
 mod extract;
+mod nodes;
 mod parts;
 mod service;
 mod throwaway;

@@ -1,10 +1,8 @@
 //! Parts of a service that can still be wrong once their types are right.
 
-use super::extract::text;
+use super::nodes::text;
 use super::{Image, Port, PortRange, Protocol, RestartPolicy};
-use crate::compose::{port_range, split_words};
-use crate::error::{Problem, ProjectError};
-use crate::yaml::{Node, Value};
+use backlot_compose::{Error, Node, Problem, Value, port_range, split_words};
 
 /// The largest number of copies that anyone can mean.
 const MAX_REPLICAS: i128 = 10_000;
@@ -27,7 +25,7 @@ pub(super) fn image(name: &str) -> Image {
 }
 
 /// The words of a command; `None` when it is null.
-pub(super) fn words(node: &Node) -> Result<Option<Vec<String>>, ProjectError> {
+pub(super) fn words(node: &Node) -> Result<Option<Vec<String>>, Error> {
     match &node.value {
         Value::Null => Ok(None),
         Value::List(items) => Ok(Some(items.iter().filter_map(|item| item.value.scalar_text()).collect())),
@@ -43,7 +41,7 @@ pub(super) fn words(node: &Node) -> Result<Option<Vec<String>>, ProjectError> {
 }
 
 /// A port in long form.
-pub(super) fn port(node: &Node) -> Result<Option<Port>, ProjectError> {
+pub(super) fn port(node: &Node) -> Result<Option<Port>, Error> {
     let Some(target_node) = node.get("target") else {
         return Err(node.span.error(Problem::KeyMissing { at: "a port".to_owned(), key: "target" }));
     };
@@ -85,7 +83,7 @@ pub(super) fn port(node: &Node) -> Result<Option<Port>, ProjectError> {
 }
 
 /// `restart`, else what `deploy.restart_policy` says.
-pub(super) fn restart(service: &Node) -> Result<RestartPolicy, ProjectError> {
+pub(super) fn restart(service: &Node) -> Result<RestartPolicy, Error> {
     let Some(node) = service.get("restart").filter(|node| !node.is_null()) else {
         return Ok(deploy_restart(service));
     };
@@ -123,7 +121,7 @@ fn deploy_restart(service: &Node) -> RestartPolicy {
 }
 
 /// `scale`, else `deploy.replicas`, else one.
-pub(super) fn replicas(service: &Node) -> Result<u32, ProjectError> {
+pub(super) fn replicas(service: &Node) -> Result<u32, Error> {
     let deployed = || service.get("deploy").and_then(|deploy| deploy.get("replicas"));
     let Some(node) = service.get("scale").or_else(deployed).filter(|node| !node.is_null()) else {
         return Ok(1);

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::error::Location;
+use backlot_compose::Location;
 
 /// One service, with short forms expanded and defaults filled in. Its `Debug` leaves out what may hold secrets.
 #[derive(Clone)]
