@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use backlot_plan::{Port, Storage};
-use backlot_project::stack::{FileSource, Image, MountKind, Protocol};
+use backlot_postgres::DEFAULT_PORT;
+use backlot_project::stack::{FileSource, Image, MountKind};
 use backlot_project::{Environment, Location, Service, Stack};
 use secrecy::SecretString;
 
-/// The port that Postgres listens on inside its container.
-const CONTAINER_PORT: u16 = 5432;
 /// Where the official image keeps its data; PostgreSQL 18's image mounts one level higher.
 const DATA_TARGETS: [&str; 2] = ["/var/lib/postgresql/data", "/var/lib/postgresql"];
 
@@ -196,12 +195,8 @@ fn storage(service: &Service) -> Storage {
 }
 
 fn port(service: &Service) -> Port {
-    let published = service
-        .ports
-        .iter()
-        .find(|port| port.target == CONTAINER_PORT && port.protocol == Protocol::Tcp)
-        .and_then(|port| port.published);
-    published.map_or(Port::Free, |range| Port::Exact(range.first))
+    let published = service.published().find(|(target, _)| *target == DEFAULT_PORT);
+    published.map_or(Port::Free, |(_, port)| Port::Exact(port))
 }
 
 /// A variable of the official image, or the content of the file that its `_FILE` twin names. Empty is unset.

@@ -29,7 +29,7 @@ mod usage;
 
 pub use end::{wait_for_child, wait_for_end};
 pub use environment::caller_allow_list;
-pub use error::ProcessError;
+pub use error::{ProcessError, in_full};
 pub use exit::{describe_exit, exit_code};
 pub use foreground::{Ended, Stdout, is_ignored};
 pub use holders::kill_all_holding;
@@ -38,7 +38,7 @@ pub use marked::{end_all_with_variable, kill_all_working_in};
 pub use nix::sys::signal::Signal;
 pub use output::{Output, Printed};
 pub use owner::{Owner, OwnerError};
-pub use ports::{PortHolder, command_lines_up_from, port_holder, try_port};
+pub use ports::{FREE_PORTS, PortHolder, command_lines_up_from, free_ports_from, port_holder, try_port};
 pub use priority::give_way;
 pub use program::Program;
 pub use quote::shell_quote;

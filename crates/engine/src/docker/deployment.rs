@@ -6,7 +6,10 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use backlot_plan::{DesiredContainers, Filling as Filled, ObservedContainers, Step, Storage, containers_up};
+use backlot_plan::{
+    DesiredContainers, Endpoint, Filling as Filled, ObservedContainers, Step, Storage, containers_up,
+};
+use backlot_postgres::DEFAULT_PORT;
 use backlot_process::Stdout;
 use backlot_project::{ComposeCall, Environment, ScenarioName, ScenarioSource};
 
@@ -24,9 +27,6 @@ use crate::record::{ContainerDatabase, DockerRecord, EngineKind, Filling, Record
 use crate::site::{Site, Taken};
 use crate::up::Wishes;
 use crate::variables::{RunningDatabase, variables};
-
-/// The port that Postgres listens on inside its container.
-const POSTGRES: u16 = 5432;
 
 /// One environment on Docker.
 #[derive(Debug)]
@@ -233,9 +233,9 @@ impl<'a> Deployment<'a> {
 
     /// The environment's own variables, as a service in a container is to see them.
     fn inside_variables(&self) -> BTreeMap<String, String> {
-        let database = self.database.as_ref().and_then(|database| {
-            let address = format!("{}:{POSTGRES}", database.service);
-            LiveDatabase::in_container(&container_database(database), "", &address, None)
+        let database = self.database.as_ref().map(|database| {
+            let endpoint = Endpoint::new(&database.service, DEFAULT_PORT);
+            LiveDatabase::in_container(&container_database(database), "", &endpoint, None)
         });
         self.variables_with(database.as_ref())
     }

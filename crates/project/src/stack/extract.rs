@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::nodes::{duration, entries, flag, list, text, texts};
 use super::parts;
 use super::{
-    Build, Condition, Dependency, FileGrant, FileSource, HealthTest, Healthcheck, Mount, MountKind, Service,
-    Stack, Volume,
+    Build, FileGrant, FileSource, HealthTest, Healthcheck, Mount, MountKind, Service, Stack, Volume,
 };
 use crate::stack::extension;
 use backlot_compose::{Base, Entry, Error, Node, Value, is_remote, render};
+use backlot_plan::{Condition, Dependency};
 
 /// How long a service may take to stop when it does not say.
 const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(10);

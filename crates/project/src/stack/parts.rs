@@ -1,8 +1,9 @@
 //! Parts of a service that can still be wrong once their types are right.
 
 use super::nodes::text;
-use super::{Image, Port, PortRange, Protocol, RestartPolicy};
+use super::{Image, Port, PortRange, Protocol};
 use backlot_compose::{Error, Node, Problem, Value, port_range, split_words};
+use backlot_plan::RestartPolicy;
 
 /// The largest number of copies that anyone can mean.
 const MAX_REPLICAS: i128 = 10_000;
@@ -94,9 +95,9 @@ pub(super) fn restart(service: &Node) -> Result<RestartPolicy, Error> {
         ("" | "no", None) => Ok(RestartPolicy::No),
         ("always", None) => Ok(RestartPolicy::Always),
         ("unless-stopped", None) => Ok(RestartPolicy::UnlessStopped),
-        ("on-failure", None) => Ok(RestartPolicy::OnFailure { max_retries: None }),
+        ("on-failure", None) => Ok(RestartPolicy::OnFailure(None)),
         ("on-failure", Some(retries)) if retries.parse::<u32>().is_ok() => {
-            Ok(RestartPolicy::OnFailure { max_retries: retries.parse().ok().filter(|retries| *retries != 0) })
+            Ok(RestartPolicy::OnFailure(retries.parse().ok().filter(|retries| *retries != 0)))
         }
         _ => {
             let allowed =
@@ -115,7 +116,7 @@ fn deploy_restart(service: &Node) -> RestartPolicy {
     let max_retries = policy.get("max_attempts").and_then(|node| node.value.scalar_text()?.parse().ok());
     match text(policy, "condition").as_deref() {
         Some("none") => RestartPolicy::No,
-        Some("on-failure") => RestartPolicy::OnFailure { max_retries },
+        Some("on-failure") => RestartPolicy::OnFailure(max_retries),
         _ => RestartPolicy::Always,
     }
 }
