@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
+use super::node::{Entry, Map, Mark, Node, Value};
 use super::scalar::{resolve_plain, resolve_tagged};
-use super::{Entry, Map, Mark, Node, Value};
 use crate::error::{Error, Problem};
 use crate::source::{Source, Span};
 
@@ -229,7 +229,7 @@ impl<'s> Reader<'s> {
     /// Keeps a copy of an anchored value. Copies count like other values: anchors nest as well.
     fn remember(&mut self, anchor: usize, node: &Node) -> Result<(), Error> {
         if anchor != 0 {
-            let (size, levels) = measure(node);
+            let (size, levels) = node.measure();
             self.count(size, &node.span)?;
             self.anchors.insert(anchor, Anchored { node: node.clone(), size, levels });
         }
@@ -250,22 +250,6 @@ impl<'s> Reader<'s> {
 
 fn too_deep(span: &Span) -> Error {
     span.error(Problem::TooDeep { limit: MAX_DEPTH })
-}
-
-/// How many values there are, and how many levels.
-pub(super) fn measure(node: &Node) -> (usize, usize) {
-    let (mut size, mut levels) = (1, 0);
-    let mut add = |node: &Node| {
-        let (inner_size, inner_levels) = measure(node);
-        size += inner_size;
-        levels = levels.max(inner_levels);
-    };
-    match &node.value {
-        Value::List(items) => items.iter().for_each(&mut add),
-        Value::Map(map) => map.entries.iter().for_each(|entry| add(&entry.value)),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
-    }
-    (size, levels + 1)
 }
 
 fn mark(tag: Option<&Tag>) -> Option<Mark> {

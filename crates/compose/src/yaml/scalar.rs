@@ -1,6 +1,6 @@
 //! What a plain scalar means: the rules of the YAML reader that Compose is built on.
 
-use super::Value;
+use super::node::Value;
 
 /// Resolves a scalar without quotes and without a tag.
 pub(super) fn resolve_plain(text: &str) -> Value {
