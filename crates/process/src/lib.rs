@@ -24,8 +24,10 @@ mod shared_memory;
 #[cfg(target_os = "linux")]
 mod sockets;
 mod spawn;
+mod stat;
 mod subreaper;
 mod usage;
+mod waiting;
 
 pub use end::{wait_for_child, wait_for_end};
 pub use environment::caller_allow_list;
@@ -48,3 +50,4 @@ pub use sockets::{Listening, listeners_of, listening};
 pub use spawn::{Child, Group, SpawnOptions, Stream, keep_low_numbers};
 pub use subreaper::{become_subreaper, kill_descendants, reap_strangers, with_descendants};
 pub use usage::{ProcessUsage, Usage, processes_of, usage_of};
+pub use waiting::wait_for;

@@ -61,7 +61,7 @@ pub fn command_lines_up_from(pid: i32) -> Vec<Vec<String>> {
         let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let words = bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
         lines.push(words.collect());
-        next = crate::usage::parent_of(pid);
+        next = crate::stat::Stat::of(pid).map(|stat| stat.parent);
     }
     lines
 }
