@@ -198,9 +198,8 @@ fn ports(node: &mut Node, path: &Path<'_>, left: &mut usize) -> Result<(), Error
             Value::String(port) => ports.extend(expand_port(port, &span)?),
             Value::Map(_) => ports.push(item),
             Value::Null | Value::Bool(_) | Value::Float(_) | Value::List(_) => {
-                let (at, found) = (path.index(index).to_string(), item.value.kind());
-                let expected = "an integer, a string or a mapping".to_owned();
-                return Err(span.error(Problem::WrongType { at, expected, found }));
+                let at = path.index(index).to_string();
+                return Err(item.wrong_type(at, "an integer, a string or a mapping"));
             }
         }
         *left = left

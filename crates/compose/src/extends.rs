@@ -88,10 +88,6 @@ impl Extender<'_, '_> {
 
     /// The service that is extended, and its file when that is another one.
     fn reference(&self, extends: &Node) -> Result<(String, Option<PathBuf>, Span), Error> {
-        let wrong = |node: &Node, at: &str, expected: &str| {
-            let (at, expected, found) = (at.to_owned(), expected.to_owned(), node.value.kind());
-            node.span.error(Problem::WrongType { at, expected, found })
-        };
         match &extends.value {
             Value::String(name) => Ok((name.clone(), None, extends.span.clone())),
             Value::Map(map) => {
@@ -100,11 +96,13 @@ impl Extender<'_, '_> {
                         .span
                         .error(Problem::KeyMissing { at: "extends".to_owned(), key: "service" }));
                 };
-                let name = service.as_str().ok_or_else(|| wrong(service, "extends.service", "a string"))?;
+                let name =
+                    service.as_str().ok_or_else(|| service.wrong_type("extends.service", "a string"))?;
                 let file = match map.get("file") {
                     None => None,
                     Some(file) => {
-                        let path = file.as_str().ok_or_else(|| wrong(file, "extends.file", "a string"))?;
+                        let path =
+                            file.as_str().ok_or_else(|| file.wrong_type("extends.file", "a string"))?;
                         if is_remote(path) {
                             return Err(file.span.error(Problem::Remote { path: path.to_owned() }));
                         }
@@ -114,7 +112,7 @@ impl Extender<'_, '_> {
                 Ok((name.to_owned(), file, service.span.clone()))
             }
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) => {
-                Err(wrong(extends, "extends", "a string or a mapping"))
+                Err(extends.wrong_type("extends", "a string or a mapping"))
             }
         }
     }

@@ -52,15 +52,10 @@ pub(crate) fn included(document: &mut Node) -> Result<Vec<Node>, Error> {
     match include.value.value {
         Value::Null => Ok(Vec::new()),
         Value::List(items) => Ok(items),
-        other @ (Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::Map(_)) => {
-            Err(wrong_type(&include.value.span, "include", "a list", &other))
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::Map(_) => {
+            Err(include.value.wrong_type("include", "a list"))
         }
     }
-}
-
-fn wrong_type(span: &Span, at: &str, expected: &str, found: &Value) -> Error {
-    let (at, expected, found) = (at.to_owned(), expected.to_owned(), found.kind());
-    span.error(Problem::WrongType { at, expected, found })
 }
 
 /// The files of an entry, its project directory and its env files.
@@ -86,7 +81,7 @@ fn read_entry(reader: &Reader, item: &Node, context: &Context<'_>) -> Result<Pat
             texts(map, "project_directory")?.pop().map(|(dir, _)| PathBuf::from(base.absolute(&dir))),
         ),
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) => {
-            return Err(wrong_type(&item.span, "include", "a string or a mapping", &item.value));
+            return Err(item.wrong_type("include", "a string or a mapping"));
         }
     };
     let files: Vec<PathBuf> = paths.iter().map(absolute).collect::<Result<_, _>>()?;
@@ -101,9 +96,9 @@ fn read_entry(reader: &Reader, item: &Node, context: &Context<'_>) -> Result<Pat
 /// A text or a list of texts, each with its place.
 fn texts(map: &Map, key: &'static str) -> Result<Vec<(String, Span)>, Error> {
     let Some(node) = map.get(key) else { return Ok(Vec::new()) };
-    let one = |node: &Node| match &node.value {
-        Value::String(text) => Ok((text.clone(), node.span.clone())),
-        other => Err(wrong_type(&node.span, key, "a string", other)),
+    let one = |node: &Node| {
+        let text = node.as_str().ok_or_else(|| node.wrong_type(key, "a string"))?;
+        Ok((text.to_owned(), node.span.clone()))
     };
     match node.as_list() {
         Some(items) => items.iter().map(one).collect(),

@@ -167,9 +167,7 @@ pub(crate) fn list_to_mapping(node: Node, default: &dyn Fn(&Span) -> Node) -> Re
     let mut map = Map::default();
     for item in items {
         let Value::String(key) = item.value else {
-            let (at, expected, found) =
-                ("a member of this list".to_owned(), "a string".to_owned(), item.value.kind());
-            return Err(item.span.error(Problem::WrongType { at, expected, found }));
+            return Err(item.wrong_type("a member of this list", "a string"));
         };
         map.insert(Entry { key, value: default(&item.span), key_span: item.span });
     }
@@ -199,9 +197,7 @@ fn to_sequence(node: Node, path: &Path<'_>) -> Result<Vec<Node>, Error> {
         }
         Value::String(_) => Ok(vec![node]),
         Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
-            let found = node.value.kind();
-            let expected = "a mapping or a list".to_owned();
-            Err(node.span.error(Problem::WrongType { at: path.to_string(), expected, found }))
+            Err(node.wrong_type(path.to_string(), "a mapping or a list"))
         }
     }
 }
@@ -218,9 +214,8 @@ fn pairs(entry: Entry, path: &Path<'_>, into: &mut Vec<Node>) -> Result<(), Erro
             );
         }
         Value::Map(_) => {
-            let (at, found) = (path.key(&key).to_string(), node.value.kind());
-            let expected = "a string, number, boolean or nothing".to_owned();
-            return Err(node.span.error(Problem::WrongType { at, expected, found }));
+            let at = path.key(&key).to_string();
+            return Err(node.wrong_type(at, "a string, number, boolean or nothing"));
         }
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {
             let text = node.value.scalar_text().unwrap_or_default();

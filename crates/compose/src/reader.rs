@@ -124,9 +124,7 @@ impl Reader {
         documents.retain(|document| !document.is_null());
         for document in &mut documents {
             if document.as_map().is_none() {
-                let found = document.value.kind();
-                let (at, expected) = ("a Compose file".to_owned(), "a mapping".to_owned());
-                return Err(document.span.error(Problem::WrongType { at, expected, found }));
+                return Err(document.wrong_type("a Compose file", "a mapping"));
             }
             let mut expansion = Expansion { variables: context.variables, unset: &mut self.unset, bytes: 0 };
             expand(document, &Path::Root, &mut expansion)?;

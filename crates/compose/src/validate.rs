@@ -9,9 +9,7 @@ use crate::yaml::{Entry, Node, Value};
 /// Checks a value and all below it.
 pub(crate) fn check(node: &Node, shape: &Shape, path: &Path<'_>) -> Result<(), Error> {
     if !has_kind(&node.value, shape) {
-        let found = node.value.kind();
-        let problem = Problem::WrongType { at: path.to_string(), expected: describe(shape), found };
-        let error = node.span.error(problem);
+        let error = node.wrong_type(path.to_string(), describe(shape));
         let quoted =
             matches!(node.value, Value::Bool(_) | Value::Int(_) | Value::Float(_)) && takes_text(shape);
         return Err(if quoted { error.with_hint("put the value in quotes") } else { error });

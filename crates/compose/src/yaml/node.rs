@@ -1,6 +1,7 @@
 //! Values and their places.
 
 use super::scalar::format_float;
+use crate::error::{Error, Problem};
 use crate::source::Span;
 
 /// A value and its place.
@@ -74,6 +75,17 @@ impl Node {
     /// The items, if this is a list.
     pub fn as_list(&self) -> Option<&[Self]> {
         if let Value::List(list) = &self.value { Some(list) } else { None }
+    }
+
+    /// The whole number, if this is one.
+    pub fn as_int(&self) -> Option<i128> {
+        if let Value::Int(number) = self.value { Some(number) } else { None }
+    }
+
+    /// That something else is `expected` here; `at` is the key's path.
+    pub fn wrong_type(&self, at: impl Into<String>, expected: impl Into<String>) -> Error {
+        let (at, expected, found) = (at.into(), expected.into(), self.value.kind());
+        self.span.error(Problem::WrongType { at, expected, found })
     }
 
     /// Whether there is no value.

@@ -44,8 +44,7 @@ pub(super) fn of_service(node: Option<&Node>, base: Base<'_>) -> Result<ServiceE
 fn checked(node: Option<&Node>) -> Result<&[Entry], Error> {
     match node {
         Some(node) if node.as_map().is_none() && !node.is_null() => {
-            let (at, expected, found) = ("x-backlot".to_owned(), "a mapping".to_owned(), node.value.kind());
-            Err(node.span.error(Problem::WrongType { at, expected, found }))
+            Err(node.wrong_type("x-backlot", "a mapping"))
         }
         node => Ok(entries(node)),
     }
@@ -59,7 +58,6 @@ fn path(node: &Node, base: Base<'_>) -> Result<PathBuf, Error> {
     if let Some(path) = node.as_str().filter(|path| !path.is_empty()) {
         Ok(PathBuf::from(base.absolute(path)))
     } else {
-        let (at, expected) = ("x-backlot.bin".to_owned(), "the path of a folder".to_owned());
-        Err(node.span.error(Problem::WrongType { at, expected, found: node.value.kind() }))
+        Err(node.wrong_type("x-backlot.bin", "the path of a folder"))
     }
 }

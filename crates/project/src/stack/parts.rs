@@ -35,8 +35,7 @@ pub(super) fn words(node: &Node) -> Result<Option<Vec<String>>, Error> {
             node.span.error(problem).with_hint("write the command as a list of words")
         }),
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Map(_) => {
-            let (at, expected) = ("a command".to_owned(), "a string or a list".to_owned());
-            Err(node.span.error(Problem::WrongType { at, expected, found: node.value.kind() }))
+            Err(node.wrong_type("a command", "a string or a list"))
         }
     }
 }
@@ -50,15 +49,7 @@ pub(super) fn port(node: &Node) -> Result<Option<Port>, Error> {
         let value = node.value.scalar_text().unwrap_or_default();
         node.span.error(Problem::Port { value, reason: reason.to_owned() })
     };
-    let target = match target_node.value {
-        Value::Int(port) => u16::try_from(port).ok().filter(|port| *port != 0),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Float(_)
-        | Value::String(_)
-        | Value::List(_)
-        | Value::Map(_) => None,
-    };
+    let target = target_node.as_int().and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0);
     let target = target.ok_or_else(|| fail(target_node, "a port is a number from 1 to 65535"))?;
     let published = match node.get("published").filter(|node| !node.is_null()) {
         None => None,
@@ -127,20 +118,12 @@ pub(super) fn replicas(service: &Node) -> Result<u32, Error> {
     let Some(node) = service.get("scale").or_else(deployed).filter(|node| !node.is_null()) else {
         return Ok(1);
     };
-    match node.value {
-        Value::Int(count) if (0..=MAX_REPLICAS).contains(&count) => Ok(u32::try_from(count).unwrap_or(1)),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::Float(_)
-        | Value::String(_)
-        | Value::List(_)
-        | Value::Map(_) => {
-            let value = node.value.scalar_text().unwrap_or_default();
-            let (at, expected) = ("the number of replicas".to_owned(), "from 0 to 10000");
-            Err(node.span.error(Problem::Cast { at, expected, value }))
-        }
+    if let Some(count) = node.as_int().filter(|count| (0..=MAX_REPLICAS).contains(count)) {
+        return Ok(u32::try_from(count).unwrap_or(1));
     }
+    let value = node.value.scalar_text().unwrap_or_default();
+    let (at, expected) = ("the number of replicas".to_owned(), "from 0 to 10000");
+    Err(node.span.error(Problem::Cast { at, expected, value }))
 }
 
 #[cfg(test)]
