@@ -171,7 +171,7 @@ fn project(context: &Context) -> Finding {
         let checked = context.environment_named(&project, &name).and_then(|environment| {
             let database = Database::of(&environment).map_err(backlot_engine::EngineError::from)?;
             if let Some(database) = database {
-                locate(&database, context.caller.variables.get("PATH").map(String::as_str))?;
+                locate(&database, None, context.caller.variables.get("PATH").map(String::as_str))?;
             }
             Ok(())
         });

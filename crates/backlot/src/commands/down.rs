@@ -29,8 +29,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     let volumes = if args.volumes { engine.volumes(&site)? } else { Vec::new() };
     if !volumes.is_empty() {
-        let names: Vec<String> = volumes.iter().map(|name| format!("volume {name}")).collect();
-        let question = format!("Remove the data of {} for good ({})?", site.name(), names.join(", "));
+        let question = format!("Remove the data of {} for good ({})?", site.name(), volumes.join(", "));
         confirm(&question, args.yes, context)?;
     }
     let steps = engine.down(&site, args.volumes, &mut context.reporter())?;

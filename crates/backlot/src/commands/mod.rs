@@ -26,6 +26,7 @@ mod stock;
 mod test;
 mod top;
 mod up;
+mod volume;
 mod wait;
 
 use clap::Subcommand;
@@ -60,6 +61,8 @@ pub enum Command {
     Test(test::Args),
     #[command(subcommand)]
     Db(db::Command),
+    #[command(subcommand)]
+    Volume(volume::Command),
     Config(config::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -115,6 +118,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
         Command::Test(args) => test::run(&args, context),
         Command::Db(command) => db::run(command, context),
         Command::Down(args) => down::run(&args, context),
+        Command::Volume(command) => volume::run(command, context),
         Command::Config(args) => config::run(&args, context),
         Command::Doctor(args) => Ok(doctor::run(&args, context)),
         Command::Completions(args) => Ok(completions::run(&args)),

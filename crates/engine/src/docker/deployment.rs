@@ -17,7 +17,7 @@ use crate::docker::model::throwaway_file;
 use crate::error::EngineError;
 use crate::ground::Ground;
 use crate::home::short_hash;
-use crate::live::LiveDatabase;
+use crate::live::{LiveDatabase, label};
 use crate::native::stack::{StackError, Targets};
 use crate::native::{now, tools};
 use crate::record::{ContainerDatabase, DockerRecord, EngineKind, Filling, Record, VERSION};
@@ -266,10 +266,7 @@ impl<'a> Deployment<'a> {
 fn container_database(database: &Database) -> ContainerDatabase {
     ContainerDatabase {
         service: database.service.clone(),
-        volume: match &database.storage {
-            Storage::Throwaway => None,
-            Storage::Volume(volume) => Some(volume.clone()),
-        },
+        volume: label(&database.storage),
         user: database.user.clone(),
         password: secrecy::ExposeSecret::expose_secret(&database.password).to_owned(),
         initial: database.initial.clone(),

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use backlot_project::{Environment, Service, Stack};
 use serde_json::{Map, Value as Json, json};
 
-use crate::database::extension_of;
+use crate::database::{extension_of, wanted_major};
+use crate::storage::data_targets;
 
 /// The port that Postgres listens on inside its container.
 const POSTGRES: u16 = 5432;
@@ -121,12 +122,17 @@ fn mend(
         let ports = ports.collect();
         model.insert("ports".into(), ports);
     }
+    // Another environment's data is in them.
+    let is_postgres = extension_of(service).is_some();
+    let major = service.image.as_ref().and_then(wanted_major);
+    let data = data_targets(service, is_postgres, major);
     if let Some(Json::Array(mounts)) = model.get_mut("volumes") {
+        mounts.retain(|mount| !data.iter().any(|target| mount["target"] == *target));
         for mount in mounts {
             shorten(mount);
         }
     }
-    if extension_of(service).is_some() {
+    if is_postgres {
         forget_durability(model, service);
         publish_database(model, service);
     } else {

@@ -1,5 +1,6 @@
 //! The native engine: an environment's database as a real Postgres server of this machine.
 
+mod changes;
 mod claims;
 mod down;
 pub(crate) mod fill;
@@ -33,8 +34,9 @@ use crate::record::DatabaseRecord;
 use crate::site::Site;
 use crate::variables::{RunningDatabase, variables};
 
+pub use changes::ChangeError;
 pub use claims::{PortError, PortTrouble, Tenant};
-pub use down::{down, plan_down, volumes};
+pub use down::{down, plan_down};
 pub use janitor::{JANITOR_VERB, Watcher, tidy_up_after, watch_over};
 pub use list::{State, Summary, list};
 pub use runner::test_command;

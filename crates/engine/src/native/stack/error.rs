@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use backlot_nginx::{ConfigError, LocateError};
 use backlot_project::{Location, Stack};
 
+use crate::storage::StorageError;
+
 /// Why a stack cannot run natively.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
@@ -79,6 +81,9 @@ pub enum StackError {
         /// Where the other is defined.
         at: Location,
     },
+    /// A service's data cannot be where its file has it.
+    #[error(transparent)]
+    Storage(StorageError),
     /// No port is free.
     #[error("no port is free for service {service}")]
     NoPort {
@@ -128,6 +133,7 @@ impl StackError {
             }
             Self::NoNginx { source, .. } => Some(source.hint()),
             Self::Nginx(error) => error.hint(),
+            Self::Storage(error) => Some(error.hint()),
             Self::SamePort { second, at, .. } => Some(format!("publish another port for {second} ({at})")),
             Self::NoService { .. } | Self::Scaled { .. } | Self::NoPort { .. } | Self::Write { .. } => None,
         }

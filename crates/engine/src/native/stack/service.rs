@@ -36,12 +36,15 @@ impl Translation<'_> {
         if let Some(database) = self.database.filter(|database| database.service == service.name) {
             return Ok(self.database(container, database, ports));
         }
+        let keeps_data = self.kept(container)?.is_some_and(|kept| kept.volume.is_some());
         let (kind, sources, text) = if container.is_nginx() {
             let (process, files, text) = self.front(container, ports)?;
             (ServiceKind::Front(process), files, text)
         } else {
             let process = self.process(container, ports)?;
-            (ServiceKind::Process(process), container.sources().into_iter().collect(), String::new())
+            // What a service keeps is not what it is made of.
+            let sources = if keeps_data { None } else { container.sources() };
+            (ServiceKind::Process(process), sources.into_iter().collect(), String::new())
         };
         let replicas = self.scale.get(&service.name).copied().unwrap_or(service.replicas);
         let mut run = ServiceRun {
@@ -58,6 +61,7 @@ impl Translation<'_> {
             },
             stop_signal: stop_signal(service.stop_signal.as_deref(), container.is_nginx()),
             stop_grace: service.stop_grace_period,
+            keeps_data,
             fingerprint: String::new(),
         };
         run.readiness = readiness(container, run.process(), ports);
@@ -76,7 +80,7 @@ impl Translation<'_> {
     }
 
     fn process(&self, container: &Container<'_>, ports: &Ports) -> Result<ProcessRun, StackError> {
-        let words = words(container)?;
+        let words = self.keeping(container, words(container)?)?;
         let variables = self.variables(container, ports);
         let surroundings = self.beside(&variables);
         let path = if variables.contains_key("PATH") { &variables } else { &surroundings };
@@ -86,7 +90,7 @@ impl Translation<'_> {
         Ok(ProcessRun {
             program,
             arguments: command(words.get(1..).unwrap_or_default(), &targets),
-            directory: container.directory(),
+            directory: self.directory(container)?,
             variables,
             surroundings,
             port_variables: Self::port_variables(container, ports),
@@ -128,6 +132,7 @@ impl Translation<'_> {
             restart,
             stop_signal: stop as i32,
             stop_grace: DATABASE_GRACE,
+            keeps_data: true,
             fingerprint: String::new(),
         }
     }
