@@ -137,8 +137,7 @@ impl Database {
                 None => setting(other)?,
             })
         };
-        let user =
-            either("POSTGRES_USER", "POSTGRESQL_USERNAME")?.unwrap_or_else(|| "postgres".into());
+        let user = either("POSTGRES_USER", "POSTGRESQL_USERNAME")?.unwrap_or_else(|| "postgres".into());
         let password = either("POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD")?;
         let password = password.ok_or_else(|| DatabaseError::NoPassword {
             service: service.name.clone(),

@@ -143,9 +143,7 @@ impl Engine {
     /// When Docker cannot be asked.
     pub fn volumes(&self, site: &Site) -> Result<Vec<String>, EngineError> {
         match self {
-            Self::Native => {
-                Ok(site.removable_volumes()?.iter().map(ToString::to_string).collect())
-            }
+            Self::Native => Ok(site.removable_volumes()?.iter().map(ToString::to_string).collect()),
             Self::Docker(client) => {
                 let names = docker::volumes(client, site)?;
                 Ok(names.iter().map(|name| format!("volume {name}")).collect())

@@ -11,7 +11,7 @@
 //!     record.json        what runs, how to reach it
 //!     data/              a throw-away cluster
 //!     <service>.log
-//!   volumes/<volume>/data/    durable clusters
+//!   volumes/<volume>/        its own volumes; see `volume`
 //! ```
 
 use std::fs;
@@ -160,7 +160,7 @@ impl Site {
                 let whole = self.content(volume);
                 // Earlier versions had a volume's cluster here wherever the volume was mounted.
                 let is_old = !matches!(volume, Volume::Folder(_)) && whole.join("PG_VERSION").exists();
-                if is_old { whole } else { whole.join(below) }
+                if is_old || below.as_os_str().is_empty() { whole } else { whole.join(below) }
             }
         }
     }

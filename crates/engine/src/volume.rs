@@ -237,8 +237,11 @@ pub(crate) struct Held {
 /// When somebody else has it for too long, or it cannot be made.
 pub(crate) fn hold(site: &Site, project: &Path, volume: &Volume) -> Result<Held, EngineError> {
     if let Volume::Folder(folder) = volume {
-        fs::create_dir_all(folder)
-            .map_err(|source| EngineError::Io { what: "make", path: folder.clone(), source })?;
+        fs::create_dir_all(folder).map_err(|source| EngineError::Io {
+            what: "make",
+            path: folder.clone(),
+            source,
+        })?;
     }
     let keeper = site.keeper(volume);
     site.home().make(&keeper)?;

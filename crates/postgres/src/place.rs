@@ -97,12 +97,13 @@ impl Place {
         let path = self.data_dir.join("postmaster.pid");
         let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
         let socket_dir = text.lines().nth(4).map(Path::new);
-        if socket_dir.is_some_and(|dir| !dir.as_os_str().is_empty() && dir.parent() != self.socket_dir.parent()) {
+        if socket_dir
+            .is_some_and(|dir| !dir.as_os_str().is_empty() && dir.parent() != self.socket_dir.parent())
+        {
             return match working_in(&self.data_dir) {
-                Some(process) => Err(StartError::AlreadyRunning {
-                    data_dir: self.data_dir.clone(),
-                    pid: process.pid,
-                }),
+                Some(process) => {
+                    Err(StartError::AlreadyRunning { data_dir: self.data_dir.clone(), pid: process.pid })
+                }
                 None => Ok(()),
             };
         }

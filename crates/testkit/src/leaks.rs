@@ -61,7 +61,13 @@ fn files(home: &Path) -> Vec<PathBuf> {
             {
                 continue;
             }
-            if entry.path() == home.join("projects") && is_empty(&entry.path()) {
+            // What is known of a folder of the user's stays with that.
+            if entry.path() == home.join("folders") {
+                continue;
+            }
+            if ["projects", "volumes"].iter().any(|name| entry.path() == home.join(name))
+                && is_empty(&entry.path())
+            {
                 continue;
             }
             found.push(entry.path());

@@ -1,7 +1,7 @@
 //! `backlot volume`
 
-use backlot_engine::volume::{self, Shared};
 use backlot_engine::Home;
+use backlot_engine::volume::{self, Shared};
 use serde_json::json;
 
 use crate::commands::down::confirm;

@@ -9,6 +9,7 @@ mod commands;
 mod development;
 mod differential;
 mod dry;
+mod durable;
 mod errors;
 mod fake_docker;
 mod flask;

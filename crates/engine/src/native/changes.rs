@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backlot_plan::{Port, Storage};
-use backlot_postgres::{Access, Connection};
+use backlot_postgres::{Access, Connection, LocateError};
 use secrecy::ExposeSecret;
 
 use crate::database::Database;
@@ -34,6 +34,16 @@ pub enum ChangeError {
         /// The command that makes room for a new one.
         way: String,
     },
+    /// No server of the major version that made the data is here.
+    #[error("{data} was made by PostgreSQL {made}, which is not installed")]
+    NoServer {
+        /// What holds the data.
+        data: String,
+        /// The major version that made it.
+        made: u32,
+        /// What there is.
+        source: LocateError,
+    },
     /// The user or the password is another one now, and the server lets that one not in.
     #[error(
         "{what} of service {service} {} not what {data} was made with: as with the official image, that counts when a \
@@ -55,7 +65,7 @@ impl ChangeError {
     /// The stable name of the error.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Major { .. } => "other-major",
+            Self::Major { .. } | Self::NoServer { .. } => "other-major",
             Self::Credentials { .. } => "other-credentials",
         }
     }
@@ -66,6 +76,7 @@ impl ChangeError {
             Self::Major { made, way, .. } => format!(
                 "ask for `image: postgres:{made}`, or dump what is in it, remove it ({way}), and restore it into the new one"
             ),
+            Self::NoServer { source, .. } => source.hint(),
             Self::Credentials { way, .. } => format!(
                 "put the old one back, and change it in the database (ALTER ROLE … PASSWORD …) before it is changed here; or \
                  remove the data: {way}"
@@ -137,7 +148,7 @@ pub(super) fn rejected(database: &Database, what: &str, site: &Site) -> ChangeEr
     ChangeError::Credentials { service, what: what.to_owned(), data, way }
 }
 
-fn data_of(database: &Database) -> String {
+pub(super) fn data_of(database: &Database) -> String {
     database.storage.volume().map_or_else(|| "its throw-away data".to_owned(), ToString::to_string)
 }
 
@@ -150,8 +161,12 @@ fn way_out(database: &Database, site: &Site) -> String {
     match &database.storage {
         Storage::Throwaway => down,
         Storage::Durable { volume: Volume::Own(_), .. } => format!("{down} --volumes"),
-        Storage::Durable { volume: Volume::Shared(name), .. } => format!("{down} && backlot volume rm {name}"),
-        Storage::Durable { volume: Volume::Folder(folder), .. } => format!("{down} && rm -r {}", folder.display()),
+        Storage::Durable { volume: Volume::Shared(name), .. } => {
+            format!("{down} && backlot volume rm {name}")
+        }
+        Storage::Durable { volume: Volume::Folder(folder), .. } => {
+            format!("{down} && rm -r {}", folder.display())
+        }
     }
 }
 

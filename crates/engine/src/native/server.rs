@@ -108,10 +108,12 @@ pub(super) fn make_cluster(
         let _ = templates.prune(TEMPLATES_KEPT);
     }
     let how = if template.was_made { "cloned from a new template" } else { "cloned" };
-    let what =
-        database.storage.volume().map_or_else(|| "throw-away".to_owned(), ToString::to_string);
+    let what = database.storage.volume().map_or_else(|| "throw-away".to_owned(), ToString::to_string);
     let outcome = format!("PostgreSQL {}, {what}, {how}", installation.version);
-    debug_assert!(is_cluster(&site.data(&database.storage)), "a cluster was cloned to where nobody looks for it");
+    debug_assert!(
+        is_cluster(&site.data(&database.storage)),
+        "a cluster was cloned to where nobody looks for it"
+    );
     Ok(Made { outcome, template: template.key.clone() })
 }
 
@@ -137,8 +139,11 @@ fn put_into_place(
     let parent = data.parent().unwrap_or(home.root());
     match volume {
         Volume::Own(_) | Volume::Shared(_) => home.make(parent)?,
-        Volume::Folder(_) => fs::create_dir_all(&data)
-            .map_err(|source| EngineError::Io { what: "make", path: data.clone(), source })?,
+        Volume::Folder(_) => fs::create_dir_all(&data).map_err(|source| EngineError::Io {
+            what: "make",
+            path: data.clone(),
+            source,
+        })?,
     }
     let cloned = if data.is_dir() { template.clone_within(&data) } else { template.clone_into(&data) };
     match cloned {

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::time::Instant;
 
-use backlot_plan::{Desired, Filling as Filled, Observed, Port, Server, Step, Storage};
+use backlot_plan::{Desired, Filling as Filled, Observed, Port, Server, Step, Storage, Volume};
 use backlot_postgres::{Installation, StartError, is_cluster};
 use backlot_project::ScenarioSource;
+use secrecy::ExposeSecret;
 
 use crate::error::EngineError;
 use crate::event::{Event, Report};
+use crate::native::changes::ChangeError;
 use crate::native::claims::{self, Claim};
 use crate::native::fill::{Filler, PsqlHere};
 use crate::native::server::Start;
@@ -42,6 +44,16 @@ pub(super) struct Again {
     pub(super) restart: bool,
 }
 
+impl Again {
+    /// What counts of what is there: a server that is not to be started anew is as good as up to date.
+    fn seen(self, observed: Observed) -> Observed {
+        match observed.server {
+            Server::Outdated if !self.restart => Observed { server: Server::Running, ..observed },
+            Server::Outdated | Server::Running | Server::Stopped | Server::Unrecorded => observed,
+        }
+    }
+}
+
 /// What came of the steps of an `up`, beside their effects.
 #[derive(Debug, Default)]
 struct Came {
@@ -69,7 +81,8 @@ impl Native<'_> {
     }
 
     /// What is there. A record that cannot be read is an error, unless all is to be made anew anyway.
-    fn observed(&self, fresh: bool) -> Result<Observed, EngineError> {
+    fn observed(&self, again: Again) -> Result<Observed, EngineError> {
+        let fresh = again.fresh;
         let record = match self.site.record() {
             Err(EngineError::Record {
                 source: RecordError::Damaged { .. } | RecordError::Read { .. },
@@ -84,7 +97,9 @@ impl Native<'_> {
         let seen = look(&self.site, record.as_ref())?;
         let running = record.and_then(|record| record.database).filter(|_| seen.server == Server::Running);
         let Some(running) = running.filter(|_| !fresh) else { return Ok(Observed { volume, ..seen }) };
-        if let Some(error) = changes::obstacle(&self.database, &running, &self.site) {
+        if again.restart
+            && let Some(error) = changes::obstacle(&self.database, &running, &self.site)
+        {
             return Err(error.into());
         }
         let is_outdated = !changes::outdated(&self.database, &running, &self.site).is_empty();
@@ -104,14 +119,23 @@ impl Native<'_> {
             return volume::check_room(&self.site, &self.database.storage);
         }
         let Some(record) = self.site.volume_record(volume)? else { return Ok(()) };
-        if let Some(maker) = record.maker.as_ref().filter(|maker| maker.site != self.site.dir()) {
+        let is_meant = self
+            .environment
+            .stack
+            .volumes
+            .values()
+            .any(|known| known.external && matches!(volume, Volume::Shared(name) if *name == known.name));
+        let others = |maker: &&volume::Maker| maker.site != self.site.dir() && !is_meant;
+        if let Some(maker) = record.maker.as_ref().filter(others) {
             let (environment, project) = (&maker.environment, maker.project.display());
             report(Event::Warning(format!(
                 "{volume} was made by {environment} of {project} (`external: true` says that this is meant)"
             )));
         }
         let below = self.database.storage.below().unwrap_or(Path::new(""));
-        for line in record.clusters.get(below).into_iter().flat_map(|made| changes::ignored(&self.database, made)) {
+        for line in
+            record.clusters.get(below).into_iter().flat_map(|made| changes::ignored(&self.database, made))
+        {
             report(Event::Warning(line));
         }
         Ok(())
@@ -121,20 +145,16 @@ impl Native<'_> {
     ///
     /// # Errors
     /// When what is there cannot be read.
-    pub fn plan_up(&self, fresh: bool) -> Result<Vec<Step>, EngineError> {
+    pub(super) fn plan_up(&self, again: Again) -> Result<Vec<Step>, EngineError> {
         self.check_volume(&mut |_| {})?;
-        Ok(backlot_plan::up(&self.desired(), &self.observed(fresh)?, fresh))
+        let observed = self.observed(again)?;
+        Ok(backlot_plan::up(&self.desired(), &again.seen(observed), again.fresh))
     }
 
-    /// Brings the environment up; `fresh` makes a throw-away one anew.
+    /// Brings the environment up, which is `taken`.
     ///
     /// # Errors
     /// When a step fails or the caller asks to stop; then nothing of a throw-away environment is left behind.
-    pub fn up(&self, fresh: bool, report: Report<'_>) -> Result<Up, EngineError> {
-        let taken = self.site.take()?;
-        self.up_taken(&taken, Again { fresh, restart: true }, report)
-    }
-
     pub(super) fn up_taken(
         &self,
         taken: &Taken,
@@ -143,11 +163,13 @@ impl Native<'_> {
     ) -> Result<Up, EngineError> {
         self.ground.go_on()?;
         self.check_volume(report)?;
-        let mut observed = self.observed(again.fresh)?;
+        let mut observed = self.observed(again)?;
         if observed.server == Server::Outdated && !again.restart {
             let name = &self.database.service;
-            report(Event::Warning(format!("{name} runs as the files had it before they changed: backlot up")));
-            observed.server = Server::Running;
+            report(Event::Warning(format!(
+                "{name} runs as the files had it before they changed; the next `backlot up` brings the change"
+            )));
+            observed = again.seen(observed);
         }
         let steps = backlot_plan::up(&self.desired(), &observed, again.fresh);
         let before = (observed.server == Server::Outdated).then(|| self.site.record()).transpose()?.flatten();
@@ -161,7 +183,10 @@ impl Native<'_> {
             down::undo(taken, report);
             return Err(error);
         }
-        let record = self.site.record()?.ok_or_else(|| self.not_up())?;
+        let mut record = self.site.record()?.ok_or_else(|| self.not_up())?;
+        if again.restart {
+            self.refresh(&mut record)?;
+        }
         let database = record.database.clone().ok_or_else(|| self.not_up())?;
         let stock = came.template.and_then(|template| stock::refill(self.ground.home, &template));
         Ok(Up { record, database, was_up: steps.is_empty(), failure: came.failure, stock })
@@ -210,7 +235,30 @@ impl Native<'_> {
 
     fn locate(&self) -> Result<Installation, EngineError> {
         let made = volume::major_in(&self.site, &self.database.storage);
-        locate(&self.database, made, self.ground.caller.get("PATH").map(String::as_str))
+        let found = locate(&self.database, made, self.ground.caller.get("PATH").map(String::as_str));
+        match (found, made) {
+            (Err(EngineError::Locate(source)), Some(made)) if self.database.wanted_major.is_none() => {
+                Err(ChangeError::NoServer { data: changes::data_of(&self.database), made, source }.into())
+            }
+            (found, _) => found,
+        }
+    }
+
+    /// Writes down by which name and password the server, which has let them in, and which of its databases is used from
+    /// now on.
+    fn refresh(&self, record: &mut Record) -> Result<(), EngineError> {
+        let Some(known) = &record.database else { return Ok(()) };
+        let wanted = DatabaseRecord {
+            user: self.database.user.clone(),
+            password: self.database.password.expose_secret().to_owned(),
+            database: self.database.application.clone(),
+            ..known.clone()
+        };
+        if wanted == *known {
+            return Ok(());
+        }
+        record.database = Some(wanted);
+        record.write(&self.site.record_path()).map_err(|source| self.record_error(source))
     }
 
     fn start_server(&self, taken: &Taken, before: Option<Record>) -> Result<String, EngineError> {

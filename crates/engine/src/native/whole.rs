@@ -13,10 +13,11 @@ use crate::error::EngineError;
 use crate::event::{Event, Report};
 use crate::ground::Ground;
 use crate::live::LiveDatabase;
+use crate::native::claims::Claim;
 use crate::native::stack::{Cast, StackError, Translation};
 use crate::native::supervise::{ask, hire};
-use crate::native::views::status;
 use crate::native::up::Again;
+use crate::native::views::status;
 use crate::native::{Native, claims, down, running};
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, VERSION};
 use crate::site::{Site, Taken};
@@ -106,7 +107,7 @@ impl<'a> Whole<'a> {
         let cast = self.cast(wishes)?;
         self.check_volumes(&cast.services)?;
         let steps = match &self.native {
-            Some(native) => native.plan_up(wishes.fresh)?,
+            Some(native) => native.plan_up(again(wishes))?,
             None => Vec::new(),
         };
         let services = self.beside(&cast);
@@ -190,8 +191,10 @@ impl<'a> Whole<'a> {
     /// Tries the ports that are wanted and not held yet.
     fn check_ports(&self, cast: &Cast, wishes: &Wishes) -> Result<(), EngineError> {
         let mut claims = Vec::new();
-        let runs = running(&self.site).is_ok();
-        claims.extend(self.native.as_ref().filter(|_| !runs).and_then(Native::claim));
+        let held = running(&self.site).ok().map(|database| database.port);
+        let claim = self.native.as_ref().and_then(Native::claim);
+        let stays = |claim: &Claim| held == Some(claim.port) || (held.is_some() && wishes.database_only);
+        claims.extend(claim.filter(|claim| !stays(claim)));
         claims.extend(self.translation(None, wishes, BTreeMap::new()).claims(&cast.services)?);
         if claims.is_empty() {
             return Ok(());
@@ -217,7 +220,10 @@ impl<'a> Whole<'a> {
         self.check_ports(&cast, wishes)?;
         let translation = self.translation(None, wishes, BTreeMap::new());
         if !wishes.database_only {
-            translation.unmounted(cast.services.iter()).into_iter().for_each(|line| report(Event::Warning(line)));
+            translation
+                .unmounted(cast.services.iter())
+                .into_iter()
+                .for_each(|line| report(Event::Warning(line)));
         }
         for reason in &cast.left_out {
             let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -270,9 +276,7 @@ impl<'a> Whole<'a> {
             };
             return Ok((started, None));
         };
-        // A command that needs the database alone takes no running service away.
-        let restart = !(wishes.database_only && self.site.is_supervised()?);
-        let up = native.up_taken(taken, Again { fresh: wishes.fresh, restart }, report)?;
+        let up = native.up_taken(taken, again(wishes), report)?;
         let started = Started {
             database: Some((&up.database).into()),
             was_up: up.was_up,
@@ -373,6 +377,11 @@ impl<'a> Whole<'a> {
             current,
         }
     }
+}
+
+/// What an `up` does to a database that is there: a command that only needs it takes it as it runs.
+fn again(wishes: &Wishes) -> Again {
+    Again { fresh: wishes.fresh, restart: !wishes.database_only }
 }
 
 /// The ports at which those services of `cast` are published that are beside the database.

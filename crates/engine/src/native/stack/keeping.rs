@@ -30,7 +30,9 @@ impl Translation<'_> {
         Ok(match storage::of_others(service, &self.environment.stack).map_err(StackError::Storage)? {
             None => None,
             Some(Storage::Durable { volume, below }) if !self.throwaway => {
-                Some(Kept { folder: self.site.content(&volume).join(below), volume: Some(volume) })
+                let whole = self.site.content(&volume);
+                let folder = if below.as_os_str().is_empty() { whole } else { whole.join(below) };
+                Some(Kept { folder, volume: Some(volume) })
             }
             Some(Storage::Throwaway | Storage::Durable { .. }) => Some(own()),
         })

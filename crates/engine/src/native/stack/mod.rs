@@ -29,8 +29,8 @@ use crate::record::DatabaseRecord;
 use crate::site::Site;
 
 pub(crate) use cast::Cast;
-pub(crate) use keeping::Kept;
 pub use error::StackError;
+pub(crate) use keeping::Kept;
 pub(crate) use targets::Targets;
 
 /// An environment that is to run natively.
