@@ -75,6 +75,7 @@ impl Context {
             env_files: self.global.env_files.clone(),
             profiles: self.global.profiles.clone(),
             process_env: self.caller.variables.clone(),
+            withheld: self.caller.withheld.clone(),
         })?)
     }
 
@@ -133,6 +134,13 @@ impl Context {
         Ok(environment)
     }
 
+    /// Warns where the files refer to variables of the caller that are not used.
+    pub fn tell_withheld(&self, environment: &Environment) {
+        for text in &environment.withheld {
+            self.progress().show(Event::Warning(text.clone()));
+        }
+    }
+
     /// The engine that `--engine` asks for; none leaves it to what is there and to what can be.
     fn wanted_engine(&self) -> Option<EngineKind> {
         match self.global.engine {
@@ -171,6 +179,7 @@ impl Context {
         environment: Environment,
         wishes: &Wishes,
     ) -> Result<Deployment<'a>, CommandError> {
+        self.tell_withheld(&environment);
         let site = Site::new(ground.home, ground.project, environment.name.as_str());
         let there = Engine::of(&site, self.wanted_engine(), &self.caller.variables)?.kind();
         let is_free = self.wanted_engine().is_none() && site.record().is_ok_and(|record| record.is_none());

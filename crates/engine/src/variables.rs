@@ -9,6 +9,8 @@ use secrecy::ExposeSecret;
 /// The variables that tell a program where the database is, by convention.
 const HOST_VARIABLES: [&str; 3] = ["POSTGRES_HOSTNAME", "POSTGRES_HOST", "PGHOST"];
 const PORT_VARIABLES: [&str; 2] = ["POSTGRES_PORT", "PGPORT"];
+/// Those of libpq that win over `PGHOST`.
+pub(crate) const ABOVE_HOST: [&str; 3] = ["PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE"];
 /// Names that mean this machine in a URL.
 const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -49,6 +51,7 @@ pub(crate) fn variables(
     for name in HOST_VARIABLES {
         all.insert(name.into(), access.host.clone());
     }
+    all.retain(|name, _| !ABOVE_HOST.contains(&name.as_str()));
     for name in PORT_VARIABLES {
         all.insert(name.into(), access.port.to_string());
     }

@@ -27,6 +27,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let mut environment = context.environment(&project)?;
+    context.tell_withheld(&environment);
     if project.layout() == Layout::Compose && !context.names_environment() {
         environment.stack = project.plain_stack()?;
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use backlot_engine::Wishes;
 use backlot_engine::native::tools;
-use backlot_process::{Program, shell_quote};
+use backlot_process::{Program, caller_without_postgres, shell_quote};
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -49,7 +49,7 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
         deployment.process_variables(&database)
     } else {
         // No Postgres of ours: the variables are as the files have them.
-        let mut all = context.caller.variables.clone();
+        let mut all = caller_without_postgres(&context.caller.variables);
         all.extend(own);
         all.insert("APPLICATION_CONFIG".into(), name);
         tools::with_virtual_environment(project.root(), all)

@@ -4,6 +4,7 @@
 
 mod axum;
 mod blog;
+mod caller;
 mod changes;
 mod commands;
 mod development;

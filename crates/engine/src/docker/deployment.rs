@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use backlot_plan::{DesiredContainers, Filling as Filled, ObservedContainers, Step, Storage, containers_up};
-use backlot_process::Stdout;
+use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{ComposeCall, Environment, ScenarioName, ScenarioSource};
 
 use crate::database::Database;
@@ -257,7 +257,7 @@ impl<'a> Deployment<'a> {
 
     /// All variables of a program of this machine that runs in the environment.
     pub fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
-        let mut all = self.ground.caller.clone();
+        let mut all = caller_without_postgres(self.ground.caller);
         all.extend(self.variables(database));
         tools::with_virtual_environment(self.ground.project.root(), all)
     }
