@@ -106,7 +106,14 @@ impl Context {
     /// The name of the chosen environment: `-e`, else `APPLICATION_CONFIG`, else development.
     pub fn environment_name(&self) -> Result<EnvironmentName, CommandError> {
         let name = self.chosen_environment().unwrap_or(DEFAULT_ENVIRONMENT);
-        EnvironmentName::parse(name).map_err(|error| CommandError::usage("name-invalid", error))
+        EnvironmentName::parse(name).map_err(|error| {
+            let error = CommandError::usage("name-invalid", error);
+            if !name.contains('=') {
+                return error;
+            }
+            // What `docker compose exec` and `run` mean by -e.
+            error.hint(format!("-e names the environment; a variable goes into the command: env {name} CMD"))
+        })
     }
 
     /// Reads the chosen environment, or the scenario's of a name such as `scenario_users`.

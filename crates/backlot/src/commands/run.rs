@@ -83,6 +83,10 @@ pub fn become_command_in(
         let error = format!("no program {} is on PATH", name.to_string_lossy());
         let mut failure = CommandError::failed("no-program", error);
         failure.exit = Exit::Child(127);
+        if name.to_string_lossy().starts_with('-') {
+            failure =
+                failure.hint("the command begins here: the options of `docker compose run` are not known");
+        }
         return Err(failure);
     };
     let mut program = Program::new(path).args(arguments).envs(variables);

@@ -104,7 +104,7 @@ fn a_file_that_refers_to_one_is_told_of() {
     stage.backlot(&["down", "-q"]).output().assert_prints("");
     // What the files set needs nothing of the caller's.
     stage.file(".env", "PGHOST=db\nPGPASSWORD=x\n");
-    stage.backlot(&["config", "-q"]).output().assert_code(0).assert(0, "…", "");
+    stage.backlot(&["config", "-q"]).output().assert_prints("");
     stage.file("compose.yaml", COMPOSE.replace("image: web", "image: '${PGUSER:?}'"));
     let error = stage.backlot(&["config"]).output().assert_code(1);
     assert!(error.stderr.contains(&format!("help: PGUSER {told}")), "{error}");

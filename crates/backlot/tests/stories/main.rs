@@ -12,6 +12,7 @@ mod differential;
 mod dry;
 mod errors;
 mod fake_docker;
+mod flags;
 mod flask;
 mod killed;
 mod kinds;
