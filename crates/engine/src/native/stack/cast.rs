@@ -84,6 +84,7 @@ impl Translation<'_> {
             };
         }
         let command = process::words(&container)?;
+        self.check_addresses(&container, &command)?;
         self.program(&container, &command, &self.surroundings()).map(|_| ())
     }
 
