@@ -107,7 +107,9 @@ impl Missed {
     }
 
     pub(crate) fn extend(&mut self, other: Self) {
-        other.0.iter().for_each(|(name, at)| self.add(name, at));
+        for (name, at) in other.0 {
+            self.0.entry(name).or_insert(at);
+        }
     }
 }
 

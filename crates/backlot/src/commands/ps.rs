@@ -34,7 +34,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return Ok(Exit::Done);
     }
     if context.global.quiet {
-        running(&services).iter().for_each(|name| render::line(name));
+        for name in running(&services) {
+            render::line(&name);
+        }
         return Ok(Exit::Done);
     }
     if services.is_empty() {

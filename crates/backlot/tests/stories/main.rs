@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has to fail loudly")]
 
+mod addresses;
 mod axum;
 mod blog;
 mod caller;

@@ -39,12 +39,11 @@ impl Address<'_> {
                     return None;
                 }
                 replace(host, self.host.to_owned());
-                match port {
-                    Some(port) => replace(port, self.port.to_string()),
-                    None => {
-                        let between = if text.contains(';') { ';' } else { ' ' };
-                        edits.push((host.end, 0, format!("{between}port={}", self.port)));
-                    }
+                if let Some(port) = port {
+                    replace(port, self.port.to_string());
+                } else {
+                    let between = if text.contains(';') { ';' } else { ' ' };
+                    edits.push((host.end, 0, format!("{between}port={}", self.port)));
                 }
             }
             // Without a host libpq takes that of PGHOST, which is ours, but with this port.

@@ -23,7 +23,9 @@ pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return Ok(Exit::Done);
     }
     if context.global.quiet {
-        scenarios.iter().for_each(|scenario| render::line(&scenario.name));
+        for scenario in &scenarios {
+            render::line(&scenario.name);
+        }
         return Ok(Exit::Done);
     }
     if scenarios.is_empty() {
