@@ -199,6 +199,7 @@ fn explain_stack(error: &StackError) -> (&'static str, Option<String>) {
         StackError::NoProgram { .. } => "no-program",
         StackError::SecondDatabase { .. } => "second-database",
         StackError::NoService { .. } => "no-service",
+        StackError::LeadsElsewhere { .. } => "leads-elsewhere",
         StackError::Scaled { .. } => "impossible",
         StackError::NoNginx { .. } => "no-nginx",
         StackError::Nginx(_) => "nginx-config",

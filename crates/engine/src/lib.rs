@@ -1,5 +1,6 @@
 //! Carries steps out on an engine and observes what is there.
 
+mod address;
 mod database;
 mod deployment;
 pub mod docker;

@@ -28,7 +28,7 @@ mod subreaper;
 mod usage;
 
 pub use end::{wait_for_child, wait_for_end};
-pub use environment::caller_allow_list;
+pub use environment::{caller_allow_list, caller_without_postgres, is_of_libpq};
 pub use error::ProcessError;
 pub use exit::{describe_exit, exit_code};
 pub use foreground::{Ended, Stdout, is_ignored};

@@ -7,9 +7,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use backlot_plan::{DesiredContainers, Filling as Filled, ObservedContainers, Step, Storage, containers_up};
-use backlot_process::Stdout;
+use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{ComposeCall, Environment, ScenarioName, ScenarioSource};
 
+use crate::address::{Address, OUTSIDE};
 use crate::database::Database;
 use crate::docker::client::Client;
 use crate::docker::container::{Container, Life};
@@ -222,7 +223,11 @@ impl<'a> Deployment<'a> {
         let image = |service: &str| {
             format!("backlot-{}-{checkout}-{kind}-{service}", self.ground.project.name()).to_lowercase()
         };
-        let model = throwaway_file(&self.environment, &self.inside_variables(), &image);
+        let address = self.database.as_ref().map(|database| {
+            let (service, here) = (database.service.as_str(), &OUTSIDE[..]);
+            Address { service, host: service, port: POSTGRES, here }
+        });
+        let model = throwaway_file(&self.environment, &self.inside_variables(), address, &image);
         let path = self.site.live().join("compose.json");
         let failed = |source| EngineError::Io { what: "write", path: path.clone(), source };
         let text = serde_json::to_vec_pretty(&model).map_err(|error| failed(error.into()))?;
@@ -257,7 +262,7 @@ impl<'a> Deployment<'a> {
 
     /// All variables of a program of this machine that runs in the environment.
     pub fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
-        let mut all = self.ground.caller.clone();
+        let mut all = caller_without_postgres(self.ground.caller);
         all.extend(self.variables(database));
         tools::with_virtual_environment(self.ground.project.root(), all)
     }

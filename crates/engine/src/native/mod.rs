@@ -23,7 +23,7 @@ use std::time::SystemTime;
 
 use backlot_plan::{Port, Storage};
 use backlot_postgres::{Access, Installation};
-use backlot_process::Stdout;
+use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{Environment, ScenarioName, ScenarioSource};
 
 use crate::database::Database;
@@ -123,7 +123,7 @@ impl<'a> Native<'a> {
     /// All variables of a program that runs in the environment: the caller's, the environment's, and the project's
     /// virtual environment first on PATH.
     pub fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
-        let mut all = self.ground.caller.clone();
+        let mut all = caller_without_postgres(self.ground.caller);
         all.extend(self.variables(database));
         tools::with_virtual_environment(self.ground.project.root(), all)
     }

@@ -19,7 +19,7 @@ use super::unique::make_unique;
 use super::validate::check;
 use crate::dotenv::read_env_file;
 use crate::error::{Problem, ProjectError};
-use crate::source::{Source, Span};
+use crate::source::{Missed, Source, Span};
 use crate::yaml::{MAX_NODES, Node, Value, documents};
 
 /// How many times files may be read in all: `include` and `extends` can multiply.
@@ -42,11 +42,20 @@ pub(super) struct Loader {
     copied: usize,
     files: Vec<PathBuf>,
     unset: BTreeSet<String>,
+    pub(super) missed: Missed,
 }
 
 impl Loader {
     pub(super) fn new(home: Option<String>) -> Self {
-        Self { home, given: None, reads: 0, copied: 0, files: Vec::new(), unset: BTreeSet::new() }
+        Self {
+            home,
+            given: None,
+            reads: 0,
+            copied: 0,
+            files: Vec::new(),
+            unset: BTreeSet::new(),
+            missed: Missed::default(),
+        }
     }
 
     /// Takes a file's text as given.
@@ -56,11 +65,11 @@ impl Loader {
         self
     }
 
-    /// The files read and the warnings, in order.
-    pub(super) fn finish(self) -> (Vec<PathBuf>, Vec<String>) {
+    /// The files read and the warnings, in order; and the names that nobody sets.
+    pub(super) fn finish(self) -> (Vec<PathBuf>, Vec<String>, Missed) {
         let unset =
             self.unset.iter().map(|name| format!("the variable {name} is not set; it is taken as empty"));
-        (self.files, unset.collect())
+        (self.files, unset.collect(), self.missed)
     }
 
     pub(super) fn base<'b>(&'b self, dir: &'b FilePath) -> Base<'b> {
@@ -142,6 +151,7 @@ impl Loader {
         let source = self.read(path)?;
         let file = read_env_file(&source, outer)?;
         self.unset.extend(file.unset);
+        self.missed.extend(file.missed);
         Ok(file.variables)
     }
 
@@ -173,7 +183,8 @@ impl Loader {
                 let (at, expected) = ("a Compose file".to_owned(), "a mapping".to_owned());
                 return Err(document.span.error(Problem::WrongType { at, expected, found }));
             }
-            let mut expansion = Expansion { variables: context.variables, unset: &mut self.unset, bytes: 0 };
+            let (variables, unset, missed) = (context.variables, &mut self.unset, &mut self.missed);
+            let mut expansion = Expansion { variables, unset, missed, bytes: 0 };
             expand(document, &Path::Root, &mut expansion)?;
         }
         Ok(documents)
@@ -208,7 +219,8 @@ pub(crate) fn top_level_name(files: &[PathBuf], variables: &Variables) -> Option
         for mut document in documents(&source).unwrap_or_default() {
             let Some(entry) = document.as_map_mut().and_then(|map| map.remove("name")) else { continue };
             let mut node = entry.value;
-            let mut expansion = Expansion { variables, unset: &mut BTreeSet::new(), bytes: 0 };
+            let (unset, missed) = (&mut BTreeSet::new(), &mut Missed::default());
+            let mut expansion = Expansion { variables, unset, missed, bytes: 0 };
             if expand(&mut node, &Path::Root.key("name"), &mut expansion).is_ok()
                 && let Some(text) = node.as_str().filter(|text| !text.is_empty())
             {

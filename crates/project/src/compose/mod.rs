@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
 
 use crate::error::{Problem, ProjectError};
-use crate::source::Source;
+use crate::source::{Missed, Source};
 use crate::yaml::Node;
 
 pub(crate) use loader::top_level_name;
@@ -63,6 +63,8 @@ pub(crate) struct Loaded {
     /// All files read, in order.
     pub(crate) files: Vec<PathBuf>,
     pub(crate) warnings: Vec<String>,
+    /// The names that texts refer to and nobody sets.
+    pub(crate) missed: Missed,
 }
 
 /// Loads Compose files.
@@ -85,11 +87,11 @@ fn run(request: &Request<'_>, mut loader: Loader) -> Result<Loaded, ProjectError
     variables.insert("COMPOSE_PROJECT_NAME".to_owned(), request.name.to_owned());
     let context = Context { working_dir: request.working_dir, variables: &variables };
     let mut model = loader.load(request.files, &context, &[])?;
-    normalise::normalise(&mut model, request.name, &variables);
+    normalise::normalise(&mut model, request.name, &variables, &mut loader.missed);
     let disabled = normalise::apply_profiles(&mut model, request.profiles);
     consistency::check(&model, &disabled)?;
     side_files::read_side_files(&mut loader, &mut model, &variables)?;
     normalise::drop_unused(&mut model);
-    let (files, warnings) = loader.finish();
-    Ok(Loaded { model, files, warnings })
+    let (files, warnings, missed) = loader.finish();
+    Ok(Loaded { model, files, warnings, missed })
 }

@@ -8,6 +8,7 @@ use super::{ComposeFiles, Layout, Lookup, Project};
 use crate::compose::{PROJECT_NAME_HINT, Variables, is_project_name, top_level_name};
 use crate::error::{Problem, ProjectError};
 use crate::name::EnvironmentName;
+use crate::source::Missed;
 
 /// Compose's own names for its file, in its order.
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -107,7 +108,8 @@ fn compose_files(dir: &Path, start: &Path, lookup: &Lookup) -> Result<Option<Com
 /// comes when an environment is read.
 fn settings(dir: &Path, lookup: &Lookup) -> Variables {
     let files = env_files(dir, lookup, None).unwrap_or_default();
-    let mut settings = env_values(&files, lookup).map(|(values, _)| values).unwrap_or_default();
+    let mut settings =
+        env_values(&files, lookup, &mut Missed::default()).map(|(values, _)| values).unwrap_or_default();
     settings.extend(lookup.process_env.clone());
     settings
 }

@@ -187,14 +187,7 @@ services:
   cache: {image: 'docker.io/library/redis:7', ports: ['7000']}
 ";
         std::fs::write(dir.path().join("compose.yaml"), compose).unwrap();
-        let lookup = Lookup {
-            start_dir: dir.path().to_owned(),
-            compose_files: Vec::new(),
-            project_name: None,
-            env_files: Vec::new(),
-            profiles: Vec::new(),
-            process_env: std::collections::BTreeMap::new(),
-        };
+        let lookup = Lookup { start_dir: dir.path().to_owned(), ..Lookup::default() };
         let project = Project::find(lookup).unwrap();
         let environment = project.environment(&EnvironmentName::parse("development").unwrap()).unwrap();
         let protocol = |service: &str, target: u16| {

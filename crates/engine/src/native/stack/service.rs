@@ -64,7 +64,7 @@ impl Translation<'_> {
             keeps_data,
             fingerprint: String::new(),
         };
-        run.readiness = readiness(container, run.process(), ports);
+        run.readiness = self.readiness(container, run.process(), ports);
         let hashes: Vec<String> = sources
             .iter()
             .map(|source| {
@@ -80,7 +80,8 @@ impl Translation<'_> {
     }
 
     fn process(&self, container: &Container<'_>, ports: &Ports) -> Result<ProcessRun, StackError> {
-        let words = self.keeping(container, words(container)?)?;
+        let words: Vec<String> = words(container)?.iter().map(|word| self.led(word)).collect();
+        let words = self.keeping(container, words)?;
         let variables = self.variables(container, ports);
         let surroundings = self.beside(&variables);
         let path = if variables.contains_key("PATH") { &variables } else { &surroundings };
@@ -136,48 +137,54 @@ impl Translation<'_> {
             fingerprint: String::new(),
         }
     }
-}
 
-fn readiness(container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Readiness {
-    let check = container.service.healthcheck.as_ref().filter(|check| !check.disable);
-    if let Some(check) = check
-        && let Some(test) = &check.test
-        && let Some(check_run) = check_of(test, process, ports, &container.service.name)
-    {
-        let usual = backlot_plan::supervise::HealthCheck::default();
-        return Readiness::Check(HealthRun {
-            check: check_run,
-            interval: check.interval.unwrap_or(usual.interval),
-            timeout: check.timeout.unwrap_or(usual.timeout),
-            retries: check
-                .retries
-                .map_or(usual.retries, |retries| u32::try_from(retries).unwrap_or(u32::MAX)),
-            start_period: check.start_period.unwrap_or(usual.start_period),
-            start_interval: check.start_interval.unwrap_or(usual.start_interval),
-        });
+    fn readiness(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Readiness {
+        let check = container.service.healthcheck.as_ref().filter(|check| !check.disable);
+        if let Some(check) = check
+            && let Some(test) = &check.test
+            && let Some(check_run) = self.check_of(test, process, ports, &container.service.name)
+        {
+            let usual = backlot_plan::supervise::HealthCheck::default();
+            return Readiness::Check(HealthRun {
+                check: check_run,
+                interval: check.interval.unwrap_or(usual.interval),
+                timeout: check.timeout.unwrap_or(usual.timeout),
+                retries: check
+                    .retries
+                    .map_or(usual.retries, |retries| u32::try_from(retries).unwrap_or(u32::MAX)),
+                start_period: check.start_period.unwrap_or(usual.start_period),
+                start_interval: check.start_interval.unwrap_or(usual.start_interval),
+            });
+        }
+        if process.ports.is_empty() {
+            return Readiness::Running(SETTLED);
+        }
+        let builds = process.program.file_name().is_some_and(|name| name == "cargo");
+        Readiness::Listening(if builds { BUILD_LIMIT } else { LISTEN_LIMIT })
     }
-    if process.ports.is_empty() {
-        return Readiness::Running(SETTLED);
-    }
-    let builds = process.program.file_name().is_some_and(|name| name == "cargo");
-    Readiness::Listening(if builds { BUILD_LIMIT } else { LISTEN_LIMIT })
-}
 
-/// A health check on this machine; none when its program is only in the image.
-fn check_of(test: &HealthTest, process: &ProcessRun, ports: &Ports, service: &str) -> Option<Check> {
-    let targets = ports.of(service);
-    let words = match test {
-        HealthTest::Command(words) => words.clone(),
-        HealthTest::Shell(line) => ["/bin/sh", "-c", line].map(str::to_owned).to_vec(),
-    };
-    let (program, arguments) = words.split_first()?;
-    let program = if program.contains('/') {
-        process.directory.join(program)
-    } else {
-        on_path(program, &process.environment())?
-    };
-    let arguments = arguments.iter().map(|argument| own_address(argument, &targets)).collect();
-    Some(Check::Program { program, arguments })
+    /// A health check on this machine; none when its program is only in the image.
+    fn check_of(
+        &self,
+        test: &HealthTest,
+        process: &ProcessRun,
+        ports: &Ports,
+        service: &str,
+    ) -> Option<Check> {
+        let targets = ports.of(service);
+        let words = match test {
+            HealthTest::Command(words) => words.clone(),
+            HealthTest::Shell(line) => ["/bin/sh", "-c", line].map(str::to_owned).to_vec(),
+        };
+        let (program, arguments) = words.split_first()?;
+        let program = if program.contains('/') {
+            process.directory.join(program)
+        } else {
+            on_path(program, &process.environment())?
+        };
+        let arguments = arguments.iter().map(|argument| own_address(&self.led(argument), &targets)).collect();
+        Some(Check::Program { program, arguments })
+    }
 }
 
 fn depends_on(container: &Container<'_>) -> BTreeMap<String, Dependency> {
