@@ -281,6 +281,7 @@ mod tests {
             env_files: Vec::new(),
             profiles: Vec::new(),
             process_env: BTreeMap::new(),
+            withheld: std::collections::BTreeSet::new(),
         };
         let project = Project::find(lookup).unwrap();
         project.environment(&EnvironmentName::parse("development").unwrap()).unwrap()
