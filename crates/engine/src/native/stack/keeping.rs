@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use backlot_plan::{Storage, Volume};
+use backlot_project::Service;
 use backlot_project::stack::{Mount, MountKind};
 
+use crate::database::wanted_major;
 use crate::native::stack::container::Container;
 use crate::native::stack::{StackError, Translation};
 use crate::storage;
@@ -93,17 +95,27 @@ impl Translation<'_> {
         }
     }
 
+    /// The volume in which a database of this engine keeps its data.
+    fn used_volume(&self, service: &Service) -> Option<Volume> {
+        let container = Container::of(service, self.root);
+        if Some(service.name.as_str()) == self.database_service {
+            let major = service.image.as_ref().and_then(wanted_major);
+            let storage = storage::of_postgres(service, &self.environment.stack, major, None).ok()?;
+            return storage.volume().cloned();
+        }
+        self.kept(&container).ok()??.volume
+    }
+
     /// The volumes of services that this engine does not mount, in words.
     pub(crate) fn unmounted<'n>(&self, services: impl Iterator<Item = &'n String>) -> Vec<String> {
         let services = services.filter_map(|name| self.environment.stack.services.get(name));
         let mut lines = Vec::new();
         for service in services {
-            let container = Container::of(service, self.root);
-            if container.is_known_to_keep() || Some(service.name.as_str()) == self.database_service {
-                continue;
-            }
+            let used = self.used_volume(service);
             for mount in &service.volumes {
-                if let MountKind::Volume { source: Some(key) } = &mount.kind {
+                let MountKind::Volume { source: Some(key) } = &mount.kind else { continue };
+                let volume = storage::volume(key, &self.environment.stack).ok().flatten();
+                if volume.is_none() || volume != used {
                     lines.push(format!(
                         "service {} has volume {key} at {}, which is not mounted natively: what is written there is not in \
                          the volume ({}); --engine docker mounts it",
