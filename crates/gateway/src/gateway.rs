@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::config::EndpointConfig;
 use crate::endpoint::{Endpoint, Stopped};
 use crate::error::GatewayError;
-use crate::lanes::Lanes;
+use crate::sockets::lanes::Lanes;
 
 /// The endpoints, by name. Cheap to clone; they run on the runtime that was given.
 #[derive(Debug, Clone)]
