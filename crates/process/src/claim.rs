@@ -35,6 +35,9 @@ mod linux {
     const BELOW: RangeInclusive<u16> = 32_000..=32_767;
     const GIVEN: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
+    /// Where to look next: whoever has just given a port up may still be thought to be there.
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+
     /// A port that is ours to give to a program, for as long as this lives.
     #[derive(Debug)]
     pub struct PortClaim {
@@ -50,8 +53,6 @@ mod linux {
         /// When there is none, or the system has no more sockets.
         pub fn any() -> io::Result<Self> {
             let ports = ports(given().as_ref());
-            // Each time from another place: whoever looks at a port that was just given up may still think of it.
-            static NEXT: AtomicUsize = AtomicUsize::new(0);
             let begin = std::process::id() as usize * 97;
             for _ in 0..ports.len() {
                 let place = begin + NEXT.fetch_add(1, Ordering::Relaxed);

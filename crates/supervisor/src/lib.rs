@@ -9,6 +9,7 @@ mod control;
 mod driver;
 mod listen;
 mod logs;
+mod outbox;
 mod protocol;
 mod runbook;
 mod seat;

@@ -10,6 +10,7 @@ mod input;
 mod launch;
 mod report;
 mod requests;
+mod spawn;
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,12 +26,12 @@ use backlot_process::{Signal, give_way, kill_descendants, reap_strangers};
 
 use crate::driver::doors::{Doors, Places};
 use crate::driver::health::HealthCheck;
-use crate::driver::launch::{Launch, Process, filled, tell_end_of};
+use crate::driver::launch::{Process, filled};
 use crate::driver::requests::Waiter;
 use crate::driver::timers::Timers;
 use crate::logs::{Cap, LogSet, Tail, cap_foreign};
 use crate::protocol::Failure;
-use crate::runbook::{Databases, Readiness, Runbook, ServiceKind, ServiceRun};
+use crate::runbook::{Databases, Readiness, Runbook, ServiceRun};
 
 pub(crate) use crate::driver::input::{ConnectionId, Input};
 
@@ -153,10 +154,7 @@ impl Driver {
 
     fn hear(&mut self, input: Input) {
         match input {
-            Input::Exited { replica, exit } => {
-                self.forget(replica);
-                self.tell(Event::Exited { replica, exit });
-            }
+            Input::Exited { replica, exit } => self.exited(replica, exit),
             Input::DatabaseStarted { replica, outcome } => self.database_started(replica, outcome),
             Input::Listens { replica, addresses } => {
                 if let Some(process) = self.processes.get_mut(&replica) {
@@ -245,68 +243,6 @@ impl Driver {
             Action::Kill(replica) => self.kill(replica),
             Action::SetTimer { timer, after } => self.timers.set(timer, Instant::now() + after),
             Action::Report(report) => self.report(&report),
-        }
-    }
-
-    fn spawn(&mut self, replica: ReplicaId, release: Release) {
-        let Some(run) = self.releases.get(&(replica.service, release)).map(Arc::clone) else {
-            // Nobody is to wait for what cannot be.
-            let detail = "it is not known any more what it is made of".to_owned();
-            return self.tell(Event::SpawnFailed { replica, detail });
-        };
-        // They are open already, unless it was asked for by other ways than an `up`.
-        if let Err(failure) = self.doors.open(&run) {
-            return self.tell(Event::SpawnFailed { replica, detail: failure.text });
-        }
-        let (process, behind_gateway) = match &run.kind {
-            ServiceKind::Process(process) => (process, true),
-            ServiceKind::Front(process) => (process, false),
-            ServiceKind::Database { .. } => return self.start_database(replica, &run.name),
-        };
-        let launch = Launch {
-            replica,
-            label: self.machine.label(replica),
-            service: &run.name,
-            run: process,
-            behind_gateway,
-            logs: &self.logs,
-            inputs: &self.inputs,
-        };
-        match launch.start() {
-            Ok(process) => {
-                self.tails.insert((replica.service, replica.number), process.tail.clone());
-                self.processes.insert(replica, process);
-                self.tell(Event::Spawned(replica));
-            }
-            Err(detail) => self.tell(Event::SpawnFailed { replica, detail }),
-        }
-    }
-
-    /// A server takes its time to start, and is not our child.
-    fn start_database(&mut self, replica: ReplicaId, service: &str) {
-        let (databases, inputs) = (Arc::clone(&self.databases), self.inputs.clone());
-        let service = service.to_owned();
-        let start = move || {
-            let outcome = databases.start(&service);
-            let _ = inputs.send(Input::DatabaseStarted { replica, outcome });
-        };
-        if let Err(error) = std::thread::Builder::new().name("database".into()).spawn(start) {
-            self.tell(Event::SpawnFailed { replica, detail: error.to_string() });
-        }
-    }
-
-    fn database_started(&mut self, replica: ReplicaId, outcome: Result<backlot_process::ProcessId, String>) {
-        let outcome = outcome.and_then(|id| {
-            tell_end_of(id, replica, &self.inputs).map(|()| id).map_err(|error| error.to_string())
-        });
-        match outcome {
-            Ok(id) => {
-                let process =
-                    Process::of_database(id, self.run_of(replica).and_then(|run| run.database_port()));
-                self.processes.insert(replica, process);
-                self.tell(Event::Spawned(replica));
-            }
-            Err(detail) => self.tell(Event::SpawnFailed { replica, detail }),
         }
     }
 
