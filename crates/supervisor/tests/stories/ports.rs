@@ -1,8 +1,9 @@
 //! The ports that programs are told.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
-use backlot_supervisor::ServiceRun;
+use backlot_supervisor::{Readiness, ServiceKind, ServiceRun};
 use backlot_testkit::{free_port, wait_until};
 
 use crate::stage::{SERVE, Stage, answers, server};
@@ -22,9 +23,7 @@ fn told(stage: &Stage) -> Vec<u16> {
 fn stage(endpoint: u16) -> (Stage, std::path::PathBuf) {
     let go = std::env::temp_dir().join(format!("backlot-go-{}-{endpoint}", std::process::id()));
     let mut service = slow(endpoint);
-    let backlot_supervisor::ServiceKind::Process(process) = &mut service.kind else {
-        unreachable!("a script")
-    };
+    let ServiceKind::Process(process) = &mut service.kind else { unreachable!("a script") };
     process.variables.insert("GO".into(), go.display().to_string());
     (Stage::start([service]), go)
 }
@@ -48,6 +47,20 @@ fn a_program_whose_port_was_taken_is_started_again_with_another() {
     assert_eq!((web.restarts, web.addresses[0].clone()), (0, format!("127.0.0.1:{}", told(&stage)[1])));
     drop(taken);
     std::fs::remove_file(go).unwrap();
+}
+
+#[test]
+fn who_has_the_port_is_told_of_a_program_that_does_not_end() {
+    let text = "echo told $PORT; while :; do sleep 1; done";
+    let patient = ServiceRun {
+        readiness: Readiness::Listening(Duration::from_secs(2)),
+        ..server("web", text, free_port())
+    };
+    let stage = Stage::start([patient]);
+    wait_until("it knows its port", || told(&stage).len() == 1);
+    let _taken = TcpListener::bind(("127.0.0.1", told(&stage)[0])).unwrap();
+    let failed = stage.wait_healthy().unwrap_err().to_string();
+    assert!(failed.contains(&format!("port {}, which it was told, is in use", told(&stage)[0])), "{failed}");
 }
 
 #[cfg(target_os = "linux")]
