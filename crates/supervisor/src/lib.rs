@@ -8,7 +8,6 @@ mod client;
 mod control;
 mod driver;
 mod listen;
-mod logs;
 mod outbox;
 mod protocol;
 mod runbook;
@@ -16,10 +15,6 @@ mod seat;
 mod spec;
 
 pub use client::{Client, ClientError};
-pub use logs::{
-    Cap, Follower, ForeignLog, LogLine, LogQuery, LogSet, SinceError, Stream, cap_foreign, format_time,
-    parse_since, read_logs,
-};
 pub use protocol::{
     Answer, Described, EndpointReport, Failure, FailureCode, Health, Message, News, ReplicaReport, Request,
     ServiceReport, State,

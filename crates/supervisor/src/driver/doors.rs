@@ -11,9 +11,9 @@ use backlot_plan::supervise::ReplicaId;
 use backlot_process::port_holder;
 
 use crate::driver::input::Input;
-use crate::logs::{GATEWAY_LOG, LogSet, Stream};
 use crate::protocol::{Failure, FailureCode};
 use crate::runbook::{PortRun, Protocol, ServiceKind, ServiceRun};
+use backlot_logs::{GATEWAY_LOG, LogSet, Stream};
 
 /// Threads that serve requests, beside the one that accepts and balances.
 const THREADS: usize = 2;

@@ -17,8 +17,8 @@ use backlot_process::{
 
 use crate::driver::input::Input;
 use crate::listen::{Found, Watch};
-use crate::logs::{LogSet, Pump, Stream as LogStream, Tail};
 use crate::runbook::{Part, ProcessRun, Template};
+use backlot_logs::{LogSet, Pump, Stream as LogStream, Tail};
 
 /// How long after its end a process's pipes are read on: others may have been given them.
 const PIPES_LIMIT: Duration = Duration::from_secs(1);

@@ -16,6 +16,7 @@ mod timers;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use backlot_gateway::ReplicaId as GatewayId;
@@ -29,9 +30,9 @@ use crate::driver::health::HealthCheck;
 use crate::driver::launch::{Process, filled};
 use crate::driver::requests::Waiter;
 use crate::driver::timers::Timers;
-use crate::logs::{Cap, LogSet, Tail, cap_foreign};
 use crate::protocol::Failure;
 use crate::runbook::{Databases, Readiness, Runbook, ServiceRun};
+use backlot_logs::{Cap, LogSet, Tail, cap_foreign};
 
 pub(crate) use crate::driver::input::{ConnectionId, Input};
 
@@ -60,6 +61,8 @@ pub(crate) struct Driver {
     /// The services of which it was told that they are ready, and where.
     announced: BTreeSet<ServiceId>,
     asked_to_end: u32,
+    /// Cuts logs that others write, which takes as long as they are.
+    capping: Option<JoinHandle<()>>,
 }
 
 impl Driver {
@@ -99,6 +102,7 @@ impl Driver {
             waiters: Vec::new(),
             announced: BTreeSet::new(),
             asked_to_end: 0,
+            capping: None,
         })
     }
 
@@ -292,13 +296,20 @@ impl Driver {
     }
 
     /// What needs no haste.
-    fn tidy(&self) {
+    fn tidy(&mut self) {
         let known: Vec<i32> = self.processes.values().map(|process| process.id.pid).collect();
         reap_strangers(&known);
-        for log in &self.runbook.foreign_logs {
-            // Too long a log is no reason to stop.
-            let _ = cap_foreign(log, Cap::default());
+        if self.capping.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return;
         }
+        let logs = self.runbook.foreign_logs.clone();
+        let cap = move || {
+            for log in logs {
+                // Too long a log is no reason to stop.
+                let _ = cap_foreign(&log, Cap::default());
+            }
+        };
+        self.capping = std::thread::Builder::new().name("tidy".into()).spawn(cap).ok();
     }
 
     fn service_name(&self, replica: ReplicaId) -> String {

@@ -8,8 +8,8 @@ use backlot_process::{ProcessId, port_holder, try_port, with_descendants};
 use crate::driver::Driver;
 use crate::driver::input::Input;
 use crate::driver::launch::{Launch, Process, tell_end_of};
-use crate::logs::Stream;
 use crate::runbook::{ServiceKind, ServiceRun};
+use backlot_logs::Stream;
 
 /// How often a replica is started in all, when others take the ports that it is told.
 const MOST_LAUNCHES: u32 = 3;
