@@ -11,8 +11,6 @@
 //! Somebody who asks for this very port may still take it. That shows when the program fails, and who it is can be asked:
 //! [`port_holder`](crate::port_holder).
 
-use std::io;
-
 #[cfg(target_os = "linux")]
 pub use linux::PortClaim;
 #[cfg(not(target_os = "linux"))]
@@ -121,25 +119,17 @@ mod others {
     }
 }
 
-/// Several of them.
-///
-/// # Errors
-/// As [`PortClaim::any`].
-pub fn claim_ports(count: usize) -> io::Result<Vec<PortClaim>> {
-    (0..count).map(|_| PortClaim::any()).collect()
-}
-
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::collections::BTreeSet;
     use std::net::TcpListener;
 
+    use super::PortClaim;
     use super::linux::ports;
-    use super::{PortClaim, claim_ports};
 
     #[test]
     fn no_port_is_claimed_twice() {
-        let claims = claim_ports(100).unwrap();
+        let claims: Vec<PortClaim> = (0..100).map(|_| PortClaim::any().unwrap()).collect();
         let ports: BTreeSet<u16> = claims.iter().map(PortClaim::port).collect();
         assert_eq!(ports.len(), 100);
         let claim = &claims[0];

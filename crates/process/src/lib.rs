@@ -28,7 +28,7 @@ mod spawn;
 mod subreaper;
 mod usage;
 
-pub use claim::{PortClaim, claim_ports};
+pub use claim::PortClaim;
 pub use end::{wait_for_child, wait_for_end};
 pub use environment::caller_allow_list;
 pub use error::ProcessError;
