@@ -4,6 +4,7 @@
 //! ([`Program::output`], [`Program::run`], [`Program::exec`], [`Program::spawn`]). Its environment is exactly what it was
 //! given, and of our open files it keeps only those that it was handed.
 
+mod claim;
 mod end;
 mod environment;
 mod error;
@@ -27,6 +28,7 @@ mod spawn;
 mod subreaper;
 mod usage;
 
+pub use claim::PortClaim;
 pub use end::{wait_for_child, wait_for_end};
 pub use environment::{caller_allow_list, caller_without_postgres, is_of_libpq};
 pub use error::ProcessError;

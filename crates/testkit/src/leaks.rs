@@ -28,7 +28,7 @@ pub(crate) fn assert_none(stage: &Path, home: &Path) {
 }
 
 /// Asserts that no process works in `stage`. One that is about to end gets a moment to.
-fn assert_no_process(stage: &Path) {
+pub fn assert_no_process(stage: &Path) {
     let start = Instant::now();
     let mut left = processes(stage);
     while !left.is_empty() && start.elapsed() < GRACE {
