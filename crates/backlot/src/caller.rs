@@ -1,9 +1,11 @@
 //! What the caller gave us besides the arguments: read once, here, and nowhere else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+
+use backlot_process::is_of_libpq;
 
 /// The caller's environment and terminal.
 #[derive(Debug)]
@@ -11,8 +13,11 @@ use std::path::PathBuf;
 pub struct Caller {
     /// The arguments, without the program's name.
     pub arguments: Vec<OsString>,
-    /// Environment variables; one that is no UTF-8 is left out, since no config file could name it.
+    /// Environment variables; one that is no UTF-8 is left out, since no config file could name it. What libpq reads is left
+    /// out, too: it is about some other Postgres, and would have ours write there.
     pub variables: BTreeMap<String, String>,
+    /// The names of those of libpq.
+    pub withheld: BTreeSet<String>,
     /// The current directory, as the shell names it where that is true.
     pub directory: std::io::Result<PathBuf>,
     /// Whether standard input is a terminal: somebody can be asked.
@@ -28,9 +33,10 @@ pub struct Caller {
 impl Caller {
     /// Reads them.
     pub fn read() -> Self {
-        let variables: BTreeMap<String, String> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let all = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let (libpq, variables): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            all.partition(|(name, _)| is_of_libpq(name));
         let no_colour = variables.get("NO_COLOR").is_some_and(|value| !value.is_empty())
             || variables.get("TERM").is_some_and(|term| term == "dumb");
         Self {
@@ -41,6 +47,7 @@ impl Caller {
             wants_colour_on_stdout: std::io::stdout().is_terminal() && !no_colour,
             wants_colour: std::io::stderr().is_terminal() && !no_colour,
             variables,
+            withheld: libpq.into_keys().collect(),
         }
     }
 }

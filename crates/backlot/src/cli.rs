@@ -65,4 +65,26 @@ mod tests {
         let super::Command::Flask(flask) = cli.command else { panic!("not flask") };
         assert_eq!(flask.arguments, ["db", "upgrade", "--sql", "-x", "a"]);
     }
+
+    /// In `docker compose down -v` it is about the volumes.
+    #[test]
+    fn v_after_down_is_about_the_volumes() {
+        let parse = |words: &str| Cli::try_parse_from(words.split(' ')).unwrap();
+        for (words, volumes, verbose) in [
+            ("backlot down", false, 0),
+            ("backlot down -v", true, 0),
+            ("backlot down -vy", true, 0),
+            ("backlot -v down", false, 1),
+            ("backlot -v down -v", true, 1),
+            ("backlot down --verbose", false, 1),
+            ("backlot -vv down --volumes", true, 2),
+        ] {
+            let cli = parse(words);
+            let super::Command::Down(down) = cli.command else { panic!("not down") };
+            assert_eq!((down.volumes, cli.global.verbose), (volumes, verbose), "{words}");
+        }
+        assert_eq!(parse("backlot scenario down a -v").global.verbose, 0);
+        assert_eq!(parse("backlot scenario down a --verbose").global.verbose, 1);
+        assert_eq!(parse("backlot up -v").global.verbose, 1);
+    }
 }

@@ -74,6 +74,7 @@ impl Context {
             env_files: self.global.env_files.clone(),
             profiles: self.global.profiles.clone(),
             process_env: self.caller.variables.clone(),
+            withheld: self.caller.withheld.clone(),
         })?)
     }
 
@@ -104,7 +105,14 @@ impl Context {
     /// The name of the chosen environment: `-e`, else `APPLICATION_CONFIG`, else development.
     pub fn environment_name(&self) -> Result<EnvironmentName, CommandError> {
         let name = self.chosen_environment().unwrap_or(DEFAULT_ENVIRONMENT);
-        EnvironmentName::parse(name).map_err(|error| CommandError::usage("name-invalid", error))
+        EnvironmentName::parse(name).map_err(|error| {
+            let error = CommandError::usage("name-invalid", error);
+            if !name.contains('=') {
+                return error;
+            }
+            // What `docker compose exec` and `run` mean by -e.
+            error.hint(format!("-e names the environment; a variable goes into the command: env {name} CMD"))
+        })
     }
 
     /// Reads the chosen environment, or the scenario's of a name such as `scenario_users`.
@@ -130,6 +138,13 @@ impl Context {
             }
         }
         Ok(environment)
+    }
+
+    /// Warns where the files refer to variables of the caller that are not used.
+    pub fn tell_withheld(&self, environment: &Environment) {
+        for text in &environment.withheld {
+            self.progress().show(Event::Warning(text.clone()));
+        }
     }
 
     /// The engine that `--engine` asks for; none leaves it to what is there and to what can be.
@@ -170,6 +185,7 @@ impl Context {
         environment: Environment,
         wishes: &Wishes,
     ) -> Result<Deployment<'a>, CommandError> {
+        self.tell_withheld(&environment);
         let site = Site::new(ground.home, ground.project, environment.name.as_str());
         let there = Engine::of(&site, self.wanted_engine(), &self.caller.variables)?.kind();
         let is_free = self.wanted_engine().is_none() && site.record().is_ok_and(|record| record.is_none());

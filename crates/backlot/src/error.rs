@@ -131,6 +131,8 @@ fn explain(error: &EngineError) -> (&'static str, Option<String>) {
         EngineError::NotUp { .. } => ("not-up", None),
         EngineError::Io { .. } => ("io", None),
         EngineError::Database(error) => ("database", Some(explain_database(error))),
+        EngineError::Volume(error) => (error.code(), Some(error.hint())),
+        EngineError::Change(error) => (error.code(), Some(error.hint())),
         EngineError::Locate(error) => ("no-postgres", Some(error.hint())),
         EngineError::NoExtension { extension, .. } => (
             "no-extension",
@@ -197,9 +199,11 @@ fn explain_stack(error: &StackError) -> (&'static str, Option<String>) {
         StackError::NoProgram { .. } => "no-program",
         StackError::SecondDatabase { .. } => "second-database",
         StackError::NoService { .. } => "no-service",
+        StackError::LeadsElsewhere { .. } => "leads-elsewhere",
         StackError::Scaled { .. } => "impossible",
         StackError::NoNginx { .. } => "no-nginx",
         StackError::Nginx(_) => "nginx-config",
+        StackError::Storage(_) => "storage",
         StackError::SamePort { .. } => "same-port",
         StackError::NoPort { .. } => "no-port",
         StackError::Write { .. } => "io",
@@ -239,6 +243,7 @@ fn explain_database(error: &DatabaseError) -> String {
                 "set it under `environment:` of the service ({at}); a value is enough for throw-away databases"
             )
         }
+        DatabaseError::Storage(error) => error.hint(),
         DatabaseError::SecretFile { .. } => "create the file, or set the variable itself".into(),
         DatabaseError::Command { at, .. } => {
             format!("natively, the command may only set parameters: `postgres -c name=value` ({at})")
@@ -247,8 +252,18 @@ fn explain_database(error: &DatabaseError) -> String {
 }
 
 fn explain_start(error: &StartError) -> (&'static str, Option<String>) {
-    if let StartError::PortInUse { .. } = error {
-        return ("port-in-use", Some("stop what uses it, or publish another port".into()));
+    match error {
+        StartError::PortInUse { .. } => {
+            ("port-in-use", Some("stop what uses it, or publish another port".into()))
+        }
+        StartError::ForeignData { .. } => (
+            "not-our-data",
+            Some("mount a folder of its own for Backlot, or give it to that account (then a container cannot use it)".into()),
+        ),
+        StartError::WrongVersion { data, .. } => {
+            ("other-major", Some(format!("ask for `image: postgres:{data}`, or mount another folder")))
+        }
+        StartError::AlreadyRunning { .. } => ("data-in-use", Some("stop that server first".into())),
+        _ => ("postgres-start", None),
     }
-    ("postgres-start", None)
 }

@@ -18,13 +18,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("plan", &[]),
     ("process", &[]),
     ("gateway", &[]),
+    ("logs", &[]),
     ("testkit", &["process"]),
     ("project", &["compose", "plan"]),
     ("nginx", &["process"]),
     ("postgres", &["process"]),
-    ("supervisor", &["gateway", "plan", "process"]),
-    ("engine", &["nginx", "plan", "postgres", "process", "project", "supervisor"]),
-    ("backlot", &["engine", "plan", "postgres", "process", "project", "supervisor"]),
+    ("supervisor", &["gateway", "logs", "plan", "process"]),
+    ("engine", &["logs", "nginx", "plan", "postgres", "process", "project", "supervisor"]),
+    ("backlot", &["engine", "logs", "nginx", "plan", "postgres", "process", "project", "supervisor"]),
 ];
 
 /// Crates whose files still go round in circles.

@@ -1,11 +1,12 @@
 //! `.env` and `env_file`: the rules of Compose's reader.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::error::{Error, Problem};
 use crate::interpolate::{InterpolationError, interpolate};
-use crate::source::{Source, Span};
+use crate::source::{Missed, Source, Span};
 
 /// How many bytes all values of a file may have: values that refer to each other soon grow.
 const MAX_VALUE_BYTES: usize = 8 * 1024 * 1024;
@@ -17,6 +18,8 @@ pub struct EnvFile {
     pub variables: Vec<(String, String)>,
     /// Variables that values refer to and nobody sets.
     pub unset: BTreeSet<String>,
+    /// The same, and those that have a default.
+    pub missed: Missed,
 }
 
 /// Reads an env file. `outer` is what wins over the file's own earlier values in its references (`$NAME`).
@@ -76,8 +79,9 @@ impl<'s> Reader<'s> {
         }
         let (name, name_span, has_value) = self.name()?;
         if !has_value {
-            if let Some(value) = (self.outer)(&name) {
-                self.add(name, value);
+            match (self.outer)(&name) {
+                Some(value) => self.add(name, value),
+                None => self.file.missed.add(&name, &name_span),
             }
             return Ok(());
         }
@@ -151,8 +155,16 @@ impl<'s> Reader<'s> {
         // `interpolate` borrows what it looks up, so the outside's values it needs are fetched first.
         let outside: BTreeMap<&str, String> =
             names_in(text).into_iter().filter_map(|name| Some((name, outer(name)?))).collect();
-        let lookup = |name: &str| outside.get(name).or_else(|| known.get(name)).map(String::as_str);
-        interpolate(text, &lookup, &mut file.unset).map_err(|error| match error {
+        let EnvFile { unset, missed, .. } = file;
+        let missed = RefCell::new(missed);
+        let lookup = |name: &str| {
+            let value = outside.get(name).or_else(|| known.get(name)).map(String::as_str);
+            if value.is_none() {
+                missed.borrow_mut().add(name, name_span);
+            }
+            value
+        };
+        interpolate(text, &lookup, unset).map_err(|error| match error {
             InterpolationError::Syntax => self
                 .source
                 .span(start, length)

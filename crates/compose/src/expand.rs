@@ -1,11 +1,13 @@
 //! Puts the variables' values into a file's tree, and makes numbers and booleans of text where Compose does.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Problem};
 use crate::interpolate::Variables;
 use crate::interpolate::{InterpolationError, interpolate};
 use crate::path::Path;
+use crate::source::Missed;
 use crate::yaml::{Node, Value};
 
 /// What text becomes once its variables are in.
@@ -69,6 +71,8 @@ pub(crate) struct Expansion<'e> {
     pub(crate) variables: &'e Variables,
     /// The names that texts refer to and nobody sets.
     pub(crate) unset: &'e mut BTreeSet<String>,
+    /// The same, and those that have a default.
+    pub(crate) missed: &'e mut Missed,
     pub(crate) bytes: usize,
 }
 
@@ -82,7 +86,14 @@ pub(crate) fn expand(node: &mut Node, path: &Path<'_>, with: &mut Expansion<'_>)
             items.iter_mut().enumerate().try_for_each(|(i, item)| expand(item, &path.index(i), with))
         }
         Value::String(text) => {
-            let lookup = |name: &str| with.variables.get(name).map(String::as_str);
+            let missed = RefCell::new(&mut *with.missed);
+            let lookup = |name: &str| {
+                let value = with.variables.get(name).map(String::as_str);
+                if value.is_none() {
+                    missed.borrow_mut().add(name, &node.span);
+                }
+                value
+            };
             let result = interpolate(text, &lookup, with.unset);
             let expanded = result.map_err(|error| match error {
                 InterpolationError::Syntax => node

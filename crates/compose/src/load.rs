@@ -10,7 +10,7 @@ use crate::normalise::{apply_profiles, drop_unused, normalise};
 use crate::project_name::{PROJECT_NAME_HINT, is_project_name};
 use crate::reader::{Context, Reader};
 use crate::side_files::read_side_files;
-use crate::source::Source;
+use crate::source::{Missed, Source};
 use crate::yaml::Node;
 
 /// What to load.
@@ -35,6 +35,8 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// What is odd, such as a variable that is not set.
     pub warnings: Vec<String>,
+    /// The names that texts refer to and nobody sets.
+    pub missed: Missed,
 }
 
 /// Loads Compose files.
@@ -57,11 +59,11 @@ fn run(request: &Request<'_>, mut reader: Reader) -> Result<Loaded, Error> {
     variables.insert("COMPOSE_PROJECT_NAME".to_owned(), request.name.to_owned());
     let context = Context { working_dir: request.working_dir, variables: &variables };
     let mut model = load_files(&mut reader, request.files, &context, &[])?;
-    normalise(&mut model, request.name, &variables);
+    normalise(&mut model, request.name, &variables, &mut reader.missed);
     let disabled = apply_profiles(&mut model, request.profiles);
     check(&model, &disabled)?;
     read_side_files(&mut reader, &mut model, &variables)?;
     drop_unused(&mut model);
-    let (files, warnings) = reader.finish();
-    Ok(Loaded { model, files, warnings })
+    let (files, warnings, missed) = reader.finish();
+    Ok(Loaded { model, files, warnings, missed })
 }

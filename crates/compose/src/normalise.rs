@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::interpolate::Variables;
-use crate::source::Span;
+use crate::source::{Missed, Span};
 use crate::volume::clean_path;
 use crate::yaml::{Entry, Map, Node, Value};
 
 /// Completes the model of a stack called `name`.
-pub(crate) fn normalise(model: &mut Node, name: &str, variables: &Variables) {
+pub(crate) fn normalise(model: &mut Node, name: &str, variables: &Variables, missed: &mut Missed) {
     let span = model.span.clone();
     let Some(model) = model.as_map_mut() else { return };
     model.set("name", Value::String(name.to_owned()), &span);
@@ -16,7 +16,7 @@ pub(crate) fn normalise(model: &mut Node, name: &str, variables: &Variables) {
         for Entry { value, .. } in &mut services.entries {
             let span = value.span.clone();
             if let Some(service) = value.as_map_mut() {
-                normalise_service(service, &span, variables);
+                normalise_service(service, &span, variables, missed);
             }
         }
     }
@@ -26,6 +26,12 @@ pub(crate) fn normalise(model: &mut Node, name: &str, variables: &Variables) {
         for Entry { key, key_span, value } in &mut resources.entries {
             if value.is_null() {
                 value.value = Value::Map(Map::default());
+            }
+            // A secret or config whose text is a variable's value.
+            if let Some(Node { value: Value::String(variable), span, .. }) = value.get("environment")
+                && !variables.contains_key(variable)
+            {
+                missed.add(variable, span);
             }
             let Some(resource) = value.as_map_mut().filter(|resource| !resource.contains("name")) else {
                 continue;
@@ -59,7 +65,7 @@ fn add_default_network(model: &mut Map, span: &Span) {
     }
 }
 
-fn normalise_service(service: &mut Map, span: &Span, variables: &Variables) {
+fn normalise_service(service: &mut Map, span: &Span, variables: &Variables, missed: &mut Missed) {
     let has_networks =
         service.get("networks").and_then(Node::as_map).is_some_and(|all| !all.entries.is_empty());
     if !has_networks && !service.contains("network_mode") {
@@ -86,22 +92,25 @@ fn normalise_service(service: &mut Map, span: &Span, variables: &Variables) {
                 build.set("dockerfile", Value::String("Dockerfile".to_owned()), &span);
             }
             if let Some(args) = build.get_mut("args") {
-                give_values(args, variables, false);
+                give_values(args, variables, false, missed);
             }
         }
     }
     if let Some(environment) = service.get_mut("environment") {
-        give_values(environment, variables, true);
+        give_values(environment, variables, true, missed);
     }
     imply_dependencies(service, span);
 }
 
 /// Makes a mapping of names and values; a name without a value takes the one that is set here. Without one there, it goes
 /// unless it is kept for whoever starts the service.
-fn give_values(node: &mut Node, variables: &Variables, keep: bool) {
+fn give_values(node: &mut Node, variables: &Variables, keep: bool, missed: &mut Missed) {
     let mut map = Map::default();
     let mut add = |key: &str, key_span: &Span, value: Option<String>, span: &Span| {
         let value = value.or_else(|| variables.get(key).cloned());
+        if value.is_none() {
+            missed.add(key, key_span);
+        }
         if value.is_some() || keep {
             let value = Node::new(value.map_or(Value::Null, Value::String), span.clone());
             map.insert(Entry { key: key.to_owned(), key_span: key_span.clone(), value });

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::expand::{Expansion, expand};
 use crate::interpolate::Variables;
 use crate::path::Path;
-use crate::source::{Source, Span};
+use crate::source::{Missed, Source, Span};
 use crate::yaml::documents;
 
 /// The way out of a project name that Compose does not take.
@@ -27,7 +27,8 @@ pub fn top_level_name(files: &[PathBuf], variables: &Variables) -> Option<(Strin
         for mut document in documents(&source).unwrap_or_default() {
             let Some(entry) = document.as_map_mut().and_then(|map| map.remove("name")) else { continue };
             let mut node = entry.value;
-            let mut expansion = Expansion { variables, unset: &mut BTreeSet::new(), bytes: 0 };
+            let (unset, missed) = (&mut BTreeSet::new(), &mut Missed::default());
+            let mut expansion = Expansion { variables, unset, missed, bytes: 0 };
             if expand(&mut node, &Path::Root.key("name"), &mut expansion).is_ok()
                 && let Some(text) = node.as_str().filter(|text| !text.is_empty())
             {

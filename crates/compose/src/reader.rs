@@ -12,7 +12,7 @@ use crate::interpolate::Variables;
 use crate::merge::{merge, settle_marks};
 use crate::path::Path;
 use crate::resolve::{Base, make_absolute};
-use crate::source::Source;
+use crate::source::{Missed, Source};
 use crate::unique::make_unique;
 use crate::yaml::{MAX_NODES, Node, documents};
 
@@ -36,11 +36,20 @@ pub(crate) struct Reader {
     copied: usize,
     files: Vec<PathBuf>,
     unset: BTreeSet<String>,
+    pub(crate) missed: Missed,
 }
 
 impl Reader {
     pub(crate) fn new(home: Option<String>) -> Self {
-        Self { home, given: None, reads: 0, copied: 0, files: Vec::new(), unset: BTreeSet::new() }
+        Self {
+            home,
+            given: None,
+            reads: 0,
+            copied: 0,
+            files: Vec::new(),
+            unset: BTreeSet::new(),
+            missed: Missed::default(),
+        }
     }
 
     /// Takes a file's text as given.
@@ -50,11 +59,11 @@ impl Reader {
         self
     }
 
-    /// The files read and the warnings, in order.
-    pub(crate) fn finish(self) -> (Vec<PathBuf>, Vec<String>) {
+    /// The files read and the warnings, in order; and the names that nobody sets.
+    pub(crate) fn finish(self) -> (Vec<PathBuf>, Vec<String>, Missed) {
         let unset =
             self.unset.iter().map(|name| format!("the variable {name} is not set; it is taken as empty"));
-        (self.files, unset.collect())
+        (self.files, unset.collect(), self.missed)
     }
 
     pub(crate) fn base<'b>(&'b self, dir: &'b FilePath) -> Base<'b> {
@@ -97,6 +106,7 @@ impl Reader {
         let source = self.read(path)?;
         let file = read_env_file(&source, outer)?;
         self.unset.extend(file.unset);
+        self.missed.extend(file.missed);
         Ok(file.variables)
     }
 
@@ -126,7 +136,8 @@ impl Reader {
             if document.as_map().is_none() {
                 return Err(document.wrong_type("a Compose file", "a mapping"));
             }
-            let mut expansion = Expansion { variables: context.variables, unset: &mut self.unset, bytes: 0 };
+            let (variables, unset, missed) = (context.variables, &mut self.unset, &mut self.missed);
+            let mut expansion = Expansion { variables, unset, missed, bytes: 0 };
             expand(document, &Path::Root, &mut expansion)?;
         }
         Ok(documents)

@@ -1,5 +1,6 @@
 //! The text of a file, and places in it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -92,6 +93,25 @@ impl Span {
     /// An error at this place.
     pub fn error<P>(&self, problem: P) -> Fault<P> {
         Fault::new(problem).at(self)
+    }
+}
+
+/// The names that texts refer to and nobody sets, even if the text says what is taken then, each with its first place.
+#[derive(Debug, Default)]
+pub struct Missed(pub BTreeMap<String, Span>);
+
+impl Missed {
+    pub(crate) fn add(&mut self, name: &str, at: &Span) {
+        if !self.0.contains_key(name) {
+            self.0.insert(name.to_owned(), at.clone());
+        }
+    }
+
+    /// Adds those of others; the first place counts.
+    pub fn extend(&mut self, other: Self) {
+        for (name, at) in other.0 {
+            self.0.entry(name).or_insert(at);
+        }
     }
 }
 

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use backlot_plan::{Port, Storage};
+use backlot_plan::{Port, Storage, Volume};
 use backlot_postgres::DEFAULT_PORT;
-use backlot_project::stack::{FileSource, Image, MountKind};
+use backlot_project::stack::{FileSource, Image};
 use backlot_project::{Environment, Location, Service, Stack};
 use secrecy::SecretString;
 
-/// Where the official image keeps its data; PostgreSQL 18's image mounts one level higher.
-const DATA_TARGETS: [&str; 2] = ["/var/lib/postgresql/data", "/var/lib/postgresql"];
+use crate::storage::{self, StorageError};
 
 /// A stack's database, as the project's files describe it.
 #[derive(Debug, Clone)]
@@ -76,6 +75,9 @@ pub enum DatabaseError {
         /// Where it is defined.
         at: Location,
     },
+    /// Its data cannot be where the service has it.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 
 impl Database {
@@ -86,7 +88,10 @@ impl Database {
     /// [`DatabaseError`] when the service says something that cannot be carried out natively.
     pub fn of(environment: &Environment) -> Result<Option<Self>, DatabaseError> {
         let Some((service, database)) = Self::find(environment)? else { return Ok(None) };
-        Ok(Some(Self { settings: settings(service)?, ..database }))
+        let settings = settings(service)?;
+        let told = settings.iter().find(|(name, _)| name == "data_directory").map(|(_, path)| path.as_str());
+        let storage = storage::of_postgres(service, &environment.stack, database.wanted_major, told)?;
+        Ok(Some(Self { settings, storage, ..database }))
     }
 
     /// The same for a database in a container, whose command is its image's own business.
@@ -94,7 +99,14 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`] when it cannot be told how to log in.
     pub fn in_container(environment: &Environment) -> Result<Option<Self>, DatabaseError> {
-        Ok(Self::find(environment)?.map(|(_, database)| database))
+        let Some((service, database)) = Self::find(environment)? else { return Ok(None) };
+        // Where only Docker can mount it, Docker mounts it: what matters here is that it is not thrown away.
+        let storage = storage::of_postgres(service, &environment.stack, database.wanted_major, None);
+        let storage = storage.unwrap_or_else(|_| Storage::Durable {
+            volume: Volume::Shared(service.name.clone()),
+            below: PathBuf::new(),
+        });
+        Ok(Some(Self { storage, ..database }))
     }
 
     /// The service, and what its variables ask of it; its command's settings are left out.
@@ -116,12 +128,20 @@ impl Database {
     ) -> Result<Self, DatabaseError> {
         let image = service.image.as_ref();
         let setting = |name: &str| image_variable(service, stack, name);
-        let user = setting("POSTGRES_USER")?.unwrap_or_else(|| "postgres".into());
-        let password = setting("POSTGRES_PASSWORD")?.ok_or_else(|| DatabaseError::NoPassword {
+        // Bitnami's image has names of its own beside these.
+        let either = |name: &str, other: &str| -> Result<Option<String>, DatabaseError> {
+            Ok(match setting(name)? {
+                Some(value) => Some(value),
+                None => setting(other)?,
+            })
+        };
+        let user = either("POSTGRES_USER", "POSTGRESQL_USERNAME")?.unwrap_or_else(|| "postgres".into());
+        let password = either("POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD")?;
+        let password = password.ok_or_else(|| DatabaseError::NoPassword {
             service: service.name.clone(),
             at: service.location.clone(),
         })?;
-        let initial = setting("POSTGRES_DB")?.unwrap_or_else(|| user.clone());
+        let initial = either("POSTGRES_DB", "POSTGRESQL_DATABASE")?.unwrap_or_else(|| user.clone());
         let initdb_args = setting("POSTGRES_INITDB_ARGS")?.unwrap_or_default();
         Ok(Self {
             service: service.name.clone(),
@@ -132,7 +152,7 @@ impl Database {
             user,
             password: SecretString::from(password),
             initial,
-            storage: storage(service),
+            storage: Storage::Throwaway,
             port: port(service),
             initdb_args: initdb_args.split_whitespace().map(str::to_owned).collect(),
             settings: Vec::new(),
@@ -166,7 +186,7 @@ pub(crate) fn extension_of(service: &Service) -> Option<Option<&'static str>> {
 }
 
 /// The major version in an image's tag: `15`, `15.4-alpine`, `15-3.3` (PostGIS), `0.7.0-pg16`.
-fn wanted_major(image: &Image) -> Option<u32> {
+pub(crate) fn wanted_major(image: &Image) -> Option<u32> {
     let tag = image.tag.as_deref()?;
     let leading = |text: &str| -> Option<u32> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -174,24 +194,6 @@ fn wanted_major(image: &Image) -> Option<u32> {
     };
     let marked = tag.split(['-', '_']).find_map(|part| leading(part.strip_prefix("pg")?));
     marked.or_else(|| leading(tag))
-}
-
-fn storage(service: &Service) -> Storage {
-    let named = service.volumes.iter().find_map(|mount| match &mount.kind {
-        MountKind::Volume { source: Some(name) }
-            if DATA_TARGETS.contains(&mount.target.trim_end_matches('/')) =>
-        {
-            Some(name.clone())
-        }
-        // A data folder bound from the host is durable as well; natively it lives with the volumes, under its name.
-        MountKind::Bind { source } if DATA_TARGETS.contains(&mount.target.trim_end_matches('/')) => {
-            source.file_name().map(|name| name.to_string_lossy().into_owned())
-        }
-        MountKind::Volume { .. } | MountKind::Bind { .. } | MountKind::Tmpfs | MountKind::Other { .. } => {
-            None
-        }
-    });
-    named.map_or(Storage::Throwaway, Storage::Volume)
 }
 
 fn port(service: &Service) -> Port {

@@ -18,6 +18,7 @@ use crate::native::{Native, StackError, Whole, locate};
 use crate::record::EngineKind;
 use crate::site::Site;
 use crate::up::{Started, Wishes};
+use crate::volume;
 
 /// An environment on the engine that is to run it.
 #[derive(Debug)]
@@ -223,7 +224,14 @@ pub fn why_not_native(
         wishes.services.is_empty() || wishes.services.contains(&database.service) || wishes.database_only
     };
     if let Some(database) = database.as_ref().filter(wanted)
-        && let Err(error) = locate(database, ground.caller.get("PATH").map(String::as_str))
+        && let Err(error) = locate(
+            database,
+            volume::major_in(
+                &Site::new(ground.home, ground.project, environment.name.as_str()),
+                &database.storage,
+            ),
+            ground.caller.get("PATH").map(String::as_str),
+        )
     {
         return Ok(Some(error));
     }

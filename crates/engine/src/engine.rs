@@ -137,18 +137,17 @@ impl Engine {
         }
     }
 
-    /// The names of the environment's volumes.
+    /// The volumes that go with the environment when it is told so, as people know them.
     ///
     /// # Errors
     /// When Docker cannot be asked.
     pub fn volumes(&self, site: &Site) -> Result<Vec<String>, EngineError> {
         match self {
-            Self::Native => {
-                let names = native::volumes(site);
-                let names = names.iter().filter_map(|volume| volume.file_name());
-                Ok(names.map(|name| name.to_string_lossy().into_owned()).collect())
+            Self::Native => Ok(site.removable_volumes()?.iter().map(ToString::to_string).collect()),
+            Self::Docker(client) => {
+                let names = docker::volumes(client, site)?;
+                Ok(names.iter().map(|name| format!("volume {name}")).collect())
             }
-            Self::Docker(client) => docker::volumes(client, site),
         }
     }
 }

@@ -13,8 +13,9 @@ use crate::database::DatabaseError;
 use crate::docker::DockerError;
 use crate::home::HomeError;
 use crate::lock::LockError;
-use crate::native::{PortError, StackError};
+use crate::native::{ChangeError, PortError, StackError};
 use crate::record::{EngineKind, RecordError};
+use crate::volume::VolumeError;
 
 /// What can fail on the way from a plan to a running environment.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,12 @@ pub enum EngineError {
     /// The database service asks for something that cannot be had natively.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// A volume cannot be used as it is wanted.
+    #[error(transparent)]
+    Volume(Box<VolumeError>),
+    /// A running database is not what the files say, and cannot become it by a new start.
+    #[error(transparent)]
+    Change(Box<ChangeError>),
     /// No fitting Postgres is installed.
     #[error("cannot {0}")]
     Locate(#[from] LocateError),
@@ -211,6 +218,18 @@ impl From<ProcessError> for EngineError {
 impl From<Box<PortError>> for EngineError {
     fn from(error: Box<PortError>) -> Self {
         Self::Port(error)
+    }
+}
+
+impl From<VolumeError> for EngineError {
+    fn from(error: VolumeError) -> Self {
+        Self::Volume(Box::new(error))
+    }
+}
+
+impl From<ChangeError> for EngineError {
+    fn from(error: ChangeError) -> Self {
+        Self::Change(Box::new(error))
     }
 }
 

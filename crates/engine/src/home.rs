@@ -3,6 +3,8 @@
 //! ```text
 //! HOME/
 //!   templates/                       clusters that others are cloned from
+//!   volumes/<name>/                  volumes that projects share by name; see `volume`
+//!   folders/<id>/                    what is known of a folder of the user's that a cluster of ours is in
 //!   run/<id>/                        sockets of one environment (short: a socket's path has a limit of 107 bytes)
 //!   projects/<name>-<hash of path>/
 //!     <environment>/                 see `Site`
@@ -100,6 +102,17 @@ impl Home {
     /// Where templates are kept.
     pub fn templates(&self) -> PathBuf {
         self.root.join("templates")
+    }
+
+    /// Where the volumes are that projects share by name.
+    pub fn volumes(&self) -> PathBuf {
+        self.root.join("volumes")
+    }
+
+    /// Where it is kept what is known of a folder of the user's.
+    pub fn folder(&self, folder: &Path) -> PathBuf {
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        self.root.join("folders").join(short_hash(folder.as_os_str().as_encoded_bytes()))
     }
 
     /// Where the projects' environments are kept.

@@ -1,5 +1,6 @@
 //! Carries steps out on an engine and observes what is there.
 
+mod address;
 mod database;
 mod deployment;
 pub mod docker;
@@ -13,8 +14,10 @@ mod lock;
 pub mod native;
 mod record;
 mod site;
+mod storage;
 mod up;
 mod variables;
+pub mod volume;
 
 pub use database::{Database, DatabaseError};
 pub use deployment::{Deployment, why_not_native};
@@ -28,4 +31,5 @@ pub use lock::{Lock, LockError};
 pub use native::{Native, Up};
 pub use record::{DatabaseRecord, EngineKind, Filling, Record, RecordError};
 pub use site::Site;
+pub use storage::StorageError;
 pub use up::{Failure, Started, Wishes};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use backlot_plan::Endpoint;
+use backlot_plan::{Endpoint, Storage, Volume};
 use backlot_postgres::{Access, Installation, Version};
 use secrecy::SecretString;
 
@@ -69,6 +69,14 @@ impl From<&DatabaseRecord> for LiveDatabase {
             container: None,
         }
     }
+}
+
+/// What a record says that the data is in: a volume's name or a folder; none for what is thrown away.
+pub(crate) fn label(storage: &Storage) -> Option<String> {
+    storage.volume().map(|volume| match volume {
+        Volume::Own(name) | Volume::Shared(name) => name.clone(),
+        Volume::Folder(folder) => folder.display().to_string(),
+    })
 }
 
 /// The programs in `bin_dir`.

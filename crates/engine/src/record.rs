@@ -207,17 +207,7 @@ impl Record {
     /// # Errors
     /// [`RecordError::Read`], [`RecordError::Damaged`] or [`RecordError::Newer`].
     pub fn read(path: &Path) -> Result<Option<Self>, RecordError> {
-        let text = match fs::read(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(RecordError::Read { path: path.to_owned(), source }),
-        };
-        let damaged = |source| RecordError::Damaged { path: path.to_owned(), source };
-        let Versioned { version } = serde_json::from_slice(&text).map_err(damaged)?;
-        if version > VERSION {
-            return Err(RecordError::Newer { path: path.to_owned(), version });
-        }
-        serde_json::from_slice(&text).map(Some).map_err(damaged)
+        read(path)
     }
 
     /// Writes the record to `path`, readable by us alone, so that a reader finds the old one or the new one, whole,
@@ -226,18 +216,38 @@ impl Record {
     /// # Errors
     /// [`RecordError::Write`].
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
-        let failed = |source| RecordError::Write { path: path.to_owned(), source };
-        let text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
-        let temporary = path.with_extension("json.new");
-        let write = || -> io::Result<()> {
-            let _ = fs::remove_file(&temporary); // one that an interrupted writer left
-            let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary)?;
-            file.write_all(&text)?;
-            file.sync_data()?;
-            fs::rename(&temporary, path)
-        };
-        write().map_err(failed)
+        write(self, path)
     }
+}
+
+/// Writes a state file, readable by us alone, so that a reader finds the old one or the new one, whole, whatever happens.
+pub(crate) fn write(state: &impl Serialize, path: &Path) -> Result<(), RecordError> {
+    let failed = |source| RecordError::Write { path: path.to_owned(), source };
+    let text = serde_json::to_vec_pretty(state).map_err(|error| failed(error.into()))?;
+    let temporary = path.with_extension("json.new");
+    let write = || -> io::Result<()> {
+        let _ = fs::remove_file(&temporary); // one that an interrupted writer left
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.write_all(&text)?;
+        file.sync_data()?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(failed)
+}
+
+/// Reads a state file; none is none, and a damaged one is an error.
+pub(crate) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, RecordError> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(RecordError::Read { path: path.to_owned(), source }),
+    };
+    let damaged = |source| RecordError::Damaged { path: path.to_owned(), source };
+    let Versioned { version } = serde_json::from_slice(&text).map_err(damaged)?;
+    if version > VERSION {
+        return Err(RecordError::Newer { path: path.to_owned(), version });
+    }
+    serde_json::from_slice(&text).map(Some).map_err(damaged)
 }
 
 #[derive(Deserialize)]

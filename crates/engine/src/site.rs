@@ -11,7 +11,7 @@
 //!     record.json        what runs, how to reach it
 //!     data/              a throw-away cluster
 //!     <service>.log
-//!   volumes/<volume>/data/    durable clusters
+//!   volumes/<volume>/        its own volumes; see `volume`
 //! ```
 
 use std::fs;
@@ -19,13 +19,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use backlot_plan::Storage;
+use backlot_plan::{Storage, Volume};
 use backlot_project::Project;
 
 use crate::error::EngineError;
 use crate::home::{Home, HomeError};
 use crate::lock::{Lock, LockError};
 use crate::record::Record;
+use crate::volume;
 
 /// How long a command waits for another one that changes the same environment.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
@@ -155,13 +156,30 @@ impl Site {
     pub fn data(&self, storage: &Storage) -> PathBuf {
         match storage {
             Storage::Throwaway => self.live().join("data"),
-            Storage::Volume(volume) => self.volume(volume).join("data"),
+            Storage::Durable { volume, below } => {
+                let whole = self.content(volume);
+                // Earlier versions had a volume's cluster here wherever the volume was mounted.
+                let is_old = !matches!(volume, Volume::Folder(_)) && whole.join("PG_VERSION").exists();
+                if is_old || below.as_os_str().is_empty() { whole } else { whole.join(below) }
+            }
         }
     }
 
-    /// The directory of a volume.
-    pub fn volume(&self, volume: &str) -> PathBuf {
-        self.volumes().join(volume)
+    /// What a volume holds, as a service sees it.
+    pub fn content(&self, volume: &Volume) -> PathBuf {
+        match volume {
+            Volume::Own(_) | Volume::Shared(_) => self.keeper(volume).join("data"),
+            Volume::Folder(folder) => folder.clone(),
+        }
+    }
+
+    /// The directory in which it is kept what is known of a volume.
+    pub fn keeper(&self, volume: &Volume) -> PathBuf {
+        match volume {
+            Volume::Own(name) => self.volumes().join(name),
+            Volume::Shared(name) => self.home.volumes().join(name),
+            Volume::Folder(folder) => self.home.folder(folder),
+        }
     }
 
     /// Where the volumes are.
@@ -294,8 +312,14 @@ impl Taken {
     /// Removes the volumes: the durable data.
     ///
     /// # Errors
-    /// When something cannot be removed.
+    /// When something cannot be removed, or another environment uses it.
     pub fn remove_volumes(&self) -> Result<(), EngineError> {
+        for volume in self.site.removable_volumes()? {
+            match volume {
+                Volume::Own(_) | Volume::Folder(_) => {}
+                Volume::Shared(name) => volume::remove(&self.site.home, &name)?,
+            }
+        }
         remove(&self.site.volumes())
     }
 }

@@ -6,11 +6,13 @@ use backlot_postgres::Access;
 use backlot_project::{Environment, Origin};
 use secrecy::ExposeSecret;
 
+use crate::address::{Address, HERE, is_postgres};
+
 /// The variables that tell a program where the database is, by convention.
 const HOST_VARIABLES: [&str; 3] = ["POSTGRES_HOSTNAME", "POSTGRES_HOST", "PGHOST"];
 const PORT_VARIABLES: [&str; 2] = ["POSTGRES_PORT", "PGPORT"];
-/// Names that mean this machine in a URL.
-const LOCAL_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+/// Those of libpq that win over `PGHOST`.
+pub(crate) const ABOVE_HOST: [&str; 3] = ["PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE"];
 
 /// A database that runs, as the environment's variables are to tell of it.
 #[derive(Debug, Clone, Copy)]
@@ -23,10 +25,17 @@ pub(crate) struct RunningDatabase<'a> {
     pub throwaway: bool,
 }
 
+impl<'a> RunningDatabase<'a> {
+    /// Its address, which `here` mean, too.
+    pub(crate) fn address(&self, here: &'a [&'a str]) -> Address<'a> {
+        Address { service: self.service, host: &self.access.host, port: self.access.port, here }
+    }
+}
+
 /// The variables of `environment`, for programs that run in it.
 ///
 /// The config file's own come first; a value that refers to the database's service (`db`, `db:5432`, a URL with
-/// `@db:5432` or `@localhost:…`) is turned into its native address. Then `APPLICATION_CONFIG`, the address under the
+/// `@db:5432` or `@localhost:…`) is turned into its native address, and the port beside a host that is one. Then `APPLICATION_CONFIG`, the address under the
 /// names that programs look for (`POSTGRES_HOSTNAME`, `POSTGRES_PORT`, libpq's `PG…`, `DATABASE_URL`), and the
 /// scenario's name.
 pub(crate) fn variables(
@@ -36,8 +45,14 @@ pub(crate) fn variables(
 ) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (name, variable) in environment.variables.iter() {
-        let value = database.map_or_else(|| variable.value.clone(), |db| with_address(&variable.value, db));
+        let value = &variable.value;
+        // These files are this machine's own: what they say of it is its database.
+        let value = database.map_or_else(|| value.clone(), |db| with_address(value, db.address(&HERE)));
         all.insert(name.to_owned(), value);
+    }
+    if let Some(database) = database {
+        let said = environment.variables.iter().map(|(name, variable)| (name, variable.value.as_str()));
+        database.address(if database.throwaway { &HERE } else { &[] }).set_pairs(said, &mut all);
     }
     all.insert("APPLICATION_CONFIG".into(), environment.name.to_string());
     if let Some(scenario) = scenario {
@@ -49,6 +64,7 @@ pub(crate) fn variables(
     for name in HOST_VARIABLES {
         all.insert(name.into(), access.host.clone());
     }
+    all.retain(|name, _| !ABOVE_HOST.contains(&name.as_str()));
     for name in PORT_VARIABLES {
         all.insert(name.into(), access.port.to_string());
     }
@@ -70,39 +86,19 @@ fn must_set_url(environment: &Environment, url: Option<&String>, database: Runni
     database.throwaway && !ours && (from_caller || is_postgres(url))
 }
 
-fn is_postgres(url: &str) -> bool {
-    url.split_once("://").is_some_and(|(scheme, _)| scheme.starts_with("postgres"))
-}
-
 /// `value` with what refers to the database's service replaced by its native address.
-fn with_address(value: &str, database: RunningDatabase<'_>) -> String {
-    let RunningDatabase { service, access, .. } = database;
-    if value == service {
-        return access.host.clone();
+fn with_address(value: &str, address: Address<'_>) -> String {
+    let is_port = |rest: &str| rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    match value.strip_prefix(address.service) {
+        Some("") => address.host.to_owned(),
+        Some(rest) if is_port(rest) => format!("{}:{}", address.host, address.port),
+        Some(_) | None => address.led(value),
     }
-    let native = format!("{}:{}", access.host, access.port);
-    if value.strip_prefix(service).is_some_and(|rest| is_port(rest, ":")) {
-        return native;
-    }
-    let Some((before, after)) = value.rsplit_once('@').filter(|_| is_postgres(value)) else {
-        return value.to_owned();
-    };
-    let end = after.find(['/', '?']).unwrap_or(after.len());
-    let (authority, rest) = after.split_at(end);
-    let names_it = [service]
-        .iter()
-        .chain(&LOCAL_HOSTS)
-        .any(|host| authority.strip_prefix(host).is_some_and(|port| port.is_empty() || is_port(port, ":")));
-    if names_it { format!("{before}@{native}{rest}") } else { value.to_owned() }
-}
-
-fn is_port(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix).is_some_and(|port| port.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{RunningDatabase, with_address};
+    use super::{HERE, RunningDatabase, with_address};
     use backlot_postgres::Access;
 
     #[test]
@@ -115,6 +111,7 @@ mod tests {
             database: "application".into(),
         };
         let database = RunningDatabase { service: "db", access: &access, throwaway: true };
+        let address = database.address(&HERE);
         for (value, expected) in [
             ("db", "127.0.0.1"),
             ("db:5432", "127.0.0.1:23456"),
@@ -129,7 +126,7 @@ mod tests {
             ("a db:5432", "a db:5432"),
             ("", ""),
         ] {
-            assert_eq!(with_address(value, database), expected, "{value}");
+            assert_eq!(with_address(value, address), expected, "{value}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::replica::ReplicaId;
+use crate::balancing::replica::ReplicaId;
 
 /// What receives access lines. It is called on the gateway's threads and must not block.
 pub type AccessLog = Box<dyn Fn(&AccessLine<'_>) + Send + Sync>;
@@ -71,7 +71,7 @@ impl fmt::Display for AccessLine<'_> {
 #[cfg(test)]
 mod tests {
     use super::{AccessLine, RequestLine};
-    use crate::replica::ReplicaId;
+    use crate::balancing::replica::ReplicaId;
     use std::time::Duration;
 
     #[test]

@@ -12,15 +12,15 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::accept;
-use crate::auto::Habits;
+use crate::balancing::replica::{Replica, ReplicaId, ReplicaStatus};
+use crate::balancing::rotation::Rotation;
+use crate::balancing::state::{Action, Event};
 use crate::config::EndpointConfig;
 use crate::error::GatewayError;
-use crate::lanes::Lanes;
-use crate::replica::{Replica, ReplicaId, ReplicaStatus};
-use crate::rotation::Rotation;
 use crate::shared::Shared;
-use crate::state::{Action, Event};
+use crate::sockets::accept;
+use crate::sockets::auto::Habits;
+use crate::sockets::lanes::Lanes;
 use crate::word::Word;
 
 /// A listener and the replicas behind it. Cheap to clone; when the last handle is dropped, the endpoint closes at once.

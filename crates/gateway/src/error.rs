@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::replica::ReplicaId;
+use crate::balancing::replica::ReplicaId;
 
 /// Why an operation on a gateway or an endpoint was refused.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::config::EndpointConfig;
 use crate::endpoint::{Endpoint, Stopped};
 use crate::error::GatewayError;
-use crate::lanes::Lanes;
+use crate::sockets::lanes::Lanes;
 
 /// The endpoints, by name. Cheap to clone; they run on the runtime that was given.
 #[derive(Debug, Clone)]
@@ -62,10 +62,11 @@ impl Gateway {
         self.map().values().cloned().collect()
     }
 
-    /// Closes one endpoint, see [`Endpoint::shutdown`]; nothing if there is none of that name.
-    pub async fn close(&self, name: &str, grace: Duration) -> Option<Stopped> {
-        let endpoint = self.map().remove(name)?;
-        Some(endpoint.shutdown(grace).await)
+    /// Closes one endpoint, see [`Endpoint::shutdown`]; nothing if there is none of that name. Its name is free when this
+    /// returns, before the future is waited for.
+    pub fn close(&self, name: &str, grace: Duration) -> impl Future<Output = Option<Stopped>> + Send + use<> {
+        let endpoint = self.map().remove(name);
+        async move { Some(endpoint?.shutdown(grace).await) }
     }
 
     /// Closes all endpoints at the same time. Returns how many connections had to be cut.

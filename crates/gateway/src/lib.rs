@@ -14,36 +14,21 @@
 //!
 //! The crate knows nothing of projects, processes or Postgres. It speaks HTTP/1.0 and 1.1 without TLS.
 
-mod accept;
 mod access;
-mod auto;
-mod balance;
+mod balancing;
 mod config;
 mod endpoint;
 mod error;
 mod gateway;
-mod gather;
 mod http;
-mod in_flight;
-mod lanes;
-mod pipe;
-mod pool;
-mod recheck;
-mod replica;
-mod rotation;
 mod shared;
-mod speech;
-mod stall;
-mod state;
-mod tcp;
-mod visitor;
-mod wire;
+mod sockets;
 mod word;
 
 pub use access::{AccessLine, AccessLog};
+pub use balancing::replica::{ReplicaId, ReplicaStatus};
+pub use balancing::state::ReplicaState;
 pub use config::{EndpointConfig, Kind, Limits, Trust};
 pub use endpoint::{Drained, Endpoint, Stopped};
 pub use error::GatewayError;
 pub use gateway::Gateway;
-pub use replica::{ReplicaId, ReplicaStatus};
-pub use state::ReplicaState;

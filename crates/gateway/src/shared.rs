@@ -8,10 +8,10 @@ use http::HeaderValue;
 use tokio::time::sleep;
 
 use crate::access::AccessLog;
-use crate::auto::Habits;
+use crate::balancing::pool::REST;
+use crate::balancing::rotation::Rotation;
 use crate::config::{Kind, Limits, Trust};
-use crate::pool::REST;
-use crate::rotation::Rotation;
+use crate::sockets::auto::Habits;
 use crate::word::Word;
 
 pub(crate) struct Shared {

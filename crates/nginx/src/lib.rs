@@ -8,6 +8,7 @@ mod config;
 mod error;
 mod locate;
 mod parse;
+mod paths;
 mod place;
 mod rewrite;
 

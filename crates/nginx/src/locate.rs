@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,8 +46,12 @@ impl LocateError {
 pub fn locate(path: Option<&str>) -> Result<Nginx, LocateError> {
     let on_path = path.into_iter().flat_map(std::env::split_paths);
     let usual = USUAL.iter().map(PathBuf::from);
-    let program = on_path.chain(usual).map(|dir| dir.join("nginx")).find(|file| file.is_file());
+    let program = on_path.chain(usual).map(|dir| dir.join("nginx")).find(|file| is_program(file));
     program.map(|program| Nginx { program }).ok_or(LocateError)
+}
+
+fn is_program(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
 impl Nginx {

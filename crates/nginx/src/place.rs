@@ -4,6 +4,13 @@ use std::path::{Path, PathBuf};
 
 /// Where nginx's own files are.
 const OWN: [&str; 3] = ["/etc/nginx", "/usr/local/etc/nginx", "/opt/homebrew/etc/nginx"];
+/// Where nginx's own modules are.
+const MODULES: [&str; 4] = [
+    "/usr/lib/nginx/modules",
+    "/usr/lib64/nginx/modules",
+    "/usr/local/nginx/modules",
+    "/opt/homebrew/lib/nginx/modules",
+];
 /// The directory from which relative paths of the configuration are taken in the container.
 const BASE: &str = "/etc/nginx";
 
@@ -25,4 +32,10 @@ pub(crate) fn mounted(path: &Path, mounts: &[(PathBuf, PathBuf)]) -> Option<Path
 pub(crate) fn own(path: &Path) -> Option<PathBuf> {
     let name = path.strip_prefix(BASE).ok()?;
     OWN.iter().map(|base| Path::new(base).join(name)).find(|file| file.is_file())
+}
+
+/// A module that the nginx of this machine has as a file; one that it does not have may be a part of its program.
+pub(crate) fn module(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?;
+    MODULES.iter().map(|folder| Path::new(folder).join(name)).find(|file| file.is_file())
 }

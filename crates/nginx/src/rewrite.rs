@@ -7,38 +7,13 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::error::Place;
 use crate::parse::{Directive, print};
-use crate::place::{inside, mounted};
+use crate::paths::{quoted, relocated};
 
 /// Directives whose argument is a URL or an address to pass requests to.
 const PASSES: [&str; 6] =
     ["proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass"];
-/// Directives whose argument is a file or directory, to be looked for among the mounts.
-const FILES: [&str; 11] = [
-    "root",
-    "alias",
-    "ssl_certificate",
-    "ssl_certificate_key",
-    "ssl_trusted_certificate",
-    "ssl_client_certificate",
-    "ssl_dhparam",
-    "auth_basic_user_file",
-    "xslt_stylesheet",
-    "proxy_ssl_trusted_certificate",
-    "try_files_root",
-];
-/// Directives that say how nginx runs on its machine, which is ours to say.
-const OURS: [&str; 10] = [
-    "user",
-    "pid",
-    "daemon",
-    "lock_file",
-    "client_body_temp_path",
-    "proxy_temp_path",
-    "fastcgi_temp_path",
-    "uwsgi_temp_path",
-    "scgi_temp_path",
-    "load_module",
-];
+/// Blocks whose lines are data: the first word of one is any text, and no directive.
+const TABLES: [&str; 5] = ["map", "geo", "types", "split_clients", "charset_map"];
 /// Docker's own name server: there is none natively.
 const DOCKER_RESOLVER: &str = "127.0.0.11";
 
@@ -167,7 +142,6 @@ fn rewritten(config: &Config, directives: &[Directive], how: &Rewrite) -> Vec<Di
     };
     directives
         .iter()
-        .filter(|directive| !OURS.contains(&directive.name()))
         .filter_map(|directive| {
             let mut new = directive.clone();
             if let Some(port) = listen_port(directive) {
@@ -184,12 +158,10 @@ fn rewritten(config: &Config, directives: &[Directive], how: &Rewrite) -> Vec<Di
                 }
             } else if directive.name() == "resolver" {
                 return resolver(directive);
-            } else if matches!(directive.name(), "error_log" | "access_log") {
-                new = log(directive);
-            } else if FILES.contains(&directive.name()) {
-                new = file(directive, &config.mounts);
+            } else {
+                new = relocated(directive, &config.mounts, &how.dir)?;
             }
-            if let Some(block) = &directive.block {
+            if let Some(block) = directive.block.as_ref().filter(|_| !TABLES.contains(&directive.name())) {
                 new.block = Some(rewritten(config, block, how));
             }
             Some(new)
@@ -210,40 +182,4 @@ fn resolver(directive: &Directive) -> Option<Directive> {
         directive.words.iter().filter(|word| !word.starts_with(DOCKER_RESOLVER)).cloned().collect();
     let has_address = words.iter().skip(1).any(|word| !word.contains('='));
     has_address.then(|| directive.with(words))
-}
-
-/// The files that the official image links to its output lead there, as do all others in `/var/log`.
-fn log(directive: &Directive) -> Directive {
-    let mut words = directive.words.clone();
-    let is_error = directive.name() == "error_log";
-    if let Some(path) = words.get_mut(1)
-        && (path.starts_with("/var/log/") || path.starts_with("logs/") || path.starts_with("/dev/std"))
-    {
-        *path = String::from(if is_error { "stderr" } else { "/dev/stdout" });
-    }
-    directive.with(words)
-}
-
-fn file(directive: &Directive, mounts: &[(PathBuf, PathBuf)]) -> Directive {
-    let mut words = directive.words.clone();
-    if let Some(path) = words.get_mut(1) {
-        let written = path.trim_matches(['"', '\'']);
-        // A slash at the end of an `alias` counts.
-        let slash = if written.ends_with('/') { "/" } else { "" };
-        if !written.contains('$')
-            && let Some(there) = mounted(&inside(written), mounts)
-        {
-            *path = quoted(&format!("{}{slash}", there.display().to_string().trim_end_matches('/')));
-        }
-    }
-    directive.with(words)
-}
-
-/// A word of nginx's grammar that means this text, unless it holds a `$`.
-fn quoted(text: &str) -> String {
-    if text.contains([' ', ';', '{', '}', '"', '\'', '#', '\\']) {
-        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-    } else {
-        text.to_owned()
-    }
 }

@@ -138,6 +138,15 @@ fn what_is_mounted_is_included_and_what_belongs_to_the_container_goes() {
 }
 
 #[test]
+fn what_is_in_a_table_is_no_directive() {
+    let case = Case::main("http { map $cookie_role $door { user 1; pid 2; root /m/x; default 0; } }");
+    let text = case.rewritten();
+    for line in ["user 1;", "pid 2;", "root /m/x;", "default 0;"] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
+
+#[test]
 fn an_include_that_leads_nowhere_is_told() {
     let case = Case::main("http {\n include snippets/none.conf;\n}");
     let error = Config::read(&case.source).unwrap_err().to_string();

@@ -11,7 +11,7 @@ pub mod supervise;
 mod words;
 
 pub use containers::{DesiredContainers, ObservedContainers, containers_down, containers_up};
-pub use desired::{Desired, Port, Storage};
+pub use desired::{Desired, Port, Storage, Volume};
 pub use observed::{Filling, Observed, Server};
 pub use step::Step;
 pub use words::{Condition, Dependency, Endpoint, EndpointError, HealthTimes, RestartPolicy};
@@ -19,17 +19,23 @@ pub use words::{Condition, Dependency, Endpoint, EndpointError, HealthTimes, Res
 /// The steps that bring the environment up.
 ///
 /// What is already there is left alone, unless `fresh` asks for a new one; what an interrupted `up` left half-made is
-/// removed first. A volume is never removed here, fresh or not.
+/// removed first. A server that the files have changed is started anew on its data, and with it what runs beside it. A
+/// volume is never removed here, fresh or not.
 #[must_use]
 pub fn up(desired: &Desired, observed: &Observed, fresh: bool) -> Vec<Step> {
     let renew = fresh || observed.is_half_made(desired);
     let mut steps = if renew { down(observed, false) } else { Vec::new() };
     let cluster = match desired.storage {
         Storage::Throwaway => observed.cluster && !renew,
-        Storage::Volume(_) => observed.volume,
+        Storage::Durable { .. } => observed.volume,
     };
+    let restart = !renew && observed.server == Server::Outdated;
+    if restart {
+        steps.extend(observed.services.then_some(Step::StopServices));
+        steps.push(Step::StopServer);
+    }
 
-    if renew || observed.server == Server::Stopped {
+    if renew || restart || observed.server == Server::Stopped {
         if !cluster {
             steps.push(Step::MakeCluster {
                 storage: desired.storage.clone(),
@@ -54,7 +60,7 @@ pub fn down(observed: &Observed, volumes: bool) -> Vec<Step> {
         steps.push(Step::StopServices);
     }
     match observed.server {
-        Server::Running | Server::Unrecorded => steps.push(Step::StopServer),
+        Server::Running | Server::Outdated | Server::Unrecorded => steps.push(Step::StopServer),
         Server::Stopped => {}
     }
     if observed.files {

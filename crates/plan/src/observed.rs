@@ -30,6 +30,8 @@ pub enum Server {
     Stopped,
     /// A server holds it, and the record tells which.
     Running,
+    /// The same, but it is not what the project's files ask for any more, and only a new start makes it so.
+    Outdated,
     /// Processes of a server hold it that nothing tells of: whoever started or stopped it was killed meanwhile, or the
     /// server itself was, and its children are still busy.
     Unrecorded,

@@ -58,7 +58,7 @@ impl fmt::Display for Step {
             Self::MakeCluster { storage, databases } => {
                 match storage {
                     Storage::Throwaway => write!(f, "clone a throw-away cluster")?,
-                    Storage::Volume(volume) => write!(f, "clone a durable cluster into volume {volume}")?,
+                    Storage::Durable { volume, .. } => write!(f, "clone a durable cluster into {volume}")?,
                 }
                 write!(f, " with {}", databases.join(", "))
             }

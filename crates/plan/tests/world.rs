@@ -1,6 +1,6 @@
 //! Plans are carried out on a model of the world, whole and cut short at every step.
 
-use backlot_plan::{Desired, Filling, Observed, Port, Server, Step, Storage, down, up};
+use backlot_plan::{Desired, Filling, Observed, Port, Server, Step, Storage, Volume, down, up};
 use proptest::prelude::*;
 
 /// What a step does to the world when it is carried out to its end.
@@ -31,7 +31,7 @@ fn carry_out(world: &mut Observed, step: &Step) {
                     assert!(!world.cluster, "a cluster was cloned over another");
                     world.cluster = true;
                 }
-                Storage::Volume(_) => {
+                Storage::Durable { .. } => {
                     assert!(!world.volume, "a volume was overwritten");
                     world.volume = true;
                 }
@@ -73,27 +73,40 @@ fn cut_short(world: &mut Observed, step: &Step) {
 fn is_up(world: Observed, desired: &Desired) -> bool {
     let data = match desired.storage {
         Storage::Throwaway => world.cluster,
-        Storage::Volume(_) => world.volume,
+        Storage::Durable { .. } => world.volume,
     };
     let filled = desired.fill.is_none() || world.filling == Filling::Done;
     world.server == Server::Running && data && filled
 }
 
+/// Where an `up` is cut short, whether it was a fresh one, whether the server dies after it, whether services run beside
+/// it, and whether the files change then.
+type Cut = (usize, bool, bool, bool, bool);
+
+fn cuts() -> impl Strategy<Value = Vec<Cut>> {
+    let cut = (0usize..7, any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    prop::collection::vec(cut, 0..4)
+}
+
+fn durable() -> Storage {
+    Storage::Durable { volume: Volume::Own("pgdata".into()), below: "".into() }
+}
+
 fn desired() -> impl Strategy<Value = Desired> {
     (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(volume, fill, exact)| Desired {
         service: "db".into(),
-        storage: if volume { Storage::Volume("pgdata".into()) } else { Storage::Throwaway },
+        storage: if volume { durable() } else { Storage::Throwaway },
         port: if exact { Port::Exact(5432) } else { Port::Free },
         databases: vec!["application".into()],
         fill: fill.then(|| "scenarios/users.py".into()),
     })
 }
 
-/// Worlds that can be reached: by an `up` of any kind, cut short or not, with its
-/// services started after it or not, and the server's death at any time.
-fn reached(desired: &Desired, cuts: &[(usize, bool, bool, bool)]) -> Observed {
+/// Worlds that can be reached: by an `up` of any kind, cut short or not, with its services started after it or not, the
+/// server's death at any time, and files that change afterwards.
+fn reached(desired: &Desired, cuts: &[Cut]) -> Observed {
     let mut world = Observed::ABSENT;
-    for (cut, fresh, server_dies, services) in cuts {
+    for (cut, fresh, server_dies, services, change) in cuts {
         let steps = up(desired, &world, *fresh);
         for (at, step) in steps.iter().enumerate() {
             if at == *cut {
@@ -106,6 +119,9 @@ fn reached(desired: &Desired, cuts: &[(usize, bool, bool, bool)]) -> Observed {
             world.server = Server::Stopped;
         }
         world.services |= *services && world.files;
+        if *change && world.server == Server::Running {
+            world.server = Server::Outdated;
+        }
     }
     world
 }
@@ -116,7 +132,7 @@ proptest! {
     #[test]
     fn up_reaches_its_goal_from_everywhere_and_then_has_nothing_to_do(
         desired in desired(),
-        cuts in prop::collection::vec((0usize..7, any::<bool>(), any::<bool>(), any::<bool>()), 0..4),
+        cuts in cuts(),
         fresh: bool,
     ) {
         let mut world = reached(&desired, &cuts);
@@ -130,7 +146,7 @@ proptest! {
     #[test]
     fn up_never_removes_a_volume_and_never_refills_what_was_filled(
         desired in desired(),
-        cuts in prop::collection::vec((0usize..7, any::<bool>(), any::<bool>(), any::<bool>()), 0..4),
+        cuts in cuts(),
     ) {
         let world = reached(&desired, &cuts);
         for fresh in [false, true] {
@@ -144,7 +160,7 @@ proptest! {
     #[test]
     fn down_leaves_nothing_but_the_volume(
         desired in desired(),
-        cuts in prop::collection::vec((0usize..7, any::<bool>(), any::<bool>(), any::<bool>()), 0..4),
+        cuts in cuts(),
         volumes: bool,
     ) {
         let before = reached(&desired, &cuts);
@@ -154,6 +170,30 @@ proptest! {
         }
         prop_assert_eq!(world, Observed { volume: before.volume && !volumes, ..Observed::ABSENT });
         prop_assert_eq!(down(&world, volumes), vec![]);
+    }
+}
+
+#[test]
+fn a_server_whose_files_changed_is_started_anew_on_its_data() {
+    for storage in [Storage::Throwaway, durable()] {
+        let is_throwaway = storage == Storage::Throwaway;
+        let desired = Desired {
+            service: "db".into(),
+            storage,
+            port: Port::Exact(5433),
+            databases: vec!["application".into()],
+            fill: None,
+        };
+        let observed = Observed {
+            files: true,
+            cluster: is_throwaway,
+            volume: !is_throwaway,
+            services: true,
+            server: Server::Outdated,
+            filling: Filling::NotYet,
+        };
+        let start = Step::StartServer { service: "db".into(), port: Port::Exact(5433) };
+        assert_eq!(up(&desired, &observed, false), [Step::StopServices, Step::StopServer, start]);
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use backlot_process::Owner;
+use backlot_process::{Owner, working_in};
 
 use crate::start::StartError;
 use crate::storage::StorageError;
@@ -60,7 +60,21 @@ impl Place {
                 installed: installed_major,
             });
         }
+        self.check_owner(owner)?;
         self.drop_misleading_pid_file()
+    }
+
+    /// Postgres opens no data directory of another account, and says so in words that do not tell which.
+    fn check_owner(&self, owner: &Owner) -> Result<(), StartError> {
+        let metadata = fs::metadata(&self.data_dir).map_err(StorageError::at("look at", &self.data_dir))?;
+        if metadata.uid() == owner.uid() {
+            return Ok(());
+        }
+        Err(StartError::ForeignData {
+            data_dir: self.data_dir.clone(),
+            uid: metadata.uid(),
+            wanted: owner.uid(),
+        })
     }
 
     /// Makes the socket directory, closed to all others.
@@ -76,11 +90,23 @@ impl Place {
     }
 
     /// Postgres refuses to start when its pid file names a process that is there, even if the number has long been given to
-    /// another program. Whose data directory it is, is decided by the caller's lock; so a file that names a process which
-    /// does not even sit in the data directory is dropped. All other cases Postgres judges well by itself.
+    /// another program. A file that names a process which does not even sit in the data directory is dropped, if a server
+    /// of ours wrote it: one in a container has other numbers for the same processes. All other cases Postgres judges well
+    /// by itself, but for a server in a container that works here: it is looked for by the directory.
     fn drop_misleading_pid_file(&self) -> Result<(), StartError> {
         let path = self.data_dir.join("postmaster.pid");
         let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
+        let socket_dir = text.lines().nth(4).map(Path::new);
+        if socket_dir
+            .is_some_and(|dir| !dir.as_os_str().is_empty() && dir.parent() != self.socket_dir.parent())
+        {
+            return match working_in(&self.data_dir) {
+                Some(process) => {
+                    Err(StartError::AlreadyRunning { data_dir: self.data_dir.clone(), pid: process.pid })
+                }
+                None => Ok(()),
+            };
+        }
         let Some(pid) = text.lines().next().and_then(|line| line.trim().parse::<i32>().ok()) else {
             return Ok(());
         };

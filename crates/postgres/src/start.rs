@@ -82,6 +82,16 @@ pub enum StartError {
         /// The major version at hand.
         installed: u32,
     },
+    /// The data belongs to another account than the server's.
+    #[error("start Postgres in {}: it belongs to the account {uid}, and Postgres runs as {wanted} here", data_dir.display())]
+    ForeignData {
+        /// The data directory.
+        data_dir: PathBuf,
+        /// The number of the account that it belongs to.
+        uid: u32,
+        /// The number of the account that the server runs as.
+        wanted: u32,
+    },
     /// Another server runs in the data directory.
     #[error("start Postgres in {}: process {pid} already runs there", data_dir.display())]
     AlreadyRunning {

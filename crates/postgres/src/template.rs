@@ -16,6 +16,8 @@ mod folder;
 mod key;
 mod make;
 
+pub use self::clone::is_cluster;
+
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};

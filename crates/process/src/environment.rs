@@ -43,6 +43,21 @@ pub fn caller_allow_list(env: &BTreeMap<String, String>) -> BTreeMap<String, Str
         .collect()
 }
 
+/// Whether libpq or a Postgres server reads a variable of this name: `PG` and capital letters, such as `PGHOST` and `PGDATA`;
+/// not `PGADMIN_DEFAULT_EMAIL`.
+pub fn is_of_libpq(name: &str) -> bool {
+    name.strip_prefix("PG")
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase()))
+}
+
+/// The caller's environment for a program that sees all of it, but nothing that may be about another Postgres.
+pub fn caller_without_postgres(env: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    env.iter()
+        .filter(|(name, _)| !name.starts_with("PG"))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
 fn is_allowed(name: &str) -> bool {
     NAMES.contains(&name)
         || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -51,7 +66,7 @@ fn is_allowed(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{BTreeMap, caller_allow_list};
+    use super::{BTreeMap, caller_allow_list, caller_without_postgres, is_of_libpq};
 
     #[test]
     fn lets_the_surroundings_through_and_nothing_else() {
@@ -74,5 +89,27 @@ mod tests {
         for (name, expected) in cases {
             assert_eq!(kept.contains_key(name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn what_libpq_reads_is_told_from_what_only_looks_like_it() {
+        let cases = [
+            ("PGHOST", true),
+            ("PGSSLMINPROTOCOLVERSION", true),
+            ("PGSERVICEFILE", true),
+            ("PGADMIN_DEFAULT_EMAIL", false),
+            ("PG_CONFIG", false),
+            ("PG", false),
+            ("pghost", false),
+            ("PGHOST2", false),
+            ("XPGHOST", false),
+        ];
+        let env: BTreeMap<String, String> =
+            cases.iter().map(|(name, _)| (name.to_string(), "x".into())).collect();
+        for (name, expected) in cases {
+            assert_eq!(is_of_libpq(name), expected, "{name}");
+        }
+        let kept = caller_without_postgres(&env);
+        assert_eq!(kept.into_keys().collect::<Vec<_>>(), ["XPGHOST", "pghost"]);
     }
 }

@@ -18,6 +18,11 @@ pub fn kill_all_holding(file: &Path) -> usize {
     holders.len()
 }
 
+/// The processes that have `file` open for writing, ourselves excepted.
+pub fn processes_holding(file: &Path) -> Vec<ProcessId> {
+    all_holding(file)
+}
+
 #[cfg(target_os = "linux")]
 fn all_holding(file: &Path) -> Vec<ProcessId> {
     let Ok(file) = file.canonicalize() else { return Vec::new() };

@@ -68,8 +68,12 @@ impl ProcessId {
         if !cfg!(target_os = "linux") {
             return self.is_alive();
         }
-        let there = std::fs::read_link(format!("/proc/{}/cwd", self.pid));
-        matches!((there, dir.canonicalize()), (Ok(there), Ok(dir)) if there == dir)
+        matches!((self.directory(), dir.canonicalize()), (Some(there), Ok(dir)) if there == dir)
+    }
+
+    /// The directory that the process works in, as far as the system tells.
+    pub fn directory(self) -> Option<std::path::PathBuf> {
+        std::fs::read_link(format!("/proc/{}/cwd", self.pid)).ok()
     }
 
     /// Waits until this very process is gone; `false` if it still runs at the limit. It need not be a child of ours.

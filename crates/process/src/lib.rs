@@ -4,6 +4,7 @@
 //! ([`Program::output`], [`Program::run`], [`Program::exec`], [`Program::spawn`]). Its environment is exactly what it was
 //! given, and of our open files it keeps only those that it was handed.
 
+mod claim;
 mod end;
 mod environment;
 mod error;
@@ -29,14 +30,15 @@ mod subreaper;
 mod usage;
 mod waiting;
 
+pub use claim::PortClaim;
 pub use end::{wait_for_child, wait_for_end};
-pub use environment::caller_allow_list;
+pub use environment::{caller_allow_list, caller_without_postgres, is_of_libpq};
 pub use error::{ProcessError, in_full};
 pub use exit::{describe_exit, exit_code};
 pub use foreground::{Ended, Stdout, is_ignored};
-pub use holders::kill_all_holding;
+pub use holders::{kill_all_holding, processes_holding};
 pub use identity::ProcessId;
-pub use marked::{end_all_with_variable, kill_all_working_in};
+pub use marked::{end_all_with_variable, kill_all_working_in, working_in};
 pub use nix::sys::signal::Signal;
 pub use output::{Output, Printed};
 pub use owner::{Owner, OwnerError};

@@ -37,6 +37,12 @@ pub fn kill_all_working_in(dir: &Path, name: &str, grace: Duration) {
     kill_all(|| all_working_in(dir, name), grace);
 }
 
+/// A process that works in `dir`, or below it, by whatever path it got there: one in a container sees another. `None` where
+/// the system does not tell.
+pub fn working_in(dir: &Path) -> Option<ProcessId> {
+    worker_in(dir)
+}
+
 /// Kills what `find` finds, until it finds nothing any more.
 fn kill_all(find: impl Fn() -> Vec<ProcessId>, grace: Duration) {
     for _ in 0..ROUNDS {
@@ -88,6 +94,23 @@ fn all_working_in(dir: &Path, name: &str) -> Vec<ProcessId> {
         program.file_name().is_some_and(|file| file == name)
     };
     all_others().filter(|process| process.works_in(dir) && is_program(process)).collect()
+}
+
+#[cfg(target_os = "linux")]
+fn worker_in(dir: &Path) -> Option<ProcessId> {
+    use std::os::unix::fs::MetadataExt;
+    let same = std::fs::metadata(dir).ok().map(|dir| (dir.dev(), dir.ino()))?;
+    let dir = dir.canonicalize().ok()?;
+    all_others().find(|process| {
+        let cwd = format!("/proc/{}/cwd", process.pid);
+        std::fs::metadata(&cwd).is_ok_and(|there| (there.dev(), there.ino()) == same)
+            || std::fs::read_link(&cwd).is_ok_and(|there| there.starts_with(&dir))
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn worker_in(_dir: &Path) -> Option<ProcessId> {
+    None
 }
 
 /// All processes of the machine but ourselves.

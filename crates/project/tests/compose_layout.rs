@@ -217,3 +217,48 @@ services:
     assert_eq!(*shown, json!({"POSTGRES_PASSWORD": "••••", "URL": "postgresql://u:••••@h/d", "USER": "u"}));
     assert!(read.stack.resolved().to_string().contains("hunter2"));
 }
+
+#[test]
+fn a_reference_to_a_variable_that_is_withheld_is_told_with_its_place() {
+    let files = Files::new(&[]);
+    files.write(
+        "compose.yaml",
+        "services:
+  web:
+    build: {context: ., args: [PGUSER]}
+    env_file: web.env
+    environment: {URL: '${PGHOST:-db} ${PGHOST}', PGPASSWORD: , OTHER: '${UNSET:-x}'}
+    secrets: [word]
+secrets: {word: {environment: PGDATABASE}}
+",
+    );
+    files.write(".env", "PGAPPNAME\nOWN=${PGPORT-1}\n");
+    files.write("web.env", "A=1\nPGTZ\n");
+    let names = ["PGHOST", "PGPASSWORD", "PGUSER", "PGDATABASE", "PGPORT", "PGAPPNAME", "PGTZ", "PGOPTIONS"];
+    let lookup = Lookup { withheld: names.map(str::to_owned).into(), ..files.lookup() };
+    let told = |lookup: Lookup| {
+        let read = Project::find(lookup).expect("a project").environment(&environment("development"));
+        read.expect("an environment").withheld
+    };
+    let root = files.root();
+    let places: Vec<String> = told(lookup.clone())
+        .iter()
+        .map(|text| {
+            let (place, _) = text.split_once(" is not taken from your shell").expect(text);
+            place.replace(&format!("{}/", root.display()), "")
+        })
+        .collect();
+    let expected = [
+        ".env:1:1: PGAPPNAME",
+        "compose.yaml:7:31: PGDATABASE",
+        "compose.yaml:5:24: PGHOST",
+        "compose.yaml:5:51: PGPASSWORD",
+        ".env:2:1: PGPORT",
+        "web.env:2:1: PGTZ",
+        "compose.yaml:3:32: PGUSER",
+    ];
+    assert_eq!(places, expected);
+    // What the files set is not told of, nor what nobody withholds.
+    files.write(".env", "PGAPPNAME=a\nPGHOST=b\nPGPASSWORD=c\nPGPORT=1\nPGUSER=e\nPGDATABASE=f\nPGTZ=g\n");
+    assert_eq!(told(lookup), [""; 0]);
+}

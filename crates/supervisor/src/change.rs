@@ -94,6 +94,7 @@ mod tests {
             restart: RestartPolicy::No,
             stop_signal: 15,
             stop_grace: Duration::from_secs(10),
+            keeps_data: false,
             fingerprint: "1".into(),
         }
     }

@@ -5,11 +5,12 @@ use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::Sender;
 use std::thread;
 
 use crate::driver::{ConnectionId, Input};
-use crate::protocol::{Message, Request};
+use crate::outbox::Outbox;
+use crate::protocol::Request;
 
 /// The longest request: a runbook with all variables of all services.
 const LONGEST_REQUEST: u64 = 64 * 1024 * 1024;
@@ -44,7 +45,8 @@ fn serve(stream: &UnixStream, connection: ConnectionId, inputs: &Sender<Input>) 
     let mut line = Vec::new();
     (&mut reader).take(LONGEST_REQUEST).read_until(b'\n', &mut line)?;
     let request: Request = serde_json::from_slice(&line)?;
-    let (reply, messages) = mpsc::channel();
+    let reply = Outbox::default();
+    let outgoing = reply.outgoing();
     let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
     inputs.send(Input::Request { connection, request, reply }).map_err(|_| gone())?;
     let hung_up = inputs.clone();
@@ -55,14 +57,10 @@ fn serve(stream: &UnixStream, connection: ConnectionId, inputs: &Sender<Input>) 
     };
     thread::Builder::new().name("client-end".into()).stack_size(STACK).spawn(listen)?;
     let mut writer = stream;
-    for message in messages {
+    while let Some(message) = outgoing.next() {
         let mut line = serde_json::to_vec(&message)?;
         line.push(b'\n');
         writer.write_all(&line)?;
-        match message {
-            Message::News(_) => {}
-            Message::Done(_) | Message::Failed(_) => break,
-        }
     }
     Ok(())
 }

@@ -8,17 +8,13 @@ mod client;
 mod control;
 mod driver;
 mod listen;
-mod logs;
+mod outbox;
 mod protocol;
 mod runbook;
 mod seat;
 mod spec;
 
 pub use client::{Client, ClientError};
-pub use logs::{
-    Cap, Follower, ForeignLog, LogLine, LogQuery, LogSet, SinceError, Stream, cap_foreign, format_time,
-    parse_since, read_logs,
-};
 pub use protocol::{
     Answer, Described, EndpointReport, Failure, FailureCode, Health, Message, News, ReplicaReport, Request,
     ServiceReport, State,

@@ -58,6 +58,9 @@ pub struct ServiceRun {
     pub stop_signal: i32,
     /// How long its requests may take to finish, and then it to end.
     pub stop_grace: Duration,
+    /// Whether it keeps data that two at once would spoil: an old one ends before a new one starts.
+    #[serde(default)]
+    pub keeps_data: bool,
     /// Changes with the files that it is made of, so that a new `up` knows whether to replace it.
     pub fingerprint: String,
 }

@@ -25,8 +25,10 @@ pub(crate) fn service(run: &ServiceRun) -> ServiceSpec {
             ServiceKind::Front(_) | ServiceKind::Database { .. } => false,
         },
         replacement: match run.kind {
-            ServiceKind::Process(_) => Replacement::StartFirst,
-            ServiceKind::Front(_) | ServiceKind::Database { .. } => Replacement::StopFirst,
+            ServiceKind::Process(_) if !run.keeps_data => Replacement::StartFirst,
+            ServiceKind::Process(_) | ServiceKind::Front(_) | ServiceKind::Database { .. } => {
+                Replacement::StopFirst
+            }
         },
         ..ServiceSpec::new(run.name.clone())
     }

@@ -24,7 +24,7 @@ pub(crate) fn assert_none(stage: &Path, home: &Path) {
 }
 
 /// Asserts that no process works in `stage`. One that is about to end gets a moment to.
-fn assert_no_process(stage: &Path) {
+pub fn assert_no_process(stage: &Path) {
     wait_for(GRACE, || processes(stage).is_empty().then_some(()));
     let left = processes(stage);
     if !left.is_empty() {
@@ -53,7 +53,13 @@ fn files(home: &Path) -> Vec<PathBuf> {
             {
                 continue;
             }
-            if entry.path() == home.join("projects") && is_empty(&entry.path()) {
+            // What is known of a folder of the user's stays with that.
+            if entry.path() == home.join("folders") {
+                continue;
+            }
+            if ["projects", "volumes"].iter().any(|name| entry.path() == home.join(name))
+                && is_empty(&entry.path())
+            {
                 continue;
             }
             found.push(entry.path());

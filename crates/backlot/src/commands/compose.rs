@@ -24,6 +24,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let environment = context.environment(&project)?;
+    context.tell_withheld(&environment);
     let client = Client::locate(&context.caller.variables).map_err(EngineError::from)?;
     // A scenario that is up has a file of its own.
     let site = Site::new(&home, &project, environment.name.as_str());

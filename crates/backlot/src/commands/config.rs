@@ -16,7 +16,8 @@ use crate::render::{self, Table};
 ///
 /// With --json the stack is printed as `docker compose config --format json` prints it, and what Backlot adds is under
 /// `x-backlot-environment`. In the Compose layout it is Compose's own stack when no environment is named, under Compose's
-/// own name; an environment's stack has the environment in its name, so that several can be up at once.
+/// own name; an environment's stack has the environment in its name, so that several can be up at once. With -q, nothing is
+/// printed but what is wrong with the files.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Show the values of secrets
@@ -27,8 +28,12 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let mut environment = context.environment(&project)?;
+    context.tell_withheld(&environment);
     if project.layout() == Layout::Compose && !context.names_environment() {
         environment.stack = project.plain_stack()?;
+    }
+    if context.global.quiet {
+        return Ok(Exit::Done);
     }
     if context.global.json {
         render::json(&in_json(&project, &environment, args.show_secrets));

@@ -1,10 +1,10 @@
 //! `backlot doctor`
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use backlot_engine::docker::Client;
+use backlot_engine::docker::{Client, DockerError, named_daemon};
 use backlot_engine::native::{locate, tools};
 use backlot_engine::{Database, Home};
 use backlot_postgres::{Installation, SearchPlaces};
@@ -171,7 +171,7 @@ fn project(context: &Context) -> Finding {
         let checked = context.environment_named(&project, &name).and_then(|environment| {
             let database = Database::of(&environment).map_err(backlot_engine::EngineError::from)?;
             if let Some(database) = database {
-                locate(&database, context.caller.variables.get("PATH").map(String::as_str))?;
+                locate(&database, None, context.caller.variables.get("PATH").map(String::as_str))?;
             }
             Ok(())
         });
@@ -207,36 +207,30 @@ fn python(root: Option<&Path>, variables: &BTreeMap<String, String>) -> Finding 
 }
 
 fn docker(variables: &BTreeMap<String, String>) -> Finding {
-    let Some(docker) = tools::on_path("docker", variables) else {
-        return Finding::good("Docker", "not installed; only --engine docker needs it");
-    };
-    match version(&docker, &["info", "--format", "{{.ServerVersion}}"], variables) {
-        Some(version) if !version.is_empty() => docker_compose(variables, &version),
-        Some(_) | None => Finding::good("Docker", "client without a daemon; only --engine docker needs one"),
-    }
-}
-
-fn docker_compose(variables: &BTreeMap<String, String>, daemon: &str) -> Finding {
-    let client = Client::locate(variables).and_then(|client| client.compose_version());
-    match client {
-        Ok(compose) => Finding::good("Docker", format!("daemon {daemon}, Compose {compose}")),
-        Err(error) => {
-            let mend = error.hint().unwrap_or_default();
-            Finding::warning("Docker", format!("daemon {daemon}; {error}"), mend)
+    let asked = Client::locate(variables).and_then(|client| Ok((client.check()?, client.compose_version())));
+    let (daemon, compose) = match asked {
+        Ok((daemon, Ok(compose))) => {
+            return Finding::good("Docker", format!("daemon {daemon}, Compose {compose}"));
         }
-    }
+        Ok((daemon, Err(error))) => (format!("daemon {daemon}; "), error),
+        Err(DockerError::NoClient) => {
+            return Finding::good("Docker", "not installed; only --engine docker needs it");
+        }
+        // Whoever names one means to use it.
+        Err(DockerError::NoDaemon { .. }) if named_daemon(variables) == (None, None) => {
+            return Finding::good("Docker", "client without a daemon; only --engine docker needs one");
+        }
+        Err(error) => (String::new(), error),
+    };
+    Finding::warning("Docker", format!("{daemon}{compose}"), compose.hint().unwrap_or_default())
 }
 
 fn nginx(variables: &BTreeMap<String, String>) -> Finding {
-    // Debian keeps it outside of an ordinary user's PATH.
-    let sbin = Some(PathBuf::from("/usr/sbin/nginx")).filter(|path| tools::is_executable(path));
-    match tools::on_path("nginx", variables).or(sbin) {
-        Some(nginx) => Finding::good("nginx", nginx.display().to_string()),
-        None => Finding::warning(
-            "nginx",
-            "not found; only stacks with an nginx service need it",
-            install("nginx"),
-        ),
+    match backlot_nginx::locate(variables.get("PATH").map(String::as_str)) {
+        Ok(nginx) => Finding::good("nginx", nginx.program.display().to_string()),
+        Err(error) => {
+            Finding::warning("nginx", "not found; only stacks with an nginx service need it", error.hint())
+        }
     }
 }
 

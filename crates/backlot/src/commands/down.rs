@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::atomic::Ordering;
 
 use backlot_engine::EngineError;
+use clap::ArgAction;
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -13,11 +14,15 @@ use crate::exit::Exit;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Remove its volumes, too: its durable data
-    #[arg(long)]
-    volumes: bool,
+    #[arg(short = 'v', long)]
+    pub volumes: bool,
     /// Do not ask
     #[arg(short = 'y', long)]
     yes: bool,
+    /// Print more about what is done
+    // It takes the place of the global option, whose -v would mean another thing than in `docker compose down -v`.
+    #[arg(id = "verbose", long, action = ArgAction::Count, help_heading = "Global options")]
+    _verbose: u8,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -29,8 +34,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     let volumes = if args.volumes { engine.volumes(&site)? } else { Vec::new() };
     if !volumes.is_empty() {
-        let names: Vec<String> = volumes.iter().map(|name| format!("volume {name}")).collect();
-        let question = format!("Remove the data of {} for good ({})?", site.name(), names.join(", "));
+        let question = format!("Remove the data of {} for good ({})?", site.name(), volumes.join(", "));
         confirm(&question, args.yes, context)?;
     }
     let steps = engine.down(&site, args.volumes, &mut context.reporter())?;

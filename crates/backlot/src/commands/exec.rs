@@ -23,6 +23,11 @@ pub struct Args {
     /// No terminal between: natively there never is
     #[arg(short = 'T', long = "no-tty")]
     no_tty: bool,
+    // As it is anyway, where standard input and output are a terminal.
+    #[arg(short = 'i', long = "interactive", hide = true)]
+    _interactive: bool,
+    #[arg(short = 't', long = "tty", hide = true)]
+    _tty: bool,
     /// The service
     service: String,
     /// The command and its arguments

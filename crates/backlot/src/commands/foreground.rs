@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use backlot_engine::docker::{Client, LogWish};
 use backlot_engine::native::{Watcher, connect, down, log_query, watch_over};
 use backlot_engine::{Deployment, Engine, EngineError, EngineKind, Site, Started};
-use backlot_supervisor::{Follower, News, Request};
+use backlot_logs::Follower;
+use backlot_supervisor::{News, Request};
 
 use crate::context::Context;
 use crate::error::CommandError;

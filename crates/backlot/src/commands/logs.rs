@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use backlot_engine::docker::{Client, LogWish};
 use backlot_engine::native::log_query;
 use backlot_engine::{Engine, EngineError, Site};
-use backlot_supervisor::{Follower, parse_since, read_logs};
+use backlot_logs::{Follower, parse_since, read_logs};
 
 use crate::commands::services;
 use crate::context::Context;

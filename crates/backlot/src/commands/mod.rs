@@ -26,6 +26,7 @@ mod stock;
 mod test;
 mod top;
 mod up;
+mod volume;
 mod wait;
 
 use clap::Subcommand;
@@ -57,6 +58,8 @@ pub enum Command {
     Test(test::Args),
     #[command(subcommand)]
     Db(db::Command),
+    #[command(subcommand)]
+    Volume(volume::Command),
     Config(config::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -97,6 +100,7 @@ pub fn run(
         Command::Test(args) => test::run(&args, context),
         Command::Db(command) => db::run(command, context),
         Command::Down(args) => down::run(&args, context),
+        Command::Volume(command) => volume::run(command, context),
         Command::Config(args) => config::run(&args, context),
         Command::Doctor(args) => Ok(doctor::run(&args, context)),
         Command::Completions(args) => Ok(completions::run(&args, &command_line())),

@@ -13,11 +13,16 @@ use crate::exit::Exit;
 use crate::render::{self, Table};
 
 /// List the services of the chosen environment, and how each replica does
+///
+/// With -q, only the names of the replicas that run, one a line.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only these services
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
+    // All that there are are listed anyway.
+    #[arg(short = 'a', long = "all", hide = true)]
+    _all: bool,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -28,12 +33,25 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         render::json(&services.iter().map(service_in_json).collect());
         return Ok(Exit::Done);
     }
+    if context.global.quiet {
+        for name in running(&services) {
+            render::line(&name);
+        }
+        return Ok(Exit::Done);
+    }
     if services.is_empty() {
         context.progress().say(&format!("nothing of {} is up", site.name()));
         return Ok(Exit::Done);
     }
     render::data(&table(&services).to_string());
     Ok(Exit::Done)
+}
+
+/// `web-1`
+fn running(services: &[ServiceReport]) -> Vec<String> {
+    let replicas = services.iter().flat_map(|service| service.replicas.iter().map(move |one| (service, one)));
+    let running = replicas.filter(|(_, replica)| replica.state == State::Running);
+    running.map(|(service, replica)| format!("{}-{}", service.name, replica.number)).collect()
 }
 
 fn table(services: &[ServiceReport]) -> Table {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use backlot_engine::LiveDatabase;
 use backlot_engine::docker::Client;
 use backlot_engine::native::tools;
+use backlot_process::caller_without_postgres;
 
 use crate::commands::run::become_command;
 use crate::context::Context;
@@ -28,7 +29,7 @@ pub fn become_psql(
     database: &LiveDatabase,
     context: &Context,
 ) -> Result<Exit, CommandError> {
-    let mut variables = context.caller.variables.clone();
+    let mut variables = caller_without_postgres(&context.caller.variables);
     for (name, value) in database.access.libpq_env() {
         variables.insert(name.into(), value);
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use backlot_engine::Wishes;
 use backlot_engine::native::tools;
-use backlot_process::{Program, shell_quote};
+use backlot_process::{Program, caller_without_postgres, shell_quote};
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -49,7 +49,7 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
         deployment.process_variables(&database)
     } else {
         // No Postgres of ours: the variables are as the files have them.
-        let mut all = context.caller.variables.clone();
+        let mut all = caller_without_postgres(&context.caller.variables);
         all.extend(own);
         all.insert("APPLICATION_CONFIG".into(), name);
         tools::with_virtual_environment(project.root(), all)
@@ -83,6 +83,10 @@ pub fn become_command_in(
         let error = format!("no program {} is on PATH", name.to_string_lossy());
         let mut failure = CommandError::failed("no-program", error);
         failure.exit = Exit::Child(127);
+        if name.to_string_lossy().starts_with('-') {
+            failure =
+                failure.hint("the command begins here: the options of `docker compose run` are not known");
+        }
         return Err(failure);
     };
     let mut program = Program::new(path).args(arguments).envs(variables);

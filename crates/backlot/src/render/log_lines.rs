@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use backlot_supervisor::{LogLine, format_time};
+use backlot_logs::{LogLine, format_time};
 
 use crate::render;
 

@@ -1,6 +1,8 @@
 //! config, doctor, completions, help, --dry-run.
 
-use crate::{USERS_SQL, seed};
+use backlot_testkit::FakeDocker;
+
+use crate::{BACKLOT, USERS_SQL, seed};
 
 #[test]
 fn config_shows_files_variables_and_services_and_hides_secrets() {
@@ -63,6 +65,58 @@ fn doctor_says_what_is_there() {
     // Without anything on PATH there is still Debian's Postgres; Python is missing, which is no fault.
     let bare = stage.backlot(&["doctor"]).env("PATH", "/nowhere").output();
     assert!(bare.stdout.contains("⚠ Python       not found"), "{bare}");
+}
+
+#[test]
+fn doctor_looks_for_docker_where_the_caller_has_it() {
+    let stage = seed();
+    let script = "case \"$DOCKER_HOST$DOCKER_CONTEXT\" in
+        tcp://there:1|there) case \"$*\" in *short*) echo 2.29.1;; *) echo 27.1.0;; esac;;
+        *) echo \"Cannot connect to the Docker daemon at $DOCKER_HOST\" >&2; exit 1;; esac";
+    let docker = FakeDocker::on(&stage, script);
+    let doctor = |name: &str, value: &str| {
+        let doctor = stage.backlot(&["doctor"]).env("PATH", docker.path());
+        let doctor = doctor.env("DOCKER_HOST", "").env(name, value).output();
+        let lines = doctor.stdout.lines().skip_while(|line| !line.contains(" Docker "));
+        lines.take(2).collect::<Vec<_>>().join("\n")
+    };
+    for (name, value) in [("DOCKER_HOST", "tcp://there:1"), ("DOCKER_CONTEXT", "there")] {
+        let said = doctor(name, value);
+        assert!(said.starts_with("✓ Docker       daemon 27.1.0, Compose 2.29.1"), "{said}");
+    }
+    // Who says where it is wants it.
+    let said = doctor("DOCKER_HOST", "tcp://gone:1");
+    assert!(
+        said.starts_with("⚠ Docker       no Docker daemon answers: ") && said.contains("tcp://gone:1"),
+        "{said}"
+    );
+    assert!(said.contains("→ start it"), "{said}");
+    let said = doctor("SOME", "thing");
+    assert!(said.starts_with("✓ Docker       client without a daemon"), "{said}");
+}
+
+#[test]
+fn doctor_finds_the_nginx_that_a_stack_would_run() {
+    let stage = seed();
+    // As its mode says, it is a program or none; everywhere else there is none.
+    let elsewhere = "for dir in /usr/sbin /usr/bin; do
+            if [ -e $dir/nginx ]; then mount --bind /dev/null $dir/nginx || exit 1; fi
+        done
+        mount -t tmpfs none /usr/local/sbin && : > /usr/local/sbin/nginx || exit 1
+        chmod $0 /usr/local/sbin/nginx; PATH=/nowhere exec \"$@\"";
+    let doctor = |mode: &str, command: &[&str]| {
+        let line = [&["--mount", "sh", "-c", elsewhere, mode], command].concat();
+        stage.run("unshare", &line).output()
+    };
+    // Only root may hide and put programs.
+    let can = stage.run("sh", &["-c", "command -v unshare && [ $(id -u) = 0 ]"]).output().code == 0;
+    if !can || doctor("644", &["/bin/true"]).code != 0 {
+        return;
+    }
+    let said = doctor("644", &[BACKLOT, "doctor"]);
+    assert!(said.stdout.contains("⚠ nginx        not found"), "{said}");
+    let said = doctor("755", &[BACKLOT, "doctor"]);
+    assert!(said.stdout.contains("✓ nginx        /usr/local/sbin/nginx"), "{said}");
 }
 
 #[test]

@@ -2,15 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has to fail loudly")]
 
+mod addresses;
 mod axum;
 mod blog;
+mod caller;
 mod changes;
 mod commands;
 mod development;
 mod differential;
 mod dry;
+mod durable;
 mod errors;
 mod fake_docker;
+mod flags;
 mod flask;
 mod killed;
 mod kinds;

@@ -101,8 +101,8 @@ impl Client {
 
     /// Whether the daemon is one of this machine, as far as the caller's variables tell.
     pub(super) fn is_local(&self) -> bool {
-        let host = self.variables.get("DOCKER_HOST");
-        host.is_none_or(|host| host.starts_with("unix://")) && !self.variables.contains_key("DOCKER_CONTEXT")
+        let (host, context) = named_daemon(&self.variables);
+        host.is_none_or(|host| host.starts_with("unix://")) && context.is_none()
     }
 
     /// `docker compose`, else `docker-compose`, without arguments yet.
@@ -159,6 +159,12 @@ impl Client {
     ) -> Result<Output, DockerError> {
         run(&self.docker(arguments), ANSWER_LIMIT, &AtomicBool::new(false))
     }
+}
+
+/// The daemon that the caller's variables name: its address and its context. Docker takes an empty one for none.
+pub fn named_daemon(caller: &BTreeMap<String, String>) -> (Option<&str>, Option<&str>) {
+    let named = |name: &str| caller.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    (named("DOCKER_HOST"), named("DOCKER_CONTEXT"))
 }
 
 /// Runs a program of Docker's to its end.

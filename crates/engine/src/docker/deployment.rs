@@ -10,9 +10,10 @@ use backlot_plan::{
     DesiredContainers, Endpoint, Filling as Filled, ObservedContainers, Step, Storage, containers_up,
 };
 use backlot_postgres::DEFAULT_PORT;
-use backlot_process::Stdout;
+use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{ComposeCall, Environment, ScenarioName, ScenarioSource};
 
+use crate::address::{Address, OUTSIDE};
 use crate::database::Database;
 use crate::docker::client::Client;
 use crate::docker::container::{Container, Life};
@@ -20,7 +21,7 @@ use crate::docker::model::throwaway_file;
 use crate::error::EngineError;
 use crate::ground::Ground;
 use crate::home::short_hash;
-use crate::live::LiveDatabase;
+use crate::live::{LiveDatabase, label};
 use crate::native::stack::{StackError, Targets};
 use crate::native::{now, tools};
 use crate::record::{ContainerDatabase, DockerRecord, EngineKind, Filling, Record, VERSION};
@@ -222,7 +223,11 @@ impl<'a> Deployment<'a> {
         let image = |service: &str| {
             format!("backlot-{}-{checkout}-{kind}-{service}", self.ground.project.name()).to_lowercase()
         };
-        let model = throwaway_file(&self.environment, &self.inside_variables(), &image);
+        let address = self.database.as_ref().map(|database| {
+            let (service, here) = (database.service.as_str(), &OUTSIDE[..]);
+            Address { service, host: service, port: DEFAULT_PORT, here }
+        });
+        let model = throwaway_file(&self.environment, &self.inside_variables(), address, &image);
         let path = self.site.live().join("compose.json");
         let failed = |source| EngineError::Io { what: "write", path: path.clone(), source };
         let text = serde_json::to_vec_pretty(&model).map_err(|error| failed(error.into()))?;
@@ -257,7 +262,7 @@ impl<'a> Deployment<'a> {
 
     /// All variables of a program of this machine that runs in the environment.
     pub fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
-        let mut all = self.ground.caller.clone();
+        let mut all = caller_without_postgres(self.ground.caller);
         all.extend(self.variables(database));
         tools::with_virtual_environment(self.ground.project.root(), all)
     }
@@ -266,10 +271,7 @@ impl<'a> Deployment<'a> {
 fn container_database(database: &Database) -> ContainerDatabase {
     ContainerDatabase {
         service: database.service.clone(),
-        volume: match &database.storage {
-            Storage::Throwaway => None,
-            Storage::Volume(volume) => Some(volume.clone()),
-        },
+        volume: label(&database.storage),
         user: database.user.clone(),
         password: secrecy::ExposeSecret::expose_secret(&database.password).to_owned(),
         initial: database.initial.clone(),

@@ -178,8 +178,7 @@ fn host_endpoint(ip: &str, port: &str) -> Option<Endpoint> {
 
 /// A time of Docker's (`2026-11-25T10:00:00.123456789Z`) in milliseconds since 1970; what never was is none.
 fn milliseconds(text: &str) -> Option<u64> {
-    let time: std::time::SystemTime =
-        backlot_supervisor::parse_since(text, std::time::SystemTime::now()).ok()?;
+    let time: std::time::SystemTime = backlot_logs::parse_time(text)?;
     let since = time.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?;
     u64::try_from(since.as_millis()).ok()
 }

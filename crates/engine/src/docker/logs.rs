@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant, SystemTime};
 
+use backlot_logs::{LogLine, Stream, parse_time};
 use backlot_process::{Child, SpawnOptions, Stream as Pipe};
-use backlot_supervisor::{LogLine, Stream, parse_since};
 
 use crate::docker::client::{Client, run};
 use crate::docker::container::{Container, Life};
@@ -233,7 +233,7 @@ fn replica_name(service: &str, number: u32) -> String {
 fn parse(line: &str, service: &str, number: u32, stream: Stream) -> Option<LogLine> {
     let line = line.trim_end_matches(['\n', '\r']);
     let (time, text) = line.split_once(' ').unwrap_or((line, ""));
-    let time = parse_since(time, SystemTime::UNIX_EPOCH).ok()?;
+    let time = parse_time(time)?;
     let (service, replica) = (service.to_owned(), replica_name(service, number));
     Some(LogLine { time, service, replica, stream, text: text.to_owned() })
 }
@@ -247,7 +247,7 @@ fn in_full(time: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::{in_full, parse};
-    use backlot_supervisor::Stream;
+    use backlot_logs::Stream;
     use std::time::{Duration, SystemTime};
 
     #[test]
@@ -256,7 +256,10 @@ mod tests {
         assert_eq!(line.time, SystemTime::UNIX_EPOCH + Duration::from_millis(1500));
         assert_eq!((line.replica.as_str(), line.text.as_str()), ("web-2", "hello, world "));
         assert_eq!(parse("1970-01-01T00:00:01Z \n", "web", 1, Stream::Err).unwrap().text, "");
-        assert!(parse("no time", "web", 1, Stream::Out).is_none());
+        // What people may write as a time is none of Docker's.
+        for line in ["no time", "10m left", "2026-11-23 10:00", "2026-11-23T10:00:00 by the clock"] {
+            assert!(parse(line, "web", 1, Stream::Out).is_none(), "{line}");
+        }
     }
 
     #[test]

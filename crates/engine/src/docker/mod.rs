@@ -28,7 +28,7 @@ mod start;
 mod up;
 mod wait;
 
-pub use client::Client;
+pub use client::{Client, named_daemon};
 pub use compose::ComposeProject;
 pub use deployment::Deployment;
 pub use error::DockerError;

@@ -7,13 +7,17 @@ use backlot_postgres::DEFAULT_PORT;
 use backlot_project::{Environment, Service, Stack};
 use serde_json::{Map, Value as Json, json};
 
-use crate::database::extension_of;
+use crate::address::Address;
+use crate::database::{extension_of, wanted_major};
+use crate::storage::data_targets;
 
 /// The Compose file for a throw-away environment, in the form that both versions of Compose read. `variables` are the
-/// environment's own, for services in containers; `images` names the image of a service that is built.
+/// environment's own, for services in containers, which reach its database at `address`; `images` names the image of a
+/// service that is built.
 pub(super) fn throwaway_file(
     environment: &Environment,
     variables: &BTreeMap<String, String>,
+    address: Option<Address<'_>>,
     images: &dyn Fn(&str) -> String,
 ) -> Json {
     let stack = environment.stack.clone().into_throwaway();
@@ -27,7 +31,7 @@ pub(super) fn throwaway_file(
         let services = top.get_mut("services").and_then(Json::as_object_mut);
         for (name, service) in services.into_iter().flatten() {
             if let (Some(model), Some(known)) = (service.as_object_mut(), stack.services.get(name)) {
-                mend(model, known, &stack, variables);
+                mend(model, known, &stack, variables, address);
                 if model.contains_key("build") && !model.contains_key("image") {
                     model.insert("image".into(), images(name).into());
                     // It is built when it is missing; no registry has it.
@@ -82,6 +86,17 @@ fn forget_durability(model: &mut Map<String, Json>, service: &Service) {
     }
 }
 
+/// What leads out of the containers, to the database of this machine, leads to that of the environment.
+fn keep_inside(own: &mut Map<String, Json>, address: &Address<'_>) {
+    let texts = own.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+    let said: BTreeMap<String, String> = texts.collect();
+    let mut all = said.iter().map(|(name, value)| (name.clone(), address.led(value))).collect();
+    // One that names the service itself is as it is meant to be.
+    let out = said.iter().filter(|(_, value)| !value.starts_with(address.service));
+    address.set_pairs(out.map(|(name, value)| (name.as_str(), value.as_str())), &mut all);
+    own.extend(all.into_iter().map(|(name, value)| (name, value.into())));
+}
+
 /// A network of no properties but the name that Compose gives it.
 fn is_only_default(networks: &Map<String, Json>) -> bool {
     let Some(Json::Object(default)) = networks.get("default") else { return networks.is_empty() };
@@ -96,6 +111,7 @@ fn mend(
     service: &Service,
     stack: &Stack,
     variables: &BTreeMap<String, String>,
+    address: Option<Address<'_>>,
 ) {
     // Compose 1 knows neither nulls for "nothing said" nor optional dependencies.
     model.retain(|_, value| !value.is_null());
@@ -119,17 +135,25 @@ fn mend(
         let ports = ports.collect();
         model.insert("ports".into(), ports);
     }
+    // Another environment's data is in them.
+    let is_postgres = extension_of(service).is_some();
+    let major = service.image.as_ref().and_then(wanted_major);
+    let data = data_targets(service, is_postgres, major);
     if let Some(Json::Array(mounts)) = model.get_mut("volumes") {
+        mounts.retain(|mount| !data.iter().any(|target| mount["target"] == *target));
         for mount in mounts {
             shorten(mount);
         }
     }
-    if extension_of(service).is_some() {
+    if is_postgres {
         forget_durability(model, service);
         publish_database(model, service);
     } else {
         let own = model.entry("environment").or_insert_with(|| json!({}));
         if let Json::Object(own) = own {
+            if let Some(address) = address {
+                keep_inside(own, &address);
+            }
             for (name, value) in
                 variables.iter().filter(|(name, _)| !own.contains_key(*name)).collect::<Vec<_>>()
             {
@@ -142,8 +166,24 @@ fn mend(
 
 #[cfg(test)]
 mod tests {
-    use super::{is_only_default, shorten};
+    use super::{is_only_default, keep_inside, shorten};
+    use crate::address::{Address, OUTSIDE};
     use serde_json::json;
+
+    #[test]
+    fn a_container_does_not_reach_out_for_another_database() {
+        let mut own = json!({
+            "DATABASE_URL": "postgres://u:p@host.docker.internal:5433/app", "DB_HOST": "host.docker.internal",
+            "DB_PORT": "5433", "OTHER_DB_HOST": "db", "URL": "postgres://localhost/app", "NUMBER": 1, "NOTHING": null,
+        });
+        let address = Address { service: "db", host: "db", port: 5432, here: &OUTSIDE };
+        keep_inside(own.as_object_mut().unwrap(), &address);
+        let expected = json!({
+            "DATABASE_URL": "postgres://u:p@db:5432/app", "DB_HOST": "db",
+            "DB_PORT": "5432", "OTHER_DB_HOST": "db", "URL": "postgres://localhost/app", "NUMBER": 1, "NOTHING": null,
+        });
+        assert_eq!(own, expected);
+    }
 
     #[test]
     fn plain_mounts_are_written_so_that_both_versions_read_them() {

@@ -1,6 +1,5 @@
 //! Taking an environment down, whatever is left of it.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use backlot_plan::Step;
@@ -57,7 +56,7 @@ pub(super) fn take_away(taken: &Taken, step: &Step) -> Result<String, EngineErro
         }
         Step::StopServer => {
             end_filling(taken.site());
-            server::stop(taken)?;
+            server::stop(taken, false)?;
             Ok(format!("the server of {name}"))
         }
         Step::RemoveFiles => {
@@ -103,12 +102,4 @@ pub(super) fn undo(taken: &Taken, report: Report<'_>) {
     if let Err(error) = take_down(taken, false, &mut |_| {}) {
         report(Event::Warning(format!("could not take away what was made: {error}")));
     }
-}
-
-/// The volumes of an environment, by name.
-pub fn volumes(site: &Site) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(site.volumes()).into_iter().flatten().flatten();
-    let mut volumes: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    volumes.sort();
-    volumes
 }

@@ -1,5 +1,6 @@
 //! The native engine: an environment's database as a real Postgres server of this machine.
 
+mod changes;
 mod claims;
 mod down;
 pub(crate) mod fill;
@@ -22,7 +23,7 @@ use std::time::SystemTime;
 
 use backlot_plan::{Port, Storage};
 use backlot_postgres::{Access, Installation};
-use backlot_process::Stdout;
+use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{Environment, ScenarioName, ScenarioSource};
 
 use crate::database::Database;
@@ -33,8 +34,9 @@ use crate::record::DatabaseRecord;
 use crate::site::Site;
 use crate::variables::{RunningDatabase, variables};
 
+pub use changes::ChangeError;
 pub use claims::{PortError, PortTrouble, Tenant};
-pub use down::{down, plan_down, volumes};
+pub use down::{down, plan_down};
 pub use janitor::{JANITOR_VERB, Watcher, tidy_up_after, watch_over};
 pub use list::{State, Summary, list};
 pub use runner::test_command;
@@ -121,7 +123,7 @@ impl<'a> Native<'a> {
     /// All variables of a program that runs in the environment: the caller's, the environment's, and the project's
     /// virtual environment first on PATH.
     pub fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
-        let mut all = self.ground.caller.clone();
+        let mut all = caller_without_postgres(self.ground.caller);
         all.extend(self.variables(database));
         tools::with_virtual_environment(self.ground.project.root(), all)
     }

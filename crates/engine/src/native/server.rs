@@ -1,22 +1,25 @@
 //! Starting and stopping an environment's Postgres server.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use backlot_plan::{Port, Storage};
+use backlot_plan::{Port, Storage, Volume};
 use backlot_postgres::{
     ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, RunningCluster,
-    SearchPlaces, StopMode, Template, TemplateError, Templates, quote_literal,
+    SearchPlaces, StartError, StopMode, Template, TemplateError, Templates, is_cluster, quote_literal,
 };
-use backlot_process::{FREE_PORTS, ProcessId, kill_all_holding};
+use backlot_process::{FREE_PORTS, ProcessId, kill_all_holding, processes_holding};
 
 use crate::database::Database;
 use crate::error::EngineError;
 use crate::home::Home;
+use crate::live::label;
 use crate::lock::Lock;
+use crate::native::changes;
 use crate::record::{DatabaseRecord, Record};
 use crate::site::{Site, Taken};
+use crate::volume::{self, ClusterRecord, VolumeError};
 
 /// How long a server may take to answer; recovery after a kill is part of it.
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -31,24 +34,28 @@ const ORPHAN_LIMIT: Duration = Duration::from_millis(500);
 /// Templates that are kept, 35 MB each; the least recently used go first.
 const TEMPLATES_KEPT: usize = 8;
 
-/// Finds the Postgres that the database asks for.
+/// Finds the Postgres that the database asks for; `made` is the major version that its data has been made by.
 ///
 /// # Errors
 /// When there is none, or not of that version.
-pub fn locate(database: &Database, path: Option<&str>) -> Result<Installation, EngineError> {
+pub fn locate(
+    database: &Database,
+    made: Option<u32>,
+    path: Option<&str>,
+) -> Result<Installation, EngineError> {
     let places = SearchPlaces {
         explicit: database.bin.clone(),
         path: path.map(Into::into),
         roots: SearchPlaces::default_roots(),
     };
-    Ok(Installation::locate(&places, database.wanted_major)?)
+    Ok(Installation::locate(&places, database.wanted_major.or(made))?)
 }
 
 /// What the server is to be.
 fn spec(database: &Database) -> ClusterSpec {
     let (durability, databases) = match database.storage {
         Storage::Throwaway => (Durability::Ephemeral, database.databases()),
-        Storage::Volume(_) => (Durability::Durable, vec![database.initial.clone()]),
+        Storage::Durable { .. } => (Durability::Durable, vec![database.initial.clone()]),
     };
     ClusterSpec {
         superuser: database.user.clone(),
@@ -69,31 +76,28 @@ pub(crate) struct Made {
     pub(crate) template: String,
 }
 
-/// Clones a cluster into its place.
+/// Clones a cluster into its place, where nothing is yet; what is known of it is written down beside a volume.
 ///
 /// # Errors
-/// When the template cannot be made or cloned.
+/// When the template cannot be made or cloned, or something is there that is not ours.
 pub(super) fn make_cluster(
     home: &Home,
     taken: &Taken,
+    project: &Path,
     database: &Database,
     installation: &Installation,
 ) -> Result<Made, EngineError> {
     let site = taken.site();
-    let data = site.data(&database.storage);
-    if let Some(parent) = data.parent() {
-        home.make(parent)?;
-    }
     home.make(&home.templates())?;
     let templates = Templates::new(home.templates(), home.owner().clone());
     let spec = spec(database);
-    let clone = || -> Result<Template, TemplateError> {
+    let clone = || -> Result<Template, EngineError> {
         let template = templates.ensure(installation, &spec)?;
-        template.clone_into(&data).map(|()| template)
+        put_into_place(home, taken, (project, database), installation, &template).map(|()| template)
     };
     let template = match clone() {
         // It is not taken for a template any more, so the second time it is made anew.
-        Err(TemplateError::Damaged { .. }) => clone()?,
+        Err(EngineError::Template(TemplateError::Damaged { .. })) => clone()?,
         cloned => cloned?,
     };
     if template.was_made {
@@ -101,12 +105,64 @@ pub(super) fn make_cluster(
         let _ = templates.prune(TEMPLATES_KEPT);
     }
     let how = if template.was_made { "cloned from a new template" } else { "cloned" };
-    let what = match &database.storage {
-        Storage::Throwaway => "throw-away".to_owned(),
-        Storage::Volume(volume) => format!("volume {volume}"),
-    };
+    let what = database.storage.volume().map_or_else(|| "throw-away".to_owned(), ToString::to_string);
     let outcome = format!("PostgreSQL {}, {what}, {how}", installation.version);
+    debug_assert!(
+        is_cluster(&site.data(&database.storage)),
+        "a cluster was cloned to where nobody looks for it"
+    );
     Ok(Made { outcome, template: template.key.clone() })
+}
+
+fn put_into_place(
+    home: &Home,
+    taken: &Taken,
+    (project, database): (&Path, &Database),
+    installation: &Installation,
+    template: &Template,
+) -> Result<(), EngineError> {
+    let site = taken.site();
+    let data = site.data(&database.storage);
+    let Storage::Durable { volume, below } = &database.storage else {
+        home.make(data.parent().unwrap_or(home.root()))?;
+        return Ok(template.clone_into(&data)?);
+    };
+    let mut held = volume::hold(site, project, volume)?;
+    // Somebody else may have made it while we waited.
+    if is_cluster(&data) {
+        return Ok(());
+    }
+    volume::check_room(site, &database.storage)?;
+    let parent = data.parent().unwrap_or(home.root());
+    match volume {
+        Volume::Own(_) | Volume::Shared(_) => home.make(parent)?,
+        Volume::Folder(_) => fs::create_dir_all(&data).map_err(|source| EngineError::Io {
+            what: "make",
+            path: data.clone(),
+            source,
+        })?,
+    }
+    let cloned = if data.is_dir() { template.clone_within(&data) } else { template.clone_into(&data) };
+    match cloned {
+        Err(TemplateError::Exists { path }) => return Err(VolumeError::NotEmpty { path }.into()),
+        cloned => cloned?,
+    }
+    let cluster = ClusterRecord {
+        major: installation.version.major,
+        user: database.user.clone(),
+        databases: spec(database).databases,
+        initdb_args: database.initdb_args.clone(),
+    };
+    held.remember(below, cluster)
+}
+
+/// How a server is started.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
+    /// Whether it ends with us.
+    pub(super) dies_with_us: bool,
+    /// Whether it ran a moment ago, and the files ask for something else now.
+    pub(super) again: bool,
 }
 
 /// Starts the server in its own session, holding the environment's lock.
@@ -118,7 +174,7 @@ pub(super) fn start(
     taken: &Taken,
     database: &Database,
     installation: &Installation,
-    dies_with_us: bool,
+    how: Start,
 ) -> Result<DatabaseRecord, EngineError> {
     let site = taken.site();
     taken.make_live()?;
@@ -141,11 +197,20 @@ pub(super) fn start(
             Port::Free => PortWish::Free { preferred: usual_port(site) },
         },
         owner_lock: lock.share()?,
-        dies_with_parent: dies_with_us,
+        dies_with_parent: how.dies_with_us,
         limit: START_LIMIT,
     }
-    .start()?;
+    .start()
+    .map_err(|error| match error {
+        StartError::Rejected(_) if database.storage != Storage::Throwaway => {
+            changes::rejected(database, "POSTGRES_USER or POSTGRES_PASSWORD", site).into()
+        }
+        error => EngineError::Start(error),
+    })?;
     check_extension(database, installation, &running)?;
+    if how.again && database.storage == Storage::Throwaway {
+        make_databases(database, &running)?;
+    }
     Ok(DatabaseRecord {
         service: database.service.clone(),
         process: running.process,
@@ -154,15 +219,22 @@ pub(super) fn start(
         port: running.port,
         socket_dir: place.socket_dir,
         data_dir: place.data_dir,
-        volume: match &database.storage {
-            Storage::Throwaway => None,
-            Storage::Volume(volume) => Some(volume.clone()),
-        },
+        volume: label(&database.storage),
         user: database.user.clone(),
         password: secrecy::ExposeSecret::expose_secret(&database.password).to_owned(),
         database: database.application.clone(),
         settings: database.settings.clone(),
     })
+}
+
+/// Makes the databases that the files have asked for since a throw-away cluster was made.
+fn make_databases(database: &Database, running: &RunningCluster) -> Result<(), EngineError> {
+    let access = running.tcp(&database.user, &database.password, "postgres");
+    let mut connection = Connection::open(&access, ANSWER_LIMIT)?;
+    for name in database.databases() {
+        connection.create_database(&name)?;
+    }
+    Ok(())
 }
 
 /// Starts a server again that has run, as its record has it. Its new record is written.
@@ -225,6 +297,11 @@ fn check_extension(
     })
 }
 
+/// Whether a port is one of those that are taken where the files name none.
+pub(super) fn is_chosen(port: u16) -> bool {
+    FREE_PORTS.contains(&port)
+}
+
 /// The port that this environment gets when it is free, so that it is the same each time: also for every run of the
 /// tests, whose names differ behind the dot.
 fn usual_port(site: &Site) -> u16 {
@@ -239,11 +316,12 @@ pub(super) fn usual_port_of(name: &[u8]) -> u16 {
     FREE_PORTS.start + u16::try_from(sum % count).unwrap_or(0)
 }
 
-/// Stops the server that holds the environment's lock. A throw-away one need not write its data first.
+/// Stops the server that holds the environment's lock. A throw-away one need not write its data first, unless that is to
+/// be `kept`.
 ///
 /// # Errors
 /// When it cannot be found, or does not stop.
-pub(super) fn stop(taken: &Taken) -> Result<(), EngineError> {
+pub(super) fn stop(taken: &Taken, kept: bool) -> Result<(), EngineError> {
     let site = taken.site();
     // A damaged record must not keep anybody from stopping what runs: the data directory tells, too.
     let record = site.record().ok().flatten();
@@ -254,7 +332,7 @@ pub(super) fn stop(taken: &Taken) -> Result<(), EngineError> {
     while site.is_running()? {
         let waited = since.elapsed();
         if let Some(running) = find(site, record.as_ref()) {
-            let mode = if running.is_durable { StopMode::Fast } else { StopMode::Immediate };
+            let mode = if running.is_durable || kept { StopMode::Fast } else { StopMode::Immediate };
             running.cluster.stop(mode, STOP_LIMIT)?;
             since = Instant::now();
         } else if waited > RELEASE_LIMIT {
@@ -269,7 +347,7 @@ pub(super) fn stop(taken: &Taken) -> Result<(), EngineError> {
 
 /// Frees what killed servers of the environment have left in the system's memory. None runs.
 pub(super) fn free_shared_memory(site: &Site) {
-    for (data, _) in data_dirs(site) {
+    for data in data_dirs(site) {
         backlot_postgres::free_shared_memory(&data);
     }
 }
@@ -288,18 +366,21 @@ fn find(site: &Site, record: Option<&Record>) -> Option<Found> {
             RunningCluster::attach(database.process, database.port, &database.socket_dir, &database.data_dir);
         return Some(Found { cluster, is_durable: database.volume.is_some() });
     }
-    data_dirs(site).into_iter().find_map(|(data, is_durable)| {
+    let throwaway = site.data(&Storage::Throwaway);
+    // A server works in its data directory, wherever that is.
+    let works_in = processes_holding(&site.owner_lock()).into_iter().filter_map(ProcessId::directory);
+    works_in.chain(data_dirs(site)).find_map(|data| {
         let (process, port) = named_in(&data)?;
         let cluster = RunningCluster::attach(process, port, site.sockets(), &data);
-        Some(Found { cluster, is_durable })
+        Some(Found { cluster, is_durable: data != throwaway })
     })
 }
 
-/// The data directories of an environment, and whether each is durable.
-fn data_dirs(site: &Site) -> Vec<(std::path::PathBuf, bool)> {
+/// The data directories of an environment that are in it.
+fn data_dirs(site: &Site) -> Vec<PathBuf> {
     let volumes = fs::read_dir(site.volumes()).into_iter().flatten().flatten();
-    let durable = volumes.map(|volume| (volume.path().join("data"), true));
-    std::iter::once((site.data(&Storage::Throwaway), false)).chain(durable).collect()
+    let durable = volumes.map(|volume| volume.path().join("data"));
+    std::iter::once(site.data(&Storage::Throwaway)).chain(durable).collect()
 }
 
 /// The process and port in a data directory's `postmaster.pid`, if that process is the one that wrote it: a server

@@ -3,18 +3,22 @@
 use std::path::Path;
 use std::time::Instant;
 
-use backlot_plan::{Desired, Filling as Filled, Observed, Port, Server, Step, Storage};
-use backlot_postgres::{Installation, StartError};
+use backlot_plan::{Desired, Filling as Filled, Observed, Port, Server, Step, Storage, Volume};
+use backlot_postgres::{Installation, StartError, is_cluster};
 use backlot_project::ScenarioSource;
+use secrecy::ExposeSecret;
 
 use crate::error::EngineError;
 use crate::event::{Event, Report};
+use crate::native::changes::ChangeError;
 use crate::native::claims::{self, Claim};
 use crate::native::fill::{Filler, PsqlHere};
-use crate::native::{Native, down, installation, locate, mark, now, server, stock, tools};
+use crate::native::server::Start;
+use crate::native::{Native, changes, down, installation, locate, mark, now, server, stock, tools};
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, RecordError, VERSION};
 use crate::site::{Site, Taken};
 use crate::up::Failure;
+use crate::volume;
 
 /// An environment that is up.
 #[derive(Debug)]
@@ -31,9 +35,30 @@ pub struct Up {
     pub(super) stock: Option<i32>,
 }
 
+/// What an `up` does to a database that is there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Again {
+    /// A throw-away one is made anew.
+    pub(super) fresh: bool,
+    /// One that the files have changed is started anew.
+    pub(super) restart: bool,
+}
+
+impl Again {
+    /// What counts of what is there: a server that is not to be started anew is as good as up to date.
+    fn seen(self, observed: Observed) -> Observed {
+        match observed.server {
+            Server::Outdated if !self.restart => Observed { server: Server::Running, ..observed },
+            Server::Outdated | Server::Running | Server::Stopped | Server::Unrecorded => observed,
+        }
+    }
+}
+
 /// What came of the steps of an `up`, beside their effects.
 #[derive(Debug, Default)]
 struct Came {
+    /// The record of the server that is started anew, on its data.
+    before: Option<Record>,
     failure: Option<Failure>,
     /// The template of which a throw-away cluster was cloned.
     template: Option<String>,
@@ -49,14 +74,15 @@ impl Native<'_> {
             port: self.database.port,
             databases: match self.database.storage {
                 Storage::Throwaway => self.database.databases(),
-                Storage::Volume(_) => vec![self.database.initial.clone()],
+                Storage::Durable { .. } => vec![self.database.initial.clone()],
             },
             fill,
         }
     }
 
     /// What is there. A record that cannot be read is an error, unless all is to be made anew anyway.
-    fn observed(&self, fresh: bool) -> Result<Observed, EngineError> {
+    fn observed(&self, again: Again) -> Result<Observed, EngineError> {
+        let fresh = again.fresh;
         let record = match self.site.record() {
             Err(EngineError::Record {
                 source: RecordError::Damaged { .. } | RecordError::Read { .. },
@@ -66,32 +92,88 @@ impl Native<'_> {
         };
         let volume = match &self.database.storage {
             Storage::Throwaway => false,
-            Storage::Volume(_) => is_cluster(&self.site.data(&self.database.storage)),
+            Storage::Durable { .. } => is_cluster(&self.site.data(&self.database.storage)),
         };
-        Ok(Observed { volume, ..look(&self.site, record.as_ref())? })
+        let seen = look(&self.site, record.as_ref())?;
+        let running = record.and_then(|record| record.database).filter(|_| seen.server == Server::Running);
+        let Some(running) = running.filter(|_| !fresh) else { return Ok(Observed { volume, ..seen }) };
+        if again.restart
+            && let Some(error) = changes::obstacle(&self.database, &running, &self.site)
+        {
+            return Err(error.into());
+        }
+        let is_outdated = !changes::outdated(&self.database, &running, &self.site).is_empty();
+        let server = if is_outdated { Server::Outdated } else { Server::Running };
+        Ok(Observed { volume, server, ..seen })
+    }
+
+    /// What is kept in a volume has to be of the major version that is asked for; what else the files say of it counts
+    /// only when it is made.
+    fn check_volume(&self, report: Report<'_>) -> Result<(), EngineError> {
+        let Some(volume) = self.database.storage.volume() else { return Ok(()) };
+        let made = volume::major_in(&self.site, &self.database.storage);
+        if let Some(error) = changes::other_major(&self.database, made, &self.site) {
+            return Err(error.into());
+        }
+        if made.is_none() {
+            return volume::check_room(&self.site, &self.database.storage);
+        }
+        let Some(record) = self.site.volume_record(volume)? else { return Ok(()) };
+        let is_meant = self
+            .environment
+            .stack
+            .volumes
+            .values()
+            .any(|known| known.external && matches!(volume, Volume::Shared(name) if *name == known.name));
+        let others = |maker: &&volume::Maker| maker.site != self.site.dir() && !is_meant;
+        if let Some(maker) = record.maker.as_ref().filter(others) {
+            let (environment, project) = (&maker.environment, maker.project.display());
+            report(Event::Warning(format!(
+                "{volume} was made by {environment} of {project} (`external: true` says that this is meant)"
+            )));
+        }
+        let below = self.database.storage.below().unwrap_or(Path::new(""));
+        for line in
+            record.clusters.get(below).into_iter().flat_map(|made| changes::ignored(&self.database, made))
+        {
+            report(Event::Warning(line));
+        }
+        Ok(())
     }
 
     /// The steps that [`Native::up`] would carry out now.
     ///
     /// # Errors
     /// When what is there cannot be read.
-    pub fn plan_up(&self, fresh: bool) -> Result<Vec<Step>, EngineError> {
-        Ok(backlot_plan::up(&self.desired(), &self.observed(fresh)?, fresh))
+    pub(super) fn plan_up(&self, again: Again) -> Result<Vec<Step>, EngineError> {
+        self.check_volume(&mut |_| {})?;
+        let observed = self.observed(again)?;
+        Ok(backlot_plan::up(&self.desired(), &again.seen(observed), again.fresh))
     }
 
-    /// Brings the environment up; `fresh` makes a throw-away one anew.
+    /// Brings the environment up, which is `taken`.
     ///
     /// # Errors
     /// When a step fails or the caller asks to stop; then nothing of a throw-away environment is left behind.
-    pub fn up(&self, fresh: bool, report: Report<'_>) -> Result<Up, EngineError> {
-        let taken = self.site.take()?;
-        self.up_taken(&taken, fresh, report)
-    }
-
-    pub(super) fn up_taken(&self, taken: &Taken, fresh: bool, report: Report<'_>) -> Result<Up, EngineError> {
+    pub(super) fn up_taken(
+        &self,
+        taken: &Taken,
+        again: Again,
+        report: Report<'_>,
+    ) -> Result<Up, EngineError> {
         self.ground.go_on()?;
-        let steps = backlot_plan::up(&self.desired(), &self.observed(fresh)?, fresh);
-        let mut came = Came::default();
+        self.check_volume(report)?;
+        let mut observed = self.observed(again)?;
+        if observed.server == Server::Outdated && !again.restart {
+            let name = &self.database.service;
+            report(Event::Warning(format!(
+                "{name} runs as the files had it before they changed; the next `backlot up` brings the change"
+            )));
+            observed = again.seen(observed);
+        }
+        let steps = backlot_plan::up(&self.desired(), &observed, again.fresh);
+        let before = (observed.server == Server::Outdated).then(|| self.site.record()).transpose()?.flatten();
+        let mut came = Came { before, ..Came::default() };
         let outcome = steps.iter().try_for_each(|step| {
             self.carry_out(taken, step, &mut came, report)?;
             // After the last one, too: whoever has pressed Ctrl-C does not want what comes next.
@@ -101,7 +183,10 @@ impl Native<'_> {
             down::undo(taken, report);
             return Err(error);
         }
-        let record = self.site.record()?.ok_or_else(|| self.not_up())?;
+        let mut record = self.site.record()?.ok_or_else(|| self.not_up())?;
+        if again.restart {
+            self.refresh(&mut record)?;
+        }
         let database = record.database.clone().ok_or_else(|| self.not_up())?;
         let stock = came.template.and_then(|template| stock::refill(self.ground.home, &template));
         Ok(Up { record, database, was_up: steps.is_empty(), failure: came.failure, stock })
@@ -117,15 +202,20 @@ impl Native<'_> {
         report(Event::Began { step });
         let start = Instant::now();
         let outcome = match step {
+            Step::StopServer if came.before.is_some() => {
+                server::stop(taken, true)?;
+                format!("the server of {}, to start it anew", taken.site().name())
+            }
             Step::StopServices | Step::StopServer | Step::RemoveFiles | Step::RemoveVolumes => {
                 down::take_away(taken, step)?
             }
             Step::MakeCluster { .. } => {
-                let made = server::make_cluster(self.ground.home, taken, &self.database, &self.locate()?)?;
+                let (home, project) = (self.ground.home, self.ground.project.root());
+                let made = server::make_cluster(home, taken, project, &self.database, &self.locate()?)?;
                 came.template = (self.database.storage == Storage::Throwaway).then_some(made.template);
                 made.outcome
             }
-            Step::StartServer { .. } => self.start_server(taken)?,
+            Step::StartServer { .. } => self.start_server(taken, came.before.take())?,
             // Another engine's.
             Step::StartContainers { .. } | Step::RemoveContainers | Step::CreateDatabase { .. } => {
                 String::new()
@@ -144,25 +234,50 @@ impl Native<'_> {
     }
 
     fn locate(&self) -> Result<Installation, EngineError> {
-        locate(&self.database, self.ground.caller.get("PATH").map(String::as_str))
+        let made = volume::major_in(&self.site, &self.database.storage);
+        let found = locate(&self.database, made, self.ground.caller.get("PATH").map(String::as_str));
+        match (found, made) {
+            (Err(EngineError::Locate(source)), Some(made)) if self.database.wanted_major.is_none() => {
+                Err(ChangeError::NoServer { data: changes::data_of(&self.database), made, source }.into())
+            }
+            (found, _) => found,
+        }
     }
 
-    fn start_server(&self, taken: &Taken) -> Result<String, EngineError> {
-        let database =
-            server::start(self.ground.home, taken, &self.database, &self.locate()?, self.dies_with_us);
+    /// Writes down by which name and password the server, which has let them in, and which of its databases is used from
+    /// now on.
+    fn refresh(&self, record: &mut Record) -> Result<(), EngineError> {
+        let Some(known) = &record.database else { return Ok(()) };
+        let wanted = DatabaseRecord {
+            user: self.database.user.clone(),
+            password: self.database.password.expose_secret().to_owned(),
+            database: self.database.application.clone(),
+            ..known.clone()
+        };
+        if wanted == *known {
+            return Ok(());
+        }
+        record.database = Some(wanted);
+        record.write(&self.site.record_path()).map_err(|source| self.record_error(source))
+    }
+
+    fn start_server(&self, taken: &Taken, before: Option<Record>) -> Result<String, EngineError> {
+        let how = Start { dies_with_us: self.dies_with_us, again: before.is_some() };
+        let database = server::start(self.ground.home, taken, &self.database, &self.locate()?, how);
         let database = database.map_err(|error| self.explain_port(error))?;
         let outcome = format!("{} on 127.0.0.1:{}", database.service, database.port);
         let filling = match &self.scenario {
             Some((_, ScenarioSource::Empty)) | None => Filling::None,
             Some(_) => Filling::Begun,
         };
+        let filling = before.as_ref().map_or(filling, |before| before.filling);
         let record = Record {
             version: VERSION,
             project: self.ground.project.root().to_owned(),
             environment: self.environment.name.to_string(),
             scenario: self.scenario.as_ref().map(|(name, _)| name.to_string()),
             engine: EngineKind::Native,
-            created: now(),
+            created: before.map_or_else(now, |before| before.created),
             filling,
             database: Some(database),
             docker: None,
@@ -234,13 +349,8 @@ pub(super) fn look(site: &Site, record: Option<&Record>) -> Result<Observed, Eng
         files: site.has_files(),
         cluster: is_cluster(&site.data(&Storage::Throwaway)),
         services: site.is_supervised()?,
-        volume: site.volumes().exists(),
+        volume: !site.removable_volumes()?.is_empty(),
         server,
         filling,
     })
-}
-
-/// Whether a whole cluster is in `data`: it comes there by a rename, as the last thing.
-fn is_cluster(data: &Path) -> bool {
-    data.join("PG_VERSION").exists()
 }

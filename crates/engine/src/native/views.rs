@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use backlot_logs::{ForeignLog, LogQuery};
 use backlot_plan::Endpoint;
 use backlot_postgres::DEFAULT_PORT;
 use backlot_process::caller_allow_list;
 use backlot_supervisor::{
-    Answer, ClientError, Described, EndpointReport, ForeignLog, Health, LogQuery, Protocol, ReplicaReport,
-    Request, ServiceReport, State,
+    Answer, ClientError, Described, EndpointReport, Health, Protocol, ReplicaReport, Request, ServiceReport,
+    State,
 };
 
 use crate::error::EngineError;

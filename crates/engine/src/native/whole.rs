@@ -1,9 +1,11 @@
 //! A whole stack on the native engine: its database, and its other services under a supervisor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::DirBuilderExt;
 
-use backlot_plan::Step;
+use backlot_plan::{Step, Volume};
 use backlot_process::Stdout;
+use backlot_project::stack::MountKind;
 use backlot_project::{Environment, ScenarioName, ScenarioSource};
 use backlot_supervisor::{FailureCode, News, Request, Runbook, ServiceReport};
 
@@ -11,13 +13,16 @@ use crate::error::EngineError;
 use crate::event::{Event, Report};
 use crate::ground::Ground;
 use crate::live::LiveDatabase;
+use crate::native::claims::Claim;
 use crate::native::stack::{Cast, StackError, Translation};
 use crate::native::supervise::{ask, hire};
+use crate::native::up::Again;
 use crate::native::views::status;
 use crate::native::{Native, claims, down, running};
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, VERSION};
 use crate::site::{Site, Taken};
 use crate::up::{Started, Wishes};
+use crate::{storage, volume};
 
 /// A stack as it is to run.
 #[derive(Debug)]
@@ -99,11 +104,13 @@ impl<'a> Whole<'a> {
     /// # Errors
     /// When what is there cannot be read, or a service cannot run natively.
     pub fn plan_up(&self, wishes: &Wishes) -> Result<(Vec<Step>, Vec<String>), EngineError> {
+        let cast = self.cast(wishes)?;
+        self.check_volumes(&cast.services)?;
         let steps = match &self.native {
-            Some(native) => native.plan_up(wishes.fresh)?,
+            Some(native) => native.plan_up(again(wishes))?,
             None => Vec::new(),
         };
-        let services = self.beside(&self.cast(wishes)?);
+        let services = self.beside(&cast);
         let then =
             if services.is_empty() { Vec::new() } else { vec![format!("start {}", services.join(", "))] };
         Ok((steps, then))
@@ -134,6 +141,33 @@ impl<'a> Whole<'a> {
         Ok(self.translation(None, wishes, BTreeMap::new()).cast(&wishes.services)?)
     }
 
+    /// The volumes that somebody else must have made are there, and all have names that lead nowhere else.
+    fn check_volumes(&self, services: &BTreeSet<String>) -> Result<(), EngineError> {
+        let stack = &self.environment.stack;
+        for service in services.iter().filter_map(|name| stack.services.get(name)) {
+            for mount in &service.volumes {
+                let MountKind::Volume { source: Some(key) } = &mount.kind else { continue };
+                if let Ok(Some(Volume::Shared(name))) = storage::volume(key, stack) {
+                    let is_external = stack.volumes.get(key).is_some_and(|volume| volume.external);
+                    volume::check(self.ground.home, &name, is_external, &service.name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the folders of services that keep data.
+    fn make_folders(&self, translation: &Translation<'_>, cast: &Cast) -> Result<(), EngineError> {
+        for kept in translation.all_kept(&cast.services)? {
+            if let Some(volume) = &kept.volume {
+                drop(volume::hold(&self.site, self.ground.project.root(), volume)?);
+            }
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&kept.folder);
+            made.map_err(|source| EngineError::Io { what: "make", path: kept.folder.clone(), source })?;
+        }
+        Ok(())
+    }
+
     fn database_service(&self) -> Option<&str> {
         self.native.as_ref().map(|native| native.database().service.as_str())
     }
@@ -157,8 +191,10 @@ impl<'a> Whole<'a> {
     /// Tries the ports that are wanted and not held yet.
     fn check_ports(&self, cast: &Cast, wishes: &Wishes) -> Result<(), EngineError> {
         let mut claims = Vec::new();
-        let runs = running(&self.site).is_ok();
-        claims.extend(self.native.as_ref().filter(|_| !runs).and_then(Native::claim));
+        let held = running(&self.site).ok().map(|database| database.port);
+        let claim = self.native.as_ref().and_then(Native::claim);
+        let stays = |claim: &Claim| held == Some(claim.port) || (held.is_some() && wishes.database_only);
+        claims.extend(claim.filter(|claim| !stays(claim)));
         claims.extend(self.translation(None, wishes, BTreeMap::new()).claims(&cast.services)?);
         if claims.is_empty() {
             return Ok(());
@@ -179,8 +215,16 @@ impl<'a> Whole<'a> {
     ) -> Result<Started, EngineError> {
         // Before anything is started: what can be known to be wrong from the files alone.
         let cast = self.cast(wishes)?;
+        self.check_volumes(&cast.services)?;
         let taken = self.site.take()?;
         self.check_ports(&cast, wishes)?;
+        let translation = self.translation(None, wishes, BTreeMap::new());
+        if !wishes.database_only {
+            translation
+                .unmounted(cast.services.iter())
+                .into_iter()
+                .for_each(|line| report(Event::Warning(line)));
+        }
         for reason in &cast.left_out {
             let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
             report(Event::Warning(format!("{reason}: it is left out{way_out}")));
@@ -232,7 +276,7 @@ impl<'a> Whole<'a> {
             };
             return Ok((started, None));
         };
-        let up = native.up_taken(taken, wishes.fresh, report)?;
+        let up = native.up_taken(taken, again(wishes), report)?;
         let started = Started {
             database: Some((&up.database).into()),
             was_up: up.was_up,
@@ -276,6 +320,7 @@ impl<'a> Whole<'a> {
         let runs = !current.is_empty() || self.site.is_supervised()?;
         let ports = endpoints(&current);
         let translation = self.translation(database, wishes, ports);
+        self.make_folders(&translation, cast)?;
         let runbook = translation.runbook(&cast.services)?;
         let named = self.named(wishes);
         if !runs {
@@ -293,7 +338,7 @@ impl<'a> Whole<'a> {
                 let taken = self.site.take()?;
                 super::supervise::stop(&self.site)?;
                 if let Some(native) = &self.native {
-                    native.up_taken(&taken, false, report)?;
+                    native.up_taken(&taken, Again { fresh: false, restart: true }, report)?;
                 }
                 hire(self.ground.home, &taken, &runbook, &named, self.ground.interrupted)?;
                 Ok(runbook)
@@ -332,6 +377,11 @@ impl<'a> Whole<'a> {
             current,
         }
     }
+}
+
+/// What an `up` does to a database that is there: a command that only needs it takes it as it runs.
+fn again(wishes: &Wishes) -> Again {
+    Again { fresh: wishes.fresh, restart: !wishes.database_only }
 }
 
 /// The ports at which those services of `cast` are published that are beside the database.

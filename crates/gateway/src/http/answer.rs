@@ -6,12 +6,12 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 
+use crate::balancing::replica::ReplicaId;
 use crate::http::attempt::Cause;
 use crate::http::client::Ticket;
 use crate::http::request_body::Fault;
 use crate::http::response_body::ResponseBody;
 use crate::http::screen::Refusal;
-use crate::replica::ReplicaId;
 use crate::shared::Shared;
 
 /// Why a request gets no answer from a replica.

@@ -10,15 +10,15 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
+use crate::balancing::in_flight::InFlight;
 use crate::http::headers::Outgoing;
 use crate::http::link::Link;
 use crate::http::request_body::{Fault, Progress, RequestBody, Upload};
 use crate::http::response_body::{Source, Streamed};
 use crate::http::retry::Reached;
-use crate::in_flight::InFlight;
 use crate::shared::Shared;
-use crate::stall::Stall;
-use crate::wire::{ConnectError, Wire};
+use crate::sockets::stall::Stall;
+use crate::sockets::wire::{ConnectError, Wire};
 
 /// A body of at most so many bytes is read whole before the client gets anything of the response. Until then another
 /// replica can still be asked, and the replica is free as soon as it has answered, however slowly the client reads.

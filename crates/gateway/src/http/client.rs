@@ -9,11 +9,11 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
 
 use crate::access::{AccessLine, RequestLine};
+use crate::balancing::in_flight::InFlight;
+use crate::balancing::replica::Replica;
 use crate::config::Trust;
-use crate::in_flight::InFlight;
-use crate::replica::Replica;
 use crate::shared::Shared;
-use crate::wire::Wire;
+use crate::sockets::wire::Wire;
 
 /// A client's connection.
 pub(crate) struct Client {

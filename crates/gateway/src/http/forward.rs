@@ -7,6 +7,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use crate::balancing::recheck::unreachable;
 use crate::http::answer::{Trouble, answer};
 use crate::http::attempt::{Cause, Errand, Failure, Reply, ReplyContent};
 use crate::http::client::{Client, Switch, Ticket};
@@ -14,7 +15,6 @@ use crate::http::headers::{Outgoing, for_client};
 use crate::http::request_body::Upload;
 use crate::http::response_body::ResponseBody;
 use crate::http::retry::{ATTEMPTS, BodyLeft, Reached, is_idempotent, may_repeat};
-use crate::recheck::unreachable;
 
 /// Answers a request, in whatever way.
 pub(crate) async fn forward(client: Arc<Client>, request: Request<Incoming>) -> Response<ResponseBody> {

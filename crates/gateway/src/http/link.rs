@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::coop::unconstrained;
 
 use crate::http::request_body::RequestBody;
-use crate::wire::Wire;
+use crate::sockets::wire::Wire;
 
 /// A connection that carries one request at a time.
 #[derive(Debug)]

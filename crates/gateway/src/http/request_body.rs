@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
-use crate::stall::Stall;
+use crate::sockets::stall::Stall;
 
 /// How much of a body is read that nobody wants.
 const DISCARD_BYTES: usize = 4 << 20;

@@ -8,11 +8,11 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::balancing::in_flight::InFlight;
 use crate::http::client::Ticket;
 use crate::http::link::Link;
-use crate::in_flight::InFlight;
 use crate::shared::Shared;
-use crate::stall::Stall;
+use crate::sockets::stall::Stall;
 
 /// A body, and the request that it ends.
 pub(crate) struct ResponseBody {

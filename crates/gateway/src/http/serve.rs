@@ -18,9 +18,9 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::http::client::{Client, Switch};
 use crate::http::forward::forward;
 use crate::http::response_body::ResponseBody;
-use crate::pipe::pipe;
 use crate::shared::Shared;
-use crate::visitor::{Traffic, Visitor};
+use crate::sockets::pipe::pipe;
+use crate::sockets::visitor::{Traffic, Visitor};
 
 /// A request's head may be this long, as with nginx's usual buffers.
 const HEAD_BYTES: usize = 32 * 1024;

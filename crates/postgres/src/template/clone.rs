@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +17,16 @@ use crate::storage::StorageError;
 const SYNCING: Duration = Duration::from_mins(5);
 /// The names of complete spares begin so.
 const SPARE: &str = "ready-";
+/// In a folder that was there before its cluster: what is copied, until it is complete. As long as it is there, all else in
+/// the folder is part of the copy.
+const UNFINISHED: &str = ".backlot-making";
+/// The file by which a cluster is known: it comes into its folder last.
+const VERSION: &str = "PG_VERSION";
+
+/// Whether a whole cluster is in `data_dir`.
+pub fn is_cluster(data_dir: &Path) -> bool {
+    data_dir.join(VERSION).exists() && !data_dir.join(UNFINISHED).exists()
+}
 
 impl Template {
     /// Makes `data_dir` a copy, complete or not there at all; its parent must exist. A durable one is synced to disk first.
@@ -36,6 +46,34 @@ impl Template {
         }
         self.copy(&partial, data_dir)?;
         self.settle(data_dir)
+    }
+
+    /// Makes a copy in `folder`, which is there and empty, or holds what an earlier call has left unfinished; it may be the
+    /// root of a file system. A durable one is synced to disk.
+    pub fn clone_within(&self, folder: &Path) -> Result<(), TemplateError> {
+        self.owner.check_reach(folder)?;
+        let partial = folder.join(UNFINISHED);
+        let entries = entries(folder)?;
+        if entries.contains(&partial) {
+            // It was empty when that began. What tells of it goes last.
+            entries.iter().filter(|entry| **entry != partial).try_for_each(|entry| remove_tree(entry))?;
+            remove_tree(&partial)?;
+        } else if !entries.is_empty() {
+            return Err(TemplateError::Exists { path: folder.to_owned() });
+        }
+        let mode = fs::Permissions::from_mode(0o700);
+        let ours = fs::set_permissions(folder, mode).and_then(|()| self.owner.take(folder));
+        ours.map_err(StorageError::at("take", folder))?;
+        let files = copy_cluster(&self.data_dir, &partial, &self.owner)?;
+        self.check(files).and_then(|()| self.sync(&partial))?;
+        let mut parts = self::entries(&partial)?;
+        parts.sort_by_key(|part| part.ends_with(VERSION));
+        for part in parts {
+            let target = folder.join(part.file_name().unwrap_or_default());
+            fs::rename(&part, &target).map_err(StorageError::at("make", &target))?;
+        }
+        fs::remove_dir(&partial).map_err(StorageError::at("remove", &partial))?;
+        self.settle(&partial)
     }
 
     /// Makes copies ahead of need until `count` are there, so that the next clones need only be renamed. Returns how many it
@@ -123,4 +161,10 @@ impl Template {
         }
         Ok(())
     }
+}
+
+/// What is in a folder.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
+    let entries = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    entries.map_err(StorageError::at("read", folder))
 }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::find::{normalised, seed_environments};
 use super::variables::{env_files, env_values, for_interpolation, from_config, from_env_files};
-use super::{ComposeCall, Environment, Layout, Project};
+use super::{ComposeCall, Environment, Layout, Lookup, Project};
 use crate::error::{Problem, ProjectError};
 use crate::name::{EnvironmentName, ScenarioName};
 use crate::stack::{Stack, extract};
 use crate::variables::{Origin, Variables};
-use backlot_compose::{self as compose, Base, Request, load};
+use backlot_compose::{self as compose, Base, Loaded, Missed, Request, load};
 
 /// The environment that is Compose's own reading of the files.
 const DEVELOPMENT: &str = "development";
@@ -20,6 +20,9 @@ const SCENARIO: &str = "scenario";
 /// Words that follow `.env.` or `compose.` and name no environment.
 const NO_ENVIRONMENTS: [&str; 9] =
     ["override", "scenario", "example", "sample", "template", "dist", "defaults", "local", "bak"];
+
+/// What is said of a variable of libpq that is the caller's.
+const NOT_USED: &str = "is not taken from your shell, where it is about some other Postgres: set it in .env or the environment's config file, or use another name";
 
 impl Project {
     /// Reads an environment. `scenario_<name>` is the environment of a scenario.
@@ -92,7 +95,8 @@ fn read_seed(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, Proj
     // Compose reads an env file next to its own file, for interpolation alone.
     let working_dir = files.first().and_then(|file| file.parent()).unwrap_or(&project.root).to_owned();
     let env = env_files(&working_dir, &project.lookup, None)?;
-    let (below, _) = env_values(&env, &project.lookup)?;
+    let mut missed = Missed::default();
+    let (below, _) = env_values(&env, &project.lookup, &mut missed)?;
     // Here a stack is called by its environment alone, as it always was; only a project name that was asked for is added.
     let environment = normalised(wanted.name.as_str());
     let name = match &project.lookup.project_name {
@@ -101,7 +105,7 @@ fn read_seed(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, Proj
     };
     let seen = for_interpolation(pwd(project), &project.lookup, &variables, below);
     let read = [vec![config], env].concat();
-    let loading = Loading { name, files, working_dir, seen, read, throwaway: false };
+    let loading = Loading { name, files, working_dir, seen, read, missed, throwaway: false };
     loading.run(project, wanted, variables)
 }
 
@@ -122,7 +126,8 @@ fn read_compose(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, P
         return Err(ProjectError::new(problem).with_hint(hint));
     }
     let env = env_files(&project.root, &project.lookup, Some(wanted.files))?;
-    let (_, from_files) = env_values(&env, &project.lookup)?;
+    let mut missed = Missed::default();
+    let (_, from_files) = env_values(&env, &project.lookup, &mut missed)?;
     let mut variables = from_env_files(from_files, &project.lookup);
     add_own(&mut variables, wanted);
     let mut files = compose.base.clone();
@@ -135,7 +140,7 @@ fn read_compose(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, P
     let name = format!("{}_{}", project.name, wanted.name.as_str().to_ascii_lowercase());
     let seen = for_interpolation(pwd(project), &project.lookup, &variables, compose::Variables::new());
     let working_dir = working_dir(project);
-    let loading = Loading { name, files, working_dir, seen, read: env, throwaway };
+    let loading = Loading { name, files, working_dir, seen, read: env, missed, throwaway };
     loading.run(project, wanted, variables)
 }
 
@@ -183,6 +188,8 @@ struct Loading {
     seen: compose::Variables,
     /// The files already read.
     read: Vec<PathBuf>,
+    /// The names that the files read already refer to and nobody sets.
+    missed: Missed,
     throwaway: bool,
 }
 
@@ -214,17 +221,22 @@ impl Loading {
                 .map(|file| project.lookup.start_dir.join(file))
                 .collect(),
         };
-        let (stack, read, warnings) = self.stack(project)?;
+        let lookup = &project.lookup;
+        let (stack, loaded) = self.stack(project).map_err(|error| explain(error, lookup))?;
+        let Loaded { files: read, warnings, missed, .. } = loaded;
+        self.missed.extend(missed);
+        let withheld = told(&self.missed, &lookup.withheld);
         for file in read {
             if !self.read.contains(&file) {
                 self.read.push(file);
             }
         }
         let stack = if self.throwaway { stack.into_throwaway() } else { stack };
-        Ok(Environment { name: wanted.name.clone(), variables, files: self.read, compose, stack, warnings })
+        let (name, files) = (wanted.name.clone(), self.read);
+        Ok(Environment { name, variables, files, compose, stack, warnings, withheld })
     }
 
-    fn stack(&self, project: &Project) -> Result<(Stack, Vec<PathBuf>, Vec<String>), ProjectError> {
+    fn stack(&self, project: &Project) -> Result<(Stack, Loaded), ProjectError> {
         let profiles = self.profiles(project);
         let request = Request {
             files: &self.files,
@@ -236,14 +248,33 @@ impl Loading {
         let loaded = load(&request)?;
         let home = self.seen.get("HOME").map(String::as_str);
         let stack = extract(&loaded.model, Base { dir: &self.working_dir, home })?;
-        Ok((stack, loaded.files, loaded.warnings))
+        Ok((stack, loaded))
     }
+}
+
+/// Where files refer to variables that the caller has and that are not used.
+fn told(missed: &Missed, withheld: &BTreeSet<String>) -> Vec<String> {
+    let found = missed.0.iter().filter(|(name, _)| withheld.contains(*name));
+    found.map(|(name, at)| format!("{}: {name} {NOT_USED}", at.location())).collect()
+}
+
+/// The same for one that has to be set.
+fn explain(error: ProjectError, lookup: &Lookup) -> ProjectError {
+    let Problem::Compose(compose::Problem::VariableRequired { variable, .. }) = error.problem() else {
+        return error;
+    };
+    if !lookup.withheld.contains(variable) {
+        return error;
+    }
+    let hint = format!("{variable} {NOT_USED}");
+    error.with_hint(hint)
 }
 
 fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
     let working_dir = working_dir(project);
     let env = env_files(&working_dir, &project.lookup, None)?;
-    let (below, _) = env_values(&env, &project.lookup)?;
+    let mut missed = Missed::default();
+    let (below, _) = env_values(&env, &project.lookup, &mut missed)?;
     let seen = for_interpolation(pwd(project), &project.lookup, &Variables::default(), below);
     let files: Vec<PathBuf> =
         project.compose.base.iter().chain(&project.compose.override_file).cloned().collect();
@@ -253,9 +284,9 @@ fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
         })
         .with_hint("here every environment has a stack of its own; choose one, or name a file with -f"));
     }
-    let loading =
-        Loading { name: project.name.clone(), files, working_dir, seen, read: env, throwaway: false };
-    loading.stack(project).map(|(stack, ..)| stack)
+    let name = project.name.clone();
+    let loading = Loading { name, files, working_dir, seen, read: env, missed, throwaway: false };
+    loading.stack(project).map(|(stack, _)| stack)
 }
 
 fn has_files(project: &Project, name: &str) -> bool {

@@ -7,7 +7,9 @@ use super::variables::{env_files, env_values};
 use super::{ComposeFiles, Layout, Lookup, Project};
 use crate::error::{Problem, ProjectError};
 use crate::name::EnvironmentName;
-use backlot_compose::{self as compose, PROJECT_NAME_HINT, Variables, is_project_name, top_level_name};
+use backlot_compose::{
+    self as compose, Missed, PROJECT_NAME_HINT, Variables, is_project_name, top_level_name,
+};
 
 /// Compose's own names for its file, in its order.
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -110,7 +112,8 @@ fn compose_files(dir: &Path, start: &Path, lookup: &Lookup) -> Result<Option<Com
 /// comes when an environment is read.
 fn settings(dir: &Path, lookup: &Lookup) -> Variables {
     let files = env_files(dir, lookup, None).unwrap_or_default();
-    let mut settings = env_values(&files, lookup).map(|(values, _)| values).unwrap_or_default();
+    let mut settings =
+        env_values(&files, lookup, &mut Missed::default()).map(|(values, _)| values).unwrap_or_default();
     settings.extend(lookup.process_env.clone());
     settings
 }

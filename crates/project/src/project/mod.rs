@@ -5,7 +5,7 @@ mod find;
 mod scenario;
 mod variables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +28,8 @@ pub struct Lookup {
     pub profiles: Vec<String>,
     /// The caller's environment.
     pub process_env: BTreeMap<String, String>,
+    /// The names of variables that the caller has and that are not used: a file that refers to one is told of.
+    pub withheld: BTreeSet<String>,
 }
 
 /// Without the values of the caller's environment.
@@ -85,6 +87,8 @@ pub struct Environment {
     pub stack: Stack,
     /// What Compose would warn about, such as a variable that is not set.
     pub warnings: Vec<String>,
+    /// Where the files refer to variables of the caller that are not used, see [`Lookup::withheld`].
+    pub withheld: Vec<String>,
 }
 
 /// How Compose itself is called for an environment, for an engine that hands it the project's own files.

@@ -6,7 +6,7 @@ use super::Lookup;
 use crate::config::read_config;
 use crate::error::ProjectError;
 use crate::variables::{Origin, Variables};
-use backlot_compose::{self as compose, Source, read_env_file};
+use backlot_compose::{self as compose, Missed, Source, read_env_file};
 
 /// The env files of a directory: those that the caller names, else `.env`, overlaid by `.env.<overlay>`.
 pub(super) fn env_files(
@@ -43,10 +43,11 @@ pub(super) fn env_files(
 /// Each variable with its value and the file that gave it, later files winning, in order.
 pub(super) type FromFiles = Vec<(String, String, PathBuf)>;
 
-/// Reads env files; the values alone, and the variables with their files.
+/// Reads env files; the values alone, and the variables with their files. What nobody sets is added to `missed`.
 pub(super) fn env_values(
     files: &[PathBuf],
     lookup: &Lookup,
+    missed: &mut Missed,
 ) -> Result<(compose::Variables, FromFiles), ProjectError> {
     let mut values = compose::Variables::new();
     let mut from_files = FromFiles::new();
@@ -54,7 +55,9 @@ pub(super) fn env_values(
         let source = Source::read(file)?;
         let seen = values.clone();
         let outer = |name: &str| lookup.process_env.get(name).or_else(|| seen.get(name)).cloned();
-        for (name, value) in read_env_file(&source, &outer)?.variables {
+        let read = read_env_file(&source, &outer)?;
+        missed.extend(read.missed);
+        for (name, value) in read.variables {
             values.insert(name.clone(), value.clone());
             match from_files.iter_mut().find(|(known, ..)| *known == name) {
                 Some(known) => *known = (name, value, file.clone()),

@@ -112,7 +112,14 @@ fn mount(node: &Node) -> Mount {
         Some("tmpfs") => MountKind::Tmpfs,
         kind => MountKind::Other { kind: kind.unwrap_or_default().to_owned(), source },
     };
-    Mount { kind, target: text(node, "target").unwrap_or_default(), read_only: flag(node, "read_only") }
+    let creates = node.get("bind").and_then(|bind| bind.get("create_host_path"));
+    Mount {
+        kind,
+        target: text(node, "target").unwrap_or_default(),
+        read_only: flag(node, "read_only"),
+        subpath: node.get("volume").and_then(|volume| text(volume, "subpath")).map(PathBuf::from),
+        creates_source: creates.is_none_or(|creates| creates.value != Value::Bool(false)),
+    }
 }
 
 fn dependency(node: &Node) -> Dependency {
@@ -153,6 +160,7 @@ fn volume(node: &Node) -> Volume {
         name: text(node, "name").unwrap_or_default(),
         external: flag(node, "external"),
         driver: text(node, "driver"),
+        options: pairs(node.get("driver_opts")),
     }
 }
 

@@ -104,6 +104,8 @@ pub struct Volume {
     pub external: bool,
     /// The driver, when one is named.
     pub driver: Option<String>,
+    /// What the driver is told.
+    pub options: BTreeMap<String, String>,
 }
 
 /// Where a secret's or config's content comes from.

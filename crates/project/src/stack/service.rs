@@ -151,6 +151,10 @@ pub struct Mount {
     pub target: String,
     /// Whether it may only be read.
     pub read_only: bool,
+    /// The folder of the volume that is mounted in the place of the whole of it.
+    pub subpath: Option<PathBuf>,
+    /// Whether a path of the host that is not there is made.
+    pub creates_source: bool,
 }
 
 /// What a [`Mount`] mounts.

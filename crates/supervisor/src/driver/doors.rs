@@ -4,23 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc::Sender;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use backlot_gateway::{Endpoint, EndpointConfig, Gateway, Kind, ReplicaId as GatewayId};
 use backlot_plan::supervise::ReplicaId;
 use backlot_process::port_holder;
 
 use crate::driver::input::Input;
-use crate::logs::{GATEWAY_LOG, LogSet, Stream};
 use crate::protocol::{Failure, FailureCode};
 use crate::runbook::{PortRun, Protocol, ServiceKind, ServiceRun};
+use backlot_logs::{GATEWAY_LOG, LogSet, Stream};
 
 /// Threads that serve requests, beside the one that accepts and balances.
 const THREADS: usize = 2;
 /// How long requests at an endpoint that is closed may take to finish.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
-/// How long the port of an endpoint that is being closed may take to be free.
-const FREE_LIMIT: Duration = Duration::from_secs(1);
 
 /// All endpoints.
 pub(crate) struct Doors {
@@ -37,6 +35,8 @@ struct Door {
     target: u16,
     protocol: Protocol,
     endpoint: Endpoint,
+    /// Its socket, for the endpoint that may have the port after it.
+    listener: TcpListener,
     /// The stack has it no more; it is closed as soon as no old replicas are behind it.
     is_stale: bool,
 }
@@ -64,7 +64,8 @@ impl Doors {
         let is_target = |target: u16| {
             move |((owner, _), door): (&Key, &Door)| *owner == service.name && door.target == target
         };
-        self.open_all(ports.filter(|(_, port)| !self.open.iter().any(is_target(port.target))).collect())
+        let new: Vec<_> = ports.filter(|(_, port)| !self.open.iter().any(is_target(port.target))).collect();
+        self.open_all(&new)
     }
 
     /// Whether a service has endpoints.
@@ -73,10 +74,10 @@ impl Doors {
     }
 
     /// Opens the endpoints of `services` that are not open yet. What is open besides is closed now where it is in the way,
-    /// else by [`Self::close_stale`].
+    /// else by [`Self::close_stale`]. A port that passes from one endpoint to another listens all the time.
     ///
     /// # Errors
-    /// When a port is in use; then nothing has changed, but where it was one of our own.
+    /// When a port is in use by others; then nothing has changed.
     pub(crate) fn adopt(&mut self, services: &[&ServiceRun]) -> Result<(), Failure> {
         let mut wanted: BTreeMap<Key, PortRun> = BTreeMap::new();
         for service in services {
@@ -84,68 +85,54 @@ impl Doors {
                 wanted.extend(run.ports.iter().map(|port| ((service.name.clone(), port.endpoint), *port)));
             }
         }
-        let is_same = |door: &Door, port: &PortRun| door.protocol == port.protocol;
-        let (mut first, mut later) = (Vec::new(), Vec::new());
-        for (key, port) in &wanted {
-            if self.open.get(key).is_some_and(|door| is_same(door, port)) {
-                continue;
-            }
-            let in_the_way = self.open.iter().any(|((service, endpoint), door)| {
-                *endpoint == port.endpoint || (*service == key.0 && door.target == port.target)
-            });
-            if in_the_way { later.push((key.clone(), *port)) } else { first.push((key.clone(), *port)) }
-        }
-        self.open_all(first)?;
+        let is_there =
+            |key: &Key, port: &PortRun| self.open.get(key).is_some_and(|door| door.protocol == port.protocol);
+        let new: BTreeMap<Key, PortRun> = wanted
+            .iter()
+            .filter(|(key, port)| !is_there(key, port))
+            .map(|(key, port)| (key.clone(), *port))
+            .collect();
+        let listeners = new.keys().map(|key| self.listener(key)).collect::<Result<Vec<_>, _>>()?;
         let taken: BTreeSet<u16> =
             services.iter().flat_map(|run| &run.process().ports).map(|port| port.endpoint).collect();
-        let keys: Vec<Key> = self.open.keys().cloned().collect();
-        for key in keys {
+        for key in self.open.keys().cloned().collect::<Vec<Key>>() {
             let Some(door) = self.open.get_mut(&key) else { continue };
-            let stays = wanted.get(&key).is_some_and(|port| is_same(door, port));
+            let stays = wanted.get(&key).filter(|_| !new.contains_key(&key));
             let moves =
-                later.iter().any(|((service, _), port)| *service == key.0 && port.target == door.target);
-            door.is_stale = !stays;
-            if let Some(port) = wanted.get(&key).filter(|_| stays) {
+                new.iter().any(|((service, _), port)| *service == key.0 && port.target == door.target);
+            door.is_stale = stays.is_none();
+            if let Some(port) = stays {
                 door.target = port.target;
             } else if moves || taken.contains(&key.1) {
                 self.close_one(&key);
             }
         }
-        for (key, port) in later {
-            let begun = Instant::now();
-            let door = loop {
-                match self.door(&key.0, port) {
-                    Err(_) if begun.elapsed() < FREE_LIMIT => thread::sleep(Duration::from_millis(2)),
-                    outcome => break outcome?,
-                }
-            };
+        for ((key, port), listener) in new.into_iter().zip(listeners) {
+            let door = self.door(&key.0, port, listener)?;
             self.open.insert(key, door);
         }
         Ok(())
     }
 
-    /// Opens all of them or none.
-    fn open_all(&mut self, wanted: Vec<(Key, PortRun)>) -> Result<(), Failure> {
-        let mut opened = Vec::new();
-        for (key, port) in wanted {
-            match self.door(&key.0, port) {
-                Ok(door) => {
-                    opened.push(key.clone());
-                    self.open.insert(key, door);
-                }
-                Err(failure) => {
-                    for key in &opened {
-                        self.close_one(key);
-                    }
-                    return Err(failure);
-                }
-            }
+    /// The socket of the endpoint that has the port now, else a new one.
+    fn listener(&self, (service, port): &Key) -> Result<TcpListener, Failure> {
+        match self.open.iter().find(|((_, open), _)| open == port) {
+            Some((_, door)) => door.listener.try_clone().map_err(|error| impossible(&error)),
+            None => listen(*port, service),
+        }
+    }
+
+    /// Opens all of them; none when a port is in use.
+    fn open_all(&mut self, wanted: &[(Key, PortRun)]) -> Result<(), Failure> {
+        let listeners = wanted.iter().map(|(key, _)| listen(key.1, &key.0)).collect::<Result<Vec<_>, _>>()?;
+        for ((key, port), listener) in wanted.iter().zip(listeners) {
+            let door = self.door(&key.0, *port, listener)?;
+            self.open.insert(key.clone(), door);
         }
         Ok(())
     }
 
-    fn door(&self, service: &str, port: PortRun) -> Result<Door, Failure> {
-        let listen = listen(port.endpoint, service)?;
+    fn door(&self, service: &str, port: PortRun, listener: TcpListener) -> Result<Door, Failure> {
         let kind = match port.protocol {
             Protocol::Http => Kind::Http,
             Protocol::Tcp => Kind::Tcp,
@@ -153,26 +140,26 @@ impl Doors {
         };
         let name = format!("{service}:{}", port.target);
         let (logs, label) = (self.logs.clone(), name.clone());
-        let config = EndpointConfig::new(name, listen, kind).access_log(move |line| {
+        let own = listener.try_clone().map_err(|error| impossible(&error))?;
+        let config = EndpointConfig::new(name, own, kind).access_log(move |line| {
             logs.line(GATEWAY_LOG, &label, Stream::Out, &without_query(&line.to_string()));
         });
         let endpoint = self.gateway.open(config).map_err(|error| impossible(&error))?;
-        Ok(Door { target: port.target, protocol: port.protocol, endpoint, is_stale: false })
+        Ok(Door { target: port.target, protocol: port.protocol, endpoint, listener, is_stale: false })
     }
 
     /// Takes no more clients there; what is under way is finished.
     fn close_one(&mut self, key: &Key) {
-        let Some(door) = self.open.remove(key) else { return };
-        let (gateway, name) = (self.gateway.clone(), door.endpoint.name().to_owned());
-        self.runtime.spawn(async move { gateway.close(&name, CLOSE_LIMIT).await });
+        if let Some(door) = self.open.remove(key) {
+            self.runtime.spawn(self.gateway.close(door.endpoint.name(), CLOSE_LIMIT));
+        }
     }
 
     /// Closes what the stack has no more.
     pub(crate) fn close_stale(&mut self) {
         let stale = self.open.iter().filter(|(_, door)| door.is_stale);
-        let stale: Vec<Key> = stale.map(|(key, _)| key.clone()).collect();
-        for key in &stale {
-            self.close_one(key);
+        for key in stale.map(|(key, _)| key.clone()).collect::<Vec<Key>>() {
+            self.close_one(&key);
         }
     }
 
@@ -225,14 +212,13 @@ impl Doors {
     }
 
     /// Serves no more: those that are being served get a moment.
-    pub(crate) fn close(&self) {
+    pub(crate) fn close(&mut self) {
         const GRACE: Duration = Duration::from_millis(200);
         let (sender, closed) = std::sync::mpsc::channel();
-        let all: Vec<Endpoint> = self.open.values().map(|door| door.endpoint.clone()).collect();
+        self.open.clear();
+        let gateway = self.gateway.clone();
         self.runtime.spawn(async move {
-            for endpoint in all {
-                endpoint.shutdown(GRACE).await;
-            }
+            gateway.shutdown(GRACE).await;
             let _ = sender.send(());
         });
         let _ = closed.recv_timeout(GRACE * 5);

@@ -1,12 +1,12 @@
 //! What the main loop hears.
 
 use std::net::SocketAddr;
-use std::sync::mpsc::Sender;
 
 use backlot_plan::supervise::{Epoch, Exit, ReplicaId};
 use backlot_process::ProcessId;
 
-use crate::protocol::{Message, Request};
+use crate::outbox::Outbox;
+use crate::protocol::Request;
 
 /// Something that a thread tells the main loop.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) enum Input {
     /// The gateway has no more requests at a replica.
     Drained { replica: ReplicaId },
     /// Somebody wants something.
-    Request { connection: ConnectionId, request: Request, reply: Sender<Message> },
+    Request { connection: ConnectionId, request: Request, reply: Outbox },
     /// The other end of a connection is closed.
     HungUp { connection: ConnectionId },
     /// We were sent a signal that asks to end.

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use backlot_plan::supervise::{Exit, ReplicaId};
 use backlot_process::{
-    Child, Group, ProcessId, Program, Signal, SpawnOptions, Stream, in_full, wait_for_child, wait_for_end,
+    Child, Group, PortClaim, ProcessId, Program, Signal, SpawnOptions, Stream, in_full, wait_for_child,
+    wait_for_end,
 };
 
 use crate::driver::input::Input;
 use crate::listen::{Found, Watch};
-use crate::logs::{LogSet, Pump, Stream as LogStream, Tail};
 use crate::runbook::{Part, ProcessRun, Template};
+use backlot_logs::{LogSet, Pump, Stream as LogStream, Tail};
 
 /// How long after its end a process's pipes are read on: others may have been given them.
 const PIPES_LIMIT: Duration = Duration::from_secs(1);
@@ -37,6 +38,10 @@ pub(crate) struct Process {
     pub(crate) handed: Vec<TcpListener>,
     /// The ports that it was told.
     pub(crate) told: Vec<u16>,
+    /// What keeps others of our kind from these, if they were ours to choose.
+    pub(crate) claims: Vec<PortClaim>,
+    /// How often the replica's process was started: again, when somebody took such a port.
+    pub(crate) launches: u32,
     /// Where it listens, once that is known.
     pub(crate) addresses: Vec<SocketAddr>,
     /// Where else it listens.
@@ -62,6 +67,8 @@ impl Process {
             started: SystemTime::now(),
             handed: Vec::new(),
             told: port.into_iter().collect(),
+            claims: Vec::new(),
+            launches: 1,
             addresses: address.into_iter().collect(),
             elsewhere: None,
             in_gateway: false,
@@ -81,6 +88,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) run: &'a ProcessRun,
     /// Whether it gets its requests through the gateway, at a socket of its own for each port.
     pub(crate) behind_gateway: bool,
+    /// How often it was started, this time included.
+    pub(crate) count: u32,
     pub(crate) logs: &'a LogSet,
     pub(crate) inputs: &'a Sender<Input>,
 }
@@ -91,7 +100,8 @@ impl Launch<'_> {
         let ports = if self.behind_gateway { self.run.ports.len() } else { 0 };
         let told = |error: std::io::Error| error.to_string();
         let handed = (0..ports).map(|_| free_socket()).collect::<Result<Vec<_>, _>>().map_err(told)?;
-        let own = (0..ports).map(|_| free_port()).collect::<Result<Vec<_>, _>>().map_err(told)?;
+        let claims = (0..ports).map(|_| PortClaim::any()).collect::<Result<Vec<_>, _>>().map_err(told)?;
+        let own: Vec<u16> = claims.iter().map(PortClaim::port).collect();
         let program = self.program(&own);
         let options = SpawnOptions {
             group: Group::NewGroup,
@@ -122,6 +132,8 @@ impl Launch<'_> {
             started: SystemTime::now(),
             handed,
             told: expected,
+            claims,
+            launches: self.count,
             addresses: Vec::new(),
             elsewhere: None,
             in_gateway: false,
@@ -223,11 +235,6 @@ impl Template {
 
 fn free_socket() -> std::io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-}
-
-/// A port that is free now. The system does not give it out again soon.
-fn free_port() -> std::io::Result<u16> {
-    Ok(free_socket()?.local_addr()?.port())
 }
 
 fn exit(status: std::process::ExitStatus) -> Exit {

@@ -10,11 +10,13 @@ mod input;
 mod launch;
 mod report;
 mod requests;
+mod spawn;
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use backlot_gateway::ReplicaId as GatewayId;
@@ -25,12 +27,12 @@ use backlot_process::{Signal, give_way, kill_descendants, reap_strangers};
 
 use crate::driver::doors::{Doors, Places};
 use crate::driver::health::HealthCheck;
-use crate::driver::launch::{Launch, Process, filled, tell_end_of};
+use crate::driver::launch::{Process, filled};
 use crate::driver::requests::Waiter;
 use crate::driver::timers::Timers;
-use crate::logs::{Cap, LogSet, Tail, cap_foreign};
 use crate::protocol::Failure;
-use crate::runbook::{Databases, Readiness, Runbook, ServiceKind, ServiceRun};
+use crate::runbook::{Databases, Readiness, Runbook, ServiceRun};
+use backlot_logs::{Cap, LogSet, Tail, cap_foreign};
 
 pub(crate) use crate::driver::input::{ConnectionId, Input};
 
@@ -59,6 +61,8 @@ pub(crate) struct Driver {
     /// The services of which it was told that they are ready, and where.
     announced: BTreeSet<ServiceId>,
     asked_to_end: u32,
+    /// Cuts logs that others write, which takes as long as they are.
+    capping: Option<JoinHandle<()>>,
 }
 
 impl Driver {
@@ -98,6 +102,7 @@ impl Driver {
             waiters: Vec::new(),
             announced: BTreeSet::new(),
             asked_to_end: 0,
+            capping: None,
         })
     }
 
@@ -153,10 +158,7 @@ impl Driver {
 
     fn hear(&mut self, input: Input) {
         match input {
-            Input::Exited { replica, exit } => {
-                self.forget(replica);
-                self.tell(Event::Exited { replica, exit });
-            }
+            Input::Exited { replica, exit } => self.exited(replica, exit),
             Input::DatabaseStarted { replica, outcome } => self.database_started(replica, outcome),
             Input::Listens { replica, addresses } => {
                 if let Some(process) = self.processes.get_mut(&replica) {
@@ -248,68 +250,6 @@ impl Driver {
         }
     }
 
-    fn spawn(&mut self, replica: ReplicaId, release: Release) {
-        let Some(run) = self.releases.get(&(replica.service, release)).map(Arc::clone) else {
-            // Nobody is to wait for what cannot be.
-            let detail = "it is not known any more what it is made of".to_owned();
-            return self.tell(Event::SpawnFailed { replica, detail });
-        };
-        // They are open already, unless it was asked for by other ways than an `up`.
-        if let Err(failure) = self.doors.open(&run) {
-            return self.tell(Event::SpawnFailed { replica, detail: failure.text });
-        }
-        let (process, behind_gateway) = match &run.kind {
-            ServiceKind::Process(process) => (process, true),
-            ServiceKind::Front(process) => (process, false),
-            ServiceKind::Database { .. } => return self.start_database(replica, &run.name),
-        };
-        let launch = Launch {
-            replica,
-            label: self.machine.label(replica),
-            service: &run.name,
-            run: process,
-            behind_gateway,
-            logs: &self.logs,
-            inputs: &self.inputs,
-        };
-        match launch.start() {
-            Ok(process) => {
-                self.tails.insert((replica.service, replica.number), process.tail.clone());
-                self.processes.insert(replica, process);
-                self.tell(Event::Spawned(replica));
-            }
-            Err(detail) => self.tell(Event::SpawnFailed { replica, detail }),
-        }
-    }
-
-    /// A server takes its time to start, and is not our child.
-    fn start_database(&mut self, replica: ReplicaId, service: &str) {
-        let (databases, inputs) = (Arc::clone(&self.databases), self.inputs.clone());
-        let service = service.to_owned();
-        let start = move || {
-            let outcome = databases.start(&service);
-            let _ = inputs.send(Input::DatabaseStarted { replica, outcome });
-        };
-        if let Err(error) = std::thread::Builder::new().name("database".into()).spawn(start) {
-            self.tell(Event::SpawnFailed { replica, detail: error.to_string() });
-        }
-    }
-
-    fn database_started(&mut self, replica: ReplicaId, outcome: Result<backlot_process::ProcessId, String>) {
-        let outcome = outcome.and_then(|id| {
-            tell_end_of(id, replica, &self.inputs).map(|()| id).map_err(|error| error.to_string())
-        });
-        match outcome {
-            Ok(id) => {
-                let process =
-                    Process::of_database(id, self.run_of(replica).and_then(|run| run.database_port()));
-                self.processes.insert(replica, process);
-                self.tell(Event::Spawned(replica));
-            }
-            Err(detail) => self.tell(Event::SpawnFailed { replica, detail }),
-        }
-    }
-
     fn add_to_gateway(&mut self, replica: ReplicaId) {
         let (service, id) = (self.service_name(replica), self.gateway_id(replica));
         if let Some(process) = self.processes.get_mut(&replica) {
@@ -356,13 +296,20 @@ impl Driver {
     }
 
     /// What needs no haste.
-    fn tidy(&self) {
+    fn tidy(&mut self) {
         let known: Vec<i32> = self.processes.values().map(|process| process.id.pid).collect();
         reap_strangers(&known);
-        for log in &self.runbook.foreign_logs {
-            // Too long a log is no reason to stop.
-            let _ = cap_foreign(log, Cap::default());
+        if self.capping.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return;
         }
+        let logs = self.runbook.foreign_logs.clone();
+        let cap = move || {
+            for log in logs {
+                // Too long a log is no reason to stop.
+                let _ = cap_foreign(&log, Cap::default());
+            }
+        };
+        self.capping = std::thread::Builder::new().name("tidy".into()).spawn(cap).ok();
     }
 
     fn service_name(&self, replica: ReplicaId) -> String {

@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use backlot_plan::Endpoint;
 use backlot_plan::supervise::{
-    Health as PlanHealth, Phase, Reason, ReplicaId, ReplicaStatus, Report, ServiceId, ServiceStatus,
+    Health as PlanHealth, Phase, Reason, ReplicaStatus, Report, ServiceId, ServiceStatus,
 };
 
 use crate::driver::Driver;
@@ -89,7 +89,7 @@ impl Driver {
             Report::Unhealthy { replica, reason }
             | Report::Failed { replica, reason }
             | Report::Blocked { replica, reason } => {
-                (Some(*replica), replica.service, self.told(*replica, reason), true)
+                (Some(*replica), replica.service, self.told(replica.service, reason), true)
             }
             Report::Gone(id) => (Some(*id), id.service, "is stopped".to_owned(), false),
             Report::Unkillable(id) => (
@@ -111,17 +111,26 @@ impl Driver {
     }
 
     /// A trouble in full: where a process listens instead, and what to do about it.
-    fn told(&self, replica: ReplicaId, reason: &Reason) -> String {
+    fn told(&self, service: ServiceId, reason: &Reason) -> String {
         match reason {
-            Reason::ListensElsewhere { address } => self.way_out(replica.service, address),
+            Reason::ListensElsewhere { address } => self.way_out(service, address),
+            Reason::NotListening { .. } => self.not_listening(service, reason),
             Reason::NotSpawned { .. }
             | Reason::Exited(_)
             | Reason::CrashLoop { .. }
             | Reason::Unhealthy { .. }
-            | Reason::NotListening { .. }
             | Reason::Stopped
             | Reason::Dependency { .. }
             | Reason::RolloutAborted { .. } => reason.to_string(),
+        }
+    }
+
+    /// Who has the port that a service was to listen on, if somebody has.
+    fn not_listening(&self, service: ServiceId, reason: &Reason) -> String {
+        let mut replicas = self.processes.keys().filter(|replica| replica.service == service);
+        match replicas.find_map(|replica| self.taken_from(*replica)) {
+            Some((port, by)) => format!("{reason}: port {port}, which it was told, is in use{by}"),
+            None => reason.to_string(),
         }
     }
 
@@ -142,17 +151,7 @@ impl Driver {
     /// The trouble of a service, with the last lines of the process that is at fault.
     pub(super) fn failure(&self, service: ServiceId, reason: &Reason) -> Failure {
         let name = self.machine.stack().service(service).name.clone();
-        let text = match reason {
-            Reason::ListensElsewhere { address } => self.way_out(service, address),
-            Reason::NotSpawned { .. }
-            | Reason::Exited(_)
-            | Reason::CrashLoop { .. }
-            | Reason::Unhealthy { .. }
-            | Reason::NotListening { .. }
-            | Reason::Stopped
-            | Reason::Dependency { .. }
-            | Reason::RolloutAborted { .. } => reason.to_string(),
-        };
+        let text = self.told(service, reason);
         let at_fault = match reason {
             Reason::Dependency { service, .. } => {
                 self.machine.stack().find(service).unwrap_or(service_of(self, &name))

@@ -1,11 +1,11 @@
 //! What is asked of a running stack, and who waits for what.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::Sender;
 
 use backlot_plan::supervise::{Command, Event, Exit, Phase, Reason, ServiceId, ServiceStatus};
 
 use crate::driver::{ConnectionId, Driver};
+use crate::outbox::Outbox;
 use crate::protocol::{Answer, Described, Failure, FailureCode, Message, News, Request};
 use crate::runbook::ServiceKind;
 
@@ -13,7 +13,7 @@ use crate::runbook::ServiceKind;
 #[derive(Debug)]
 pub(crate) struct Waiter {
     connection: ConnectionId,
-    reply: Sender<Message>,
+    reply: Outbox,
     wish: Wish,
 }
 
@@ -38,15 +38,15 @@ pub(super) fn impossible(text: impl Into<String>) -> Failure {
 }
 
 impl Driver {
-    pub(super) fn request(&mut self, connection: ConnectionId, request: Request, reply: Sender<Message>) {
+    pub(super) fn request(&mut self, connection: ConnectionId, request: Request, reply: Outbox) {
         match self.begin(request, &reply) {
-            Ok(Next::Answer(answer)) => drop(reply.send(Message::Done(answer))),
+            Ok(Next::Answer(answer)) => reply.answer(Message::Done(answer)),
             Ok(Next::Wait(wish)) => self.waiters.push(Waiter { connection, reply, wish }),
-            Err(failure) => drop(reply.send(Message::Failed(failure))),
+            Err(failure) => reply.answer(Message::Failed(failure)),
         }
     }
 
-    fn begin(&mut self, request: Request, reply: &Sender<Message>) -> Result<Next, Failure> {
+    fn begin(&mut self, request: Request, reply: &Outbox) -> Result<Next, Failure> {
         let waiting =
             |wait: bool, wish: Wish| if wait { Next::Wait(wish) } else { Next::Answer(Answer::Nothing) };
         Ok(match request {
@@ -84,7 +84,7 @@ impl Driver {
             Request::Attach => {
                 // What was ready sooner than somebody looked on.
                 for news in self.announced.iter().filter_map(|service| self.announcement(*service)) {
-                    let _ = reply.send(Message::News(news));
+                    reply.tell(news);
                 }
                 Next::Wait(Wish::Attached)
             }
@@ -159,14 +159,13 @@ impl Driver {
 
     pub(super) fn broadcast(&self, news: &News) {
         for waiter in &self.waiters {
-            let _ = waiter.reply.send(Message::News(news.clone()));
+            waiter.reply.tell(news.clone());
         }
     }
 
     /// Answers those whose wish has come true, or will not.
     pub(super) fn answer_waiters(&mut self) {
-        let mut waiters = std::mem::take(&mut self.waiters);
-        waiters.retain(|waiter| {
+        for waiter in std::mem::take(&mut self.waiters) {
             let outcome = match &waiter.wish {
                 Wish::Ready(services) => self.are_all(services, |status| status.is_ready()),
                 Wish::Serving(services) => self.are_all(services, |status| status.is_serving()),
@@ -175,18 +174,11 @@ impl Driver {
                 Wish::End | Wish::Attached => None,
             };
             match outcome {
-                None => true,
-                Some(Ok(answer)) => {
-                    let _ = waiter.reply.send(Message::Done(answer));
-                    false
-                }
-                Some(Err(failure)) => {
-                    let _ = waiter.reply.send(Message::Failed(failure));
-                    false
-                }
+                None => self.waiters.push(waiter),
+                Some(Ok(answer)) => waiter.reply.answer(Message::Done(answer)),
+                Some(Err(failure)) => waiter.reply.answer(Message::Failed(failure)),
             }
-        });
-        self.waiters = waiters;
+        }
     }
 
     /// Nothing is left.
@@ -199,7 +191,7 @@ impl Driver {
                     Message::Failed(Failure { code: FailureCode::Stopping, ..impossible(text) })
                 }
             };
-            let _ = waiter.reply.send(message);
+            waiter.reply.answer(message);
         }
     }
 

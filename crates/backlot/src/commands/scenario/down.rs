@@ -1,6 +1,7 @@
 //! `backlot scenario down`
 
 use backlot_engine::Site;
+use clap::ArgAction;
 use serde_json::json;
 
 use crate::commands::scenario::find::{parse_name, site};
@@ -19,6 +20,12 @@ pub struct Args {
     /// Remove every scenario of this checkout
     #[arg(long, conflicts_with = "names")]
     all: bool,
+    // As for `down`; nothing of a scenario is kept anyway.
+    #[arg(short = 'v', long = "volumes", hide = true)]
+    _volumes: bool,
+    /// Print more about what is done
+    #[arg(id = "verbose", long, action = ArgAction::Count, help_heading = "Global options")]
+    _verbose: u8,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {

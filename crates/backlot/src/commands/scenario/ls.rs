@@ -9,6 +9,8 @@ use crate::exit::Exit;
 use crate::render::{self, Table};
 
 /// List the scenarios that are up in this checkout
+///
+/// With -q, only their names, one a line.
 #[derive(Debug, clap::Args)]
 #[command(visible_alias = "list")]
 pub struct Args {}
@@ -18,6 +20,12 @@ pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let scenarios = list(&home, &project, &context.caller.variables)?;
     if context.global.json {
         render::json(&scenarios.iter().map(in_json).collect());
+        return Ok(Exit::Done);
+    }
+    if context.global.quiet {
+        for scenario in &scenarios {
+            render::line(&scenario.name);
+        }
         return Ok(Exit::Done);
     }
     if scenarios.is_empty() {

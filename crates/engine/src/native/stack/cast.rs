@@ -83,6 +83,7 @@ impl Translation<'_> {
             };
         }
         let command = process::words(&container)?;
+        self.check_addresses(&container, &command)?;
         self.program(&container, &command, &self.surroundings()).map(|_| ())
     }
 
@@ -189,14 +190,7 @@ services:
     }
 
     fn lookup(dir: &Path) -> Lookup {
-        Lookup {
-            start_dir: dir.to_owned(),
-            compose_files: Vec::new(),
-            project_name: None,
-            env_files: Vec::new(),
-            profiles: Vec::new(),
-            process_env: BTreeMap::new(),
-        }
+        Lookup { start_dir: dir.to_owned(), ..Lookup::default() }
     }
 
     fn names(cast: &Cast) -> Vec<&str> {

@@ -11,25 +11,23 @@ use crate::database::extension_of;
 use crate::native::stack::dockerfile::{self, Dockerfile};
 
 /// Images that are known to be programs of this machine as well.
-const KNOWN: [Known; 2] = [
+const KNOWN: [Known; 3] = [
     Known {
         image: "redis",
         port: 6379,
-        command: &[
-            "redis-server",
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            "6379",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ],
+        keeps: Some("redis-server"),
+        command: &["redis-server", "--bind", "127.0.0.1", "--port", "6379"],
+    },
+    Known {
+        image: "valkey",
+        port: 6379,
+        keeps: Some("valkey-server"),
+        command: &["valkey-server", "--bind", "127.0.0.1", "--port", "6379"],
     },
     Known {
         image: "memcached",
         port: 11_211,
+        keeps: None,
         command: &["memcached", "-l", "127.0.0.1", "-p", "11211", "-u", "nobody"],
     },
 ];
@@ -44,6 +42,8 @@ const USUALLY_TCP: [u16; 19] = [
 struct Known {
     image: &'static str,
     port: u16,
+    /// The program that keeps data in the directory that it is told by `--dir`.
+    keeps: Option<&'static str>,
     command: &'static [&'static str],
 }
 
@@ -76,6 +76,13 @@ impl<'a> Container<'a> {
         let image = self.service.image.as_ref().filter(|_| self.service.extension.command.is_none());
         let name = image.and_then(|image| image.repository.rsplit('/').next());
         matches!(name, Some("nginx" | "nginx-unprivileged"))
+    }
+
+    /// Whether it runs a program that is known to keep data.
+    pub(super) fn is_known_to_keep(&self) -> bool {
+        let Some(keeps) = self.known.and_then(|known| known.keeps) else { return false };
+        let command = self.command().unwrap_or_default();
+        command.first().is_some_and(|word| Path::new(word).file_name().is_some_and(|name| name == keeps))
     }
 
     /// What runs in it; and whether that was said for this machine, as opposed to a container.
@@ -180,14 +187,7 @@ services:
   cache: {image: 'docker.io/library/redis:7', ports: ['7000']}
 ";
         std::fs::write(dir.path().join("compose.yaml"), compose).unwrap();
-        let lookup = Lookup {
-            start_dir: dir.path().to_owned(),
-            compose_files: Vec::new(),
-            project_name: None,
-            env_files: Vec::new(),
-            profiles: Vec::new(),
-            process_env: std::collections::BTreeMap::new(),
-        };
+        let lookup = Lookup { start_dir: dir.path().to_owned(), ..Lookup::default() };
         let project = Project::find(lookup).unwrap();
         let environment = project.environment(&EnvironmentName::parse("development").unwrap()).unwrap();
         let protocol = |service: &str, target: u16| {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use backlot_nginx::{ConfigError, LocateError};
 use backlot_project::{Location, Stack};
 
+use crate::storage::StorageError;
+
 /// Why a stack cannot run natively.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
@@ -79,6 +81,21 @@ pub enum StackError {
         /// Where the other is defined.
         at: Location,
     },
+    /// A service's data cannot be where its file has it.
+    #[error(transparent)]
+    Storage(StorageError),
+    /// In an environment that is thrown away, something leads to what may be another one's database.
+    #[error(
+        "service {service}: {what} leads to port 5432 of this machine, where another environment's database may be"
+    )]
+    LeadsElsewhere {
+        /// The service.
+        service: String,
+        /// What of it.
+        what: String,
+        /// Where it is defined.
+        at: Location,
+    },
     /// No port is free.
     #[error("no port is free for service {service}")]
     NoPort {
@@ -128,7 +145,11 @@ impl StackError {
             }
             Self::NoNginx { source, .. } => Some(source.hint()),
             Self::Nginx(error) => error.hint(),
+            Self::Storage(error) => Some(error.hint()),
             Self::SamePort { second, at, .. } => Some(format!("publish another port for {second} ({at})")),
+            Self::LeadsElsewhere { at, .. } => Some(format!(
+                "name the database's service as the host, or take the address from PGHOST and PGPORT, which are set ({at})"
+            )),
             Self::NoService { .. } | Self::Scaled { .. } | Self::NoPort { .. } | Self::Write { .. } => None,
         }
     }

@@ -7,6 +7,7 @@ mod dockerfile;
 mod error;
 mod fingerprint;
 mod front;
+mod keeping;
 mod ports;
 mod process;
 mod references;
@@ -29,6 +30,7 @@ use crate::site::Site;
 
 pub(crate) use cast::Cast;
 pub use error::StackError;
+pub(crate) use keeping::Kept;
 pub(crate) use targets::Targets;
 
 /// An environment that is to run natively.
@@ -88,6 +90,13 @@ impl Translation<'_> {
                 .collect(),
             services,
         })
+    }
+
+    /// Where those of `services` that keep data keep it.
+    pub(crate) fn all_kept(&self, services: &BTreeSet<String>) -> Result<Vec<Kept>, StackError> {
+        let services = services.iter().filter_map(|name| self.environment.stack.services.get(name));
+        let kept = services.map(|service| self.kept(&Container::of(service, self.root)));
+        kept.filter_map(Result::transpose).collect()
     }
 
     /// The names of all services.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use backlot_process::caller_allow_list;
+use backlot_project::stack::HealthTest;
 
+use crate::address::{Address, HERE};
 use crate::native::stack::container::Container;
 use crate::native::stack::references::replaced;
 use crate::native::stack::{Ports, StackError, Translation};
@@ -12,8 +14,10 @@ use crate::native::tools::{
     is_executable, keep_tree_clean, on_path, virtual_environment, with_virtual_environment,
 };
 use crate::native::views::OF_THE_TERMINAL;
-use crate::variables::{RunningDatabase, variables};
+use crate::variables::{ABOVE_HOST, RunningDatabase, variables};
 
+/// The port that Postgres usually listens on.
+const POSTGRES: u16 = 5432;
 /// Variables by which programs are told their port.
 const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
 /// Ends of names of variables that hold a host.
@@ -84,25 +88,82 @@ impl Translation<'_> {
         });
         let own = variables(self.environment, self.scenario, running);
         let mut all = own.clone();
-        for (name, value) in &container.dockerfile.variables {
-            if !OF_THE_CONTAINER.contains(&name.as_str()) {
-                all.insert(name.clone(), loopback(value));
-            }
-        }
         let names = self.names();
         let compose = &container.service.environment;
-        for (name, value) in compose {
-            match value {
-                Some(value) => {
+        let said = self.said(container);
+        for (name, value) in &said {
+            let value = match compose.get(name) {
+                Some(Some(_)) => {
                     let value = self.native(name, value, ports, compose);
-                    all.insert(name.clone(), loopback(&replaced(&value, &names, &ports.endpoints)));
+                    replaced(&value, &names, &ports.endpoints)
                 }
-                // Named only: the caller's own.
-                None => all.extend(self.caller.get(name).map(|value| (name.clone(), value.clone()))),
-            }
+                Some(None) | None => value.clone(),
+            };
+            all.insert(name.clone(), loopback(&self.led(&value)));
         }
         self.keep_database(&own, compose, &mut all);
+        if let Some(running) = running {
+            let said = said.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            running.address(self.here()).set_pairs(said, &mut all);
+        }
         all
+    }
+
+    /// What the files say of a service's variables, as they say it; of those that are only named, what the caller does.
+    fn said(&self, container: &Container<'_>) -> BTreeMap<String, String> {
+        let mut said = container.dockerfile.variables.clone();
+        said.retain(|name, _| !OF_THE_CONTAINER.contains(&name.as_str()));
+        for (name, value) in &container.service.environment {
+            let value = value.as_ref().or_else(|| self.caller.get(name));
+            said.extend(value.map(|value| (name.clone(), value.clone())));
+        }
+        said
+    }
+
+    /// A text of a service with the database's address in its URLs and lists of parameters.
+    pub(super) fn led(&self, text: &str) -> String {
+        self.address().map_or_else(|| text.to_owned(), |address| address.led(text))
+    }
+
+    /// Where the database is; before it runs, at a port that is nobody's.
+    fn address(&self) -> Option<Address<'_>> {
+        let (host, port) = ("127.0.0.1", self.database.map_or(0, |database| database.port));
+        self.database_service.map(|service| Address { service, host, port, here: self.here() })
+    }
+
+    fn here(&self) -> &'static [&'static str] {
+        if self.throwaway { &HERE } else { &[] }
+    }
+
+    /// What of a service would lead to a database that is not this environment's, and cannot be corrected.
+    pub(super) fn check_addresses(
+        &self,
+        container: &Container<'_>,
+        words: &[String],
+    ) -> Result<(), StackError> {
+        let Some(address) = self.address() else { return Ok(()) };
+        let mut said = self.said(container);
+        let mut corrected = said.clone();
+        address.set_pairs(said.iter().map(|(name, value)| (name.as_str(), value.as_str())), &mut corrected);
+        said.retain(|name, value| corrected.get(name) == Some(value));
+        let variables = said.into_iter().map(|(name, value)| (format!("its variable {name}"), value));
+        let command = ("its command".to_owned(), words.join(" "));
+        let check = container.service.healthcheck.as_ref().and_then(|check| check.test.as_ref());
+        let check = check.map(|test| match test {
+            HealthTest::Command(words) => words.join(" "),
+            HealthTest::Shell(line) => line.clone(),
+        });
+        let check = check.map(|text| ("its health check".to_owned(), text));
+        // One that is at that port itself asks itself.
+        let listens = container.ports().contains(&POSTGRES);
+        let mut all = variables.chain([command].into_iter().chain(check).filter(|_| !listens));
+        match all.find(|(_, text)| address.leads_elsewhere(&address.led(text))) {
+            None => Ok(()),
+            Some((what, _)) => {
+                let (service, at) = (container.service.name.clone(), container.service.location.clone());
+                Err(StackError::LeadsElsewhere { service, what, at })
+            }
+        }
     }
 
     /// What such a program gets besides its `variables`.
@@ -158,6 +219,9 @@ impl Translation<'_> {
         all: &mut BTreeMap<String, String>,
     ) {
         let Some(database) = self.database else { return };
+        if self.throwaway {
+            all.retain(|name, _| !ABOVE_HOST.contains(&name.as_str()));
+        }
         for (host, port) in
             [("POSTGRES_HOSTNAME", "POSTGRES_PORT"), ("POSTGRES_HOST", "POSTGRES_PORT"), ("PGHOST", "PGPORT")]
         {

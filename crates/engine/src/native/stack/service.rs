@@ -35,12 +35,15 @@ impl Translation<'_> {
         if let Some(database) = self.database.filter(|database| database.service == service.name) {
             return Ok(self.database(container, database, ports));
         }
+        let keeps_data = self.kept(container)?.is_some_and(|kept| kept.volume.is_some());
         let (kind, sources, text) = if container.is_nginx() {
             let (process, files, text) = self.front(container, ports)?;
             (ServiceKind::Front(process), files, text)
         } else {
             let process = self.process(container, ports)?;
-            (ServiceKind::Process(process), container.sources().into_iter().collect(), String::new())
+            // What a service keeps is not what it is made of.
+            let sources = if keeps_data { None } else { container.sources() };
+            (ServiceKind::Process(process), sources.into_iter().collect(), String::new())
         };
         let replicas = self.scale.get(&service.name).copied().unwrap_or(service.replicas);
         let mut run = ServiceRun {
@@ -52,9 +55,10 @@ impl Translation<'_> {
             restart: service.restart,
             stop_signal: stop_signal(service.stop_signal.as_deref(), container.is_nginx()),
             stop_grace: service.stop_grace_period,
+            keeps_data,
             fingerprint: String::new(),
         };
-        run.readiness = readiness(container, run.process(), ports);
+        run.readiness = self.readiness(container, run.process(), ports);
         let hashes: Vec<String> = sources
             .iter()
             .map(|source| {
@@ -70,7 +74,8 @@ impl Translation<'_> {
     }
 
     fn process(&self, container: &Container<'_>, ports: &Ports) -> Result<ProcessRun, StackError> {
-        let words = words(container)?;
+        let words: Vec<String> = words(container)?.iter().map(|word| self.led(word)).collect();
+        let words = self.keeping(container, words)?;
         let variables = self.variables(container, ports);
         let surroundings = self.beside(&variables);
         let path = if variables.contains_key("PATH") { &variables } else { &surroundings };
@@ -80,7 +85,7 @@ impl Translation<'_> {
         Ok(ProcessRun {
             program,
             arguments: command(words.get(1..).unwrap_or_default(), &targets),
-            directory: container.directory(),
+            directory: self.directory(container)?,
             variables,
             surroundings,
             port_variables: Self::port_variables(container, ports),
@@ -116,41 +121,48 @@ impl Translation<'_> {
             restart: container.service.restart,
             stop_signal: stop as i32,
             stop_grace: DATABASE_GRACE,
+            keeps_data: true,
             fingerprint: String::new(),
         }
     }
-}
 
-fn readiness(container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Readiness {
-    let check = container.service.healthcheck.as_ref().filter(|check| !check.disable);
-    if let Some(check) = check
-        && let Some(test) = &check.test
-        && let Some(check_run) = check_of(test, process, ports, &container.service.name)
-    {
-        return Readiness::Check(HealthRun { check: check_run, times: check.times() });
+    fn readiness(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Readiness {
+        let check = container.service.healthcheck.as_ref().filter(|check| !check.disable);
+        if let Some(check) = check
+            && let Some(test) = &check.test
+            && let Some(check_run) = self.check_of(test, process, ports, &container.service.name)
+        {
+            return Readiness::Check(HealthRun { check: check_run, times: check.times() });
+        }
+        if process.ports.is_empty() {
+            return Readiness::Running(SETTLED);
+        }
+        let builds = process.program.file_name().is_some_and(|name| name == "cargo");
+        Readiness::Listening(if builds { BUILD_LIMIT } else { LISTEN_LIMIT })
     }
-    if process.ports.is_empty() {
-        return Readiness::Running(SETTLED);
-    }
-    let builds = process.program.file_name().is_some_and(|name| name == "cargo");
-    Readiness::Listening(if builds { BUILD_LIMIT } else { LISTEN_LIMIT })
-}
 
-/// A health check on this machine; none when its program is only in the image.
-fn check_of(test: &HealthTest, process: &ProcessRun, ports: &Ports, service: &str) -> Option<Check> {
-    let targets = ports.of(service);
-    let words = match test {
-        HealthTest::Command(words) => words.clone(),
-        HealthTest::Shell(line) => ["/bin/sh", "-c", line].map(str::to_owned).to_vec(),
-    };
-    let (program, arguments) = words.split_first()?;
-    let program = if program.contains('/') {
-        process.directory.join(program)
-    } else {
-        on_path(program, &process.environment())?
-    };
-    let arguments = arguments.iter().map(|argument| own_address(argument, &targets)).collect();
-    Some(Check::Program { program, arguments })
+    /// A health check on this machine; none when its program is only in the image.
+    fn check_of(
+        &self,
+        test: &HealthTest,
+        process: &ProcessRun,
+        ports: &Ports,
+        service: &str,
+    ) -> Option<Check> {
+        let targets = ports.of(service);
+        let words = match test {
+            HealthTest::Command(words) => words.clone(),
+            HealthTest::Shell(line) => ["/bin/sh", "-c", line].map(str::to_owned).to_vec(),
+        };
+        let (program, arguments) = words.split_first()?;
+        let program = if program.contains('/') {
+            process.directory.join(program)
+        } else {
+            on_path(program, &process.environment())?
+        };
+        let arguments = arguments.iter().map(|argument| own_address(&self.led(argument), &targets)).collect();
+        Some(Check::Program { program, arguments })
+    }
 }
 
 /// `SIGINT`, `INT` or a number; nginx finishes its requests on SIGQUIT, as its image has it.

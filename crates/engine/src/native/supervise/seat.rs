@@ -41,7 +41,7 @@ pub fn guard(home: &Home, site_dir: &Path) -> Result<(), EngineError> {
     let outcome = backlot_supervisor::guard(&program, options, || {
         // It was killed, or it would have stopped the database itself. The files stay: the logs tell why.
         if let Ok(taken) = site.take() {
-            let _ = server::stop(&taken);
+            let _ = server::stop(&taken, false);
         }
     });
     Ok(outcome?)

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::replica::Replica;
+use crate::balancing::replica::Replica;
+use crate::balancing::state::{Action, Event};
 use crate::shared::Shared;
-use crate::state::{Action, Event};
 
 const FIRST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(500);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::replica::Replica;
+use crate::balancing::replica::Replica;
 
 /// How much is in flight, and a bell for when that is nothing.
 #[derive(Debug, Default)]

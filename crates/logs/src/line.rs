@@ -55,15 +55,28 @@ pub fn format_time(time: SystemTime) -> String {
     format!("{time:.6}")
 }
 
+/// A time as programs write it: RFC 3339, nothing else.
+pub fn parse_time(text: &str) -> Option<SystemTime> {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00";
+    let (fixed, rest) = text.as_bytes().split_at_checked(SHAPE.len())?;
+    let fits = |(byte, shape): (&u8, &u8)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == shape };
+    let zone = rest.iter().position(|byte| !matches!(byte, b'.' | b'0'..=b'9'))?;
+    let is_zone = matches!(rest[zone..], [b'Z'] | [b'+' | b'-', _, _, b':', _, _]);
+    if !is_zone || !fixed.iter().zip(SHAPE).all(fits) {
+        return None;
+    }
+    text.parse::<Timestamp>().ok().map(SystemTime::from)
+}
+
 /// `line` as it is written to a file, its end included.
-pub(super) fn write_line(time: SystemTime, replica: &str, stream: Stream, text: &str) -> String {
+pub(crate) fn write_line(time: SystemTime, replica: &str, stream: Stream, text: &str) -> String {
     format!("{} {replica} {} {text}\n", format_time(time), stream.as_str())
 }
 
 /// A line of a service's file.
-pub(super) fn parse_line(service: &str, line: &str) -> Option<LogLine> {
+pub(crate) fn parse_line(service: &str, line: &str) -> Option<LogLine> {
     let mut words = line.splitn(4, ' ');
-    let time: Timestamp = words.next()?.parse().ok()?;
+    let time = parse_time(words.next()?)?;
     let replica = words.next()?.to_owned();
     let stream = match words.next()? {
         "out" => Stream::Out,
@@ -71,11 +84,11 @@ pub(super) fn parse_line(service: &str, line: &str) -> Option<LogLine> {
         _ => return None,
     };
     let text = words.next().unwrap_or_default().to_owned();
-    Some(LogLine { time: time.into(), service: service.to_owned(), replica, stream, text })
+    Some(LogLine { time, service: service.to_owned(), replica, stream, text })
 }
 
 /// The time at the beginning of a line of Postgres' log: `2026-11-23 02:18:39.123 UTC [4711] LOG:  …`.
-pub(super) fn parse_postgres_time(line: &str) -> Option<SystemTime> {
+pub(crate) fn parse_postgres_time(line: &str) -> Option<SystemTime> {
     let mut words = line.splitn(4, ' ');
     let (date, time, zone) = (words.next()?, words.next()?, words.next()?);
     let time: DateTime = format!("{date}T{time}").parse().ok()?;
@@ -128,7 +141,7 @@ fn parse_ago(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LogLine, Stream, parse_line, parse_postgres_time, parse_since, write_line};
+    use super::{LogLine, Stream, parse_line, parse_postgres_time, parse_since, parse_time, write_line};
     use proptest::prelude::*;
     use std::time::{Duration, SystemTime};
 
@@ -153,7 +166,35 @@ mod tests {
 
         #[test]
         fn no_text_is_too_strange(text in any::<String>()) {
-            let _ = (parse_line("web", &text), parse_postgres_time(&text), parse_since(&text, at(0)));
+            let _ = (parse_line("web", &text), parse_postgres_time(&text), parse_since(&text, at(0)), parse_time(&text));
+        }
+    }
+
+    #[test]
+    fn programs_write_times_in_one_way() {
+        for (text, time) in [
+            ("1970-01-02T00:00:00Z", at(86_400)),
+            ("1970-01-01T00:00:01.5Z", at(1) + Duration::from_millis(500)),
+            ("1970-01-01T00:00:00.000000042Z", at(0) + Duration::from_nanos(42)),
+            ("1970-01-01T02:00:00+02:00", at(0)),
+        ] {
+            assert_eq!(parse_time(text), Some(time), "{text}");
+        }
+        for text in [
+            "",
+            "10m",
+            "2026-11-23",
+            "2026-11-23T10:00",
+            "2026-11-23T10:00:00",
+            "2026-11-23 10:00:00Z",
+            "2026-11-23T10:00:00,5Z",
+            "20261123T100000Z",
+            "2026-11-23T10Z",
+            "2026-13-23T10:00:00Z",
+            "2026-11-23T10:00:00+02",
+            "2026-11-23T10:00:00Z[UTC]",
+        ] {
+            assert_eq!(parse_time(text), None, "{text}");
         }
     }
 

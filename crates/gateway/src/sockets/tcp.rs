@@ -7,14 +7,14 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::access::AccessLine;
+use crate::balancing::in_flight::InFlight;
+use crate::balancing::recheck::unreachable;
+use crate::balancing::replica::Replica;
 use crate::http::ATTEMPTS;
-use crate::in_flight::InFlight;
-use crate::pipe::pipe;
-use crate::recheck::unreachable;
-use crate::replica::Replica;
 use crate::shared::Shared;
-use crate::visitor::{Traffic, Visitor};
-use crate::wire::Wire;
+use crate::sockets::pipe::pipe;
+use crate::sockets::visitor::{Traffic, Visitor};
+use crate::sockets::wire::Wire;
 
 /// One client's connection. Writes the log when it is dropped.
 struct Call {

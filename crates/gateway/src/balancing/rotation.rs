@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::balance::{Candidate, choose};
-use crate::in_flight::InFlight;
-use crate::replica::{Replica, ReplicaId, ReplicaStatus};
-use crate::state::{Action, Event, ReplicaState, next};
+use crate::balancing::balance::{Candidate, choose};
+use crate::balancing::in_flight::InFlight;
+use crate::balancing::replica::{Replica, ReplicaId, ReplicaStatus};
+use crate::balancing::state::{Action, Event, ReplicaState, next};
 
 /// The replicas of one endpoint.
 #[derive(Debug)]

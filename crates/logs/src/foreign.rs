@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
 
-use crate::logs::write::{Cap, numbered};
+use crate::write::{Cap, numbered};
 
 /// Moves what is in a log that somebody else has open to `<path>.1`, once it is longer than the cap. It is copied and cut
 /// off: the writer appends, so it goes on at the new end. What it writes between the two is lost.
@@ -24,7 +24,7 @@ pub fn cap_foreign(path: &Path, cap: Cap) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::cap_foreign;
-    use crate::logs::Cap;
+    use crate::Cap;
     use std::io::Write;
 
     #[test]

@@ -8,8 +8,8 @@ use nix::sys::socket::{setsockopt, sockopt};
 use tokio::io::{AsyncWriteExt, copy_bidirectional_with_sizes};
 use tokio::time::timeout;
 
-use crate::visitor::Visitor;
-use crate::wire::Wire;
+use crate::sockets::visitor::Visitor;
+use crate::sockets::wire::Wire;
 
 /// For each direction.
 const BUFFER: usize = 32 * 1024;

@@ -4,10 +4,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::in_flight::Count;
-use crate::pool::Pool;
-use crate::state::ReplicaState;
-use crate::wire::Sockets;
+use crate::balancing::in_flight::Count;
+use crate::balancing::pool::Pool;
+use crate::balancing::state::ReplicaState;
+use crate::sockets::wire::Sockets;
 use crate::word::Word;
 
 /// The caller's name for a replica, such as `web.1`.

@@ -14,8 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::gather;
-use crate::replica::Replica;
+use crate::balancing::replica::Replica;
+use crate::sockets::gather;
 
 /// The open connections to one replica.
 #[derive(Debug, Default)]

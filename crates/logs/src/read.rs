@@ -6,11 +6,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::logs::line::{LogLine, Stream, parse_line, parse_postgres_time};
-use crate::logs::write::numbered;
+use crate::line::{LogLine, Stream, parse_line, parse_postgres_time};
+use crate::write::numbered;
 
 /// The log of the requests that went through the gateway.
-pub(crate) const GATEWAY_LOG: &str = "gateway";
+pub const GATEWAY_LOG: &str = "gateway";
 
 /// Which lines are wanted.
 #[derive(Debug, Clone)]
@@ -49,14 +49,14 @@ impl LogQuery {
     }
 
     /// Those of one service's lines that are wanted.
-    pub(super) fn cut(&self, mut lines: Vec<LogLine>) -> Vec<LogLine> {
+    pub(crate) fn cut(&self, mut lines: Vec<LogLine>) -> Vec<LogLine> {
         lines.retain(|line| self.since.is_none_or(|since| line.time >= since));
         let surplus = self.tail.map_or(0, |tail| lines.len().saturating_sub(tail));
         lines.split_off(surplus)
     }
 
     /// The services that have a log, each with its files, oldest first.
-    pub(super) fn sources(&self) -> io::Result<Vec<Source>> {
+    pub(crate) fn sources(&self) -> io::Result<Vec<Source>> {
         let mut sources: Vec<Source> = Vec::new();
         let entries = match fs::read_dir(&self.dir) {
             Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
@@ -98,19 +98,19 @@ fn age(path: &Path) -> u32 {
 
 /// The files of one service.
 #[derive(Debug)]
-pub(super) struct Source {
-    pub(super) service: String,
+pub(crate) struct Source {
+    pub(crate) service: String,
     /// The newest; older ones have a number behind their name.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The greatest such number.
     oldest: u32,
-    pub(super) is_foreign: bool,
+    pub(crate) is_foreign: bool,
 }
 
 impl Source {
     /// Its files that are newer than the one with the inode `seen`, oldest first, each with its inode; all, if that one is
     /// not there any more.
-    pub(super) fn newer_than(&self, seen: Option<u64>) -> io::Result<Vec<(u64, File)>> {
+    pub(crate) fn newer_than(&self, seen: Option<u64>) -> io::Result<Vec<(u64, File)>> {
         let mut found: Vec<(u64, File)> = Vec::new();
         // Newest first: one that is renamed meanwhile is then met twice, and not missed. There may be one more by now.
         for number in 0..=self.oldest + 1 {
@@ -157,7 +157,7 @@ pub fn read_logs(query: &LogQuery) -> io::Result<Vec<LogLine>> {
 }
 
 /// The lines of `text`, a whole number of them, behind those in `lines`.
-pub(super) fn parse(source: &Source, text: &str, lines: &mut Vec<LogLine>) {
+pub(crate) fn parse(source: &Source, text: &str, lines: &mut Vec<LogLine>) {
     for line in text.lines() {
         if source.is_foreign {
             lines.push(foreign_line(&source.service, line, lines.last()));
@@ -182,7 +182,7 @@ fn foreign_line(service: &str, line: &str, last: Option<&LogLine>) -> LogLine {
 #[cfg(test)]
 mod tests {
     use super::{ForeignLog, LogQuery, read_logs};
-    use crate::logs::{Cap, LogSet, Stream};
+    use crate::{Cap, LogSet, Stream};
     use std::time::SystemTime;
 
     #[test]

@@ -12,10 +12,11 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::config::Kind;
 use crate::endpoint::Stopped;
-use crate::lanes::Lanes;
+use crate::http;
 use crate::shared::Shared;
-use crate::visitor::Visitor;
-use crate::{auto, http, tcp};
+use crate::sockets::lanes::Lanes;
+use crate::sockets::visitor::Visitor;
+use crate::sockets::{auto, tcp};
 
 /// After an error that will not go away by trying at once, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(50);

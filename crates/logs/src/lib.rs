@@ -12,8 +12,6 @@ mod write;
 
 pub use follow::Follower;
 pub use foreign::cap_foreign;
-pub use line::{LogLine, SinceError, Stream, format_time, parse_since};
-pub(crate) use read::GATEWAY_LOG;
-pub use read::{ForeignLog, LogQuery, read_logs};
-pub use write::{Cap, LogSet};
-pub(crate) use write::{Pump, Tail};
+pub use line::{LogLine, SinceError, Stream, format_time, parse_since, parse_time};
+pub use read::{ForeignLog, GATEWAY_LOG, LogQuery, read_logs};
+pub use write::{Cap, LogSet, Pump, Tail};

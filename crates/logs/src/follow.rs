@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::logs::line::LogLine;
-use crate::logs::read::{LogQuery, Source, parse};
+use crate::line::LogLine;
+use crate::read::{LogQuery, Source, parse};
 
 /// The time between two looks at the files.
 const STEP: Duration = Duration::from_millis(50);
@@ -113,7 +113,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::Follower;
-    use crate::logs::{Cap, LogQuery, LogSet, Stream};
+    use crate::{Cap, LogQuery, LogSet, Stream};
     use std::time::Duration;
 
     fn texts(follower: &mut Follower) -> Vec<String> {

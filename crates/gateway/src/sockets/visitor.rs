@@ -11,9 +11,9 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::gather;
-use crate::speech::{self, Speech};
-use crate::stall::Stall;
+use crate::sockets::gather;
+use crate::sockets::speech::{self, Speech};
+use crate::sockets::stall::Stall;
 
 /// What moved over a client's socket.
 #[derive(Debug)]

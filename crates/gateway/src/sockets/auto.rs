@@ -17,13 +17,13 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout};
 
+use crate::balancing::recheck::unreachable;
+use crate::balancing::replica::Replica;
 use crate::http;
-use crate::recheck::unreachable;
-use crate::replica::Replica;
 use crate::shared::Shared;
-use crate::tcp;
-use crate::visitor::{Heard, Visitor};
-use crate::wire::Wire;
+use crate::sockets::tcp;
+use crate::sockets::visitor::{Heard, Visitor};
+use crate::sockets::wire::Wire;
 use crate::word::Word;
 
 /// How long a client may be silent before that means something.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
-use crate::logs::line::{Stream, write_line};
+use crate::line::{Stream, write_line};
 
 /// A longer line is split, so that one without an end cannot take all memory.
 const LONGEST_LINE: u64 = 64 * 1024;
@@ -44,19 +44,19 @@ pub struct LogSet {
 
 /// The thread that copies what a process prints, and its last lines.
 #[derive(Debug)]
-pub(crate) struct Pump {
+pub struct Pump {
     thread: JoinHandle<()>,
 }
 
 impl Pump {
     /// Whether the process, and all to which it has given its stream, have closed it.
-    pub(crate) fn is_done(&self) -> bool {
+    pub fn is_done(&self) -> bool {
         self.thread.is_finished()
     }
 }
 
 /// The last lines that were printed.
-pub(crate) type Tail = Arc<Mutex<VecDeque<String>>>;
+pub type Tail = Arc<Mutex<VecDeque<String>>>;
 
 impl LogSet {
     /// Logs in the directory `dir`, which is there.
@@ -84,7 +84,7 @@ impl LogSet {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(crate) fn pump(
+    pub fn pump(
         &self,
         service: &str,
         replica: String,
@@ -182,7 +182,7 @@ fn rotate(path: &Path, files: u32) -> io::Result<()> {
 }
 
 /// The `number`th older file of a log.
-pub(super) fn numbered(path: &Path, number: u32) -> PathBuf {
+pub(crate) fn numbered(path: &Path, number: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{number}"));
     name.into()
@@ -191,7 +191,7 @@ pub(super) fn numbered(path: &Path, number: u32) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::{Cap, LogSet, Tail};
-    use crate::logs::{LogQuery, Stream, read_logs};
+    use crate::{LogQuery, Stream, read_logs};
     use std::io::Cursor;
     use std::time::{Duration, Instant};
 

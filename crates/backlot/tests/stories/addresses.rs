@@ -1,0 +1,101 @@
+//! What a scenario runs reaches the scenario's database, however the project's files tell where the database is.
+
+use backlot_testkit::Stage;
+
+use crate::BACKLOT;
+
+const COMPOSE: &str = "\
+services:
+  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}
+  web:
+    build: .
+    command: sh -c 'printenv HOST_ONLY_PORT HERE_DB_PORT URL JDBC DSN FROM_FILE FROM_IMAGE; echo \"$$0\"; exec sleep 1000' postgres://localhost/a
+    env_file: web.env
+    environment:
+      HOST_ONLY_HOST: db
+      HERE_DB_HOST: localhost
+      HERE_DB_PORT: 5432
+      URL: postgresql+psycopg2://postgres:x@127.0.0.1:5432/app
+      JDBC: jdbc:postgresql://localhost/app
+      DSN: host=localhost port=5432 dbname=app
+      PGHOSTADDR: 127.0.0.9
+    healthcheck: {test: ['CMD-SHELL', 'psql -XAtc \"select 1\" postgres://postgres:x@localhost:5432/postgres'], interval: 100ms}
+    depends_on: [db]
+";
+
+/// The database's port, as the scenario's URL tells it.
+fn port(stage: &Stage) -> String {
+    let url = stage.backlot(&["scenario", "url", "it"]).output().assert_code(0).stdout;
+    url.rsplit_once(':').unwrap().1.split('/').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_service_of_a_scenario_is_led_to_the_scenarios_database() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file("compose.yaml", COMPOSE).file("web.env", "FROM_FILE=postgis://u@0.0.0.0/app\n");
+    stage.file("Dockerfile", "FROM web\nENV FROM_IMAGE=postgres://postgres:x@localhost:5432/app\n");
+    stage.backlot(&["scenario", "up", "it", "--wait", "-q"]).output().assert_prints("");
+    let (at, port) = (format!("127.0.0.1:{}", port(&stage)), port(&stage));
+    let logs = ["-e", "scenario_it", "logs", "web", "--no-log-prefix"];
+    stage.backlot(&logs).output().assert_prints(&format!(
+        "{port}\n{port}\npostgresql+psycopg2://postgres:x@{at}/app\njdbc:postgresql://{at}/app\n\
+         host=127.0.0.1 port={port} dbname=app\npostgis://u@{at}/app\npostgres://postgres:x@{at}/app\npostgres://{at}/a"
+    ));
+    let none = [
+        "-e",
+        "scenario_it",
+        "exec",
+        "web",
+        "sh",
+        "-c",
+        "echo $PGHOSTADDR; psql -XAtc 'select 42' -U postgres",
+    ];
+    stage.backlot(&none).output().assert_prints("\n42");
+    stage.backlot(&["scenario", "down", "it", "-q"]).output().assert_prints("");
+}
+
+#[test]
+fn what_fills_a_scenario_is_led_there_by_the_variables_of_the_environment() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file("compose.yaml", "services:\n  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}\n");
+    stage.file(".env", "DB_HOST=localhost\nDB_PORT=5432\nREDIS_HOST=localhost\nAPI_DB_HOST=db\n");
+    let program = "#!/bin/sh\npsql -XAt -h $DB_HOST -p $DB_PORT -c 'select 42'\necho $API_DB_PORT $REDIS_HOST$REDIS_PORT\n";
+    stage.program("scenarios/it.sh", program);
+    let up = stage.backlot(&["scenario", "up", "it", "-q"]).output().assert_code(0);
+    up.assert_prints(&format!("42\n{} localhost", port(&stage)));
+    stage.backlot(&["scenario", "down", "it", "-q"]).output().assert_prints("");
+}
+
+#[test]
+fn what_cannot_be_led_there_is_refused_by_its_name() {
+    let stage = Stage::empty(BACKLOT);
+    let compose = |web: &str| {
+        let db = "db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}";
+        stage.file(
+            "compose.yaml",
+            format!("services:\n  {db}\n  web: {{image: web, {web}, depends_on: [db]}}\n"),
+        );
+    };
+    for (web, what) in [
+        (
+            "command: sleep 1000, environment: {CONFIG: '{\"host\": \"localhost\", \"port\": 5432}'}",
+            "its variable CONFIG",
+        ),
+        ("command: sh -c 'psql -h localhost -p 5432; sleep 1000'", "its command"),
+        ("command: sleep 1000, healthcheck: {test: pg_isready -h 127.0.0.1 -p 5432}", "its health check"),
+    ] {
+        compose(web);
+        let error = format!(
+            "service web: {what} leads to port 5432 of this machine, where another environment's database may be"
+        );
+        let up = stage.backlot(&["scenario", "up", "it", "--only", "web"]).output().assert_code(1);
+        assert!(
+            up.stderr.starts_with(&format!("error: {error}\n  help: name the database's service")),
+            "{up}"
+        );
+        // The database is what a scenario is about.
+        let up = stage.backlot(&["scenario", "up", "it"]).output().assert_code(0);
+        assert!(up.stderr.contains(&format!("only the database is started: {error}; name")), "{up}");
+        stage.backlot(&["scenario", "down", "it", "-q"]).output().assert_prints("");
+    }
+}
