@@ -1,10 +1,14 @@
 //! The command line. Each verb's arguments are beside the verb, in `commands/`.
 
-use std::path::PathBuf;
+use clap::{CommandFactory, Parser};
 
-use clap::{Args, Parser, ValueEnum};
-
-use crate::commands::Command;
+use crate::caller::Caller;
+use crate::commands::{self, Command};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::global::Global;
+use crate::render::{self, Style, show_failure};
 
 /// Runs every environment of a Postgres-backed web project from the files that it already has.
 ///
@@ -20,60 +24,28 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// What every verb understands.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Global options")]
-pub struct Global {
-    /// Look for the project in DIR instead of the current directory
-    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
-    pub directory: Option<PathBuf>,
-    /// The environment [default: that of `APPLICATION_CONFIG`, else development]
-    #[arg(short = 'e', long = "env", value_name = "ENV", global = true)]
-    pub environment: Option<String>,
-    /// A Compose file to use instead of the project's (repeatable, later ones overlay earlier ones)
-    #[arg(short = 'f', long = "file", value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// The project's name [default: as Compose has it]
-    #[arg(short = 'p', long = "project-name", value_name = "NAME", global = true)]
-    pub project_name: Option<String>,
-    /// Switch a Compose profile on (repeatable)
-    #[arg(long = "profile", value_name = "NAME", global = true)]
-    pub profiles: Vec<String>,
-    /// A file of variables to use instead of .env (repeatable)
-    #[arg(long = "env-file", value_name = "FILE", global = true)]
-    pub env_files: Vec<PathBuf>,
-    /// What runs the stack
-    #[arg(long, value_enum, default_value_t = EngineChoice::Auto, global = true)]
-    pub engine: EngineChoice,
-    /// Print data as JSON on stdout, and errors as JSON on stderr
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Print the steps that would be carried out, and carry out none
-    #[arg(long, global = true)]
-    pub dry_run: bool,
-    /// Print no progress
-    #[arg(short = 'q', long, global = true, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// Print more about what is done (-v: each step as it begins)
-    #[arg(short = 'v', long, action = clap::ArgAction::Count, global = true)]
-    pub verbose: u8,
+/// Reads the command line and carries out what it says. Help, version and usage errors end the process here, as clap's users
+/// know it; all other errors end here, too.
+pub fn run(caller: Caller) -> Exit {
+    let cli = Cli::parse();
+    let (json, colour) = (cli.global.json, caller.wants_colour);
+    let options = cli.global.project_options();
+    let outcome = Context::new(cli.global, caller)
+        .and_then(|context| commands::run(cli.command, Cli::command, &context));
+    let outcome = outcome.map_err(|error| error.within(&options)).and_then(|exit| match render::lost() {
+        Some(error) if exit == Exit::Done => Err(CommandError::failed("stdout", Unprinted(error))),
+        Some(_) | None => Ok(exit),
+    });
+    outcome.unwrap_or_else(|error| {
+        show_failure(&error, json, Style::new(colour), colour);
+        error.exit
+    })
 }
 
-/// The engines that can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EngineChoice {
-    /// Real processes of this machine
-    Native,
-    /// Docker Compose
-    Docker,
-    /// That which runs it; else native where the whole stack can run natively, else Docker where a daemon answers
-    Auto,
-}
-
-/// Reads the command line; help, version and usage errors end the process here, as clap's users know it.
-pub fn parse() -> Cli {
-    Cli::parse()
-}
+/// Data that did not arrive where stdout leads.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to stdout")]
+struct Unprinted(#[source] &'static std::io::Error);
 
 #[cfg(test)]
 mod tests {

@@ -1,21 +1,20 @@
 //! What a verb works with: the options, the caller, and what follows from them.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use backlot_engine::docker::Client;
 use backlot_engine::{Deployment, Engine, EngineKind, Event, Ground, Home, Site, Wishes, why_not_native};
 use backlot_plan::Step;
-use backlot_process::{Owner, Signal, is_ignored, shell_quote};
+use backlot_process::{Owner, Signal, is_ignored};
 use backlot_project::{Environment, EnvironmentName, Lookup, Project, ScenarioName};
 use backlot_supervisor::News;
 use signal_hook::flag;
 
 use crate::caller::Caller;
-use crate::cli::{EngineChoice, Global};
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::global::{EngineChoice, Global};
 use crate::render::{self, Progress, Style};
 
 /// The environment when nothing names one.
@@ -232,21 +231,6 @@ impl Context {
 
     /// A command line of ours that means the same project from where the user stands, to be copied.
     pub fn line(&self, arguments: &str) -> String {
-        format!("backlot {}{arguments}", project_options(&self.global))
+        format!("backlot {}{arguments}", self.global.project_options())
     }
-}
-
-/// The options by which the user has named the project, each with a space after it.
-pub fn project_options(global: &Global) -> String {
-    let paths = |option: &'static str, paths: &[PathBuf]| -> Vec<(&'static str, String)> {
-        paths.iter().map(|path| (option, path.display().to_string())).collect()
-    };
-    let mut options = paths("-C", global.directory.as_slice());
-    options.extend(paths("-f", &global.files));
-    options.extend(global.project_name.iter().map(|name| ("-p", name.clone())));
-    options.extend(global.profiles.iter().map(|name| ("--profile", name.clone())));
-    options.extend(paths("--env-file", &global.env_files));
-    let words =
-        options.iter().flat_map(|(option, value)| [(*option).to_owned(), shell_quote(value).into_owned()]);
-    words.flat_map(|word| [word, " ".to_owned()]).collect()
 }

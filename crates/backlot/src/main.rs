@@ -11,8 +11,9 @@ mod commands;
 mod context;
 mod error;
 mod exit;
+mod global;
 mod render;
 
 fn main() -> std::process::ExitCode {
-    commands::run(cli::parse(), caller::Caller::read()).into()
+    cli::run(caller::Caller::read()).into()
 }

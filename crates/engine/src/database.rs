@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use backlot_plan::{Port, Storage, Volume};
-use backlot_project::stack::{FileSource, Image, Protocol};
+use backlot_postgres::DEFAULT_PORT;
+use backlot_project::stack::{FileSource, Image};
 use backlot_project::{Environment, Location, Service, Stack};
 use secrecy::SecretString;
 
 use crate::storage::{self, StorageError};
-
-/// The port that Postgres listens on inside its container.
-const CONTAINER_PORT: u16 = 5432;
 
 /// A stack's database, as the project's files describe it.
 #[derive(Debug, Clone)]
@@ -199,12 +197,8 @@ pub(crate) fn wanted_major(image: &Image) -> Option<u32> {
 }
 
 fn port(service: &Service) -> Port {
-    let published = service
-        .ports
-        .iter()
-        .find(|port| port.target == CONTAINER_PORT && port.protocol == Protocol::Tcp)
-        .and_then(|port| port.published);
-    published.map_or(Port::Free, |range| Port::Exact(range.first))
+    let published = service.published().find(|(target, _)| *target == DEFAULT_PORT);
+    published.map_or(Port::Free, |(_, port)| Port::Exact(port))
 }
 
 /// A variable of the official image, or the content of the file that its `_FILE` twin names. Empty is unset.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use backlot_plan::{Storage, Volume};
+use backlot_plan::{Endpoint, Storage, Volume};
 use backlot_postgres::{Access, Installation, Version};
 use secrecy::SecretString;
 
@@ -34,23 +34,22 @@ impl LiveDatabase {
         &self.access.database
     }
 
-    /// A database in a container that is reached at `address`.
+    /// A database in a container that is reached at `endpoint`.
     pub(crate) fn in_container(
         database: &ContainerDatabase,
         container: &str,
-        address: &str,
+        endpoint: &Endpoint,
         programs: Option<Installation>,
-    ) -> Option<Self> {
-        let (host, port) = address.rsplit_once(':')?;
+    ) -> Self {
         let access = Access {
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port: port.parse().ok()?,
+            host: endpoint.host.clone(),
+            port: endpoint.port,
             user: database.user.clone(),
             password: SecretString::from(database.password.clone()),
             database: database.database.clone(),
         };
         let (service, volume) = (database.service.clone(), database.volume.clone());
-        Some(Self { service, access, volume, programs, container: Some(container.to_owned()) })
+        Self { service, access, volume, programs, container: Some(container.to_owned()) }
     }
 }
 

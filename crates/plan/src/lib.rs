@@ -8,11 +8,13 @@ mod desired;
 mod observed;
 mod step;
 pub mod supervise;
+mod words;
 
 pub use containers::{DesiredContainers, ObservedContainers, containers_down, containers_up};
 pub use desired::{Desired, Port, Storage, Volume};
 pub use observed::{Filling, Observed, Server};
 pub use step::Step;
+pub use words::{Condition, Dependency, Endpoint, EndpointError, HealthTimes, RestartPolicy};
 
 /// The steps that bring the environment up.
 ///

@@ -28,7 +28,7 @@ pub use access::Access;
 pub use connection::{Action, Connection, Creation, DatabaseError};
 pub use locate::{Installation, LocateError, OLDEST_MAJOR, SearchPlaces};
 pub use place::Place;
-pub use port::PortWish;
+pub use port::{DEFAULT_PORT, PortWish};
 pub use remains::free_shared_memory;
 pub use running::{RunningCluster, StopError, StopMode, Stopped};
 pub use spec::{ClusterSpec, Durability, SpecError};

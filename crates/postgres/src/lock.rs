@@ -4,8 +4,9 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use backlot_process::wait_for;
 
 /// Who else may have the lock at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,23 +24,14 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 
 /// Locks the file; `false` if another process still has it at the limit.
 pub(crate) fn acquire(file: &File, sharing: Sharing, limit: Duration) -> io::Result<bool> {
-    let deadline = Instant::now() + limit;
-    let mut step = Duration::from_millis(1);
-    loop {
-        let attempt = match sharing {
-            Sharing::Shared => file.try_lock_shared(),
-            Sharing::Exclusive => file.try_lock(),
-        };
-        match attempt {
-            Ok(()) => return Ok(true),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(false);
-        }
-        thread::sleep(step.min(left));
-        step = (step * 2).min(Duration::from_millis(20));
-    }
+    let attempt = || match sharing {
+        Sharing::Shared => file.try_lock_shared(),
+        Sharing::Exclusive => file.try_lock(),
+    };
+    let locked = wait_for(limit, || match attempt() {
+        Ok(()) => Some(Ok(())),
+        Err(TryLockError::WouldBlock) => None,
+        Err(TryLockError::Error(error)) => Some(Err(error)),
+    });
+    Ok(locked.transpose()?.is_some())
 }

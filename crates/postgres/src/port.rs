@@ -1,14 +1,13 @@
 //! Ports: which ones to try.
 
 use std::io;
-use std::ops::Range;
 
-use backlot_process::try_port;
+use backlot_process::{free_ports_from, try_port};
 
-/// Clear of the ports that the kernel gives to outgoing connections (from 32768 on), and of the well-known ones.
-const RANGE: Range<u16> = 20_000..32_000;
+/// The port of a server that is asked for no other, such as one in a container of the official image.
+pub const DEFAULT_PORT: u16 = 5432;
 /// How many ports are tried before giving up.
-const TRIES: u16 = 50;
+const TRIES: usize = 50;
 
 /// The TCP port that a server should listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +16,7 @@ pub enum PortWish {
     Exact(u16),
     /// The first free one from `preferred` on.
     Free {
-        /// Where to begin: 20000 to 31999 keeps clear of the ports that the kernel gives to outgoing connections.
+        /// Where to begin, one of [`backlot_process::FREE_PORTS`].
         preferred: u16,
     },
 }
@@ -27,12 +26,7 @@ impl PortWish {
     pub(crate) fn candidates(self) -> Vec<u16> {
         match self {
             Self::Exact(port) => vec![port],
-            Self::Free { preferred } => {
-                let start = if RANGE.contains(&preferred) { preferred } else { RANGE.start };
-                let ports = (0..TRIES)
-                    .map(|step| RANGE.start + (start - RANGE.start + step) % (RANGE.end - RANGE.start));
-                ports.collect()
-            }
+            Self::Free { preferred } => free_ports_from(preferred).take(TRIES).collect(),
         }
     }
 
@@ -54,17 +48,19 @@ pub(crate) fn is_free(port: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{PortWish, RANGE, TRIES};
+    use backlot_process::FREE_PORTS;
+
+    use super::{PortWish, TRIES};
 
     #[test]
     fn tries_one_after_the_other_and_stays_in_the_range() {
         assert_eq!(PortWish::Exact(5432).candidates(), [5432]);
         let all = PortWish::Free { preferred: 20_100 }.candidates();
-        assert_eq!((all.len(), &all[..3]), (usize::from(TRIES), &[20_100, 20_101, 20_102][..]));
+        assert_eq!((all.len(), &all[..3]), (TRIES, &[20_100, 20_101, 20_102][..]));
         assert_eq!(PortWish::Free { preferred: 31_999 }.candidates()[..2], [31_999, 20_000]);
         for preferred in [0, 80, 32_000, u16::MAX] {
             let all = PortWish::Free { preferred }.candidates();
-            assert!(all.iter().all(|port| RANGE.contains(port)), "{preferred}");
+            assert!(all.iter().all(|port| FREE_PORTS.contains(port)), "{preferred}");
         }
     }
 }

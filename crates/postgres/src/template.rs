@@ -26,7 +26,7 @@ use std::time::{Duration, SystemTime};
 
 use backlot_process::{Owner, OwnerError, ProcessError};
 
-use self::folder::{fresh, remove_prefixed, remove_tree};
+use self::folder::{DATA, fresh, remove_prefixed, remove_tree};
 use self::key::key;
 use self::make::make;
 use crate::copy::count_files;
@@ -42,7 +42,6 @@ const REMOVING: Duration = Duration::from_secs(10);
 
 const MARKER: &str = "complete";
 const MAKING_PREFIX: &str = "making-";
-const DATA: &str = "data";
 
 /// A directory of templates. Several processes may use it at once.
 #[derive(Debug, Clone)]

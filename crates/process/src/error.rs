@@ -67,3 +67,9 @@ fn seconds(limit: Duration) -> String {
 fn tail(lines: &[String]) -> String {
     if lines.is_empty() { String::new() } else { format!("; its last output was:\n{}", lines.join("\n")) }
 }
+
+/// An error with all its causes, in one line.
+pub fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

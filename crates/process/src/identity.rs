@@ -1,7 +1,6 @@
 //! Which process it is, even after its number has been given to another.
 
 use std::io;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -9,6 +8,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
+
+use crate::waiting::wait_for;
 
 /// A process: its number and the moment it was started, which together are never used twice between two boots.
 ///
@@ -77,17 +78,15 @@ impl ProcessId {
 
     /// Waits until this very process is gone; `false` if it still runs at the limit. It need not be a child of ours.
     pub fn wait_gone(&self, limit: Duration) -> bool {
+        wait_for(limit, || (!self.is_alive()).then_some(())).is_some()
+    }
+
+    /// Waits until all are gone; all together get `limit`, however many they are.
+    pub(crate) fn wait_all_gone(processes: &[Self], limit: Duration) {
         let deadline = Instant::now() + limit;
-        let mut step = Duration::from_millis(1);
-        while self.is_alive() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            thread::sleep(step.min(left));
-            step = (step * 3 / 2).min(Duration::from_millis(20));
+        for process in processes {
+            process.wait_gone(deadline.saturating_duration_since(Instant::now()));
         }
-        true
     }
 
     /// Takes a dead child's entry out of the process table, if it is ours. For those whose [`Child`](crate::Child) has
@@ -114,17 +113,8 @@ fn entry(pid: i32) -> Option<Entry> {
     if pid <= 0 {
         return None;
     }
-    parse_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
-}
-
-/// State and start time are fields 3 and 22. The second field is the program's name in parentheses and may itself hold
-/// spaces and parentheses.
-#[cfg(target_os = "linux")]
-fn parse_stat(stat: &str) -> Option<Entry> {
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-    let alive = !matches!(fields.next()?, "Z" | "X" | "x");
-    let started = fields.nth(18)?.parse().ok()?;
-    Some(Entry { started, alive })
+    let stat = crate::stat::Stat::of(pid)?;
+    Some(Entry { started: stat.started, alive: stat.alive })
 }
 
 /// There is no `/proc`: `ps` tells the start in words, of which a hash is kept. It is run without [`crate::Program::output`],
@@ -152,18 +142,6 @@ mod tests {
 
     use super::{ProcessId, Signal};
     use crate::{Program, SpawnOptions};
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn reads_the_start_time_whatever_the_program_is_called() {
-        let rest = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20 21";
-        let parse = |stat: &str| super::parse_stat(stat).map(|entry| (entry.started, entry.alive));
-        assert_eq!(parse(&format!("12 (sh) {rest}")), Some((4711, true)));
-        assert_eq!(parse(&format!("12 (a) S (b)) {rest}")), Some((4711, true)));
-        assert_eq!(parse(&format!("12 (sh) {}", rest.replacen('S', "Z", 1))), Some((4711, false)));
-        assert_eq!(parse("12 (sh) S 1"), None);
-        assert_eq!(parse(""), None);
-    }
 
     #[test]
     fn follows_a_process_to_its_end() {

@@ -1,7 +1,7 @@
 //! Processes that are known by what they inherited, a variable or a directory, whoever their parent is by now.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -26,7 +26,7 @@ pub fn end_all_with_variable(name: &str, value: &str, grace: Duration) -> usize 
         // One that is gone or not ours to signal is not ours to end either.
         let _ = process.signal(Signal::SIGTERM);
     }
-    wait_for_all(&first, grace);
+    ProcessId::wait_all_gone(&first, grace);
     kill_all(|| all_with_variable(name, value), grace);
     first.len()
 }
@@ -53,15 +53,7 @@ fn kill_all(find: impl Fn() -> Vec<ProcessId>, grace: Duration) {
         for process in &left {
             let _ = process.signal(Signal::SIGKILL);
         }
-        wait_for_all(&left, grace);
-    }
-}
-
-/// Waits until all are gone; all together get `grace`, however many they are.
-fn wait_for_all(processes: &[ProcessId], grace: Duration) {
-    let deadline = Instant::now() + grace;
-    for process in processes {
-        process.wait_gone(deadline.saturating_duration_since(Instant::now()));
+        ProcessId::wait_all_gone(&left, grace);
     }
 }
 

@@ -1,8 +1,9 @@
-//! Who listens on a port of this machine.
+//! Ports of this machine: which to try, and who listens on one.
 
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 
 /// The process that listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,16 @@ impl fmt::Display for PortHolder {
         let Self { pid, command } = self;
         write!(formatter, "process {pid} ({command})")
     }
+}
+
+/// The ports that are tried where any will do: clear of those that the kernel gives to outgoing connections (from 32768 on),
+/// and of the well-known ones.
+pub const FREE_PORTS: Range<u16> = 20_000..32_000;
+
+/// All of [`FREE_PORTS`], beginning with `first` where it is one of them.
+pub fn free_ports_from(first: u16) -> impl Iterator<Item = u16> {
+    let first = if FREE_PORTS.contains(&first) { first } else { FREE_PORTS.start };
+    (first..FREE_PORTS.end).chain(FREE_PORTS.start..first)
 }
 
 /// Tries a port of 127.0.0.1: whether it can be listened on now. The answer may be old when it arrives: whoever needs the
@@ -50,7 +61,7 @@ pub fn command_lines_up_from(pid: i32) -> Vec<Vec<String>> {
         let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let words = bytes.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
         lines.push(words.collect());
-        next = crate::usage::parent_of(pid);
+        next = crate::stat::Stat::of(pid).map(|stat| stat.parent);
     }
     lines
 }

@@ -5,8 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{io, process};
 
 use nix::errno::Errno;
@@ -17,6 +16,7 @@ use nix::unistd::{Pid, getppid, setsid};
 use crate::error::ProcessError;
 use crate::identity::ProcessId;
 use crate::program::Program;
+use crate::waiting::wait_for;
 
 /// The first number after the standard streams.
 const FIRST: RawFd = 3;
@@ -263,19 +263,7 @@ impl Child {
 
     /// Waits for its end; `None` if it still runs at the limit.
     pub fn wait(&mut self, limit: Duration) -> Result<Option<ExitStatus>, ProcessError> {
-        let deadline = Instant::now() + limit;
-        let mut step = Duration::from_millis(1);
-        loop {
-            if let Some(status) = self.try_wait()? {
-                return Ok(Some(status));
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(None);
-            }
-            thread::sleep(step.min(left));
-            step = (step * 3 / 2).min(Duration::from_millis(20));
-        }
+        wait_for(limit, || self.try_wait().transpose()).transpose()
     }
 
     /// Sends it a signal; `false` if it has ended and been waited for.

@@ -35,10 +35,7 @@ pub fn kill_descendants(spared: &[i32], grace: Duration) -> usize {
         for process in &left {
             let _ = process.signal(Signal::SIGKILL);
         }
-        let deadline = std::time::Instant::now() + grace;
-        for process in &left {
-            process.wait_gone(deadline.saturating_duration_since(std::time::Instant::now()));
-        }
+        ProcessId::wait_all_gone(&left, grace);
         reap_strangers(spared);
     }
     first.unwrap_or(0)

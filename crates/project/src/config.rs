@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use backlot_compose::{Fault, Problem as ComposeProblem, Source, Span, check_variable};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
-use crate::error::{Problem, ProjectError};
-use crate::source::{Source, Span};
+use crate::error::Problem;
 
 const SHAPE_HINT: &str = r#"write a list of objects such as [{"name": "POSTGRES_DB", "value": "postgres"}]"#;
 
@@ -21,7 +21,7 @@ pub(crate) struct ConfigVariable {
 }
 
 /// Reads a config file's text.
-pub(crate) fn read_config(source: &Arc<Source>) -> Result<Vec<ConfigVariable>, ProjectError> {
+pub(crate) fn read_config(source: &Arc<Source>) -> Result<Vec<ConfigVariable>, Fault<Problem>> {
     let whole: &RawValue =
         serde_json::from_str(&source.text).map_err(|error| syntax_error(source, &error))?;
     let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(whole.get()) else {
@@ -40,7 +40,7 @@ pub(crate) fn read_config(source: &Arc<Source>) -> Result<Vec<ConfigVariable>, P
     Ok(variables)
 }
 
-fn read_item(source: &Arc<Source>, item: &RawValue) -> Result<(ConfigVariable, Span), ProjectError> {
+fn read_item(source: &Arc<Source>, item: &RawValue) -> Result<(ConfigVariable, Span), Fault<Problem>> {
     let Ok(Fields(fields)) = serde_json::from_str::<Fields<'_>>(item.get()) else {
         return Err(shape_error(source, item, "an entry must be an object with a name and a value"));
     };
@@ -54,12 +54,17 @@ fn read_item(source: &Arc<Source>, item: &RawValue) -> Result<(ConfigVariable, S
         };
         if let Some(first) = slot.replace(field) {
             let first_line = span_of(source, first).line;
-            return Err(span_of(source, field).error(Problem::DuplicateKey { key, first_line }));
+            return Err(
+                span_of(source, field).error(Problem::from(ComposeProblem::DuplicateKey { key, first_line }))
+            );
         }
     }
     let missing = |key| {
         span_of(source, item)
-            .error(Problem::KeyMissing { at: "an entry of a config file".to_owned(), key })
+            .error(Problem::from(ComposeProblem::KeyMissing {
+                at: "an entry of a config file".to_owned(),
+                key,
+            }))
             .with_hint(SHAPE_HINT)
     };
     let name = name.ok_or_else(|| missing("name"))?;
@@ -67,22 +72,11 @@ fn read_item(source: &Arc<Source>, item: &RawValue) -> Result<(ConfigVariable, S
     let name_span = span_of(source, name);
     let name = string(source, name, "a name must be a string")?;
     let text = string(source, value, "a value must be a string")?;
-    check_variable(&name, &text, &name_span)?;
+    check_variable(&name, &text, &name_span).map_err(|error| error.map(Problem::Compose))?;
     Ok((ConfigVariable { name, value: text }, name_span))
 }
 
-/// Refuses what no process environment can hold.
-pub(crate) fn check_variable(name: &str, value: &str, span: &Span) -> Result<(), ProjectError> {
-    if name.is_empty() || name.contains(['=', '\0']) {
-        return Err(span.error(Problem::VariableName { name: name.to_owned() }));
-    }
-    if value.contains('\0') {
-        return Err(span.error(Problem::VariableValue { name: name.to_owned() }));
-    }
-    Ok(())
-}
-
-fn string(source: &Arc<Source>, raw: &RawValue, expected: &'static str) -> Result<String, ProjectError> {
+fn string(source: &Arc<Source>, raw: &RawValue, expected: &'static str) -> Result<String, Fault<Problem>> {
     serde_json::from_str(raw.get()).map_err(|_| {
         let error = shape_error(source, raw, expected);
         let is_scalar = !raw.get().starts_with(['{', '[']);
@@ -90,7 +84,7 @@ fn string(source: &Arc<Source>, raw: &RawValue, expected: &'static str) -> Resul
     })
 }
 
-fn shape_error(source: &Arc<Source>, raw: &RawValue, expected: &'static str) -> ProjectError {
+fn shape_error(source: &Arc<Source>, raw: &RawValue, expected: &'static str) -> Fault<Problem> {
     let found = match raw.get().as_bytes().first() {
         Some(b'{') => "an object",
         Some(b'[') => "a list",
@@ -108,7 +102,7 @@ fn span_of(source: &Arc<Source>, raw: &RawValue) -> Span {
     source.span(start, raw.get().len())
 }
 
-fn syntax_error(source: &Arc<Source>, error: &serde_json::Error) -> ProjectError {
+fn syntax_error(source: &Arc<Source>, error: &serde_json::Error) -> Fault<Problem> {
     let line_start: usize =
         source.text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let full = error.to_string();
@@ -146,7 +140,7 @@ impl<'t> Deserialize<'t> for Fields<'t> {
 #[cfg(test)]
 mod tests {
     use super::{ConfigVariable, read_config};
-    use crate::source::Source;
+    use backlot_compose::Source;
 
     type Failure = (&'static str, usize, usize);
 
@@ -156,7 +150,7 @@ mod tests {
             .map(|variables| variables.into_iter().map(pair).collect())
             .map_err(|error| {
                 let location = error.location().expect("a place");
-                (error.code(), location.line, location.column)
+                (error.problem().code(), location.line, location.column)
             })
     }
 

@@ -68,9 +68,9 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use crate::runbook::{
-        Part, PortRun, ProcessRun, Protocol, Readiness, RestartRule, ServiceKind, ServiceRun, Template,
-    };
+    use backlot_plan::RestartPolicy;
+
+    use crate::runbook::{Part, PortRun, ProcessRun, Protocol, Readiness, ServiceKind, ServiceRun, Template};
 
     fn process() -> ProcessRun {
         ProcessRun {
@@ -91,7 +91,7 @@ mod tests {
             kind,
             depends_on: BTreeMap::new(),
             readiness: Readiness::Running(Duration::ZERO),
-            restart: RestartRule::No,
+            restart: RestartPolicy::No,
             stop_signal: 15,
             stop_grace: Duration::from_secs(10),
             keeps_data: false,
@@ -134,7 +134,7 @@ mod tests {
         let new = ServiceRun {
             replicas: 3,
             readiness: Readiness::Listening(Duration::ZERO),
-            restart: RestartRule::Always,
+            restart: RestartPolicy::Always,
             stop_grace: Duration::ZERO,
             ..old.clone()
         };

@@ -4,7 +4,9 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use backlot_process::wait_for;
 
 use crate::protocol::{Answer, Failure, Message, News, Request};
 
@@ -40,14 +42,9 @@ impl Client {
     /// # Errors
     /// When nobody listens there.
     pub fn connect(socket: &Path, limit: Duration) -> io::Result<Self> {
-        let start = Instant::now();
-        loop {
-            match UnixStream::connect(socket) {
-                Ok(stream) => return Ok(Self { stream }),
-                Err(error) if start.elapsed() >= limit => return Err(error),
-                Err(_) => std::thread::sleep(Duration::from_millis(2)),
-            }
-        }
+        let connect = || UnixStream::connect(socket);
+        let stream = wait_for(limit, || connect().ok()).map_or_else(connect, Ok)?;
+        Ok(Self { stream })
     }
 
     /// Asks, and waits for the answer without a limit: that is for the supervisor to keep. `news` hears what happens

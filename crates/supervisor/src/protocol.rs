@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use backlot_plan::Endpoint;
 use serde::{Deserialize, Serialize};
 
 use crate::runbook::{Protocol, Runbook};
@@ -156,7 +157,7 @@ pub struct EndpointReport {
     /// The port inside the container.
     pub target: u16,
     /// `127.0.0.1:5000`.
-    pub address: String,
+    pub address: Endpoint,
     /// Whether the Compose file publishes it.
     pub published: bool,
     /// What is spoken there.
@@ -182,7 +183,7 @@ pub struct ReplicaReport {
     /// Why it is not well, fitting after its name.
     pub reason: Option<String>,
     /// Where it listens itself, in the order of its service's ports.
-    pub addresses: Vec<String>,
+    pub addresses: Vec<Endpoint>,
     /// Its process.
     pub pid: Option<i32>,
     /// When that was started, in milliseconds since 1970.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use backlot_plan::{Dependency, Endpoint, HealthTimes, RestartPolicy};
 use backlot_process::ProcessId;
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +53,7 @@ pub struct ServiceRun {
     /// When it counts as ready.
     pub readiness: Readiness,
     /// What to do when it ends.
-    pub restart: RestartRule,
+    pub restart: RestartPolicy,
     /// The number of the signal that asks it to end.
     pub stop_signal: i32,
     /// How long its requests may take to finish, and then it to end.
@@ -168,35 +169,13 @@ pub enum Protocol {
 
 impl Protocol {
     /// An address as people open it.
-    pub fn url(self, address: &str) -> String {
+    pub fn url(self, endpoint: &Endpoint) -> String {
         match self {
             // Where nobody has said what is spoken, it is nearly always this.
-            Self::Http | Self::Auto => format!("http://{address}"),
-            Self::Tcp => address.to_owned(),
+            Self::Http | Self::Auto => format!("http://{endpoint}"),
+            Self::Tcp => endpoint.to_string(),
         }
     }
-}
-
-/// What a service waits for before it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dependency {
-    /// What must be true of the other.
-    pub condition: Condition,
-    /// Whether it has to be there.
-    pub required: bool,
-    /// Whether a restart of the other restarts this one, too.
-    pub restart: bool,
-}
-
-/// What must be true of a service that another waits for, in Compose's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Condition {
-    /// It was started.
-    Started,
-    /// It is ready.
-    Healthy,
-    /// It ended with exit code 0.
-    CompletedSuccessfully,
 }
 
 /// When a service counts as ready.
@@ -215,16 +194,9 @@ pub enum Readiness {
 pub struct HealthRun {
     /// What is asked.
     pub check: Check,
-    /// From one check's answer to the next check.
-    pub interval: Duration,
-    /// How long one check may take.
-    pub timeout: Duration,
-    /// How many failures in a row make it unhealthy.
-    pub retries: u32,
-    /// How long after the start failures do not count.
-    pub start_period: Duration,
-    /// The time between two checks within the start period.
-    pub start_interval: Duration,
+    /// When.
+    #[serde(flatten)]
+    pub times: HealthTimes,
 }
 
 /// What a health check asks.
@@ -239,19 +211,6 @@ pub enum Check {
     },
     /// [`Databases::check`] succeeds.
     Database,
-}
-
-/// What to do when a process ends that nobody stopped, in Compose's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RestartRule {
-    /// Nothing.
-    No,
-    /// Start it again.
-    Always,
-    /// Start it again if it failed, at most so often.
-    OnFailure(Option<u32>),
-    /// As `Always`.
-    UnlessStopped,
 }
 
 /// What the supervisor cannot do by itself, because it knows no Postgres.

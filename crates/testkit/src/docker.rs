@@ -1,6 +1,5 @@
 //! A stage on real Docker: a Compose project with a name of its own, of which nothing is left.
 
-use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -8,8 +7,9 @@ use std::sync::OnceLock;
 use backlot_process::Program;
 
 use crate::docker_leaks;
+use crate::docker_program::{LIMIT, docker, variables};
 use crate::docker_watch::Watch;
-use crate::run::{Outcome, Run, find};
+use crate::run::{Outcome, Run};
 use crate::stage::Stage;
 
 /// Has every story on Docker left out.
@@ -57,7 +57,7 @@ impl DockerStage {
         let Some(first) = on_path("docker-compose") else {
             return left_out("version 1 of Compose is not installed");
         };
-        let version = Program::new(first).args(["--version"]).envs(&variables()).output(docker_leaks::LIMIT);
+        let version = Program::new(first).args(["--version"]).envs(&variables()).output(LIMIT);
         if !version.is_ok_and(|version| String::from_utf8_lossy(&version.stdout).contains(" version 1.")) {
             return left_out("docker-compose is not version 1");
         }
@@ -162,23 +162,8 @@ fn left_out(reason: &str) -> Option<DockerStage> {
     None
 }
 
-/// `docker` with the variables of a stage.
-pub(crate) fn docker<A: Into<std::ffi::OsString>>(arguments: impl IntoIterator<Item = A>) -> Program {
-    Program::new(find(Path::new("docker"))).args(arguments).envs(&variables())
-}
-
 fn answers(program: &Program) -> bool {
-    program.output(docker_leaks::LIMIT).is_ok_and(|output| output.status.success())
-}
-
-/// What leads to the daemon and to the plug-in, although a stage has a HOME of its own.
-fn variables() -> BTreeMap<String, String> {
-    let mut variables: BTreeMap<String, String> =
-        std::env::vars().filter(|(name, _)| name == "PATH" || name.starts_with("DOCKER_")).collect();
-    if let (Ok(home), false) = (std::env::var("HOME"), variables.contains_key("DOCKER_CONFIG")) {
-        variables.insert("DOCKER_CONFIG".into(), Path::new(&home).join(".docker").display().to_string());
-    }
-    variables
+    program.output(LIMIT).is_ok_and(|output| output.status.success())
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {

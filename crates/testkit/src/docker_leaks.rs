@@ -1,14 +1,11 @@
 //! What a test left in a Docker daemon that others use, too.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::docker::docker;
+use crate::docker_program::{LIMIT, ask, docker};
 use crate::docker_watch::Watch;
 
-/// How long Docker may take to answer.
-pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 /// How long a command that was killed, and what tidies up after it, may take to let go.
 const GRACE: Duration = Duration::from_secs(15);
 
@@ -23,13 +20,6 @@ pub(crate) struct Thing {
     name: String,
     project: String,
     directory: String,
-}
-
-/// What `docker` prints.
-pub(crate) fn ask<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> String {
-    let output = docker(arguments).output(LIMIT).unwrap();
-    assert!(output.status.success(), "docker: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// The things of one kind that belong to the projects of `name`, or to any project in `stage`.

@@ -8,8 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use backlot_process::{Child, Group, SpawnOptions, Stream};
 
-use crate::docker::docker;
-use crate::docker_leaks::ask;
+use crate::docker_program::{ask, docker};
 
 /// Of each event: of what it tells, its id, the container that a volume is for, and the Compose project of a container.
 const EVENT: &str = "{{.Type}}\t{{.Actor.ID}}\t{{index .Actor.Attributes \"container\"}}\t\

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use backlot_process::{ProcessId, Signal};
+use backlot_process::{ProcessId, Signal, wait_for};
 
 /// How long processes have to end that were told to, such as the children of a postmaster that was killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -12,12 +12,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Asserts that no process works in `stage` and that `home` holds nothing but templates.
 pub(crate) fn assert_none(stage: &Path, home: &Path) {
     assert_no_process(stage);
-    let start = Instant::now();
-    let mut left = files(home);
-    while !left.is_empty() && start.elapsed() < GRACE {
-        std::thread::sleep(Duration::from_millis(20));
-        left = files(home);
-    }
+    wait_for(GRACE, || files(home).is_empty().then_some(()));
+    let left = files(home);
     assert!(left.is_empty(), "files were left behind: {left:#?}");
     let sockets = PathBuf::from(format!("/tmp/backlot-{}", nix::unistd::geteuid()));
     assert!(
@@ -29,12 +25,8 @@ pub(crate) fn assert_none(stage: &Path, home: &Path) {
 
 /// Asserts that no process works in `stage`. One that is about to end gets a moment to.
 pub fn assert_no_process(stage: &Path) {
-    let start = Instant::now();
-    let mut left = processes(stage);
-    while !left.is_empty() && start.elapsed() < GRACE {
-        std::thread::sleep(Duration::from_millis(20));
-        left = processes(stage);
-    }
+    wait_for(GRACE, || processes(stage).is_empty().then_some(()));
+    let left = processes(stage);
     if !left.is_empty() {
         end_processes(stage);
         let left: Vec<_> =

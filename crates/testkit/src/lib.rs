@@ -13,6 +13,7 @@
 
 mod docker;
 mod docker_leaks;
+mod docker_program;
 mod docker_watch;
 mod fake;
 mod http;

@@ -1,8 +1,5 @@
 //! `backlot completions`
 
-use clap::CommandFactory;
-
-use crate::cli::Cli;
 use crate::exit::Exit;
 use crate::render;
 
@@ -22,21 +19,20 @@ enum Shell {
     Fish,
 }
 
-pub fn run(args: &Args) -> Exit {
+pub fn run(args: &Args, command_line: &clap::Command) -> Exit {
     let shell = match args.shell {
         Shell::Bash => clap_complete::Shell::Bash,
         Shell::Zsh => clap_complete::Shell::Zsh,
         Shell::Fish => clap_complete::Shell::Fish,
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut visible(), "backlot", &mut script);
+    clap_complete::generate(shell, &mut visible(command_line), "backlot", &mut script);
     render::data(&String::from_utf8_lossy(&script));
     Exit::Done
 }
 
 /// The command line without the verbs that only we ourselves use: the scripts would offer them, hidden or not.
-fn visible() -> clap::Command {
-    let all = Cli::command();
+fn visible(all: &clap::Command) -> clap::Command {
     clap::Command::new("backlot")
         .version(env!("CARGO_PKG_VERSION"))
         .args(all.get_arguments().cloned())

@@ -43,7 +43,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     for service in &services {
         for address in service.replicas.iter().flat_map(|replica| &replica.addresses) {
             match args.service {
-                Some(_) => render::line(address),
+                Some(_) => render::line(&address.to_string()),
                 None => render::line(&format!("{}  {address}", service.name)),
             }
         }

@@ -31,12 +31,9 @@ mod wait;
 
 use clap::Subcommand;
 
-use crate::caller::Caller;
-use crate::cli::Cli;
-use crate::context::{Context, project_options};
+use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::render::{self, Style, show_failure};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -76,27 +73,12 @@ pub enum Command {
     Stock(stock::Args),
 }
 
-/// Carries out what the command line says. All errors end here.
-pub fn run(cli: Cli, caller: Caller) -> Exit {
-    let (json, colour) = (cli.global.json, caller.wants_colour);
-    let options = project_options(&cli.global);
-    let outcome = Context::new(cli.global, caller).and_then(|context| dispatch(cli.command, &context));
-    let outcome = outcome.map_err(|error| error.within(&options)).and_then(|exit| match render::lost() {
-        Some(error) if exit == Exit::Done => Err(CommandError::failed("stdout", Unprinted(error))),
-        Some(_) | None => Ok(exit),
-    });
-    outcome.unwrap_or_else(|error| {
-        show_failure(&error, json, Style::new(colour), colour);
-        error.exit
-    })
-}
-
-/// Data that did not arrive where stdout leads.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write to stdout")]
-struct Unprinted(#[source] &'static std::io::Error);
-
-fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
+/// Carries a verb out; `command_line` is the whole of what can be said.
+pub fn run(
+    command: Command,
+    command_line: fn() -> clap::Command,
+    context: &Context,
+) -> Result<Exit, CommandError> {
     match command {
         Command::Init(args) => init::run(&args, context),
         Command::Up(args) => up::run(&args, context),
@@ -121,7 +103,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, CommandError> {
         Command::Volume(command) => volume::run(command, context),
         Command::Config(args) => config::run(&args, context),
         Command::Doctor(args) => Ok(doctor::run(&args, context)),
-        Command::Completions(args) => Ok(completions::run(&args)),
+        Command::Completions(args) => Ok(completions::run(&args, &command_line())),
         Command::Janitor(args) => janitor::run(&args, context),
         Command::Stock(args) => stock::run(&args),
     }

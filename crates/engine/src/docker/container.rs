@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use backlot_plan::Endpoint;
+
 use crate::docker::client::Client;
 use crate::docker::error::DockerError;
 use crate::docker::inspected::parse;
@@ -45,7 +47,7 @@ pub(super) struct Container {
     /// Its TCP ports.
     pub(super) ports: BTreeSet<u16>,
     /// Where those are published: port to address on the host.
-    pub(super) published: BTreeMap<u16, String>,
+    pub(super) published: BTreeMap<u16, Endpoint>,
 }
 
 /// Where a container is in its life.

@@ -6,7 +6,10 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use backlot_plan::{DesiredContainers, Filling as Filled, ObservedContainers, Step, Storage, containers_up};
+use backlot_plan::{
+    DesiredContainers, Endpoint, Filling as Filled, ObservedContainers, Step, Storage, containers_up,
+};
+use backlot_postgres::DEFAULT_PORT;
 use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{ComposeCall, Environment, ScenarioName, ScenarioSource};
 
@@ -25,9 +28,6 @@ use crate::record::{ContainerDatabase, DockerRecord, EngineKind, Filling, Record
 use crate::site::{Site, Taken};
 use crate::up::Wishes;
 use crate::variables::{RunningDatabase, variables};
-
-/// The port that Postgres listens on inside its container.
-const POSTGRES: u16 = 5432;
 
 /// One environment on Docker.
 #[derive(Debug)]
@@ -225,7 +225,7 @@ impl<'a> Deployment<'a> {
         };
         let address = self.database.as_ref().map(|database| {
             let (service, here) = (database.service.as_str(), &OUTSIDE[..]);
-            Address { service, host: service, port: POSTGRES, here }
+            Address { service, host: service, port: DEFAULT_PORT, here }
         });
         let model = throwaway_file(&self.environment, &self.inside_variables(), address, &image);
         let path = self.site.live().join("compose.json");
@@ -238,9 +238,9 @@ impl<'a> Deployment<'a> {
 
     /// The environment's own variables, as a service in a container is to see them.
     fn inside_variables(&self) -> BTreeMap<String, String> {
-        let database = self.database.as_ref().and_then(|database| {
-            let address = format!("{}:{POSTGRES}", database.service);
-            LiveDatabase::in_container(&container_database(database), "", &address, None)
+        let database = self.database.as_ref().map(|database| {
+            let endpoint = Endpoint::new(&database.service, DEFAULT_PORT);
+            LiveDatabase::in_container(&container_database(database), "", &endpoint, None)
         });
         self.variables_with(database.as_ref())
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use backlot_postgres::Connection;
+use backlot_plan::Endpoint;
+use backlot_postgres::{Connection, DEFAULT_PORT};
+use backlot_process::in_full;
 use backlot_supervisor::Health;
 
 use crate::docker::container::{Container, Life};
@@ -57,7 +59,7 @@ pub(super) fn condition(container: &Container, record: &DockerRecord, now_ms: u6
         let initial =
             crate::record::ContainerDatabase { database: database.initial.clone(), ..database.clone() };
         let address = database_address(container)?;
-        let live = LiveDatabase::in_container(&initial, &container.id, &address, None)?;
+        let live = LiveDatabase::in_container(&initial, &container.id, &address, None);
         return Some(match Connection::open(&live.access, DATABASE_LIMIT) {
             Ok(_) => Condition::healthy(),
             Err(error) => Condition::of(Health::Starting, in_full(&error)),
@@ -67,10 +69,9 @@ pub(super) fn condition(container: &Container, record: &DockerRecord, now_ms: u6
 }
 
 /// Where the database in a container is reached: where it is published, else in its network.
-pub(super) fn database_address(container: &Container) -> Option<String> {
-    const POSTGRES: u16 = 5432;
-    let inside = || container.addresses.first().map(|address| format!("{address}:{POSTGRES}"));
-    container.published.get(&POSTGRES).cloned().or_else(inside)
+pub(super) fn database_address(container: &Container) -> Option<Endpoint> {
+    let inside = || container.addresses.first().map(|address| Endpoint::new(address, DEFAULT_PORT));
+    container.published.get(&DEFAULT_PORT).cloned().or_else(inside)
 }
 
 fn listening(container: &Container, record: &DockerRecord, now_ms: u64) -> Condition {
@@ -97,10 +98,4 @@ fn listening(container: &Container, record: &DockerRecord, now_ms: u64) -> Condi
         Health::Starting,
         format!("nothing listens on port {} in its container", ports.join(" or ")),
     )
-}
-
-/// An error with all its causes, in one line.
-pub(super) fn in_full(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use backlot_plan::Endpoint;
 use serde::Deserialize;
 
 use crate::docker::container::{Checked, Container, Life, garbage};
@@ -154,7 +155,7 @@ impl From<Inspected> for Container {
                         .iter()
                         .find(|one| !one.host_ip.contains(':'))
                         .or_else(|| bindings.first())?;
-                    Some((tcp_port(port)?, host_address(&binding.host_ip, &binding.host_port)))
+                    Some((tcp_port(port)?, host_endpoint(&binding.host_ip, &binding.host_port)?))
                 })
                 .collect(),
         }
@@ -167,12 +168,12 @@ fn tcp_port(text: &str) -> Option<u16> {
 }
 
 /// Where a published port is reached from here: one that is open to all is open to us.
-fn host_address(ip: &str, port: &str) -> String {
-    match ip {
-        "" | "0.0.0.0" | "::" => format!("127.0.0.1:{port}"),
-        ip if ip.contains(':') => format!("[{ip}]:{port}"),
-        ip => format!("{ip}:{port}"),
-    }
+fn host_endpoint(ip: &str, port: &str) -> Option<Endpoint> {
+    let port = port.parse().ok()?;
+    Some(match ip {
+        "" | "0.0.0.0" | "::" => Endpoint::local(port),
+        ip => Endpoint::new(ip, port),
+    })
 }
 
 /// A time of Docker's (`2026-11-25T10:00:00.123456789Z`) in milliseconds since 1970; what never was is none.
@@ -184,6 +185,8 @@ fn milliseconds(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use backlot_plan::Endpoint;
+
     use super::parse;
     use crate::docker::container::{Checked, Life};
     use std::collections::BTreeSet;
@@ -240,7 +243,7 @@ mod tests {
         assert_eq!((found.pid, found.started), (Some(4711), Some(1500)));
         assert_eq!(found.addresses, ["172.18.0.4"]);
         assert_eq!(found.ports, BTreeSet::from([8000, 9000]));
-        assert_eq!(found.published, [(8000, "127.0.0.1:32768".to_owned())].into());
+        assert_eq!(found.published, [(8000, Endpoint::local(32_768))].into());
         assert_eq!(found.config_hash.as_deref(), Some("8af2"));
         assert_eq!(found.working_dir.unwrap(), std::path::Path::new("/home/ada/blog/docker"));
     }

@@ -45,9 +45,7 @@ pub(crate) fn summary(
         container.life == Life::Running && Some(&container.service) != wanted.map(|one| &one.service)
     });
     let services = beside.flat_map(|container| {
-        let ports =
-            container.published.values().filter_map(|address| address.rsplit_once(':')?.1.parse().ok());
-        ports.map(|port| (container.service.clone(), port)).collect::<Vec<_>>()
+        container.published.values().map(|endpoint| (container.service.clone(), endpoint.port))
     });
     Ok(Summary {
         name: name.to_owned(),

@@ -3,15 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use backlot_postgres::DEFAULT_PORT;
 use backlot_project::{Environment, Service, Stack};
 use serde_json::{Map, Value as Json, json};
 
 use crate::address::Address;
 use crate::database::{extension_of, wanted_major};
 use crate::storage::data_targets;
-
-/// The port that Postgres listens on inside its container.
-const POSTGRES: u16 = 5432;
 
 /// The Compose file for a throw-away environment, in the form that both versions of Compose read. `variables` are the
 /// environment's own, for services in containers, which reach its database at `address`; `images` names the image of a
@@ -47,10 +45,10 @@ pub(super) fn throwaway_file(
 
 /// A database that is worked with from this machine has a port of it, whether its file says so or not.
 fn publish_database(model: &mut Map<String, Json>, service: &Service) {
-    if service.ports.iter().all(|port| port.target != POSTGRES)
+    if service.ports.iter().all(|port| port.target != DEFAULT_PORT)
         && let Json::Array(ports) = model.entry("ports").or_insert_with(|| json!([]))
     {
-        ports.push(format!("127.0.0.1::{POSTGRES}/tcp").into());
+        ports.push(format!("127.0.0.1::{DEFAULT_PORT}/tcp").into());
     }
 }
 

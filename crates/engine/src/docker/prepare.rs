@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use backlot_postgres::{Connection, Creation};
+use backlot_process::in_full;
 use backlot_project::ScenarioSource;
 
 use crate::docker::container::Container;
 use crate::docker::deployment::Deployment;
 use crate::docker::error::DockerError;
-use crate::docker::health::{database_address, in_full};
+use crate::docker::health::database_address;
 use crate::docker::psql::Psql;
 use crate::docker::running;
 use crate::error::EngineError;
@@ -52,7 +53,7 @@ impl Deployment<'_> {
                 return Err(error.into());
             }
             let address = database_address(&container);
-            let live = address.and_then(|address| running::live(database, &container, &address));
+            let live = address.map(|address| running::live(database, &container, &address));
             if let Some(live) = live {
                 match Connection::open(&live.access.with_database(&database.initial), ATTEMPT_LIMIT) {
                     Ok(_) => return Ok(live),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use backlot_plan::Endpoint;
 use backlot_supervisor::{EndpointReport, Protocol, ReplicaReport, ServiceReport, State};
 
 use crate::docker::container::{Container, Life};
@@ -43,7 +44,7 @@ fn endpoints(name: &str, containers: &[&Container], record: &DockerRecord) -> Ve
         .collect();
     for target in record.ports.get(name).into_iter().flatten() {
         if !found.iter().any(|endpoint| endpoint.target == *target) {
-            let address = format!("{name}:{target}");
+            let address = Endpoint::new(name, *target);
             found.push(EndpointReport { target: *target, address, published: false, protocol });
         }
     }
@@ -65,7 +66,7 @@ fn replica(container: &Container, record: &DockerRecord) -> ReplicaReport {
         health: condition.map(|condition| condition.health),
         reason,
         addresses: addresses
-            .flat_map(|address| ports.iter().map(move |port| format!("{address}:{port}")))
+            .flat_map(|address| ports.iter().map(move |port| Endpoint::new(address, *port)))
             .collect(),
         pid: container.pid.filter(|pid| is_here(*pid, &container.id)),
         started: container.started.filter(|_| container.life == Life::Running),

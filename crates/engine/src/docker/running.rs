@@ -1,5 +1,6 @@
 //! A database that runs in a container of ours.
 
+use backlot_plan::Endpoint;
 use backlot_postgres::{Installation, SearchPlaces};
 
 use crate::docker::client::Client;
@@ -33,16 +34,12 @@ pub(super) fn find(database: &ContainerDatabase, containers: &[Container]) -> Op
         container.service == database.service && container.life == Life::Running && !container.one_off
     };
     let container = containers.iter().find(runs)?;
-    live(database, container, &database_address(container)?)
+    Some(live(database, container, &database_address(container)?))
 }
 
-/// The database in `container`, which is reached at `address`.
-pub(super) fn live(
-    database: &ContainerDatabase,
-    container: &Container,
-    address: &str,
-) -> Option<LiveDatabase> {
-    LiveDatabase::in_container(database, &container.id, address, programs())
+/// The database in `container`, which is reached at `endpoint`.
+pub(super) fn live(database: &ContainerDatabase, container: &Container, endpoint: &Endpoint) -> LiveDatabase {
+    LiveDatabase::in_container(database, &container.id, endpoint, programs())
 }
 
 /// Postgres' own programs on this machine, for their psql: the newest speaks to all servers.

@@ -132,10 +132,7 @@ impl Deployment<'_> {
             .iter()
             .filter(|container| Some(&container.service) != database.map(|database| &database.service));
         let published = beside.clone().flat_map(|container| {
-            container.published.values().filter_map(|address| {
-                let port = address.rsplit_once(':')?.1.parse().ok()?;
-                Some((container.service.clone(), port))
-            })
+            container.published.values().map(|endpoint| (container.service.clone(), endpoint.port))
         });
         Ok(Started {
             database: live,

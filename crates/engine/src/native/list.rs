@@ -132,8 +132,7 @@ fn services(site: &Site, database: Option<&str>) -> Vec<(String, u16)> {
     beside
         .flat_map(|service| {
             let published = service.endpoints.into_iter().filter(|endpoint| endpoint.published);
-            let ports = published.filter_map(|endpoint| endpoint.address.rsplit_once(':')?.1.parse().ok());
-            ports.map(|port| (service.name.clone(), port)).collect::<Vec<_>>()
+            published.map(|endpoint| (service.name.clone(), endpoint.address.port)).collect::<Vec<_>>()
         })
         .collect()
 }

@@ -9,7 +9,7 @@ use backlot_postgres::{
     ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, RunningCluster,
     SearchPlaces, StartError, StopMode, Template, TemplateError, Templates, is_cluster, quote_literal,
 };
-use backlot_process::{ProcessId, kill_all_holding, processes_holding};
+use backlot_process::{FREE_PORTS, ProcessId, kill_all_holding, processes_holding};
 
 use crate::database::Database;
 use crate::error::EngineError;
@@ -33,9 +33,6 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 const ORPHAN_LIMIT: Duration = Duration::from_millis(500);
 /// Templates that are kept, 35 MB each; the least recently used go first.
 const TEMPLATES_KEPT: usize = 8;
-/// Free ports are looked for from here on, below the range from which Linux takes the ports of outgoing connections.
-pub(super) const FIRST_PORT: u16 = 20_000;
-pub(super) const PORTS: u16 = 12_000;
 
 /// Finds the Postgres that the database asks for; `made` is the major version that its data has been made by.
 ///
@@ -302,20 +299,21 @@ fn check_extension(
 
 /// Whether a port is one of those that are taken where the files name none.
 pub(super) fn is_chosen(port: u16) -> bool {
-    (FIRST_PORT..FIRST_PORT + PORTS).contains(&port)
+    FREE_PORTS.contains(&port)
 }
 
 /// The port that this environment gets when it is free, so that it is the same each time: also for every run of the
 /// tests, whose names differ behind the dot.
 fn usual_port(site: &Site) -> u16 {
     let name = site.name().split_once('.').map_or(site.name(), |(name, _run)| name);
-    FIRST_PORT + spread(site.dir().with_file_name(name).as_os_str().as_encoded_bytes())
+    usual_port_of(site.dir().with_file_name(name).as_os_str().as_encoded_bytes())
 }
 
-/// A number below [`PORTS`] that is the same for the same name, and differs for most others.
-pub(super) fn spread(name: &[u8]) -> u16 {
+/// One of [`FREE_PORTS`] that is the same for the same name, and differs for most others.
+pub(super) fn usual_port_of(name: &[u8]) -> u16 {
     let sum = name.iter().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
-    u16::try_from(sum % u32::from(PORTS)).unwrap_or(0)
+    let count = u32::from(FREE_PORTS.end - FREE_PORTS.start);
+    FREE_PORTS.start + u16::try_from(sum % count).unwrap_or(0)
 }
 
 /// Stops the server that holds the environment's lock. A throw-away one need not write its data first, unless that is to

@@ -5,6 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use backlot_logs::{ForeignLog, LogQuery};
+use backlot_plan::Endpoint;
+use backlot_postgres::DEFAULT_PORT;
 use backlot_process::caller_allow_list;
 use backlot_supervisor::{
     Answer, ClientError, Described, EndpointReport, Health, Protocol, ReplicaReport, Request, ServiceReport,
@@ -23,8 +25,6 @@ const ENDING: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(10);
 /// The variables that tell what a terminal can do.
 pub(super) const OF_THE_TERMINAL: [&str; 2] = ["TERM", "COLORTERM"];
-/// The port that Postgres listens on inside its container.
-const CONTAINER_PORT: u16 = 5432;
 
 /// How the services of the environment at `site` do.
 ///
@@ -55,9 +55,9 @@ pub fn database_alone(site: &Site) -> Result<Option<ServiceReport>, EngineError>
         Err(EngineError::NotUp { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let address = format!("127.0.0.1:{}", database.port);
+    let address = Endpoint::local(database.port);
     let endpoint = EndpointReport {
-        target: CONTAINER_PORT,
+        target: DEFAULT_PORT,
         address: address.clone(),
         published: true,
         protocol: Protocol::Tcp,

@@ -398,12 +398,9 @@ fn published(runbook: &Runbook, cast: &Cast) -> Vec<(String, u16)> {
 }
 
 fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {
-    let port = |address: &str| address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-    services
-        .iter()
-        .flat_map(|service| service.endpoints.iter().map(move |endpoint| (service, endpoint)))
-        .filter_map(|(service, endpoint)| {
-            Some(((service.name.clone(), endpoint.target), port(&endpoint.address)?))
-        })
-        .collect()
+    let of = |service: &ServiceReport| {
+        let ports = service.endpoints.iter().map(|endpoint| (endpoint.target, endpoint.address.port));
+        ports.map(|(target, port)| ((service.name.clone(), target), port)).collect::<Vec<_>>()
+    };
+    services.iter().flat_map(of).collect()
 }

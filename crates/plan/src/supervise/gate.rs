@@ -5,8 +5,8 @@ use super::phase::{Health, Phase};
 use super::reason::Reason;
 use super::replica::Replica;
 use super::service::{Goal, Service};
-use super::spec::Condition;
 use super::supervision::Supervision;
+use crate::words::Condition;
 
 /// Whether a service may start.
 #[derive(Debug, Clone, PartialEq, Eq)]

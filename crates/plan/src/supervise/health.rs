@@ -8,7 +8,8 @@ use super::outbox::Outbox;
 use super::phase::{Health, Phase};
 use super::reason::Reason;
 use super::replica::Replica;
-use super::spec::{HealthCheck, Readiness};
+use super::spec::Readiness;
+use crate::words::HealthTimes;
 
 /// The first pause between two checks of one that is starting; each further one is twice as long.
 const QUICK: Duration = Duration::from_millis(50);
@@ -26,7 +27,7 @@ pub(super) struct Checks {
 }
 
 impl Replica {
-    pub(super) fn check(&mut self, check: &HealthCheck, out: &mut Outbox) {
+    pub(super) fn check(&mut self, check: &HealthTimes, out: &mut Outbox) {
         let epoch = self.wait(TimerKind::CheckLimit, check.timeout, out);
         out.push(Action::CheckHealth { replica: self.id, epoch, limit: check.timeout });
     }
@@ -73,7 +74,7 @@ impl Replica {
         }
     }
 
-    fn on_failed_check(&mut self, check: &HealthCheck, detail: String, out: &mut Outbox, now: Moment) {
+    fn on_failed_check(&mut self, check: &HealthTimes, detail: String, out: &mut Outbox, now: Moment) {
         let Phase::Running { since, health } = &self.phase else { return };
         let counts = match health {
             // The quick checks in between do not bring the verdict forward.
@@ -94,7 +95,7 @@ impl Replica {
     }
 
     /// The time until the next check.
-    fn pause(&mut self, check: &HealthCheck, ran: Duration) -> Duration {
+    fn pause(&mut self, check: &HealthTimes, ran: Duration) -> Duration {
         let starting = matches!(self.phase, Phase::Running { health: Health::Starting, .. });
         if !starting {
             return check.interval;

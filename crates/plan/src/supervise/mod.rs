@@ -38,7 +38,7 @@ pub use ids::{Epoch, Moment, Release, ReplicaId, ServiceId, Signal, Timer, Timer
 pub use outcome::Outcome;
 pub use phase::{Health, Phase, Standing};
 pub use reason::Reason;
-pub use spec::{Condition, Dependency, HealthCheck, Readiness, Replacement, RestartPolicy, ServiceSpec};
+pub use spec::{Readiness, Replacement, ServiceSpec};
 pub use stack::{StackError, StackSpec};
 pub use status::{ReplicaStatus, ServiceStatus};
 pub use supervision::Supervision;

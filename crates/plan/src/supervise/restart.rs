@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::spec::RestartPolicy;
+use crate::words::RestartPolicy;
 
 /// The first pause before a restart; each further one is twice as long. Docker's values, here and below.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -39,7 +39,7 @@ impl Restarts {
         match policy {
             RestartPolicy::No => false,
             RestartPolicy::Always | RestartPolicy::UnlessStopped => true,
-            RestartPolicy::OnFailure { max_retries } => {
+            RestartPolicy::OnFailure(max_retries) => {
                 !success && max_retries.is_none_or(|most| self.count < most)
             }
         }

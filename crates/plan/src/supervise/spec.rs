@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::ids::{Release, Signal};
+use crate::words::{Dependency, HealthTimes, RestartPolicy};
 
 /// A service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,28 +50,6 @@ impl ServiceSpec {
     }
 }
 
-/// What a service waits for before it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dependency {
-    /// What must be true of all replicas of the other.
-    pub condition: Condition,
-    /// Whether it has to be there and to do well. If not, it is waited for as long as it may still come true.
-    pub required: bool,
-    /// Whether a restart of the other that somebody asked for restarts this one, too.
-    pub restart: bool,
-}
-
-/// What must be true of a service that another waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
-    /// It was started, whatever became of it.
-    Started,
-    /// It is ready, or did its work and ended well.
-    Healthy,
-    /// It ended with exit code 0. That makes it a job: such an end is not followed by a restart, whatever its policy.
-    CompletedSuccessfully,
-}
-
 /// When a replica counts as ready, which is when the gateway gets it and those that wait for `healthy` go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readiness {
@@ -85,54 +64,7 @@ pub enum Readiness {
         limit: Duration,
     },
     /// When its health check succeeds.
-    Check(HealthCheck),
-}
-
-/// The times of a health check.
-///
-/// Until its first success the check is also run in between, quickly at first, so that nobody waits for an interval to
-/// pass; those failures do not count. All the rest is as Docker does it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HealthCheck {
-    /// The time from one check's answer to the next check.
-    pub interval: Duration,
-    /// How long one check may take.
-    pub timeout: Duration,
-    /// How many failures in a row make it unhealthy; at least one.
-    pub retries: u32,
-    /// How long after the start failures do not count.
-    pub start_period: Duration,
-    /// The time between two checks within the start period.
-    pub start_interval: Duration,
-}
-
-impl Default for HealthCheck {
-    /// Docker's.
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(30),
-            timeout: Duration::from_secs(30),
-            retries: 3,
-            start_period: Duration::ZERO,
-            start_interval: Duration::from_secs(5),
-        }
-    }
-}
-
-/// What to do when a process ends that nobody stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RestartPolicy {
-    /// Nothing.
-    No,
-    /// Start it again.
-    Always,
-    /// Start it again if it did not end well.
-    OnFailure {
-        /// How many times in its life; `None` for no limit.
-        max_retries: Option<u32>,
-    },
-    /// As [`Self::Always`]: the two differ only in what a Docker daemon does at its own start.
-    UnlessStopped,
+    Check(HealthTimes),
 }
 
 /// How a rolling restart replaces a service's replicas.

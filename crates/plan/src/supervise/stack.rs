@@ -1,7 +1,8 @@
 //! A stack that was checked: names resolved, no circle in what depends on what.
 
 use super::ids::ServiceId;
-use super::spec::{Condition, Replacement, ServiceSpec};
+use super::spec::{Replacement, ServiceSpec};
+use crate::words::Condition;
 
 /// Why services make no stack.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::ids::Signal;
-use super::spec::{Readiness, RestartPolicy, ServiceSpec};
+use super::spec::{Readiness, ServiceSpec};
+use crate::words::RestartPolicy;
 
 /// What a service asks of each of its processes. A replica keeps what its own release asked for: a new one may be ready at
 /// something that the old one knows nothing of.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use backlot_plan::supervise::{
-    Command, Condition, Event, Outcome, Readiness, Release, Replacement, RestartPolicy, ServiceSpec,
-    TimerKind,
+    Command, Event, Outcome, Readiness, Release, Replacement, ServiceSpec, TimerKind,
 };
+use backlot_plan::{Condition, RestartPolicy};
 
 use crate::stage::{CHECKED, LISTENS, Stage, after, service, web};
 

@@ -1,6 +1,7 @@
 //! Scale and restart.
 
-use backlot_plan::supervise::{Condition, Dependency, Outcome};
+use backlot_plan::supervise::Outcome;
+use backlot_plan::{Condition, Dependency};
 
 use crate::stage::{LISTENS, Stage, after, needs, service, web};
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use backlot_plan::supervise::{Event, Health, HealthCheck, Phase, Readiness, TimerKind};
+use backlot_plan::HealthTimes;
+use backlot_plan::supervise::{Event, Health, Phase, Readiness, TimerKind};
 
 use crate::stage::{CHECKED, LISTENS, Stage, service};
 
-fn checked(change: impl FnOnce(&mut HealthCheck)) -> Stage {
+fn checked(change: impl FnOnce(&mut HealthTimes)) -> Stage {
     let mut check = match CHECKED {
         Readiness::Check(check) => check,
         Readiness::Running { .. } | Readiness::Listening { .. } => unreachable!(),

@@ -1,6 +1,7 @@
 //! What starts when.
 
-use backlot_plan::supervise::{Condition, Dependency, Outcome, Phase, ServiceSpec, TimerKind};
+use backlot_plan::supervise::{Outcome, Phase, ServiceSpec, TimerKind};
+use backlot_plan::{Condition, Dependency};
 
 use crate::stage::{CHECKED, LISTENS, Stage, after, always, needs, service};
 

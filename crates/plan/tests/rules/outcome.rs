@@ -1,6 +1,7 @@
 //! What somebody who waits is told.
 
-use backlot_plan::supervise::{Condition, Event, Outcome, TimerKind};
+use backlot_plan::Condition;
+use backlot_plan::supervise::{Event, Outcome, TimerKind};
 
 use crate::stage::{CHECKED, LISTENS, Stage, after, always, service};
 

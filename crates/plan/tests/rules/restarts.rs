@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use backlot_plan::supervise::{Phase, RestartPolicy, TimerKind};
+use backlot_plan::RestartPolicy;
+use backlot_plan::supervise::{Phase, TimerKind};
 
 use crate::stage::{LISTENS, Stage, always, service, web};
 
@@ -15,8 +16,8 @@ fn policy(policy: RestartPolicy) -> Stage {
 
 #[test]
 fn each_policy_by_its_exit_code() {
-    let on_failure = RestartPolicy::OnFailure { max_retries: None };
-    let never = RestartPolicy::OnFailure { max_retries: Some(0) };
+    let on_failure = RestartPolicy::OnFailure(None);
+    let never = RestartPolicy::OnFailure(Some(0));
     let cases = [
         (RestartPolicy::No, 0, "job-1 completed"),
         (RestartPolicy::No, 1, "job-1 failed: exited with code 1"),
@@ -58,7 +59,7 @@ fn ten_seconds_of_running_make_the_pause_short_again() {
 
 #[test]
 fn on_failure_gives_up_after_its_number_of_restarts() {
-    let mut stage = policy(RestartPolicy::OnFailure { max_retries: Some(2) });
+    let mut stage = policy(RestartPolicy::OnFailure(Some(2)));
     for _ in 0..2 {
         // A long life does not give back what was used.
         stage.pass(Duration::from_secs(20));
@@ -71,7 +72,7 @@ fn on_failure_gives_up_after_its_number_of_restarts() {
 
 #[test]
 fn an_up_tries_again_with_all_restarts_anew() {
-    let mut stage = policy(RestartPolicy::OnFailure { max_retries: Some(1) });
+    let mut stage = policy(RestartPolicy::OnFailure(Some(1)));
     for _ in 0..2 {
         stage.exits("job-1", 1);
         stage.time_out("job-1", TimerKind::BackOff);

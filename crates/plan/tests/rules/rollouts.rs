@@ -1,6 +1,7 @@
 //! Replacing replicas one after another.
 
-use backlot_plan::supervise::{Condition, Dependency, Event, Outcome, Release, Replacement, TimerKind};
+use backlot_plan::supervise::{Event, Outcome, Release, Replacement, TimerKind};
+use backlot_plan::{Condition, Dependency};
 
 use crate::stage::{LISTENS, Stage, after, always, service, web};
 

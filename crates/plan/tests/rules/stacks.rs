@@ -1,6 +1,7 @@
 //! Which services make a stack.
 
-use backlot_plan::supervise::{Condition, Dependency, StackError, StackSpec};
+use backlot_plan::supervise::{StackError, StackSpec};
+use backlot_plan::{Condition, Dependency};
 
 use crate::stage::{after, needs, service};
 

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use backlot_plan::supervise::{
-    Action, Command, Condition, Dependency, Epoch, Event, Exit, Health, HealthCheck, Moment, Outcome, Phase,
-    Readiness, Release, ReplicaId, Report, RestartPolicy, ServiceId, ServiceSpec, StackSpec, Supervision,
-    Timer, TimerKind,
+    Action, Command, Epoch, Event, Exit, Health, Moment, Outcome, Phase, Readiness, Release, ReplicaId,
+    Report, ServiceId, ServiceSpec, StackSpec, Supervision, Timer, TimerKind,
 };
+use backlot_plan::{Condition, Dependency, HealthTimes, RestartPolicy};
 
 pub(crate) const LISTENS: Readiness = Readiness::Listening { limit: Duration::from_secs(30) };
 
-pub(crate) const CHECKED: Readiness = Readiness::Check(HealthCheck {
+pub(crate) const CHECKED: Readiness = Readiness::Check(HealthTimes {
     interval: Duration::from_secs(10),
     timeout: Duration::from_secs(3),
     retries: 2,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use backlot_plan::supervise::{Command, Condition, Event, Outcome, Signal, TimerKind};
+use backlot_plan::Condition;
+use backlot_plan::supervise::{Command, Event, Outcome, Signal, TimerKind};
 
 use crate::stage::{LISTENS, Stage, after, service, web};
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backlot_plan::supervise::{
-    Condition, Epoch, Exit, Health, Phase, Readiness, Release, ReplicaId, RestartPolicy, ServiceId,
-    ServiceSpec, Standing, Supervision, Timer,
+    Epoch, Exit, Health, Phase, Readiness, Release, ReplicaId, ServiceId, ServiceSpec, Standing, Supervision,
+    Timer,
 };
+use backlot_plan::{Condition, RestartPolicy};
 
 /// A service as the model knows it.
 #[expect(

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use backlot_plan::supervise::{Command, Condition, Event, Release, ServiceSpec, StackSpec};
+use backlot_plan::Condition;
+use backlot_plan::supervise::{Command, Event, Release, ServiceSpec, StackSpec};
 
 use crate::choices::{Choice, Random};
 use crate::facts::{Evidence, Known, Life, Need};

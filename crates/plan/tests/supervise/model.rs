@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use backlot_plan::supervise::{Condition, Exit, HealthCheck, Outcome, Readiness, RestartPolicy, Standing};
+use backlot_plan::supervise::{Exit, Outcome, Readiness, Standing};
+use backlot_plan::{Condition, HealthTimes, RestartPolicy};
 
 use crate::facts::{End, Evidence, Kind, Life, Process, Seen};
 use crate::world::World;
@@ -41,7 +42,7 @@ pub(crate) fn health(process: &Process) -> Kind {
     }
 }
 
-fn by_checks(check: &HealthCheck, since: Duration, before: Kind, answers: &[&(Duration, Evidence)]) -> Kind {
+fn by_checks(check: &HealthTimes, since: Duration, before: Kind, answers: &[&(Duration, Evidence)]) -> Kind {
     let retries = check.retries.max(1) as usize;
     let last_ok = answers.iter().rposition(|(_, what)| *what == Evidence::CheckOk).map(|at| at + 1);
     if let Some(ok) = last_ok.or((before == Kind::Healthy).then_some(0)) {
@@ -87,7 +88,7 @@ pub(crate) fn after(last: &Process, ends: &[(Duration, End)], standing: Standing
     let again = match policy {
         RestartPolicy::No => false,
         RestartPolicy::Always | RestartPolicy::UnlessStopped => true,
-        RestartPolicy::OnFailure { max_retries } => !good && max_retries.is_none_or(|most| restarts < most),
+        RestartPolicy::OnFailure(max_retries) => !good && max_retries.is_none_or(|most| restarts < most),
     };
     match (good && job, again, good && matches!(last.readiness, Readiness::Running { .. })) {
         (true, _, _) | (false, false, true) => Kind::Completed,

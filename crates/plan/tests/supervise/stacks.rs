@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use backlot_plan::supervise::{
-    Condition, Dependency, HealthCheck, Readiness, Release, Replacement, RestartPolicy, ServiceSpec, Signal,
-};
+use backlot_plan::supervise::{Readiness, Release, Replacement, ServiceSpec, Signal};
+use backlot_plan::{Condition, Dependency, HealthTimes, RestartPolicy};
 
 use crate::choices::Random;
 
@@ -49,7 +48,7 @@ fn service(at: usize, random: &mut Random) -> ServiceSpec {
         0 => Readiness::Running { for_at_least: Duration::ZERO },
         1 => Readiness::Running { for_at_least: Duration::from_millis(300) },
         2 => Readiness::Listening { limit: Duration::from_secs(5) },
-        _ => Readiness::Check(HealthCheck {
+        _ => Readiness::Check(HealthTimes {
             interval: Duration::from_millis([100, 1000, 30_000][random.below(3)]),
             timeout: Duration::from_secs(1),
             retries: [0, 1, 2, 3][random.below(4)],
@@ -60,7 +59,7 @@ fn service(at: usize, random: &mut Random) -> ServiceSpec {
     spec.restart = match random.below(5) {
         0 | 1 => RestartPolicy::No,
         2 => RestartPolicy::Always,
-        3 => RestartPolicy::OnFailure { max_retries: [None, Some(0), Some(2)][random.below(3)] },
+        3 => RestartPolicy::OnFailure([None, Some(0), Some(2)][random.below(3)]),
         _ => RestartPolicy::UnlessStopped,
     };
     spec.release = Release(1);

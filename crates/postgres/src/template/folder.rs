@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use backlot_process::kill_all_working_in;
 
-use super::DATA;
 use crate::remains::free_shared_memory;
 use crate::spread;
 use crate::storage::StorageError;
 
+/// The data directory in the folder of a template.
+pub(super) const DATA: &str = "data";
 /// How long killed processes may take to be gone.
 const ENDING: Duration = Duration::from_secs(5);
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use backlot_process::{Owner, ProcessError, Program};
 use secrecy::ExposeSecret;
 
-use super::{DATA, TemplateError};
+use super::TemplateError;
+use super::folder::DATA;
 use crate::locate::Installation;
 use crate::log::tells_full_disk;
 use crate::spec::{ClusterSpec, Durability};

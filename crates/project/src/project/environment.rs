@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use super::find::{normalised, seed_environments};
 use super::variables::{env_files, env_values, for_interpolation, from_config, from_env_files};
 use super::{ComposeCall, Environment, Layout, Lookup, Project};
-use crate::compose::{self, Base, Loaded, Request, load};
 use crate::error::{Problem, ProjectError};
 use crate::name::{EnvironmentName, ScenarioName};
-use crate::source::Missed;
 use crate::stack::{Stack, extract};
 use crate::variables::{Origin, Variables};
+use backlot_compose::{self as compose, Base, Loaded, Missed, Request, load};
 
 /// The environment that is Compose's own reading of the files.
 const DEVELOPMENT: &str = "development";
@@ -24,6 +23,29 @@ const NO_ENVIRONMENTS: [&str; 9] =
 
 /// What is said of a variable of libpq that is the caller's.
 const NOT_USED: &str = "is not taken from your shell, where it is about some other Postgres: set it in .env or the environment's config file, or use another name";
+impl Project {
+    /// Reads an environment. `scenario_<name>` is the environment of a scenario.
+    pub fn environment(&self, name: &EnvironmentName) -> Result<Environment, ProjectError> {
+        read(self, name)
+    }
+
+    /// The environments that have files, in name order.
+    pub fn environments(&self) -> Vec<EnvironmentName> {
+        list(self)
+    }
+
+    /// Reads the environment of a scenario, `scenario_<name>`.
+    pub fn scenario_environment(&self, name: &ScenarioName) -> Result<Environment, ProjectError> {
+        read_scenario(self, name)
+    }
+
+    /// The stack that `docker compose config` shows in this project, without an environment chosen: under the project's
+    /// own name, from the base files with `compose.override.yaml` and `.env`. In the seed layout that is the stack of
+    /// the files named with `-f`.
+    pub fn plain_stack(&self) -> Result<Stack, ProjectError> {
+        plain_stack(self)
+    }
+}
 
 /// Which environment to read: its name, and the name that its files carry.
 struct Wanted<'w> {
@@ -32,7 +54,7 @@ struct Wanted<'w> {
     scenario: Option<&'w ScenarioName>,
 }
 
-pub(super) fn read(project: &Project, name: &EnvironmentName) -> Result<Environment, ProjectError> {
+fn read(project: &Project, name: &EnvironmentName) -> Result<Environment, ProjectError> {
     let scenario = name.as_str().strip_prefix("scenario_").and_then(|name| ScenarioName::parse(name).ok());
     if let Some(scenario) = scenario.filter(|_| !has_files(project, name.as_str())) {
         return read_scenario(project, &scenario);
@@ -40,7 +62,7 @@ pub(super) fn read(project: &Project, name: &EnvironmentName) -> Result<Environm
     read_wanted(project, &Wanted { name, files: name.as_str(), scenario: None })
 }
 
-pub(super) fn read_scenario(project: &Project, scenario: &ScenarioName) -> Result<Environment, ProjectError> {
+fn read_scenario(project: &Project, scenario: &ScenarioName) -> Result<Environment, ProjectError> {
     let name = scenario.environment_name();
     read_wanted(project, &Wanted { name: &name, files: SCENARIO, scenario: Some(scenario) })
 }
@@ -63,7 +85,7 @@ fn read_seed(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, Proj
         let problem = if missing.len() > files.len() {
             Problem::EnvironmentUnknown { name: wanted.files.to_owned(), known }
         } else {
-            Problem::FileMissing { path: (*path).clone() }
+            compose::Problem::FileMissing { path: (*path).clone() }.into()
         };
         return Err(ProjectError::new(problem).with_hint(hint));
     }
@@ -237,7 +259,9 @@ fn told(missed: &Missed, withheld: &BTreeSet<String>) -> Vec<String> {
 
 /// The same for one that has to be set.
 fn explain(error: ProjectError, lookup: &Lookup) -> ProjectError {
-    let Problem::VariableRequired { variable, .. } = error.problem() else { return error };
+    let Problem::Compose(compose::Problem::VariableRequired { variable, .. }) = error.problem() else {
+        return error;
+    };
     if !lookup.withheld.contains(variable) {
         return error;
     }
@@ -245,7 +269,7 @@ fn explain(error: ProjectError, lookup: &Lookup) -> ProjectError {
     error.with_hint(hint)
 }
 
-pub(super) fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
+fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
     let working_dir = working_dir(project);
     let env = env_files(&working_dir, &project.lookup, None)?;
     let mut missed = Missed::default();
@@ -254,8 +278,10 @@ pub(super) fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
     let files: Vec<PathBuf> =
         project.compose.base.iter().chain(&project.compose.override_file).cloned().collect();
     if files.is_empty() {
-        return Err(ProjectError::new(Problem::FileMissing { path: project.root.join("compose.yaml") })
-            .with_hint("here every environment has a stack of its own; choose one, or name a file with -f"));
+        return Err(ProjectError::new(compose::Problem::FileMissing {
+            path: project.root.join("compose.yaml"),
+        })
+        .with_hint("here every environment has a stack of its own; choose one, or name a file with -f"));
     }
     let name = project.name.clone();
     let loading = Loading { name, files, working_dir, seen, read: env, missed, throwaway: false };
@@ -274,7 +300,7 @@ fn has_files(project: &Project, name: &str) -> bool {
     }
 }
 
-pub(super) fn list(project: &Project) -> Vec<EnvironmentName> {
+fn list(project: &Project) -> Vec<EnvironmentName> {
     let mut names = match project.layout {
         Layout::Seed => seed_environments(&project.root),
         Layout::Compose => compose_environments(&project.root),

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::variables::{env_files, env_values};
 use super::{ComposeFiles, Layout, Lookup, Project};
-use crate::compose::{PROJECT_NAME_HINT, Variables, is_project_name, top_level_name};
 use crate::error::{Problem, ProjectError};
 use crate::name::EnvironmentName;
-use crate::source::Missed;
+use backlot_compose::{
+    self as compose, Missed, PROJECT_NAME_HINT, Variables, is_project_name, top_level_name,
+};
 
 /// Compose's own names for its file, in its order.
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -19,15 +20,18 @@ const OVERRIDE_FILES: [&str; 4] = [
     "docker-compose.override.yaml",
 ];
 
-pub(super) fn find(lookup: Lookup) -> Result<Project, ProjectError> {
-    let unreadable = |source| {
-        let path = lookup.start_dir.clone();
-        ProjectError::new(Problem::Unreadable { path, source })
-    };
-    let start = lookup.start_dir.canonicalize().map_err(unreadable)?;
-    let (root, layout, compose) = locate(&start, &lookup)?;
-    let name = project_name(&root, layout, &compose, &lookup)?;
-    Ok(Project { root, name, layout, lookup, compose })
+impl Project {
+    /// Finds the project of `lookup.start_dir`, walking up; the first layout that fits wins.
+    pub fn find(lookup: Lookup) -> Result<Self, ProjectError> {
+        let unreadable = |source| {
+            let path = lookup.start_dir.clone();
+            ProjectError::new(compose::Problem::Unreadable { path, source })
+        };
+        let start = lookup.start_dir.canonicalize().map_err(unreadable)?;
+        let (root, layout, compose) = locate(&start, &lookup)?;
+        let name = project_name(&root, layout, &compose, &lookup)?;
+        Ok(Self { root, name, layout, lookup, compose })
+    }
 }
 
 fn locate(start: &Path, lookup: &Lookup) -> Result<(PathBuf, Layout, ComposeFiles), ProjectError> {
@@ -56,7 +60,7 @@ fn locate(start: &Path, lookup: &Lookup) -> Result<(PathBuf, Layout, ComposeFile
 fn named_files(dir: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, ProjectError> {
     let canonical = |name: &PathBuf| {
         let path = dir.join(name);
-        path.canonicalize().map_err(|_| ProjectError::new(Problem::FileMissing { path }))
+        path.canonicalize().map_err(|_| ProjectError::new(compose::Problem::FileMissing { path }))
     };
     names.iter().map(canonical).collect()
 }
@@ -129,19 +133,23 @@ fn project_name(
         if is_project_name(&name) {
             return Ok(name);
         }
-        return Err(ProjectError::new(Problem::ProjectName { name }).with_hint(PROJECT_NAME_HINT));
+        return Err(ProjectError::new(compose::Problem::ProjectName { name }).with_hint(PROJECT_NAME_HINT));
     }
     let files: Vec<PathBuf> = compose.base.iter().chain(&compose.override_file).cloned().collect();
     if let Some((name, span)) = top_level_name(&files, &settings) {
         let name = normalised(&name);
-        return if name.is_empty() { Err(span.error(Problem::ProjectName { name })) } else { Ok(name) };
+        return if name.is_empty() {
+            Err(span.error(compose::Problem::ProjectName { name }).into())
+        } else {
+            Ok(name)
+        };
     }
     let dir = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     match (normalised(&dir), layout) {
         // A seed project's stacks are called by their environments; the project's name is only for people.
         (name, Layout::Seed) if name.is_empty() => Ok("project".to_owned()),
         (name, Layout::Compose) if name.is_empty() => {
-            Err(ProjectError::new(Problem::ProjectName { name: dir }).with_hint(
+            Err(ProjectError::new(compose::Problem::ProjectName { name: dir }).with_hint(
                 "the directory's name gives none; set a name with -p or `name:` in the Compose file",
             ))
         }

@@ -9,8 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::error::ProjectError;
-use crate::name::{EnvironmentName, ScenarioName};
+use crate::name::EnvironmentName;
 use crate::stack::Stack;
 use crate::variables::Variables;
 
@@ -160,11 +159,6 @@ impl ScenarioSource {
 }
 
 impl Project {
-    /// Finds the project of `lookup.start_dir`, walking up; the first layout that fits wins.
-    pub fn find(lookup: Lookup) -> Result<Self, ProjectError> {
-        find::find(lookup)
-    }
-
     /// The project's directory, canonical.
     pub fn root(&self) -> &Path {
         &self.root
@@ -178,37 +172,5 @@ impl Project {
     /// How the project lays out its files.
     pub fn layout(&self) -> Layout {
         self.layout
-    }
-
-    /// Reads an environment. `scenario_<name>` is the environment of a scenario.
-    pub fn environment(&self, name: &EnvironmentName) -> Result<Environment, ProjectError> {
-        environment::read(self, name)
-    }
-
-    /// The environments that have files, in name order.
-    pub fn environments(&self) -> Vec<EnvironmentName> {
-        environment::list(self)
-    }
-
-    /// Reads the environment of a scenario, `scenario_<name>`.
-    pub fn scenario_environment(&self, name: &ScenarioName) -> Result<Environment, ProjectError> {
-        environment::read_scenario(self, name)
-    }
-
-    /// The stack that `docker compose config` shows in this project, without an environment chosen: under the project's
-    /// own name, from the base files with `compose.override.yaml` and `.env`. In the seed layout that is the stack of
-    /// the files named with `-f`.
-    pub fn plain_stack(&self) -> Result<Stack, ProjectError> {
-        environment::plain_stack(self)
-    }
-
-    /// Finds what fills a scenario's database.
-    pub fn scenario_source(&self, name: &ScenarioName) -> Result<ScenarioSource, ProjectError> {
-        scenario::source(&self.root, name)
-    }
-
-    /// The scenarios that have a file, in name order.
-    pub fn scenarios(&self) -> Result<Vec<ScenarioName>, ProjectError> {
-        scenario::list(&self.root)
     }
 }

@@ -4,14 +4,28 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::ScenarioSource;
+use super::{Project, ScenarioSource};
+use backlot_compose::Problem as ComposeProblem;
+
 use crate::error::{Problem, ProjectError};
 use crate::name::ScenarioName;
 
 const FOLDER: &str = "scenarios";
 
+impl Project {
+    /// Finds what fills a scenario's database.
+    pub fn scenario_source(&self, name: &ScenarioName) -> Result<ScenarioSource, ProjectError> {
+        source(&self.root, name)
+    }
+
+    /// The scenarios that have a file, in name order.
+    pub fn scenarios(&self) -> Result<Vec<ScenarioName>, ProjectError> {
+        list(&self.root)
+    }
+}
+
 /// Finds what fills a scenario's database.
-pub(super) fn source(root: &Path, name: &ScenarioName) -> Result<ScenarioSource, ProjectError> {
+fn source(root: &Path, name: &ScenarioName) -> Result<ScenarioSource, ProjectError> {
     let folder = root.join(FOLDER);
     let name = name.as_str();
     let plain = folder.join(name);
@@ -46,7 +60,7 @@ pub(super) fn source(root: &Path, name: &ScenarioName) -> Result<ScenarioSource,
 }
 
 /// The scenarios that have a file.
-pub(super) fn list(root: &Path) -> Result<Vec<ScenarioName>, ProjectError> {
+fn list(root: &Path) -> Result<Vec<ScenarioName>, ProjectError> {
     let folder = root.join(FOLDER);
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -68,7 +82,7 @@ pub(super) fn list(root: &Path) -> Result<Vec<ScenarioName>, ProjectError> {
 /// What is at `path`. Nothing is nothing, but a link that leads nowhere and a folder that nobody may look into are errors:
 /// an empty database is not what was meant.
 fn look_at(path: &Path) -> Result<Option<fs::Metadata>, ProjectError> {
-    let unreadable = |source| ProjectError::new(Problem::Unreadable { path: path.to_owned(), source });
+    let unreadable = |source| ProjectError::new(ComposeProblem::Unreadable { path: path.to_owned(), source });
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(None),
@@ -78,7 +92,8 @@ fn look_at(path: &Path) -> Result<Option<fs::Metadata>, ProjectError> {
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
-    let unreadable = |source| ProjectError::new(Problem::Unreadable { path: folder.to_owned(), source });
+    let unreadable =
+        |source| ProjectError::new(ComposeProblem::Unreadable { path: folder.to_owned(), source });
     let mut paths = fs::read_dir(folder)
         .and_then(|entries| {
             entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
@@ -123,7 +138,7 @@ fn check(root: &Path, folder: &Path, source: &ScenarioSource) -> Result<(), Proj
 }
 
 fn stay_inside(path: &Path, folder: &Path) -> Result<PathBuf, ProjectError> {
-    let unreadable = |source| ProjectError::new(Problem::Unreadable { path: path.to_owned(), source });
+    let unreadable = |source| ProjectError::new(ComposeProblem::Unreadable { path: path.to_owned(), source });
     let leads_to = path.canonicalize().map_err(unreadable)?;
     if leads_to.starts_with(folder) {
         return Ok(leads_to);

@@ -3,12 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::Lookup;
-use crate::compose;
 use crate::config::read_config;
-use crate::dotenv::read_env_file;
-use crate::error::{Problem, ProjectError};
-use crate::source::{Missed, Source};
+use crate::error::ProjectError;
 use crate::variables::{Origin, Variables};
+use backlot_compose::{self as compose, Missed, Source, read_env_file};
 
 /// The env files of a directory: those that the caller names, else `.env`, overlaid by `.env.<overlay>`.
 pub(super) fn env_files(
@@ -24,7 +22,11 @@ pub(super) fn env_files(
     if !named.is_empty() {
         let existing = |name: &PathBuf| {
             let path = lookup.start_dir.join(name);
-            if path.is_file() { Ok(path) } else { Err(ProjectError::new(Problem::EnvFileMissing { path })) }
+            if path.is_file() {
+                Ok(path)
+            } else {
+                Err(ProjectError::new(compose::Problem::EnvFileMissing { path }))
+            }
         };
         return named.iter().map(existing).collect();
     }

@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::extract::entries;
+use super::nodes::entries;
 use super::parts::words;
 use super::{ServiceExtension, StackExtension};
-use crate::compose::Base;
-use crate::error::{Problem, ProjectError};
-use crate::yaml::{Entry, Node};
+use backlot_compose::{Base, Entry, Error, Node, Problem};
 
 /// `x-backlot` at the top level.
-pub(super) fn of_stack(node: Option<&Node>, base: Base<'_>) -> Result<StackExtension, ProjectError> {
+pub(super) fn of_stack(node: Option<&Node>, base: Base<'_>) -> Result<StackExtension, Error> {
     let mut extension = StackExtension::default();
     for Entry { key, key_span, value } in checked(node)? {
         match key.as_str() {
@@ -27,7 +25,7 @@ pub(super) fn of_stack(node: Option<&Node>, base: Base<'_>) -> Result<StackExten
 }
 
 /// `x-backlot` of a service.
-pub(super) fn of_service(node: Option<&Node>, base: Base<'_>) -> Result<ServiceExtension, ProjectError> {
+pub(super) fn of_service(node: Option<&Node>, base: Base<'_>) -> Result<ServiceExtension, Error> {
     let mut extension = ServiceExtension::default();
     for Entry { key, key_span, value } in checked(node)? {
         match key.as_str() {
@@ -43,11 +41,10 @@ pub(super) fn of_service(node: Option<&Node>, base: Base<'_>) -> Result<ServiceE
     Ok(extension)
 }
 
-fn checked(node: Option<&Node>) -> Result<&[Entry], ProjectError> {
+fn checked(node: Option<&Node>) -> Result<&[Entry], Error> {
     match node {
         Some(node) if node.as_map().is_none() && !node.is_null() => {
-            let (at, expected, found) = ("x-backlot".to_owned(), "a mapping".to_owned(), node.value.kind());
-            Err(node.span.error(Problem::WrongType { at, expected, found }))
+            Err(node.wrong_type("x-backlot", "a mapping"))
         }
         node => Ok(entries(node)),
     }
@@ -57,11 +54,10 @@ fn unknown(key: &str) -> Problem {
     Problem::UnknownKey { at: "x-backlot".to_owned(), key: key.to_owned() }
 }
 
-fn path(node: &Node, base: Base<'_>) -> Result<PathBuf, ProjectError> {
+fn path(node: &Node, base: Base<'_>) -> Result<PathBuf, Error> {
     if let Some(path) = node.as_str().filter(|path| !path.is_empty()) {
         Ok(PathBuf::from(base.absolute(path)))
     } else {
-        let (at, expected) = ("x-backlot.bin".to_owned(), "the path of a folder".to_owned());
-        Err(node.span.error(Problem::WrongType { at, expected, found: node.value.kind() }))
+        Err(node.wrong_type("x-backlot.bin", "the path of a folder"))
     }
 }

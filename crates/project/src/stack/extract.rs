@@ -4,21 +4,20 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::nodes::{duration, entries, flag, list, text, texts};
 use super::parts;
 use super::{
-    Build, Condition, Dependency, FileGrant, FileSource, HealthTest, Healthcheck, Mount, MountKind, Service,
-    Stack, Volume,
+    Build, FileGrant, FileSource, HealthTest, Healthcheck, Mount, MountKind, Service, Stack, Volume,
 };
-use crate::compose::{Base, is_remote, parse_duration, render};
-use crate::error::ProjectError;
 use crate::stack::extension;
-use crate::yaml::{Entry, Node, Value};
+use backlot_compose::{Base, Entry, Error, Node, Value, is_remote, render};
+use backlot_plan::{Condition, Dependency};
 
 /// How long a service may take to stop when it does not say.
 const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(10);
 
 /// Makes the stack of a model.
-pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, ProjectError> {
+pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
     let mut services = BTreeMap::new();
     for Entry { key, key_span, value } in entries(model.get("services")) {
         let mut service = service(key, value, base)?;
@@ -40,7 +39,7 @@ pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, ProjectErro
     })
 }
 
-fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, ProjectError> {
+fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
     let ports = list(node, "ports").iter().map(parts::port).collect::<Result<Vec<_>, _>>()?;
     Ok(Service {
         name: name.to_owned(),
@@ -71,30 +70,6 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, ProjectEr
         extension: extension::of_service(node.get("x-backlot"), base)?,
         location: node.span.location(),
     })
-}
-
-pub(super) fn entries(node: Option<&Node>) -> &[Entry] {
-    node.and_then(Node::as_map).map(|map| map.entries.as_slice()).unwrap_or_default()
-}
-
-fn list<'n>(node: &'n Node, key: &str) -> &'n [Node] {
-    node.get(key).and_then(Node::as_list).unwrap_or_default()
-}
-
-pub(super) fn text(node: &Node, key: &str) -> Option<String> {
-    node.get(key).and_then(|node| node.value.scalar_text()).filter(|text| !text.is_empty())
-}
-
-fn texts(node: &Node, key: &str) -> Vec<String> {
-    list(node, key).iter().filter_map(|item| item.value.scalar_text()).collect()
-}
-
-pub(super) fn flag(node: &Node, key: &str) -> bool {
-    node.get(key).is_some_and(|node| node.value == Value::Bool(true))
-}
-
-fn duration(node: &Node, key: &str) -> Option<Duration> {
-    node.get(key).and_then(Node::as_str).and_then(parse_duration)
 }
 
 /// A mapping, or a list of `key=value`.

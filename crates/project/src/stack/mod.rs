@@ -2,6 +2,7 @@
 
 mod extension;
 mod extract;
+mod nodes;
 mod parts;
 mod service;
 mod throwaway;
@@ -16,8 +17,8 @@ use crate::secret::mask;
 
 pub(crate) use extract::extract;
 pub use service::{
-    Build, Condition, Dependency, FileGrant, HealthTest, Healthcheck, Image, Mount, MountKind, Port,
-    PortRange, Protocol, RestartPolicy, Service, ServiceExtension,
+    Build, FileGrant, HealthTest, Healthcheck, Image, Mount, MountKind, Port, PortRange, Protocol, Service,
+    ServiceExtension,
 };
 
 /// An environment's services, resolved. Its `Debug` leaves out what may hold secrets.

@@ -1,10 +1,9 @@
 //! Parts of a service that can still be wrong once their types are right.
 
-use super::extract::text;
-use super::{Image, Port, PortRange, Protocol, RestartPolicy};
-use crate::compose::{port_range, split_words};
-use crate::error::{Problem, ProjectError};
-use crate::yaml::{Node, Value};
+use super::nodes::text;
+use super::{Image, Port, PortRange, Protocol};
+use backlot_compose::{Error, Node, Problem, Value, port_range, split_words};
+use backlot_plan::RestartPolicy;
 
 /// The largest number of copies that anyone can mean.
 const MAX_REPLICAS: i128 = 10_000;
@@ -27,7 +26,7 @@ pub(super) fn image(name: &str) -> Image {
 }
 
 /// The words of a command; `None` when it is null.
-pub(super) fn words(node: &Node) -> Result<Option<Vec<String>>, ProjectError> {
+pub(super) fn words(node: &Node) -> Result<Option<Vec<String>>, Error> {
     match &node.value {
         Value::Null => Ok(None),
         Value::List(items) => Ok(Some(items.iter().filter_map(|item| item.value.scalar_text()).collect())),
@@ -36,14 +35,13 @@ pub(super) fn words(node: &Node) -> Result<Option<Vec<String>>, ProjectError> {
             node.span.error(problem).with_hint("write the command as a list of words")
         }),
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Map(_) => {
-            let (at, expected) = ("a command".to_owned(), "a string or a list".to_owned());
-            Err(node.span.error(Problem::WrongType { at, expected, found: node.value.kind() }))
+            Err(node.wrong_type("a command", "a string or a list"))
         }
     }
 }
 
 /// A port in long form.
-pub(super) fn port(node: &Node) -> Result<Option<Port>, ProjectError> {
+pub(super) fn port(node: &Node) -> Result<Option<Port>, Error> {
     let Some(target_node) = node.get("target") else {
         return Err(node.span.error(Problem::KeyMissing { at: "a port".to_owned(), key: "target" }));
     };
@@ -51,15 +49,7 @@ pub(super) fn port(node: &Node) -> Result<Option<Port>, ProjectError> {
         let value = node.value.scalar_text().unwrap_or_default();
         node.span.error(Problem::Port { value, reason: reason.to_owned() })
     };
-    let target = match target_node.value {
-        Value::Int(port) => u16::try_from(port).ok().filter(|port| *port != 0),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Float(_)
-        | Value::String(_)
-        | Value::List(_)
-        | Value::Map(_) => None,
-    };
+    let target = target_node.as_int().and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0);
     let target = target.ok_or_else(|| fail(target_node, "a port is a number from 1 to 65535"))?;
     let published = match node.get("published").filter(|node| !node.is_null()) {
         None => None,
@@ -85,7 +75,7 @@ pub(super) fn port(node: &Node) -> Result<Option<Port>, ProjectError> {
 }
 
 /// `restart`, else what `deploy.restart_policy` says.
-pub(super) fn restart(service: &Node) -> Result<RestartPolicy, ProjectError> {
+pub(super) fn restart(service: &Node) -> Result<RestartPolicy, Error> {
     let Some(node) = service.get("restart").filter(|node| !node.is_null()) else {
         return Ok(deploy_restart(service));
     };
@@ -96,9 +86,9 @@ pub(super) fn restart(service: &Node) -> Result<RestartPolicy, ProjectError> {
         ("" | "no", None) => Ok(RestartPolicy::No),
         ("always", None) => Ok(RestartPolicy::Always),
         ("unless-stopped", None) => Ok(RestartPolicy::UnlessStopped),
-        ("on-failure", None) => Ok(RestartPolicy::OnFailure { max_retries: None }),
+        ("on-failure", None) => Ok(RestartPolicy::OnFailure(None)),
         ("on-failure", Some(retries)) if retries.parse::<u32>().is_ok() => {
-            Ok(RestartPolicy::OnFailure { max_retries: retries.parse().ok().filter(|retries| *retries != 0) })
+            Ok(RestartPolicy::OnFailure(retries.parse().ok().filter(|retries| *retries != 0)))
         }
         _ => {
             let allowed =
@@ -117,31 +107,23 @@ fn deploy_restart(service: &Node) -> RestartPolicy {
     let max_retries = policy.get("max_attempts").and_then(|node| node.value.scalar_text()?.parse().ok());
     match text(policy, "condition").as_deref() {
         Some("none") => RestartPolicy::No,
-        Some("on-failure") => RestartPolicy::OnFailure { max_retries },
+        Some("on-failure") => RestartPolicy::OnFailure(max_retries),
         _ => RestartPolicy::Always,
     }
 }
 
 /// `scale`, else `deploy.replicas`, else one.
-pub(super) fn replicas(service: &Node) -> Result<u32, ProjectError> {
+pub(super) fn replicas(service: &Node) -> Result<u32, Error> {
     let deployed = || service.get("deploy").and_then(|deploy| deploy.get("replicas"));
     let Some(node) = service.get("scale").or_else(deployed).filter(|node| !node.is_null()) else {
         return Ok(1);
     };
-    match node.value {
-        Value::Int(count) if (0..=MAX_REPLICAS).contains(&count) => Ok(u32::try_from(count).unwrap_or(1)),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::Float(_)
-        | Value::String(_)
-        | Value::List(_)
-        | Value::Map(_) => {
-            let value = node.value.scalar_text().unwrap_or_default();
-            let (at, expected) = ("the number of replicas".to_owned(), "from 0 to 10000");
-            Err(node.span.error(Problem::Cast { at, expected, value }))
-        }
+    if let Some(count) = node.as_int().filter(|count| (0..=MAX_REPLICAS).contains(count)) {
+        return Ok(u32::try_from(count).unwrap_or(1));
     }
+    let value = node.value.scalar_text().unwrap_or_default();
+    let (at, expected) = ("the number of replicas".to_owned(), "from 0 to 10000");
+    Err(node.span.error(Problem::Cast { at, expected, value }))
 }
 
 #[cfg(test)]

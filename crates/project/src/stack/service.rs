@@ -1,11 +1,12 @@
 //! One service of a stack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::error::Location;
+use backlot_compose::Location;
+use backlot_plan::{Dependency, HealthTimes, RestartPolicy};
 
 /// One service, with short forms expanded and defaults filled in. Its `Debug` leaves out what may hold secrets.
 #[derive(Clone)]
@@ -58,6 +59,18 @@ pub struct Service {
     pub extension: ServiceExtension,
     /// Where the service is defined.
     pub location: Location,
+}
+
+impl Service {
+    /// The TCP ports that it publishes: the container's port, and the first of this machine's that it may have. Of several
+    /// that are published for one port of the container, the first counts.
+    pub fn published(&self) -> impl Iterator<Item = (u16, u16)> {
+        let mut targets = BTreeSet::new();
+        let tcp = self.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
+        tcp.filter_map(move |port| {
+            Some((port.target, port.published.filter(|_| targets.insert(port.target))?.first))
+        })
+    }
 }
 
 impl fmt::Debug for Service {
@@ -168,28 +181,6 @@ pub enum MountKind {
     },
 }
 
-/// What a service waits for before it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dependency {
-    /// What must be true of the other service.
-    pub condition: Condition,
-    /// Whether its absence is an error.
-    pub required: bool,
-    /// Whether a restart of the other restarts this one.
-    pub restart: bool,
-}
-
-/// What must be true of a service that another waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
-    /// It runs.
-    Started,
-    /// Its health check passes.
-    Healthy,
-    /// It ended with exit code 0.
-    CompletedSuccessfully,
-}
-
 /// How to tell that a service is well. `None` means Docker's default or the image's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Healthcheck {
@@ -209,6 +200,21 @@ pub struct Healthcheck {
     pub disable: bool,
 }
 
+impl Healthcheck {
+    /// Its times, those of Docker where it does not say.
+    pub fn times(&self) -> HealthTimes {
+        let usual = HealthTimes::default();
+        let retries = self.retries.map(|retries| u32::try_from(retries).unwrap_or(u32::MAX));
+        HealthTimes {
+            interval: self.interval.unwrap_or(usual.interval),
+            timeout: self.timeout.unwrap_or(usual.timeout),
+            retries: retries.unwrap_or(usual.retries),
+            start_period: self.start_period.unwrap_or(usual.start_period),
+            start_interval: self.start_interval.unwrap_or(usual.start_interval),
+        }
+    }
+}
+
 /// What a health check runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HealthTest {
@@ -216,22 +222,6 @@ pub enum HealthTest {
     Command(Vec<String>),
     /// A line for the shell.
     Shell(String),
-}
-
-/// What to do when a service ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RestartPolicy {
-    /// Nothing.
-    No,
-    /// Start it again.
-    Always,
-    /// Start it again when its exit code is not 0.
-    OnFailure {
-        /// How many times at most; `None` for no limit.
-        max_retries: Option<u32>,
-    },
-    /// Start it again unless it was stopped on purpose.
-    UnlessStopped,
 }
 
 /// A secret or config that a service may read.

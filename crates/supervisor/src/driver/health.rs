@@ -7,10 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use backlot_plan::supervise::{Epoch, ReplicaId};
-use backlot_process::{Program, describe_exit};
+use backlot_process::{Program, describe_exit, in_full};
 
 use crate::driver::input::Input;
-use crate::driver::launch::in_full;
 use crate::runbook::{Check, Databases, ProcessRun};
 
 /// A check that is to be run once.

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use backlot_plan::supervise::{Exit, ReplicaId};
 use backlot_process::{
-    Child, Group, PortClaim, ProcessId, Program, Signal, SpawnOptions, Stream, wait_for_child, wait_for_end,
+    Child, Group, PortClaim, ProcessId, Program, Signal, SpawnOptions, Stream, in_full, wait_for_child,
+    wait_for_end,
 };
 
 use crate::driver::input::Input;
@@ -243,10 +244,4 @@ fn exit(status: std::process::ExitStatus) -> Exit {
         (None, Some(signal)) => Exit::Signal(signal),
         (None, None) => Exit::Unknown,
     }
-}
-
-/// An error with all its causes, in one line.
-pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

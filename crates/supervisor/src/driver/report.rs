@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 use std::time::UNIX_EPOCH;
 
+use backlot_plan::Endpoint;
 use backlot_plan::supervise::{
     Health as PlanHealth, Phase, Reason, ReplicaStatus, Report, ServiceId, ServiceStatus,
 };
@@ -34,7 +35,7 @@ impl Driver {
         let Some(run) = self.runbook.services.iter().find(|run| run.name == name) else { return Vec::new() };
         let report = |port: &crate::runbook::PortRun| EndpointReport {
             target: port.target,
-            address: format!("127.0.0.1:{}", port.endpoint),
+            address: Endpoint::local(port.endpoint),
             published: port.published,
             protocol: port.protocol,
         };
@@ -51,7 +52,9 @@ impl Driver {
             health,
             reason: reason.map(ToString::to_string),
             addresses: process
-                .map(|process| process.addresses.iter().map(ToString::to_string).collect())
+                .map(|process| {
+                    process.addresses.iter().map(|at| Endpoint::new(at.ip().to_string(), at.port())).collect()
+                })
                 .unwrap_or_default(),
             pid: process.map(|process| process.id.pid),
             started: started.and_then(|started| u64::try_from(started.as_millis()).ok()),

@@ -44,7 +44,7 @@ fn a_program_whose_port_was_taken_is_started_again_with_another() {
         assert!(log.contains(&format!(" by process {} (", std::process::id())), "{log}");
     }
     let web = &stage.status()[0].replicas[0];
-    assert_eq!((web.restarts, web.addresses[0].clone()), (0, format!("127.0.0.1:{}", told(&stage)[1])));
+    assert_eq!((web.restarts, web.addresses[0].to_string()), (0, format!("127.0.0.1:{}", told(&stage)[1])));
     drop(taken);
     std::fs::remove_file(go).unwrap();
 }

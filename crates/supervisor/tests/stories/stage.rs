@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use backlot_plan::RestartPolicy;
 use backlot_process::{Child, Group, ProcessId, Program, SpawnOptions, Stream};
 use backlot_supervisor::{
-    Answer, Client, ClientError, Databases, Part, PortRun, ProcessRun, Protocol, Readiness, Request,
-    RestartRule, Runbook, ServiceKind, ServiceReport, ServiceRun, Template, run,
+    Answer, Client, ClientError, Databases, Part, PortRun, ProcessRun, Protocol, Readiness, Request, Runbook,
+    ServiceKind, ServiceReport, ServiceRun, Template, run,
 };
 use backlot_testkit::wait_until;
 use tempfile::TempDir;
@@ -166,9 +167,10 @@ pub(crate) fn script(name: &str, script: &str) -> ServiceRun {
         }),
         depends_on: BTreeMap::new(),
         readiness: Readiness::Running(Duration::ZERO),
-        restart: RestartRule::No,
+        restart: RestartPolicy::No,
         stop_signal: 15,
         stop_grace: Duration::from_secs(10),
+        keeps_data: false,
         fingerprint: String::new(),
     }
 }

@@ -4,7 +4,7 @@ use backlot_engine::Site;
 use clap::ArgAction;
 use serde_json::json;
 
-use crate::commands::scenario::{parse_name, site};
+use crate::commands::scenario::find::{parse_name, site};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;

@@ -3,7 +3,7 @@
 use backlot_process::shell_quote;
 use serde_json::{Map, Value};
 
-use crate::commands::scenario::{live, parse_name};
+use crate::commands::scenario::find::{live, parse_name};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;

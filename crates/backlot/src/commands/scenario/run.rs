@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::commands::run::become_command;
-use crate::commands::scenario::{live, parse_name};
+use crate::commands::scenario::find::{live, parse_name};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;

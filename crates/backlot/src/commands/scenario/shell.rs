@@ -1,7 +1,7 @@
 //! `backlot scenario shell`
 
 use crate::commands::psql;
-use crate::commands::scenario::{database_of, parse_name};
+use crate::commands::scenario::find::{database_of, parse_name};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;

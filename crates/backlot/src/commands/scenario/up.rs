@@ -5,7 +5,7 @@ use backlot_process::Stdout;
 use backlot_project::Project;
 use serde_json::json;
 
-use crate::commands::scenario::{deployment, parse_name};
+use crate::commands::scenario::find::{deployment, parse_name};
 use crate::commands::up::wait;
 use crate::context::Context;
 use crate::error::CommandError;

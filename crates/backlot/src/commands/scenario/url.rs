@@ -1,6 +1,6 @@
 //! `backlot scenario url`
 
-use crate::commands::scenario::{database_of, parse_name};
+use crate::commands::scenario::find::{database_of, parse_name};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;

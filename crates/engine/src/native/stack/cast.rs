@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use backlot_project::stack::Protocol;
 use backlot_supervisor::ServiceRun;
 
 use crate::database::extension_of;
@@ -102,19 +101,14 @@ impl Translation<'_> {
             } else {
                 None
             };
-            let mut targets = BTreeSet::new();
-            for port in service.ports.iter().filter(|port| port.protocol == Protocol::Tcp) {
-                // Of several that are published for one port of the container, the first counts.
-                let listened = listens.as_ref().is_none_or(|listens| listens.contains(&port.target));
-                let Some(range) = port.published.filter(|_| listened && targets.insert(port.target)) else {
-                    continue;
-                };
+            let is_listened = |target: &u16| listens.as_ref().is_none_or(|listens| listens.contains(target));
+            for (_, port) in service.published().filter(|(target, _)| is_listened(target)) {
                 let (service, at) = (name.clone(), service.location.clone());
-                if let Some(first) = claims.iter().find(|claim| claim.port == range.first) {
+                if let Some(first) = claims.iter().find(|claim| claim.port == port) {
                     let first = first.service.clone();
-                    return Err(StackError::SamePort { port: range.first, first, second: service, at });
+                    return Err(StackError::SamePort { port, first, second: service, at });
                 }
-                claims.push(Claim { service, port: range.first, at });
+                claims.push(Claim { service, port, at });
             }
         }
         Ok(claims)

@@ -1,18 +1,16 @@
 //! Which ports each service has inside of its container, and at which of this machine each is reached.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, TcpListener};
 
+use backlot_postgres::DEFAULT_PORT;
+use backlot_process::{free_ports_from, try_port};
 use backlot_project::stack::Protocol as PortProtocol;
 use backlot_supervisor::PortRun;
 
-use crate::native::server::{FIRST_PORT, PORTS, spread};
+use crate::native::server::usual_port_of;
 use crate::native::stack::container::Container;
 use crate::native::stack::references::{Endpoints, referred};
 use crate::native::stack::{StackError, Translation};
-
-/// The port that Postgres listens on inside its container.
-const POSTGRES: u16 = 5432;
 
 /// The endpoints of a stack.
 #[derive(Debug)]
@@ -63,8 +61,8 @@ impl Ports {
 
     fn take_database(&mut self, translation: &Translation<'_>) {
         let Some(database) = translation.database else { return };
-        self.targets.insert(database.service.clone(), [POSTGRES].into());
-        let key = (database.service.clone(), POSTGRES);
+        self.targets.insert(database.service.clone(), [DEFAULT_PORT].into());
+        let key = (database.service.clone(), DEFAULT_PORT);
         self.published.insert(key.clone());
         self.endpoints.insert(key, database.port);
     }
@@ -74,13 +72,10 @@ impl Ports {
             if translation.database_service == Some(*name) {
                 continue;
             }
-            for port in container.service.ports.iter().filter(|port| port.protocol == PortProtocol::Tcp) {
-                let key = ((*name).to_owned(), port.target);
-                self.published.insert(key.clone());
-                if let Some(range) = port.published.filter(|_| !translation.throwaway) {
-                    self.endpoints.entry(key).or_insert(range.first);
-                }
-            }
+            let tcp = container.service.ports.iter().filter(|port| port.protocol == PortProtocol::Tcp);
+            self.published.extend(tcp.map(|port| ((*name).to_owned(), port.target)));
+            let fixed = container.service.published().filter(|_| !translation.throwaway);
+            self.endpoints.extend(fixed.map(|(target, port)| (((*name).to_owned(), target), port)));
         }
     }
 
@@ -132,8 +127,6 @@ impl Ports {
 
 fn free_port(translation: &Translation<'_>, key: &(String, u16), taken: &BTreeSet<u16>) -> Option<u16> {
     let name = format!("{}\0{}\0{}", translation.site.dir().display(), key.0, key.1);
-    let first = spread(name.as_bytes());
-    (0..PORTS)
-        .map(|step| FIRST_PORT + (first + step) % PORTS)
-        .find(|port| !taken.contains(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+    free_ports_from(usual_port_of(name.as_bytes()))
+        .find(|port| !taken.contains(port) && try_port(*port).is_ok())
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use backlot_postgres::DEFAULT_PORT;
+
 /// The native port of each container port of each service, on 127.0.0.1.
 pub(super) type Endpoints = BTreeMap<(String, u16), u16>;
 
@@ -11,8 +13,8 @@ const SCHEMES: [(&str, u16); 8] = [
     ("https", 443),
     ("redis", 6379),
     ("rediss", 6379),
-    ("postgres", 5432),
-    ("postgresql", 5432),
+    ("postgres", DEFAULT_PORT),
+    ("postgresql", DEFAULT_PORT),
     ("amqp", 5672),
     ("memcached", 11_211),
 ];

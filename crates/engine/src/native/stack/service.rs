@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use backlot_plan::HealthTimes;
 use backlot_process::Signal;
-use backlot_project::stack::{Condition as StackCondition, HealthTest, RestartPolicy};
-use backlot_supervisor::{
-    Check, Condition, Dependency, HealthRun, ProcessRun, Readiness, RestartRule, ServiceKind, ServiceRun,
-};
+use backlot_project::stack::HealthTest;
+use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, ServiceRun};
 
 use crate::native::stack::container::Container;
 use crate::native::stack::process::words;
@@ -52,13 +51,8 @@ impl Translation<'_> {
             replicas,
             readiness: Readiness::Running(SETTLED),
             kind,
-            depends_on: depends_on(container),
-            restart: match service.restart {
-                RestartPolicy::No => RestartRule::No,
-                RestartPolicy::Always => RestartRule::Always,
-                RestartPolicy::OnFailure { max_retries } => RestartRule::OnFailure(max_retries),
-                RestartPolicy::UnlessStopped => RestartRule::UnlessStopped,
-            },
+            depends_on: container.service.depends_on.clone(),
+            restart: service.restart,
             stop_signal: stop_signal(service.stop_signal.as_deref(), container.is_nginx()),
             stop_grace: service.stop_grace_period,
             keeps_data,
@@ -111,26 +105,20 @@ impl Translation<'_> {
         };
         // A durable one writes its data first.
         let stop = if database.volume.is_some() { Signal::SIGINT } else { Signal::SIGQUIT };
-        let restart = match container.service.restart {
-            RestartPolicy::No => RestartRule::No,
-            RestartPolicy::Always => RestartRule::Always,
-            RestartPolicy::OnFailure { max_retries } => RestartRule::OnFailure(max_retries),
-            RestartPolicy::UnlessStopped => RestartRule::UnlessStopped,
-        };
         ServiceRun {
             name: database.service.clone(),
             replicas: 1,
             kind: ServiceKind::Database { port: database.port, process },
-            depends_on: depends_on(container),
+            depends_on: container.service.depends_on.clone(),
             readiness: Readiness::Check(HealthRun {
                 check: Check::Database,
-                interval: DATABASE_INTERVAL,
-                timeout: DATABASE_TIMEOUT,
-                retries: 3,
-                start_period: Duration::ZERO,
-                start_interval: DATABASE_TIMEOUT,
+                times: HealthTimes {
+                    interval: DATABASE_INTERVAL,
+                    timeout: DATABASE_TIMEOUT,
+                    ..HealthTimes::default()
+                },
             }),
-            restart,
+            restart: container.service.restart,
             stop_signal: stop as i32,
             stop_grace: DATABASE_GRACE,
             keeps_data: true,
@@ -144,17 +132,7 @@ impl Translation<'_> {
             && let Some(test) = &check.test
             && let Some(check_run) = self.check_of(test, process, ports, &container.service.name)
         {
-            let usual = backlot_plan::supervise::HealthCheck::default();
-            return Readiness::Check(HealthRun {
-                check: check_run,
-                interval: check.interval.unwrap_or(usual.interval),
-                timeout: check.timeout.unwrap_or(usual.timeout),
-                retries: check
-                    .retries
-                    .map_or(usual.retries, |retries| u32::try_from(retries).unwrap_or(u32::MAX)),
-                start_period: check.start_period.unwrap_or(usual.start_period),
-                start_interval: check.start_interval.unwrap_or(usual.start_interval),
-            });
+            return Readiness::Check(HealthRun { check: check_run, times: check.times() });
         }
         if process.ports.is_empty() {
             return Readiness::Running(SETTLED);
@@ -185,21 +163,6 @@ impl Translation<'_> {
         let arguments = arguments.iter().map(|argument| own_address(&self.led(argument), &targets)).collect();
         Some(Check::Program { program, arguments })
     }
-}
-
-fn depends_on(container: &Container<'_>) -> BTreeMap<String, Dependency> {
-    let depends_on = container.service.depends_on.iter();
-    depends_on
-        .map(|(name, dependency)| {
-            let condition = match dependency.condition {
-                StackCondition::Started => Condition::Started,
-                StackCondition::Healthy => Condition::Healthy,
-                StackCondition::CompletedSuccessfully => Condition::CompletedSuccessfully,
-            };
-            let (required, restart) = (dependency.required, dependency.restart);
-            (name.clone(), Dependency { condition, required, restart })
-        })
-        .collect()
 }
 
 /// `SIGINT`, `INT` or a number; nginx finishes its requests on SIGQUIT, as its image has it.

@@ -5,14 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use backlot_nginx::{Config, Source};
+use backlot_postgres::DEFAULT_PORT;
 use backlot_project::Stack;
 
 use crate::database::extension_of;
 use crate::native::stack::container::Container;
 use crate::native::stack::references::referred;
-
-/// The port that Postgres listens on inside its container.
-const POSTGRES: u16 = 5432;
 
 /// What the files tell of a stack's services.
 #[derive(Debug, Default)]
@@ -32,7 +30,7 @@ impl Targets {
             let container = Container::of(service, root);
             let mut ports = container.ports();
             if extension_of(service).is_some() {
-                ports.insert(POSTGRES);
+                ports.insert(DEFAULT_PORT);
             }
             for value in service.environment.values().flatten() {
                 targets.refer(referred(value, &names));

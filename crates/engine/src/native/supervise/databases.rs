@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backlot_postgres::{Access, Connection};
-use backlot_process::ProcessId;
+use backlot_process::{ProcessId, in_full};
 use backlot_supervisor::Databases;
 
 use crate::error::EngineError;
@@ -47,16 +47,10 @@ impl SiteDatabases {
 
 impl Databases for SiteDatabases {
     fn start(&self, _service: &str) -> Result<ProcessId, String> {
-        self.start_or_find().map_err(|error| told_in_full(&error))
+        self.start_or_find().map_err(|error| in_full(&error))
     }
 
     fn check(&self, _service: &str, limit: Duration) -> Result<(), String> {
-        self.ask(limit).map_err(|error| told_in_full(&error))
+        self.ask(limit).map_err(|error| in_full(&error))
     }
-}
-
-/// An error with all its causes, in one line.
-fn told_in_full(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

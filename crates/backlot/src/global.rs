@@ -1,0 +1,74 @@
+//! The options that every verb understands.
+
+use std::path::PathBuf;
+
+use backlot_process::shell_quote;
+use clap::{Args, ValueEnum};
+
+/// What every verb understands.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Look for the project in DIR instead of the current directory
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    pub directory: Option<PathBuf>,
+    /// The environment [default: that of `APPLICATION_CONFIG`, else development]
+    #[arg(short = 'e', long = "env", value_name = "ENV", global = true)]
+    pub environment: Option<String>,
+    /// A Compose file to use instead of the project's (repeatable, later ones overlay earlier ones)
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The project's name [default: as Compose has it]
+    #[arg(short = 'p', long = "project-name", value_name = "NAME", global = true)]
+    pub project_name: Option<String>,
+    /// Switch a Compose profile on (repeatable)
+    #[arg(long = "profile", value_name = "NAME", global = true)]
+    pub profiles: Vec<String>,
+    /// A file of variables to use instead of .env (repeatable)
+    #[arg(long = "env-file", value_name = "FILE", global = true)]
+    pub env_files: Vec<PathBuf>,
+    /// What runs the stack
+    #[arg(long, value_enum, default_value_t = EngineChoice::Auto, global = true)]
+    pub engine: EngineChoice,
+    /// Print data as JSON on stdout, and errors as JSON on stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print the steps that would be carried out, and carry out none
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+    /// Print no progress
+    #[arg(short = 'q', long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print more about what is done (-v: each step as it begins)
+    #[arg(short = 'v', long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+impl Global {
+    /// The options by which the user has named the project, each with a space after it.
+    pub fn project_options(&self) -> String {
+        let paths = |option: &'static str, paths: &[PathBuf]| -> Vec<(&'static str, String)> {
+            paths.iter().map(|path| (option, path.display().to_string())).collect()
+        };
+        let mut options = paths("-C", self.directory.as_slice());
+        options.extend(paths("-f", &self.files));
+        options.extend(self.project_name.iter().map(|name| ("-p", name.clone())));
+        options.extend(self.profiles.iter().map(|name| ("--profile", name.clone())));
+        options.extend(paths("--env-file", &self.env_files));
+        let words = options
+            .iter()
+            .flat_map(|(option, value)| [(*option).to_owned(), shell_quote(value).into_owned()]);
+        words.flat_map(|word| [word, " ".to_owned()]).collect()
+    }
+}
+
+/// The engines that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineChoice {
+    /// Real processes of this machine
+    Native,
+    /// Docker Compose
+    Docker,
+    /// That which runs it; else native where the whole stack can run natively, else Docker where a daemon answers
+    Auto,
+}

@@ -1,0 +1,41 @@
+#![doc = include_str!("../README.md")]
+
+mod canonical;
+mod consistency;
+mod defaults;
+mod dotenv;
+mod error;
+mod expand;
+mod extends;
+mod include;
+mod interpolate;
+mod load;
+mod loader;
+mod merge;
+mod normalise;
+mod path;
+mod port;
+mod project_name;
+mod reader;
+mod render;
+mod resolve;
+mod schema;
+mod side_files;
+mod source;
+mod unique;
+mod units;
+mod validate;
+mod volume;
+mod yaml;
+
+pub use dotenv::{EnvFile, check_variable, read_env_file};
+pub use error::{Error, Fault, Location, Place, Problem};
+pub use interpolate::{InterpolationError, Variables, interpolate};
+pub use load::{Loaded, Request, load, load_text};
+pub use port::range as port_range;
+pub use project_name::{PROJECT_NAME_HINT, is_project_name, top_level_name};
+pub use render::render;
+pub use resolve::{Base, is_remote};
+pub use source::{Missed, Source, Span};
+pub use units::{parse_duration, split_words};
+pub use yaml::{Entry, Map, Node, Value};

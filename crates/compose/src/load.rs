@@ -1,0 +1,69 @@
+//! Loads Compose files: the stages in their order.
+
+use std::path::{Path as FilePath, PathBuf};
+
+use crate::consistency::check;
+use crate::error::{Error, Problem};
+use crate::interpolate::Variables;
+use crate::loader::load as load_files;
+use crate::normalise::{apply_profiles, drop_unused, normalise};
+use crate::project_name::{PROJECT_NAME_HINT, is_project_name};
+use crate::reader::{Context, Reader};
+use crate::side_files::read_side_files;
+use crate::source::{Missed, Source};
+use crate::yaml::Node;
+
+/// What to load.
+pub struct Request<'r> {
+    /// The files, absolute, each laid over those before it.
+    pub files: &'r [PathBuf],
+    /// Where relative paths lead.
+    pub working_dir: &'r FilePath,
+    /// The name that Compose knows the stack by.
+    pub name: &'r str,
+    /// What interpolation sees.
+    pub variables: &'r Variables,
+    /// The profiles that are switched on.
+    pub profiles: &'r [String],
+}
+
+/// What was loaded.
+pub struct Loaded {
+    /// The model in long form, with the services that the profiles leave.
+    pub model: Node,
+    /// All files read, in order.
+    pub files: Vec<PathBuf>,
+    /// What is odd, such as a variable that is not set.
+    pub warnings: Vec<String>,
+    /// The names that texts refer to and nobody sets.
+    pub missed: Missed,
+}
+
+/// Loads Compose files.
+pub fn load(request: &Request<'_>) -> Result<Loaded, Error> {
+    run(request, Reader::new(request.variables.get("HOME").cloned()))
+}
+
+/// The same, but the text of the first file is given.
+pub fn load_text(request: &Request<'_>, text: &str) -> Result<Loaded, Error> {
+    let source = request.files.first().map(|path| Source::new(path, text));
+    run(request, Reader::new(None).with_source(source))
+}
+
+fn run(request: &Request<'_>, mut reader: Reader) -> Result<Loaded, Error> {
+    if !is_project_name(request.name) {
+        let problem = Problem::ProjectName { name: request.name.to_owned() };
+        return Err(Error::new(problem).with_hint(PROJECT_NAME_HINT));
+    }
+    let mut variables = request.variables.clone();
+    variables.insert("COMPOSE_PROJECT_NAME".to_owned(), request.name.to_owned());
+    let context = Context { working_dir: request.working_dir, variables: &variables };
+    let mut model = load_files(&mut reader, request.files, &context, &[])?;
+    normalise(&mut model, request.name, &variables, &mut reader.missed);
+    let disabled = apply_profiles(&mut model, request.profiles);
+    check(&model, &disabled)?;
+    read_side_files(&mut reader, &mut model, &variables)?;
+    drop_unused(&mut model);
+    let (files, warnings, missed) = reader.finish();
+    Ok(Loaded { model, files, warnings, missed })
+}

@@ -1,0 +1,231 @@
+//! Completes a model: names, the default network, dependencies that other keys imply, values of bare variables.
+
+use std::collections::BTreeSet;
+
+use crate::interpolate::Variables;
+use crate::source::{Missed, Span};
+use crate::volume::clean_path;
+use crate::yaml::{Entry, Map, Node, Value};
+
+/// Completes the model of a stack called `name`.
+pub(crate) fn normalise(model: &mut Node, name: &str, variables: &Variables, missed: &mut Missed) {
+    let span = model.span.clone();
+    let Some(model) = model.as_map_mut() else { return };
+    model.set("name", Value::String(name.to_owned()), &span);
+    if let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) {
+        for Entry { value, .. } in &mut services.entries {
+            let span = value.span.clone();
+            if let Some(service) = value.as_map_mut() {
+                normalise_service(service, &span, variables, missed);
+            }
+        }
+    }
+    add_default_network(model, &span);
+    for key in ["networks", "volumes", "secrets", "configs"] {
+        let Some(resources) = model.get_mut(key).and_then(Node::as_map_mut) else { continue };
+        for Entry { key, key_span, value } in &mut resources.entries {
+            if value.is_null() {
+                value.value = Value::Map(Map::default());
+            }
+            // A secret or config whose text is a variable's value.
+            if let Some(Node { value: Value::String(variable), span, .. }) = value.get("environment")
+                && !variables.contains_key(variable)
+            {
+                missed.add(variable, span);
+            }
+            let Some(resource) = value.as_map_mut().filter(|resource| !resource.contains("name")) else {
+                continue;
+            };
+            let external =
+                resource.get("external").is_some_and(|external| external.value == Value::Bool(true));
+            let full = if external { key.clone() } else { format!("{name}_{key}") };
+            resource.set("name", Value::String(full), key_span);
+        }
+    }
+}
+
+/// The default network is there when a service uses it.
+fn add_default_network(model: &mut Map, span: &Span) {
+    let services = model.get("services").and_then(Node::as_map);
+    let is_used = services.is_some_and(|services| {
+        let has_default =
+            |service: &Entry| service.value.get("networks").is_some_and(|all| all.get("default").is_some());
+        services.entries.iter().any(has_default)
+    });
+    if !is_used {
+        return;
+    }
+    if !model.contains("networks") {
+        model.set("networks", Value::Map(Map::default()), span);
+    }
+    if let Some(networks) = model.get_mut("networks").and_then(Node::as_map_mut)
+        && !networks.contains("default")
+    {
+        networks.set("default", Value::Null, span);
+    }
+}
+
+fn normalise_service(service: &mut Map, span: &Span, variables: &Variables, missed: &mut Missed) {
+    let has_networks =
+        service.get("networks").and_then(Node::as_map).is_some_and(|all| !all.entries.is_empty());
+    if !has_networks && !service.contains("network_mode") {
+        let mut networks = Map::default();
+        networks.set("default", Value::Null, span);
+        service.set("networks", Value::Map(networks), span);
+    }
+    if let Some(Value::List(mounts)) = service.get_mut("volumes").map(|mounts| &mut mounts.value) {
+        for target in mounts.iter_mut().filter_map(|mount| mount.as_map_mut()?.get_mut("target")) {
+            if let Value::String(path) = &mut target.value {
+                *path = clean_path(path);
+            }
+        }
+    }
+    if let Some(policy) = service.get_mut("pull_policy")
+        && policy.as_str() == Some("if_not_present")
+    {
+        policy.value = Value::String("missing".to_owned());
+    }
+    if let Some(build) = service.get_mut("build") {
+        let span = build.span.clone();
+        if let Some(build) = build.as_map_mut() {
+            if !build.contains("dockerfile") && !build.contains("dockerfile_inline") {
+                build.set("dockerfile", Value::String("Dockerfile".to_owned()), &span);
+            }
+            if let Some(args) = build.get_mut("args") {
+                give_values(args, variables, false, missed);
+            }
+        }
+    }
+    if let Some(environment) = service.get_mut("environment") {
+        give_values(environment, variables, true, missed);
+    }
+    imply_dependencies(service, span);
+}
+
+/// Makes a mapping of names and values; a name without a value takes the one that is set here. Without one there, it goes
+/// unless it is kept for whoever starts the service.
+fn give_values(node: &mut Node, variables: &Variables, keep: bool, missed: &mut Missed) {
+    let mut map = Map::default();
+    let mut add = |key: &str, key_span: &Span, value: Option<String>, span: &Span| {
+        let value = value.or_else(|| variables.get(key).cloned());
+        if value.is_none() {
+            missed.add(key, key_span);
+        }
+        if value.is_some() || keep {
+            let value = Node::new(value.map_or(Value::Null, Value::String), span.clone());
+            map.insert(Entry { key: key.to_owned(), key_span: key_span.clone(), value });
+        }
+    };
+    match &node.value {
+        Value::List(items) => {
+            for item in items {
+                let text = item.as_str().unwrap_or_default();
+                match text.split_once('=') {
+                    Some((key, value)) => add(key, &item.span, Some(value.to_owned()), &item.span),
+                    None => add(text, &item.span, None, &item.span),
+                }
+            }
+        }
+        Value::Map(entries) => {
+            for Entry { key, key_span, value } in &entries.entries {
+                add(key, key_span, value.value.scalar_text(), &value.span);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
+    }
+    node.value = Value::Map(map);
+}
+
+/// A service that is linked to, or whose namespace or volumes are shared, starts first.
+fn imply_dependencies(service: &mut Map, span: &Span) {
+    let mut implied: Vec<(String, bool, Span)> = Vec::new();
+    let texts = |key: &str| service.get(key).and_then(Node::as_list).unwrap_or_default().iter();
+    for link in texts("links") {
+        let text = link.as_str().unwrap_or_default();
+        implied.push((text.split(':').next().unwrap_or_default().to_owned(), true, link.span.clone()));
+    }
+    for key in ["network_mode", "ipc", "pid", "uts", "cgroup"] {
+        let Some(node) = service.get(key) else { continue };
+        if let Some(name) = node.as_str().and_then(|text| text.strip_prefix("service:")) {
+            implied.push((name.to_owned(), true, node.span.clone()));
+        }
+    }
+    for volume in texts("volumes_from") {
+        let text = volume.as_str().unwrap_or_default();
+        if !text.starts_with("container:") {
+            implied.push((text.split(':').next().unwrap_or_default().to_owned(), false, volume.span.clone()));
+        }
+    }
+    if implied.is_empty() {
+        return;
+    }
+    if !service.contains("depends_on") {
+        service.set("depends_on", Value::Map(Map::default()), span);
+    }
+    let Some(dependencies) = service.get_mut("depends_on").and_then(Node::as_map_mut) else { return };
+    for (name, restart, span) in implied {
+        if dependencies.contains(&name) {
+            continue;
+        }
+        let mut dependency = Map::default();
+        dependency.set("condition", Value::String("service_started".to_owned()), &span);
+        dependency.set("restart", Value::Bool(restart), &span);
+        dependency.set("required", Value::Bool(true), &span);
+        dependencies.set(&name, Value::Map(dependency), &span);
+    }
+}
+
+/// Takes out the services that no active profile switches on, and gives them back.
+pub(crate) fn apply_profiles(model: &mut Node, active: &[String]) -> Map {
+    let mut disabled = Map::default();
+    let Some(services) = model.as_map_mut().and_then(|model| model.get_mut("services")) else {
+        return disabled;
+    };
+    let Some(services) = services.as_map_mut() else { return disabled };
+    let is_on = |service: &Node| match service.get("profiles").and_then(Node::as_list) {
+        None | Some([]) => true,
+        Some(profiles) => profiles
+            .iter()
+            .filter_map(Node::as_str)
+            .any(|profile| active.iter().any(|active| active == "*" || active == profile)),
+    };
+    for entry in std::mem::take(&mut services.entries) {
+        if is_on(&entry.value) { services.entries.push(entry) } else { disabled.entries.push(entry) }
+    }
+    disabled
+}
+
+/// Leaves only the networks, volumes, secrets and configs that a service uses.
+pub(crate) fn drop_unused(model: &mut Node) {
+    let mut used: BTreeSet<(&'static str, String)> = BTreeSet::new();
+    let services = model.get("services").and_then(Node::as_map);
+    for service in services.iter().flat_map(|services| services.entries.iter()) {
+        let service = &service.value;
+        let sources = |node: Option<&Node>| -> Vec<String> {
+            let items = node.and_then(Node::as_list).unwrap_or_default();
+            items.iter().filter_map(|item| Some(item.get("source")?.as_str()?.to_owned())).collect()
+        };
+        for network in service.get("networks").and_then(Node::as_map).iter().flat_map(|map| &map.entries) {
+            used.insert(("networks", network.key.clone()));
+        }
+        for volume in service.get("volumes").and_then(Node::as_list).unwrap_or_default() {
+            if volume.get("type").and_then(Node::as_str) == Some("volume")
+                && let Some(source) = volume.get("source").and_then(Node::as_str)
+            {
+                used.insert(("volumes", source.to_owned()));
+            }
+        }
+        used.extend(sources(service.get("secrets")).into_iter().map(|source| ("secrets", source)));
+        let build_secrets = service.get("build").and_then(|build| build.get("secrets"));
+        used.extend(sources(build_secrets).into_iter().map(|source| ("secrets", source)));
+        used.extend(sources(service.get("configs")).into_iter().map(|source| ("configs", source)));
+    }
+    for key in ["networks", "volumes", "secrets", "configs"] {
+        let Some(model) = model.as_map_mut() else { return };
+        let Some(resources) = model.get_mut(key).and_then(Node::as_map_mut) else { continue };
+        resources.entries.retain(|entry| used.contains(&(key, entry.key.clone())));
+        if resources.entries.is_empty() {
+            model.remove(key);
+        }
+    }
+}
