@@ -44,6 +44,7 @@ fn place(world: &World) -> Place {
     let mut control = [0; 512];
     control[16] = 1;
     fs::write(place.data_dir.join("global/pg_control"), control).unwrap();
+    world.owner.take(&place.data_dir).unwrap();
     place
 }
 
