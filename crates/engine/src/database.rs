@@ -77,7 +77,7 @@ pub enum DatabaseError {
     },
     /// Its data cannot be where the service has it.
     #[error(transparent)]
-    Storage(#[from] StorageError),
+    Storage(#[from] Box<StorageError>),
 }
 
 impl Database {
@@ -90,8 +90,9 @@ impl Database {
         let Some((service, database)) = Self::find(environment)? else { return Ok(None) };
         let settings = settings(service)?;
         let told = settings.iter().find(|(name, _)| name == "data_directory").map(|(_, path)| path.as_str());
-        let storage = storage::of_postgres(service, &environment.stack, database.wanted_major, told)?;
-        Ok(Some(Self { settings, storage, ..database }))
+        let storage = storage::of_postgres(service, &environment.stack, database.wanted_major, told)
+            .map_err(Box::new)?;
+        Ok(Some(Self { storage, settings, ..database }))
     }
 
     /// The same for a database in a container, whose command is its image's own business.

@@ -294,7 +294,7 @@ mod tests {
         let compose = format!("services:\n  db:\n    environment: {{POSTGRES_PASSWORD: x, {service}\n{top}");
         match Database::of(&environment(dir.path(), &compose)) {
             Ok(database) => Ok(database.unwrap().storage),
-            Err(DatabaseError::Storage(error)) => Err(error),
+            Err(DatabaseError::Storage(error)) => Err(*error),
             Err(other) => panic!("{other}"),
         }
     }

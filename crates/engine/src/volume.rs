@@ -246,30 +246,28 @@ pub(crate) fn hold(site: &Site, project: &Path, volume: &Volume) -> Result<Held,
     let keeper = site.keeper(volume);
     site.home().make(&keeper)?;
     let lock = Lock::acquire(&keeper.join("busy.lock"), BUSY_LIMIT)?;
-    let record = match read(&keeper, &volume.to_string())? {
-        Some(record) => record,
-        None => {
-            let name = match volume {
-                Volume::Own(name) | Volume::Shared(name) => name.clone(),
-                Volume::Folder(folder) => folder.display().to_string(),
-            };
-            let maker = Maker {
-                project: project.to_owned(),
-                environment: site.name().to_owned(),
-                site: site.dir().to_owned(),
-            };
-            let record = VolumeRecord {
-                version: VERSION,
-                name,
-                maker: Some(maker),
-                created: crate::native::now(),
-                clusters: BTreeMap::new(),
-            };
-            write(&keeper, &record)?;
-            record
-        }
-    };
+    let known = read(&keeper, &volume.to_string())?;
+    let record = known.clone().unwrap_or_else(|| made_by(site, project, volume));
+    if known.is_none() {
+        write(&keeper, &record)?;
+    }
     Ok(Held { keeper, record, _lock: lock })
+}
+
+/// The record of a volume that the environment at `site` makes.
+fn made_by(site: &Site, project: &Path, volume: &Volume) -> VolumeRecord {
+    let name = match volume {
+        Volume::Own(name) | Volume::Shared(name) => name.clone(),
+        Volume::Folder(folder) => folder.display().to_string(),
+    };
+    let (environment, place) = (site.name().to_owned(), site.dir().to_owned());
+    VolumeRecord {
+        version: VERSION,
+        name,
+        maker: Some(Maker { project: project.to_owned(), environment, site: place }),
+        created: crate::native::now(),
+        clusters: BTreeMap::new(),
+    }
 }
 
 impl Held {

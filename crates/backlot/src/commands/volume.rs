@@ -95,8 +95,11 @@ fn holds(volume: &Shared) -> String {
 }
 
 fn inspect(home: &Home, names: &[String]) -> Result<Exit, CommandError> {
-    let volumes = names.iter().map(|name| volume::inspect(home, name)).collect::<Result<Vec<_>, _>>()?;
-    render::json(&volumes.iter().map(in_json).collect());
+    let mut volumes = Vec::new();
+    for name in names {
+        volumes.push(in_json(&volume::inspect(home, name)?));
+    }
+    render::json(&volumes.into());
     Ok(Exit::Done)
 }
 

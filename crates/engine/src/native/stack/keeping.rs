@@ -56,14 +56,11 @@ impl Translation<'_> {
     ) -> Result<Vec<String>, StackError> {
         let Some(kept) = self.kept(container)? else { return Ok(words) };
         let mut words: Vec<String> = words.into_iter().map(|word| self.placed(container, word)).collect();
-        let folder = kept.folder.display().to_string();
-        match &kept.volume {
-            Some(_) => words.extend(["--dir".to_owned(), folder]),
+        if kept.volume.is_none() && container.service.command.is_none() {
             // Its own default is to write a file now and then, which nobody would ever read.
-            None if container.service.command.is_none() => {
-                words.extend(["--save", "", "--appendonly", "no"].map(str::to_owned));
-            }
-            None => words.extend(["--dir".to_owned(), folder]),
+            words.extend(["--save", "", "--appendonly", "no"].map(str::to_owned));
+        } else {
+            words.extend(["--dir".to_owned(), kept.folder.display().to_string()]);
         }
         Ok(words)
     }
