@@ -101,6 +101,26 @@ impl Site {
         [self.live(), self.doomed(), self.sockets(), self.control_dir()].iter().any(|path| path.exists())
     }
 
+    /// Whether a killed command has left something here under another name than its own: what is to go, a copy that is not
+    /// whole, sockets, or a directory with nothing in it.
+    pub(crate) fn has_leftovers(&self) -> bool {
+        let is_without = |paths: &[PathBuf]| !paths.iter().any(|path| path.exists());
+        self.doomed().exists()
+            || !self.partial_copies().is_empty()
+            || is_without(&[self.live()])
+                && ([self.sockets(), self.control_dir()].iter().any(|path| path.exists())
+                    || is_without(&[self.volumes()]))
+    }
+
+    /// Copies of clusters in volumes that were begun and never completed.
+    fn partial_copies(&self) -> Vec<PathBuf> {
+        let entries = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let is_partial = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"data.partial-"))
+        };
+        entries(self.volumes()).flat_map(entries).filter(is_partial).collect()
+    }
+
     /// The lock that the running server holds.
     pub fn owner_lock(&self) -> PathBuf {
         self.live().join("owner.lock")

@@ -51,6 +51,7 @@ pub(crate) fn summary(
     });
     Ok(Summary {
         name: name.to_owned(),
+        environment: site.name().to_owned(),
         state,
         engine: Some(EngineKind::Docker),
         port: database.as_ref().map(crate::live::LiveDatabase::port),

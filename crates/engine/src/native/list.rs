@@ -1,9 +1,9 @@
-//! What scenarios there are, and how they do.
+//! What environments there are, how they do, and what killed commands have left.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use backlot_postgres::Connection;
+use backlot_postgres::{Connection, Templates};
 use backlot_project::Project;
 
 use crate::error::EngineError;
@@ -16,7 +16,10 @@ use crate::site::Site;
 /// How long a listing waits for a database that does not answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
-/// How a scenario does.
+/// What the names of scenarios begin with on disk.
+const SCENARIO: &str = "scenario_";
+
+/// How an environment does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// A command is making or removing it right now.
@@ -33,6 +36,8 @@ pub enum State {
     Damaged,
     /// No Docker daemon answers that could tell.
     Unreachable,
+    /// What a killed command has left, which the next one removes.
+    LeftOver,
 }
 
 impl State {
@@ -46,15 +51,18 @@ impl State {
             Self::Stopped => "stopped",
             Self::Damaged => "damaged",
             Self::Unreachable => "unreachable",
+            Self::LeftOver => "left over",
         }
     }
 }
 
-/// A scenario in a listing.
+/// An environment in a listing.
 #[derive(Debug)]
 pub struct Summary {
-    /// Its name.
+    /// Its name; a scenario's is that of the scenario.
     pub name: String,
+    /// Its name on disk.
+    pub environment: String,
     /// How it does.
     pub state: State,
     /// What runs it, as far as the record tells.
@@ -71,6 +79,9 @@ pub struct Summary {
     pub services: Vec<(String, u16)>,
 }
 
+/// The name under which templates are listed, of which killed commands have left some that are unfinished.
+const TEMPLATES: &str = "templates";
+
 /// The scenarios of a project that are up or have left something, by name.
 ///
 /// # Errors
@@ -80,13 +91,56 @@ pub fn list(
     project: &Project,
     caller: &BTreeMap<String, String>,
 ) -> Result<Vec<Summary>, EngineError> {
-    let sites = Site::all(home, project)?;
-    sites
-        .iter()
-        .filter(|site| site.live().is_dir())
-        .filter_map(|site| Some((site, site.name().strip_prefix("scenario_")?)))
-        .map(|(site, name)| summary(site, name, caller))
-        .collect()
+    summaries(home, project, caller, |site| site.name().starts_with(SCENARIO))
+}
+
+/// All environments of a project that are up or have left something, by name, and what is left of unfinished templates.
+///
+/// # Errors
+/// When the state directory cannot be read.
+pub fn list_all(
+    home: &Home,
+    project: &Project,
+    caller: &BTreeMap<String, String>,
+) -> Result<Vec<Summary>, EngineError> {
+    let mut all = summaries(home, project, caller, |_| true)?;
+    if Templates::new(home.templates(), home.owner().clone()).has_unfinished() {
+        all.push(left_over(TEMPLATES, TEMPLATES));
+    }
+    Ok(all)
+}
+
+fn summaries(
+    home: &Home,
+    project: &Project,
+    caller: &BTreeMap<String, String>,
+    wanted: impl Fn(&Site) -> bool,
+) -> Result<Vec<Summary>, EngineError> {
+    let mut found = Vec::new();
+    for site in Site::all(home, project)?.iter().filter(|site| wanted(site)) {
+        let name = site.name().strip_prefix(SCENARIO).unwrap_or(site.name());
+        if site.live().is_dir() {
+            found.push(summary(site, name, caller)?);
+        } else if site.has_leftovers() {
+            let state = if site.is_busy()? { State::Busy } else { State::LeftOver };
+            found.push(Summary { state, ..left_over(name, site.name()) });
+        }
+    }
+    Ok(found)
+}
+
+fn left_over(name: &str, environment: &str) -> Summary {
+    Summary {
+        name: name.to_owned(),
+        environment: environment.to_owned(),
+        state: State::LeftOver,
+        engine: None,
+        port: None,
+        database: None,
+        size: None,
+        age: None,
+        services: Vec::new(),
+    }
 }
 
 fn summary(site: &Site, name: &str, caller: &BTreeMap<String, String>) -> Result<Summary, EngineError> {
@@ -115,6 +169,7 @@ fn summary(site: &Site, name: &str, caller: &BTreeMap<String, String>) -> Result
     let database = record.as_ref().and_then(|record| record.database.as_ref());
     Ok(Summary {
         name: name.to_owned(),
+        environment: site.name().to_owned(),
         state,
         engine: record.as_ref().map(|record| record.engine),
         port: database.filter(|_| running).map(|database| database.port),

@@ -36,7 +36,7 @@ use crate::variables::{RunningDatabase, variables};
 pub use claims::{PortError, PortTrouble, Tenant};
 pub use down::{down, plan_down, volumes};
 pub use janitor::{JANITOR_VERB, Watcher, tidy_up_after, watch_over};
-pub use list::{State, Summary, list};
+pub use list::{State, Summary, list, list_all};
 pub use runner::test_command;
 pub use server::locate;
 pub use stack::StackError;
