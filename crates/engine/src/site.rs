@@ -6,7 +6,8 @@
 //!   removed/             `live` while it is removed
 //!   live/                all that `down` removes
 //!     owner.lock         held by the server for as long as any process of it lives
-//!     supervisor.lock    held by the supervisor
+//!     supervisor.lock    held by the supervisor; each has a file of its own
+//!     guard.lock         held by its guard until all that it has left is ended
 //!     logs/              what the services print
 //!     record.json        what runs, how to reach it
 //!     data/              a throw-away cluster
@@ -55,9 +56,18 @@ impl Site {
     /// # Errors
     /// When the project's directory is there and cannot be read.
     pub fn all(home: &Home, project: &Project) -> Result<Vec<Self>, EngineError> {
-        let dir = home.project(project.name(), project.root());
-        let failed = |source| EngineError::Io { what: "read", path: dir.clone(), source };
-        let entries = match fs::read_dir(&dir) {
+        Self::all_in(home, &home.project(project.name(), project.root()))
+    }
+
+    /// Those of the same project, as far as they can be read; this one is among them, if it is there.
+    pub(crate) fn beside(&self) -> Vec<Self> {
+        let project = self.dir.parent().unwrap_or(&self.dir);
+        Self::all_in(&self.home, project).unwrap_or_default()
+    }
+
+    fn all_in(home: &Home, dir: &Path) -> Result<Vec<Self>, EngineError> {
+        let failed = |source| EngineError::Io { what: "read", path: dir.to_owned(), source };
+        let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(failed(source)),
@@ -129,6 +139,11 @@ impl Site {
     /// The lock that the running supervisor holds.
     pub fn supervisor_lock(&self) -> PathBuf {
         self.live().join("supervisor.lock")
+    }
+
+    /// The lock that a supervisor's guard holds until it has ended all that a killed supervisor has left.
+    pub(crate) fn guard_lock(&self) -> PathBuf {
+        self.live().join("guard.lock")
     }
 
     /// Whether a supervisor runs the environment's services.
@@ -241,7 +256,11 @@ impl Site {
                 made => made?,
             }
             match Lock::acquire(&self.busy_lock(), limit) {
-                Ok(lock) => return Ok(Taken { site: self.clone(), _lock: lock }),
+                Ok(lock) => {
+                    let taken = Taken { site: self.clone(), _lock: lock };
+                    taken.tidy()?;
+                    return Ok(taken);
+                }
                 Err(LockError::Io { source, .. }) if vanished(&source) => {}
                 Err(LockError::Held { holder, waited, .. }) => {
                     return Err(EngineError::Busy { environment: self.name.clone(), holder, waited });
@@ -265,6 +284,27 @@ impl Taken {
         &self.site
     }
 
+    /// Removes what a killed command has left under another name than its own.
+    fn tidy(&self) -> Result<(), EngineError> {
+        if !self.site.has_leftovers() {
+            return Ok(());
+        }
+        remove(&self.site.doomed())?;
+        if !self.site.live().exists() {
+            self.remove_sockets()?;
+            remove(&self.site.control_dir())?;
+        }
+        for partial in self.site.partial_copies() {
+            remove(&partial)?;
+            // The volume's directory, when there is nothing else in it.
+            if let Some(volume) = partial.parent() {
+                let _ = fs::remove_dir(volume);
+                let _ = fs::remove_dir(self.site.volumes());
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the directory that holds what is live.
     ///
     /// # Errors
@@ -281,17 +321,20 @@ impl Taken {
         remove(&self.site.sockets())
     }
 
+    /// Removes the lock file of a supervisor that was killed: by this its guard sees that somebody has taken over.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub(crate) fn remove_supervisor_lock(&self) -> Result<(), EngineError> {
+        remove_file(self.site.supervisor_lock())
+    }
+
     /// Removes the record: nothing is known of the environment any more.
     ///
     /// # Errors
     /// When it cannot be removed.
     pub fn remove_record(&self) -> Result<(), EngineError> {
-        let path = self.site.record_path();
-        match fs::remove_file(&path) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(EngineError::Io { what: "remove", path, source }),
-        }
+        remove_file(self.site.record_path())
     }
 
     /// Removes all that is live, and the sockets. What is left of a removal that was cut short goes, too.
@@ -332,6 +375,15 @@ impl Drop for Taken {
         if let Some(project) = self.site.dir.parent() {
             let _ = fs::remove_dir(project);
         }
+    }
+}
+
+/// Removes a file; one that is not there is as good as removed.
+fn remove_file(path: PathBuf) -> Result<(), EngineError> {
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(EngineError::Io { what: "remove", path, source }),
     }
 }
 

@@ -37,6 +37,17 @@ pub fn kill_all_working_in(dir: &Path, name: &str, grace: Duration) {
     kill_all(|| all_working_in(dir, name), grace);
 }
 
+/// All processes of the program `name` that work in `dir`. Where the system does not tell (no `/proc`), there are none.
+pub fn all_of_program_in(dir: &Path, name: &str) -> Vec<ProcessId> {
+    all_working_in(dir, name)
+}
+
+/// Whether a process, ourselves excepted, was started with `name=value` in its environment. Where the system does not tell
+/// (no `/proc`), there is none.
+pub fn any_with_variable(name: &str, value: &str) -> bool {
+    !all_with_variable(name, value).is_empty()
+}
+
 /// Kills what `find` finds, until it finds nothing any more.
 fn kill_all(find: impl Fn() -> Vec<ProcessId>, grace: Duration) {
     for _ in 0..ROUNDS {

@@ -56,8 +56,8 @@ pub enum PortTrouble {
 /// An environment that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {
-    /// The project's directory.
-    pub project: PathBuf,
+    /// The project's directory; its record tells, which is not there while somebody brings it up or was killed at that.
+    pub project: Option<PathBuf>,
     /// The environment's name on disk.
     pub name: String,
     /// Its own directory.
@@ -82,7 +82,8 @@ impl PortError {
 
 impl Tenant {
     fn way_down(&self) -> String {
-        let project = backlot_process::shell_quote(&self.project.display().to_string()).into_owned();
+        let quoted = |project: &PathBuf| backlot_process::shell_quote(&project.display().to_string()).into_owned();
+        let project = self.project.as_ref().map_or_else(|| "ITS_PROJECT".into(), quoted);
         match self.name.strip_prefix("scenario_") {
             Some(scenario) => format!("backlot -C {project} scenario down {scenario}"),
             None => format!("backlot -C {project} -e {} down", self.name),
@@ -93,8 +94,8 @@ impl Tenant {
 fn by(holder: Option<&PortHolder>, tenant: Option<&Tenant>) -> String {
     match (holder, tenant) {
         (Some(holder), Some(tenant)) => {
-            let (name, project) = (&tenant.name, tenant.project.display());
-            format!(" by {name} of {project} (process {})", holder.pid)
+            let (name, place) = (&tenant.name, tenant.project.as_ref().unwrap_or(&tenant.dir).display());
+            format!(" by {name} of {place} (process {})", holder.pid)
         }
         (Some(holder), None) => format!(" by {holder}"),
         (None, _) => String::new(),
@@ -150,9 +151,9 @@ fn another(port: u16, environment: &Environment) -> Option<String> {
 /// The environment that a process belongs to, by its command line and those of its ancestors.
 fn tenant(lines: &[Vec<String>]) -> Option<Tenant> {
     let dir = lines.iter().find_map(|words| site_named_in(words))?;
-    let record = Record::read(&dir.join("live/record.json")).ok().flatten()?;
+    let record = Record::read(&dir.join("live/record.json")).ok().flatten();
     let name = dir.file_name()?.to_string_lossy().into_owned();
-    Some(Tenant { project: record.project, name, dir })
+    Some(Tenant { project: record.map(|record| record.project), name, dir })
 }
 
 /// The directory of the environment that a supervisor or a Postgres server was started for.

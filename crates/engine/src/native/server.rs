@@ -9,7 +9,7 @@ use backlot_postgres::{
     ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, RunningCluster,
     SearchPlaces, StopMode, Template, TemplateError, Templates, quote_literal,
 };
-use backlot_process::{ProcessId, kill_all_holding};
+use backlot_process::{ProcessId, all_of_program_in, kill_all_holding};
 
 use crate::database::Database;
 use crate::error::EngineError;
@@ -274,6 +274,15 @@ pub(super) fn free_shared_memory(site: &Site) {
     for (data, _) in data_dirs(site) {
         backlot_postgres::free_shared_memory(&data);
     }
+}
+
+/// The servers of an environment, whatever its record says: by the directories that they work in.
+pub(super) fn processes(site: &Site) -> Vec<i32> {
+    let recorded = site.record().ok().flatten().and_then(|record| record.database);
+    let recorded = recorded.map(|database| (database.data_dir, true));
+    let data_dirs = data_dirs(site).into_iter().chain(recorded);
+    let processes = data_dirs.flat_map(|(data, _)| all_of_program_in(&data, "postgres"));
+    processes.map(|process| process.pid).collect()
 }
 
 struct Found {

@@ -90,6 +90,7 @@ impl Native<'_> {
 
     pub(super) fn up_taken(&self, taken: &Taken, fresh: bool, report: Report<'_>) -> Result<Up, EngineError> {
         self.ground.go_on()?;
+        mark::take_over(taken)?;
         let steps = backlot_plan::up(&self.desired(), &self.observed(fresh)?, fresh);
         let mut came = Came::default();
         let outcome = steps.iter().try_for_each(|step| {

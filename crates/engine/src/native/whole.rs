@@ -14,7 +14,7 @@ use crate::live::LiveDatabase;
 use crate::native::stack::{Cast, StackError, Translation};
 use crate::native::supervise::{ask, hire};
 use crate::native::views::status;
-use crate::native::{Native, claims, down, running};
+use crate::native::{Native, claims, down, running, tidy};
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, VERSION};
 use crate::site::{Site, Taken};
 use crate::up::{Started, Wishes};
@@ -179,6 +179,7 @@ impl<'a> Whole<'a> {
     ) -> Result<Started, EngineError> {
         // Before anything is started: what can be known to be wrong from the files alone.
         let cast = self.cast(wishes)?;
+        tidy::sweep(&self.site);
         let taken = self.site.take()?;
         self.check_ports(&cast, wishes)?;
         for reason in &cast.left_out {

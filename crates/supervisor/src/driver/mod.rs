@@ -270,6 +270,7 @@ impl Driver {
             run: process,
             behind_gateway,
             logs: &self.logs,
+            marks: &self.runbook.marks,
             inputs: &self.inputs,
         };
         match launch.start() {
