@@ -256,11 +256,7 @@ impl Site {
                 made => made?,
             }
             match Lock::acquire(&self.busy_lock(), limit) {
-                Ok(lock) => {
-                    let taken = Taken { site: self.clone(), _lock: lock };
-                    taken.tidy()?;
-                    return Ok(taken);
-                }
+                Ok(lock) => return Ok(Taken { site: self.clone(), _lock: lock }),
                 Err(LockError::Io { source, .. }) if vanished(&source) => {}
                 Err(LockError::Held { holder, waited, .. }) => {
                     return Err(EngineError::Busy { environment: self.name.clone(), holder, waited });
@@ -285,7 +281,10 @@ impl Taken {
     }
 
     /// Removes what a killed command has left under another name than its own.
-    fn tidy(&self) -> Result<(), EngineError> {
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub(crate) fn tidy(&self) -> Result<(), EngineError> {
         if !self.site.has_leftovers() {
             return Ok(());
         }

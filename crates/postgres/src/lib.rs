@@ -35,5 +35,5 @@ pub use spec::{ClusterSpec, Durability, SpecError};
 pub use sql::{quote_identifier, quote_literal};
 pub use start::{ClusterStarter, StartError};
 pub use storage::StorageError;
-pub use template::{Template, TemplateError, Templates};
+pub use template::{Template, TemplateError, Templates, Unfinished};
 pub use version::Version;

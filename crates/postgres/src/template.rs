@@ -16,7 +16,7 @@ mod folder;
 mod key;
 mod make;
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -65,6 +65,15 @@ pub struct Template {
     /// The program that can sync a clone to disk, where that is wanted.
     syncer: Option<PathBuf>,
     held: Held,
+}
+
+/// What of templates and spares is there and not complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfinished {
+    /// Somebody is at it.
+    UnderWay,
+    /// Something of it nobody is at any more.
+    LeftOver,
 }
 
 /// The lock on a template that is complete.
@@ -191,12 +200,19 @@ impl Templates {
         Ok(())
     }
 
-    /// Whether somebody who was killed while they made or removed a template or a spare has left something.
-    pub fn has_unfinished(&self) -> bool {
-        self.unfinished().iter().any(|path| {
-            let lock = path.with_file_name("lock");
-            File::open(lock).is_ok_and(|lock| lock.try_lock_shared().is_ok())
-        })
+    /// Whether templates or spares are unfinished: being made or removed, or left so by somebody who was killed at that.
+    pub fn unfinished_work(&self) -> Option<Unfinished> {
+        let is_held = |path: &PathBuf| {
+            let lock = File::open(path.with_file_name("lock"));
+            lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        };
+        let unfinished = self.unfinished();
+        let held = unfinished.iter().filter(|path| is_held(path)).count();
+        match unfinished.len() {
+            0 => None,
+            all if held < all => Some(Unfinished::LeftOver),
+            _ => Some(Unfinished::UnderWay),
+        }
     }
 
     /// Templates and spares that are being made or removed, or were by somebody who was killed.

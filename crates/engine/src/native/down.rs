@@ -42,6 +42,7 @@ pub(super) fn take_down(taken: &Taken, volumes: bool, report: Report<'_>) -> Res
         let outcome = take_away(taken, step)?;
         report(Event::Did { step, outcome, failed: false, took: start.elapsed() });
     }
+    taken.tidy()?;
     Ok(steps)
 }
 

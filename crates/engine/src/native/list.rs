@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use backlot_postgres::{Connection, Templates};
+use backlot_postgres::{Connection, Templates, Unfinished};
 use backlot_project::Project;
 
 use crate::error::EngineError;
@@ -104,8 +104,12 @@ pub fn list_all(
     caller: &BTreeMap<String, String>,
 ) -> Result<Vec<Summary>, EngineError> {
     let mut all = summaries(home, project, caller, |_| true)?;
-    if Templates::new(home.templates(), home.owner().clone()).has_unfinished() {
-        all.push(left_over(TEMPLATES, TEMPLATES));
+    if let Some(work) = Templates::new(home.templates(), home.owner().clone()).unfinished_work() {
+        let state = match work {
+            Unfinished::UnderWay => State::Busy,
+            Unfinished::LeftOver => State::LeftOver,
+        };
+        all.push(Summary { state, ..left_over(TEMPLATES, TEMPLATES) });
     }
     Ok(all)
 }

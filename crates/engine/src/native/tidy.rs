@@ -41,7 +41,6 @@ fn tidy(site: &Site) -> Result<Vec<Step>, EngineError> {
             mark::end_all(run);
             take_down(&taken, false, &mut |_| {})
         }
-        // To take it was to tidy it up.
-        None => Ok(Vec::new()),
+        None => taken.tidy().map(|()| Vec::new()),
     }
 }

@@ -181,6 +181,7 @@ impl<'a> Whole<'a> {
         let cast = self.cast(wishes)?;
         tidy::sweep(&self.site);
         let taken = self.site.take()?;
+        taken.tidy()?;
         self.check_ports(&cast, wishes)?;
         for reason in &cast.left_out {
             let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();

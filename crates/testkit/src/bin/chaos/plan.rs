@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-/// The longest that a kill waits after its verbs have begun.
-const LATEST_MS: u64 = 1500;
+/// A kill waits up to so many doublings of a millisecond after its verbs have begun: two seconds.
+const DOUBLINGS: u64 = 12;
 
 /// A source of numbers that are the same for the same seed (splitmix64).
 #[derive(Debug, Clone)]
@@ -153,8 +153,9 @@ impl Round {
             let together = if left > 1 && dice.one_in(4) { 2 } else { 1 };
             left -= together;
             let first = steps.is_empty();
-            let verbs = (0..together).map(|_| if first { Verb::Up } else { verb(&mut dice) }).collect();
-            let kills = (0..dice.below(3)).map(|_| kill(&mut dice)).collect();
+            let verbs: Vec<_> =
+                (0..together).map(|_| if first { Verb::Up } else { verb(&mut dice) }).collect();
+            let kills = (0..dice.below(4)).map(|_| kill(&mut dice, &verbs)).collect();
             steps.push(Step { verbs, kills });
         }
         Self { replicas, cold, steps }
@@ -164,7 +165,8 @@ impl Round {
 fn verb(dice: &mut Dice) -> Verb {
     let name = dice.of(&["one", "two"]);
     match dice.below(12) {
-        0..=2 => Verb::Up,
+        0 | 1 => Verb::Up,
+        2 => Verb::Test,
         3 => Verb::Down,
         4 | 5 => Verb::ScenarioUp { name, fresh: false },
         6 => Verb::ScenarioUp { name, fresh: true },
@@ -175,11 +177,21 @@ fn verb(dice: &mut Dice) -> Verb {
     }
 }
 
-fn kill(dice: &mut Dice) -> Kill {
-    // Much happens early: half of the kills come within a seventh of the time.
-    let latest = if dice.one_in(2) { LATEST_MS / 7 } else { LATEST_MS };
-    let after = Duration::from_millis(dice.below(latest));
-    let victim = dice.of(&VICTIMS);
+fn kill(dice: &mut Dice, verbs: &[Verb]) -> Kill {
+    // Much happens early: each doubling of the time gets as many.
+    let latest = 1 << dice.below(DOUBLINGS);
+    let after = Duration::from_millis(dice.below(latest + 1));
+    let makes_spares = |verb: &Verb| matches!(verb, Verb::Test | Verb::ScenarioUp { .. });
+    let victim = loop {
+        let is_there = match dice.of(&VICTIMS) {
+            Victim::Janitor if !verbs.contains(&Verb::Test) => None,
+            Victim::SpareMaker if !verbs.iter().any(makes_spares) => None,
+            victim => Some(victim),
+        };
+        if let Some(victim) = is_there {
+            break victim;
+        }
+    };
     let which = dice.below(1000);
     let lasting = Duration::from_millis(200 + dice.below(2800));
     let how = if dice.one_in(3) { How::Stop { lasting, then_kill: dice.one_in(2) } } else { How::Kill };
