@@ -124,7 +124,8 @@ impl Site {
 
     /// Copies of clusters in volumes that were begun and never completed.
     fn partial_copies(&self) -> Vec<PathBuf> {
-        let entries = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let entries =
+            |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
         let is_partial = |path: &PathBuf| {
             path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"data.partial-"))
         };

@@ -217,7 +217,8 @@ impl Templates {
 
     /// Templates and spares that are being made or removed, or were by somebody who was killed.
     fn unfinished(&self) -> Vec<PathBuf> {
-        let entries = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let entries =
+            |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
         let has = |path: &Path, prefix: &str| {
             path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
         };

@@ -165,6 +165,11 @@ impl Stage {
         Run::new(self, Path::new(program), arguments)
     }
 
+    /// The Backlot that is run.
+    pub fn binary(&self) -> &str {
+        self.binary.to_str().unwrap()
+    }
+
     pub(crate) fn variables(&self) -> &BTreeMap<String, String> {
         &self.variables
     }

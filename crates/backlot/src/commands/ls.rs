@@ -24,7 +24,10 @@ pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
         context.progress().say("nothing is up");
         return Ok(Exit::Done);
     }
-    render::data(&table("ENVIRONMENT", all.into_iter().map(|summary| (summary.environment.clone(), summary))));
+    render::data(&table(
+        "ENVIRONMENT",
+        all.into_iter().map(|summary| (summary.environment.clone(), summary)),
+    ));
     Ok(Exit::Done)
 }
 

@@ -82,7 +82,8 @@ impl PortError {
 
 impl Tenant {
     fn way_down(&self) -> String {
-        let quoted = |project: &PathBuf| backlot_process::shell_quote(&project.display().to_string()).into_owned();
+        let quoted =
+            |project: &PathBuf| backlot_process::shell_quote(&project.display().to_string()).into_owned();
         let project = self.project.as_ref().map_or_else(|| "ITS_PROJECT".into(), quoted);
         match self.name.strip_prefix("scenario_") {
             Some(scenario) => format!("backlot -C {project} scenario down {scenario}"),

@@ -15,7 +15,7 @@ pub(crate) const VARIABLE: &str = "BACKLOT_RUN";
 /// The variable of all that belongs to a supervisor: the directory of its environment.
 const SITE: &str = "BACKLOT_SITE";
 /// How long a guard may take to end what its supervisor has left.
-const GUARD_LIMIT: Duration = Duration::from_secs(5);
+const GUARD_LIMIT: Duration = Duration::from_secs(3);
 const STEP: Duration = Duration::from_millis(2);
 /// How long they have to end by themselves.
 const GRACE: Duration = Duration::from_millis(500);

@@ -246,6 +246,14 @@ pub(super) fn spread(name: &[u8]) -> u16 {
 /// # Errors
 /// When it cannot be found, or does not stop.
 pub(super) fn stop(taken: &Taken) -> Result<(), EngineError> {
+    stop_within(taken, STOP_LIMIT)
+}
+
+/// The same; past `limit` it has to stop at once, and a durable one recovers at its next start.
+///
+/// # Errors
+/// As [`stop`].
+pub(super) fn stop_within(taken: &Taken, limit: Duration) -> Result<(), EngineError> {
     let site = taken.site();
     // A damaged record must not keep anybody from stopping what runs: the data directory tells, too.
     let record = site.record().ok().flatten();
@@ -257,7 +265,7 @@ pub(super) fn stop(taken: &Taken) -> Result<(), EngineError> {
         let waited = since.elapsed();
         if let Some(running) = find(site, record.as_ref()) {
             let mode = if running.is_durable { StopMode::Fast } else { StopMode::Immediate };
-            running.cluster.stop(mode, STOP_LIMIT)?;
+            running.cluster.stop(mode, limit)?;
             since = Instant::now();
         } else if waited > RELEASE_LIMIT {
             return Err(EngineError::StillHeld { lock: site.owner_lock(), waited });

@@ -12,15 +12,17 @@ use backlot_supervisor::{Failure, FailureCode, Runbook};
 use crate::error::EngineError;
 use crate::home::Home;
 use crate::lock::{Lock, is_still_at};
-use crate::native::{mark, server};
 use crate::native::stock::ourselves;
 use crate::native::supervise::databases::SiteDatabases;
+use crate::native::{mark, server};
 use crate::site::Site;
 
 /// The hidden verb under which our program is the guard of a supervisor.
 pub const GUARD_VERB: &str = "__guard";
 /// The hidden verb under which our program is a supervisor.
 pub const SUPERVISOR_VERB: &str = "__supervisor";
+/// How long a database may take to stop in good order: less than the next command waits for us, which nobody asked for.
+const STOP_LIMIT: Duration = Duration::from_secs(6);
 /// How long another guard of the same environment may take to end.
 const LOCK_LIMIT: Duration = Duration::from_secs(5);
 
@@ -56,7 +58,7 @@ pub fn guard(home: &Home, site_dir: &Path) -> Result<(), EngineError> {
         if let Ok(taken) = site.take()
             && is_still_at(&seen, &site.supervisor_lock())
         {
-            let _ = server::stop(&taken);
+            let _ = server::stop_within(&taken, STOP_LIMIT);
             let _ = taken.remove_supervisor_lock();
         }
     };

@@ -79,7 +79,8 @@ impl Shown {
                 return true;
             }
             let words = process.words.iter().map(Path::new);
-            let mut named = words.chain([process.works_in.as_path()]).filter_map(|path| name_in(path, projects));
+            let mut named =
+                words.chain([process.works_in.as_path()]).filter_map(|path| name_in(path, projects));
             if named.any(|name| self.names.contains(&name)) {
                 return true;
             }
@@ -147,7 +148,9 @@ pub(crate) fn ends(world: &World, memory: &Memory) -> Result<(), Fault> {
         left.extend(processes(&world.dir).iter().map(|process| format!("process {}", process.line())));
         left.extend(left_overs(&world.home()).iter().map(|path| path.display().to_string()));
         left.extend(environments(&world.home()));
-        left.extend(entries(&world.home().join("run")).iter().map(|path| format!("socket {}", path.display())));
+        left.extend(
+            entries(&world.home().join("run")).iter().map(|path| format!("socket {}", path.display())),
+        );
         left.extend(listening(world));
         left.extend(memory.left().into_iter().map(|segment| format!("shared memory {segment}")));
         Ok(left)
@@ -172,8 +175,7 @@ fn left_overs(home: &Path) -> Vec<PathBuf> {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let is_left = ["removed", "dropped"].contains(&name.as_str())
                 || name.starts_with("making-")
-                || name.contains(".partial-")
-                || name.ends_with(".new");
+                || name.contains(".partial-");
             if is_left {
                 found.push(path);
             } else if path.is_dir() && name != "data" {

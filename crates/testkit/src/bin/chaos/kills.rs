@@ -90,9 +90,9 @@ pub(crate) struct Memory(Mutex<BTreeSet<String>>);
 impl Memory {
     /// Notes what the servers of `dir` have now.
     pub(crate) fn note(&self, dir: &Path) {
-        let servers = processes(dir).into_iter().filter(|process| {
-            matches!(process.role(), Some(Victim::Postmaster | Victim::Backend))
-        });
+        let servers = processes(dir)
+            .into_iter()
+            .filter(|process| matches!(process.role(), Some(Victim::Postmaster | Victim::Backend)));
         for server in servers {
             let maps = fs::read_to_string(format!("/proc/{}/maps", server.id.pid)).unwrap_or_default();
             for line in maps.lines() {

@@ -57,8 +57,7 @@ struct Options {
 impl Options {
     fn read() -> Result<Self, String> {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let mut options =
-            Self { rounds: 20, seed: since.as_secs(), jobs: 2, backlot: None, keep: false };
+        let mut options = Self { rounds: 20, seed: since.as_secs(), jobs: 2, backlot: None, keep: false };
         options.backlot = std::env::var_os("BACKLOT").map(PathBuf::from);
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
@@ -83,7 +82,8 @@ impl Options {
 fn main() -> ExitCode {
     let outcome = Options::read().and_then(|options| {
         let backlot = backlot(options.backlot.clone())?;
-        let dir = tempfile::Builder::new().prefix("backlot-chaos-").tempdir().map_err(|error| error.to_string())?;
+        let dir =
+            tempfile::Builder::new().prefix("backlot-chaos-").tempdir().map_err(|error| error.to_string())?;
         let failed = rounds(&options, &backlot, dir.path());
         if options.keep || !failed.is_empty() {
             eprintln!("what is left of them is in {}", dir.keep().display());
@@ -114,7 +114,8 @@ fn backlot(named: Option<PathBuf>) -> Result<PathBuf, String> {
     let here = std::env::current_exe().map_err(|error| error.to_string())?;
     let there = here.with_file_name("backlot");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Program::new(cargo).args(["build", "--quiet", "--package", "backlot"]).envs(std::env::vars_os());
+    let mut build =
+        Program::new(cargo).args(["build", "--quiet", "--package", "backlot"]).envs(std::env::vars_os());
     build = build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")));
     if here.parent().is_some_and(|dir| dir.ends_with("release")) {
         build = build.arg("--release");
@@ -160,7 +161,9 @@ fn rounds(options: &Options, backlot: &Path, dir: &Path) -> Vec<u64> {
                             }
                         }
                         Err(Fault(fault)) => {
-                            eprintln!("  round {number} (seed {seed}) FAILS, {took} s\n{told}  fault:\n    {fault}");
+                            eprintln!(
+                                "  round {number} (seed {seed}) FAILS, {took} s\n{told}  fault:\n    {fault}"
+                            );
                             if let Ok(mut failed) = failed.lock() {
                                 failed.push(seed);
                             }

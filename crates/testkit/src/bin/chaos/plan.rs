@@ -101,7 +101,10 @@ const VICTIMS: [Victim; 8] = [
 pub(crate) enum How {
     Kill,
     /// Stopped, and after a while continued, or killed.
-    Stop { lasting: Duration, then_kill: bool },
+    Stop {
+        lasting: Duration,
+        then_kill: bool,
+    },
 }
 
 /// One kill, while the verbs of a step are under way.
@@ -166,13 +169,12 @@ fn verb(dice: &mut Dice) -> Verb {
     let name = dice.of(&["one", "two"]);
     match dice.below(12) {
         0 | 1 => Verb::Up,
-        2 => Verb::Test,
-        3 => Verb::Down,
-        4 | 5 => Verb::ScenarioUp { name, fresh: false },
-        6 => Verb::ScenarioUp { name, fresh: true },
-        7 => Verb::ScenarioDown(name),
-        8 => Verb::Rolling,
-        9 => Verb::Scale(dice.of(&[1, 2, 3])),
+        2 => Verb::Down,
+        3 | 4 => Verb::ScenarioUp { name, fresh: false },
+        5 => Verb::ScenarioUp { name, fresh: true },
+        6 => Verb::ScenarioDown(name),
+        7 => Verb::Rolling,
+        8 => Verb::Scale(dice.of(&[1, 2, 3])),
         _ => Verb::Test,
     }
 }
