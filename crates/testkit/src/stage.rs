@@ -165,11 +165,6 @@ impl Stage {
         Run::new(self, Path::new(program), arguments)
     }
 
-    /// The Backlot that is run.
-    pub fn binary(&self) -> &str {
-        self.binary.to_str().unwrap()
-    }
-
     pub(crate) fn variables(&self) -> &BTreeMap<String, String> {
         &self.variables
     }
@@ -210,6 +205,12 @@ impl Stage {
         let found = leaks::processes(self.dir.path());
         let process = found.iter().find(|(_, command)| command.contains(words));
         process.unwrap_or_else(|| panic!("no process {words} among {found:#?}")).0.pid.to_string()
+    }
+
+    /// All processes of this stage in whose command line `words` are.
+    pub fn find_processes(&self, words: &str) -> Vec<ProcessId> {
+        let found = leaks::processes(self.dir.path()).into_iter();
+        found.filter(|(_, command)| command.contains(words)).map(|(process, _)| process).collect()
     }
 
     /// Kills every process of this stage at once, as a power cut would.

@@ -112,9 +112,8 @@ fn what_a_supervisor_and_its_guard_have_left_when_both_were_killed_ends_with_the
         for process in both {
             process.signal(Signal::SIGKILL).unwrap();
         }
-        let web_py = || stage.run("pgrep", &["-f", "python3 web.py"]).output().stdout;
         wait_until("the replica is gone", || ProcessId::of(i32::try_from(left).unwrap()).is_none());
-        assert!(!web_py().is_empty(), "what it has started is there");
+        assert_eq!(stage.find_processes("web.py").len(), 1, "what it has started is there");
         stage.backlot(&["ls"]).output().assert_prints("ENVIRONMENT…\ndevelopment  running…");
         stage.backlot(next).output().assert_prints("");
         assert_eq!(get(web, "/").is_ok(), next[0] == "up");
@@ -136,7 +135,7 @@ fn a_halted_supervisor_is_named_and_holds_nobody_up_for_long() {
     );
     let start = Instant::now();
     stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_prints("");
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -109,8 +109,13 @@ fn what_a_killed_test_run_has_left_is_listed_and_gone_with_the_next_command() {
     stage.backlot(&["scenario", "up", "a", "-q"]).output().assert_prints("");
     stage.find_process("sleep 600");
     // All at once: none of them gets to tidy up after the others.
-    let kill = "for signal in STOP KILL; do pkill -$signal -f \"$0 (test|__janitor) \"; done";
-    stage.run("sh", &["-c", kill, stage.binary()]).output().assert_code(0);
+    let all = ["backlot test ", "backlot __janitor "].map(|words| stage.find_processes(words)).concat();
+    assert_eq!(all.len(), 3);
+    for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+        for process in &all {
+            process.signal(signal).unwrap();
+        }
+    }
     run.wait(Duration::from_secs(10)).unwrap();
     stage.backlot(&["ls"]).output().assert_prints("ENVIRONMENT…\nscenario_a…\ntesting.…");
     stage.backlot(&["scenario", "down", "a", "-q"]).output().assert_prints("");
