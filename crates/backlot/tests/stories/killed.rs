@@ -109,6 +109,8 @@ fn what_a_supervisor_and_its_guard_have_left_when_both_were_killed_ends_with_the
         for process in both {
             process.signal(Signal::SIGSTOP).unwrap();
         }
+        // Until all their threads have halted, one could still hear of the other's end.
+        std::thread::sleep(Duration::from_millis(200));
         for process in both {
             process.signal(Signal::SIGKILL).unwrap();
         }

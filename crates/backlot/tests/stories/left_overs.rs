@@ -115,6 +115,7 @@ fn what_a_killed_test_run_has_left_is_listed_and_gone_with_the_next_command() {
         for process in &all {
             process.signal(signal).unwrap();
         }
+        thread::sleep(Duration::from_millis(200));
     }
     run.wait(Duration::from_secs(10)).unwrap();
     stage.backlot(&["ls"]).output().assert_prints("ENVIRONMENT…\nscenario_a…\ntesting.…");
