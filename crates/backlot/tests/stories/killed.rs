@@ -105,15 +105,11 @@ fn what_a_supervisor_and_its_guard_have_left_when_both_were_killed_ends_with_the
     for next in [["up", "-d", "--wait", "-q"].as_slice(), &["down", "-q"]] {
         stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
         let left = replicas(&ps(&stage, "development"), "web")[0]["pid"].as_i64().unwrap();
-        let both = [" __guard ", " __supervisor "].map(|words| process(&stage, words));
-        for process in both {
-            process.signal(Signal::SIGSTOP).unwrap();
-        }
-        // Until all their threads have halted, one could still hear of the other's end.
-        std::thread::sleep(Duration::from_millis(200));
-        for process in both {
-            process.signal(Signal::SIGKILL).unwrap();
-        }
+        // The supervisor first, and while its guard is halted: each hears of the other's end.
+        let guard = process(&stage, " __guard ");
+        guard.signal(Signal::SIGSTOP).unwrap();
+        stage.kill(&stage.find_process(" __supervisor "));
+        guard.signal(Signal::SIGKILL).unwrap();
         wait_until("the replica is gone", || ProcessId::of(i32::try_from(left).unwrap()).is_none());
         assert_eq!(stage.find_processes("web.py").len(), 1, "what it has started is there");
         stage.backlot(&["ls"]).output().assert_prints("ENVIRONMENT…\ndevelopment  running…");
