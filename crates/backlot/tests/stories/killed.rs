@@ -121,6 +121,23 @@ fn what_a_supervisor_and_its_guard_have_left_when_both_were_killed_ends_with_the
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn an_up_waits_for_what_is_being_stopped_since_its_guard_was_killed() {
+    let (stage, web) = stack();
+    let slow = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: (time.sleep(3), os._exit(0)))\n";
+    stage.file("web.py", WEB.replacen("\n", &format!("\n{slow}"), 1));
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
+    stage.kill(&stage.find_process(" __guard "));
+    wait_until("it is being stopped", || {
+        replicas(&ps(&stage, "development"), "web")[0]["state"] == "stopping"
+    });
+    let up = stage.backlot(&["up", "-d", "--wait", "-q"]).output();
+    up.assert(0, "", "⚠ everything is being stopped: all services are started anew");
+    assert_eq!(get(web, "/").unwrap().0, 200);
+    stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_prints("");
+}
+
+#[test]
 fn a_halted_supervisor_is_named_and_holds_nobody_up_for_long() {
     let (stage, _) = stack();
     stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");

@@ -277,7 +277,7 @@ impl<'a> Whole<'a> {
         let current = self.current()?;
         let runs = !current.is_empty() || self.site.is_supervised()?;
         let ports = endpoints(&current);
-        let translation = self.translation(database, wishes, ports);
+        let translation = self.translation(database, wishes, ports.clone());
         let runbook = translation.runbook(&cast.services)?;
         let named = self.named(wishes);
         if !runs {
@@ -286,22 +286,37 @@ impl<'a> Whole<'a> {
         }
         // The supervisor takes the environment itself when it starts the database again.
         drop(taken);
-        let request =
-            Request::Up { runbook: Box::new(runbook.clone()), services: named.clone(), wait: false };
+        let request = Request::Up { runbook: Box::new(runbook.clone()), services: named, wait: false };
         match ask(&self.site, &request, self.ground.interrupted, news) {
             Ok(_) => Ok(runbook),
-            Err(EngineError::Supervisor(failure)) if failure.code == FailureCode::Structure => {
+            Err(EngineError::Supervisor(failure))
+                if matches!(failure.code, FailureCode::Structure | FailureCode::Stopping) =>
+            {
                 report(Event::Warning(format!("{}: all services are started anew", failure.text)));
-                let taken = self.site.take()?;
-                super::supervise::stop(&self.site)?;
-                if let Some(native) = &self.native {
-                    native.up_taken(&taken, false, report)?;
-                }
-                hire(self.ground.home, &taken, &runbook, &named, self.ground.interrupted)?;
-                Ok(runbook)
+                self.start_anew((cast, wishes), ports, report)
             }
+            // It has ended between our look and our question.
+            Err(EngineError::NoServices { .. }) => self.start_anew((cast, wishes), ports, report),
             Err(error) => Err(error),
         }
+    }
+
+    /// Stops what a supervisor runs, or waits until it has done that, and starts another one.
+    fn start_anew(
+        &self,
+        (cast, wishes): (&Cast, &Wishes),
+        ports: BTreeMap<(String, u16), u16>,
+        report: Report<'_>,
+    ) -> Result<Runbook, EngineError> {
+        let taken = self.site.take()?;
+        super::supervise::stop(&self.site)?;
+        let native = self.native.as_ref();
+        // It may be another one than before.
+        let up = native.map(|native| native.up_taken(&taken, false, report)).transpose()?;
+        let translation = self.translation(up.as_ref().map(|up| &up.database), wishes, ports);
+        let runbook = translation.runbook(&cast.services)?;
+        hire(self.ground.home, &taken, &runbook, &self.named(wishes), self.ground.interrupted)?;
+        Ok(runbook)
     }
 
     /// The services that a supervisor runs now.
