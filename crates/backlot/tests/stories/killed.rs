@@ -125,7 +125,7 @@ fn what_a_supervisor_and_its_guard_have_left_when_both_were_killed_ends_with_the
 fn an_up_waits_for_what_is_being_stopped_since_its_guard_was_killed() {
     let (stage, web) = stack();
     let slow = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: (time.sleep(3), os._exit(0)))\n";
-    stage.file("web.py", WEB.replacen("\n", &format!("\n{slow}"), 1));
+    stage.file("web.py", WEB.replacen('\n', &format!("\n{slow}"), 1));
     stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
     stage.kill(&stage.find_process(" __guard "));
     wait_until("it is being stopped", || {
