@@ -34,7 +34,7 @@ pub use exit::{describe_exit, exit_code};
 pub use foreground::{Ended, Stdout, is_ignored};
 pub use holders::kill_all_holding;
 pub use identity::ProcessId;
-pub use marked::{all_of_program_in, any_with_variable, end_all_with_variable, kill_all_working_in};
+pub use marked::{all_of_program_in, all_with_variable, end_all_with_variable, kill_all_working_in};
 pub use nix::sys::signal::Signal;
 pub use output::{Output, Printed};
 pub use owner::{Owner, OwnerError};

@@ -35,6 +35,7 @@ pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
 pub fn table(what: &'static str, summaries: impl Iterator<Item = (String, Summary)>) -> String {
     let mut table = Table::new(&[what, "STATE", "ENGINE", "PORT", "DATABASE", "SIZE", "AGE", "SERVICES"]);
     for (name, summary) in summaries {
+        let services = services(&summary);
         table.row(vec![
             name,
             summary.state.as_str().into(),
@@ -43,15 +44,18 @@ pub fn table(what: &'static str, summaries: impl Iterator<Item = (String, Summar
             summary.database.unwrap_or_default(),
             summary.size.map_or_else(String::new, render::size),
             summary.age.map_or_else(String::new, render::ago),
-            services(&summary.services),
+            services,
         ]);
     }
     table.to_string()
 }
 
-/// `web:28115`
-fn services(services: &[(String, u16)]) -> String {
-    services.iter().map(|(name, port)| format!("{name}:{port}")).collect::<Vec<_>>().join(",")
+/// `web:28115`, and what is left of services that nobody answers for any more: `(left over: 4711)`.
+fn services(summary: &Summary) -> String {
+    let services: Vec<_> = summary.services.iter().map(|(name, port)| format!("{name}:{port}")).collect();
+    let orphans: Vec<_> = summary.orphans.iter().map(ToString::to_string).collect();
+    let left = if orphans.is_empty() { String::new() } else { format!("(left over: {})", orphans.join(",")) };
+    [services.join(","), left].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Sizes in bytes, ages in seconds.
@@ -66,5 +70,6 @@ pub fn in_json(summary: &Summary) -> serde_json::Value {
         "size": summary.size,
         "age": summary.age,
         "services": summary.services.iter().map(|(name, port)| json!({ "name": name, "port": port })).collect::<Vec<_>>(),
+        "orphans": summary.orphans,
     })
 }

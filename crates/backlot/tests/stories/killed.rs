@@ -102,7 +102,7 @@ fn the_guard_of_a_killed_supervisor_spares_what_has_come_after_it() {
 #[cfg(target_os = "linux")]
 fn what_a_supervisor_and_its_guard_have_left_when_both_were_killed_ends_with_the_next_command() {
     let (stage, web) = stack();
-    for next in [["up", "-d", "--wait", "-q"].as_slice(), &["down", "-q"]] {
+    for next in [["up", "-d", "--wait", "-q"].as_slice(), &["down", "-q"], &["scenario", "up", "a", "-q"]] {
         stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
         let left = replicas(&ps(&stage, "development"), "web")[0]["pid"].as_i64().unwrap();
         // The supervisor first, and while its guard is halted: each hears of the other's end.
@@ -112,10 +112,13 @@ fn what_a_supervisor_and_its_guard_have_left_when_both_were_killed_ends_with_the
         guard.signal(Signal::SIGKILL).unwrap();
         wait_until("the replica is gone", || ProcessId::of(i32::try_from(left).unwrap()).is_none());
         assert_eq!(stage.find_processes("web.py").len(), 1, "what it has started is there");
-        stage.backlot(&["ls"]).output().assert_prints("ENVIRONMENT…\ndevelopment  running…");
+        stage.backlot(&["ls"]).output().assert_prints("ENVIRONMENT…\ndevelopment  running … (left over: …)");
         stage.backlot(next).output().assert_prints("");
         assert_eq!(get(web, "/").is_ok(), next[0] == "up");
     }
+    let ls = stage.backlot(&["ls"]).output().assert_code(0);
+    assert!(!ls.stdout.contains("left over"), "{ls}");
+    stage.backlot(&["scenario", "down", "a", "-q"]).output().assert_prints("");
     stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_prints("");
     stage.assert_nothing_left();
 }

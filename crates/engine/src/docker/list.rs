@@ -59,5 +59,6 @@ pub(crate) fn summary(
         size: bytes,
         age: Some(now().saturating_sub(record.created)),
         services: services.collect(),
+        orphans: Vec::new(),
     })
 }

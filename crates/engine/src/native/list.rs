@@ -9,7 +9,7 @@ use backlot_project::Project;
 use crate::error::EngineError;
 use crate::home::Home;
 use crate::native::views::status;
-use crate::native::{access, now};
+use crate::native::{access, mark, now};
 use crate::record::{EngineKind, Filling, Record};
 use crate::site::Site;
 
@@ -77,6 +77,8 @@ pub struct Summary {
     pub age: Option<u64>,
     /// The ports at which its other services are reached.
     pub services: Vec<(String, u16)>,
+    /// Processes that nobody answers for any more, since all who did were killed; the next command ends them.
+    pub orphans: Vec<i32>,
 }
 
 /// The name under which templates are listed, of which killed commands have left some that are unfinished.
@@ -144,6 +146,7 @@ fn left_over(name: &str, environment: &str) -> Summary {
         size: None,
         age: None,
         services: Vec::new(),
+        orphans: Vec::new(),
     }
 }
 
@@ -181,6 +184,7 @@ fn summary(site: &Site, name: &str, caller: &BTreeMap<String, String>) -> Result
         size: record.as_ref().filter(|_| running).and_then(size),
         age: record.as_ref().map(|record| now().saturating_sub(record.created)),
         services: services(site, database.map(|database| database.service.as_str())),
+        orphans: mark::orphans(site),
     })
 }
 

@@ -1,13 +1,16 @@
 //! The mark on the processes that a run of the tests, or a scenario's file, has started: by it they are found again, in
 //! whatever session they ended up, when nothing may be left.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use backlot_process::end_all_with_variable;
+use backlot_process::{all_with_variable, command_lines_up_from, end_all_with_variable};
 
 use crate::error::EngineError;
 use crate::home::short_hash;
 use crate::lock::Lock;
+use crate::native::supervise::GUARD_VERB;
+use crate::native::testing;
 use crate::site::{Site, Taken};
 
 /// The variable whose value is the mark.
@@ -48,6 +51,34 @@ pub(crate) fn take_over(taken: &Taken) -> Result<(), EngineError> {
     let (name, value) = of_site(site);
     end_all_with_variable(name, &value, GRACE);
     taken.remove_supervisor_lock()
+}
+
+/// Whether a supervisor at `site` was killed, and nobody has ended yet what it has left, or is at it.
+fn has_lost_supervisor(site: &Site) -> bool {
+    let is_held = |lock: &Path| Lock::is_held(lock).unwrap_or(true);
+    let lock = site.supervisor_lock();
+    lock.exists() && !is_held(&lock) && !is_held(&site.guard_lock())
+}
+
+/// Whether a supervisor at `site` was killed together with its guard: one that lives has the database to stop.
+pub(crate) fn is_abandoned(site: &Site) -> bool {
+    let is_guard = |pid: &i32| {
+        let lines = command_lines_up_from(*pid);
+        lines.first().is_some_and(|words| words.iter().any(|word| word == GUARD_VERB))
+    };
+    has_lost_supervisor(site) && !orphans(site).iter().any(is_guard)
+}
+
+/// The processes at `site` that nobody answers for any more: those of a supervisor that was killed together with its guard,
+/// and those of a run of the tests whose Backlot was.
+pub(crate) fn orphans(site: &Site) -> Vec<i32> {
+    let (name, value) = of_site(site);
+    let of_supervisor = if has_lost_supervisor(site) { all_with_variable(name, &value) } else { Vec::new() };
+    let of_run = match testing::run_of(site) {
+        Some(run) if !testing::is_alive(site) => all_with_variable(VARIABLE, run),
+        Some(_) | None => Vec::new(),
+    };
+    of_supervisor.into_iter().chain(of_run).map(|process| process.pid).collect()
 }
 
 /// Ends all processes with this mark.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backlot_plan::Step;
-use backlot_process::{Child, any_with_variable, become_subreaper, kill_descendants};
+use backlot_process::{Child, all_with_variable, become_subreaper, kill_descendants};
 
 use crate::deployment::Deployment;
 use crate::engine::Engine;
@@ -196,7 +196,7 @@ pub(super) fn run_of(site: &Site) -> Option<&str> {
 
 /// Whether the process is still there that does the work of the run that an environment was made for.
 pub(super) fn is_alive(site: &Site) -> bool {
-    run_of(site).is_some_and(|run| any_with_variable(INNER, run))
+    run_of(site).is_some_and(|run| !all_with_variable(INNER, run).is_empty())
 }
 
 /// Removes what runs on Docker have left whose client and janitor were both killed. Of those on this engine, nothing is

@@ -18,9 +18,15 @@ pub(super) fn sweep(site: &Site) {
     let home = site.home();
     let _ = Templates::new(home.templates(), home.owner().clone()).remove_unfinished();
     for other in site.beside() {
-        let is_run = testing::run_of(&other).is_some();
-        if other.dir() != site.dir() && (is_run || other.has_leftovers()) {
+        if other.dir() == site.dir() {
+            continue;
+        }
+        if testing::run_of(&other).is_some() || other.has_leftovers() {
             let _ = tidy(&other);
+        } else if mark::is_abandoned(&other)
+            && let Ok(taken) = other.take_within(Duration::ZERO)
+        {
+            let _ = mark::take_over(&taken);
         }
     }
 }

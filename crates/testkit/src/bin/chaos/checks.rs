@@ -59,12 +59,17 @@ impl Shown {
     fn of(world: &World) -> Result<Self, Fault> {
         let list = world.json("ls")?;
         let names = list.as_array().into_iter().flatten();
+        let orphans: Vec<i64> = names
+            .clone()
+            .flat_map(|item| item["orphans"].as_array().into_iter().flatten())
+            .filter_map(Value::as_i64)
+            .collect();
         let names = names.filter_map(|item| item["environment"].as_str().map(str::to_owned)).collect();
         let services = world.json("ps")?;
         let replicas = services.as_array().into_iter().flatten();
         let replicas = replicas.flat_map(|service| service["replicas"].as_array().into_iter().flatten());
         let pids = replicas.filter_map(|replica| replica["pid"].as_i64());
-        let pids = pids.filter_map(|pid| i32::try_from(pid).ok()).collect();
+        let pids = pids.chain(orphans).filter_map(|pid| i32::try_from(pid).ok()).collect();
         Ok(Self { names, pids })
     }
 
