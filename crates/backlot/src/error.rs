@@ -171,6 +171,13 @@ fn explain(error: &EngineError) -> (&'static str, Option<String>) {
         }
         EngineError::Supervisor(failure) => explain_failure(failure),
         EngineError::SupervisorLost { last_lines, .. } => ("supervisor", last_words(last_lines)),
+        EngineError::SupervisorSilent { environment, .. } => (
+            "supervisor",
+            Some(format!(
+                "it was halted, or the machine is too busy; to end it with all that it runs: {}",
+                way_down(environment)
+            )),
+        ),
         EngineError::Control(_) => ("supervisor", None),
         EngineError::NoDatabase { .. } => ("no-database", hint("give it a service with `image: postgres`")),
         EngineError::OtherEngine { environment, engine } => (

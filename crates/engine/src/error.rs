@@ -174,6 +174,16 @@ pub enum EngineError {
         /// The last lines that it wrote.
         last_lines: Vec<String>,
     },
+    /// The supervisor runs and says nothing.
+    #[error("the supervisor of {environment}{} has said nothing for {} s", holder.as_deref().map(|pid| format!(" (process {pid})")).unwrap_or_default(), waited.as_secs())]
+    SupervisorSilent {
+        /// The environment.
+        environment: String,
+        /// The pid that the supervisor has written down.
+        holder: Option<String>,
+        /// How long was waited.
+        waited: Duration,
+    },
     /// The supervisor does not answer.
     #[error("the supervisor does not answer")]
     Control(#[source] io::Error),
@@ -256,6 +266,7 @@ impl From<ClientError> for EngineError {
             ClientError::Gone => {
                 Self::Control(io::Error::new(io::ErrorKind::UnexpectedEof, "it ended before it had answered"))
             }
+            ClientError::Silent { .. } => Self::Control(io::Error::new(io::ErrorKind::TimedOut, error)),
             ClientError::Io(source) => Self::Control(source),
         }
     }

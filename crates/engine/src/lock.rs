@@ -85,6 +85,22 @@ impl Lock {
         }
     }
 
+    /// A lock that was handed to us by the process that had it.
+    ///
+    /// # Errors
+    /// [`LockError::Io`] when we were handed nothing, or cannot write into it who has it now.
+    pub fn handed(path: &Path) -> Result<Self, LockError> {
+        let failed = |source| LockError::Io { path: path.to_owned(), source };
+        let mut file = backlot_process::handed_file().map_err(failed)?;
+        sign(&mut file).map_err(failed)?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Whether the path still leads to the locked file.
+    pub fn counts(&self) -> bool {
+        is_still_at(&self.file, &self.path)
+    }
+
     /// The locked file, for a process that is to inherit the lock.
     ///
     /// # Errors
@@ -105,13 +121,19 @@ fn sign(file: &mut File) -> io::Result<()> {
     write!(file, "{}", std::process::id())
 }
 
+/// What the holder of the lock at `path` wrote into it.
+pub(crate) fn holder_at(path: &Path) -> Option<String> {
+    holder(&mut File::open(path).ok()?)
+}
+
 fn holder(file: &mut File) -> Option<String> {
     let mut text = String::new();
     file.take(16).read_to_string(&mut text).ok()?;
     (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
 }
 
-fn is_still_at(file: &File, path: &Path) -> bool {
+/// Whether `path` leads to `file`.
+pub(crate) fn is_still_at(file: &File, path: &Path) -> bool {
     let (Ok(ours), Ok(there)) = (file.metadata(), std::fs::metadata(path)) else { return false };
     (ours.dev(), ours.ino()) == (there.dev(), there.ino())
 }

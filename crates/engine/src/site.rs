@@ -6,7 +6,8 @@
 //!   removed/             `live` while it is removed
 //!   live/                all that `down` removes
 //!     owner.lock         held by the server for as long as any process of it lives
-//!     supervisor.lock    held by the supervisor
+//!     supervisor.lock    held by the supervisor; each has a file of its own
+//!     guard.lock         held by its guard until all that it has left is ended
 //!     logs/              what the services print
 //!     record.json        what runs, how to reach it
 //!     data/              a throw-away cluster
@@ -56,9 +57,18 @@ impl Site {
     /// # Errors
     /// When the project's directory is there and cannot be read.
     pub fn all(home: &Home, project: &Project) -> Result<Vec<Self>, EngineError> {
-        let dir = home.project(project.name(), project.root());
-        let failed = |source| EngineError::Io { what: "read", path: dir.clone(), source };
-        let entries = match fs::read_dir(&dir) {
+        Self::all_in(home, &home.project(project.name(), project.root()))
+    }
+
+    /// Those of the same project, as far as they can be read; this one is among them, if it is there.
+    pub(crate) fn beside(&self) -> Vec<Self> {
+        let project = self.dir.parent().unwrap_or(&self.dir);
+        Self::all_in(&self.home, project).unwrap_or_default()
+    }
+
+    fn all_in(home: &Home, dir: &Path) -> Result<Vec<Self>, EngineError> {
+        let failed = |source| EngineError::Io { what: "read", path: dir.to_owned(), source };
+        let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(failed(source)),
@@ -102,6 +112,27 @@ impl Site {
         [self.live(), self.doomed(), self.sockets(), self.control_dir()].iter().any(|path| path.exists())
     }
 
+    /// Whether a killed command has left something here under another name than its own: what is to go, a copy that is not
+    /// whole, sockets, or a directory with nothing in it.
+    pub(crate) fn has_leftovers(&self) -> bool {
+        let is_without = |paths: &[PathBuf]| !paths.iter().any(|path| path.exists());
+        self.doomed().exists()
+            || !self.partial_copies().is_empty()
+            || is_without(&[self.live()])
+                && ([self.sockets(), self.control_dir()].iter().any(|path| path.exists())
+                    || is_without(&[self.volumes()]))
+    }
+
+    /// Copies of clusters in volumes that were begun and never completed.
+    fn partial_copies(&self) -> Vec<PathBuf> {
+        let entries =
+            |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let is_partial = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"data.partial-"))
+        };
+        entries(self.volumes()).flat_map(entries).filter(is_partial).collect()
+    }
+
     /// The lock that the running server holds.
     pub fn owner_lock(&self) -> PathBuf {
         self.live().join("owner.lock")
@@ -110,6 +141,11 @@ impl Site {
     /// The lock that the running supervisor holds.
     pub fn supervisor_lock(&self) -> PathBuf {
         self.live().join("supervisor.lock")
+    }
+
+    /// The lock that a supervisor's guard holds until it has ended all that a killed supervisor has left.
+    pub(crate) fn guard_lock(&self) -> PathBuf {
+        self.live().join("guard.lock")
     }
 
     /// Whether a supervisor runs the environment's services.
@@ -263,6 +299,30 @@ impl Taken {
         &self.site
     }
 
+    /// Removes what a killed command has left under another name than its own.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub(crate) fn tidy(&self) -> Result<(), EngineError> {
+        if !self.site.has_leftovers() {
+            return Ok(());
+        }
+        remove(&self.site.doomed())?;
+        if !self.site.live().exists() {
+            self.remove_sockets()?;
+            remove(&self.site.control_dir())?;
+        }
+        for partial in self.site.partial_copies() {
+            remove(&partial)?;
+            // The volume's directory, when there is nothing else in it.
+            if let Some(volume) = partial.parent() {
+                let _ = fs::remove_dir(volume);
+                let _ = fs::remove_dir(self.site.volumes());
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the directory that holds what is live.
     ///
     /// # Errors
@@ -279,17 +339,20 @@ impl Taken {
         remove(&self.site.sockets())
     }
 
+    /// Removes the lock file of a supervisor that was killed: by this its guard sees that somebody has taken over.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub(crate) fn remove_supervisor_lock(&self) -> Result<(), EngineError> {
+        remove_file(self.site.supervisor_lock())
+    }
+
     /// Removes the record: nothing is known of the environment any more.
     ///
     /// # Errors
     /// When it cannot be removed.
     pub fn remove_record(&self) -> Result<(), EngineError> {
-        let path = self.site.record_path();
-        match fs::remove_file(&path) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(EngineError::Io { what: "remove", path, source }),
-        }
+        remove_file(self.site.record_path())
     }
 
     /// Removes all that is live, and the sockets. What is left of a removal that was cut short goes, too.
@@ -336,6 +399,15 @@ impl Drop for Taken {
         if let Some(project) = self.site.dir.parent() {
             let _ = fs::remove_dir(project);
         }
+    }
+}
+
+/// Removes a file; one that is not there is as good as removed.
+fn remove_file(path: PathBuf) -> Result<(), EngineError> {
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(EngineError::Io { what: "remove", path, source }),
     }
 }
 

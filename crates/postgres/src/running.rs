@@ -128,6 +128,11 @@ impl RunningCluster {
     }
 
     fn signal(&self, signal: Signal) -> Result<bool, StopError> {
-        self.process.signal(signal).map_err(|source| StopError::Signal { pid: self.process.pid, source })
+        let sent = self.process.signal(signal);
+        if matches!(sent, Ok(true)) {
+            // One that somebody has halted hears nothing before it goes on.
+            let _ = self.process.signal(Signal::SIGCONT);
+        }
+        sent.map_err(|source| StopError::Signal { pid: self.process.pid, source })
     }
 }

@@ -18,7 +18,7 @@ mod make;
 
 pub use self::clone::is_cluster;
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ use std::time::{Duration, SystemTime};
 
 use backlot_process::{Owner, OwnerError, ProcessError};
 
+use self::clone::lock_spares;
 use self::folder::{DATA, fresh, remove_prefixed, remove_tree};
 use self::key::key;
 use self::make::make;
@@ -42,6 +43,8 @@ const REMOVING: Duration = Duration::from_secs(10);
 
 const MARKER: &str = "complete";
 const MAKING_PREFIX: &str = "making-";
+const SPARES: &str = "spares";
+const DROPPED: &str = "dropped";
 
 /// A directory of templates. Several processes may use it at once.
 #[derive(Debug, Clone)]
@@ -63,6 +66,15 @@ pub struct Template {
     /// The program that can sync a clone to disk, where that is wanted.
     syncer: Option<PathBuf>,
     held: Held,
+}
+
+/// What of templates and spares is there and not complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfinished {
+    /// Somebody is at it.
+    UnderWay,
+    /// Something of it nobody is at any more.
+    LeftOver,
 }
 
 /// The lock on a template that is complete.
@@ -167,17 +179,55 @@ impl Templates {
             .keep_spares(count)
     }
 
-    /// Removes what those have left who were killed while they made a template. Nothing happens while one is being made.
+    /// Removes what those have left who were killed while they made or removed a template or a spare. Nothing happens
+    /// while one is being made.
     pub fn remove_unfinished(&self) -> Result<(), TemplateError> {
-        let mut entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
-        if !entries.any(|entry| entry.file_name().as_encoded_bytes().starts_with(MAKING_PREFIX.as_bytes())) {
-            return Ok(());
+        let unfinished = self.unfinished();
+        if unfinished.iter().any(|path| path.parent() == Some(&self.dir)) {
+            match self.lock_for_change(Duration::ZERO) {
+                Ok(_maker) => {
+                    remove_prefixed(&self.dir, MAKING_PREFIX)?;
+                    remove_tree(&self.dir.join(DROPPED))?;
+                }
+                Err(TemplateError::Busy { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
-        match self.lock_for_change(Duration::ZERO) {
-            Ok(_maker) => Ok(remove_prefixed(&self.dir, MAKING_PREFIX)?),
-            Err(TemplateError::Busy { .. }) => Ok(()),
-            Err(error) => Err(error),
+        for spares in unfinished.iter().filter_map(|path| path.parent()).filter(|dir| *dir != self.dir) {
+            if let Some(_maker) = lock_spares(spares)? {
+                remove_prefixed(spares, MAKING_PREFIX)?;
+            }
         }
+        Ok(())
+    }
+
+    /// Whether templates or spares are unfinished: being made or removed, or left so by somebody who was killed at that.
+    pub fn unfinished_work(&self) -> Option<Unfinished> {
+        let is_held = |path: &PathBuf| {
+            let lock = File::open(path.with_file_name("lock"));
+            lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        };
+        let unfinished = self.unfinished();
+        let held = unfinished.iter().filter(|path| is_held(path)).count();
+        match unfinished.len() {
+            0 => None,
+            all if held < all => Some(Unfinished::LeftOver),
+            _ => Some(Unfinished::UnderWay),
+        }
+    }
+
+    /// Templates and spares that are being made or removed, or were by somebody who was killed.
+    fn unfinished(&self) -> Vec<PathBuf> {
+        let entries =
+            |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let has = |path: &Path, prefix: &str| {
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+        };
+        let templates: Vec<PathBuf> = entries(&self.dir).collect();
+        let spares: Vec<PathBuf> =
+            templates.iter().flat_map(|template| entries(&template.join(SPARES))).collect();
+        let is_unfinished = |path: &PathBuf| has(path, MAKING_PREFIX) || has(path, DROPPED);
+        templates.into_iter().chain(spares).filter(is_unfinished).collect()
     }
 
     /// Removes all but the `keep` templates used last; never one in use. Returns how many it removed.
@@ -186,7 +236,7 @@ impl Templates {
             return Ok(0);
         }
         let _maker = self.lock_for_change(MAKING)?;
-        let dropped = self.dir.join("dropped");
+        let dropped = self.dir.join(DROPPED);
         remove_tree(&dropped)?;
         remove_prefixed(&self.dir, MAKING_PREFIX)?;
         let mut removed = 0;

@@ -38,7 +38,9 @@ pub use exit::{describe_exit, exit_code};
 pub use foreground::{Ended, Stdout, is_ignored};
 pub use holders::{kill_all_holding, processes_holding};
 pub use identity::ProcessId;
-pub use marked::{end_all_with_variable, kill_all_working_in, working_in};
+pub use marked::{
+    all_of_program_in, all_with_variable, end_all_with_variable, kill_all_working_in, working_in,
+};
 pub use nix::sys::signal::Signal;
 pub use output::{Output, Printed};
 pub use owner::{Owner, OwnerError};
@@ -46,10 +48,10 @@ pub use ports::{FREE_PORTS, PortHolder, command_lines_up_from, free_ports_from, 
 pub use priority::give_way;
 pub use program::Program;
 pub use quote::shell_quote;
-pub use shared_memory::remove_shared_memory;
+pub use shared_memory::{read_shared_memory, remove_shared_memory};
 #[cfg(target_os = "linux")]
 pub use sockets::{Listening, listeners_of, listening};
-pub use spawn::{Child, Group, SpawnOptions, Stream, keep_low_numbers};
+pub use spawn::{Child, Group, SpawnOptions, Stream, handed_file, keep_low_numbers};
 pub use subreaper::{become_subreaper, kill_descendants, reap_strangers, with_descendants};
 pub use usage::{ProcessUsage, Usage, processes_of, usage_of};
 pub use waiting::wait_for;

@@ -43,6 +43,11 @@ pub fn working_in(dir: &Path) -> Option<ProcessId> {
     worker_in(dir)
 }
 
+/// All processes of the program `name` that work in `dir`. Where the system does not tell (no `/proc`), there are none.
+pub fn all_of_program_in(dir: &Path, name: &str) -> Vec<ProcessId> {
+    all_working_in(dir, name)
+}
+
 /// Kills what `find` finds, until it finds nothing any more.
 fn kill_all(find: impl Fn() -> Vec<ProcessId>, grace: Duration) {
     for _ in 0..ROUNDS {
@@ -57,8 +62,10 @@ fn kill_all(find: impl Fn() -> Vec<ProcessId>, grace: Duration) {
     }
 }
 
+/// All processes that were started with `name=value` in their environment, ourselves excepted. Where the system does not
+/// tell (no `/proc`), there are none.
 #[cfg(target_os = "linux")]
-fn all_with_variable(name: &str, value: &str) -> Vec<ProcessId> {
+pub fn all_with_variable(name: &str, value: &str) -> Vec<ProcessId> {
     let wanted = format!("{name}={value}");
     let has_it = |process: &ProcessId| {
         environment(process).split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
@@ -123,8 +130,9 @@ pub(crate) fn all_others() -> impl Iterator<Item = ProcessId> {
         .filter_map(ProcessId::of)
 }
 
+/// Likewise, where the system does not tell.
 #[cfg(not(target_os = "linux"))]
-fn all_with_variable(_name: &str, _value: &str) -> Vec<ProcessId> {
+pub fn all_with_variable(_name: &str, _value: &str) -> Vec<ProcessId> {
     Vec::new()
 }
 

@@ -15,6 +15,9 @@ pub struct Runbook {
     pub environment: String,
     /// The directory for logs: one file a service, and its older ones.
     pub logs: PathBuf,
+    /// Variables of all processes beside their own: by them they are found when whoever ran them was killed.
+    #[serde(default)]
+    pub marks: BTreeMap<String, String>,
     /// Logs that services write themselves, which are cut when they get long.
     pub foreign_logs: Vec<PathBuf>,
     /// The services, in any order.

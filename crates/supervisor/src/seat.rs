@@ -1,6 +1,8 @@
 //! The two processes: the supervisor, and the guard that outlives it.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -104,19 +106,26 @@ fn failure(error: &io::Error) -> Failure {
     }
 }
 
-/// Starts `supervisor` and waits for its end. If it was killed, `after` is called, and then all that it has left is
-/// killed: the system has handed it to us. The same happens, with nothing to do, when it has ended as it should.
+/// Starts `supervisor`, hands it `lock` as its first file, and waits for its end. Then all that it has left is killed, which the system has handed to us, but
+/// for what `spared` names and what descends from that. If it was killed itself, `after` is called.
 ///
 /// # Errors
 /// When it cannot be started or waited for.
-pub fn guard(supervisor: &Program, how: SpawnOptions<'_>, after: impl FnOnce()) -> Result<(), ProcessError> {
+pub fn guard(
+    supervisor: &Program,
+    how: SpawnOptions<'_>,
+    lock: File,
+    spared: impl FnOnce() -> Vec<i32>,
+    after: impl FnOnce(),
+) -> Result<(), ProcessError> {
     become_subreaper();
-    let child = supervisor.spawn(how)?;
+    let child = supervisor.spawn(SpawnOptions { numbered: vec![lock.as_fd()], ..how })?;
+    drop(lock);
     let status = child.end()?;
+    kill_descendants(&spared(), KILL_LIMIT);
     // One that could not begin has said so; anything else was not meant.
     if !matches!(status.code(), Some(0 | 1)) {
         after();
     }
-    kill_descendants(&[], KILL_LIMIT);
     Ok(())
 }

@@ -207,6 +207,12 @@ impl Stage {
         process.unwrap_or_else(|| panic!("no process {words} among {found:#?}")).0.pid.to_string()
     }
 
+    /// All processes of this stage in whose command line `words` are.
+    pub fn find_processes(&self, words: &str) -> Vec<ProcessId> {
+        let found = leaks::processes(self.dir.path()).into_iter();
+        found.filter(|(_, command)| command.contains(words)).map(|(process, _)| process).collect()
+    }
+
     /// Kills every process of this stage at once, as a power cut would.
     pub fn kill_everything(&self) {
         leaks::end_processes(self.dir.path());

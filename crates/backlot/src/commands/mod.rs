@@ -15,6 +15,7 @@ mod guard;
 mod init;
 mod janitor;
 mod logs;
+mod ls;
 mod ps;
 mod psql;
 mod restart;
@@ -42,6 +43,7 @@ pub enum Command {
     Up(up::Args),
     Down(down::Args),
     Ps(ps::Args),
+    Ls(ls::Args),
     Endpoints(endpoints::Args),
     Logs(logs::Args),
     Exec(exec::Args),
@@ -83,6 +85,7 @@ pub fn run(
         Command::Init(args) => init::run(&args, context),
         Command::Up(args) => up::run(&args, context),
         Command::Ps(args) => ps::run(&args, context),
+        Command::Ls(args) => ls::run(&args, context),
         Command::Endpoints(args) => endpoints::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
         Command::Exec(args) => exec::run(&args, context),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use std::os::unix::process::ExitStatusExt;
 
-use backlot_engine::native::{TestRun, finish_for, new_mark, test_command, tools};
+use backlot_engine::native::{INNER, TestRun, finish_for, new_mark, test_command, tools};
 use backlot_engine::{Ground, Wishes};
 use backlot_process::{Program, Stdout, become_subreaper, exit_code};
 use backlot_project::EnvironmentName;
@@ -15,9 +15,6 @@ use crate::exit::Exit;
 
 /// The environment of the tests, unless -e names another one.
 const ENVIRONMENT: &str = "testing";
-
-/// The variable that makes a Backlot the inner process of a run: its name.
-const RUN: &str = "BACKLOT_TEST_RUN";
 
 /// Run the tests on a fresh Postgres of their own, and leave nothing of it behind
 ///
@@ -52,7 +49,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         let runner = test_command(project.root(), &variables, configured, &args.command, &args.arguments)?;
         return context.show_steps(&[], &TestRun::plan(deployment, args.keep, &format!("run {runner}"))?);
     }
-    let mark = match context.caller.variables.get(RUN) {
+    let mark = match context.caller.variables.get(INNER) {
         Some(mark) => mark.clone(),
         // A kept database outlives us: there is nothing to guard.
         None if args.keep => new_mark(),
@@ -61,7 +58,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let mut report = context.reporter();
     let tests = TestRun::start(ground, deployment, args.keep, mark, &mut report)?;
     let mut variables = tests.variables();
-    variables.remove(RUN);
+    variables.remove(INNER);
     tools::keep_tree_clean(project.root(), &tests.scratch(), &mut variables);
     let outcome = test_command(project.root(), &variables, configured, &args.command, &args.arguments)
         .map_err(CommandError::from)
@@ -87,7 +84,7 @@ fn guarded(ground: Ground<'_>, environment: &str, context: &Context) -> Result<E
     let program = std::env::current_exe().map_err(|error| CommandError::failed("io", error))?;
     let caller = &context.caller;
     let inner = Program::new(program).args(caller.arguments.iter().cloned()).envs(&caller.variables);
-    let inner = inner.env(RUN, &mark);
+    let inner = inner.env(INNER, &mark);
     let ended = inner.run(Stdout::Ours, &context.interrupted)?;
     if ended.status.signal().is_some() {
         finish_for(ground, environment, &mark)?;

@@ -1,12 +1,13 @@
 //! What killed servers and commands leave over: the next command copes with it and removes it.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use backlot_process::Signal;
-use backlot_testkit::Stage;
+use backlot_testkit::{Stage, wait_until};
 
 use crate::{USERS_SQL, seed};
 
@@ -44,6 +45,85 @@ fn the_shared_memory_of_a_killed_server_goes_with_it() {
     stage.kill_everything();
     stage.backlot(&["scenario", "down", "a", "-q"]).output().assert_prints("");
     assert_eq!(segments(), 0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_named_segments_of_a_killed_server_go_with_it() {
+    let stage = seed();
+    for (up, down) in [
+        (["scenario", "up", "a", "-q"].as_slice(), ["scenario", "down", "a", "-q"].as_slice()),
+        (&["run", "-q", "--", "true"], &["down", "-q"]),
+    ] {
+        stage.backlot(up).output().assert_prints("");
+        let pid = stage.find_process("bin/postgres -D");
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+        let named = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+        let named: BTreeSet<_> = named.filter(|path| path.starts_with("/dev/shm/")).collect();
+        assert!(!named.is_empty(), "it has some: {maps}");
+        stage.kill_everything();
+        assert!(named.iter().all(|path| Path::new(path).exists()), "they are left: {named:?}");
+        stage.backlot(down).output().assert_prints("");
+        assert!(!named.iter().any(|path| Path::new(path).exists()), "{named:?}");
+    }
+    stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_code(0);
+}
+
+#[test]
+fn what_killed_commands_have_left_is_listed_and_gone_with_the_next_command() {
+    let stage = seed();
+    stage.backlot(&["scenario", "up", "a", "-q"]).output().assert_prints("");
+    // A `down` that was killed while it removed, an `up` while it copied a cluster, and one that made a spare.
+    let template = fs::read_dir(stage.home().join("templates")).unwrap().flatten();
+    let template = template.map(|entry| entry.path()).find(|path| path.join("complete").exists()).unwrap();
+    wait_until("the spare is made", || {
+        let mut spares = fs::read_dir(template.join("spares")).into_iter().flatten().flatten();
+        spares.any(|spare| spare.file_name().to_string_lossy().starts_with("ready-"))
+    });
+    let left = [
+        environment(&stage, "b").join("removed"),
+        environment(&stage, "a").with_file_name("development").join("volumes/pgdata/data.partial-1-2"),
+        template.join("spares/making-1-2"),
+    ];
+    for dir in &left {
+        fs::create_dir_all(dir).unwrap();
+        fs::write(dir.join("PG_VERSION"), "15\n").unwrap();
+    }
+    let list = "ENVIRONMENT…\ndevelopment  left over …\nscenario_a   running …\nscenario_b   left over …\n\
+                templates    left over …";
+    stage.backlot(&["ls"]).output().assert_prints(list);
+    stage.backlot(&["scenario", "ls"]).output().assert_prints("NAME…\na     running …\nb     left over …");
+    stage.backlot(&["scenario", "up", "a", "-q"]).output().assert_prints("");
+    assert!(!left.iter().any(|dir| dir.exists()), "{left:?}");
+    stage.backlot(&["ls"]).output().assert_prints("ENVIRONMENT…\nscenario_a   running …");
+    stage.backlot(&["scenario", "down", "a", "-q"]).output().assert_prints("");
+    stage.backlot(&["ls"]).output().assert(0, "", "nothing is up");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_a_killed_test_run_has_left_is_listed_and_gone_with_the_next_command() {
+    let stage = seed();
+    let script = "setsid sleep 600 & psql -qc 'CREATE TABLE begun ()'; touch begun; sleep 600";
+    let mut run = stage.backlot(&["test", "--", "sh", "-c", script]).start();
+    wait_until("it has begun", || stage.project().join("begun").exists());
+    fs::remove_file(stage.project().join("begun")).unwrap();
+    // While both processes of the run and its janitor are there, it is no left-over.
+    stage.backlot(&["scenario", "up", "a", "-q"]).output().assert_prints("");
+    stage.find_process("sleep 600");
+    // All at once: none of them gets to tidy up after the others.
+    let all = ["backlot test ", "backlot __janitor "].map(|words| stage.find_processes(words)).concat();
+    assert_eq!(all.len(), 3);
+    for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+        for process in &all {
+            process.signal(signal).unwrap();
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
+    run.wait(Duration::from_secs(10)).unwrap();
+    stage.backlot(&["ls"]).output().assert_prints("ENVIRONMENT…\nscenario_a…\ntesting.… (left over: …)");
+    stage.backlot(&["scenario", "down", "a", "-q"]).output().assert_prints("");
+    stage.assert_nothing_left();
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub(crate) fn summary(
     });
     Ok(Summary {
         name: name.to_owned(),
+        environment: site.name().to_owned(),
         state,
         engine: Some(EngineKind::Docker),
         port: database.as_ref().map(crate::live::LiveDatabase::port),
@@ -56,5 +57,6 @@ pub(crate) fn summary(
         size: bytes,
         age: Some(now().saturating_sub(record.created)),
         services: services.collect(),
+        orphans: Vec::new(),
     })
 }

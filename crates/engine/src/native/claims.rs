@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use backlot_process::{PortHolder, command_lines_up_from, port_holder, try_port};
 use backlot_project::{Environment, Location};
@@ -9,6 +10,10 @@ use backlot_project::{Environment, Location};
 use crate::native::supervise::{GUARD_VERB, SUPERVISOR_VERB};
 use crate::record::Record;
 use crate::site::Site;
+
+/// How long the holder of a port may take to end that is about to.
+const ENDING: Duration = Duration::from_millis(500);
+const STEP: Duration = Duration::from_millis(5);
 
 /// A port that a service wants for itself.
 #[derive(Debug, Clone)]
@@ -56,8 +61,8 @@ pub enum PortTrouble {
 /// An environment that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {
-    /// The project's directory.
-    pub project: PathBuf,
+    /// The project's directory; its record tells, which is not there while somebody brings it up or was killed at that.
+    pub project: Option<PathBuf>,
     /// The environment's name on disk.
     pub name: String,
     /// Its own directory.
@@ -82,7 +87,9 @@ impl PortError {
 
 impl Tenant {
     fn way_down(&self) -> String {
-        let project = backlot_process::shell_quote(&self.project.display().to_string()).into_owned();
+        let quoted =
+            |project: &PathBuf| backlot_process::shell_quote(&project.display().to_string()).into_owned();
+        let project = self.project.as_ref().map_or_else(|| "ITS_PROJECT".into(), quoted);
         match self.name.strip_prefix("scenario_") {
             Some(scenario) => format!("backlot -C {project} scenario down {scenario}"),
             None => format!("backlot -C {project} -e {} down", self.name),
@@ -93,8 +100,8 @@ impl Tenant {
 fn by(holder: Option<&PortHolder>, tenant: Option<&Tenant>) -> String {
     match (holder, tenant) {
         (Some(holder), Some(tenant)) => {
-            let (name, project) = (&tenant.name, tenant.project.display());
-            format!(" by {name} of {project} (process {})", holder.pid)
+            let (name, place) = (&tenant.name, tenant.project.as_ref().unwrap_or(&tenant.dir).display());
+            format!(" by {name} of {place} (process {})", holder.pid)
         }
         (Some(holder), None) => format!(" by {holder}"),
         (None, _) => String::new(),
@@ -109,7 +116,7 @@ pub(super) fn check(
     open: &[u16],
     environment: &Environment,
 ) -> Result<(), Box<PortError>> {
-    claims.iter().try_for_each(|claim| match try_port(claim.port) {
+    claims.iter().try_for_each(|claim| match try_patiently(claim.port) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let error = in_use(claim, port_holder(claim.port), environment);
             let is_ours = match &error.trouble {
@@ -125,6 +132,29 @@ pub(super) fn check(
         // Whatever else may be wrong with it, whoever listens there will find out and tell.
         Ok(()) | Err(_) => Ok(()),
     })
+}
+
+/// Tries a port. One whose holder is about to end, such as a supervisor that was just killed, is tried again for a moment.
+fn try_patiently(port: u16) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match try_port(port) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                let is_ending =
+                    cfg!(target_os = "linux") && port_holder(port).is_none_or(|holder| has_ended(holder.pid));
+                if !is_ending || start.elapsed() > ENDING {
+                    return Err(error);
+                }
+            }
+            tried => return tried,
+        }
+        std::thread::sleep(STEP);
+    }
+}
+
+/// A process that ends has no command line any more before its files are closed.
+fn has_ended(pid: i32) -> bool {
+    command_lines_up_from(pid).first().is_none_or(|words| words.iter().all(String::is_empty))
 }
 
 /// That somebody holds a port.
@@ -150,9 +180,9 @@ fn another(port: u16, environment: &Environment) -> Option<String> {
 /// The environment that a process belongs to, by its command line and those of its ancestors.
 fn tenant(lines: &[Vec<String>]) -> Option<Tenant> {
     let dir = lines.iter().find_map(|words| site_named_in(words))?;
-    let record = Record::read(&dir.join("live/record.json")).ok().flatten()?;
+    let record = Record::read(&dir.join("live/record.json")).ok().flatten();
     let name = dir.file_name()?.to_string_lossy().into_owned();
-    Some(Tenant { project: record.project, name, dir })
+    Some(Tenant { project: record.map(|record| record.project), name, dir })
 }
 
 /// The directory of the environment that a supervisor or a Postgres server was started for.
@@ -178,7 +208,7 @@ fn site_named_in(words: &[String]) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::site_named_in;
+    use super::{has_ended, site_named_in};
     use std::path::Path;
 
     #[test]
@@ -198,5 +228,18 @@ mod tests {
         {
             assert_eq!(site(line), None, "{line}");
         }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_that_was_killed_is_about_to_let_its_ports_go() {
+        use backlot_process::{Program, Signal, SpawnOptions};
+        let mut child = Program::new("/bin/sleep").arg("60").spawn(SpawnOptions::default()).unwrap();
+        let process = child.id();
+        assert!(!has_ended(process.pid));
+        process.signal(Signal::SIGKILL).unwrap();
+        assert!(process.wait_gone(std::time::Duration::from_secs(10)));
+        assert!(has_ended(process.pid), "nobody has waited for it yet");
+        child.kill().unwrap();
     }
 }

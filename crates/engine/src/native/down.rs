@@ -3,12 +3,11 @@
 use std::time::Instant;
 
 use backlot_plan::Step;
-use backlot_postgres::Templates;
 
 use crate::error::EngineError;
 use crate::event::{Event, Report};
 use crate::native::up::look;
-use crate::native::{mark, server, supervise};
+use crate::native::{mark, server, supervise, tidy};
 use crate::record::Filling;
 use crate::site::{Site, Taken};
 
@@ -18,9 +17,7 @@ use crate::site::{Site, Taken};
 /// # Errors
 /// When a server does not stop or something cannot be removed.
 pub fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
-    // An `up` that was killed while it made a template has left something there, too. It is in nobody's way, should it
-    // not go.
-    let _ = Templates::new(site.home().templates(), site.home().owner().clone()).remove_unfinished();
+    tidy::sweep(site);
     if !is_there(site.dir())? && !is_there(&site.sockets())? {
         return Ok(Vec::new());
     }
@@ -36,6 +33,7 @@ pub fn plan_down(site: &Site, volumes: bool) -> Result<Vec<Step>, EngineError> {
 }
 
 pub(super) fn take_down(taken: &Taken, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
+    mark::take_over(taken)?;
     let steps = plan_down(taken.site(), volumes)?;
     for step in &steps {
         report(Event::Began { step });
@@ -43,6 +41,7 @@ pub(super) fn take_down(taken: &Taken, volumes: bool, report: Report<'_>) -> Res
         let outcome = take_away(taken, step)?;
         report(Event::Did { step, outcome, failed: false, took: start.elapsed() });
     }
+    taken.tidy()?;
     Ok(steps)
 }
 

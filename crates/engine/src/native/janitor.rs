@@ -56,7 +56,10 @@ pub(super) fn dismiss(mut janitor: Child) {
     if let Some(mut stdin) = janitor.take_stdin() {
         let _ = stdin.write_all(DONE);
     }
-    let _ = janitor.wait(GRACE);
+    if !matches!(janitor.wait(GRACE), Ok(Some(_))) {
+        // One that somebody has halted hears nothing, and has nothing to do either.
+        let _ = janitor.kill();
+    }
 }
 
 /// What the janitor does: waits until the run that it belongs to is over, and tidies up when it was killed.

@@ -1,22 +1,25 @@
-//! What scenarios there are, and how they do.
+//! What environments there are, how they do, and what killed commands have left.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use backlot_postgres::Connection;
+use backlot_postgres::{Connection, Templates, Unfinished};
 use backlot_project::Project;
 
 use crate::error::EngineError;
 use crate::home::Home;
 use crate::native::views::status;
-use crate::native::{access, now};
+use crate::native::{access, mark, now};
 use crate::record::{EngineKind, Filling, Record};
 use crate::site::Site;
 
 /// How long a listing waits for a database that does not answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
-/// How a scenario does.
+/// What the names of scenarios begin with on disk.
+const SCENARIO: &str = "scenario_";
+
+/// How an environment does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// A command is making or removing it right now.
@@ -33,6 +36,8 @@ pub enum State {
     Damaged,
     /// No Docker daemon answers that could tell.
     Unreachable,
+    /// What a killed command has left, which the next one removes.
+    LeftOver,
 }
 
 impl State {
@@ -46,15 +51,18 @@ impl State {
             Self::Stopped => "stopped",
             Self::Damaged => "damaged",
             Self::Unreachable => "unreachable",
+            Self::LeftOver => "left over",
         }
     }
 }
 
-/// A scenario in a listing.
+/// An environment in a listing.
 #[derive(Debug)]
 pub struct Summary {
-    /// Its name.
+    /// Its name; a scenario's is that of the scenario.
     pub name: String,
+    /// Its name on disk.
+    pub environment: String,
     /// How it does.
     pub state: State,
     /// What runs it, as far as the record tells.
@@ -69,7 +77,12 @@ pub struct Summary {
     pub age: Option<u64>,
     /// The ports at which its other services are reached.
     pub services: Vec<(String, u16)>,
+    /// Processes that nobody answers for any more, since all who did were killed; the next command ends them.
+    pub orphans: Vec<i32>,
 }
+
+/// The name under which templates are listed, of which killed commands have left some that are unfinished.
+const TEMPLATES: &str = "templates";
 
 /// The scenarios of a project that are up or have left something, by name.
 ///
@@ -80,13 +93,61 @@ pub fn list(
     project: &Project,
     caller: &BTreeMap<String, String>,
 ) -> Result<Vec<Summary>, EngineError> {
-    let sites = Site::all(home, project)?;
-    sites
-        .iter()
-        .filter(|site| site.live().is_dir())
-        .filter_map(|site| Some((site, site.name().strip_prefix("scenario_")?)))
-        .map(|(site, name)| summary(site, name, caller))
-        .collect()
+    summaries(home, project, caller, |site| site.name().starts_with(SCENARIO))
+}
+
+/// All environments of a project that are up or have left something, by name, and what is left of unfinished templates.
+///
+/// # Errors
+/// When the state directory cannot be read.
+pub fn list_all(
+    home: &Home,
+    project: &Project,
+    caller: &BTreeMap<String, String>,
+) -> Result<Vec<Summary>, EngineError> {
+    let mut all = summaries(home, project, caller, |_| true)?;
+    if let Some(work) = Templates::new(home.templates(), home.owner().clone()).unfinished_work() {
+        let state = match work {
+            Unfinished::UnderWay => State::Busy,
+            Unfinished::LeftOver => State::LeftOver,
+        };
+        all.push(Summary { state, ..left_over(TEMPLATES, TEMPLATES) });
+    }
+    Ok(all)
+}
+
+fn summaries(
+    home: &Home,
+    project: &Project,
+    caller: &BTreeMap<String, String>,
+    wanted: impl Fn(&Site) -> bool,
+) -> Result<Vec<Summary>, EngineError> {
+    let mut found = Vec::new();
+    for site in Site::all(home, project)?.iter().filter(|site| wanted(site)) {
+        let name = site.name().strip_prefix(SCENARIO).unwrap_or(site.name());
+        if site.live().is_dir() {
+            found.push(summary(site, name, caller)?);
+        } else if site.has_leftovers() {
+            let state = if site.is_busy()? { State::Busy } else { State::LeftOver };
+            found.push(Summary { state, ..left_over(name, site.name()) });
+        }
+    }
+    Ok(found)
+}
+
+fn left_over(name: &str, environment: &str) -> Summary {
+    Summary {
+        name: name.to_owned(),
+        environment: environment.to_owned(),
+        state: State::LeftOver,
+        engine: None,
+        port: None,
+        database: None,
+        size: None,
+        age: None,
+        services: Vec::new(),
+        orphans: Vec::new(),
+    }
 }
 
 fn summary(site: &Site, name: &str, caller: &BTreeMap<String, String>) -> Result<Summary, EngineError> {
@@ -115,6 +176,7 @@ fn summary(site: &Site, name: &str, caller: &BTreeMap<String, String>) -> Result
     let database = record.as_ref().and_then(|record| record.database.as_ref());
     Ok(Summary {
         name: name.to_owned(),
+        environment: site.name().to_owned(),
         state,
         engine: record.as_ref().map(|record| record.engine),
         port: database.filter(|_| running).map(|database| database.port),
@@ -122,6 +184,7 @@ fn summary(site: &Site, name: &str, caller: &BTreeMap<String, String>) -> Result
         size: record.as_ref().filter(|_| running).and_then(size),
         age: record.as_ref().map(|record| now().saturating_sub(record.created)),
         services: services(site, database.map(|database| database.service.as_str())),
+        orphans: mark::orphans(site),
     })
 }
 

@@ -9,7 +9,7 @@ use backlot_postgres::{
     ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, RunningCluster,
     SearchPlaces, StartError, StopMode, Template, TemplateError, Templates, is_cluster, quote_literal,
 };
-use backlot_process::{FREE_PORTS, ProcessId, kill_all_holding, processes_holding};
+use backlot_process::{FREE_PORTS, ProcessId, all_of_program_in, kill_all_holding, processes_holding};
 
 use crate::database::Database;
 use crate::error::EngineError;
@@ -322,6 +322,14 @@ pub(super) fn usual_port_of(name: &[u8]) -> u16 {
 /// # Errors
 /// When it cannot be found, or does not stop.
 pub(super) fn stop(taken: &Taken, kept: bool) -> Result<(), EngineError> {
+    stop_within(taken, kept, STOP_LIMIT)
+}
+
+/// The same; past `limit` it has to stop at once, and a durable one recovers at its next start.
+///
+/// # Errors
+/// As [`stop`].
+pub(super) fn stop_within(taken: &Taken, kept: bool, limit: Duration) -> Result<(), EngineError> {
     let site = taken.site();
     // A damaged record must not keep anybody from stopping what runs: the data directory tells, too.
     let record = site.record().ok().flatten();
@@ -333,7 +341,7 @@ pub(super) fn stop(taken: &Taken, kept: bool) -> Result<(), EngineError> {
         let waited = since.elapsed();
         if let Some(running) = find(site, record.as_ref()) {
             let mode = if running.is_durable || kept { StopMode::Fast } else { StopMode::Immediate };
-            running.cluster.stop(mode, STOP_LIMIT)?;
+            running.cluster.stop(mode, limit)?;
             since = Instant::now();
         } else if waited > RELEASE_LIMIT {
             return Err(EngineError::StillHeld { lock: site.owner_lock(), waited });
@@ -350,6 +358,15 @@ pub(super) fn free_shared_memory(site: &Site) {
     for data in data_dirs(site) {
         backlot_postgres::free_shared_memory(&data);
     }
+}
+
+/// The servers of an environment, whatever its record says: by the directories that they work in.
+pub(super) fn processes(site: &Site) -> Vec<i32> {
+    let recorded = site.record().ok().flatten().and_then(|record| record.database);
+    let recorded = recorded.map(|database| database.data_dir);
+    let data_dirs = data_dirs(site).into_iter().chain(recorded);
+    let processes = data_dirs.flat_map(|data| all_of_program_in(&data, "postgres"));
+    processes.map(|process| process.pid).collect()
 }
 
 struct Found {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backlot_plan::Step;
-use backlot_process::{Child, become_subreaper, kill_descendants};
+use backlot_process::{Child, all_with_variable, become_subreaper, kill_descendants};
 
 use crate::deployment::Deployment;
 use crate::engine::Engine;
@@ -22,12 +22,13 @@ use crate::ground::Ground;
 use crate::home::short_hash;
 use crate::live::LiveDatabase;
 use crate::lock::Lock;
-use crate::native::down::take_down;
 use crate::native::janitor::{dismiss, hire};
 use crate::native::mark;
 use crate::record::EngineKind;
 use crate::site::Site;
 
+/// The variable that makes a Backlot the inner process of a run: its name.
+pub const INNER: &str = "BACKLOT_TEST_RUN";
 /// How long what is killed may take to die.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// How long a lock that nobody else has any reason to take may take.
@@ -67,7 +68,7 @@ impl<'a> TestRun<'a> {
     ) -> Result<Self, EngineError> {
         let deployment = deployment.as_throwaway();
         let environment = deployment.site().name().to_owned();
-        if let Err(error) = sweep(ground, &environment) {
+        if let Err(error) = sweep(ground) {
             // That an earlier run cannot be tidied up after need not keep anybody from testing.
             report(Event::Warning(format!(
                 "could not remove what an earlier run of the tests left: {error}"
@@ -188,27 +189,31 @@ pub fn finish_for(ground: Ground<'_>, environment: &str, mark: &str) -> Result<(
     down(&site, ground.caller, &mut |_| {})
 }
 
-/// Removes what runs have left whose client and janitor were both killed.
-fn sweep(ground: Ground<'_>, environment: &str) -> Result<(), EngineError> {
-    let prefix = format!("{environment}.");
+/// The run that an environment was made for, if it was made for one.
+pub(super) fn run_of(site: &Site) -> Option<&str> {
+    site.name().split_once('.').map(|(_, run)| run)
+}
+
+/// Whether the process is still there that does the work of the run that an environment was made for.
+pub(super) fn is_alive(site: &Site) -> bool {
+    run_of(site).is_some_and(|run| !all_with_variable(INNER, run).is_empty())
+}
+
+/// Removes what runs on Docker have left whose client and janitor were both killed. Of those on this engine, nothing is
+/// left by any command that changes something.
+fn sweep(ground: Ground<'_>) -> Result<(), EngineError> {
     for site in Site::all(ground.home, ground.project)? {
-        if !site.name().starts_with(&prefix) {
+        let engine = Engine::of(&site, None, ground.caller)?;
+        if engine.kind() == EngineKind::Native || run_of(&site).is_none() {
             continue;
         }
-        let taken = match site.take_within(Duration::ZERO) {
+        match site.take_within(Duration::ZERO) {
             // Somebody is at it: it is not left over.
             Err(EngineError::Busy { .. }) => continue,
-            taken => taken?,
-        };
-        if site.is_running()? {
-            continue;
+            taken => drop(taken?),
         }
-        match Engine::of(&site, None, ground.caller)? {
-            Engine::Native => drop(take_down(&taken, false, &mut |_| {})?),
-            engine @ Engine::Docker(_) => {
-                drop(taken);
-                engine.down(&site, false, &mut |_| {})?;
-            }
+        if !site.is_running()? {
+            engine.down(&site, false, &mut |_| {})?;
         }
     }
     Ok(())

@@ -162,6 +162,7 @@ impl Native<'_> {
         report: Report<'_>,
     ) -> Result<Up, EngineError> {
         self.ground.go_on()?;
+        mark::take_over(taken)?;
         self.check_volume(report)?;
         let mut observed = self.observed(again)?;
         if observed.server == Server::Outdated && !again.restart {

@@ -18,7 +18,7 @@ use crate::native::stack::{Cast, StackError, Translation};
 use crate::native::supervise::{ask, hire};
 use crate::native::up::Again;
 use crate::native::views::status;
-use crate::native::{Native, claims, down, running};
+use crate::native::{Native, claims, down, running, tidy};
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, VERSION};
 use crate::site::{Site, Taken};
 use crate::up::{Started, Wishes};
@@ -216,7 +216,9 @@ impl<'a> Whole<'a> {
         // Before anything is started: what can be known to be wrong from the files alone.
         let cast = self.cast(wishes)?;
         self.check_volumes(&cast.services)?;
+        tidy::sweep(&self.site);
         let taken = self.site.take()?;
+        taken.tidy()?;
         self.check_ports(&cast, wishes)?;
         let translation = self.translation(None, wishes, BTreeMap::new());
         if !wishes.database_only {
@@ -319,7 +321,7 @@ impl<'a> Whole<'a> {
         let current = self.current()?;
         let runs = !current.is_empty() || self.site.is_supervised()?;
         let ports = endpoints(&current);
-        let translation = self.translation(database, wishes, ports);
+        let translation = self.translation(database, wishes, ports.clone());
         self.make_folders(&translation, cast)?;
         let runbook = translation.runbook(&cast.services)?;
         let named = self.named(wishes);
@@ -329,22 +331,39 @@ impl<'a> Whole<'a> {
         }
         // The supervisor takes the environment itself when it starts the database again.
         drop(taken);
-        let request =
-            Request::Up { runbook: Box::new(runbook.clone()), services: named.clone(), wait: false };
+        let request = Request::Up { runbook: Box::new(runbook.clone()), services: named, wait: false };
         match ask(&self.site, &request, self.ground.interrupted, news) {
             Ok(_) => Ok(runbook),
-            Err(EngineError::Supervisor(failure)) if failure.code == FailureCode::Structure => {
+            Err(EngineError::Supervisor(failure))
+                if matches!(failure.code, FailureCode::Structure | FailureCode::Stopping) =>
+            {
                 report(Event::Warning(format!("{}: all services are started anew", failure.text)));
-                let taken = self.site.take()?;
-                super::supervise::stop(&self.site)?;
-                if let Some(native) = &self.native {
-                    native.up_taken(&taken, Again { fresh: false, restart: true }, report)?;
-                }
-                hire(self.ground.home, &taken, &runbook, &named, self.ground.interrupted)?;
-                Ok(runbook)
+                self.start_anew((cast, wishes), ports, report)
             }
+            // It has ended between our look and our question.
+            Err(EngineError::NoServices { .. }) => self.start_anew((cast, wishes), ports, report),
             Err(error) => Err(error),
         }
+    }
+
+    /// Stops what a supervisor runs, or waits until it has done that, and starts another one.
+    fn start_anew(
+        &self,
+        (cast, wishes): (&Cast, &Wishes),
+        ports: BTreeMap<(String, u16), u16>,
+        report: Report<'_>,
+    ) -> Result<Runbook, EngineError> {
+        let taken = self.site.take()?;
+        super::supervise::stop(&self.site)?;
+        let native = self.native.as_ref();
+        // It may be another one than before.
+        let up = native
+            .map(|native| native.up_taken(&taken, Again { fresh: false, restart: true }, report))
+            .transpose()?;
+        let translation = self.translation(up.as_ref().map(|up| &up.database), wishes, ports);
+        let runbook = translation.runbook(&cast.services)?;
+        hire(self.ground.home, &taken, &runbook, &self.named(wishes), self.ground.interrupted)?;
+        Ok(runbook)
     }
 
     /// The services that a supervisor runs now.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::folder::{fresh, remove_tree};
-use super::{MARKER, Template, TemplateError, make};
+use super::{MAKING_PREFIX, MARKER, SPARES, Template, TemplateError, make};
 use crate::copy::copy_cluster;
 use crate::lock::{self, Sharing};
 use crate::storage::StorageError;
@@ -83,17 +83,12 @@ impl Template {
         let made =
             DirBuilder::new().recursive(true).mode(0o700).create(&dir).and_then(|()| self.owner.take(&dir));
         made.map_err(StorageError::at("make", &dir))?;
-        let path = dir.join("lock");
-        let file = lock::open(&path).map_err(StorageError::at("open", &path))?;
-        let locked = lock::acquire(&file, Sharing::Exclusive, Duration::ZERO);
-        if !locked.map_err(StorageError::at("lock", &path))? {
-            return Ok(0);
-        }
+        let Some(_maker) = lock_spares(&dir)? else { return Ok(0) };
         let missing = count.saturating_sub(self.spares()?.len());
         for _ in 0..missing {
-            let partial = fresh(&dir, "making-")?;
+            let partial = fresh(&dir, MAKING_PREFIX)?;
             let name =
-                partial.file_name().and_then(OsStr::to_str).unwrap_or_default().replace("making-", SPARE);
+                partial.file_name().and_then(OsStr::to_str).unwrap_or_default().replace(MAKING_PREFIX, SPARE);
             self.copy(&partial, &dir.join(name))?;
         }
         Ok(missing)
@@ -113,7 +108,7 @@ impl Template {
     }
 
     fn spares_dir(&self) -> PathBuf {
-        self.data_dir.with_file_name("spares")
+        self.data_dir.with_file_name(SPARES)
     }
 
     /// Copies to `partial`, and renames that when it is complete.
@@ -167,4 +162,12 @@ impl Template {
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
     let entries = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
     entries.map_err(StorageError::at("read", folder))
+}
+
+/// The lock of whoever makes spares in `dir`; none while somebody else has it.
+pub(super) fn lock_spares(dir: &Path) -> Result<Option<File>, StorageError> {
+    let path = dir.join("lock");
+    let file = lock::open(&path).map_err(StorageError::at("open", &path))?;
+    let locked = lock::acquire(&file, Sharing::Exclusive, Duration::ZERO);
+    Ok(locked.map_err(StorageError::at("lock", &path))?.then_some(file))
 }

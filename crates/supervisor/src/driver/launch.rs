@@ -91,6 +91,8 @@ pub(crate) struct Launch<'a> {
     /// How often it was started, this time included.
     pub(crate) count: u32,
     pub(crate) logs: &'a LogSet,
+    /// Variables beside those of the service.
+    pub(crate) marks: &'a BTreeMap<String, String>,
     pub(crate) inputs: &'a Sender<Input>,
 }
 
@@ -161,7 +163,7 @@ impl Launch<'_> {
             let names: Vec<String> = self.run.ports.iter().map(|port| port.target.to_string()).collect();
             program = program.env("LISTEN_FDS", own.len().to_string()).env("LISTEN_FDNAMES", names.join(":"));
         }
-        program.env("BACKLOT_REPLICA", &self.label)
+        program.env("BACKLOT_REPLICA", &self.label).envs(self.marks)
     }
 
     fn pumps(&self, child: &mut Child, tail: &Tail) -> std::io::Result<Vec<Pump>> {

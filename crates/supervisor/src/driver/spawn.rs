@@ -44,6 +44,7 @@ impl Driver {
             behind_gateway: matches!(run.kind, ServiceKind::Process(_)),
             count,
             logs: &self.logs,
+            marks: &self.runbook.marks,
             inputs: &self.inputs,
         };
         let process = launch.start()?;

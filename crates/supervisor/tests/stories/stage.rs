@@ -145,6 +145,7 @@ fn runbook(dir: &Path, services: impl IntoIterator<Item = ServiceRun>) -> Runboo
         environment: "fake".into(),
         logs: dir.to_owned(),
         foreign_logs: Vec::new(),
+        marks: BTreeMap::default(),
         services: services.into_iter().collect(),
     }
 }

@@ -1,12 +1,12 @@
 //! `backlot scenario ls`
 
-use backlot_engine::native::{Summary, list};
-use serde_json::json;
+use backlot_engine::native::list;
 
+use crate::commands::ls::{in_json, table};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::render::{self, Table};
+use crate::render;
 
 /// List the scenarios that are up in this checkout
 ///
@@ -38,38 +38,6 @@ pub fn run(_args: &Args, context: &Context) -> Result<Exit, CommandError> {
         context.progress().say(&format!("no scenario is up{files}"));
         return Ok(Exit::Done);
     }
-    let mut table = Table::new(&["NAME", "STATE", "ENGINE", "PORT", "DATABASE", "SIZE", "AGE", "SERVICES"]);
-    for scenario in scenarios {
-        table.row(vec![
-            scenario.name,
-            scenario.state.as_str().into(),
-            scenario.engine.map(|engine| engine.to_string()).unwrap_or_default(),
-            scenario.port.map_or_else(String::new, |port| port.to_string()),
-            scenario.database.unwrap_or_default(),
-            scenario.size.map_or_else(String::new, render::size),
-            scenario.age.map_or_else(String::new, render::ago),
-            services(&scenario.services),
-        ]);
-    }
-    render::data(&table.to_string());
+    render::data(&table("NAME", scenarios.into_iter().map(|scenario| (scenario.name.clone(), scenario))));
     Ok(Exit::Done)
-}
-
-/// `web:28115`
-fn services(services: &[(String, u16)]) -> String {
-    services.iter().map(|(name, port)| format!("{name}:{port}")).collect::<Vec<_>>().join(",")
-}
-
-/// Sizes in bytes, ages in seconds.
-fn in_json(scenario: &Summary) -> serde_json::Value {
-    json!({
-        "name": scenario.name,
-        "state": scenario.state.as_str(),
-        "engine": scenario.engine.map(|engine| engine.to_string()),
-        "port": scenario.port,
-        "database": scenario.database,
-        "size": scenario.size,
-        "age": scenario.age,
-        "services": scenario.services.iter().map(|(name, port)| json!({ "name": name, "port": port })).collect::<Vec<_>>(),
-    })
 }

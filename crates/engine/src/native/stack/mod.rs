@@ -22,6 +22,7 @@ use backlot_nginx::{LocateError, Nginx};
 use backlot_project::Environment;
 use backlot_supervisor::{Runbook, ServiceRun};
 
+use crate::native::mark;
 use crate::native::stack::cast::drop_dependents;
 use crate::native::stack::container::Container;
 use crate::native::stack::ports::Ports;
@@ -82,6 +83,7 @@ impl Translation<'_> {
         drop_dependents(&mut services);
         Ok(Runbook {
             environment: self.environment.name.to_string(),
+            marks: [mark::of_site(self.site)].map(|(name, value)| (name.to_owned(), value)).into(),
             logs: self.site.logs(),
             foreign_logs: self
                 .database

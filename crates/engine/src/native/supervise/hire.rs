@@ -2,16 +2,19 @@
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use backlot_process::{Child, Group, SpawnOptions, Stream};
+use backlot_process::{Child, Group, SpawnOptions, Stream, keep_low_numbers};
 use backlot_supervisor::{Failure, Runbook};
 
 use crate::error::EngineError;
 use crate::home::Home;
+use crate::lock::Lock;
+use crate::native::mark;
 use crate::native::stock::ourselves;
 use crate::native::supervise::GUARD_VERB;
 use crate::site::Taken;
@@ -48,8 +51,13 @@ pub(in crate::native) fn hire(
     };
     let stderr =
         OpenOptions::new().append(true).create(true).mode(0o600).open(&log).map_err(failed("open"))?;
-    let program = ourselves()?.arg(GUARD_VERB).arg(home.root()).arg(site.dir());
+    mark::take_over(taken)?;
+    let lock = Lock::acquire(&site.supervisor_lock(), END_LIMIT)?.share()?;
+    keep_low_numbers(1).map_err(failed("open"))?;
+    let (name, value) = mark::of_site(site);
+    let program = ourselves()?.arg(GUARD_VERB).arg(home.root()).arg(site.dir()).env(name, value);
     let mut guard = program.spawn(SpawnOptions {
+        numbered: vec![lock.as_fd()],
         group: Group::NewSession,
         dies_with_parent: None,
         stdin: Stream::Pipe,
@@ -57,6 +65,8 @@ pub(in crate::native) fn hire(
         stderr: Stream::File(stderr),
         ..SpawnOptions::default()
     })?;
+    // From now on it is held for as long as they live.
+    drop(lock);
     let text = serde_json::to_vec(&(runbook, services)).map_err(|error| failed("write to")(error.into()))?;
     if let Some(mut stdin) = guard.take_stdin() {
         // Should it be gone already, that shows in what it says.

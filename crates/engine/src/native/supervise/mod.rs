@@ -5,7 +5,12 @@
 //! ```
 //!
 //! The guard outlives the supervisor: should that be killed, all that it ran is handed to the guard by the system, which
-//! ends it and stops the database. Should the guard be killed, the supervisor is told and stops everything.
+//! ends it and stops the database, unless another command has taken the environment over. Should the guard be killed, the
+//! supervisor is told and stops everything. Should both be killed, whoever takes over ends what they ran by its mark.
+//!
+//! The supervisor's lock goes from hand to hand, from the client over the guard to the supervisor: from the first moment
+//! on there is one supervisor at most. Each has a lock file of its own, so a guard knows by the path whether it is still
+//! its supervisor that has died last.
 
 mod databases;
 mod hire;
@@ -18,6 +23,7 @@ use backlot_process::kill_all_holding;
 use backlot_supervisor::{Answer, Client, ClientError, News, Request};
 
 use crate::error::EngineError;
+use crate::lock::holder_at;
 use crate::site::Site;
 
 pub(super) use hire::hire;
@@ -40,7 +46,14 @@ pub fn ask(
     interrupted: &AtomicBool,
     news: &mut dyn FnMut(News),
 ) -> Result<Answer, EngineError> {
-    connect(site)?.ask(request, interrupted, news).map_err(EngineError::from)
+    connect(site)?.ask(request, interrupted, news).map_err(|error| match error {
+        ClientError::Silent { waited } => EngineError::SupervisorSilent {
+            environment: site.name().to_owned(),
+            holder: holder_at(&site.supervisor_lock()),
+            waited,
+        },
+        error => error.into(),
+    })
 }
 
 /// A connection to the supervisor of the environment at `site`.

@@ -1,5 +1,6 @@
 //! What the processes of a supervisor and of its guard do.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,25 +11,38 @@ use backlot_supervisor::{Failure, FailureCode, Runbook};
 
 use crate::error::EngineError;
 use crate::home::Home;
-use crate::lock::Lock;
-use crate::native::server;
+use crate::lock::{Lock, is_still_at};
 use crate::native::stock::ourselves;
 use crate::native::supervise::databases::SiteDatabases;
+use crate::native::{mark, server};
 use crate::site::Site;
 
 /// The hidden verb under which our program is the guard of a supervisor.
 pub const GUARD_VERB: &str = "__guard";
 /// The hidden verb under which our program is a supervisor.
 pub const SUPERVISOR_VERB: &str = "__supervisor";
-/// How long the lock of a supervisor that has just ended may still be held.
+/// How long a database may take to stop in good order: less than the next command waits for us, which nobody asked for.
+const STOP_LIMIT: Duration = Duration::from_secs(6);
+/// How long another guard of the same environment may take to end.
 const LOCK_LIMIT: Duration = Duration::from_secs(5);
 
-/// Runs a supervisor and outlives it: whatever it leaves is ended.
+/// Runs a supervisor and outlives it: whatever it leaves is ended, unless somebody has taken over meanwhile.
 ///
 /// # Errors
 /// When the supervisor cannot be started, or something it left does not end.
 pub fn guard(home: &Home, site_dir: &Path) -> Result<(), EngineError> {
-    let program = ourselves()?.arg(SUPERVISOR_VERB).arg(home.root()).arg(site_dir);
+    let site = Site::at(home, site_dir);
+    let lock = Lock::handed(&site.supervisor_lock())?;
+    // It does not hold the lock, and as long as it is open no other file is taken for the same.
+    let seen = File::open(site.supervisor_lock()).map_err(io_error(&site.supervisor_lock()))?;
+    let at_work = Lock::acquire(&site.guard_lock(), LOCK_LIMIT)?;
+    if !lock.counts() {
+        return Ok(());
+    }
+    let file = lock.share()?;
+    drop(lock);
+    let (name, value) = mark::of_site(&site);
+    let program = ourselves()?.arg(SUPERVISOR_VERB).arg(home.root()).arg(site_dir).env(name, value);
     let options = SpawnOptions {
         group: Group::NewGroup,
         dies_with_parent: Some(Signal::SIGTERM),
@@ -37,13 +51,18 @@ pub fn guard(home: &Home, site_dir: &Path) -> Result<(), EngineError> {
         stderr: Stream::Inherit,
         ..SpawnOptions::default()
     };
-    let site = Site::at(home, site_dir);
-    let outcome = backlot_supervisor::guard(&program, options, || {
+    let after = || {
+        // Who takes over has waited for us until now.
+        drop(at_work);
         // It was killed, or it would have stopped the database itself. The files stay: the logs tell why.
-        if let Ok(taken) = site.take() {
-            let _ = server::stop(&taken, false);
+        if let Ok(taken) = site.take()
+            && is_still_at(&seen, &site.supervisor_lock())
+        {
+            let _ = server::stop_within(&taken, false, STOP_LIMIT);
+            let _ = taken.remove_supervisor_lock();
         }
-    });
+    };
+    let outcome = backlot_supervisor::guard(&program, options, file, || server::processes(&site), after);
     Ok(outcome?)
 }
 
@@ -58,15 +77,12 @@ pub fn supervise(
     say: &mut dyn FnMut(&str),
 ) -> Result<(), EngineError> {
     let site = Site::at(home, site_dir);
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| EngineError::Io { what: "use", path, source }
-    };
+    let _lock = Lock::handed(&site.supervisor_lock())?;
+    let failed = io_error;
     let mut text = Vec::new();
     stdin.read_to_end(&mut text).map_err(failed(&site.live()))?;
     let (runbook, services): (Runbook, Vec<String>) =
         serde_json::from_slice(&text).map_err(|error| failed(&site.live())(error.into()))?;
-    let _lock = Lock::acquire(&site.supervisor_lock(), LOCK_LIMIT)?;
     make_private(&site.control_dir()).map_err(failed(&site.control_dir()))?;
     let databases = Arc::new(SiteDatabases { home: home.clone(), site: site.clone() });
     let mut say = |outcome: Result<(), Failure>| {
@@ -85,6 +101,11 @@ pub fn supervise(
         };
         EngineError::Supervisor(Box::new(failure))
     })
+}
+
+fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> EngineError + use<> {
+    let path = path.to_owned();
+    move |source| EngineError::Io { what: "use", path, source }
 }
 
 /// A directory that nobody but us can look into.

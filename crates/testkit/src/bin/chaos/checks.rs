@@ -1,0 +1,230 @@
+//! What has to hold after a round.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::Fault;
+use crate::kills::{Memory, Process, processes};
+use crate::plan::Victim;
+use crate::world::World;
+
+/// The name under which `ls` lists templates and spares that are being made, or were by somebody who was killed.
+const TEMPLATES: &str = "templates";
+/// After so long nothing is left that nobody is told of.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a spare may take to be made.
+const COPYING: Duration = Duration::from_secs(30);
+const STEP: Duration = Duration::from_millis(100);
+/// How long the recovery of the database's few rows may take.
+const RECOVERY: Duration = Duration::from_secs(10);
+
+/// Asks again until there is nothing to complain about, or for [`PATIENCE`]; as long
+/// as somebody makes a spare, that is waited for.
+fn settled(world: &World, mut complaints: impl FnMut() -> Result<Vec<String>, Fault>) -> Result<(), Fault> {
+    let mut start = Instant::now();
+    let begun = start;
+    loop {
+        let left = complaints()?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        // On a busy machine it takes its time.
+        if begun.elapsed() < COPYING
+            && processes(&world.dir).iter().any(|process| process.role() == Some(Victim::SpareMaker))
+        {
+            start = Instant::now();
+        }
+        if start.elapsed() > PATIENCE {
+            return Err(Fault::new(left.join("\n    ")));
+        }
+        thread::sleep(STEP);
+    }
+}
+
+/// What `ls` and `ps` show of a world.
+struct Shown {
+    /// The names of environments on disk.
+    names: BTreeSet<String>,
+    /// The processes of services.
+    pids: BTreeSet<i32>,
+}
+
+impl Shown {
+    fn of(world: &World) -> Result<Self, Fault> {
+        let list = world.json("ls")?;
+        let names = list.as_array().into_iter().flatten();
+        let orphans: Vec<i64> = names
+            .clone()
+            .flat_map(|item| item["orphans"].as_array().into_iter().flatten())
+            .filter_map(Value::as_i64)
+            .collect();
+        let names = names.filter_map(|item| item["environment"].as_str().map(str::to_owned)).collect();
+        let services = world.json("ps")?;
+        let replicas = services.as_array().into_iter().flatten();
+        let replicas = replicas.flat_map(|service| service["replicas"].as_array().into_iter().flatten());
+        let pids = replicas.filter_map(|replica| replica["pid"].as_i64());
+        let pids = pids.chain(orphans).filter_map(|pid| i32::try_from(pid).ok()).collect();
+        Ok(Self { names, pids })
+    }
+
+    /// Whether the process belongs to what is shown, itself or by what has started it.
+    fn accounts_for(&self, process: &Process, all: &[Process], projects: &Path) -> bool {
+        if process.role() == Some(Victim::SpareMaker) {
+            return self.names.contains(TEMPLATES);
+        }
+        let mut next = Some(process);
+        while let Some(process) = next {
+            if self.pids.contains(&process.id.pid) {
+                return true;
+            }
+            let words = process.words.iter().map(Path::new);
+            let mut named =
+                words.chain([process.works_in.as_path()]).filter_map(|path| name_in(path, projects));
+            if named.any(|name| self.names.contains(&name)) {
+                return true;
+            }
+            next = all.iter().find(|other| other.id.pid == process.parent);
+        }
+        false
+    }
+}
+
+/// The environment in whose directory a path is: `projects/<project>/<environment>/…`.
+fn name_in(path: &Path, projects: &Path) -> Option<String> {
+    let inside = path.strip_prefix(projects).ok()?;
+    inside.components().nth(1).map(|name| name.as_os_str().to_string_lossy().into_owned())
+}
+
+/// Nothing is left that `ls` and `ps` do not show.
+pub(crate) fn all_is_shown(world: &World) -> Result<(), Fault> {
+    let projects = world.home().join("projects");
+    settled(world, || {
+        let shown = Shown::of(world)?;
+        let all = processes(&world.dir);
+        let unknown = all.iter().filter(|process| !shown.accounts_for(process, &all, &projects));
+        let mut left: Vec<String> = unknown.map(|process| format!("not shown: {}", process.line())).collect();
+        for path in left_overs(&world.home()) {
+            let name = name_in(&path, &projects).unwrap_or_else(|| TEMPLATES.into());
+            if !shown.names.contains(&name) {
+                left.push(format!("not shown: {}", path.display()));
+            }
+        }
+        if !shown.names.contains("development") {
+            left.extend(listening(world));
+        }
+        Ok(left)
+    })
+}
+
+/// The next command works, and no row is lost whose INSERT was acknowledged.
+pub(crate) fn goes_on(world: &World, acknowledged: &BTreeSet<u64>) -> Result<(), Fault> {
+    world.must("up -d --wait")?;
+    // A server one of whose processes was killed a moment ago recovers first, and says so.
+    let start = Instant::now();
+    let there = loop {
+        match world.sql("SELECT n FROM rows") {
+            Some(rows) => break rows,
+            None if start.elapsed() < RECOVERY => thread::sleep(STEP),
+            None => return Err(Fault::new("the database does not answer")),
+        }
+    };
+    let there: BTreeSet<u64> = there.lines().filter_map(|line| line.parse().ok()).collect();
+    let lost: Vec<_> = acknowledged.difference(&there).collect();
+    if lost.is_empty() { Ok(()) } else { Err(Fault::new(format!("rows are lost: {lost:?}"))) }
+}
+
+/// `down` leaves nothing but volumes.
+pub(crate) fn ends(world: &World, memory: &Memory) -> Result<(), Fault> {
+    memory.note(&world.dir);
+    world.must("scenario down --all")?;
+    world.must("down")?;
+    settled(world, || {
+        let list = world.json("ls")?;
+        let mut left: Vec<String> = Vec::new();
+        if list.as_array().is_none_or(|list| !list.is_empty()) {
+            left.push(format!("'ls' still shows {list}"));
+        }
+        left.extend(processes(&world.dir).iter().map(|process| format!("process {}", process.line())));
+        left.extend(left_overs(&world.home()).iter().map(|path| path.display().to_string()));
+        left.extend(environments(&world.home()));
+        left.extend(
+            entries(&world.home().join("run")).iter().map(|path| format!("socket {}", path.display())),
+        );
+        left.extend(listening(world));
+        left.extend(memory.left().into_iter().map(|segment| format!("shared memory {segment}")));
+        Ok(left)
+    })
+}
+
+/// Whoever listens at the ports that the project publishes.
+fn listening(world: &World) -> Vec<String> {
+    let ports = [world.database_port, world.web_port];
+    let answers = |port: &u16| {
+        TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, *port)), PATIENCE).is_ok()
+    };
+    ports.into_iter().filter(answers).map(|port| format!("somebody listens at {port}")).collect()
+}
+
+/// What commands that were killed can leave under other names than their own.
+fn left_overs(home: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![home.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for path in entries(&folder) {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let is_left = ["removed", "dropped"].contains(&name.as_str())
+                || name.starts_with("making-")
+                || name.contains(".partial-");
+            if is_left {
+                found.push(path);
+            } else if path.is_dir() && name != "data" {
+                folders.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// What is there of environments beside volumes.
+fn environments(home: &Path) -> Vec<String> {
+    let sites = entries(&home.join("projects")).into_iter().flat_map(|project| entries(&project));
+    let has_more = |site: &PathBuf| {
+        let entries = entries(site);
+        let mut names = entries.iter().filter_map(|path| path.file_name());
+        names.any(|name| name != "volumes" && name != "busy.lock") || !site.join("volumes").exists()
+    };
+    sites.filter(has_more).map(|site| format!("directory {}", site.display())).collect()
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+/// Ends all of a world's processes, so that one round does not disturb the next.
+pub(crate) fn end_all(world: &World) {
+    for _ in 0..5 {
+        for process in processes(&world.dir) {
+            let is_server = process.role() == Some(Victim::Postmaster);
+            let signal =
+                if is_server { backlot_process::Signal::SIGQUIT } else { backlot_process::Signal::SIGKILL };
+            let _ = process.id.signal(backlot_process::Signal::SIGCONT);
+            let _ = process.id.signal(signal);
+        }
+        thread::sleep(STEP);
+    }
+    for process in processes(&world.dir) {
+        let _ = process.id.signal(backlot_process::Signal::SIGKILL);
+    }
+}
+
+/// Only to be read by people.
+pub(crate) fn shown(world: &World) -> String {
+    let show = |line: &str| world.json(line).unwrap_or(Value::Null).to_string();
+    format!("ls: {}\n    ps: {}", show("ls"), show("ps"))
+}

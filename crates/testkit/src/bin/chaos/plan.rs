@@ -1,0 +1,217 @@
+//! What a round does, all of it known from its seed.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A kill waits up to so many doublings of a millisecond after its verbs have begun: two seconds.
+const DOUBLINGS: u64 = 12;
+
+/// A source of numbers that are the same for the same seed (splitmix64).
+#[derive(Debug, Clone)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[usize::try_from(self.below(choices.len() as u64)).unwrap_or(0)]
+    }
+}
+
+/// A command of Backlot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Up,
+    Down,
+    ScenarioUp { name: &'static str, fresh: bool },
+    ScenarioDown(&'static str),
+    Rolling,
+    Scale(u8),
+    Test,
+}
+
+impl Verb {
+    /// Its words after `backlot`.
+    pub(crate) fn words(self) -> Vec<String> {
+        let line = match self {
+            Self::Up => "up -d --wait".to_owned(),
+            Self::Down => "down".to_owned(),
+            Self::ScenarioUp { name, fresh: false } => format!("scenario up {name}"),
+            Self::ScenarioUp { name, fresh: true } => format!("scenario up --fresh {name}"),
+            Self::ScenarioDown(name) => format!("scenario down {name}"),
+            Self::Rolling => "restart --rolling web".to_owned(),
+            Self::Scale(count) => format!("scale web={count}"),
+            Self::Test => "test -- sh tests.sh".to_owned(),
+        };
+        line.split(' ').map(str::to_owned).collect()
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words().join(" "))
+    }
+}
+
+/// Whom a kill is meant for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Victim {
+    Client,
+    Supervisor,
+    Guard,
+    Postmaster,
+    Backend,
+    Replica,
+    Janitor,
+    SpareMaker,
+}
+
+const VICTIMS: [Victim; 8] = [
+    Victim::Client,
+    Victim::Supervisor,
+    Victim::Guard,
+    Victim::Postmaster,
+    Victim::Backend,
+    Victim::Replica,
+    Victim::Janitor,
+    Victim::SpareMaker,
+];
+
+/// What is done to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    Kill,
+    /// Stopped, and after a while continued, or killed.
+    Stop {
+        lasting: Duration,
+        then_kill: bool,
+    },
+}
+
+/// One kill, while the verbs of a step are under way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kill {
+    pub(crate) after: Duration,
+    pub(crate) victim: Victim,
+    /// Which of those that are there.
+    pub(crate) which: u64,
+    pub(crate) how: How,
+}
+
+impl fmt::Display for Kill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = match self.how {
+            How::Kill => "kill".to_owned(),
+            How::Stop { lasting, then_kill } => {
+                format!("stop for {} ms{}", lasting.as_millis(), if then_kill { " and kill" } else { "" })
+            }
+        };
+        write!(f, "{how} a {:?} after {} ms", self.victim, self.after.as_millis())
+    }
+}
+
+/// Verbs that are begun together, and what is killed meanwhile.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) verbs: Vec<Verb>,
+    pub(crate) kills: Vec<Kill>,
+}
+
+/// All that is done in a round.
+#[derive(Debug)]
+pub(crate) struct Round {
+    pub(crate) replicas: u64,
+    /// Whether templates have to be made, too.
+    pub(crate) cold: bool,
+    pub(crate) steps: Vec<Step>,
+}
+
+impl Round {
+    /// The round of this seed: the same each time.
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let (replicas, cold) = (2 + dice.below(2), dice.one_in(10));
+        let mut left = 4 + dice.below(5);
+        let mut steps = Vec::new();
+        while left > 0 {
+            let together = if left > 1 && dice.one_in(4) { 2 } else { 1 };
+            left -= together;
+            let first = steps.is_empty();
+            let verbs: Vec<_> =
+                (0..together).map(|_| if first { Verb::Up } else { verb(&mut dice) }).collect();
+            let kills = (0..dice.below(4)).map(|_| kill(&mut dice, &verbs)).collect();
+            steps.push(Step { verbs, kills });
+        }
+        Self { replicas, cold, steps }
+    }
+}
+
+fn verb(dice: &mut Dice) -> Verb {
+    let name = dice.of(&["one", "two"]);
+    match dice.below(12) {
+        0 | 1 => Verb::Up,
+        2 => Verb::Down,
+        3 | 4 => Verb::ScenarioUp { name, fresh: false },
+        5 => Verb::ScenarioUp { name, fresh: true },
+        6 => Verb::ScenarioDown(name),
+        7 => Verb::Rolling,
+        8 => Verb::Scale(dice.of(&[1, 2, 3])),
+        _ => Verb::Test,
+    }
+}
+
+fn kill(dice: &mut Dice, verbs: &[Verb]) -> Kill {
+    // Much happens early: each doubling of the time gets as many.
+    let latest = 1 << dice.below(DOUBLINGS);
+    let after = Duration::from_millis(dice.below(latest + 1));
+    let makes_spares = |verb: &Verb| matches!(verb, Verb::Test | Verb::ScenarioUp { .. });
+    let victim = loop {
+        let is_there = match dice.of(&VICTIMS) {
+            Victim::Janitor if !verbs.contains(&Verb::Test) => None,
+            Victim::SpareMaker if !verbs.iter().any(makes_spares) => None,
+            victim => Some(victim),
+        };
+        if let Some(victim) = is_there {
+            break victim;
+        }
+    };
+    let which = dice.below(1000);
+    let lasting = Duration::from_millis(200 + dice.below(2800));
+    let how = if dice.one_in(3) { How::Stop { lasting, then_kill: dice.one_in(2) } } else { How::Kill };
+    Kill { after, victim, which, how }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Round;
+
+    #[test]
+    fn a_seed_repeats_its_round_and_another_gives_another() {
+        let told = |seed: u64| format!("{:?}", Round::of(seed));
+        assert_eq!(told(7), told(7));
+        assert_ne!(told(7), told(8));
+        for seed in 0..1000 {
+            let verbs: usize = Round::of(seed).steps.iter().map(|step| step.verbs.len()).sum();
+            assert!((4..=8).contains(&verbs), "{seed}: {verbs}");
+        }
+    }
+}
