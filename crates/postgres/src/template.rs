@@ -16,7 +16,7 @@ mod folder;
 mod key;
 mod make;
 
-pub use self::clone::is_cluster;
+pub use self::folder::is_cluster;
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -26,8 +26,7 @@ use std::time::{Duration, SystemTime};
 
 use backlot_process::{Owner, OwnerError, ProcessError};
 
-use self::clone::lock_spares;
-use self::folder::{DATA, fresh, remove_prefixed, remove_tree};
+use self::folder::{DATA, fresh, lock_spares, remove_prefixed, remove_tree};
 use self::key::key;
 use self::make::make;
 use crate::copy::count_files;

@@ -7,26 +7,15 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::folder::{fresh, remove_tree};
+use super::folder::{UNFINISHED, VERSION, fresh, lock_spares, remove_tree};
 use super::{MAKING_PREFIX, MARKER, SPARES, Template, TemplateError, make};
 use crate::copy::copy_cluster;
-use crate::lock::{self, Sharing};
 use crate::storage::StorageError;
 
 /// How long the sync of a durable clone may take.
 const SYNCING: Duration = Duration::from_mins(5);
 /// The names of complete spares begin so.
 const SPARE: &str = "ready-";
-/// In a folder that was there before its cluster: what is copied, until it is complete. As long as it is there, all else in
-/// the folder is part of the copy.
-const UNFINISHED: &str = ".backlot-making";
-/// The file by which a cluster is known: it comes into its folder last.
-const VERSION: &str = "PG_VERSION";
-
-/// Whether a whole cluster is in `data_dir`.
-pub fn is_cluster(data_dir: &Path) -> bool {
-    data_dir.join(VERSION).exists() && !data_dir.join(UNFINISHED).exists()
-}
 
 impl Template {
     /// Makes `data_dir` a copy, complete or not there at all; its parent must exist. A durable one is synced to disk first.
@@ -162,12 +151,4 @@ impl Template {
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, StorageError> {
     let entries = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
     entries.map_err(StorageError::at("read", folder))
-}
-
-/// The lock of whoever makes spares in `dir`; none while somebody else has it.
-pub(super) fn lock_spares(dir: &Path) -> Result<Option<File>, StorageError> {
-    let path = dir.join("lock");
-    let file = lock::open(&path).map_err(StorageError::at("open", &path))?;
-    let locked = lock::acquire(&file, Sharing::Exclusive, Duration::ZERO);
-    Ok(locked.map_err(StorageError::at("lock", &path))?.then_some(file))
 }

@@ -1,12 +1,13 @@
 //! Folders that come and go.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use backlot_process::kill_all_working_in;
 
+use crate::lock::{self, Sharing};
 use crate::remains::free_shared_memory;
 use crate::spread;
 use crate::storage::StorageError;
@@ -47,4 +48,23 @@ pub(super) fn remove_tree(path: &Path) -> Result<(), StorageError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(StorageError::new("remove", path, error)),
     }
+}
+
+/// In a folder that was there before its cluster: what is copied, until it is complete. As long as it is there, all else in
+/// the folder is part of the copy.
+pub(super) const UNFINISHED: &str = ".backlot-making";
+/// The file by which a cluster is known: it comes into its folder last.
+pub(super) const VERSION: &str = "PG_VERSION";
+
+/// Whether a whole cluster is in `data_dir`.
+pub fn is_cluster(data_dir: &Path) -> bool {
+    data_dir.join(VERSION).exists() && !data_dir.join(UNFINISHED).exists()
+}
+
+/// The lock of whoever makes spares in `dir`; none while somebody else has it.
+pub(super) fn lock_spares(dir: &Path) -> Result<Option<File>, StorageError> {
+    let path = dir.join("lock");
+    let file = lock::open(&path).map_err(StorageError::at("open", &path))?;
+    let locked = lock::acquire(&file, Sharing::Exclusive, Duration::ZERO);
+    Ok(locked.map_err(StorageError::at("lock", &path))?.then_some(file))
 }
