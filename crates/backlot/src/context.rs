@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicBool;
 
 use backlot_engine::docker::Client;
 use backlot_engine::{Deployment, Engine, EngineKind, Event, Ground, Home, Site, Wishes, why_not_native};
-use backlot_plan::Step;
 use backlot_process::{Owner, Signal, is_ignored};
 use backlot_project::{Environment, EnvironmentName, Lookup, Project, ScenarioName};
 use backlot_supervisor::News;
@@ -221,11 +220,10 @@ impl Context {
         Ok(Site::new(home, project, self.environment_name()?.as_str()))
     }
 
-    /// Prints the steps that would be carried out, for `--dry-run`, and what would be done `then`.
+    /// Prints the steps that would be carried out, for `--dry-run`.
     #[expect(clippy::unnecessary_wraps, reason = "it is the last line of verbs that can fail")]
-    pub fn show_steps(&self, steps: &[Step], then: &[String]) -> Result<Exit, CommandError> {
-        let steps: Vec<String> = steps.iter().map(Step::to_string).chain(then.iter().cloned()).collect();
-        render::steps(&steps, self.global.json);
+    pub fn show_steps(&self, steps: &[String]) -> Result<Exit, CommandError> {
+        render::steps(steps, self.global.json);
         Ok(Exit::Done)
     }
 

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use backlot_plan::Step;
 use backlot_process::Stdout;
 use backlot_project::{Environment, ScenarioName, ScenarioSource};
 use backlot_supervisor::News;
 
 use crate::database::Database;
 use crate::docker;
-use crate::engine::Engine;
+use crate::engine::{Engine, in_words};
 use crate::error::EngineError;
 use crate::event::Report;
 use crate::ground::Ground;
@@ -127,11 +126,10 @@ impl<'a> Deployment<'a> {
     /// # Errors
     /// When what is there cannot be read.
     pub fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
-        let (steps, then) = match self {
-            Self::Native(whole) => whole.plan_up(wishes)?,
-            Self::Docker(docker) => (docker.plan_up(wishes)?, Vec::new()),
-        };
-        Ok(steps.iter().map(Step::to_string).chain(then).collect())
+        Ok(match self {
+            Self::Native(whole) => in_words(&whole.plan_up(wishes)?),
+            Self::Docker(docker) => in_words(&docker.plan_up(wishes)?),
+        })
     }
 
     /// Brings it up: the database first, and then the other services, which are on their way when this returns.

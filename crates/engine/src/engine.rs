@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use backlot_plan::Step;
 use backlot_process::Program;
 use backlot_supervisor::{Answer, News, Request, ServiceReport};
 
@@ -69,7 +68,9 @@ impl Engine {
                 docker::answer(client, site, &Request::Status, &never, &mut |_| {}).map(|answer| match answer
                 {
                     Answer::Status(services) => services,
-                    Answer::Nothing | Answer::Described(_) | Answer::Exit { .. } => Vec::new(),
+                    Answer::Nothing | Answer::Plan(_) | Answer::Described(_) | Answer::Exit { .. } => {
+                        Vec::new()
+                    }
                 })
             }
         };
@@ -115,26 +116,28 @@ impl Engine {
         }
     }
 
-    /// The steps that [`Engine::down`] would carry out now.
+    /// The steps that [`Engine::down`] would carry out now, in words.
     ///
     /// # Errors
     /// When what is there cannot be looked at.
-    pub fn plan_down(&self, site: &Site, volumes: bool) -> Result<Vec<Step>, EngineError> {
-        match self {
-            Self::Native => native::plan_down(site, volumes),
-            Self::Docker(client) => docker::plan_down(client, site, volumes),
-        }
+    pub fn plan_down(&self, site: &Site, volumes: bool) -> Result<Vec<String>, EngineError> {
+        Ok(match self {
+            Self::Native => in_words(&native::plan_down(site, volumes)?),
+            Self::Docker(client) => in_words(&docker::plan_down(client, site, volumes)?),
+        })
     }
 
-    /// Takes the environment at `site` down. Returns the steps that were carried out; none when there was nothing.
+    /// Takes the environment at `site` down. Returns the steps that were carried out, in words; none when there was nothing.
     ///
     /// # Errors
     /// When something does not stop or cannot be removed.
-    pub fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
-        match self {
-            Self::Native => native::down(site, volumes, report),
-            Self::Docker(client) => docker::down(client, site, volumes, &AtomicBool::new(false), report),
-        }
+    pub fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<String>, EngineError> {
+        Ok(match self {
+            Self::Native => in_words(&native::down(site, volumes, report)?),
+            Self::Docker(client) => {
+                in_words(&docker::down(client, site, volumes, &AtomicBool::new(false), report)?)
+            }
+        })
     }
 
     /// The volumes that go with the environment when it is told so, as people know them.
@@ -150,6 +153,11 @@ impl Engine {
             }
         }
     }
+}
+
+/// Steps as people are told of them.
+pub(crate) fn in_words(steps: &[impl ToString]) -> Vec<String> {
+    steps.iter().map(ToString::to_string).collect()
 }
 
 impl Client {

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use backlot_plan::{
-    DesiredContainers, Endpoint, Filling as Filled, ObservedContainers, Step, Storage, containers_up,
+    ContainerStep, DesiredContainers, Endpoint, Filling as Filled, ObservedContainers, Storage, containers_up,
 };
 use backlot_postgres::DEFAULT_PORT;
 use backlot_process::{Stdout, caller_without_postgres};
@@ -119,7 +119,7 @@ impl<'a> Deployment<'a> {
     ///
     /// # Errors
     /// When what is there cannot be read.
-    pub fn plan_up(&self, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
+    pub fn plan_up(&self, wishes: &Wishes) -> Result<Vec<ContainerStep>, EngineError> {
         let observed = self.observed(&self.client.containers(&self.project())?)?;
         Ok(containers_up(&self.desired(wishes)?, &observed, wishes.fresh))
     }

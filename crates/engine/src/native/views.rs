@@ -35,7 +35,7 @@ pub fn status(site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
     loop {
         match ask_now(site, &Request::Status) {
             Ok(Answer::Status(services)) => return Ok(services),
-            Ok(Answer::Nothing | Answer::Described(_) | Answer::Exit { .. }) => {
+            Ok(Answer::Nothing | Answer::Plan(_) | Answer::Described(_) | Answer::Exit { .. }) => {
                 return Err(ClientError::Gone.into());
             }
             // It is about to end, or has just been killed: in a moment that is clear.
@@ -106,7 +106,9 @@ pub fn describe(
             }
             Ok(*described)
         }
-        Ok(Answer::Nothing | Answer::Status(_) | Answer::Exit { .. }) => Err(ClientError::Gone.into()),
+        Ok(Answer::Nothing | Answer::Status(_) | Answer::Plan(_) | Answer::Exit { .. }) => {
+            Err(ClientError::Gone.into())
+        }
         Err(EngineError::NoServices { environment }) => match running(site) {
             Ok(database) if database.service == name => {
                 let directory = site.record()?.map_or_else(|| site.live(), |record| record.project);
