@@ -13,7 +13,7 @@ use crate::error::EngineError;
 use crate::event::Report;
 use crate::ground::Ground;
 use crate::live::LiveDatabase;
-use crate::native::{Native, StackError, Whole, locate};
+use crate::native::{Native, StackError, Watcher, Whole, locate};
 use crate::record::EngineKind;
 use crate::site::Site;
 use crate::up::{Started, Wishes};
@@ -148,6 +148,18 @@ impl<'a> Deployment<'a> {
         }
     }
 
+    /// What would be left of it if we were killed is taken down by a process that watches over us, from before anything is
+    /// started; a supervisor of ours sees to that itself.
+    ///
+    /// # Errors
+    /// When that process cannot be started.
+    pub fn watch(&self) -> Result<Option<Watcher>, EngineError> {
+        match self {
+            Self::Native(_) => Ok(None),
+            Self::Docker(docker) => docker.watch().map(Some),
+        }
+    }
+
     /// Brings its database up, and nothing else.
     ///
     /// # Errors
@@ -209,7 +221,7 @@ impl<'a> Deployment<'a> {
 ///
 /// # Errors
 /// For a service that is not there.
-pub fn why_not_native(
+pub(crate) fn why_not_native(
     ground: Ground<'_>,
     environment: &Environment,
     wishes: &Wishes,

@@ -23,7 +23,7 @@ use crate::ground::Ground;
 use crate::home::short_hash;
 use crate::live::{LiveDatabase, label};
 use crate::native::stack::{StackError, Targets};
-use crate::native::{now, tools};
+use crate::native::{Watcher, now, tools, watch_over};
 use crate::record::{ContainerDatabase, DockerRecord, EngineKind, Filling, Record, VERSION};
 use crate::site::{Site, Taken};
 use crate::up::Wishes;
@@ -113,6 +113,14 @@ impl<'a> Deployment<'a> {
         let stack = &self.environment.stack;
         StackError::check_known(stack, wishes.services.iter().chain(wishes.scale.keys()))?;
         Ok(stack.with_dependencies(&wishes.services))
+    }
+
+    /// Has a process watch over us, which takes this down when we are gone.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn watch(&self) -> Result<Watcher, EngineError> {
+        watch_over(&self.site, self.ground.caller)
     }
 
     /// The steps that an `up` would carry out now.

@@ -1,6 +1,6 @@
 //! What of a running environment can be looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -149,6 +149,13 @@ pub fn log_query(site: &Site, services: Vec<String>) -> Result<LogQuery, EngineE
     let foreign =
         database.map(|database| ForeignLog { path: site.log(&database.service), service: database.service });
     Ok(LogQuery { services, foreign: foreign.into_iter().collect(), ..LogQuery::new(site.logs()) })
+}
+
+/// The services that have printed something, and the gateway, which has a log of its own.
+pub fn services_with_logs(site: &Site) -> BTreeSet<String> {
+    let files = std::fs::read_dir(site.logs()).into_iter().flatten().flatten();
+    let names = files.filter_map(|file| Some(file.file_name().to_str()?.split_once(".log")?.0.to_owned()));
+    names.chain(["gateway".to_owned()]).collect()
 }
 
 fn ask_now(site: &Site, request: &Request) -> Result<Answer, EngineError> {
