@@ -40,7 +40,7 @@ pub(crate) enum Host {
     /// A database alone.
     Server,
     /// Containers; a process of its own watches over us, and takes them down when we are gone.
-    Containers { client: Client, watcher: Watcher },
+    Containers { client: Box<Client>, watcher: Watcher },
 }
 
 impl Host {

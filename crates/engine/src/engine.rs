@@ -196,7 +196,9 @@ impl Engine {
         watcher: Option<Watcher>,
     ) -> Result<Attendance, EngineError> {
         let host = match (&self, watcher) {
-            (Self::Docker(client), Some(watcher)) => Host::Containers { client: client.clone(), watcher },
+            (Self::Docker(client), Some(watcher)) => {
+                Host::Containers { client: Box::new(client.clone()), watcher }
+            }
             _ if started.has_services => Host::attach(site)?,
             _ => Host::Server,
         };

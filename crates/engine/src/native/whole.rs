@@ -112,15 +112,11 @@ impl<'a> Whole<'a> {
         };
         let ends = steps.contains(&Step::Remove(Removal::StopServices)) || !self.site.is_supervised()?;
         let services = if ends { None } else { self.plan_services(&cast, wishes)? };
-        match services {
-            Some(services) => steps.extend(services.into_iter().map(Step::Service)),
-            None => {
-                let beside = self.beside(&cast);
-                if !beside.is_empty() {
-                    steps.push(Step::Service(ServiceStep::Start(beside)));
-                }
-            }
-        }
+        let anew = || {
+            let beside = self.beside(&cast);
+            if beside.is_empty() { Vec::new() } else { vec![ServiceStep::Start(beside)] }
+        };
+        steps.extend(services.unwrap_or_else(anew).into_iter().map(Step::Service));
         Ok(steps)
     }
 
@@ -137,9 +133,9 @@ impl<'a> Whole<'a> {
         let request = Request::Plan { runbook, services: self.named(wishes) };
         match ask(&self.site, &request, self.ground.interrupted, &mut |_| {}) {
             Ok(Answer::Plan(steps)) => Ok(Some(steps)),
-            Ok(Answer::Nothing | Answer::Status(_) | Answer::Described(_) | Answer::Exit { .. }) => Ok(None),
             Err(EngineError::Supervisor(failure)) if failure.code == FailureCode::Structure => Ok(None),
-            Err(EngineError::NoServices { .. }) => Ok(None),
+            Ok(Answer::Nothing | Answer::Status(_) | Answer::Described(_) | Answer::Exit { .. })
+            | Err(EngineError::NoServices { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
