@@ -56,6 +56,10 @@ impl Driver {
                 let services = self.up(*runbook, &services)?;
                 waiting(wait, Wish::Serving(services))
             }
+            Request::Plan { runbook, services } => {
+                self.refuse_at_end()?;
+                Next::Answer(Answer::Plan(self.plan(*runbook, &services)?))
+            }
             Request::Scale { replicas, wait } => {
                 self.refuse_at_end()?;
                 waiting(wait, Wish::Ready(self.scale(&replicas)?))
