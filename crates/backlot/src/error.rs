@@ -2,8 +2,8 @@
 
 use std::error::Error as StdError;
 
-use backlot_engine::docker::DockerError;
-use backlot_engine::native::StackError;
+use backlot_engine::DockerError;
+use backlot_engine::StackError;
 use backlot_engine::{DatabaseError, EngineError, RecordError};
 use backlot_postgres::{StartError, StorageError, TemplateError};
 use backlot_project::ProjectError;

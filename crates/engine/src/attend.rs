@@ -11,7 +11,8 @@ use backlot_supervisor::{News, Request};
 use crate::docker::Client;
 use crate::error::EngineError;
 use crate::event::Report;
-use crate::native::{self, Watcher};
+use crate::janitor::Watcher;
+use crate::native;
 use crate::printed::Lines;
 use crate::site::Site;
 

@@ -6,14 +6,15 @@ use backlot_process::Stdout;
 use backlot_project::{Environment, ScenarioName, ScenarioSource};
 use backlot_supervisor::News;
 
-use crate::database::Database;
 use crate::docker;
 use crate::engine::{Engine, in_words};
 use crate::error::EngineError;
 use crate::event::Report;
+use crate::facts::database::Database;
 use crate::ground::Ground;
+use crate::janitor::Watcher;
 use crate::live::LiveDatabase;
-use crate::native::{Native, StackError, Watcher, Whole, locate};
+use crate::native::{Native, StackError, Whole, locate};
 use crate::record::EngineKind;
 use crate::site::Site;
 use crate::up::{Started, Wishes};
@@ -51,19 +52,19 @@ impl<'a> Deployment<'a> {
 
     /// The same environment as the scenario `name`: filled by `source`, always on free ports, never durable.
     #[must_use]
-    pub fn as_scenario(self, name: ScenarioName, source: ScenarioSource) -> Self {
+    pub fn into_scenario(self, name: ScenarioName, source: ScenarioSource) -> Self {
         match self {
-            Self::Native(whole) => Self::Native(Box::new(whole.as_scenario(name, source))),
-            Self::Docker(docker) => Self::Docker(Box::new(docker.as_scenario(name, source))),
+            Self::Native(whole) => Self::Native(Box::new(whole.into_scenario(name, source))),
+            Self::Docker(docker) => Self::Docker(Box::new(docker.into_scenario(name, source))),
         }
     }
 
     /// The same environment, but nothing of it outlives it, and it takes no port that somebody else may want.
     #[must_use]
-    pub fn as_throwaway(self) -> Self {
+    pub fn into_throwaway(self) -> Self {
         match self {
-            Self::Native(whole) => Self::Native(Box::new(whole.as_throwaway())),
-            Self::Docker(docker) => Self::Docker(Box::new(docker.as_throwaway())),
+            Self::Native(whole) => Self::Native(Box::new(whole.into_throwaway())),
+            Self::Docker(docker) => Self::Docker(Box::new(docker.into_throwaway())),
         }
     }
 

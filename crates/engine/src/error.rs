@@ -9,8 +9,8 @@ use backlot_process::ProcessError;
 
 use backlot_supervisor::{ClientError, Failure};
 
-use crate::database::DatabaseError;
 use crate::docker::DockerError;
+use crate::facts::database::DatabaseError;
 use crate::home::HomeError;
 use crate::lock::LockError;
 use crate::native::{ChangeError, PortError, StackError};

@@ -1,41 +1,57 @@
 //! Carries steps out on an engine and observes what is there.
+//!
+//! What all engines share is here: where state lives (`home`, `site`, `record`, `lock`, `volume`), what the files say of
+//! services (`facts`), and what can be asked whatever runs an environment (`deployment`, `engine`, `choose`, `attend`,
+//! `printed`, `testing`). The engines themselves, `native` and `docker`, are private.
 
-mod address;
 mod attend;
 mod choose;
-mod database;
 mod deployment;
-pub mod docker;
+mod docker;
 mod engine;
 mod error;
 mod event;
+mod facts;
+mod fill;
 mod ground;
 mod home;
+mod janitor;
+mod list;
 mod live;
 mod lock;
-pub mod native;
+mod native;
 mod printed;
 mod record;
+mod runner;
 mod site;
-mod storage;
+mod testing;
+pub mod tools;
 mod up;
 mod variables;
 pub mod volume;
 
 pub use attend::{Attendance, Heard};
 pub use choose::{deployment, engine_at};
-pub use database::{Database, DatabaseError};
 pub use deployment::Deployment;
+pub use docker::{Client, ComposeProject, DockerError, named_daemon};
 pub use engine::{Beside, Engine, Exec};
 pub use error::EngineError;
 pub use event::{Event, Report};
+pub use facts::database::{Database, DatabaseError};
+pub use facts::storage::StorageError;
 pub use ground::Ground;
 pub use home::{Home, HomeError};
+pub use janitor::{JANITOR_VERB, Watcher, tidy_up_after};
+pub use list::{State, Summary, list, list_all};
 pub use live::LiveDatabase;
 pub use lock::{Lock, LockError};
-pub use native::{Native, Up};
+pub use native::{
+    ChangeError, GUARD_VERB, PortError, PortTrouble, STOCK_VERB, SUPERVISOR_VERB, StackError, Tenant,
+    fill_up, guard, locate, supervise,
+};
 pub use printed::{Lines, LogWish};
 pub use record::{DatabaseRecord, EngineKind, Filling, Record, RecordError};
+pub use runner::test_command;
 pub use site::Site;
-pub use storage::StorageError;
+pub use testing::{INNER, TestRun, finish_for, new_mark};
 pub use up::{Failure, Started, Wishes};

@@ -6,7 +6,7 @@ use backlot_postgres::Access;
 use backlot_project::{Environment, Origin};
 use secrecy::ExposeSecret;
 
-use crate::address::{Address, HERE, is_postgres};
+use crate::facts::address::{Address, HERE, is_postgres};
 
 /// The variables that tell a program where the database is, by convention.
 const HOST_VARIABLES: [&str; 3] = ["POSTGRES_HOSTNAME", "POSTGRES_HOST", "PGHOST"];

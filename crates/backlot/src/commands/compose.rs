@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use backlot_engine::docker::{Client, ComposeProject};
+use backlot_engine::{Client, ComposeProject};
 use backlot_engine::{EngineError, Site};
 
 use crate::context::Context;

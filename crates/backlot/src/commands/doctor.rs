@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use backlot_engine::docker::{Client, DockerError, named_daemon};
-use backlot_engine::native::{locate, tools};
+use backlot_engine::{Client, DockerError, named_daemon};
 use backlot_engine::{Database, Home};
+use backlot_engine::{locate, tools};
 use backlot_postgres::{Installation, SearchPlaces};
 use backlot_process::{Owner, Program, caller_allow_list};
 use serde_json::json;

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use backlot_engine::native::{guard, supervise};
 use backlot_engine::{EngineError, Home};
+use backlot_engine::{guard, supervise};
 use backlot_process::Owner;
 
 use crate::error::CommandError;

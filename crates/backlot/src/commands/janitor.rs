@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use backlot_engine::Home;
-use backlot_engine::native::tidy_up_after;
+use backlot_engine::tidy_up_after;
 use backlot_process::Owner;
 
 use crate::context::Context;

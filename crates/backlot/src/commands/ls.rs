@@ -1,6 +1,6 @@
 //! `backlot ls`
 
-use backlot_engine::native::{Summary, list_all};
+use backlot_engine::{Summary, list_all};
 use serde_json::json;
 
 use crate::context::Context;

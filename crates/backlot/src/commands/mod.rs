@@ -65,13 +65,13 @@ pub enum Command {
     Config(config::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
-    #[command(name = backlot_engine::native::JANITOR_VERB, hide = true)]
+    #[command(name = backlot_engine::JANITOR_VERB, hide = true)]
     Janitor(janitor::Args),
-    #[command(name = backlot_engine::native::GUARD_VERB, hide = true)]
+    #[command(name = backlot_engine::GUARD_VERB, hide = true)]
     Guard(guard::Args),
-    #[command(name = backlot_engine::native::SUPERVISOR_VERB, hide = true)]
+    #[command(name = backlot_engine::SUPERVISOR_VERB, hide = true)]
     Supervisor(guard::Args),
-    #[command(name = backlot_engine::native::STOCK_VERB, hide = true)]
+    #[command(name = backlot_engine::STOCK_VERB, hide = true)]
     Stock(stock::Args),
 }
 

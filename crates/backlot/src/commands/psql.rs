@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 
+use backlot_engine::Client;
 use backlot_engine::LiveDatabase;
-use backlot_engine::docker::Client;
-use backlot_engine::native::tools;
+use backlot_engine::tools;
 use backlot_process::caller_without_postgres;
 
 use crate::commands::run::become_command;

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use backlot_engine::Wishes;
-use backlot_engine::native::tools;
+use backlot_engine::tools;
 use backlot_process::{Program, caller_without_postgres, shell_quote};
 
 use crate::context::Context;

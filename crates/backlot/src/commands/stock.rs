@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use backlot_engine::native::fill_up;
+use backlot_engine::fill_up;
 use backlot_engine::{EngineError, Home};
 use backlot_process::Owner;
 

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use std::os::unix::process::ExitStatusExt;
 
-use backlot_engine::native::{INNER, TestRun, finish_for, new_mark, test_command, tools};
 use backlot_engine::{Ground, Wishes};
+use backlot_engine::{INNER, TestRun, finish_for, new_mark, test_command, tools};
 use backlot_process::{Program, Stdout, become_subreaper, exit_code};
 use backlot_project::EnvironmentName;
 

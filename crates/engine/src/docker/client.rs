@@ -10,14 +10,14 @@ use std::time::Duration;
 use backlot_process::{Output, Printed, ProcessError, Program};
 use backlot_project::Environment;
 
-use crate::database::Database;
 use crate::docker::deployment::docker_record;
 use crate::docker::error::DockerError;
 use crate::docker::foreign::refuse_foreign;
 use crate::error::EngineError;
-use crate::native::tools::on_path;
+use crate::facts::database::Database;
 use crate::record::{DockerRecord, Record};
 use crate::site::Site;
+use crate::tools::on_path;
 
 /// How long a question to the daemon may take to be answered.
 pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(20);

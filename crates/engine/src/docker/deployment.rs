@@ -13,19 +13,22 @@ use backlot_postgres::DEFAULT_PORT;
 use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{ComposeCall, Environment, ScenarioName, ScenarioSource};
 
-use crate::address::{Address, OUTSIDE};
-use crate::database::Database;
 use crate::docker::client::Client;
 use crate::docker::container::{Container, Life};
 use crate::docker::model::throwaway_file;
 use crate::error::EngineError;
+use crate::facts::Targets;
+use crate::facts::address::{Address, OUTSIDE};
+use crate::facts::database::Database;
 use crate::ground::Ground;
 use crate::home::short_hash;
+use crate::janitor::{Watcher, watch_over};
 use crate::live::{LiveDatabase, label};
-use crate::native::stack::{StackError, Targets};
-use crate::native::{Watcher, now, tools, watch_over};
+use crate::native::StackError;
+use crate::native::now;
 use crate::record::{ContainerDatabase, DockerRecord, EngineKind, Filling, Record, VERSION};
 use crate::site::{Site, Taken};
+use crate::tools;
 use crate::up::Wishes;
 use crate::variables::{RunningDatabase, variables};
 
@@ -62,14 +65,14 @@ impl<'a> Deployment<'a> {
 
     /// The same environment as the scenario `name`, filled by `source`.
     #[must_use]
-    pub fn as_scenario(mut self, name: ScenarioName, source: ScenarioSource) -> Self {
+    pub fn into_scenario(mut self, name: ScenarioName, source: ScenarioSource) -> Self {
         self.scenario = Some((name, source));
-        self.as_throwaway()
+        self.into_throwaway()
     }
 
     /// The same environment, but nothing of it outlives it, and it takes no port that somebody else may want.
     #[must_use]
-    pub fn as_throwaway(mut self) -> Self {
+    pub fn into_throwaway(mut self) -> Self {
         self.throwaway = true;
         if let Some(database) = &mut self.database {
             database.storage = Storage::Throwaway;

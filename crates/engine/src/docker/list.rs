@@ -8,7 +8,8 @@ use crate::docker::client::Client;
 use crate::docker::container::Life;
 use crate::docker::running;
 use crate::error::EngineError;
-use crate::native::{State, Summary, now};
+use crate::list::{State, Summary};
+use crate::native::now;
 use crate::record::{DockerRecord, EngineKind, Filling, Record};
 use crate::site::Site;
 

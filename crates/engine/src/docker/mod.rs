@@ -30,7 +30,7 @@ mod wait;
 
 pub use client::{Client, named_daemon};
 pub use compose::ComposeProject;
-pub use deployment::Deployment;
+pub(crate) use deployment::Deployment;
 pub use error::DockerError;
 
 pub(crate) use answer::answer;

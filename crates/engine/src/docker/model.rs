@@ -7,9 +7,9 @@ use backlot_postgres::DEFAULT_PORT;
 use backlot_project::{Environment, Service, Stack};
 use serde_json::{Map, Value as Json, json};
 
-use crate::address::Address;
-use crate::database::{extension_of, wanted_major};
-use crate::storage::data_targets;
+use crate::facts::address::Address;
+use crate::facts::database::{extension_of, wanted_major};
+use crate::facts::storage::data_targets;
 
 /// The Compose file for a throw-away environment, in the form that both versions of Compose read. `variables` are the
 /// environment's own, for services in containers, which reach its database at `address`; `images` names the image of a
@@ -167,7 +167,7 @@ fn mend(
 #[cfg(test)]
 mod tests {
     use super::{is_only_default, keep_inside, shorten};
-    use crate::address::{Address, OUTSIDE};
+    use crate::facts::address::{Address, OUTSIDE};
     use serde_json::json;
 
     #[test]

@@ -13,10 +13,11 @@ use crate::docker::health::database_address;
 use crate::docker::psql::Psql;
 use crate::docker::running;
 use crate::error::EngineError;
+use crate::fill::Filler;
 use crate::live::LiveDatabase;
-use crate::native::fill::Filler;
-use crate::native::{mark, tools};
+use crate::native::mark;
 use crate::record::{ContainerDatabase, Filling, Record};
+use crate::tools;
 use crate::up::Failure;
 
 /// How long a database may take to answer, once its container runs.

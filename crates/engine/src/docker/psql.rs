@@ -8,9 +8,9 @@ use backlot_process::Program;
 
 use crate::docker::client::Client;
 use crate::error::EngineError;
+use crate::fill::{PsqlHere, RunsPsql};
 use crate::live::LiveDatabase;
-use crate::native::fill::{PsqlHere, RunsPsql};
-use crate::native::tools;
+use crate::tools;
 
 /// Where a scenario's folder is copied to in the container.
 const FOLDER: &str = "/tmp/backlot-scenario";

@@ -6,7 +6,7 @@ use backlot_plan::{Port, Storage};
 use backlot_postgres::{Access, Connection, LocateError};
 use secrecy::ExposeSecret;
 
-use crate::database::Database;
+use crate::facts::database::Database;
 use crate::native::{access, server};
 use crate::record::DatabaseRecord;
 use crate::site::Site;

@@ -14,7 +14,7 @@ use crate::site::{Site, Taken};
 ///
 /// # Errors
 /// When a server does not stop or something cannot be removed.
-pub fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Removal>, EngineError> {
+pub(crate) fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Removal>, EngineError> {
     tidy::sweep(site);
     if !is_there(site.dir())? && !is_there(&site.sockets())? {
         return Ok(Vec::new());
@@ -26,7 +26,7 @@ pub fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Remova
 ///
 /// # Errors
 /// When what is there cannot be looked at.
-pub fn plan_down(site: &Site, volumes: bool) -> Result<Vec<Removal>, EngineError> {
+pub(crate) fn plan_down(site: &Site, volumes: bool) -> Result<Vec<Removal>, EngineError> {
     Ok(backlot_plan::down(&look(site, None)?, volumes))
 }
 

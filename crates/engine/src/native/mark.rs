@@ -10,8 +10,8 @@ use crate::error::EngineError;
 use crate::home::short_hash;
 use crate::lock::Lock;
 use crate::native::supervise::GUARD_VERB;
-use crate::native::testing;
 use crate::site::{Site, Taken};
+use crate::testing;
 
 /// The variable whose value is the mark.
 pub(crate) const VARIABLE: &str = "BACKLOT_RUN";

@@ -3,18 +3,16 @@
 mod changes;
 mod claims;
 mod down;
-pub(crate) mod fill;
-mod janitor;
-mod list;
+
 pub(crate) mod mark;
-mod runner;
+
 mod server;
 pub(crate) mod stack;
 mod stock;
 mod supervise;
-mod testing;
+
 mod tidy;
-pub mod tools;
+
 mod up;
 mod views;
 mod whole;
@@ -27,28 +25,27 @@ use backlot_postgres::{Access, Installation};
 use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{Environment, ScenarioName, ScenarioSource};
 
-use crate::database::Database;
 use crate::error::EngineError;
+use crate::facts::database::Database;
 use crate::ground::Ground;
 use crate::live::LiveDatabase;
 use crate::record::DatabaseRecord;
 use crate::site::Site;
+use crate::tools;
 use crate::variables::{RunningDatabase, variables};
 
 pub use changes::ChangeError;
 pub use claims::{PortError, PortTrouble, Tenant};
-pub use down::{down, plan_down};
-pub use janitor::{JANITOR_VERB, Watcher, tidy_up_after, watch_over};
-pub use list::{State, Summary, list, list_all};
-pub use runner::test_command;
 pub use server::locate;
 pub use stack::StackError;
 pub use stock::{STOCK_VERB, fill_up};
-pub use supervise::{GUARD_VERB, SUPERVISOR_VERB, ask, connect, guard, supervise};
-pub use testing::{INNER, TestRun, finish_for, new_mark};
-pub use up::Up;
-pub use views::{database_alone, describe, log_query, services_with_logs, status};
-pub use whole::Whole;
+pub use supervise::{GUARD_VERB, SUPERVISOR_VERB, guard, supervise};
+
+pub(crate) use down::{down, plan_down};
+pub(crate) use stock::ourselves;
+pub(crate) use supervise::{ask, connect};
+pub(crate) use views::{database_alone, describe, log_query, services_with_logs, status};
+pub(crate) use whole::Whole;
 
 /// One environment on the native engine.
 #[derive(Debug)]
@@ -72,14 +69,14 @@ impl<'a> Native<'a> {
 
     /// The same environment as the scenario `name`: filled by `source`, always on a free port, never durable.
     #[must_use]
-    pub fn as_scenario(mut self, name: ScenarioName, source: ScenarioSource) -> Self {
+    pub fn into_scenario(mut self, name: ScenarioName, source: ScenarioSource) -> Self {
         self.scenario = Some((name, source));
-        self.as_throwaway()
+        self.into_throwaway()
     }
 
     /// The same environment, but nothing of it outlives it, and it takes no port that somebody else may want.
     #[must_use]
-    pub fn as_throwaway(mut self) -> Self {
+    pub fn into_throwaway(mut self) -> Self {
         self.database.storage = Storage::Throwaway;
         self.database.port = Port::Free;
         self
@@ -146,7 +143,7 @@ impl<'a> Native<'a> {
 ///
 /// # Errors
 /// [`EngineError::NotUp`] when it does not run.
-pub fn running(site: &Site) -> Result<DatabaseRecord, EngineError> {
+pub(crate) fn running(site: &Site) -> Result<DatabaseRecord, EngineError> {
     let database = site.record()?.and_then(|record| record.database);
     match database {
         Some(database) if site.is_running()? && database.process.is_alive() => Ok(database),

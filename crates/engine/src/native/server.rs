@@ -11,8 +11,8 @@ use backlot_postgres::{
 };
 use backlot_process::{FREE_PORTS, ProcessId, all_of_program_in, kill_all_holding, processes_holding};
 
-use crate::database::Database;
 use crate::error::EngineError;
+use crate::facts::database::Database;
 use crate::home::Home;
 use crate::live::label;
 use crate::lock::Lock;

@@ -8,9 +8,10 @@ use backlot_postgres::Templates;
 
 use crate::error::EngineError;
 use crate::native::down::take_down;
-use crate::native::{mark, testing};
+use crate::native::mark;
 use crate::record::EngineKind;
 use crate::site::Site;
+use crate::testing;
 
 /// Tidies the project up that `site` is of, and the home's templates. What cannot be removed is in nobody's way; `ls` goes
 /// on showing it.

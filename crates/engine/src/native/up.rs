@@ -9,25 +9,26 @@ use secrecy::ExposeSecret;
 
 use crate::error::EngineError;
 use crate::event::{Event, Outcome, Report, tell};
+use crate::fill::{Filler, PsqlHere};
 use crate::native::changes::ChangeError;
 use crate::native::claims::{self, Claim};
-use crate::native::fill::{Filler, PsqlHere};
 use crate::native::server::Start;
-use crate::native::{Native, changes, down, installation, locate, mark, now, server, stock, tools};
+use crate::native::{Native, changes, down, installation, locate, mark, now, server, stock};
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, RecordError, VERSION};
 use crate::site::{Site, Taken};
+use crate::tools;
 use crate::up::Failure;
 use crate::volume;
 
 /// An environment that is up.
 #[derive(Debug)]
-pub struct Up {
+pub(super) struct Up {
     /// Its record.
     pub record: Record,
     /// Its database server, from the record.
     pub database: DatabaseRecord,
     /// Whether nothing had to be done.
-    pub was_up: bool,
+    pub ran: bool,
     /// The failure of what should have filled it.
     pub failure: Option<Failure>,
     /// The process that makes the next clone ahead of need.
@@ -194,7 +195,7 @@ impl Native<'_> {
         }
         let database = record.database.clone().ok_or_else(|| self.not_up())?;
         let stock = came.template.and_then(|template| stock::refill(self.ground.home, &template));
-        Ok(Up { record, database, was_up: steps.is_empty(), failure: came.failure, stock })
+        Ok(Up { record, database, ran: steps.is_empty(), failure: came.failure, stock })
     }
 
     fn carry_out(&self, taken: &Taken, step: &Step, came: &mut Came) -> Result<Outcome, EngineError> {

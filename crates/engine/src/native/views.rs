@@ -30,7 +30,7 @@ pub(super) const OF_THE_TERMINAL: [&str; 2] = ["TERM", "COLORTERM"];
 ///
 /// # Errors
 /// [`EngineError::NoServices`] when no supervisor runs them.
-pub fn status(site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
+pub(crate) fn status(site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
     let begun = Instant::now();
     loop {
         match ask_now(site, &Request::Status) {
@@ -49,7 +49,7 @@ pub fn status(site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
 ///
 /// # Errors
 /// When the state of the environment cannot be read.
-pub fn database_alone(site: &Site) -> Result<Option<ServiceReport>, EngineError> {
+pub(crate) fn database_alone(site: &Site) -> Result<Option<ServiceReport>, EngineError> {
     let database = match running(site) {
         Ok(database) => database,
         Err(EngineError::NotUp { .. }) => return Ok(None),
@@ -92,7 +92,7 @@ fn started(database: &DatabaseRecord) -> Option<u64> {
 ///
 /// # Errors
 /// When it does not run.
-pub fn describe(
+pub(crate) fn describe(
     site: &Site,
     name: &str,
     caller: &BTreeMap<String, String>,
@@ -141,7 +141,7 @@ pub(crate) fn database_variables(
 ///
 /// # Errors
 /// [`EngineError::NotUp`] when there are none.
-pub fn log_query(site: &Site, services: Vec<String>) -> Result<LogQuery, EngineError> {
+pub(crate) fn log_query(site: &Site, services: Vec<String>) -> Result<LogQuery, EngineError> {
     if !site.live().is_dir() {
         return Err(EngineError::NotUp { environment: site.name().to_owned(), exists: false });
     }
@@ -152,7 +152,7 @@ pub fn log_query(site: &Site, services: Vec<String>) -> Result<LogQuery, EngineE
 }
 
 /// The services that have printed something, and the gateway, which has a log of its own.
-pub fn services_with_logs(site: &Site) -> BTreeSet<String> {
+pub(crate) fn services_with_logs(site: &Site) -> BTreeSet<String> {
     let files = std::fs::read_dir(site.logs()).into_iter().flatten().flatten();
     let names = files.filter_map(|file| Some(file.file_name().to_str()?.split_once(".log")?.0.to_owned()));
     names.chain(["gateway".to_owned()]).collect()

@@ -11,6 +11,7 @@ use backlot_supervisor::{Answer, FailureCode, News, Request, Runbook, ServiceRep
 
 use crate::error::EngineError;
 use crate::event::{Event, Report};
+use crate::facts::storage;
 use crate::ground::Ground;
 use crate::live::LiveDatabase;
 use crate::native::claims::Claim;
@@ -22,7 +23,7 @@ use crate::native::{Native, claims, down, running, tidy};
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, VERSION};
 use crate::site::{Site, Taken};
 use crate::up::{Started, Wishes};
-use crate::{storage, volume};
+use crate::volume;
 
 /// A stack as it is to run.
 #[derive(Debug)]
@@ -44,16 +45,16 @@ impl<'a> Whole<'a> {
         Self { ground, environment, site, native, throwaway: false }
     }
 
-    /// The same as the scenario `name`, see [`Native::as_scenario`].
+    /// The same as the scenario `name`, see [`Native::into_scenario`].
     #[must_use]
-    pub fn as_scenario(self, name: ScenarioName, source: ScenarioSource) -> Self {
-        self.with_native(|native| native.as_scenario(name, source)).thrown_away()
+    pub fn into_scenario(self, name: ScenarioName, source: ScenarioSource) -> Self {
+        self.with_native(|native| native.into_scenario(name, source)).thrown_away()
     }
 
-    /// The same, but nothing of it outlives it, see [`Native::as_throwaway`].
+    /// The same, but nothing of it outlives it, see [`Native::into_throwaway`].
     #[must_use]
-    pub fn as_throwaway(self) -> Self {
-        self.with_native(Native::as_throwaway).thrown_away()
+    pub fn into_throwaway(self) -> Self {
+        self.with_native(Native::into_throwaway).thrown_away()
     }
 
     /// The same as one of several at once, which ends with us.
@@ -305,7 +306,7 @@ impl<'a> Whole<'a> {
         let up = native.up_taken(taken, again(wishes), report)?;
         let started = Started {
             database: Some((&up.database).into()),
-            was_up: up.was_up,
+            was_up: up.ran,
             failure: up.failure,
             filling: up.record.filling,
             published: Vec::new(),

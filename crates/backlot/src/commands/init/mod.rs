@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use backlot_engine::native::tools;
+use backlot_engine::tools;
 use backlot_process::{Program, Stdout, shell_quote};
 use clap::ValueEnum;
 use serde_json::json;

@@ -60,5 +60,5 @@ pub(super) fn deployment<'a>(
         return Err(CommandError::failed("no-database", error)
             .hint(format!("give it a service with `image: postgres`{hint}")));
     }
-    Ok(deployment.as_scenario(name.clone(), source))
+    Ok(deployment.into_scenario(name.clone(), source))
 }

@@ -1,6 +1,6 @@
 //! `backlot scenario ls`
 
-use backlot_engine::native::list;
+use backlot_engine::list;
 
 use crate::commands::ls::{in_json, table};
 use crate::context::Context;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use backlot_supervisor::ServiceRun;
 
-use crate::database::extension_of;
+use crate::facts::container::Container;
+use crate::facts::database::extension_of;
 use crate::native::claims::Claim;
-use crate::native::stack::container::Container;
 use crate::native::stack::{StackError, Translation, process};
 
 /// What an `up` runs.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use backlot_nginx::{ConfigError, LocateError};
 use backlot_project::{Location, Stack};
 
-use crate::storage::StorageError;
+use crate::facts::storage::StorageError;
 
 /// Why a stack cannot run natively.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use backlot_nginx::{Config, Nginx, Rewrite, Source};
 use backlot_supervisor::ProcessRun;
 
-use crate::native::stack::container::Container;
+use crate::facts::container::Container;
 use crate::native::stack::template::literal;
 use crate::native::stack::{Ports, StackError, Translation};
 

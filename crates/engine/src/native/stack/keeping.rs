@@ -6,10 +6,10 @@ use backlot_plan::{Storage, Volume};
 use backlot_project::Service;
 use backlot_project::stack::{Mount, MountKind};
 
-use crate::database::wanted_major;
-use crate::native::stack::container::Container;
+use crate::facts::container::Container;
+use crate::facts::database::wanted_major;
+use crate::facts::storage;
 use crate::native::stack::{StackError, Translation};
-use crate::storage;
 
 /// The folder of a service's data.
 #[derive(Debug, Clone, PartialEq, Eq)]

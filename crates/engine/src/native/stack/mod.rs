@@ -2,17 +2,14 @@
 //! on this machine.
 
 mod cast;
-mod container;
-mod dockerfile;
 mod error;
 mod fingerprint;
 mod front;
 mod keeping;
 mod ports;
 mod process;
-mod references;
 mod service;
-mod targets;
+
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,9 +19,9 @@ use backlot_nginx::{LocateError, Nginx};
 use backlot_project::Environment;
 use backlot_supervisor::{Runbook, ServiceRun};
 
+use crate::facts::container::Container;
 use crate::native::mark;
 use crate::native::stack::cast::drop_dependents;
-use crate::native::stack::container::Container;
 use crate::native::stack::ports::Ports;
 use crate::record::DatabaseRecord;
 use crate::site::Site;
@@ -32,7 +29,6 @@ use crate::site::Site;
 pub(crate) use cast::Cast;
 pub use error::StackError;
 pub(crate) use keeping::Kept;
-pub(crate) use targets::Targets;
 
 /// An environment that is to run natively.
 #[derive(Debug)]

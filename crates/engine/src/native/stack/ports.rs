@@ -7,9 +7,9 @@ use backlot_process::{free_ports_from, try_port};
 use backlot_project::stack::Protocol as PortProtocol;
 use backlot_supervisor::PortRun;
 
+use crate::facts::container::Container;
+use crate::facts::references::{Endpoints, referred};
 use crate::native::server::usual_port_of;
-use crate::native::stack::container::Container;
-use crate::native::stack::references::{Endpoints, referred};
 use crate::native::stack::{StackError, Translation};
 
 /// The endpoints of a stack.

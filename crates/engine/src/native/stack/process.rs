@@ -6,14 +6,12 @@ use std::path::{Path, PathBuf};
 use backlot_process::caller_allow_list;
 use backlot_project::stack::HealthTest;
 
-use crate::address::{Address, HERE};
-use crate::native::stack::container::Container;
-use crate::native::stack::references::replaced;
+use crate::facts::address::{Address, HERE};
+use crate::facts::container::Container;
+use crate::facts::references::replaced;
 use crate::native::stack::{Ports, StackError, Translation};
-use crate::native::tools::{
-    is_executable, keep_tree_clean, on_path, virtual_environment, with_virtual_environment,
-};
 use crate::native::views::OF_THE_TERMINAL;
+use crate::tools::{is_executable, keep_tree_clean, on_path, virtual_environment, with_virtual_environment};
 use crate::variables::{ABOVE_HOST, RunningDatabase, variables};
 
 /// The port that Postgres usually listens on.

@@ -8,13 +8,13 @@ use backlot_process::Signal;
 use backlot_project::stack::HealthTest;
 use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, ServiceRun};
 
-use crate::native::stack::container::Container;
+use crate::facts::container::Container;
 use crate::native::stack::process::words;
 use crate::native::stack::template::{command, own_address};
 use crate::native::stack::{Ports, StackError, Translation, fingerprint};
-use crate::native::tools::on_path;
 use crate::native::views::database_variables;
 use crate::record::DatabaseRecord;
+use crate::tools::on_path;
 
 /// How long a service may take to listen.
 const LISTEN_LIMIT: Duration = Duration::from_mins(1);

@@ -40,7 +40,7 @@ const END_LIMIT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// [`EngineError::NoServices`] when none runs, [`EngineError::Supervisor`] when it does not do what it was asked for.
-pub fn ask(
+pub(crate) fn ask(
     site: &Site,
     request: &Request,
     interrupted: &AtomicBool,
@@ -60,7 +60,7 @@ pub fn ask(
 ///
 /// # Errors
 /// [`EngineError::NoServices`] when none runs or it does not answer.
-pub fn connect(site: &Site) -> Result<Client, EngineError> {
+pub(crate) fn connect(site: &Site) -> Result<Client, EngineError> {
     let none = || EngineError::NoServices { environment: site.name().to_owned() };
     let start = Instant::now();
     while site.is_supervised()? {

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 /// What the last stage, or the one that was asked for, starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Dockerfile {
+pub(crate) struct Dockerfile {
     /// `ENTRYPOINT` and `CMD`, as one command; none when neither is there.
-    pub(super) command: Option<Vec<String>>,
+    pub(crate) command: Option<Vec<String>>,
     /// `WORKDIR`.
-    pub(super) working_dir: Option<String>,
+    pub(crate) working_dir: Option<String>,
     /// `EXPOSE`.
-    pub(super) ports: Vec<u16>,
+    pub(crate) ports: Vec<u16>,
     /// `ENV`; values that refer to other variables are left out.
-    pub(super) variables: BTreeMap<String, String>,
+    pub(crate) variables: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -26,7 +26,7 @@ struct Stage {
 }
 
 /// Reads a Dockerfile; `target` is the stage that is wanted. What is not understood is left out: Docker would tell.
-pub(super) fn read(text: &str, target: Option<&str>) -> Dockerfile {
+pub(crate) fn read(text: &str, target: Option<&str>) -> Dockerfile {
     let mut stages: Vec<Stage> = Vec::new();
     for line in lines(text) {
         let Some((word, rest)) = line.split_once(char::is_whitespace) else { continue };

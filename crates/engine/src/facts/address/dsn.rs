@@ -87,7 +87,7 @@ fn parameter(text: &str, at: usize) -> Option<Parameter<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::address::tests::{DURABLE, THROWAWAY};
+    use crate::facts::address::tests::{DURABLE, THROWAWAY};
 
     #[test]
     fn lists_lead_to_the_database() {

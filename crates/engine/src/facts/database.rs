@@ -9,7 +9,7 @@ use backlot_project::stack::{FileSource, Image};
 use backlot_project::{Environment, Location, Service, Stack};
 use secrecy::SecretString;
 
-use crate::storage::{self, StorageError};
+use crate::facts::storage::{self, StorageError};
 
 /// A stack's database, as the project's files describe it.
 #[derive(Debug, Clone)]

@@ -152,10 +152,10 @@ mod tests {
     use super::{Address, HERE};
 
     /// At 127.0.0.1:20001, in an environment that is thrown away.
-    pub(super) const THROWAWAY: Address<'_> =
+    pub(crate) const THROWAWAY: Address<'_> =
         Address { service: "db", host: "127.0.0.1", port: 20_001, here: &HERE };
     /// In one that stays.
-    pub(super) const DURABLE: Address<'_> = Address { here: &[], ..THROWAWAY };
+    pub(crate) const DURABLE: Address<'_> = Address { here: &[], ..THROWAWAY };
 
     fn set(address: &Address<'_>, said: &str) -> String {
         let said: Vec<(&str, &str)> = said.split(' ').map(|pair| pair.split_once('=').unwrap()).collect();

@@ -7,8 +7,8 @@ use backlot_project::Service;
 use backlot_project::stack::{MountKind, Protocol as PortProtocol};
 use backlot_supervisor::Protocol;
 
-use crate::database::extension_of;
-use crate::native::stack::dockerfile::{self, Dockerfile};
+use crate::facts::database::extension_of;
+use crate::facts::dockerfile::{self, Dockerfile};
 
 /// Images that are known to be programs of this machine as well.
 const KNOWN: [Known; 3] = [
@@ -49,15 +49,15 @@ struct Known {
 
 /// A service's container.
 #[derive(Debug)]
-pub(super) struct Container<'a> {
-    pub(super) service: &'a Service,
-    pub(super) dockerfile: Dockerfile,
+pub(crate) struct Container<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) dockerfile: Dockerfile,
     known: Option<&'static Known>,
     root: &'a Path,
 }
 
 impl<'a> Container<'a> {
-    pub(super) fn of(service: &'a Service, root: &'a Path) -> Self {
+    pub(crate) fn of(service: &'a Service, root: &'a Path) -> Self {
         let dockerfile = service.build.as_ref().map(|build| {
             let text = match &build.dockerfile_inline {
                 Some(text) => text.clone(),
@@ -72,21 +72,21 @@ impl<'a> Container<'a> {
     }
 
     /// Whether its image is nginx.
-    pub(super) fn is_nginx(&self) -> bool {
+    pub(crate) fn is_nginx(&self) -> bool {
         let image = self.service.image.as_ref().filter(|_| self.service.extension.command.is_none());
         let name = image.and_then(|image| image.repository.rsplit('/').next());
         matches!(name, Some("nginx" | "nginx-unprivileged"))
     }
 
     /// Whether it runs a program that is known to keep data.
-    pub(super) fn is_known_to_keep(&self) -> bool {
+    pub(crate) fn is_known_to_keep(&self) -> bool {
         let Some(keeps) = self.known.and_then(|known| known.keeps) else { return false };
         let command = self.command().unwrap_or_default();
         command.first().is_some_and(|word| Path::new(word).file_name().is_some_and(|name| name == keeps))
     }
 
     /// What runs in it; and whether that was said for this machine, as opposed to a container.
-    pub(super) fn command(&self) -> Option<Vec<String>> {
+    pub(crate) fn command(&self) -> Option<Vec<String>> {
         if let Some(command) = &self.service.extension.command {
             return Some(command.clone()).filter(|command| !command.is_empty());
         }
@@ -104,7 +104,7 @@ impl<'a> Container<'a> {
     }
 
     /// The directories and files of this machine that it sees: its path, and ours.
-    pub(super) fn mounts(&self) -> Vec<(PathBuf, PathBuf)> {
+    pub(crate) fn mounts(&self) -> Vec<(PathBuf, PathBuf)> {
         let bound = self.service.volumes.iter().filter_map(|mount| match &mount.kind {
             MountKind::Bind { source } => Some((PathBuf::from(&mount.target), source.clone())),
             MountKind::Volume { .. } | MountKind::Tmpfs | MountKind::Other { .. } => None,
@@ -113,7 +113,7 @@ impl<'a> Container<'a> {
     }
 
     /// The place on this machine of a path inside of it, if it is mounted.
-    pub(super) fn outside(&self, path: &Path) -> Option<PathBuf> {
+    pub(crate) fn outside(&self, path: &Path) -> Option<PathBuf> {
         let found = self.mounts().into_iter().filter_map(|(target, source)| {
             let rest = path.strip_prefix(&target).ok()?.to_owned();
             Some((
@@ -126,7 +126,7 @@ impl<'a> Container<'a> {
 
     /// The directory that it works in: where the container's own is mounted, else a mounted directory, else what it is
     /// built from, else the project.
-    pub(super) fn directory(&self) -> PathBuf {
+    pub(crate) fn directory(&self) -> PathBuf {
         let inside = self.service.working_dir.as_deref().or(self.dockerfile.working_dir.as_deref());
         let working = inside.and_then(|inside| self.outside(Path::new(inside)));
         let mounted = || self.mounts().into_iter().map(|(_, source)| source).find(|source| source.is_dir());
@@ -136,14 +136,14 @@ impl<'a> Container<'a> {
     }
 
     /// Where its sources are, if they are on this machine.
-    pub(super) fn sources(&self) -> Option<PathBuf> {
+    pub(crate) fn sources(&self) -> Option<PathBuf> {
         let has_sources =
             self.service.build.is_some() || self.mounts().iter().any(|(_, source)| source.is_dir());
         has_sources.then(|| self.directory())
     }
 
     /// The ports that it says it listens on.
-    pub(super) fn ports(&self) -> BTreeSet<u16> {
+    pub(crate) fn ports(&self) -> BTreeSet<u16> {
         let published = self.service.ports.iter().filter(|port| port.protocol == PortProtocol::Tcp);
         let exposed = self.service.expose.iter().filter_map(|port| port.split('/').next()?.parse().ok());
         let known = self.known.map(|known| known.port);
@@ -152,7 +152,7 @@ impl<'a> Container<'a> {
     }
 
     /// What is spoken at one of its ports: what the file says, what is usual there, else what is heard.
-    pub(super) fn protocol(&self, target: u16) -> Protocol {
+    pub(crate) fn protocol(&self, target: u16) -> Protocol {
         let mut ports = self.service.ports.iter().filter(|port| port.target == target);
         if let Some(said) = ports.find_map(|port| port.app_protocol.as_deref()) {
             return match said.to_ascii_lowercase().as_str() {

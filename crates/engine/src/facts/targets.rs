@@ -8,9 +8,9 @@ use backlot_nginx::{Config, Source};
 use backlot_postgres::DEFAULT_PORT;
 use backlot_project::Stack;
 
-use crate::database::extension_of;
-use crate::native::stack::container::Container;
-use crate::native::stack::references::referred;
+use crate::facts::container::Container;
+use crate::facts::database::extension_of;
+use crate::facts::references::referred;
 
 /// What the files tell of a stack's services.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use backlot_project::Project;
 
 use crate::error::EngineError;
 use crate::home::Home;
-use crate::native::views::status;
+use crate::native::status;
 use crate::native::{access, mark, now};
 use crate::record::{EngineKind, Filling, Record};
 use crate::site::Site;

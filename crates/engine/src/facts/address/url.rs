@@ -118,7 +118,7 @@ fn end_of_user(url: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::address::tests::{DURABLE, THROWAWAY};
+    use crate::facts::address::tests::{DURABLE, THROWAWAY};
 
     #[test]
     fn urls_lead_to_the_database() {

@@ -20,9 +20,9 @@ use crate::error::EngineError;
 use crate::event::{Event, Report};
 use crate::ground::Ground;
 use crate::home::short_hash;
+use crate::janitor::{dismiss, hire};
 use crate::live::LiveDatabase;
 use crate::lock::Lock;
-use crate::native::janitor::{dismiss, hire};
 use crate::native::mark;
 use crate::record::EngineKind;
 use crate::site::Site;
@@ -66,7 +66,7 @@ impl<'a> TestRun<'a> {
         mark: String,
         report: Report<'_>,
     ) -> Result<Self, EngineError> {
-        let deployment = deployment.as_throwaway();
+        let deployment = deployment.into_throwaway();
         let environment = deployment.site().name().to_owned();
         if let Err(error) = sweep(ground) {
             // That an earlier run cannot be tidied up after need not keep anybody from testing.
@@ -100,7 +100,7 @@ impl<'a> TestRun<'a> {
     /// # Errors
     /// When what is there cannot be read.
     pub fn plan(deployment: Deployment<'a>, keep: bool, runner: &str) -> Result<Vec<String>, EngineError> {
-        let deployment = deployment.as_throwaway();
+        let deployment = deployment.into_throwaway();
         let begin = deployment.plan_up(&deployment.database_only(keep)?)?;
         let end = match deployment.kind() {
             _ if keep => Vec::new(),
@@ -157,7 +157,7 @@ fn bring_up(
 }
 
 /// Takes what runs at `site` down, whatever runs it.
-pub(super) fn down(
+pub(crate) fn down(
     site: &Site,
     caller: &BTreeMap<String, String>,
     report: Report<'_>,
@@ -189,12 +189,12 @@ pub fn finish_for(ground: Ground<'_>, environment: &str, mark: &str) -> Result<(
 }
 
 /// The run that an environment was made for, if it was made for one.
-pub(super) fn run_of(site: &Site) -> Option<&str> {
+pub(crate) fn run_of(site: &Site) -> Option<&str> {
     site.name().split_once('.').map(|(_, run)| run)
 }
 
 /// Whether the process is still there that does the work of the run that an environment was made for.
-pub(super) fn is_alive(site: &Site) -> bool {
+pub(crate) fn is_alive(site: &Site) -> bool {
     run_of(site).is_some_and(|run| !all_with_variable(INNER, run).is_empty())
 }
 

@@ -269,7 +269,7 @@ mod tests {
     use backlot_project::{Environment, EnvironmentName, Lookup, Project};
 
     use super::StorageError;
-    use crate::database::{Database, DatabaseError};
+    use crate::facts::database::{Database, DatabaseError};
 
     /// The environment of a Compose file in `dir`.
     fn environment(dir: &Path, compose: &str) -> Environment {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use backlot_postgres::DEFAULT_PORT;
 
 /// The native port of each container port of each service, on 127.0.0.1.
-pub(super) type Endpoints = BTreeMap<(String, u16), u16>;
+pub(crate) type Endpoints = BTreeMap<(String, u16), u16>;
 
 /// Ports that a scheme implies.
 const SCHEMES: [(&str, u16); 8] = [
@@ -30,12 +30,12 @@ struct Reference<'t> {
 }
 
 /// What a text refers to.
-pub(super) fn referred(text: &str, services: &BTreeSet<&str>) -> BTreeSet<(String, u16)> {
+pub(crate) fn referred(text: &str, services: &BTreeSet<&str>) -> BTreeSet<(String, u16)> {
     find(text, services).into_iter().map(|found| (found.service.to_owned(), found.port)).collect()
 }
 
 /// The text with native addresses in the place of references.
-pub(super) fn replaced(text: &str, services: &BTreeSet<&str>, endpoints: &Endpoints) -> String {
+pub(crate) fn replaced(text: &str, services: &BTreeSet<&str>, endpoints: &Endpoints) -> String {
     let mut out = String::new();
     let mut done = 0;
     for found in find(text, services) {

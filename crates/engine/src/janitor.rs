@@ -11,9 +11,9 @@ use backlot_process::{Child, Group, SpawnOptions, Stream};
 use crate::error::EngineError;
 use crate::home::Home;
 use crate::native::mark;
-use crate::native::stock::ourselves;
-use crate::native::testing::{down, new_mark};
+use crate::native::ourselves;
 use crate::site::Site;
+use crate::testing::{down, new_mark};
 
 /// The hidden verb under which our program is the janitor.
 pub const JANITOR_VERB: &str = "__janitor";
@@ -37,12 +37,12 @@ impl Watcher {
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn watch_over(site: &Site, caller: &BTreeMap<String, String>) -> Result<Watcher, EngineError> {
+pub(crate) fn watch_over(site: &Site, caller: &BTreeMap<String, String>) -> Result<Watcher, EngineError> {
     hire(site, caller, &new_mark()).map(Watcher)
 }
 
 /// Starts a janitor for the environment at `site`; processes with `mark` end with it.
-pub(super) fn hire(site: &Site, caller: &BTreeMap<String, String>, mark: &str) -> Result<Child, EngineError> {
+pub(crate) fn hire(site: &Site, caller: &BTreeMap<String, String>, mark: &str) -> Result<Child, EngineError> {
     // It may have to call Docker.
     let program = ourselves()?.envs(caller);
     let program = program.arg(JANITOR_VERB).arg(site.home().root()).arg(site.dir()).arg(mark);
@@ -51,7 +51,7 @@ pub(super) fn hire(site: &Site, caller: &BTreeMap<String, String>, mark: &str) -
 }
 
 /// Tells a janitor that there is nothing left for it to do.
-pub(super) fn dismiss(mut janitor: Child) {
+pub(crate) fn dismiss(mut janitor: Child) {
     // A janitor that cannot hear us sees the pipe end, and finds nothing to do.
     if let Some(mut stdin) = janitor.take_stdin() {
         let _ = stdin.write_all(DONE);

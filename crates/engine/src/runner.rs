@@ -8,7 +8,7 @@ use std::time::Duration;
 use backlot_process::Program;
 
 use crate::error::EngineError;
-use crate::native::tools::{on_path, python};
+use crate::tools::{on_path, python};
 
 /// How long Python may take to say what is installed.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -11,7 +11,7 @@ use backlot_process::{Program, Stdout, exit_code};
 use backlot_project::ScenarioSource;
 
 use crate::error::EngineError;
-use crate::native::tools;
+use crate::tools;
 
 /// Imports the module as `import scenarios.users` in the project's directory would, and calls its `run()`. An `async` one
 /// does nothing until it is awaited.
