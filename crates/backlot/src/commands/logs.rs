@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use backlot_engine::docker::{Client, LogWish};
 use backlot_engine::native::log_query;
-use backlot_engine::{Engine, EngineError, Site};
+use backlot_engine::{Engine, EngineError, Hint, Site};
 use backlot_logs::{Follower, parse_since, read_logs};
 
 use crate::commands::services;
@@ -88,7 +88,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
 fn with_way_up(error: EngineError, site: &Site) -> CommandError {
     let is_down = matches!(error, EngineError::NotUp { .. });
     let error = CommandError::from(error);
-    if is_down { error.hint(format!("start it: backlot -e {} up -d", site.name())) } else { error }
+    if is_down {
+        error.hint(Hint::from("start it: ").then(Hint::command(&["-e", site.name(), "up", "-d"])))
+    } else {
+        error
+    }
 }
 
 fn since(args: &Args) -> Result<Option<SystemTime>, CommandError> {

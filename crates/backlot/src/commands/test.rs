@@ -71,8 +71,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     tests.finish(ground, &mut report)?;
     if args.keep {
         let port = database.port();
-        context.progress().say(&format!("the database is kept on port {port}: backlot -e {name} db shell"));
-        context.progress().say(&format!("remove it: backlot -e {name} down"));
+        let line = |verb: &str| context.line(&format!("-e {name} {verb}"));
+        context.progress().say(&format!("the database is kept on port {port}: {}", line("db shell")));
+        context.progress().say(&format!("remove it: {}", line("down")));
     }
     Ok(Exit::Child(exit_code(outcome?.status)))
 }

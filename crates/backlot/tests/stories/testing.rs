@@ -43,16 +43,15 @@ fn without_a_runner_it_says_what_to_do_and_leaves_nothing() {
 #[test]
 fn keep_leaves_the_database_up_and_says_how_to_reach_it() {
     let stage = seed();
-    stage.backlot(&["test", "--keep", "--", "psql", "-qc", "CREATE TABLE left_over ()"]).output().assert(
+    let in_other = |rest: &[&str]| stage.backlot(&[&["-p", "other"][..], rest].concat()).output();
+    in_other(&["test", "--keep", "--", "psql", "-qc", "CREATE TABLE left_over ()"]).assert(
         0,
         "",
-        "…\nthe database is kept on port …: backlot -e testing db shell\nremove it: backlot -e testing down",
+        "…\nthe database is kept on port …: backlot -p other -e testing db shell\nremove it: backlot -p other -e testing down",
     );
-    stage
-        .backlot(&["-e", "testing", "db", "shell", "-c", "\\dt", "--", "-At"])
-        .output()
+    in_other(&["-e", "testing", "db", "shell", "-c", "\\dt", "--", "-At"])
         .assert_prints("public|left_over|table|postgres");
-    stage.backlot(&["-e", "testing", "down", "-q"]).output().assert_prints("");
+    in_other(&["-e", "testing", "down", "-q"]).assert_prints("");
 }
 
 /// A runner that writes its process group's leader down, leaves a child in another session, and waits.
