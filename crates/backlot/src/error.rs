@@ -3,7 +3,8 @@
 use std::error::Error as StdError;
 
 use backlot_engine::{EngineError, Hint};
-use backlot_project::ProjectError;
+use backlot_process::{OwnerError, ProcessError};
+use backlot_project::{NameError, ProjectError};
 
 use crate::exit::Exit;
 
@@ -54,8 +55,20 @@ impl From<EngineError> for CommandError {
     }
 }
 
-impl From<backlot_process::ProcessError> for CommandError {
-    fn from(error: backlot_process::ProcessError) -> Self {
+impl From<NameError> for CommandError {
+    fn from(error: NameError) -> Self {
+        Self::usage(error.code(), error)
+    }
+}
+
+impl From<OwnerError> for CommandError {
+    fn from(error: OwnerError) -> Self {
+        Self::failed("no-postgres-account", error).hint("run backlot as an ordinary user")
+    }
+}
+
+impl From<ProcessError> for CommandError {
+    fn from(error: ProcessError) -> Self {
         EngineError::from(error).into()
     }
 }

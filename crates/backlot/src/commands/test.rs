@@ -36,7 +36,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let name = context.global.environment.as_deref().unwrap_or(ENVIRONMENT);
-    let name = EnvironmentName::parse(name).map_err(|error| CommandError::usage("name-invalid", error))?;
+    let name = EnvironmentName::parse(name)?;
     let environment = context.environment_named(&project, &name)?;
     let configured = environment.stack.extension.test.clone();
     let ground = context.ground(&home, &project);

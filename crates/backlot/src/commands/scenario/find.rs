@@ -8,7 +8,7 @@ use crate::error::CommandError;
 
 /// A scenario that an option names.
 pub(super) fn parse_name(name: &str) -> Result<ScenarioName, CommandError> {
-    ScenarioName::parse(name).map_err(|error| CommandError::usage("name-invalid", error))
+    Ok(ScenarioName::parse(name)?)
 }
 
 /// The place of a scenario on disk.
