@@ -7,6 +7,7 @@ use backlot_process::{ProcessId, Signal};
 use secrecy::SecretString;
 
 use crate::access::Access;
+use crate::recovery::is_recovering;
 use crate::remains;
 
 /// The signals that mean this to Postgres.
@@ -102,9 +103,12 @@ impl RunningCluster {
     }
 
     /// Stops the server and waits until it is gone. What is not done within `limit` is done harder: immediate after fast,
-    /// then SIGKILL, each with a few more seconds. Then nothing of it is left but its data and its log.
+    /// then SIGKILL, each with a few more seconds. One that recovers from a crash is stopped at once, see [`is_recovering`]. Then nothing of it is left but its data and its log.
     pub fn stop(&self, mode: StopMode, limit: Duration) -> Result<Stopped, StopError> {
         let steps: &[(Signal, Duration)] = match mode {
+            StopMode::Fast if is_recovering(self.process) => {
+                &[(IMMEDIATE, limit), (Signal::SIGKILL, PATIENCE)]
+            }
             StopMode::Fast => &[(FAST, limit), (IMMEDIATE, PATIENCE), (Signal::SIGKILL, PATIENCE)],
             StopMode::Immediate => &[(IMMEDIATE, limit), (Signal::SIGKILL, PATIENCE)],
         };

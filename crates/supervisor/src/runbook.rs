@@ -229,4 +229,7 @@ pub trait Databases: Send + Sync {
     /// # Errors
     /// What is wrong, for people.
     fn check(&self, service: &str, limit: Duration) -> Result<(), String>;
+
+    /// Whether it may wait for ever when it is asked to end as its file says, so that it has to be asked to end at once.
+    fn has_to_end_at_once(&self, postmaster: ProcessId) -> bool;
 }

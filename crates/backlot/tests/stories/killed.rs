@@ -112,7 +112,10 @@ fn what_a_supervisor_and_its_guard_have_left_when_both_were_killed_ends_with_the
         guard.signal(Signal::SIGKILL).unwrap();
         wait_until("the replica is gone", || ProcessId::of(i32::try_from(left).unwrap()).is_none());
         assert_eq!(stage.find_processes("web.py").len(), 1, "what it has started is there");
-        stage.backlot(&["ls"]).output().assert_prints("ENVIRONMENT…\ndevelopment  running … (left over: …)");
+        stage
+            .backlot(&["ls"])
+            .output()
+            .assert_prints("ENVIRONMENT…\ndevelopment  running … (left over: …)\n…");
         stage.backlot(next).output().assert_prints("");
         assert_eq!(get(web, "/").is_ok(), next[0] == "up");
     }

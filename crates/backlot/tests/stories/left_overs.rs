@@ -95,7 +95,7 @@ fn what_killed_commands_have_left_is_listed_and_gone_with_the_next_command() {
     stage.backlot(&["scenario", "ls"]).output().assert_prints("NAME…\na     running …\nb     left over …");
     stage.backlot(&["scenario", "up", "a", "-q"]).output().assert_prints("");
     assert!(!left.iter().any(|dir| dir.exists()), "{left:?}");
-    stage.backlot(&["ls"]).output().assert_prints("ENVIRONMENT…\nscenario_a   running …");
+    stage.backlot(&["ls"]).output().assert_prints("ENVIRONMENT…\nscenario_a   running …\n…");
     stage.backlot(&["scenario", "down", "a", "-q"]).output().assert_prints("");
     stage.backlot(&["ls"]).output().assert(0, "", "nothing is up");
 }
@@ -121,7 +121,7 @@ fn what_a_killed_test_run_has_left_is_listed_and_gone_with_the_next_command() {
         thread::sleep(Duration::from_millis(200));
     }
     run.wait(Duration::from_secs(10)).unwrap();
-    stage.backlot(&["ls"]).output().assert_prints("ENVIRONMENT…\nscenario_a…\ntesting.… (left over: …)");
+    stage.backlot(&["ls"]).output().assert_prints("ENVIRONMENT…\nscenario_a…\ntesting.… (left over: …)\n…");
     stage.backlot(&["scenario", "down", "a", "-q"]).output().assert_prints("");
     stage.assert_nothing_left();
 }

@@ -18,6 +18,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// The database that every cluster has.
 const MAINTENANCE: &str = "postgres";
 
+/// How it is said that the port has changed.
+pub(super) const PORT: &str = "the port";
+
 /// A change that a new start does not bring about.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
@@ -101,7 +104,7 @@ pub(super) fn outdated(database: &Database, record: &DatabaseRecord, site: &Site
             changed.push(what.to_owned());
         }
     };
-    note(port, "the port");
+    note(port, PORT);
     note(site.data(&database.storage) == record.data_dir, "where its data is");
     note(database.settings == record.settings, "its settings");
     note(database.service == record.service, "its name");

@@ -102,7 +102,12 @@ impl Native<'_> {
         {
             return Err(error.into());
         }
-        let is_outdated = !changes::outdated(&self.database, &running, &self.site).is_empty();
+        let mut changed = changes::outdated(&self.database, &running, &self.site);
+        if !again.restart {
+            // One that was kept after a run of the tests has a port that was free.
+            changed.retain(|what| what != changes::PORT || !server::is_chosen(running.port));
+        }
+        let is_outdated = !changed.is_empty();
         let server = if is_outdated { Server::Outdated } else { Server::Running };
         Ok(Observed { volume, server, ..seen })
     }

@@ -4,8 +4,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::thread;
 
-use backlot_postgres::{ClusterSpec, Durability, PortWish, StartError, StopMode, Stopped};
-use backlot_process::{ProcessId, Signal};
+use backlot_postgres::{ClusterSpec, Durability, PortWish, RunningCluster, StartError, StopMode, Stopped};
+use backlot_process::{ProcessId, Program, Signal, SpawnOptions};
 
 use crate::world::{LIMIT, World, connect, eventually, is_unlocked, names, query, spec, stop};
 
@@ -204,9 +204,19 @@ fn a_record_of_another_process_stops_nobody() {
     assert_eq!(older.stop(StopMode::Fast, LIMIT).unwrap(), Stopped::AlreadyGone);
     assert!(cluster.is_alive());
     assert!(!names(&place.socket_dir).is_empty(), "the socket belongs to the one that runs");
-    // One that takes too long is stopped harder than asked.
-    assert_eq!(cluster.stop(StopMode::Fast, std::time::Duration::ZERO).unwrap(), Stopped::Forced);
+    stop(&cluster);
     assert!(eventually(LIMIT, || world.processes().is_empty()));
+    // One that does not hear is stopped harder than asked.
+    let deaf = Program::new("/bin/sh").args(["-c", "trap '' INT QUIT; exec /bin/sleep 60"]);
+    let mut deaf = deaf.spawn(SpawnOptions::default()).unwrap();
+    let is_deaf = || {
+        fs::read_to_string(format!("/proc/{}/comm", deaf.id().pid)).is_ok_and(|name| name.trim() == "sleep")
+    };
+    assert!(!cfg!(target_os = "linux") || eventually(LIMIT, is_deaf));
+    let other = RunningCluster::attach(deaf.id(), cluster.port, &place.socket_dir, &place.data_dir);
+    let limit = std::time::Duration::from_millis(50);
+    assert_eq!(other.stop(StopMode::Immediate, limit).unwrap(), Stopped::Forced);
+    let _ = deaf.wait(LIMIT);
 }
 
 #[test]
@@ -218,4 +228,24 @@ fn a_halted_server_goes_on_to_stop_as_it_is_asked() {
     assert!(cluster.process.signal(Signal::SIGSTOP).unwrap());
     assert_eq!(cluster.stop(StopMode::Fast, LIMIT).unwrap(), Stopped::AsAsked);
     assert!(place.was_stopped_cleanly().unwrap());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_server_that_recovers_from_the_crash_of_one_of_its_processes_stops_without_delay() {
+    let world = World::new();
+    let spec = spec(Durability::Durable);
+    let place = world.clone_of(&spec, "one");
+    for _ in 0..3 {
+        let cluster = world.start(&place, &spec).unwrap();
+        let processes = backlot_process::with_descendants(cluster.process.pid);
+        let child = ProcessId::of(processes[1]).unwrap();
+        assert!(child.signal(Signal::SIGKILL).unwrap());
+        // On a quick machine it may be over before it is seen.
+        let _ = eventually(std::time::Duration::from_secs(2), || {
+            backlot_postgres::is_recovering(cluster.process)
+        });
+        let limit = std::time::Duration::from_secs(20);
+        assert_eq!(cluster.stop(StopMode::Fast, limit).unwrap(), Stopped::AsAsked);
+    }
 }

@@ -232,6 +232,7 @@ impl Driver {
                 }
             }
             Action::Signal { replica, signal } => {
+                let is_database = self.run_of(replica).is_some_and(|run| run.database_port().is_some());
                 let is_replaced = self.status_of(replica.service).is_some_and(|status| status.is_rolling());
                 if let Some(process) = self.processes.get_mut(&replica) {
                     process.stopping = true;
@@ -239,7 +240,12 @@ impl Driver {
                         // It serves nobody any more, and the one that takes the next one's place is on its way.
                         let _ = give_way(&process.id);
                     }
-                    if let Ok(signal) = Signal::try_from(signal.0) {
+                    let signal = if is_database && self.databases.has_to_end_at_once(process.id) {
+                        Ok(Signal::SIGQUIT)
+                    } else {
+                        Signal::try_from(signal.0)
+                    };
+                    if let Ok(signal) = signal {
                         let _ = process.id.signal(signal);
                     }
                 }

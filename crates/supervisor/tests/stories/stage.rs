@@ -34,6 +34,10 @@ impl Databases for NoDatabases {
     fn check(&self, _service: &str, _limit: Duration) -> Result<(), String> {
         Err("there is none".into())
     }
+
+    fn has_to_end_at_once(&self, _postmaster: ProcessId) -> bool {
+        false
+    }
 }
 
 /// What the process of a supervisor does; nothing where this is no such process.

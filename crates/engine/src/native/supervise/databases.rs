@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backlot_postgres::{Access, Connection};
+use backlot_postgres::{Access, Connection, is_recovering};
 use backlot_process::{ProcessId, in_full};
 use backlot_supervisor::Databases;
 
@@ -52,5 +52,9 @@ impl Databases for SiteDatabases {
 
     fn check(&self, _service: &str, limit: Duration) -> Result<(), String> {
         self.ask(limit).map_err(|error| in_full(&error))
+    }
+
+    fn has_to_end_at_once(&self, postmaster: ProcessId) -> bool {
+        is_recovering(postmaster)
     }
 }

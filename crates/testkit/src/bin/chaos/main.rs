@@ -5,6 +5,7 @@
 //! ```text
 //! cargo run -p backlot-testkit --bin chaos -- --rounds 20 --seed 1 [--jobs 2] [--backlot PROGRAM] [--keep]
 //! ```
+//! With `--keep`, rounds that hold tell what they did, too, and keep their folders.
 //!
 //! Round `n` of seed `s` is the first one of seed `s + n`: a single one is repeated with `--rounds 1 --seed` its own.
 
@@ -160,7 +161,9 @@ fn rounds(options: &Options, backlot: &Path, dir: &Path) -> Vec<u64> {
                     match outcome {
                         Ok(()) => {
                             eprintln!("  round {number} (seed {seed}) holds, {took} s");
-                            if !options.keep {
+                            if options.keep {
+                                eprint!("{told}");
+                            } else {
                                 let _ = std::fs::remove_dir_all(&place);
                             }
                         }

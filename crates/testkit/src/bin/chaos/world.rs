@@ -66,31 +66,7 @@ impl World {
             symlink(templates, dir.join("home/templates"))?;
         }
         let (database_port, web_port) = (free_port(number * 2), free_port(number * 2 + 1));
-        let compose = format!(
-            "\
-services:
-  db:
-    image: postgres:15
-    environment:
-      POSTGRES_USER: app
-      POSTGRES_PASSWORD: {PASSWORD}
-      POSTGRES_DB: blog
-    ports: [\"{database_port}:5432\"]
-    volumes: [pgdata:/var/lib/postgresql/data]
-  web:
-    build: .
-    command: {} web.py
-    environment: {{PORT: 8000}}
-    ports: [\"{web_port}:8000\"]
-    depends_on: [db]
-    stop_grace_period: 2s
-    restart: always
-    deploy: {{replicas: {replicas}}}
-volumes:
-  pgdata:
-",
-            python().display()
-        );
+        let compose = compose_file(database_port, web_port, replicas);
         let script = "#!/bin/sh\nset -e\npsql -qc 'CREATE TABLE t (n int)'\nsleep 0.2\npsql -qc 'INSERT INTO t VALUES (1)'\n";
         for (path, text) in [
             ("compose.yaml", compose.as_str()),
@@ -157,6 +133,35 @@ volumes:
         let output = psql.output_with(b"", Duration::from_secs(5)).ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
+}
+
+/// A durable database at a port of its own, and a page behind another.
+fn compose_file(database_port: u16, web_port: u16, replicas: u64) -> String {
+    format!(
+        "\
+services:
+  db:
+    image: postgres:15
+    environment:
+      POSTGRES_USER: app
+      POSTGRES_PASSWORD: {PASSWORD}
+      POSTGRES_DB: blog
+    ports: [\"{database_port}:5432\"]
+    volumes: [pgdata:/var/lib/postgresql/data]
+  web:
+    build: .
+    command: {} web.py
+    environment: {{PORT: 8000}}
+    ports: [\"{web_port}:8000\"]
+    depends_on: [db]
+    stop_grace_period: 2s
+    restart: always
+    deploy: {{replicas: {replicas}}}
+volumes:
+  pgdata:
+",
+        python().display()
+    )
 }
 
 fn python() -> PathBuf {
