@@ -1,11 +1,12 @@
 //! What a verb works with: the options, the caller, and what follows from them.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use backlot_engine::docker::Client;
-use backlot_engine::{Deployment, Engine, EngineKind, Event, Ground, Home, Site, Wishes, why_not_native};
-use backlot_plan::Step;
+use backlot_engine::{
+    Deployment, Engine, EngineKind, Event, Ground, Home, Site, Wishes, deployment, engine_at,
+};
 use backlot_process::{Owner, Signal, is_ignored};
 use backlot_project::{Environment, EnvironmentName, Lookup, Project, ScenarioName};
 use backlot_supervisor::News;
@@ -156,27 +157,11 @@ impl Context {
 
     /// The engine that runs the environment at `site`.
     pub fn engine(&self, site: &Site) -> Result<Engine, CommandError> {
-        let engine = Engine::of(site, self.wanted_engine(), &self.caller.variables)?;
-        match engine {
-            Engine::Docker(client) => self.adopting(client, site),
-            Engine::Native => Ok(Engine::Native),
-        }
+        let project = || self.project().ok();
+        Ok(engine_at(site, self.wanted_engine(), &self.caller.variables, &project)?)
     }
 
-    /// Docker also for an environment of which no record tells: Compose itself may have brought it up, or somebody takes it
-    /// down at this moment.
-    fn adopting(&self, client: Client, site: &Site) -> Result<Engine, CommandError> {
-        let project = self.project()?;
-        let name = EnvironmentName::parse(site.name());
-        let environment = name.ok().and_then(|name| self.environment_named(&project, &name).ok());
-        Ok(Engine::Docker(match environment {
-            Some(environment) => client.adopting(&environment, project.root()),
-            None => client,
-        }))
-    }
-
-    /// An environment on the engine that is asked for; else on the one that runs it; else native when all that `wishes` ask
-    /// for can run natively; else on Docker when a daemon answers. Without one, native says why it cannot.
+    /// An environment on the engine that is to run it.
     pub fn deployment<'a>(
         &self,
         ground: Ground<'a>,
@@ -184,28 +169,10 @@ impl Context {
         wishes: &Wishes,
     ) -> Result<Deployment<'a>, CommandError> {
         self.tell_withheld(&environment);
-        let site = Site::new(ground.home, ground.project, environment.name.as_str());
-        let there = Engine::of(&site, self.wanted_engine(), &self.caller.variables)?.kind();
-        let is_free = self.wanted_engine().is_none() && site.record().is_ok_and(|record| record.is_none());
-        let kind = if is_free { self.best_engine(ground, &environment, wishes)? } else { there };
-        Ok(Deployment::new(kind, ground, environment)?)
-    }
-
-    fn best_engine(
-        &self,
-        ground: Ground<'_>,
-        environment: &Environment,
-        wishes: &Wishes,
-    ) -> Result<EngineKind, CommandError> {
-        let Some(reason) = why_not_native(ground, environment, wishes)? else {
-            return Ok(EngineKind::Native);
+        let mut told = |reason: &dyn Display| {
+            self.progress().say(&format!("  {} on Docker: {reason}", self.style().faint("·")));
         };
-        let daemon = Client::locate(&self.caller.variables).and_then(|client| client.check());
-        if daemon.is_err() {
-            return Ok(EngineKind::Native);
-        }
-        self.progress().say(&format!("  {} on Docker: {reason}", self.style().faint("·")));
-        Ok(EngineKind::Docker)
+        Ok(deployment(ground, environment, self.wanted_engine(), wishes, &mut told)?)
     }
 
     /// Shows what happens to services as progress.
@@ -219,11 +186,10 @@ impl Context {
         Ok(Site::new(home, project, self.environment_name()?.as_str()))
     }
 
-    /// Prints the steps that would be carried out, for `--dry-run`, and what would be done `then`.
+    /// Prints the steps that would be carried out, for `--dry-run`.
     #[expect(clippy::unnecessary_wraps, reason = "it is the last line of verbs that can fail")]
-    pub fn show_steps(&self, steps: &[Step], then: &[String]) -> Result<Exit, CommandError> {
-        let steps: Vec<String> = steps.iter().map(Step::to_string).chain(then.iter().cloned()).collect();
-        render::steps(&steps, self.global.json);
+    pub fn show_steps(&self, steps: &[String]) -> Result<Exit, CommandError> {
+        render::steps(steps, self.global.json);
         Ok(Exit::Done)
     }
 

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use backlot_plan::Step;
 use backlot_process::Stdout;
 use backlot_project::{Environment, ScenarioName, ScenarioSource};
 use backlot_supervisor::News;
 
 use crate::database::Database;
 use crate::docker;
-use crate::engine::Engine;
+use crate::engine::{Engine, in_words};
 use crate::error::EngineError;
 use crate::event::Report;
 use crate::ground::Ground;
 use crate::live::LiveDatabase;
-use crate::native::{Native, StackError, Whole, locate};
+use crate::native::{Native, StackError, Watcher, Whole, locate};
 use crate::record::EngineKind;
 use crate::site::Site;
 use crate::up::{Started, Wishes};
@@ -127,11 +126,10 @@ impl<'a> Deployment<'a> {
     /// # Errors
     /// When what is there cannot be read.
     pub fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
-        let (steps, then) = match self {
-            Self::Native(whole) => whole.plan_up(wishes)?,
-            Self::Docker(docker) => (docker.plan_up(wishes)?, Vec::new()),
-        };
-        Ok(steps.iter().map(Step::to_string).chain(then).collect())
+        Ok(match self {
+            Self::Native(whole) => in_words(&whole.plan_up(wishes)?),
+            Self::Docker(docker) => in_words(&docker.plan_up(wishes)?),
+        })
     }
 
     /// Brings it up: the database first, and then the other services, which are on their way when this returns.
@@ -147,6 +145,18 @@ impl<'a> Deployment<'a> {
         match self {
             Self::Native(whole) => whole.up(wishes, report, news),
             Self::Docker(docker) => docker.up(wishes, report, news),
+        }
+    }
+
+    /// What would be left of it if we were killed is taken down by a process that watches over us, from before anything is
+    /// started; a supervisor of ours sees to that itself.
+    ///
+    /// # Errors
+    /// When that process cannot be started.
+    pub fn watch(&self) -> Result<Option<Watcher>, EngineError> {
+        match self {
+            Self::Native(_) => Ok(None),
+            Self::Docker(docker) => docker.watch().map(Some),
         }
     }
 
@@ -211,7 +221,7 @@ impl<'a> Deployment<'a> {
 ///
 /// # Errors
 /// For a service that is not there.
-pub fn why_not_native(
+pub(crate) fn why_not_native(
     ground: Ground<'_>,
     environment: &Environment,
     wishes: &Wishes,

@@ -1,21 +1,24 @@
 //! The engine that runs an environment, for all that can be asked of one whatever runs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
 
-use backlot_plan::Step;
 use backlot_process::Program;
 use backlot_supervisor::{Answer, News, Request, ServiceReport};
 
+use crate::attend::{Attendance, Host};
 use crate::docker::{self, Client, DockerError};
 use crate::error::EngineError;
 use crate::event::Report;
 use crate::live::LiveDatabase;
-use crate::native;
+use crate::native::{self, Watcher};
+use crate::printed::{Lines, LogWish, OfProcesses};
 use crate::record::EngineKind;
 use crate::site::Site;
+use crate::up::Started;
 
 /// What runs an environment. An enum until a third engine shows what they have in common.
 #[derive(Debug, Clone)]
@@ -69,7 +72,9 @@ impl Engine {
                 docker::answer(client, site, &Request::Status, &never, &mut |_| {}).map(|answer| match answer
                 {
                     Answer::Status(services) => services,
-                    Answer::Nothing | Answer::Described(_) | Answer::Exit { .. } => Vec::new(),
+                    Answer::Nothing | Answer::Plan(_) | Answer::Described(_) | Answer::Exit { .. } => {
+                        Vec::new()
+                    }
                 })
             }
         };
@@ -115,26 +120,28 @@ impl Engine {
         }
     }
 
-    /// The steps that [`Engine::down`] would carry out now.
+    /// The steps that [`Engine::down`] would carry out now, in words.
     ///
     /// # Errors
     /// When what is there cannot be looked at.
-    pub fn plan_down(&self, site: &Site, volumes: bool) -> Result<Vec<Step>, EngineError> {
-        match self {
-            Self::Native => native::plan_down(site, volumes),
-            Self::Docker(client) => docker::plan_down(client, site, volumes),
-        }
+    pub fn plan_down(&self, site: &Site, volumes: bool) -> Result<Vec<String>, EngineError> {
+        Ok(match self {
+            Self::Native => in_words(&native::plan_down(site, volumes)?),
+            Self::Docker(client) => in_words(&docker::plan_down(client, site, volumes)?),
+        })
     }
 
-    /// Takes the environment at `site` down. Returns the steps that were carried out; none when there was nothing.
+    /// Takes the environment at `site` down. Returns the steps that were carried out, in words; none when there was nothing.
     ///
     /// # Errors
     /// When something does not stop or cannot be removed.
-    pub fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
-        match self {
-            Self::Native => native::down(site, volumes, report),
-            Self::Docker(client) => docker::down(client, site, volumes, &AtomicBool::new(false), report),
-        }
+    pub fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<String>, EngineError> {
+        Ok(match self {
+            Self::Native => in_words(&native::down(site, volumes, report)?),
+            Self::Docker(client) => {
+                in_words(&docker::down(client, site, volumes, &AtomicBool::new(false), report)?)
+            }
+        })
     }
 
     /// The volumes that go with the environment when it is told so, as people know them.
@@ -150,6 +157,94 @@ impl Engine {
             }
         }
     }
+}
+
+impl Engine {
+    /// What the services of the environment at `site` print.
+    ///
+    /// # Errors
+    /// [`EngineError::NotUp`] when nothing of it is there.
+    pub fn lines(&self, site: &Site, wish: LogWish) -> Result<Box<dyn Lines>, EngineError> {
+        Ok(match self {
+            Self::Native => {
+                let mut query = native::log_query(site, wish.services)?;
+                (query.tail, query.since) = (wish.tail, wish.since);
+                Box::new(OfProcesses::new(site, query, wish.follow))
+            }
+            Self::Docker(client) => Box::new(client.lines(site, wish)?),
+        })
+    }
+
+    /// The services that have printed something, as far as that is known without asking for it.
+    pub fn services_with_logs(&self, site: &Site) -> Option<BTreeSet<String>> {
+        match self {
+            Self::Native => Some(native::services_with_logs(site)),
+            // The daemon tells, and refuses others.
+            Self::Docker(_) => None,
+        }
+    }
+
+    /// Looks on at what an `up` has started, from `since` on. `watcher` is what [`Deployment::watch`] gave before it.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn attend(
+        self,
+        site: &Site,
+        started: &Started,
+        since: SystemTime,
+        watcher: Option<Watcher>,
+    ) -> Result<Attendance, EngineError> {
+        let host = match (&self, watcher) {
+            (Self::Docker(client), Some(watcher)) => {
+                Host::Containers { client: Box::new(client.clone()), watcher }
+            }
+            _ if started.has_services => Host::attach(site)?,
+            _ => Host::Server,
+        };
+        let wish = LogWish { since: Some(since), follow: true, ..LogWish::default() };
+        let lines = self.lines(site, wish)?;
+        Ok(Attendance { site: site.clone(), lines, host })
+    }
+
+    /// How a command is run beside a service.
+    ///
+    /// # Errors
+    /// When the service does not run.
+    pub fn exec(
+        &self,
+        site: &Site,
+        beside: &Beside,
+        caller: &BTreeMap<String, String>,
+    ) -> Result<Exec, EngineError> {
+        Ok(match self {
+            Self::Native => {
+                let described = native::describe(site, &beside.service, caller)?;
+                let directory = beside.directory.clone().unwrap_or(described.directory);
+                Exec::Here { variables: described.variables, directory }
+            }
+            Self::Docker(client) => Exec::Elsewhere(client.exec(site, beside)?),
+        })
+    }
+}
+
+/// How a command is run beside a service.
+#[derive(Debug)]
+pub enum Exec {
+    /// By ourselves, with these variables in this directory.
+    Here {
+        /// The variables, all of them.
+        variables: BTreeMap<String, String>,
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// By this program, which is told the command already.
+    Elsewhere(Program),
+}
+
+/// Steps as people are told of them.
+pub(crate) fn in_words(steps: &[impl ToString]) -> Vec<String> {
+    steps.iter().map(ToString::to_string).collect()
 }
 
 impl Client {
@@ -180,7 +275,7 @@ impl Client {
     ///
     /// # Errors
     /// When no container of it runs.
-    pub fn exec(&self, site: &Site, beside: &Beside) -> Result<Program, EngineError> {
+    fn exec(&self, site: &Site, beside: &Beside) -> Result<Program, EngineError> {
         let not_up = || EngineError::NoServices { environment: site.name().to_owned() };
         let docker = self.record_at(site)?.ok_or_else(not_up)?;
         let (container, known) = docker::first_running(self, &docker.project, &beside.service)?;

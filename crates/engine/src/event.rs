@@ -1,21 +1,22 @@
 //! What an engine tells while it works.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use backlot_plan::Step;
+use backlot_plan::Told;
+
+use crate::error::EngineError;
 
 /// Something worth telling the person who waits.
-#[derive(Debug)]
 pub enum Event<'a> {
     /// A step is about to be carried out.
     Began {
         /// The step.
-        step: &'a Step,
+        step: &'a dyn Told,
     },
     /// A step was carried out.
     Did {
         /// The step.
-        step: &'a Step,
+        step: &'a dyn Told,
         /// What came of it (`PostgreSQL 15.18 on 127.0.0.1:23456`).
         outcome: String,
         /// Whether it is to be told as a failure: the scenario's file ran and failed.
@@ -31,3 +32,30 @@ pub enum Event<'a> {
 
 /// Whom events are told.
 pub type Report<'a> = &'a mut dyn FnMut(Event<'_>);
+
+/// What came of a step.
+pub(crate) struct Outcome {
+    /// In words: `PostgreSQL 15.18 on 127.0.0.1:23456`.
+    pub(crate) text: String,
+    /// Whether it is to be told as a failure.
+    pub(crate) failed: bool,
+}
+
+impl From<String> for Outcome {
+    fn from(text: String) -> Self {
+        Self { text, failed: false }
+    }
+}
+
+/// Carries a step out, and tells of it.
+pub(crate) fn tell<T: Into<Outcome>>(
+    step: &dyn Told,
+    report: Report<'_>,
+    carry_out: impl FnOnce(Report<'_>) -> Result<T, EngineError>,
+) -> Result<(), EngineError> {
+    report(Event::Began { step });
+    let start = Instant::now();
+    let Outcome { text, failed } = carry_out(report)?.into();
+    report(Event::Did { step, outcome: text, failed, took: start.elapsed() });
+    Ok(())
+}

@@ -1,6 +1,8 @@
 //! Carries steps out on an engine and observes what is there.
 
 mod address;
+mod attend;
+mod choose;
 mod database;
 mod deployment;
 pub mod docker;
@@ -13,6 +15,7 @@ mod home;
 mod live;
 mod lock;
 pub mod native;
+mod printed;
 mod record;
 mod site;
 mod storage;
@@ -20,9 +23,11 @@ mod up;
 mod variables;
 pub mod volume;
 
+pub use attend::{Attendance, Heard};
+pub use choose::{deployment, engine_at};
 pub use database::{Database, DatabaseError};
-pub use deployment::{Deployment, why_not_native};
-pub use engine::{Beside, Engine};
+pub use deployment::Deployment;
+pub use engine::{Beside, Engine, Exec};
 pub use error::EngineError;
 pub use event::{Event, Report};
 pub use ground::Ground;
@@ -31,6 +36,7 @@ pub use home::{Home, HomeError};
 pub use live::LiveDatabase;
 pub use lock::{Lock, LockError};
 pub use native::{Native, Up};
+pub use printed::{Lines, LogWish};
 pub use record::{DatabaseRecord, EngineKind, Filling, Record, RecordError};
 pub use site::Site;
 pub use storage::StorageError;

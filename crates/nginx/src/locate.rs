@@ -64,16 +64,11 @@ impl Nginx {
         let (file, draft) = (dir.join("nginx.conf"), dir.join("nginx.conf.new"));
         let unwritten = |source| ConfigError::Write { file: file.clone(), source };
         write(&draft, &config.text).map_err(unwritten)?;
-        let arguments = |file: &Path| -> Vec<String> {
-            ["-p", &dir.display().to_string(), "-e", "stderr", "-c", &file.display().to_string()]
-                .map(str::to_owned)
-                .to_vec()
-        };
-        let test = Program::new(&self.program).args(arguments(&draft)).args(["-t", "-q"]);
+        let test = Program::new(&self.program).args(arguments(dir, &draft)).args(["-t", "-q"]);
         let output = test.output(LIMIT).map_err(ConfigError::Run)?;
         if output.status.success() {
             fs::rename(&draft, &file).map_err(unwritten)?;
-            return Ok(arguments(&file));
+            return Ok(Self::arguments(dir));
         }
         let lines = output.last_lines(20);
         let told = lines.iter().find(|line| line.contains("[emerg]")).or(lines.last());
@@ -81,6 +76,17 @@ impl Nginx {
             told.map_or_else(|| "it does not say why".into(), |line| config.explained(line, &draft));
         Err(ConfigError::Refused { message })
     }
+
+    /// The arguments of one that runs with the configuration that is installed in `dir`.
+    pub fn arguments(dir: &Path) -> Vec<String> {
+        arguments(dir, &dir.join("nginx.conf"))
+    }
+}
+
+fn arguments(dir: &Path, file: &Path) -> Vec<String> {
+    ["-p", &dir.display().to_string(), "-e", "stderr", "-c", &file.display().to_string()]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 fn write(file: &Path, text: &str) -> io::Result<()> {

@@ -1,9 +1,81 @@
 //! The steps on an engine that runs services as containers: Compose does the finer planning, so they are few.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::observed::Filling;
-use crate::step::Step;
+use crate::step::Told;
+
+/// One step of a plan for containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContainerStep {
+    /// Take something away.
+    Remove(ContainerRemoval),
+    /// Start the containers of these services, and those that they depend on; a database answers then.
+    Start {
+        /// The services.
+        services: Vec<String>,
+    },
+    /// Create a database on a server that runs, unless it is there.
+    CreateDatabase {
+        /// Its name.
+        database: String,
+    },
+    /// Run what fills the database.
+    Fill {
+        /// What it is, as people know it.
+        source: String,
+    },
+}
+
+/// A step that takes something of containers away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContainerRemoval {
+    /// Remove the environment's containers and networks; volumes stay.
+    Containers,
+    /// Remove the environment's volumes: its durable data.
+    Volumes,
+    /// Remove the environment's files.
+    Files,
+}
+
+impl fmt::Display for ContainerStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Remove(removal) => removal.fmt(f),
+            Self::Start { services } => write!(f, "start the containers of {}", services.join(", ")),
+            Self::CreateDatabase { database } => write!(f, "create the database {database}"),
+            Self::Fill { source } => write!(f, "run {source}"),
+        }
+    }
+}
+
+impl Told for ContainerStep {
+    fn heading(&self) -> &'static str {
+        match self {
+            Self::Remove(removal) => removal.heading(),
+            Self::Start { .. } => "started",
+            Self::CreateDatabase { .. } => "database",
+            Self::Fill { .. } => "scenario",
+        }
+    }
+}
+
+impl fmt::Display for ContainerRemoval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Containers => "remove the containers",
+            Self::Volumes => "remove the environment's volumes",
+            Self::Files => "remove the environment's files",
+        })
+    }
+}
+
+impl Told for ContainerRemoval {
+    fn heading(&self) -> &'static str {
+        "removed"
+    }
+}
 
 /// A stack of containers as it should be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,52 +128,60 @@ impl ObservedContainers {
 /// The steps that bring the containers up. What runs is left alone unless `fresh` asks for new ones, or a scenario that
 /// was not filled to its end has to be made anew.
 #[must_use]
-pub fn containers_up(desired: &DesiredContainers, observed: &ObservedContainers, fresh: bool) -> Vec<Step> {
+pub fn containers_up(
+    desired: &DesiredContainers,
+    observed: &ObservedContainers,
+    fresh: bool,
+) -> Vec<ContainerStep> {
     let half_made = match observed.filling {
         Filling::Begun | Filling::Failed => true,
         Filling::NotYet | Filling::Done => false,
     };
     let renew = fresh || half_made;
-    let mut steps = if renew { containers_down(observed, false) } else { Vec::new() };
+    let removals = if renew { containers_down(observed, false) } else { Vec::new() };
+    let mut steps: Vec<ContainerStep> = removals.into_iter().map(ContainerStep::Remove).collect();
     let runs = |service: &String| !renew && !desired.look_again && observed.running.contains(service);
     if let Some(database) = desired.database.as_ref().filter(|database| !runs(database)) {
-        steps.push(Step::StartContainers { services: vec![database.clone()] });
+        steps.push(ContainerStep::Start { services: vec![database.clone()] });
     }
     if let Some(database) = desired.create.as_ref().filter(|_| renew || !observed.prepared) {
-        steps.push(Step::CreateDatabase { database: database.clone() });
+        steps.push(ContainerStep::CreateDatabase { database: database.clone() });
     }
     if let Some(source) = &desired.fill
         && (renew || observed.filling == Filling::NotYet)
     {
-        steps.push(Step::Fill { source: source.clone() });
+        steps.push(ContainerStep::Fill { source: source.clone() });
     }
     if !desired.others.iter().all(runs) {
-        steps.push(Step::StartContainers { services: desired.others.iter().cloned().collect() });
+        steps.push(ContainerStep::Start { services: desired.others.iter().cloned().collect() });
     }
     steps
 }
 
 /// The steps after which nothing of the containers is left, but for their volumes unless `volumes` says so.
 #[must_use]
-pub fn containers_down(observed: &ObservedContainers, volumes: bool) -> Vec<Step> {
+pub fn containers_down(observed: &ObservedContainers, volumes: bool) -> Vec<ContainerRemoval> {
     let mut steps = Vec::new();
     if observed.containers {
-        steps.push(Step::RemoveContainers);
+        steps.push(ContainerRemoval::Containers);
     }
     if volumes && observed.volumes {
-        steps.push(Step::RemoveVolumes);
+        steps.push(ContainerRemoval::Volumes);
     }
     // Last, since the record in them tells where the rest is.
     if observed.files {
-        steps.push(Step::RemoveFiles);
+        steps.push(ContainerRemoval::Files);
     }
     steps
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{DesiredContainers, ObservedContainers, containers_down, containers_up};
-    use crate::{Filling, Step};
+    use super::{
+        ContainerRemoval, ContainerStep, DesiredContainers, ObservedContainers, containers_down,
+        containers_up,
+    };
+    use crate::Filling;
 
     fn scenario() -> DesiredContainers {
         DesiredContainers {
@@ -124,7 +204,7 @@ mod tests {
         }
     }
 
-    fn said(steps: &[Step]) -> Vec<String> {
+    fn said(steps: &[ContainerStep]) -> Vec<String> {
         steps.iter().map(ToString::to_string).collect()
     }
 
@@ -154,7 +234,10 @@ mod tests {
     fn what_was_not_filled_to_its_end_is_made_anew() {
         for (filling, fresh) in [(Filling::Begun, false), (Filling::Failed, false), (Filling::Done, true)] {
             let steps = containers_up(&scenario(), &ObservedContainers { filling, ..up() }, fresh);
-            assert_eq!(steps[..2], [Step::RemoveContainers, Step::RemoveFiles]);
+            assert_eq!(
+                steps[..2],
+                [ContainerRemoval::Containers, ContainerRemoval::Files].map(ContainerStep::Remove)
+            );
             assert_eq!(steps.len(), 6, "{filling:?}");
         }
     }
@@ -162,9 +245,12 @@ mod tests {
     #[test]
     fn volumes_stay_unless_they_are_meant() {
         let observed = ObservedContainers { volumes: true, ..up() };
-        assert!(!containers_down(&observed, false).contains(&Step::RemoveVolumes));
-        assert!(containers_down(&observed, true).contains(&Step::RemoveVolumes));
-        assert!(!containers_up(&scenario(), &observed, true).contains(&Step::RemoveVolumes));
+        assert!(!containers_down(&observed, false).contains(&ContainerRemoval::Volumes));
+        assert!(containers_down(&observed, true).contains(&ContainerRemoval::Volumes));
+        assert!(
+            !containers_up(&scenario(), &observed, true)
+                .contains(&ContainerStep::Remove(ContainerRemoval::Volumes))
+        );
         assert!(containers_down(&ObservedContainers::ABSENT, true).is_empty());
     }
 }

@@ -6,14 +6,18 @@
 mod containers;
 mod desired;
 mod observed;
+mod services;
 mod step;
 pub mod supervise;
 mod words;
 
-pub use containers::{DesiredContainers, ObservedContainers, containers_down, containers_up};
+pub use containers::{
+    ContainerRemoval, ContainerStep, DesiredContainers, ObservedContainers, containers_down, containers_up,
+};
 pub use desired::{Desired, Port, Storage, Volume};
 pub use observed::{Filling, Observed, Server};
-pub use step::Step;
+pub use services::{Difference, ServiceChange, ServiceStep, service_steps};
+pub use step::{Removal, Step, Told};
 pub use words::{Condition, Dependency, Endpoint, EndpointError, HealthTimes, RestartPolicy};
 
 /// The steps that bring the environment up.
@@ -24,15 +28,16 @@ pub use words::{Condition, Dependency, Endpoint, EndpointError, HealthTimes, Res
 #[must_use]
 pub fn up(desired: &Desired, observed: &Observed, fresh: bool) -> Vec<Step> {
     let renew = fresh || observed.is_half_made(desired);
-    let mut steps = if renew { down(observed, false) } else { Vec::new() };
+    let removals = if renew { down(observed, false) } else { Vec::new() };
+    let mut steps: Vec<Step> = removals.into_iter().map(Step::Remove).collect();
     let cluster = match desired.storage {
         Storage::Throwaway => observed.cluster && !renew,
         Storage::Durable { .. } => observed.volume,
     };
     let restart = !renew && observed.server == Server::Outdated;
     if restart {
-        steps.extend(observed.services.then_some(Step::StopServices));
-        steps.push(Step::StopServer);
+        steps.extend(observed.services.then_some(Step::Remove(Removal::StopServices)));
+        steps.push(Step::Remove(Removal::StopServer));
     }
 
     if renew || restart || observed.server == Server::Stopped {
@@ -54,20 +59,20 @@ pub fn up(desired: &Desired, observed: &Observed, fresh: bool) -> Vec<Step> {
 
 /// The steps after which nothing of the environment is left, but for its volumes unless `volumes` says so.
 #[must_use]
-pub fn down(observed: &Observed, volumes: bool) -> Vec<Step> {
+pub fn down(observed: &Observed, volumes: bool) -> Vec<Removal> {
     let mut steps = Vec::new();
     if observed.services {
-        steps.push(Step::StopServices);
+        steps.push(Removal::StopServices);
     }
     match observed.server {
-        Server::Running | Server::Outdated | Server::Unrecorded => steps.push(Step::StopServer),
+        Server::Running | Server::Outdated | Server::Unrecorded => steps.push(Removal::StopServer),
         Server::Stopped => {}
     }
     if observed.files {
-        steps.push(Step::RemoveFiles);
+        steps.push(Removal::Files);
     }
     if volumes && observed.volume {
-        steps.push(Step::RemoveVolumes);
+        steps.push(Removal::Volumes);
     }
     steps
 }

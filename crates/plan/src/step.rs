@@ -1,20 +1,21 @@
-//! One thing to do.
+//! One thing to do on the native engine.
 
 use std::fmt;
 
 use crate::desired::{Port, Storage};
+use crate::services::ServiceStep;
+
+/// A step as people are told of it: what it does (`Display`), and the word that stands before what came of it.
+pub trait Told: fmt::Display {
+    /// `started`, `removed`, `cluster`.
+    fn heading(&self) -> &'static str;
+}
 
 /// One step of a plan. Each can be repeated: doing it again after it was cut short is safe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Stop the services beside the database, and their supervisor.
-    StopServices,
-    /// Stop the server that holds the environment's lock.
-    StopServer,
-    /// Remove the environment's files; volumes stay.
-    RemoveFiles,
-    /// Remove the environment's volumes: its durable data.
-    RemoveVolumes,
+    /// Take something away.
+    Remove(Removal),
     /// Clone a cluster from the template, which is made first if need be.
     MakeCluster {
         /// Where it goes.
@@ -29,32 +30,32 @@ pub enum Step {
         /// Where it listens.
         port: Port,
     },
-    /// Start the containers of these services, and those that they depend on; a database answers then.
-    StartContainers {
-        /// The services.
-        services: Vec<String>,
-    },
-    /// Remove the environment's containers and networks; volumes stay.
-    RemoveContainers,
-    /// Create a database on a server that runs, unless it is there.
-    CreateDatabase {
-        /// Its name.
-        database: String,
-    },
     /// Run what fills the database.
     Fill {
         /// What it is, as people know it.
         source: String,
     },
+    /// Do something with services beside the database.
+    Service(ServiceStep),
+}
+
+/// A step that takes something away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// Stop the services beside the database, and their supervisor.
+    StopServices,
+    /// Stop the server that holds the environment's lock.
+    StopServer,
+    /// Remove the environment's files; volumes stay.
+    Files,
+    /// Remove the environment's volumes: its durable data.
+    Volumes,
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::StopServices => write!(f, "stop the services"),
-            Self::StopServer => write!(f, "stop the server"),
-            Self::RemoveFiles => write!(f, "remove the environment's files"),
-            Self::RemoveVolumes => write!(f, "remove the environment's volumes"),
+            Self::Remove(removal) => removal.fmt(f),
             Self::MakeCluster { storage, databases } => {
                 match storage {
                     Storage::Throwaway => write!(f, "clone a throw-away cluster")?,
@@ -66,12 +67,40 @@ impl fmt::Display for Step {
                 Port::Exact(port) => write!(f, "start {service} on 127.0.0.1:{port}"),
                 Port::Free => write!(f, "start {service} on a free port of 127.0.0.1"),
             },
-            Self::StartContainers { services } => {
-                write!(f, "start the containers of {}", services.join(", "))
-            }
-            Self::RemoveContainers => write!(f, "remove the containers"),
-            Self::CreateDatabase { database } => write!(f, "create the database {database}"),
             Self::Fill { source } => write!(f, "run {source}"),
+            Self::Service(step) => step.fmt(f),
+        }
+    }
+}
+
+impl Told for Step {
+    fn heading(&self) -> &'static str {
+        match self {
+            Self::Remove(removal) => removal.heading(),
+            Self::MakeCluster { .. } => "cluster",
+            Self::StartServer { .. } => "server",
+            Self::Fill { .. } => "scenario",
+            Self::Service(_) => "services",
+        }
+    }
+}
+
+impl fmt::Display for Removal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StopServices => "stop the services",
+            Self::StopServer => "stop the server",
+            Self::Files => "remove the environment's files",
+            Self::Volumes => "remove the environment's volumes",
+        })
+    }
+}
+
+impl Told for Removal {
+    fn heading(&self) -> &'static str {
+        match self {
+            Self::StopServices | Self::StopServer => "stopped",
+            Self::Files | Self::Volumes => "removed",
         }
     }
 }

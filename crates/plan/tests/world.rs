@@ -1,29 +1,14 @@
 //! Plans are carried out on a model of the world, whole and cut short at every step.
 
-use backlot_plan::{Desired, Filling, Observed, Port, Server, Step, Storage, Volume, down, up};
+use backlot_plan::{Desired, Filling, Observed, Port, Removal, Server, Step, Storage, Volume, down, up};
 use proptest::prelude::*;
 
 /// What a step does to the world when it is carried out to its end.
 fn carry_out(world: &mut Observed, step: &Step) {
     match step {
-        // Another engine's.
-        Step::StartContainers { .. } | Step::RemoveContainers | Step::CreateDatabase { .. } => {}
-        Step::StopServices => world.services = false,
-        Step::StopServer => {
-            assert!(!world.services, "the server was stopped under its services");
-            world.server = Server::Stopped;
-        }
-        Step::RemoveFiles => {
-            assert_eq!(world.server, Server::Stopped, "files were removed under a running server");
-            assert!(!world.services, "files were removed under running services");
-            world.files = false;
-            world.cluster = false;
-            world.filling = Filling::NotYet;
-        }
-        Step::RemoveVolumes => {
-            assert_eq!(world.server, Server::Stopped, "a volume was removed under a running server");
-            world.volume = false;
-        }
+        Step::Remove(removal) => take_away(world, *removal),
+        // Told by others, see the supervisor.
+        Step::Service(_) => {}
         Step::MakeCluster { storage, .. } => {
             world.files = true;
             match storage {
@@ -50,16 +35,31 @@ fn carry_out(world: &mut Observed, step: &Step) {
     }
 }
 
+fn take_away(world: &mut Observed, removal: Removal) {
+    match removal {
+        Removal::StopServices => world.services = false,
+        Removal::StopServer => {
+            assert!(!world.services, "the server was stopped under its services");
+            world.server = Server::Stopped;
+        }
+        Removal::Files => {
+            assert_eq!(world.server, Server::Stopped, "files were removed under a running server");
+            assert!(!world.services, "files were removed under running services");
+            world.files = false;
+            world.cluster = false;
+            world.filling = Filling::NotYet;
+        }
+        Removal::Volumes => {
+            assert_eq!(world.server, Server::Stopped, "a volume was removed under a running server");
+            world.volume = false;
+        }
+    }
+}
+
 /// What is left when whoever carried a step out was killed in the middle of it.
 fn cut_short(world: &mut Observed, step: &Step) {
     match step {
-        Step::StopServices
-        | Step::StopServer
-        | Step::RemoveFiles
-        | Step::RemoveVolumes
-        | Step::StartContainers { .. }
-        | Step::RemoveContainers
-        | Step::CreateDatabase { .. } => {}
+        Step::Remove(_) | Step::Service(_) => {}
         Step::MakeCluster { .. } => world.files = true,
         // The worst moment: the server runs, and nobody has written down which it is.
         Step::StartServer { .. } => {
@@ -150,7 +150,7 @@ proptest! {
     ) {
         let world = reached(&desired, &cuts);
         for fresh in [false, true] {
-            prop_assert!(!up(&desired, &world, fresh).contains(&Step::RemoveVolumes));
+            prop_assert!(!up(&desired, &world, fresh).contains(&Step::Remove(Removal::Volumes)));
         }
         if is_up(world, &desired) {
             prop_assert_eq!(up(&desired, &world, false), vec![]);
@@ -165,8 +165,8 @@ proptest! {
     ) {
         let before = reached(&desired, &cuts);
         let mut world = before;
-        for step in down(&world, volumes) {
-            carry_out(&mut world, &step);
+        for removal in down(&world, volumes) {
+            take_away(&mut world, removal);
         }
         prop_assert_eq!(world, Observed { volume: before.volume && !volumes, ..Observed::ABSENT });
         prop_assert_eq!(down(&world, volumes), vec![]);
@@ -193,7 +193,10 @@ fn a_server_whose_files_changed_is_started_anew_on_its_data() {
             filling: Filling::NotYet,
         };
         let start = Step::StartServer { service: "db".into(), port: Port::Exact(5433) };
-        assert_eq!(up(&desired, &observed, false), [Step::StopServices, Step::StopServer, start]);
+        assert_eq!(
+            up(&desired, &observed, false),
+            [Step::Remove(Removal::StopServices), Step::Remove(Removal::StopServer), start]
+        );
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use backlot_plan::Endpoint;
+use backlot_plan::{Endpoint, ServiceStep};
 use serde::{Deserialize, Serialize};
 
 use crate::runbook::{Protocol, Runbook};
@@ -25,6 +25,13 @@ pub enum Request {
         services: Vec<String>,
         /// Whether to answer only when all is ready or something failed; else the answer comes at once.
         wait: bool,
+    },
+    /// What an [`Request::Up`] of the same would do now: [`Answer::Plan`]. Nothing is changed.
+    Plan {
+        /// The stack as it is wanted now.
+        runbook: Box<Runbook>,
+        /// The services to run, with all that they depend on; none named means all.
+        services: Vec<String>,
     },
     /// Run so many replicas; answered when they are ready, and those that are too many have gone.
     Scale {
@@ -95,6 +102,8 @@ pub enum Answer {
     Nothing,
     /// To [`Request::Status`]; services in the order of their starts.
     Status(Vec<ServiceReport>),
+    /// To [`Request::Plan`]: nothing for what stays as it is.
+    Plan(Vec<ServiceStep>),
     /// To [`Request::Describe`].
     Described(Box<Described>),
     /// To [`Request::WaitStopped`]: the exit code of a service that has ended.

@@ -31,7 +31,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let compose = ComposeProject::running(&site)?.unwrap_or_else(|| ComposeProject::of(&environment));
     let program = client.compose_in(&compose, args.arguments.iter().cloned()).map_err(EngineError::from)?;
     if context.global.dry_run {
-        return context.show_steps(&[], &[program.to_string()]);
+        return context.show_steps(&[program.to_string()]);
     }
     let mut failure = CommandError::failed("exec", program.exec());
     failure.exit = Exit::Child(126);

@@ -60,7 +60,7 @@ fn dry_run(command: &Command, context: &Context) -> Result<Exit, CommandError> {
     };
     let mut steps = deployment.plan_up(&deployment.database_only(false)?)?;
     steps.push(then);
-    context.show_steps(&[], &steps)
+    context.show_steps(&steps)
 }
 
 /// Creates the application's database.

@@ -30,7 +30,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let site = context.site(&home, &project)?;
     let engine = context.engine(&site)?;
     if context.global.dry_run {
-        return context.show_steps(&engine.plan_down(&site, args.volumes)?, &[]);
+        return context.show_steps(&engine.plan_down(&site, args.volumes)?);
     }
     let volumes = if args.volumes { engine.volumes(&site)? } else { Vec::new() };
     if !volumes.is_empty() {

@@ -3,8 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use backlot_engine::native::describe;
-use backlot_engine::{Beside, Engine};
+use backlot_engine::{Beside, Exec};
 
 use crate::commands::run::become_command_in;
 use crate::context::Context;
@@ -38,16 +37,14 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
-    if let Engine::Docker(client) = context.engine(&site)? {
-        let beside = Beside {
-            service: args.service.clone(),
-            command: args.command.clone(),
-            directory: args.workdir.clone(),
-            terminal: context.caller.can_ask && context.caller.has_terminal && !args.no_tty,
-        };
-        return Err(CommandError::failed("exec", client.exec(&site, &beside)?.exec()));
+    let beside = Beside {
+        service: args.service.clone(),
+        command: args.command.clone(),
+        directory: args.workdir.clone(),
+        terminal: context.caller.can_ask && context.caller.has_terminal && !args.no_tty,
+    };
+    match context.engine(&site)?.exec(&site, &beside, &context.caller.variables)? {
+        Exec::Here { variables, directory } => become_command_in(&args.command, &variables, Some(&directory)),
+        Exec::Elsewhere(program) => Err(CommandError::failed("exec", program.exec())),
     }
-    let described = describe(&site, &args.service, &context.caller.variables)?;
-    let directory = args.workdir.clone().unwrap_or(described.directory);
-    become_command_in(&args.command, &described.variables, Some(&directory))
 }

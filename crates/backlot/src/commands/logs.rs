@@ -3,10 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use backlot_engine::docker::{Client, LogWish};
-use backlot_engine::native::log_query;
-use backlot_engine::{Engine, EngineError, Hint, Site};
-use backlot_logs::{Follower, parse_since, read_logs};
+use backlot_engine::{EngineError, Hint, LogWish, Site};
+use backlot_logs::parse_since;
 
 use crate::commands::services;
 use crate::context::Context;
@@ -54,34 +52,29 @@ fn parse_tail(text: &str) -> Result<Tail, String> {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let site = context.site(&home, &project)?;
-    if let Engine::Docker(client) = context.engine(&site)? {
-        return on_docker(&client, &site, args, context);
+    let engine = context.engine(&site)?;
+    if let Some(known) = engine.services_with_logs(&site) {
+        services::check(&args.services, known, &project, context)?;
     }
-    services::check(&args.services, services::with_logs(&site), &project, context)?;
-    let mut query = log_query(&site, args.services.clone()).map_err(|error| with_way_up(error, &site))?;
-    query.tail = args.tail.0;
-    query.since = since(args)?;
+    let (services, tail, follow) = (args.services.clone(), args.tail.0, args.follow);
+    let wish = LogWish { services, tail, since: since(args)?, follow };
+    let mut lines = engine.lines(&site, wish).map_err(|error| with_way_up(error, &site))?;
     let mut printer = printer(args, context);
-    if !args.follow {
-        let lines = read_logs(&query).map_err(|error| CommandError::failed("io", error))?;
-        for line in lines {
-            printer.print(&line);
-        }
-        return Ok(Exit::Done);
+    for line in lines.so_far()? {
+        printer.print(&line);
     }
-    let mut follower = Follower::new(&query);
-    loop {
-        let runs = site.is_supervised()? || site.is_running()?;
-        for line in follower.next(STEP) {
+    while args.follow && !render::is_unread() {
+        for line in lines.next(STEP)? {
             printer.print(&line);
         }
         if context.interrupted.load(Ordering::SeqCst) {
             return Ok(Exit::Interrupted);
         }
-        if !runs || render::is_unread() {
-            return Ok(Exit::Done);
+        if !lines.is_live()? {
+            break;
         }
     }
+    Ok(Exit::Done)
 }
 
 /// Adds the line that brings the environment up to the error that it is not.
@@ -103,26 +96,4 @@ fn since(args: &Args) -> Result<Option<SystemTime>, CommandError> {
 fn printer(args: &Args, context: &Context) -> LogPrinter {
     let printer = LogPrinter::new(context.caller.wants_colour_on_stdout, args.timestamps);
     if args.no_log_prefix { printer.without_prefix() } else { printer }
-}
-
-/// The lines of containers.
-fn on_docker(client: &Client, site: &Site, args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let wish = LogWish { services: args.services.clone(), tail: args.tail.0, since: since(args)? };
-    let mut lines = client.lines(site, wish).map_err(|error| with_way_up(error, site))?;
-    let mut printer = printer(args, context);
-    for line in lines.so_far()? {
-        printer.print(&line);
-    }
-    while args.follow && !render::is_unread() {
-        for line in lines.next(STEP)? {
-            printer.print(&line);
-        }
-        if context.interrupted.load(Ordering::SeqCst) {
-            return Ok(Exit::Interrupted);
-        }
-        if !lines.is_live() {
-            break;
-        }
-    }
-    Ok(Exit::Done)
 }

@@ -26,7 +26,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     if context.global.dry_run {
         let which = if args.services.is_empty() { "all services".into() } else { args.services.join(", ") };
         let how = if args.rolling { ", one replica after another" } else { "" };
-        return context.show_steps(&[], &[format!("restart {which}{how}")]);
+        return context.show_steps(&[format!("restart {which}{how}")]);
     }
     let request = Request::Restart { services: args.services.clone(), rolling: args.rolling };
     context.engine(&site)?.ask(&site, &request, &context.interrupted, &mut context.newsreader())?;

@@ -42,7 +42,7 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
         let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
         let words: Vec<_> = words.iter().map(|word| shell_quote(word)).collect();
         steps.push(format!("run {}", words.join(" ")));
-        return context.show_steps(&[], &steps);
+        return context.show_steps(&steps);
     }
     let variables = if has_database {
         let (database, _) = deployment.up_database(false, &mut context.reporter())?;

@@ -24,7 +24,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     if context.global.dry_run {
         let steps: Vec<String> =
             args.scale.iter().map(|(service, count)| format!("scale {service} to {count}")).collect();
-        return context.show_steps(&[], &steps);
+        return context.show_steps(&steps);
     }
     let request = Request::Scale { replicas: args.scale.iter().cloned().collect(), wait: !args.no_wait };
     context.engine(&site)?.ask(&site, &request, &context.interrupted, &mut context.newsreader())?;

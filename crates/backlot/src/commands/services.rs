@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use backlot_engine::Site;
 use backlot_project::Project;
 use backlot_supervisor::ServiceReport;
 
@@ -47,11 +46,4 @@ pub fn check(
 fn unknown(name: &str, known: &BTreeSet<String>) -> CommandError {
     let list = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     CommandError::failed("no-service", format!("there is no service {name} (there are {list})"))
-}
-
-/// The site's services that have printed something, and the gateway, which has a log of its own.
-pub fn with_logs(site: &Site) -> BTreeSet<String> {
-    let files = std::fs::read_dir(site.logs()).into_iter().flatten().flatten();
-    let names = files.filter_map(|file| Some(file.file_name().to_str()?.split_once(".log")?.0.to_owned()));
-    names.chain(["gateway".to_owned()]).collect()
 }

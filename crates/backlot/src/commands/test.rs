@@ -47,7 +47,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     if context.global.dry_run {
         let variables = tools::with_virtual_environment(project.root(), context.caller.variables.clone());
         let runner = test_command(project.root(), &variables, configured, &args.command, &args.arguments)?;
-        return context.show_steps(&[], &TestRun::plan(deployment, args.keep, &format!("run {runner}"))?);
+        return context.show_steps(&TestRun::plan(deployment, args.keep, &format!("run {runner}"))?);
     }
     let mark = match context.caller.variables.get(INNER) {
         Some(mark) => mark.clone(),

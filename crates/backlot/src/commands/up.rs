@@ -59,12 +59,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     };
     let deployment = context.deployment(context.ground(&home, &project), environment, &wishes)?;
     if context.global.dry_run {
-        return context.show_steps(&[], &deployment.plan_up(&wishes)?);
+        return context.show_steps(&deployment.plan_up(&wishes)?);
     }
     let start = Instant::now();
     let since = std::time::SystemTime::now();
     let in_foreground = !args.detach && !args.wait;
-    let watcher = if in_foreground { foreground::watch(&deployment, context)? } else { None };
+    let watcher = if in_foreground { deployment.watch()? } else { None };
     let started = match deployment.up(&wishes, &mut context.reporter(), &mut context.newsreader()) {
         Ok(started) => started,
         Err(error) => {
@@ -76,7 +76,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         }
     };
     if in_foreground {
-        return foreground::run(&deployment, &started, since, watcher, context);
+        let site = deployment.site();
+        let attendance = context.engine(site)?.attend(site, &started, since, watcher)?;
+        return foreground::run(attendance, site.name(), context);
     }
     let services = if !started.has_services {
         Vec::new()

@@ -54,7 +54,7 @@ pub fn run(command: Command, context: &Context) -> Result<Exit, CommandError> {
 
 fn create(home: &Home, name: &str, context: &Context) -> Result<Exit, CommandError> {
     if context.global.dry_run {
-        return context.show_steps(&[], &[format!("make the volume {name}, unless it is there")]);
+        return context.show_steps(&[format!("make the volume {name}, unless it is there")]);
     }
     if !volume::create(home, name)? {
         context.progress().say(&format!("volume {name} is there already"));
@@ -110,7 +110,7 @@ fn rm(home: &Home, names: &[String], yes: bool, context: &Context) -> Result<Exi
     }
     if context.global.dry_run {
         let steps: Vec<String> = names.iter().map(|name| format!("remove the volume {name}")).collect();
-        return context.show_steps(&[], &steps);
+        return context.show_steps(&steps);
     }
     confirm(&format!("Remove the data of {} for good?", names.join(", ")), yes, context)?;
     for name in names {

@@ -1,7 +1,6 @@
 //! Progress on stderr: a line for each step that was carried out, with its time.
 
 use backlot_engine::Event;
-use backlot_plan::Step;
 use backlot_supervisor::News;
 
 use crate::render::{Style, note, took};
@@ -27,7 +26,7 @@ impl Progress {
             Event::Did { step, outcome, failed, took: time } if !self.quiet => {
                 let mark = if failed { self.style.bad("✗") } else { self.style.good("✓") };
                 let time = self.style.faint(took(time));
-                note(&format!("  {mark} {:<9} {outcome}  {time}", label(step)));
+                note(&format!("  {mark} {:<9} {outcome}  {time}", step.heading()));
             }
             Event::Said(line) if !self.quiet => note(&format!("    {}", self.style.faint(line))),
             Event::Warning(text) => note(&format!("  {} {text}", self.style.warning("⚠"))),
@@ -50,17 +49,5 @@ impl Progress {
         if !self.quiet {
             note(text);
         }
-    }
-}
-
-fn label(step: &Step) -> &'static str {
-    match step {
-        Step::StopServices | Step::StopServer => "stopped",
-        Step::RemoveFiles | Step::RemoveVolumes | Step::RemoveContainers => "removed",
-        Step::MakeCluster { .. } => "cluster",
-        Step::StartServer { .. } => "server",
-        Step::StartContainers { .. } => "started",
-        Step::CreateDatabase { .. } => "database",
-        Step::Fill { .. } => "scenario",
     }
 }

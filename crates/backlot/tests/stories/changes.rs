@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use backlot_testkit::{free_port, get};
+use backlot_testkit::{Stage, free_port, get};
 use serde_json::Value;
 
+use crate::BACKLOT;
 use crate::blog::{Blog, blog, ps, replicas, single};
 
 /// The process of each replica of a service.
@@ -178,4 +179,45 @@ fn a_configuration_that_nginx_refuses_does_not_take_the_place_of_the_one_it_runs
     blog.production(&["restart", "-q", "nginx"]).assert_prints("");
     assert_eq!(get(blog.nginx, "/").unwrap().0, 200);
     blog.production(&["down", "--volumes", "--yes", "-q"]).assert_prints("");
+}
+
+#[test]
+fn a_dry_run_says_just_what_the_next_up_does() {
+    let compose = |command: &str, more: &str| {
+        format!(
+            "services:\n  db: {{image: postgres, environment: {{POSTGRES_PASSWORD: x}}}}\n  web: {{image: busybox, command: sleep {command}, depends_on: [db]{more}}}\n"
+        )
+    };
+    let other = "  other: {image: busybox, command: sleep 700}\n";
+    let stage = Stage::empty(BACKLOT);
+    stage.file("compose.yaml", compose("600", "") + other);
+    let would = |more: &[&str], said: &str| {
+        let words = [&["up", "-d", "--dry-run"], more].concat();
+        stage.backlot(&words).output().assert_prints(said);
+    };
+    let up = || stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert(0, "", "…");
+    would(
+        &[],
+        "clone a throw-away cluster with postgres\nstart db on a free port of 127.0.0.1\nstart other, web",
+    );
+    up();
+    // Nothing is said of what stays, by anybody.
+    would(&[], "");
+    would(&["web"], "");
+    would(&["--scale", "web=3"], "scale web to 3");
+    stage.file("compose.yaml", compose("601", ", deploy: {replicas: 2}"));
+    would(&["web"], "replace web\nscale web to 2");
+    would(&[], "replace web\nscale web to 2\nstop other, which is not in the files any more");
+    let before = ps(&stage, "development");
+    up();
+    let after = ps(&stage, "development");
+    assert_eq!((processes(&before, "db"), after.len()), (processes(&after, "db"), 2));
+    would(&[], "");
+    stage.file("compose.yaml", compose("601", ", deploy: {replicas: 2}, restart: always"));
+    would(&[], "change how web is checked, restarted or reached");
+    up();
+    would(&[], "");
+    assert_eq!(processes(&after, "web"), processes(&ps(&stage, "development"), "web"));
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+    stage.assert_nothing_left();
 }

@@ -58,7 +58,12 @@ pub(crate) fn answer(
         }
         Request::WaitHealthy { services } => project.wait_healthy(services).map(|()| Answer::Nothing),
         Request::WaitStopped { services } => project.wait_stopped(services),
-        Request::Up { .. } | Request::Describe { .. } | Request::Attach | Request::Down | Request::Kill => {
+        Request::Up { .. }
+        | Request::Plan { .. }
+        | Request::Describe { .. }
+        | Request::Attach
+        | Request::Down
+        | Request::Kill => {
             Err(DockerError::Impossible("there is no supervisor on Docker to be asked for that".into())
                 .into())
         }

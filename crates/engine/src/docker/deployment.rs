@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use backlot_plan::{
-    DesiredContainers, Endpoint, Filling as Filled, ObservedContainers, Step, Storage, containers_up,
+    ContainerStep, DesiredContainers, Endpoint, Filling as Filled, ObservedContainers, Storage, containers_up,
 };
 use backlot_postgres::DEFAULT_PORT;
 use backlot_process::{Stdout, caller_without_postgres};
@@ -23,7 +23,7 @@ use crate::ground::Ground;
 use crate::home::short_hash;
 use crate::live::{LiveDatabase, label};
 use crate::native::stack::{StackError, Targets};
-use crate::native::{now, tools};
+use crate::native::{Watcher, now, tools, watch_over};
 use crate::record::{ContainerDatabase, DockerRecord, EngineKind, Filling, Record, VERSION};
 use crate::site::{Site, Taken};
 use crate::up::Wishes;
@@ -115,11 +115,19 @@ impl<'a> Deployment<'a> {
         Ok(stack.with_dependencies(&wishes.services))
     }
 
+    /// Has a process watch over us, which takes this down when we are gone.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn watch(&self) -> Result<Watcher, EngineError> {
+        watch_over(&self.site, self.ground.caller)
+    }
+
     /// The steps that an `up` would carry out now.
     ///
     /// # Errors
     /// When what is there cannot be read.
-    pub fn plan_up(&self, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
+    pub fn plan_up(&self, wishes: &Wishes) -> Result<Vec<ContainerStep>, EngineError> {
         let observed = self.observed(&self.client.containers(&self.project())?)?;
         Ok(containers_up(&self.desired(wishes)?, &observed, wishes.fresh))
     }

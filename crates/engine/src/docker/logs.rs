@@ -12,6 +12,7 @@ use crate::docker::client::{Client, run};
 use crate::docker::container::{Container, Life};
 use crate::docker::error::DockerError;
 use crate::error::EngineError;
+use crate::printed::{Lines, LogWish};
 use crate::site::Site;
 
 /// How long Docker may take to print what a container has printed so far.
@@ -21,20 +22,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(700);
 /// As many lines are held of those that nobody has taken yet.
 const WAITING_LINES: usize = 4096;
 
-/// Whose lines, and which.
-#[derive(Debug, Clone, Default)]
-pub struct LogWish {
-    /// The services; none means all.
-    pub services: Vec<String>,
-    /// No more than so many of the last lines of each.
-    pub tail: Option<usize>,
-    /// None that are older.
-    pub since: Option<SystemTime>,
-}
-
 /// Lines of containers, those so far first.
 #[derive(Debug)]
-pub struct Lines {
+pub(crate) struct ContainerLines {
     client: Client,
     project: String,
     wish: LogWish,
@@ -48,57 +38,17 @@ pub struct Lines {
     running: bool,
 }
 
-impl Lines {
+impl ContainerLines {
     pub(crate) fn new(client: Client, project: String, wish: LogWish) -> Self {
         let (sender, receiver) = mpsc::sync_channel(WAITING_LINES);
         let (last, followers) = (BTreeMap::new(), BTreeMap::new());
         Self { client, project, wish, last, followers, sender, receiver, looked: None, running: true }
     }
 
-    /// All lines so far, in the order of their times.
-    ///
-    /// # Errors
-    /// When Docker cannot be asked.
-    pub fn so_far(&mut self) -> Result<Vec<LogLine>, EngineError> {
-        let mut all = Vec::new();
-        // Of no lines, the last one still tells where those begin that are to come.
-        let wish = LogWish { tail: self.wish.tail.map(|tail| tail.max(1)), ..self.wish.clone() };
-        for container in self.containers()? {
-            let lines = self.client.lines_of(&container, &wish)?;
-            self.note(&lines);
-            if self.wish.tail != Some(0) {
-                all.extend(lines);
-            }
-        }
-        all.sort_by_key(|line| line.time);
-        Ok(all)
-    }
-
-    /// Lines that have come since, waiting up to `limit` for the first one.
-    ///
-    /// # Errors
-    /// When Docker cannot be asked.
-    pub fn next(&mut self, limit: Duration) -> Result<Vec<LogLine>, EngineError> {
-        if self.looked.is_none_or(|looked| looked.elapsed() > LOOK_EVERY) {
-            self.follow_new()?;
-            self.looked = Some(Instant::now());
-        }
-        let mut lines: Vec<LogLine> = self.receiver.recv_timeout(limit).into_iter().collect();
-        lines.extend(self.receiver.try_iter().take(WAITING_LINES));
-        lines.sort_by_key(|line| line.time);
-        self.note(&lines);
-        Ok(lines)
-    }
-
     fn note(&mut self, lines: &[LogLine]) {
         for line in lines {
             self.last.insert(line.replica.clone(), line.time);
         }
-    }
-
-    /// Whether anything can still come.
-    pub fn is_live(&self) -> bool {
-        self.running
     }
 
     fn containers(&self) -> Result<Vec<Container>, EngineError> {
@@ -149,7 +99,7 @@ impl Lines {
     }
 }
 
-impl Drop for Lines {
+impl Drop for ContainerLines {
     fn drop(&mut self) {
         for follower in self.followers.values_mut() {
             let _ = follower.kill();
@@ -180,12 +130,45 @@ fn forward(
     });
 }
 
+impl Lines for ContainerLines {
+    fn so_far(&mut self) -> Result<Vec<LogLine>, EngineError> {
+        let mut all = Vec::new();
+        // Of no lines, the last one still tells where those begin that are to come.
+        let wish = LogWish { tail: self.wish.tail.map(|tail| tail.max(1)), ..self.wish.clone() };
+        for container in self.containers()? {
+            let lines = self.client.lines_of(&container, &wish)?;
+            self.note(&lines);
+            if self.wish.tail != Some(0) {
+                all.extend(lines);
+            }
+        }
+        all.sort_by_key(|line| line.time);
+        Ok(all)
+    }
+
+    fn next(&mut self, limit: Duration) -> Result<Vec<LogLine>, EngineError> {
+        if self.looked.is_none_or(|looked| looked.elapsed() > LOOK_EVERY) {
+            self.follow_new()?;
+            self.looked = Some(Instant::now());
+        }
+        let mut lines: Vec<LogLine> = self.receiver.recv_timeout(limit).into_iter().collect();
+        lines.extend(self.receiver.try_iter().take(WAITING_LINES));
+        lines.sort_by_key(|line| line.time);
+        self.note(&lines);
+        Ok(lines)
+    }
+
+    fn is_live(&mut self) -> Result<bool, EngineError> {
+        Ok(self.running)
+    }
+}
+
 impl Client {
     /// What the services of the environment at `site` print.
     ///
     /// # Errors
     /// When it is not up, or has no such service.
-    pub fn lines(&self, site: &Site, wish: LogWish) -> Result<Lines, EngineError> {
+    pub(crate) fn lines(&self, site: &Site, wish: LogWish) -> Result<ContainerLines, EngineError> {
         let not_up = || EngineError::NotUp { environment: site.name().to_owned(), exists: false };
         let docker = self.record_at(site)?.ok_or_else(not_up)?;
         let containers = self.containers(&docker.project)?;
@@ -199,7 +182,7 @@ impl Client {
             let (environment, service) = (site.name().to_owned(), service.clone());
             return Err(DockerError::NoService { environment, service, known }.into());
         }
-        Ok(Lines::new(self.clone(), docker.project, wish))
+        Ok(ContainerLines::new(self.clone(), docker.project, wish))
     }
 
     /// What a container has printed so far.

@@ -32,7 +32,6 @@ pub use client::{Client, named_daemon};
 pub use compose::ComposeProject;
 pub use deployment::Deployment;
 pub use error::DockerError;
-pub use logs::{Lines, LogWish};
 
 pub(crate) use answer::answer;
 pub(crate) use list::summary;

@@ -4,7 +4,7 @@ use std::iter;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use backlot_plan::{Filling as Filled, ObservedContainers, Step, containers_down};
+use backlot_plan::{ContainerRemoval, Filling as Filled, ObservedContainers, containers_down};
 use backlot_process::{Output, port_holder};
 
 use crate::docker::client::{Client, run};
@@ -12,7 +12,7 @@ use crate::docker::compose::ComposeProject;
 use crate::docker::container::Life;
 use crate::docker::error::DockerError;
 use crate::error::EngineError;
-use crate::event::{Event, Report};
+use crate::event::{Event, Report, tell};
 use crate::native::mark;
 use crate::record::{DockerRecord, Filling};
 use crate::site::{Site, Taken};
@@ -118,7 +118,11 @@ pub(crate) fn volumes(client: &Client, site: &Site) -> Result<Vec<String>, Engin
 ///
 /// # Errors
 /// When Docker cannot be asked.
-pub(crate) fn plan_down(client: &Client, site: &Site, volumes: bool) -> Result<Vec<Step>, EngineError> {
+pub(crate) fn plan_down(
+    client: &Client,
+    site: &Site,
+    volumes: bool,
+) -> Result<Vec<ContainerRemoval>, EngineError> {
     Ok(containers_down(&observed(client, site, client.record_at(site)?.as_ref())?, volumes))
 }
 
@@ -133,7 +137,7 @@ pub(crate) fn down(
     volumes: bool,
     hurry: &AtomicBool,
     report: Report<'_>,
-) -> Result<Vec<Step>, EngineError> {
+) -> Result<Vec<ContainerRemoval>, EngineError> {
     let taken = site.take()?;
     take_down(client, &taken, volumes, hurry, report)
 }
@@ -144,28 +148,25 @@ fn take_down(
     volumes: bool,
     hurry: &AtomicBool,
     report: Report<'_>,
-) -> Result<Vec<Step>, EngineError> {
+) -> Result<Vec<ContainerRemoval>, EngineError> {
     let steps = plan_down(client, taken.site(), volumes)?;
     for step in &steps {
-        report(Event::Began { step });
-        let start = Instant::now();
-        let outcome = take_away(client, taken, step, hurry)?;
-        report(Event::Did { step, outcome, failed: false, took: start.elapsed() });
+        tell(step, report, |_| take_away(client, taken, *step, hurry))?;
     }
     Ok(steps)
 }
 
-/// Carries out one of the steps that take something away.
+/// Takes something away.
 pub(super) fn take_away(
     client: &Client,
     taken: &Taken,
-    step: &Step,
+    step: ContainerRemoval,
     hurry: &AtomicBool,
 ) -> Result<String, EngineError> {
     let site = taken.site();
     let name = site.name();
     match step {
-        Step::RemoveContainers => {
+        ContainerRemoval::Containers => {
             end_filling(site);
             if let Some(record) = client.record_at(site)? {
                 // What is thrown away need not end well; the rest is stopped as its users stop it.
@@ -176,26 +177,18 @@ pub(super) fn take_away(
             }
             Ok(format!("the containers of {name}"))
         }
-        Step::RemoveVolumes => {
+        ContainerRemoval::Volumes => {
             if let Some(record) = client.record_at(site)? {
                 let volumes = client.things(VOLUME, &record.project)?;
                 client.remove("volume rm", &[], &volumes)?;
             }
             Ok(format!("the volumes of {name}"))
         }
-        Step::RemoveFiles => {
+        ContainerRemoval::Files => {
             end_filling(site);
             taken.remove_live()?;
             Ok(format!("the files of {name}"))
         }
-        // Another engine's, or not one that takes away.
-        Step::StopServices
-        | Step::StopServer
-        | Step::MakeCluster { .. }
-        | Step::StartServer { .. }
-        | Step::StartContainers { .. }
-        | Step::CreateDatabase { .. }
-        | Step::Fill { .. } => Ok(String::new()),
     }
 }
 

@@ -1,15 +1,13 @@
 //! Bringing an environment up on Docker.
 
-use std::time::Instant;
-
-use backlot_plan::{Step, containers_up};
+use backlot_plan::{ContainerRemoval, ContainerStep, containers_up};
 use backlot_supervisor::News;
 
 use crate::docker::deployment::Deployment;
 use crate::docker::foreign::refuse_foreign;
 use crate::docker::{remove, running};
 use crate::error::EngineError;
-use crate::event::{Event, Report};
+use crate::event::{Outcome, Report, tell};
 use crate::live::LiveDatabase;
 use crate::record::{DockerRecord, EngineKind, Record};
 use crate::site::Taken;
@@ -57,14 +55,14 @@ impl Deployment<'_> {
             }
             return Err(error);
         }
-        let renewed = steps.contains(&Step::RemoveContainers);
+        let renewed = steps.contains(&ContainerStep::Remove(ContainerRemoval::Containers));
         self.started(!containers.is_empty() && !renewed, came.failure, wishes)
     }
 
     fn carry_out_all(
         &self,
         taken: &Taken,
-        steps: &[Step],
+        steps: &[ContainerStep],
         wishes: &Wishes,
         came: &mut Came,
         report: Report<'_>,
@@ -75,34 +73,7 @@ impl Deployment<'_> {
             if came.failure.is_some() {
                 break;
             }
-            report(Event::Began { step });
-            let start = Instant::now();
-            let outcome = match step {
-                Step::StartContainers { services } => {
-                    let database = self.start(taken, services, wishes, report, news)?;
-                    let outcome = database.as_ref().map_or_else(|| services.join(", "), where_it_is);
-                    came.database = database.or(came.database.take());
-                    outcome
-                }
-                Step::CreateDatabase { database } => self.create(&self.database_of(came)?, database)?,
-                Step::Fill { source } => {
-                    came.failure = self.fill(&self.database_of(came)?)?;
-                    match came.failure {
-                        None => source.clone(),
-                        Some(Failure { code }) => format!("{source} failed with exit code {code}"),
-                    }
-                }
-                Step::RemoveContainers | Step::RemoveVolumes | Step::RemoveFiles => {
-                    remove::take_away(&self.client, taken, step, self.ground.interrupted)?
-                }
-                // Another engine's.
-                Step::StopServices
-                | Step::StopServer
-                | Step::MakeCluster { .. }
-                | Step::StartServer { .. } => String::new(),
-            };
-            let failed = matches!(step, Step::Fill { .. }) && came.failure.is_some();
-            report(Event::Did { step, outcome, failed, took: start.elapsed() });
+            tell(step, report, |report| self.carry_out(taken, step, wishes, came, (report, news)))?;
             self.ground.go_on()?;
         }
         if !steps.is_empty() {
@@ -111,6 +82,39 @@ impl Deployment<'_> {
             self.write(&Record { docker, ..record })?;
         }
         Ok(())
+    }
+
+    fn carry_out(
+        &self,
+        taken: &Taken,
+        step: &ContainerStep,
+        wishes: &Wishes,
+        came: &mut Came,
+        (report, news): (Report<'_>, &mut dyn FnMut(News)),
+    ) -> Result<Outcome, EngineError> {
+        Ok(match step {
+            ContainerStep::Start { services } => {
+                let database = self.start(taken, services, wishes, report, news)?;
+                let outcome = database.as_ref().map_or_else(|| services.join(", "), where_it_is);
+                came.database = database.or(came.database.take());
+                outcome.into()
+            }
+            ContainerStep::CreateDatabase { database } => {
+                self.create(&self.database_of(came)?, database)?.into()
+            }
+            ContainerStep::Fill { source } => {
+                came.failure = self.fill(&self.database_of(came)?)?;
+                match came.failure {
+                    None => source.clone().into(),
+                    Some(Failure { code }) => {
+                        Outcome { text: format!("{source} failed with exit code {code}"), failed: true }
+                    }
+                }
+            }
+            ContainerStep::Remove(removal) => {
+                remove::take_away(&self.client, taken, *removal, self.ground.interrupted)?.into()
+            }
+        })
     }
 
     fn database_of(&self, came: &Came) -> Result<LiveDatabase, EngineError> {

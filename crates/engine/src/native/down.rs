@@ -1,11 +1,9 @@
 //! Taking an environment down, whatever is left of it.
 
-use std::time::Instant;
-
-use backlot_plan::Step;
+use backlot_plan::Removal;
 
 use crate::error::EngineError;
-use crate::event::{Event, Report};
+use crate::event::{Event, Report, tell};
 use crate::native::up::look;
 use crate::native::{mark, server, supervise, tidy};
 use crate::record::Filling;
@@ -16,7 +14,7 @@ use crate::site::{Site, Taken};
 ///
 /// # Errors
 /// When a server does not stop or something cannot be removed.
-pub fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
+pub fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Removal>, EngineError> {
     tidy::sweep(site);
     if !is_there(site.dir())? && !is_there(&site.sockets())? {
         return Ok(Vec::new());
@@ -28,53 +26,48 @@ pub fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Step>,
 ///
 /// # Errors
 /// When what is there cannot be looked at.
-pub fn plan_down(site: &Site, volumes: bool) -> Result<Vec<Step>, EngineError> {
+pub fn plan_down(site: &Site, volumes: bool) -> Result<Vec<Removal>, EngineError> {
     Ok(backlot_plan::down(&look(site, None)?, volumes))
 }
 
-pub(super) fn take_down(taken: &Taken, volumes: bool, report: Report<'_>) -> Result<Vec<Step>, EngineError> {
+pub(super) fn take_down(
+    taken: &Taken,
+    volumes: bool,
+    report: Report<'_>,
+) -> Result<Vec<Removal>, EngineError> {
     mark::take_over(taken)?;
     let steps = plan_down(taken.site(), volumes)?;
     for step in &steps {
-        report(Event::Began { step });
-        let start = Instant::now();
-        let outcome = take_away(taken, step)?;
-        report(Event::Did { step, outcome, failed: false, took: start.elapsed() });
+        tell(step, report, |_| take_away(taken, *step))?;
     }
     taken.tidy()?;
     Ok(steps)
 }
 
-/// Carries out one of the steps that take something away.
-pub(super) fn take_away(taken: &Taken, step: &Step) -> Result<String, EngineError> {
+/// Takes something away.
+pub(super) fn take_away(taken: &Taken, step: Removal) -> Result<String, EngineError> {
     let name = taken.site().name();
     match step {
-        Step::StopServices => {
+        Removal::StopServices => {
             supervise::stop(taken.site())?;
             Ok(format!("the services of {name}"))
         }
-        Step::StopServer => {
+        Removal::StopServer => {
             end_filling(taken.site());
             server::stop(taken, false)?;
             Ok(format!("the server of {name}"))
         }
-        Step::RemoveFiles => {
+        Removal::Files => {
             end_filling(taken.site());
             server::free_shared_memory(taken.site());
             taken.remove_live()?;
             Ok(format!("the files of {name}"))
         }
-        Step::RemoveVolumes => {
+        Removal::Volumes => {
             server::free_shared_memory(taken.site());
             taken.remove_volumes()?;
             Ok(format!("the volumes of {name}"))
         }
-        Step::MakeCluster { .. }
-        | Step::StartServer { .. }
-        | Step::StartContainers { .. }
-        | Step::RemoveContainers
-        | Step::CreateDatabase { .. }
-        | Step::Fill { .. } => Ok(String::new()),
     }
 }
 

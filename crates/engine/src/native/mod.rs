@@ -47,7 +47,7 @@ pub use stock::{STOCK_VERB, fill_up};
 pub use supervise::{GUARD_VERB, SUPERVISOR_VERB, ask, connect, guard, supervise};
 pub use testing::{INNER, TestRun, finish_for, new_mark};
 pub use up::Up;
-pub use views::{database_alone, describe, log_query, status};
+pub use views::{database_alone, describe, log_query, services_with_logs, status};
 pub use whole::Whole;
 
 /// One environment on the native engine.

@@ -11,11 +11,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use backlot_plan::Step;
+use backlot_plan::{ContainerRemoval, Removal};
 use backlot_process::{Child, all_with_variable, become_subreaper, kill_descendants};
 
 use crate::deployment::Deployment;
-use crate::engine::Engine;
+use crate::engine::{Engine, in_words};
 use crate::error::EngineError;
 use crate::event::{Event, Report};
 use crate::ground::Ground;
@@ -104,10 +104,9 @@ impl<'a> TestRun<'a> {
         let begin = deployment.plan_up(&deployment.database_only(keep)?)?;
         let end = match deployment.kind() {
             _ if keep => Vec::new(),
-            EngineKind::Native => vec![Step::StopServer, Step::RemoveFiles],
-            EngineKind::Docker => vec![Step::RemoveContainers, Step::RemoveFiles],
+            EngineKind::Native => in_words(&[Removal::StopServer, Removal::Files]),
+            EngineKind::Docker => in_words(&[ContainerRemoval::Containers, ContainerRemoval::Files]),
         };
-        let end = end.iter().map(Step::to_string);
         Ok(begin.into_iter().chain([runner.to_owned()]).chain(end).collect())
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use backlot_plan::Step;
+use backlot_plan::Removal;
 use backlot_postgres::Templates;
 
 use crate::error::EngineError;
@@ -32,7 +32,7 @@ pub(super) fn sweep(site: &Site) {
 }
 
 /// Removes what is left over at `site`, unless somebody is at it or it is on Docker.
-fn tidy(site: &Site) -> Result<Vec<Step>, EngineError> {
+fn tidy(site: &Site) -> Result<Vec<Removal>, EngineError> {
     let is_foreign = site.record()?.is_some_and(|record| record.engine != EngineKind::Native);
     if is_foreign || site.is_busy()? || site.is_running()? || testing::is_alive(site) {
         return Ok(Vec::new());

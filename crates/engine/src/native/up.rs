@@ -1,15 +1,14 @@
 //! Brings an environment's database up: what is wanted, what is there, and the steps between the two.
 
 use std::path::Path;
-use std::time::Instant;
 
-use backlot_plan::{Desired, Filling as Filled, Observed, Port, Server, Step, Storage, Volume};
+use backlot_plan::{Desired, Filling as Filled, Observed, Port, Removal, Server, Step, Storage, Volume};
 use backlot_postgres::{Installation, StartError, is_cluster};
 use backlot_project::ScenarioSource;
 use secrecy::ExposeSecret;
 
 use crate::error::EngineError;
-use crate::event::{Event, Report};
+use crate::event::{Event, Outcome, Report, tell};
 use crate::native::changes::ChangeError;
 use crate::native::claims::{self, Claim};
 use crate::native::fill::{Filler, PsqlHere};
@@ -181,7 +180,7 @@ impl Native<'_> {
         let before = (observed.server == Server::Outdated).then(|| self.site.record()).transpose()?.flatten();
         let mut came = Came { before, ..Came::default() };
         let outcome = steps.iter().try_for_each(|step| {
-            self.carry_out(taken, step, &mut came, report)?;
+            tell(step, report, |_| self.carry_out(taken, step, &mut came))?;
             // After the last one, too: whoever has pressed Ctrl-C does not want what comes next.
             self.ground.go_on()
         });
@@ -198,45 +197,32 @@ impl Native<'_> {
         Ok(Up { record, database, was_up: steps.is_empty(), failure: came.failure, stock })
     }
 
-    fn carry_out(
-        &self,
-        taken: &Taken,
-        step: &Step,
-        came: &mut Came,
-        report: Report<'_>,
-    ) -> Result<(), EngineError> {
-        report(Event::Began { step });
-        let start = Instant::now();
-        let outcome = match step {
-            Step::StopServer if came.before.is_some() => {
+    fn carry_out(&self, taken: &Taken, step: &Step, came: &mut Came) -> Result<Outcome, EngineError> {
+        Ok(match step {
+            Step::Remove(Removal::StopServer) if came.before.is_some() => {
                 server::stop(taken, true)?;
-                format!("the server of {}, to start it anew", taken.site().name())
+                format!("the server of {}, to start it anew", taken.site().name()).into()
             }
-            Step::StopServices | Step::StopServer | Step::RemoveFiles | Step::RemoveVolumes => {
-                down::take_away(taken, step)?
-            }
+            Step::Remove(removal) => down::take_away(taken, *removal)?.into(),
             Step::MakeCluster { .. } => {
                 let (home, project) = (self.ground.home, self.ground.project.root());
                 let made = server::make_cluster(home, taken, project, &self.database, &self.locate()?)?;
                 came.template = (self.database.storage == Storage::Throwaway).then_some(made.template);
-                made.outcome
+                made.outcome.into()
             }
-            Step::StartServer { .. } => self.start_server(taken, came.before.take())?,
-            // Another engine's.
-            Step::StartContainers { .. } | Step::RemoveContainers | Step::CreateDatabase { .. } => {
-                String::new()
-            }
+            Step::StartServer { .. } => self.start_server(taken, came.before.take())?.into(),
             Step::Fill { source } => {
                 came.failure = self.fill(taken)?;
                 match came.failure {
-                    None => source.clone(),
-                    Some(Failure { code }) => format!("{source} failed with exit code {code}"),
+                    None => source.clone().into(),
+                    Some(Failure { code }) => {
+                        Outcome { text: format!("{source} failed with exit code {code}"), failed: true }
+                    }
                 }
             }
-        };
-        let failed = matches!(step, Step::Fill { .. }) && came.failure.is_some();
-        report(Event::Did { step, outcome, failed, took: start.elapsed() });
-        Ok(())
+            // The supervisor's, see `Whole`.
+            Step::Service(step) => step.to_string().into(),
+        })
     }
 
     fn locate(&self) -> Result<Installation, EngineError> {

@@ -1,6 +1,6 @@
 //! What of a running environment can be looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ pub fn status(site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
     loop {
         match ask_now(site, &Request::Status) {
             Ok(Answer::Status(services)) => return Ok(services),
-            Ok(Answer::Nothing | Answer::Described(_) | Answer::Exit { .. }) => {
+            Ok(Answer::Nothing | Answer::Plan(_) | Answer::Described(_) | Answer::Exit { .. }) => {
                 return Err(ClientError::Gone.into());
             }
             // It is about to end, or has just been killed: in a moment that is clear.
@@ -106,7 +106,9 @@ pub fn describe(
             }
             Ok(*described)
         }
-        Ok(Answer::Nothing | Answer::Status(_) | Answer::Exit { .. }) => Err(ClientError::Gone.into()),
+        Ok(Answer::Nothing | Answer::Status(_) | Answer::Plan(_) | Answer::Exit { .. }) => {
+            Err(ClientError::Gone.into())
+        }
         Err(EngineError::NoServices { environment }) => match running(site) {
             Ok(database) if database.service == name => {
                 let directory = site.record()?.map_or_else(|| site.live(), |record| record.project);
@@ -147,6 +149,13 @@ pub fn log_query(site: &Site, services: Vec<String>) -> Result<LogQuery, EngineE
     let foreign =
         database.map(|database| ForeignLog { path: site.log(&database.service), service: database.service });
     Ok(LogQuery { services, foreign: foreign.into_iter().collect(), ..LogQuery::new(site.logs()) })
+}
+
+/// The services that have printed something, and the gateway, which has a log of its own.
+pub fn services_with_logs(site: &Site) -> BTreeSet<String> {
+    let files = std::fs::read_dir(site.logs()).into_iter().flatten().flatten();
+    let names = files.filter_map(|file| Some(file.file_name().to_str()?.split_once(".log")?.0.to_owned()));
+    names.chain(["gateway".to_owned()]).collect()
 }
 
 fn ask_now(site: &Site, request: &Request) -> Result<Answer, EngineError> {

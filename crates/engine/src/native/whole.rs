@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::DirBuilderExt;
 
-use backlot_plan::{Step, Volume};
+use backlot_plan::{Removal, ServiceStep, Step, Volume};
 use backlot_process::Stdout;
 use backlot_project::stack::MountKind;
 use backlot_project::{Environment, ScenarioName, ScenarioSource};
-use backlot_supervisor::{FailureCode, News, Request, Runbook, ServiceReport};
+use backlot_supervisor::{Answer, FailureCode, News, Request, Runbook, ServiceReport};
 
 use crate::error::EngineError;
 use crate::event::{Event, Report};
@@ -103,17 +103,41 @@ impl<'a> Whole<'a> {
     ///
     /// # Errors
     /// When what is there cannot be read, or a service cannot run natively.
-    pub fn plan_up(&self, wishes: &Wishes) -> Result<(Vec<Step>, Vec<String>), EngineError> {
+    pub fn plan_up(&self, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
         let cast = self.cast(wishes)?;
         self.check_volumes(&cast.services)?;
-        let steps = match &self.native {
+        let mut steps = match &self.native {
             Some(native) => native.plan_up(again(wishes))?,
             None => Vec::new(),
         };
-        let services = self.beside(&cast);
-        let then =
-            if services.is_empty() { Vec::new() } else { vec![format!("start {}", services.join(", "))] };
-        Ok((steps, then))
+        let ends = steps.contains(&Step::Remove(Removal::StopServices)) || !self.site.is_supervised()?;
+        let services = if ends { None } else { self.plan_services(&cast, wishes)? };
+        let anew = || {
+            let beside = self.beside(&cast);
+            if beside.is_empty() { Vec::new() } else { vec![ServiceStep::Start(beside)] }
+        };
+        steps.extend(services.unwrap_or_else(anew).into_iter().map(Step::Service));
+        Ok(steps)
+    }
+
+    /// What an `up` does to the services that a supervisor runs; nothing when it starts them all anew.
+    fn plan_services(&self, cast: &Cast, wishes: &Wishes) -> Result<Option<Vec<ServiceStep>>, EngineError> {
+        if self.beside(cast).is_empty() && !wishes.services.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let database = running(&self.site).ok();
+        let current = endpoints(&self.current()?);
+        let translation =
+            Translation { writes: false, ..self.translation(database.as_ref(), wishes, current) };
+        let runbook = Box::new(translation.runbook(&cast.services)?);
+        let request = Request::Plan { runbook, services: self.named(wishes) };
+        match ask(&self.site, &request, self.ground.interrupted, &mut |_| {}) {
+            Ok(Answer::Plan(steps)) => Ok(Some(steps)),
+            Err(EngineError::Supervisor(failure)) if failure.code == FailureCode::Structure => Ok(None),
+            Ok(Answer::Nothing | Answer::Status(_) | Answer::Described(_) | Answer::Exit { .. })
+            | Err(EngineError::NoServices { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Why the services that an `up` would run cannot run natively, if they cannot; known from the files alone.
@@ -394,6 +418,7 @@ impl<'a> Whole<'a> {
             throwaway: self.throwaway,
             scale: &wishes.scale,
             current,
+            writes: true,
         }
     }
 }

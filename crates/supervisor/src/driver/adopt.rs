@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use backlot_plan::supervise::{Command, Event, Health, Phase, Release, ServiceId, ServiceSpec};
+use backlot_plan::{Difference, ServiceChange, ServiceStep, service_steps};
 
 use crate::driver::Driver;
 use crate::driver::requests::impossible;
@@ -14,11 +15,7 @@ impl Driver {
     /// Replaces what has changed, stops what is there no more, and runs `services` with all that they depend on. When none
     /// are named, that is all of the runbook; else the others stay as they are.
     pub(super) fn up(&mut self, wanted: Runbook, services: &[String]) -> Result<Vec<ServiceId>, Failure> {
-        let wanted = self.beside_others(wanted, services)?;
-        if let Some(service) = self.cannot_become(&wanted) {
-            let text = format!("{service} has changed in what cannot be changed while the others run");
-            return Err(Failure { code: FailureCode::Structure, service: Some(service), ..impossible(text) });
-        }
+        let wanted = self.possible(wanted, services)?;
         self.forget_unused_releases();
         let mut specs = Vec::new();
         let mut runs = Vec::new();
@@ -49,6 +46,58 @@ impl Driver {
         let up = if services.is_empty() { Vec::new() } else { named.clone() };
         self.tell(Event::Command(Command::Up { services: up }));
         Ok(named)
+    }
+
+    /// What [`Driver::up`] would do.
+    pub(super) fn plan(&self, wanted: Runbook, services: &[String]) -> Result<Vec<ServiceStep>, Failure> {
+        let chosen: BTreeSet<String> =
+            wanted.with_dependencies(services).into_iter().map(|run| run.name.clone()).collect();
+        let wanted = self.possible(wanted, services)?;
+        let now = self.status();
+        let running = |name: &str| {
+            let report = now.iter().find(|report| report.name == name);
+            report.filter(|report| !report.replicas.is_empty()).map(|report| report.wanted)
+        };
+        let mut changes: Vec<ServiceChange<'_>> = Vec::new();
+        for run in &wanted.services {
+            let running = running(&run.name);
+            changes.push(ServiceChange {
+                name: &run.name,
+                running,
+                wanted: if chosen.contains(&run.name) { Some(run.replicas) } else { running },
+                difference: self.difference(run),
+            });
+        }
+        let is_there = |name: &str| wanted.services.iter().any(|run| run.name == name);
+        changes.extend(now.iter().filter(|report| !is_there(&report.name)).map(|report| ServiceChange {
+            name: &report.name,
+            running: running(&report.name),
+            wanted: None,
+            difference: Difference::None,
+        }));
+        Ok(service_steps(&changes))
+    }
+
+    /// What differs between a service as it runs and as it is wanted.
+    fn difference(&self, wanted: &ServiceRun) -> Difference {
+        let current = self.machine.stack().find(&wanted.name).and_then(|id| self.current(id));
+        let Some((_, old)) = current else { return Difference::Substance };
+        let becoming = ServiceRun { replicas: old.replicas, ..old.becoming(wanted) };
+        if old.must_be_replaced_by(wanted) {
+            Difference::Substance
+        } else if becoming == ServiceRun::clone(&old) {
+            Difference::None
+        } else {
+            Difference::Terms
+        }
+    }
+
+    /// `wanted` as far as it was asked for, if it can be while the others run.
+    fn possible(&self, wanted: Runbook, services: &[String]) -> Result<Runbook, Failure> {
+        let wanted = self.beside_others(wanted, services)?;
+        let Some(service) = self.cannot_become(&wanted) else { return Ok(wanted) };
+        let text = format!("{service} has changed in what cannot be changed while the others run");
+        Err(Failure { code: FailureCode::Structure, service: Some(service), ..impossible(text) })
     }
 
     /// `wanted` as far as it was asked for: services that were not named, nor are needed by those, are left as they run.

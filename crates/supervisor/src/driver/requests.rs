@@ -57,6 +57,10 @@ impl Driver {
                 let services = self.up(*runbook, &services)?;
                 waiting(wait, WaitsFor::Serving(services))
             }
+            Request::Plan { runbook, services } => {
+                self.refuse_at_end()?;
+                Next::Answer(Answer::Plan(self.plan(*runbook, &services)?))
+            }
             Request::Scale { replicas, wait } => {
                 self.refuse_at_end()?;
                 waiting(wait, WaitsFor::Ready(self.scale(&replicas)?))

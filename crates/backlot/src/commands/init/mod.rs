@@ -64,7 +64,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         let files = args.template.files().iter();
         let steps: Vec<String> =
             files.map(|file| format!("write {}", directory.join(file.path).display())).collect();
-        return context.show_steps(&[], &steps);
+        return context.show_steps(&steps);
     }
     refuse_what_is_there(&directory)?;
     write_all(&directory, &name, args.template.files())?;

@@ -72,7 +72,7 @@ fn dry_run(sites: &[Site], context: &Context) -> Result<Exit, CommandError> {
         let of = if sites.len() > 1 { format!("{}: ", name_of(site)) } else { String::new() };
         said.extend(context.engine(site)?.plan_down(site, false)?.iter().map(|step| format!("{of}{step}")));
     }
-    context.show_steps(&[], &said)
+    context.show_steps(&said)
 }
 
 /// Removes one; whether there was anything to remove.

@@ -50,7 +50,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         context.progress().show(Event::Warning(format!("only the database is started: {reason}{way_out}")));
     }
     if context.global.dry_run {
-        return context.show_steps(&[], &scenario.plan_up(&wishes)?);
+        return context.show_steps(&scenario.plan_up(&wishes)?);
     }
     let start = std::time::Instant::now();
     let up = scenario.up(&wishes, &mut context.reporter(), &mut context.newsreader())?;

@@ -186,6 +186,7 @@ services:
             throwaway: false,
             scale: &BTreeMap::new(),
             current: BTreeMap::new(),
+            writes: false,
         })
     }
 

@@ -63,7 +63,8 @@ impl Translation<'_> {
             as_root: nix::unistd::geteuid().is_root(),
         };
         let rewritten = front.config.rewrite(&how);
-        let arguments = nginx.install(&rewritten, &how.dir)?;
+        let arguments =
+            if self.writes { nginx.install(&rewritten, &how.dir)? } else { Nginx::arguments(&how.dir) };
         let mut runs = ports.runs(container);
         // Only what it listens on: a port that is published and not in its configuration leads nowhere.
         runs.retain(|port| front.listens.contains(&port.target));

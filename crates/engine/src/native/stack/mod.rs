@@ -57,6 +57,8 @@ pub(crate) struct Translation<'a> {
     pub(crate) scale: &'a BTreeMap<String, u32>,
     /// The endpoints that are open now: they stay.
     pub(crate) current: BTreeMap<(String, u16), u16>,
+    /// Whether files are written that services read; not when it is only to be seen what would change.
+    pub(crate) writes: bool,
 }
 
 impl Translation<'_> {
