@@ -32,12 +32,12 @@ pub fn run(caller: Caller) -> Exit {
     let options = cli.global.project_options();
     let outcome = Context::new(cli.global, caller)
         .and_then(|context| commands::run(cli.command, Cli::command, &context));
-    let outcome = outcome.map_err(|error| error.within(&options)).and_then(|exit| match render::lost() {
+    let outcome = outcome.and_then(|exit| match render::lost() {
         Some(error) if exit == Exit::Done => Err(CommandError::failed("stdout", Unprinted(error))),
         Some(_) | None => Ok(exit),
     });
     outcome.unwrap_or_else(|error| {
-        show_failure(&error, json, Style::new(colour), colour);
+        show_failure(&error, &options, json, Style::new(colour), colour);
         error.exit
     })
 }

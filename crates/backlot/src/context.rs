@@ -81,9 +81,7 @@ impl Context {
 
     /// The home of all state.
     pub fn home(&self) -> Result<Home, CommandError> {
-        let owner = Owner::for_postgres().map_err(|error| {
-            CommandError::failed("no-postgres-account", error).hint("run backlot as an ordinary user")
-        })?;
+        let owner = Owner::for_postgres()?;
         Ok(Home::choose(&self.caller.variables, owner).map_err(backlot_engine::EngineError::from)?)
     }
 
@@ -107,7 +105,7 @@ impl Context {
     pub fn environment_name(&self) -> Result<EnvironmentName, CommandError> {
         let name = self.chosen_environment().unwrap_or(DEFAULT_ENVIRONMENT);
         EnvironmentName::parse(name).map_err(|error| {
-            let error = CommandError::usage("name-invalid", error);
+            let error = CommandError::from(error);
             if !name.contains('=') {
                 return error;
             }

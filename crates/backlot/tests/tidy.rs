@@ -9,8 +9,8 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// All Rust files under `dir`.
-fn rust_files(dir: &Path) -> Vec<PathBuf> {
+/// All files under `dir` whose names end in `extension`.
+fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -18,7 +18,7 @@ fn rust_files(dir: &Path) -> Vec<PathBuf> {
             let path = entry.path();
             if path.is_dir() && entry.file_name() != "target" {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|found| found == extension) {
                 found.push(path);
             }
         }
@@ -39,14 +39,33 @@ fn paths_in(text: &str) -> Vec<String> {
 #[test]
 fn the_paths_that_the_documents_name_exist() {
     let root = repository();
-    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "docs/supervisor.md"] {
-        let text = fs::read_to_string(root.join(document)).unwrap();
-        let paths = paths_in(&text);
-        assert!(!paths.is_empty(), "{document} names no path");
-        for path in paths {
+    let mut documents: Vec<PathBuf> =
+        ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"].map(|name| root.join(name)).into();
+    documents.extend(files(&root.join("docs"), "md"));
+    let mut named = 0;
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        for path in paths_in(&text) {
             let places = ["", "crates/engine", "crates/backlot", "crates/plan", "crates/gateway"];
             let exists = places.iter().any(|place| root.join(place).join(&path).exists());
-            assert!(exists, "{document} names {path}, which does not exist");
+            assert!(exists, "{} names {path}, which does not exist", document.display());
+            named += 1;
+        }
+    }
+    assert!(named > 50, "only {named} paths were found in the documents");
+}
+
+/// The records are numbered without a gap, and say when, why, what, and what comes of it.
+#[test]
+fn the_decisions_are_records() {
+    let mut records = files(&repository().join("docs/decisions"), "md");
+    records.sort();
+    for (number, record) in (1..).zip(&records) {
+        let name = record.file_name().unwrap().to_string_lossy();
+        assert!(name.starts_with(&format!("{number:04}-")), "{name} is not number {number}");
+        let text = fs::read_to_string(record).unwrap();
+        for part in ["# ", "Decided 20", "**Context.** ", "**Decision.** ", "**Consequence.** "] {
+            assert!(text.lines().any(|line| line.starts_with(part)), "{name} has no {part:?}");
         }
     }
 }
@@ -85,9 +104,9 @@ fn the_absences_hold() {
         ),
     ];
     for (place, words, excepted) in absences {
-        let files = rust_files(&repository().join(place));
-        assert!(!files.is_empty(), "{place} has no files");
-        for file in files.iter().filter(|file| !excepted.iter().any(|except| file.ends_with(except))) {
+        let sources = files(&repository().join(place), "rs");
+        assert!(!sources.is_empty(), "{place} has no files");
+        for file in sources.iter().filter(|file| !excepted.iter().any(|except| file.ends_with(except))) {
             let text = fs::read_to_string(file).unwrap();
             for word in words {
                 assert!(!without_tests(&text).contains(word), "{} contains {word}", file.display());

@@ -1,5 +1,7 @@
 //! Why an engine could not do what was asked.
 
+mod explain;
+
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use backlot_process::ProcessId;
 use serde::{Deserialize, Serialize};
 
+use crate::hint::Hint;
+
 /// The version of the format that this build writes. Older ones are still read (see `tests/records/`).
 pub(crate) const VERSION: u32 = 2;
 
@@ -199,6 +201,18 @@ pub enum RecordError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl RecordError {
+    /// The way out for the environment that the record is about.
+    pub(crate) fn hint(&self, environment: &str) -> Hint {
+        match self {
+            Self::Newer { .. } => "use the newer Backlot, or remove the environment with it".into(),
+            Self::Read { .. } | Self::Damaged { .. } | Self::Write { .. } => {
+                Hint::from("remove what is left of it: ").then(Hint::down(environment))
+            }
+        }
+    }
 }
 
 impl Record {

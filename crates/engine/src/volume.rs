@@ -21,6 +21,7 @@ use backlot_process::working_in;
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
+use crate::hint::{Hint, quoted};
 use crate::home::Home;
 use crate::lock::Lock;
 use crate::record::{self, VERSION};
@@ -147,29 +148,27 @@ impl VolumeError {
     }
 
     /// The way out.
-    pub fn hint(&self) -> String {
+    pub fn hint(&self) -> Hint {
         match self {
-            Self::Missing { name, .. } => format!("make it: backlot volume create {name}"),
-            Self::Unknown { .. } => "backlot volume ls shows those that there are".into(),
+            Self::Missing { name, .. } => {
+                Hint::from("make it: ").then(Hint::anywhere(&["volume", "create", name]))
+            }
+            Self::Unknown { .. } => Hint::anywhere(&["volume", "ls"]).then(" shows those that there are"),
             Self::Name { .. } => "choose another name".into(),
             Self::InUse { .. } => "take down what uses it first".into(),
             Self::NotEmpty { path } => {
-                format!("mount an empty folder, or move away what is in {}", path.display())
+                format!("mount an empty folder, or move away what is in {}", path.display()).into()
             }
             Self::OtherCluster { found, .. } => {
                 let found = found.display();
-                format!("mount the volume so that {found} is the data directory, or move that away")
+                format!("mount the volume so that {found} is the data directory, or move that away").into()
             }
             Self::Moved { old, new, .. } => {
                 let (old, new) = (quoted(old), quoted(new));
-                format!("to go on with it: mkdir -p {new} && mv {old}/* {new}/; or remove {old}")
+                format!("to go on with it: mkdir -p {new} && mv {old}/* {new}/; or remove {old}").into()
             }
         }
     }
-}
-
-fn quoted(path: &Path) -> String {
-    backlot_process::shell_quote(&path.display().to_string()).into_owned()
 }
 
 impl Site {

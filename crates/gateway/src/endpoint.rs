@@ -17,11 +17,11 @@ use crate::balancing::rotation::Rotation;
 use crate::balancing::state::{Action, Event};
 use crate::config::EndpointConfig;
 use crate::error::GatewayError;
+use crate::latch::Latch;
 use crate::shared::Shared;
 use crate::sockets::accept;
 use crate::sockets::auto::Habits;
-use crate::sockets::lanes::Lanes;
-use crate::word::Word;
+use crate::sockets::workers::Workers;
 
 /// A listener and the replicas behind it. Cheap to clone; when the last handle is dropped, the endpoint closes at once.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ impl Endpoint {
     pub(crate) fn open(
         config: EndpointConfig,
         runtime: &Handle,
-        lanes: Arc<Lanes>,
+        workers: Arc<Workers>,
     ) -> Result<Self, GatewayError> {
         let EndpointConfig { name, listen, kind, limits, trust, access_log } = config;
         let unusable = |source| GatewayError::Listener { endpoint: name.clone(), source };
@@ -74,14 +74,14 @@ impl Endpoint {
             limits,
             trust,
             log: access_log,
-            rotation: Rotation::new(lanes.count()),
-            closing: Word::default(),
+            rotation: Rotation::new(workers.count()),
+            closing: Latch::default(),
             habits: Habits::default(),
             sweeping: AtomicBool::new(false),
         });
         let (stop, stop_heard) = watch::channel(None);
         let (stopped_said, stopped) = watch::channel(None);
-        runtime.spawn(accept::run(Arc::clone(&shared), listener, lanes, stop_heard, stopped_said));
+        runtime.spawn(accept::run(Arc::clone(&shared), listener, workers, stop_heard, stopped_said));
         Ok(Self(Arc::new(Inner { shared, stop, stopped })))
     }
 
@@ -128,7 +128,7 @@ impl Endpoint {
         let begun = Instant::now();
         let _: Action = self.0.shared.rotation.on(&replica, Event::Drain);
         replica.pool.close();
-        replica.leaving.say();
+        replica.leaving.set();
         let shared = Arc::clone(&self.0.shared);
         Ok(async move {
             let in_flight = replica.in_flight.none(begun + limit).await;

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::config::EndpointConfig;
 use crate::endpoint::{Endpoint, Stopped};
 use crate::error::GatewayError;
-use crate::sockets::lanes::Lanes;
+use crate::sockets::workers::Workers;
 
 /// The endpoints, by name. Cheap to clone; they run on the runtime that was given.
 #[derive(Debug, Clone)]
@@ -20,22 +20,22 @@ pub struct Gateway(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     runtime: Handle,
-    lanes: Arc<Lanes>,
+    workers: Arc<Workers>,
     endpoints: Mutex<BTreeMap<String, Endpoint>>,
 }
 
 impl Gateway {
     /// A gateway without endpoints, of which everything runs on the given runtime. That needs its I/O and time drivers.
     pub fn new(runtime: Handle) -> Self {
-        let lanes = Arc::new(Lanes::on(runtime.clone()));
-        Self(Arc::new(Inner { runtime, lanes, endpoints: Mutex::default() }))
+        let workers = Arc::new(Workers::on(runtime.clone()));
+        Self(Arc::new(Inner { runtime, workers, endpoints: Mutex::default() }))
     }
 
     /// The same, but connections are served by so many threads of the gateway's own (at least one), which is faster than
     /// a runtime of several threads. They end with the gateway and its endpoints.
     pub fn with_threads(runtime: Handle, threads: usize) -> Result<Self, GatewayError> {
-        let lanes = Lanes::start(threads).map_err(|source| GatewayError::Threads { threads, source })?;
-        Ok(Self(Arc::new(Inner { runtime, lanes: Arc::new(lanes), endpoints: Mutex::default() })))
+        let workers = Workers::start(threads).map_err(|source| GatewayError::Threads { threads, source })?;
+        Ok(Self(Arc::new(Inner { runtime, workers: Arc::new(workers), endpoints: Mutex::default() })))
     }
 
     fn map(&self) -> MutexGuard<'_, BTreeMap<String, Endpoint>> {
@@ -47,7 +47,7 @@ impl Gateway {
         match self.map().entry(config.name.clone()) {
             Entry::Occupied(taken) => Err(GatewayError::DuplicateEndpoint { endpoint: taken.key().clone() }),
             Entry::Vacant(free) => {
-                Ok(free.insert(Endpoint::open(config, &self.0.runtime, Arc::clone(&self.0.lanes))?).clone())
+                Ok(free.insert(Endpoint::open(config, &self.0.runtime, Arc::clone(&self.0.workers))?).clone())
             }
         }
     }

@@ -21,9 +21,9 @@ mod endpoint;
 mod error;
 mod gateway;
 mod http;
+mod latch;
 mod shared;
 mod sockets;
-mod word;
 
 pub use access::{AccessLine, AccessLog};
 pub use balancing::replica::{ReplicaId, ReplicaStatus};

@@ -11,8 +11,8 @@ use crate::access::AccessLog;
 use crate::balancing::pool::REST;
 use crate::balancing::rotation::Rotation;
 use crate::config::{Kind, Limits, Trust};
+use crate::latch::Latch;
 use crate::sockets::auto::Habits;
-use crate::word::Word;
 
 pub(crate) struct Shared {
     pub(crate) name: String,
@@ -24,7 +24,7 @@ pub(crate) struct Shared {
     pub(crate) trust: Trust,
     pub(crate) log: Option<AccessLog>,
     pub(crate) rotation: Rotation,
-    pub(crate) closing: Word,
+    pub(crate) closing: Latch,
     pub(crate) habits: Habits,
     pub(crate) sweeping: AtomicBool,
 }

@@ -149,6 +149,50 @@ pub enum StartError {
     Rejected(#[source] DatabaseError),
 }
 
+impl StartError {
+    /// A stable name of the kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::PortInUse { .. } => "port-in-use",
+            Self::ForeignData { .. } => "not-our-data",
+            Self::WrongVersion { .. } => "other-major",
+            Self::AlreadyRunning { .. } => "data-in-use",
+            Self::Owner(_)
+            | Self::Storage(_)
+            | Self::SocketPathTooLong { .. }
+            | Self::NotACluster { .. }
+            | Self::NoFreePort { .. }
+            | Self::Process(_)
+            | Self::Died { .. }
+            | Self::NotReady { .. }
+            | Self::Rejected(_) => "postgres-start",
+        }
+    }
+
+    /// What to do next, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::PortInUse { .. } => Some("stop what uses it, or publish another port".into()),
+            Self::ForeignData { .. } => Some(
+                "mount a folder of its own for Backlot, or give it to that account (then a container cannot use it)".into(),
+            ),
+            Self::WrongVersion { data, .. } => {
+                Some(format!("ask for `image: postgres:{data}`, or mount another folder"))
+            }
+            Self::AlreadyRunning { .. } => Some("stop that server first".into()),
+            Self::Owner(_)
+            | Self::Storage(_)
+            | Self::SocketPathTooLong { .. }
+            | Self::NotACluster { .. }
+            | Self::NoFreePort { .. }
+            | Self::Process(_)
+            | Self::Died { .. }
+            | Self::NotReady { .. }
+            | Self::Rejected(_) => None,
+        }
+    }
+}
+
 fn by(holder: Option<&PortHolder>) -> String {
     holder.map_or_else(String::new, |holder| format!(" by {holder}"))
 }

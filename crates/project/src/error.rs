@@ -156,7 +156,7 @@ impl Problem {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Compose(problem) => problem.code(),
-            Self::Name(_) => "name-invalid",
+            Self::Name(error) => error.code(),
             Self::NoProject { .. } => "project-missing",
             Self::EnvironmentUnknown { .. } => "environment-unknown",
             Self::ScenarioAmbiguous { .. } => "scenario-ambiguous",

@@ -36,6 +36,15 @@ pub enum NameError {
     },
 }
 
+impl NameError {
+    /// A stable name of the kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty { .. } | Self::TooLong { .. } | Self::Character { .. } => "name-invalid",
+        }
+    }
+}
+
 const RULE: &str = "a name is made of ASCII letters, digits, _ and -, and starts with a letter or digit";
 
 struct Position(usize);

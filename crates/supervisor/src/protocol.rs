@@ -145,6 +145,20 @@ pub enum FailureCode {
     Stopping,
 }
 
+impl FailureCode {
+    /// Its stable name, for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoService => "no-service",
+            Self::Impossible => "impossible",
+            Self::Structure => "structure",
+            Self::Service => "service-failed",
+            Self::PortInUse => "port-in-use",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
 /// A service as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceReport {

@@ -107,7 +107,8 @@ fn server(context: &Context) -> Result<LiveDatabase, CommandError> {
     let throwaway = deployment.database().is_some_and(|database| database.storage == Storage::Throwaway);
     let (database, up) = deployment.up_database(false, &mut context.reporter())?;
     if !up.was_up && throwaway && context.global.verbose > 0 {
-        context.progress().say(&format!("{name} has no volume: its data goes with `backlot -e {name} down`"));
+        let down = context.line(&format!("-e {name} down"));
+        context.progress().say(&format!("{name} has no volume: its data goes with `{down}`"));
     }
     Ok(database)
 }

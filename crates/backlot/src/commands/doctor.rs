@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use backlot_engine::{Client, DockerError, named_daemon};
-use backlot_engine::{Database, Home};
-use backlot_engine::{locate, tools};
+use backlot_engine::{Client, Database, DockerError, Hint, Home, locate, named_daemon, tools};
 use backlot_postgres::{Installation, SearchPlaces};
 use backlot_process::{Owner, Program, caller_allow_list};
 use serde_json::json;
@@ -37,7 +35,7 @@ struct Finding {
     what: &'static str,
     verdict: Verdict,
     found: String,
-    mend: Option<String>,
+    mend: Option<Hint>,
 }
 
 impl Finding {
@@ -45,11 +43,11 @@ impl Finding {
         Self { what, verdict: Verdict::Good, found: found.into(), mend: None }
     }
 
-    fn warning(what: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
+    fn warning(what: &'static str, found: impl Into<String>, mend: impl Into<Hint>) -> Self {
         Self { what, verdict: Verdict::Warning, found: found.into(), mend: Some(mend.into()) }
     }
 
-    fn bad(what: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
+    fn bad(what: &'static str, found: impl Into<String>, mend: impl Into<Hint>) -> Self {
         Self { what, verdict: Verdict::Bad, found: found.into(), mend: Some(mend.into()) }
     }
 }
@@ -69,13 +67,15 @@ pub fn run(_args: &Args, context: &Context) -> Exit {
 }
 
 fn show(findings: &[Finding], context: &Context) {
+    let options = context.global.project_options();
+    let mend = |finding: &Finding| finding.mend.as_ref().map(|mend| mend.render(&options));
     if context.global.json {
         let word = |verdict| match verdict {
             Verdict::Good => "good",
             Verdict::Warning => "warning",
             Verdict::Bad => "bad",
         };
-        let finding = |f: &Finding| json!({ "what": f.what, "verdict": word(f.verdict), "found": f.found, "mend": f.mend });
+        let finding = |f: &Finding| json!({ "what": f.what, "verdict": word(f.verdict), "found": f.found, "mend": mend(f) });
         return render::json(&findings.iter().map(finding).collect());
     }
     let style = context.style();
@@ -86,7 +86,7 @@ fn show(findings: &[Finding], context: &Context) {
             Verdict::Bad => style.bad("✗"),
         };
         render::line(&format!("{mark} {:<12} {}", finding.what, finding.found));
-        if let Some(mend) = &finding.mend {
+        if let Some(mend) = mend(finding) {
             render::line(&format!("  {:<12} {} {mend}", "", style.faint("→")));
         }
     }
@@ -162,7 +162,7 @@ fn project(context: &Context) -> Finding {
     let project = match context.project() {
         Ok(project) => project,
         Err(error) => {
-            let mend = error.hints.first().cloned().unwrap_or_default();
+            let mend = error.hints.first().cloned().unwrap_or_else(|| "".into());
             return Finding::warning("project", error.error.to_string(), mend);
         }
     };
@@ -176,8 +176,8 @@ fn project(context: &Context) -> Finding {
             Ok(())
         });
         if let Err(error) = checked {
-            let mend =
-                error.hints.first().cloned().unwrap_or_else(|| format!("see `backlot config -e {name}`"));
+            let see = || Hint::from("see `").then(Hint::command(&["config", "-e", name.as_str()])).then("`");
+            let mend = error.hints.first().cloned().unwrap_or_else(see);
             return Finding::bad(
                 "project",
                 format!("{} in {}: {}", name, project.root().display(), error.error),
@@ -222,7 +222,7 @@ fn docker(variables: &BTreeMap<String, String>) -> Finding {
         }
         Err(error) => (String::new(), error),
     };
-    Finding::warning("Docker", format!("{daemon}{compose}"), compose.hint().unwrap_or_default())
+    Finding::warning("Docker", format!("{daemon}{compose}"), compose.hint().unwrap_or_else(|| "".into()))
 }
 
 fn nginx(variables: &BTreeMap<String, String>) -> Finding {

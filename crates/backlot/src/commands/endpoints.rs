@@ -1,5 +1,6 @@
 //! `backlot endpoints`
 
+use backlot_engine::Hint;
 use serde_json::json;
 
 use crate::commands::services::choose;
@@ -25,7 +26,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         choose(args.service.as_slice(), context.engine(&site)?.services(&site)?, &project, context)?;
     if let Some(name) = args.service.as_ref().filter(|_| services.iter().all(|one| one.replicas.is_empty())) {
         let error = CommandError::failed("not-up", format!("no service {name} of {} is up", site.name()));
-        return Err(error.hint(format!("backlot -e {} up -d {name}", site.name())));
+        return Err(error.hint(Hint::command(&["-e", site.name(), "up", "-d", name])));
     }
     if context.global.json {
         let list = services.iter().map(|service| {

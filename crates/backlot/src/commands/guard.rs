@@ -26,7 +26,7 @@ pub fn run_supervisor(args: &Args) -> Result<Exit, CommandError> {
 }
 
 fn home(args: &Args) -> Result<Home, CommandError> {
-    let owner = Owner::for_postgres().map_err(|error| CommandError::failed("no-postgres-account", error))?;
+    let owner = Owner::for_postgres()?;
     Ok(Home::at(args.home.clone(), owner))
 }
 

@@ -19,7 +19,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let owner = Owner::for_postgres().map_err(|error| CommandError::failed("no-postgres-account", error))?;
+    let owner = Owner::for_postgres()?;
     let home = Home::at(args.home.clone(), owner);
     let caller = &context.caller.variables;
     tidy_up_after(&home, &args.site, &args.mark, caller, &mut std::io::stdin().lock())?;

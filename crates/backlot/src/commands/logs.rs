@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use backlot_engine::{EngineError, LogWish, Site};
+use backlot_engine::{EngineError, Hint, LogWish, Site};
 use backlot_logs::parse_since;
 
 use crate::commands::services;
@@ -81,7 +81,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
 fn with_way_up(error: EngineError, site: &Site) -> CommandError {
     let is_down = matches!(error, EngineError::NotUp { .. });
     let error = CommandError::from(error);
-    if is_down { error.hint(format!("start it: backlot -e {} up -d", site.name())) } else { error }
+    if is_down {
+        error.hint(Hint::from("start it: ").then(Hint::command(&["-e", site.name(), "up", "-d"])))
+    } else {
+        error
+    }
 }
 
 fn since(args: &Args) -> Result<Option<SystemTime>, CommandError> {

@@ -17,7 +17,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let owner = Owner::for_postgres().map_err(|error| CommandError::failed("no-postgres-account", error))?;
+    let owner = Owner::for_postgres()?;
     fill_up(&Home::at(args.home.clone(), owner), &args.template).map_err(EngineError::from)?;
     Ok(Exit::Done)
 }

@@ -36,7 +36,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let name = context.global.environment.as_deref().unwrap_or(ENVIRONMENT);
-    let name = EnvironmentName::parse(name).map_err(|error| CommandError::usage("name-invalid", error))?;
+    let name = EnvironmentName::parse(name)?;
     let environment = context.environment_named(&project, &name)?;
     let configured = environment.stack.extension.test.clone();
     let ground = context.ground(&home, &project);
@@ -71,8 +71,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     tests.finish(ground, &mut report)?;
     if args.keep {
         let port = database.port();
-        context.progress().say(&format!("the database is kept on port {port}: backlot -e {name} db shell"));
-        context.progress().say(&format!("remove it: backlot -e {name} down"));
+        let line = |verb: &str| context.line(&format!("-e {name} {verb}"));
+        context.progress().say(&format!("the database is kept on port {port}: {}", line("db shell")));
+        context.progress().say(&format!("remove it: {}", line("down")));
     }
     Ok(Exit::Child(exit_code(outcome?.status)))
 }

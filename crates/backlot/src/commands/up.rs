@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use backlot_engine::{Deployment, EngineError, Started, Wishes};
+use backlot_engine::{Deployment, EngineError, Hint, Started, Wishes};
 use backlot_supervisor::{Health, Request, ServiceReport, State};
 use serde_json::json;
 
@@ -106,7 +106,7 @@ pub fn wait(
         return Err(CommandError {
             exit: Exit::Interrupted,
             ..CommandError::failed("interrupted", "interrupted; the services are on their way up")
-                .hint(format!("backlot -e {} down", site.name()))
+                .hint(Hint::command(&["-e", site.name(), "down"]))
         });
     }
     outcome?;

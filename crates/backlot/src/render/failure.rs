@@ -9,10 +9,11 @@ use serde_json::json;
 use crate::error::CommandError;
 use crate::render::{Style, note};
 
-/// Shows an error on stderr, in words or as JSON. The only place where errors are printed.
-pub fn show_failure(failure: &CommandError, as_json: bool, style: Style, colour: bool) {
+/// Shows an error on stderr, in words or as JSON; `options` name the project in command lines. The only place where errors are
+/// printed.
+pub fn show_failure(failure: &CommandError, options: &str, as_json: bool, style: Style, colour: bool) {
     if as_json {
-        return note(&in_json(failure).to_string());
+        return note(&in_json(failure, options).to_string());
     }
     note(&format!("{} {}", style.bad("error:"), failure.error));
     for cause in causes(failure) {
@@ -22,6 +23,7 @@ pub fn show_failure(failure: &CommandError, as_json: bool, style: Style, colour:
         note(&snippet(place, colour));
     }
     for hint in &failure.hints {
+        let hint = hint.render(options);
         note(&format!("  {} {}", style.good("help:"), hint.replace('\n', "\n        ")));
     }
 }
@@ -88,16 +90,17 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
     line_start + within.min(line_length)
 }
 
-fn in_json(failure: &CommandError) -> serde_json::Value {
+fn in_json(failure: &CommandError, options: &str) -> serde_json::Value {
     let place = place(failure).map(|place| {
         let location = &place.location;
         json!({ "file": location.path, "line": location.line, "column": location.column })
     });
+    let hints: Vec<String> = failure.hints.iter().map(|hint| hint.render(options)).collect();
     json!({ "error": {
         "code": failure.code,
         "message": failure.error.to_string(),
         "causes": causes(failure),
         "place": place,
-        "hints": failure.hints,
+        "hints": hints,
     }})
 }

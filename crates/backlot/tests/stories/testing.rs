@@ -43,16 +43,16 @@ fn without_a_runner_it_says_what_to_do_and_leaves_nothing() {
 #[test]
 fn keep_leaves_the_database_up_and_says_how_to_reach_it() {
     let stage = seed();
-    stage.backlot(&["test", "--keep", "--", "psql", "-qc", "CREATE TABLE left_over ()"]).output().assert(
+    let project = stage.project().display().to_string();
+    let named = |rest: &[&str]| stage.backlot(&[&["-C", &project][..], rest].concat()).within("/").output();
+    named(&["test", "--keep", "--", "psql", "-qc", "CREATE TABLE left_over ()"]).assert(
         0,
         "",
-        "…\nthe database is kept on port …: backlot -e testing db shell\nremove it: backlot -e testing down",
+        "…\nthe database is kept on port …: backlot -C [project] -e testing db shell\nremove it: backlot -C [project] -e testing down",
     );
-    stage
-        .backlot(&["-e", "testing", "db", "shell", "-c", "\\dt", "--", "-At"])
-        .output()
+    named(&["-e", "testing", "db", "shell", "-c", "\\dt", "--", "-At"])
         .assert_prints("public|left_over|table|postgres");
-    stage.backlot(&["-e", "testing", "down", "-q"]).output().assert_prints("");
+    named(&["-e", "testing", "down", "-q"]).assert_prints("");
 }
 
 /// A runner that writes its process group's leader down, leaves a child in another session, and waits.

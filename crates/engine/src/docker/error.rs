@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use backlot_process::{Output, ProcessError, Program, describe_exit};
 
+use crate::hint::Hint;
+
 /// As many lines of a program's last words are kept.
 const LAST_LINES: usize = 15;
 
@@ -224,8 +226,8 @@ impl DockerError {
     }
 
     /// The way out.
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
+    pub fn hint(&self) -> Option<Hint> {
+        let hint: Hint = match self {
             Self::NoClient => {
                 "install Docker (on Debian: apt-get install docker.io), or leave --engine docker out".into()
             }
@@ -241,8 +243,8 @@ impl DockerError {
             Self::Build { .. } => "mend the Dockerfile, or what it copies".into(),
             Self::PortInUse { .. } => "stop what uses it, or publish another port".into(),
             Self::Foreign { .. } => "take that one down, or give this one another name: -p NAME".into(),
-            Self::NoService { known, .. } if !known.is_empty() => format!("there are {}", known.join(", ")),
-            Self::NoService { environment, .. } => format!("backlot -e {environment} up -d"),
+            Self::NoService { known, .. } if !known.is_empty() => format!("there are {}", known.join(", ")).into(),
+            Self::NoService { environment, .. } => Hint::command(&["-e", environment, "up", "-d"]),
             Self::Exited { .. }
             | Self::Unhealthy { .. }
             | Self::NotReady { .. }

@@ -80,6 +80,22 @@ pub enum DatabaseError {
     Storage(#[from] Box<StorageError>),
 }
 
+impl DatabaseError {
+    /// The way out.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NoPassword { at, .. } => format!(
+                "set it under `environment:` of the service ({at}); a value is enough for throw-away databases"
+            ),
+            Self::Storage(error) => error.hint(),
+            Self::SecretFile { .. } => "create the file, or set the variable itself".into(),
+            Self::Command { at, .. } => {
+                format!("natively, the command may only set parameters: `postgres -c name=value` ({at})")
+            }
+        }
+    }
+}
+
 impl Database {
     /// Finds the database of an environment: its service with a Postgres image. None is none; of several, the one
     /// named `db`, `postgres` or `database`, else the first by name.

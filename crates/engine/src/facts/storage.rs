@@ -8,6 +8,8 @@ use backlot_plan::{Storage, Volume};
 use backlot_project::stack::{Image, Mount, MountKind, Volume as ComposeVolume};
 use backlot_project::{Location, Service, Stack};
 
+use crate::hint::quoted;
+
 /// Variables by which images are told where their data goes.
 const TOLD_BY: [&str; 3] = ["PGDATA", "POSTGRESQL_DATA_DIR", "DATADIR"];
 
@@ -107,7 +109,7 @@ impl StorageError {
                 format!("use a plain volume or a folder ({at}), or --engine docker")
             }
             Self::NoFolder { source_path, at, .. } => {
-                format!("mkdir {}, or take `create_host_path: false` away ({at})", source_path.display())
+                format!("mkdir {}, or take `create_host_path: false` away ({at})", quoted(source_path))
             }
         }
     }

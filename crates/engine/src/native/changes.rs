@@ -7,6 +7,7 @@ use backlot_postgres::{Access, Connection, LocateError};
 use secrecy::ExposeSecret;
 
 use crate::facts::database::Database;
+use crate::hint::{Hint, quoted};
 use crate::native::{access, server};
 use crate::record::DatabaseRecord;
 use crate::site::Site;
@@ -34,8 +35,8 @@ pub enum ChangeError {
         data: String,
         /// The major version that made it.
         made: u32,
-        /// The command that makes room for a new one.
-        way: String,
+        /// The commands that make room for a new one.
+        way: Hint,
     },
     /// No server of the major version that made the data is here.
     #[error("{data} was made by PostgreSQL {made}, which is not installed")]
@@ -59,8 +60,8 @@ pub enum ChangeError {
         what: String,
         /// What holds the data.
         data: String,
-        /// The command that makes room for a new one.
-        way: String,
+        /// The commands that make room for a new one.
+        way: Hint,
     },
 }
 
@@ -74,16 +75,19 @@ impl ChangeError {
     }
 
     /// The way out.
-    pub fn hint(&self) -> String {
+    pub fn hint(&self) -> Hint {
         match self {
-            Self::Major { made, way, .. } => format!(
-                "ask for `image: postgres:{made}`, or dump what is in it, remove it ({way}), and restore it into the new one"
-            ),
-            Self::NoServer { source, .. } => source.hint(),
-            Self::Credentials { way, .. } => format!(
+            Self::Major { made, way, .. } => {
+                Hint::from(format!("ask for `image: postgres:{made}`, or dump what is in it, remove it ("))
+                    .then(way.clone())
+                    .then("), and restore it into the new one")
+            }
+            Self::NoServer { source, .. } => source.hint().into(),
+            Self::Credentials { way, .. } => Hint::from(
                 "put the old one back, and change it in the database (ALTER ROLE … PASSWORD …) before it is changed here; or \
-                 remove the data: {way}"
-            ),
+                 remove the data: ",
+            )
+            .then(way.clone()),
         }
     }
 }
@@ -155,20 +159,22 @@ pub(super) fn data_of(database: &Database) -> String {
     database.storage.volume().map_or_else(|| "its throw-away data".to_owned(), ToString::to_string)
 }
 
-fn way_out(database: &Database, site: &Site) -> String {
+fn way_out(database: &Database, site: &Site) -> Hint {
     use backlot_plan::Volume;
-    let down = match site.name().strip_prefix("scenario_") {
-        Some(scenario) => return format!("backlot scenario up {scenario} --fresh"),
-        None => format!("backlot -e {} down", site.name()),
-    };
+    if let Some(scenario) = site.name().strip_prefix("scenario_") {
+        return Hint::command(&["scenario", "up", scenario, "--fresh"]);
+    }
+    let down = Hint::down(site.name());
     match &database.storage {
         Storage::Throwaway => down,
-        Storage::Durable { volume: Volume::Own(_), .. } => format!("{down} --volumes"),
+        Storage::Durable { volume: Volume::Own(_), .. } => {
+            Hint::command(&["-e", site.name(), "down", "--volumes"])
+        }
         Storage::Durable { volume: Volume::Shared(name), .. } => {
-            format!("{down} && backlot volume rm {name}")
+            down.then(" && ").then(Hint::anywhere(&["volume", "rm", name]))
         }
         Storage::Durable { volume: Volume::Folder(folder), .. } => {
-            format!("{down} && rm -r {}", folder.display())
+            down.then(format!(" && rm -r {}", quoted(folder)))
         }
     }
 }

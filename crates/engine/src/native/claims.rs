@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use backlot_process::{PortHolder, command_lines_up_from, port_holder, try_port};
 use backlot_project::{Environment, Location};
 
+use crate::hint::{self, Hint};
 use crate::native::supervise::{GUARD_VERB, SUPERVISOR_VERB};
 use crate::record::Record;
 use crate::site::Site;
@@ -71,29 +72,29 @@ pub struct Tenant {
 
 impl PortError {
     /// The way out.
-    pub fn hint(&self) -> String {
+    pub fn hint(&self) -> Hint {
         let Self { service, at, other, .. } = self;
-        let mut ways = vec![match &self.trouble {
-            PortTrouble::InUse { tenant: Some(tenant), .. } => format!("stop it: {}", tenant.way_down()),
-            PortTrouble::InUse { holder: Some(holder), .. } => format!("stop it: kill {}", holder.pid),
+        let way = match &self.trouble {
+            PortTrouble::InUse { tenant: Some(tenant), .. } => {
+                Hint::from("stop it: ").then(tenant.way_down())
+            }
+            PortTrouble::InUse { holder: Some(holder), .. } => format!("stop it: kill {}", holder.pid).into(),
             PortTrouble::InUse { holder: None, .. } => "stop what uses it".into(),
             PortTrouble::Forbidden => "run backlot as root".into(),
-        }];
-        ways.push(format!("publish another port for {service} ({at})"));
-        ways.extend(other.iter().map(|other| format!("choose another one for this run: {other} backlot …")));
-        ways.join("; or ")
+        };
+        let way = way.then(format!("; or publish another port for {service} ({at})"));
+        match other {
+            Some(other) => way.then(format!("; or choose another one for this run: {other} backlot …")),
+            None => way,
+        }
     }
 }
 
 impl Tenant {
-    fn way_down(&self) -> String {
-        let quoted =
-            |project: &PathBuf| backlot_process::shell_quote(&project.display().to_string()).into_owned();
-        let project = self.project.as_ref().map_or_else(|| "ITS_PROJECT".into(), quoted);
-        match self.name.strip_prefix("scenario_") {
-            Some(scenario) => format!("backlot -C {project} scenario down {scenario}"),
-            None => format!("backlot -C {project} -e {} down", self.name),
-        }
+    fn way_down(&self) -> Hint {
+        let project =
+            self.project.as_ref().map_or_else(|| "ITS_PROJECT".into(), |project| project.to_string_lossy());
+        Hint::anywhere(&[&["-C", &*project], hint::down(&self.name).as_slice()].concat())
     }
 }
 

@@ -11,36 +11,36 @@ use crate::http::Link;
 /// How long a connection may rest. Gunicorn's threaded workers close theirs after 2 s.
 pub(crate) const REST: Duration = Duration::from_secs(1);
 
-/// More than these at rest (on one lane) are closed.
+/// More than these at rest of one worker are closed.
 const MOST: usize = 256;
 
-/// The connections of one replica that are at rest. A connection is used on the lane that opened it.
+/// The connections of one replica that are at rest. A connection is used by the worker that opened it.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    lanes: Vec<Mutex<Lane>>,
+    workers: Vec<Mutex<Idle>>,
 }
 
 #[derive(Debug, Default)]
-struct Lane {
+struct Idle {
     closed: bool,
     /// The one that rests for the shortest time is last.
     resting: Vec<(Box<Link>, Instant)>,
 }
 
-fn locked(lane: &Mutex<Lane>) -> MutexGuard<'_, Lane> {
-    lane.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Pool {
-    pub(crate) fn new(lanes: usize) -> Self {
-        Self { lanes: (0..lanes).map(|_| Mutex::default()).collect() }
+    pub(crate) fn new(workers: usize) -> Self {
+        Self { workers: (0..workers).map(|_| Mutex::default()).collect() }
     }
 
     /// A connection that seems to be alive: the one that was used last.
-    pub(crate) fn take(&self, lane: usize, now: Instant) -> Option<Box<Link>> {
+    pub(crate) fn take(&self, worker: usize, now: Instant) -> Option<Box<Link>> {
         loop {
             // The guard ends with this statement: what follows must not happen under the lock.
-            let (mut link, since) = locked(&self.lanes[lane]).resting.pop()?;
+            let (mut link, since) = locked(&self.workers[worker]).resting.pop()?;
             if now.saturating_duration_since(since) < REST && link.is_alive() {
                 return Some(link);
             }
@@ -48,22 +48,22 @@ impl Pool {
     }
 
     /// Keeps a connection, or closes it if the pool is closed or full.
-    pub(crate) fn give(&self, link: Box<Link>, lane: usize) {
-        let mut lane = locked(&self.lanes[lane]);
-        if !lane.closed && lane.resting.len() < MOST {
-            lane.resting.push((link, Instant::now()));
+    pub(crate) fn give(&self, link: Box<Link>, worker: usize) {
+        let mut idle = locked(&self.workers[worker]);
+        if !idle.closed && idle.resting.len() < MOST {
+            idle.resting.push((link, Instant::now()));
         }
     }
 
     /// Closes what rests for too long. Returns how many are left.
     pub(crate) fn sweep(&self) -> usize {
         let mut left = 0;
-        for lane in &self.lanes {
-            let mut lane = locked(lane);
-            let old = lane.resting.iter().take_while(|(_, since)| since.elapsed() >= REST).count();
-            let closing: Vec<_> = lane.resting.drain(..old).collect();
-            left += lane.resting.len();
-            drop(lane);
+        for idle in &self.workers {
+            let mut idle = locked(idle);
+            let old = idle.resting.iter().take_while(|(_, since)| since.elapsed() >= REST).count();
+            let closing: Vec<_> = idle.resting.drain(..old).collect();
+            left += idle.resting.len();
+            drop(idle);
             drop(closing);
         }
         left
@@ -71,11 +71,11 @@ impl Pool {
 
     /// Closes all of them, and keeps none from now on.
     pub(crate) fn close(&self) {
-        for lane in &self.lanes {
-            let mut lane = locked(lane);
-            lane.closed = true;
-            let closing = std::mem::take(&mut lane.resting);
-            drop(lane);
+        for idle in &self.workers {
+            let mut idle = locked(idle);
+            idle.closed = true;
+            let closing = std::mem::take(&mut idle.resting);
+            drop(idle);
             drop(closing);
         }
     }

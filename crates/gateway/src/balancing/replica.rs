@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::balancing::in_flight::Count;
 use crate::balancing::pool::Pool;
 use crate::balancing::state::ReplicaState;
-use crate::sockets::wire::Sockets;
-use crate::word::Word;
+use crate::latch::Latch;
+use crate::sockets::replica_stream::Sockets;
 
 /// The caller's name for a replica, such as `web.1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,18 +63,18 @@ pub(crate) struct Replica {
     /// Every open connection, to cut them all.
     pub(crate) sockets: Sockets,
     /// It is given nothing more, and what is not busy with it should look for another.
-    pub(crate) leaving: Word,
+    pub(crate) leaving: Latch,
 }
 
 impl Replica {
-    pub(crate) fn new(id: ReplicaId, addr: SocketAddr, lanes: usize) -> Self {
+    pub(crate) fn new(id: ReplicaId, addr: SocketAddr, workers: usize) -> Self {
         Self {
             id,
             addr,
             in_flight: Count::default(),
-            pool: Pool::new(lanes),
+            pool: Pool::new(workers),
             sockets: Sockets::default(),
-            leaving: Word::default(),
+            leaving: Latch::default(),
         }
     }
 }

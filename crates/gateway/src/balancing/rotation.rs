@@ -16,7 +16,7 @@ use crate::balancing::state::{Action, Event, ReplicaState, next};
 #[derive(Debug)]
 pub(crate) struct Rotation {
     /// Threads that serve connections.
-    lanes: usize,
+    workers: usize,
     inner: Mutex<Inner>,
     /// Rings when a replica became ready.
     ready: Notify,
@@ -36,8 +36,8 @@ struct Member {
 }
 
 impl Rotation {
-    pub(crate) fn new(lanes: usize) -> Self {
-        Self { lanes, inner: Mutex::default(), ready: Notify::new(), epochs: AtomicU64::new(0) }
+    pub(crate) fn new(workers: usize) -> Self {
+        Self { workers, inner: Mutex::default(), ready: Notify::new(), epochs: AtomicU64::new(0) }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -51,7 +51,7 @@ impl Rotation {
             return false;
         }
         inner.members.push(Member {
-            replica: Arc::new(Replica::new(id, addr, self.lanes)),
+            replica: Arc::new(Replica::new(id, addr, self.workers)),
             state: ReplicaState::Ready,
         });
         drop(inner);
@@ -72,7 +72,7 @@ impl Rotation {
     pub(crate) fn remove(&self, replica: &Arc<Replica>) {
         self.inner().members.retain(|member| !Arc::ptr_eq(&member.replica, replica));
         replica.pool.close();
-        replica.leaving.say();
+        replica.leaving.set();
     }
 
     /// Forgets all of them.

@@ -17,8 +17,8 @@ use crate::http::request_body::{Fault, Progress, RequestBody, Upload};
 use crate::http::response_body::{Source, Streamed};
 use crate::http::retry::Reached;
 use crate::shared::Shared;
+use crate::sockets::replica_stream::{ConnectError, ReplicaStream};
 use crate::sockets::stall::Stall;
-use crate::sockets::wire::{ConnectError, Wire};
 
 /// A body of at most so many bytes is read whole before the client gets anything of the response. Until then another
 /// replica can still be asked, and the replica is free as soon as it has answered, however slowly the client reads.
@@ -40,7 +40,7 @@ pub(crate) enum ReplyContent {
     /// The body as it comes.
     Streamed(Box<Streamed>),
     /// No body: another protocol.
-    Switched { wire: Wire, read: Bytes, in_flight: InFlight },
+    Switched { upstream: ReplicaStream, read: Bytes, in_flight: InFlight },
 }
 
 /// Why an attempt failed, and how far it got.
@@ -68,16 +68,16 @@ pub(crate) enum Cause {
 }
 
 /// A request to be answered.
-pub(crate) struct Errand<'a> {
+pub(crate) struct Attempt<'a> {
     pub(crate) shared: &'a Arc<Shared>,
-    pub(crate) lane: usize,
+    pub(crate) worker: usize,
     pub(crate) outgoing: &'a Outgoing,
     pub(crate) upload: Option<&'a Upload>,
     /// A connection that was used before will do.
     pub(crate) pooled: bool,
 }
 
-impl Errand<'_> {
+impl Attempt<'_> {
     /// Has the request answered by a replica.
     pub(crate) async fn run(&self, in_flight: InFlight) -> Result<Reply, Failure> {
         let begun = Instant::now();
@@ -96,13 +96,13 @@ impl Errand<'_> {
             if self.outgoing.upgrade.is_none() {
                 return Err(Failure { cause: Cause::Switched, reached: Reached::Replica });
             }
-            let (wire, read) = link.into_wire().await.map_err(|error| Failure {
+            let (upstream, read) = link.into_stream().await.map_err(|error| Failure {
                 cause: Cause::Connect(ConnectError::Io(error)),
                 reached: Reached::Replica,
             })?;
-            return Ok(Reply { parts, content: ReplyContent::Switched { wire, read, in_flight } });
+            return Ok(Reply { parts, content: ReplyContent::Switched { upstream, read, in_flight } });
         }
-        let source = Source { link, in_flight, shared: Arc::clone(self.shared), lane: self.lane };
+        let source = Source { link, in_flight, shared: Arc::clone(self.shared), worker: self.worker };
         self.receive(parts, incoming, source).await
     }
 
@@ -133,15 +133,15 @@ impl Errand<'_> {
     async fn link(&self, in_flight: &InFlight, begun: Instant) -> Result<Box<Link>, Failure> {
         let replica = in_flight.replica();
         if self.pooled
-            && let Some(link) = replica.pool.take(self.lane, begun.into_std())
+            && let Some(link) = replica.pool.take(self.worker, begun.into_std())
         {
             return Ok(link);
         }
         let failed = |cause| Failure { cause, reached: Reached::Nobody };
-        let wire = Wire::connect(replica, self.shared.limits.connect_timeout)
+        let upstream = ReplicaStream::connect(replica, self.shared.limits.connect_timeout)
             .await
             .map_err(|error| failed(Cause::Connect(error)))?;
-        Link::new(wire).await.map_err(|error| failed(Cause::Died(Some(error))))
+        Link::new(upstream).await.map_err(|error| failed(Cause::Died(Some(error))))
     }
 
     fn failed(&self, link: &Link, error: Option<hyper::Error>) -> Failure {

@@ -13,14 +13,14 @@ use crate::balancing::in_flight::InFlight;
 use crate::balancing::replica::Replica;
 use crate::config::Trust;
 use crate::shared::Shared;
-use crate::sockets::wire::Wire;
+use crate::sockets::replica_stream::ReplicaStream;
 
 /// A client's connection.
 pub(crate) struct Client {
     pub(crate) shared: Arc<Shared>,
     pub(crate) peer: SocketAddr,
     /// Which of the gateway's threads serves it.
-    pub(crate) lane: usize,
+    pub(crate) worker: usize,
     /// The peer's address without the port.
     pub(crate) address: HeaderValue,
     pub(crate) trusted: bool,
@@ -32,7 +32,7 @@ pub(crate) struct Client {
 
 /// The replica's side of a connection that changed protocols.
 pub(crate) struct Switch {
-    pub(crate) wire: Wire,
+    pub(crate) upstream: ReplicaStream,
     /// What was already read from the replica.
     pub(crate) read: Bytes,
     pub(crate) in_flight: InFlight,
@@ -40,7 +40,7 @@ pub(crate) struct Switch {
 }
 
 impl Client {
-    pub(crate) fn new(shared: Arc<Shared>, peer: SocketAddr, lane: usize) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, peer: SocketAddr, worker: usize) -> Self {
         let trusted = match shared.trust {
             Trust::Loopback => peer.ip().to_canonical().is_loopback(),
             Trust::Nobody => false,
@@ -48,7 +48,7 @@ impl Client {
         // An address consists of what a header may hold.
         let address = HeaderValue::from_str(&peer.ip().to_canonical().to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { shared, peer, lane, address, trusted, busy: AtomicUsize::new(0), switch: Mutex::default() }
+        Self { shared, peer, worker, address, trusted, busy: AtomicUsize::new(0), switch: Mutex::default() }
     }
 
     pub(crate) fn is_busy(&self) -> bool {

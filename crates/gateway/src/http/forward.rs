@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::balancing::recheck::unreachable;
 use crate::http::answer::{Trouble, answer};
-use crate::http::attempt::{Cause, Errand, Failure, Reply, ReplyContent};
+use crate::http::attempt::{Attempt, Cause, Failure, Reply, ReplyContent};
 use crate::http::client::{Client, Switch, Ticket};
 use crate::http::headers::{Outgoing, for_client};
 use crate::http::request_body::Upload;
@@ -63,11 +63,13 @@ async fn seek(
         // A connection at rest may be closed at any moment, and only what can be repeated survives that.
         let repeatable = idempotent && upload.is_none() && outgoing.upgrade.is_none();
         let pooled = repeatable && ticket.attempts == 1;
-        let failure =
-            match (Errand { shared, lane: client.lane, outgoing, upload, pooled }).run(in_flight).await {
-                Ok(reply) => return Ok(reply),
-                Err(failure) => failure,
-            };
+        let failure = match (Attempt { shared, worker: client.worker, outgoing, upload, pooled })
+            .run(in_flight)
+            .await
+        {
+            Ok(reply) => return Ok(reply),
+            Err(failure) => failure,
+        };
         if matches!(&failure.cause, Cause::Connect(error) if error.blames_replica()) {
             unreachable(shared, &replica);
         }
@@ -100,8 +102,8 @@ fn respond(client: &Client, reply: Reply, mut ticket: Ticket) -> Response<Respon
     let body = match content {
         ReplyContent::Whole(bytes) => ResponseBody::whole(bytes, ticket),
         ReplyContent::Streamed(streamed) => ResponseBody::streamed(streamed, ticket),
-        ReplyContent::Switched { wire, read, in_flight } => {
-            client.set_switch(Switch { wire, read, in_flight, ticket });
+        ReplyContent::Switched { upstream, read, in_flight } => {
+            client.set_switch(Switch { upstream, read, in_flight, ticket });
             return Response::from_parts(parts, ResponseBody::nothing());
         }
     };

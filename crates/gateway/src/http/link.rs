@@ -19,23 +19,23 @@ use hyper_util::rt::TokioIo;
 use tokio::task::coop::unconstrained;
 
 use crate::http::request_body::RequestBody;
-use crate::sockets::wire::Wire;
+use crate::sockets::replica_stream::ReplicaStream;
 
 /// A connection that carries one request at a time.
 #[derive(Debug)]
 pub(crate) struct Link {
     sender: SendRequest<RequestBody>,
-    connection: Connection<TokioIo<Wire>, RequestBody>,
+    connection: Connection<TokioIo<ReplicaStream>, RequestBody>,
     /// The connection's future has ended and must not be polled.
     ended: bool,
     wrote: Arc<AtomicBool>,
 }
 
 impl Link {
-    pub(crate) async fn new(wire: Wire) -> Result<Box<Self>, hyper::Error> {
-        let wrote = wire.wrote();
+    pub(crate) async fn new(upstream: ReplicaStream) -> Result<Box<Self>, hyper::Error> {
+        let wrote = upstream.wrote();
         let (sender, connection) =
-            Builder::new().title_case_headers(true).handshake(TokioIo::new(wire)).await?;
+            Builder::new().title_case_headers(true).handshake(TokioIo::new(upstream)).await?;
         Ok(Box::new(Self { sender, connection, ended: false, wrote }))
     }
 
@@ -114,7 +114,7 @@ impl Link {
     }
 
     /// The bare connection after the replica changed protocols, and what was already read from it.
-    pub(crate) async fn into_wire(mut self: Box<Self>) -> Result<(Wire, Bytes), io::Error> {
+    pub(crate) async fn into_stream(mut self: Box<Self>) -> Result<(ReplicaStream, Bytes), io::Error> {
         if !self.ended {
             std::future::poll_fn(|context| self.connection.poll_without_shutdown(context))
                 .await

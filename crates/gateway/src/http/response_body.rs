@@ -40,14 +40,14 @@ pub(crate) struct Source {
     pub(crate) link: Box<Link>,
     pub(crate) in_flight: InFlight,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) lane: usize,
+    pub(crate) worker: usize,
 }
 
 impl Source {
     /// Keeps the connection for another request if it has come to rest, else closes it.
     pub(crate) fn finish(mut self, context: &mut Context<'_>) {
         if self.link.settle(context) {
-            self.in_flight.replica().pool.give(self.link, self.lane);
+            self.in_flight.replica().pool.give(self.link, self.worker);
             self.shared.sweep_later();
         }
     }

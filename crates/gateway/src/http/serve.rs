@@ -19,8 +19,8 @@ use crate::http::client::{Client, Switch};
 use crate::http::forward::forward;
 use crate::http::response_body::ResponseBody;
 use crate::shared::Shared;
+use crate::sockets::client_stream::{ClientStream, Traffic};
 use crate::sockets::pipe::pipe;
-use crate::sockets::visitor::{Traffic, Visitor};
 
 /// A request's head may be this long, as with nginx's usual buffers.
 const HEAD_BYTES: usize = 32 * 1024;
@@ -29,9 +29,9 @@ const HEAD_BYTES: usize = 32 * 1024;
 const BUFFER_BYTES: usize = 128 * 1024;
 
 /// Serves a client until it leaves, is idle for too long, or the endpoint closes.
-pub(crate) async fn serve(shared: Arc<Shared>, visitor: Visitor, peer: SocketAddr, lane: usize) {
-    let client = Arc::new(Client::new(Arc::clone(&shared), peer, lane));
-    let traffic = visitor.traffic();
+pub(crate) async fn serve(shared: Arc<Shared>, downstream: ClientStream, peer: SocketAddr, worker: usize) {
+    let client = Arc::new(Client::new(Arc::clone(&shared), peer, worker));
+    let traffic = downstream.traffic();
     let service = {
         let client = Arc::clone(&client);
         service_fn(move |request: Request<Incoming>| {
@@ -44,35 +44,35 @@ pub(crate) async fn serve(shared: Arc<Shared>, visitor: Visitor, peer: SocketAdd
         .max_header_size(HEAD_BYTES)
         .max_buf_size(BUFFER_BYTES)
         .header_read_timeout(None)
-        .serve_connection(TokioIo::new(visitor), service);
+        .serve_connection(TokioIo::new(downstream), service);
     let idle = Idle::new(Arc::clone(&client), traffic);
-    let Some((visitor, read)) = run(connection, idle, &shared).await else { return };
+    let Some((downstream, read)) = run(connection, idle, &shared).await else { return };
     if let Some(switch) = client.take_switch() {
-        switched(visitor, read, switch, shared.limits.stall_timeout).await;
+        switched(downstream, read, switch, shared.limits.stall_timeout).await;
     }
 }
 
 /// Runs the connection. If it changed protocols, its socket is left, and what was already read from it.
 async fn run<S>(
-    mut connection: Connection<TokioIo<Visitor>, S>,
+    mut connection: Connection<TokioIo<ClientStream>, S>,
     mut idle: Idle,
     shared: &Shared,
-) -> Option<(Visitor, Bytes)>
+) -> Option<(ClientStream, Bytes)>
 where
     S: HttpService<Incoming, ResBody = ResponseBody> + Unpin,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     S::Future: Send,
 {
-    let mut bell = std::pin::pin!(shared.closing.bell());
+    let mut closing = std::pin::pin!(shared.closing.notified());
     let mut listening = false;
     let mut told = false;
     let ended = std::future::poll_fn(|context| {
         if !listening {
             listening = true;
-            // Once is enough to be woken; what it rang for is looked up each time.
-            let _ = bell.as_mut().poll(context);
+            // Once is enough to be woken; what has woken it is looked up each time.
+            let _ = closing.as_mut().poll(context);
         }
-        if !told && shared.closing.is_said() {
+        if !told && shared.closing.is_set() {
             told = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
@@ -123,12 +123,12 @@ impl Idle {
 }
 
 /// Goes on in another protocol. The replica counts as busy until it ends.
-async fn switched(visitor: Visitor, read: Bytes, switch: Switch, tail: Duration) {
-    let Switch { wire, read: from_replica, in_flight, mut ticket } = switch;
-    let traffic = visitor.traffic();
+async fn switched(downstream: ClientStream, read: Bytes, switch: Switch, tail: Duration) {
+    let Switch { upstream, read: from_replica, in_flight, mut ticket } = switch;
+    let traffic = downstream.traffic();
     let before = traffic.written();
     // Either side may break it off, and then it is over: nobody is left to be told.
-    let _ = pipe(visitor, read, wire, from_replica, tail).await;
+    let _ = pipe(downstream, read, upstream, from_replica, tail).await;
     ticket.bytes = traffic.written() - before;
     drop(ticket);
     drop(in_flight);

@@ -14,8 +14,8 @@ use crate::config::Kind;
 use crate::endpoint::Stopped;
 use crate::http;
 use crate::shared::Shared;
-use crate::sockets::lanes::Lanes;
-use crate::sockets::visitor::Visitor;
+use crate::sockets::client_stream::ClientStream;
+use crate::sockets::workers::Workers;
 use crate::sockets::{auto, tcp};
 
 /// After an error that will not go away by trying at once, such as too many open files.
@@ -25,19 +25,19 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) async fn run(
     shared: Arc<Shared>,
     listener: TcpListener,
-    lanes: Arc<Lanes>,
+    workers: Arc<Workers>,
     mut stop: watch::Receiver<Option<Instant>>,
     stopped: watch::Sender<Option<Stopped>>,
 ) {
     let mut connections = JoinSet::new();
-    let mut lane = 0;
+    let mut worker = 0;
     let most = shared.limits.max_connections;
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < most => match accepted {
                 Ok((stream, peer)) => {
-                    lane = (lane + 1) % lanes.count();
-                    take_in(&mut connections, &shared, &lanes, lane, (stream, peer));
+                    worker = (worker + 1) % workers.count();
+                    take_in(&mut connections, &shared, &workers, worker, (stream, peer));
                 }
                 Err(error) if is_of_one_client(&error) => (),
                 Err(_) => sleep(PAUSE).await,
@@ -47,7 +47,7 @@ pub(crate) async fn run(
         }
     }
     drop(listener);
-    shared.closing.say();
+    shared.closing.set();
     // Without a time (all handles are gone) it is over at once.
     let deadline = stop.borrow().unwrap_or_else(Instant::now);
     while let Ok(Some(_)) = timeout_at(deadline, connections.join_next()).await {}
@@ -65,37 +65,37 @@ fn is_of_one_client(error: &io::Error) -> bool {
     )
 }
 
-/// Gives a client to a lane.
+/// Gives a client to a worker.
 fn take_in(
     connections: &mut JoinSet<()>,
     shared: &Arc<Shared>,
-    lanes: &Lanes,
-    lane: usize,
+    workers: &Workers,
+    worker: usize,
     (stream, peer): (TcpStream, SocketAddr),
 ) {
     let shared = Arc::clone(shared);
-    if lanes.count() == 1 {
-        connections.spawn_on(serve(shared, stream, peer, lane), lanes.handle(lane));
+    if workers.count() == 1 {
+        connections.spawn_on(serve(shared, stream, peer, worker), workers.handle(worker));
         return;
     }
-    // It belongs to the runtime that accepted it, and has to be made one of the lane's.
+    // It belongs to the runtime that accepted it, and has to be made one of the worker's.
     let Ok(stream) = stream.into_std() else { return };
     let moved = async move {
         if let Ok(stream) = TcpStream::from_std(stream) {
-            serve(shared, stream, peer, lane).await;
+            serve(shared, stream, peer, worker).await;
         }
     };
-    connections.spawn_on(moved, lanes.handle(lane));
+    connections.spawn_on(moved, workers.handle(worker));
 }
 
-async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, lane: usize) {
+async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, worker: usize) {
     // What is written is whole messages or streamed pieces; neither should wait for the other side's ack. It fails when
     // the client is gone, and then reading tells so.
     let _ = stream.set_nodelay(true);
-    let visitor = Visitor::new(stream, shared.limits.stall_timeout);
+    let downstream = ClientStream::new(stream, shared.limits.stall_timeout);
     match shared.kind {
-        Kind::Http => http::serve(shared, visitor, peer, lane).await,
-        Kind::Tcp => tcp::serve(shared, visitor, peer).await,
-        Kind::Auto => auto::serve(shared, visitor, peer, lane).await,
+        Kind::Http => http::serve(shared, downstream, peer, worker).await,
+        Kind::Tcp => tcp::serve(shared, downstream, peer).await,
+        Kind::Auto => auto::serve(shared, downstream, peer, worker).await,
     }
 }

@@ -20,11 +20,11 @@ use tokio::time::{Instant, timeout};
 use crate::balancing::recheck::unreachable;
 use crate::balancing::replica::Replica;
 use crate::http;
+use crate::latch::Latch;
 use crate::shared::Shared;
+use crate::sockets::client_stream::{ClientStream, Opening};
+use crate::sockets::replica_stream::ReplicaStream;
 use crate::sockets::tcp;
-use crate::sockets::visitor::{Heard, Visitor};
-use crate::sockets::wire::Wire;
-use crate::word::Word;
 
 /// How long a client may be silent before that means something.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -35,7 +35,7 @@ const GREETING: usize = 4 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Habits {
     /// One has answered in HTTP.
-    http: Word,
+    http: Latch,
     /// One has spoken first.
     speaks_first: AtomicBool,
 }
@@ -43,35 +43,40 @@ pub(crate) struct Habits {
 impl Habits {
     /// A replica has answered in HTTP.
     pub(crate) fn answered_http(&self) {
-        if !self.http.is_said() {
-            self.http.say();
+        if !self.http.is_set() {
+            self.http.set();
         }
     }
 }
 
 /// Serves a client as it turns out to speak.
-pub(crate) async fn serve(shared: Arc<Shared>, mut visitor: Visitor, peer: SocketAddr, lane: usize) {
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    mut downstream: ClientStream,
+    peer: SocketAddr,
+    worker: usize,
+) {
     if shared.habits.speaks_first.load(Ordering::Relaxed) {
-        return tcp::serve(shared, visitor, peer).await;
+        return tcp::serve(shared, downstream, peer).await;
     }
-    let heard = match timeout(PATIENCE, visitor.listen()).await {
+    let heard = match timeout(PATIENCE, downstream.listen()).await {
         Ok(heard) => heard,
-        Err(_) => visitor.heard_so_far(),
+        Err(_) => downstream.heard_so_far(),
     };
-    let knows_http = shared.habits.http.is_said();
+    let knows_http = shared.habits.http.is_set();
     match heard {
-        Heard::Http => http::serve(shared, visitor, peer, lane).await,
-        Heard::Nothing if knows_http => http::serve(shared, visitor, peer, lane).await,
-        Heard::Nothing => wait_for_a_word(shared, visitor, peer, lane).await,
-        Heard::End if knows_http => {}
-        Heard::Other | Heard::End => tcp::serve(shared, visitor, peer).await,
-        Heard::Gone => {}
+        Opening::Http => http::serve(shared, downstream, peer, worker).await,
+        Opening::Nothing if knows_http => http::serve(shared, downstream, peer, worker).await,
+        Opening::Nothing => wait_for_a_word(shared, downstream, peer, worker).await,
+        Opening::End if knows_http => {}
+        Opening::Other | Opening::End => tcp::serve(shared, downstream, peer).await,
+        Opening::Gone => {}
     }
 }
 
 /// What happened to a connection on which nobody has spoken.
 enum Turn {
-    Client(Heard),
+    Client(Opening),
     /// The replica has said something, or nothing more is to be expected of it.
     Replica(usize),
     /// The replica is about to stop.
@@ -82,45 +87,46 @@ enum Turn {
     Closing,
 }
 
-async fn wait_for_a_word(shared: Arc<Shared>, mut visitor: Visitor, peer: SocketAddr, lane: usize) {
+async fn wait_for_a_word(shared: Arc<Shared>, mut downstream: ClientStream, peer: SocketAddr, worker: usize) {
     loop {
-        let Some((replica, mut wire)) = reach(&shared).await else { return };
+        let Some((replica, mut upstream)) = reach(&shared).await else { return };
         let mut greeting = BytesMut::with_capacity(GREETING);
         let turn = tokio::select! {
-            heard = visitor.listen() => Turn::Client(heard),
-            read = wire.read_buf(&mut greeting) => Turn::Replica(read.unwrap_or(0)),
-            () = replica.leaving.heard() => Turn::Leaving,
-            () = shared.habits.http.heard() => Turn::Http,
-            () = shared.closing.heard() => Turn::Closing,
+            heard = downstream.listen() => Turn::Client(heard),
+            read = upstream.read_buf(&mut greeting) => Turn::Replica(read.unwrap_or(0)),
+            () = replica.leaving.wait() => Turn::Leaving,
+            () = shared.habits.http.wait() => Turn::Http,
+            () = shared.closing.wait() => Turn::Closing,
         };
         match turn {
             // Nothing was said: another one will do.
             Turn::Leaving => {}
-            Turn::Replica(0) if replica.leaving.is_said() => {}
+            Turn::Replica(0) if replica.leaving.is_set() => {}
             // A replica is tired of waiting, or gone: so is the client's connection.
-            Turn::Replica(0) | Turn::Client(Heard::Gone) | Turn::Closing => return,
-            Turn::Client(Heard::Http) | Turn::Http => {
-                drop(wire);
-                return http::serve(shared, visitor, peer, lane).await;
+            Turn::Replica(0) | Turn::Client(Opening::Gone) | Turn::Closing => return,
+            Turn::Client(Opening::Http) | Turn::Http => {
+                drop(upstream);
+                return http::serve(shared, downstream, peer, worker).await;
             }
-            Turn::Client(Heard::Other | Heard::End | Heard::Nothing) => {
+            Turn::Client(Opening::Other | Opening::End | Opening::Nothing) => {
                 return match shared.rotation.claim(&replica) {
                     Some(in_flight) => {
-                        tcp::carry(shared, visitor, peer, (wire, Bytes::new()), in_flight).await;
+                        tcp::carry(shared, downstream, peer, (upstream, Bytes::new()), in_flight).await;
                     }
-                    None => tcp::serve(shared, visitor, peer).await,
+                    None => tcp::serve(shared, downstream, peer).await,
                 };
             }
             // It is tired of waiting, and says so as HTTP does (408).
             Turn::Replica(_) if greeting.starts_with(b"HTTP/1.") => {
                 shared.habits.answered_http();
-                drop(wire);
-                return http::serve(shared, visitor, peer, lane).await;
+                drop(upstream);
+                return http::serve(shared, downstream, peer, worker).await;
             }
             Turn::Replica(_) => {
                 shared.habits.speaks_first.store(true, Ordering::Relaxed);
                 if let Some(in_flight) = shared.rotation.claim(&replica) {
-                    return tcp::carry(shared, visitor, peer, (wire, greeting.freeze()), in_flight).await;
+                    return tcp::carry(shared, downstream, peer, (upstream, greeting.freeze()), in_flight)
+                        .await;
                 }
             }
         }
@@ -128,14 +134,14 @@ async fn wait_for_a_word(shared: Arc<Shared>, mut visitor: Visitor, peer: Socket
 }
 
 /// A connection to a replica that does not count as busy by it.
-async fn reach(shared: &Arc<Shared>) -> Option<(Arc<Replica>, Wire)> {
+async fn reach(shared: &Arc<Shared>) -> Option<(Arc<Replica>, ReplicaStream)> {
     let deadline = Instant::now() + shared.limits.idle_timeout;
     loop {
         let in_flight = shared.rotation.acquire(&[], deadline).await?;
         let replica = Arc::clone(in_flight.replica());
         drop(in_flight);
-        match Wire::connect(&replica, shared.limits.connect_timeout).await {
-            Ok(wire) => return Some((replica, wire)),
+        match ReplicaStream::connect(&replica, shared.limits.connect_timeout).await {
+            Ok(upstream) => return Some((replica, upstream)),
             Err(error) if error.blames_replica() => unreachable(shared, &replica),
             Err(_) => return None,
         }

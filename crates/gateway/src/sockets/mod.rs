@@ -2,11 +2,11 @@
 
 pub(crate) mod accept;
 pub(crate) mod auto;
+pub(crate) mod client_stream;
 mod gather;
-pub(crate) mod lanes;
 pub(crate) mod pipe;
-mod speech;
+mod protocol;
+pub(crate) mod replica_stream;
 pub(crate) mod stall;
 mod tcp;
-pub(crate) mod visitor;
-pub(crate) mod wire;
+pub(crate) mod workers;

@@ -8,8 +8,8 @@ use nix::sys::socket::{setsockopt, sockopt};
 use tokio::io::{AsyncWriteExt, copy_bidirectional_with_sizes};
 use tokio::time::timeout;
 
-use crate::sockets::visitor::Visitor;
-use crate::sockets::wire::Wire;
+use crate::sockets::client_stream::ClientStream;
+use crate::sockets::replica_stream::ReplicaStream;
 
 /// For each direction.
 const BUFFER: usize = 32 * 1024;
@@ -18,19 +18,20 @@ const BUFFER: usize = 32 * 1024;
 /// for ever (the system's keep-alive finds clients that are gone); but once one side has closed, silence for `tail`
 /// ends the other direction.
 pub(crate) async fn pipe(
-    visitor: Visitor,
+    downstream: ClientStream,
     from_client: Bytes,
-    mut wire: Wire,
+    mut upstream: ReplicaStream,
     from_replica: Bytes,
     tail: Duration,
 ) -> io::Result<()> {
-    let mut visitor = visitor.without_stall();
-    let traffic = visitor.traffic();
+    let mut downstream = downstream.without_stall();
+    let traffic = downstream.traffic();
     // Without it, a client whose machine vanished would be kept for ever; nothing else is lost if it cannot be set.
-    let _ = setsockopt(visitor.stream(), sockopt::KeepAlive, &true);
-    wire.write_all(&from_client).await?;
-    visitor.write_all(&from_replica).await?;
-    let mut copying = std::pin::pin!(copy_bidirectional_with_sizes(&mut visitor, &mut wire, BUFFER, BUFFER));
+    let _ = setsockopt(downstream.stream(), sockopt::KeepAlive, &true);
+    upstream.write_all(&from_client).await?;
+    downstream.write_all(&from_replica).await?;
+    let mut copying =
+        std::pin::pin!(copy_bidirectional_with_sizes(&mut downstream, &mut upstream, BUFFER, BUFFER));
     let mut before = traffic.total();
     loop {
         if let Ok(ended) = timeout(tail, copying.as_mut()).await {

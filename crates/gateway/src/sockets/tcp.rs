@@ -12,9 +12,9 @@ use crate::balancing::recheck::unreachable;
 use crate::balancing::replica::Replica;
 use crate::http::ATTEMPTS;
 use crate::shared::Shared;
+use crate::sockets::client_stream::{ClientStream, Traffic};
 use crate::sockets::pipe::pipe;
-use crate::sockets::visitor::{Traffic, Visitor};
-use crate::sockets::wire::Wire;
+use crate::sockets::replica_stream::ReplicaStream;
 
 /// One client's connection. Writes the log when it is dropped.
 struct Call {
@@ -27,8 +27,8 @@ struct Call {
 }
 
 impl Call {
-    fn new(shared: &Arc<Shared>, visitor: &Visitor, peer: SocketAddr) -> Self {
-        let (shared, traffic) = (Arc::clone(shared), visitor.traffic());
+    fn new(shared: &Arc<Shared>, downstream: &ClientStream, peer: SocketAddr) -> Self {
+        let (shared, traffic) = (Arc::clone(shared), downstream.traffic());
         Self { shared, peer, begun: Instant::now(), traffic, replica: None, attempts: 0 }
     }
 }
@@ -51,31 +51,31 @@ impl Drop for Call {
 }
 
 /// Serves a client until either side ends it. If no replica takes it, the connection is closed.
-pub(crate) async fn serve(shared: Arc<Shared>, visitor: Visitor, peer: SocketAddr) {
-    let mut call = Call::new(&shared, &visitor, peer);
-    let Some((wire, in_flight)) = reach(&shared, &mut call).await else { return };
+pub(crate) async fn serve(shared: Arc<Shared>, downstream: ClientStream, peer: SocketAddr) {
+    let mut call = Call::new(&shared, &downstream, peer);
+    let Some((upstream, in_flight)) = reach(&shared, &mut call).await else { return };
     // Either side may break it off, and then it is over: nobody is left to be told.
-    let _ = pipe(visitor, Bytes::new(), wire, Bytes::new(), shared.limits.stall_timeout).await;
+    let _ = pipe(downstream, Bytes::new(), upstream, Bytes::new(), shared.limits.stall_timeout).await;
     drop(in_flight);
 }
 
 /// The same with a replica that is connected already, and has perhaps said something.
 pub(crate) async fn carry(
     shared: Arc<Shared>,
-    visitor: Visitor,
+    downstream: ClientStream,
     peer: SocketAddr,
-    (wire, said): (Wire, Bytes),
+    (upstream, said): (ReplicaStream, Bytes),
     in_flight: InFlight,
 ) {
-    let mut call = Call::new(&shared, &visitor, peer);
+    let mut call = Call::new(&shared, &downstream, peer);
     call.attempts = 1;
     call.replica = Some(Arc::clone(in_flight.replica()));
-    let _ = pipe(visitor, Bytes::new(), wire, said, shared.limits.stall_timeout).await;
+    let _ = pipe(downstream, Bytes::new(), upstream, said, shared.limits.stall_timeout).await;
     drop(in_flight);
 }
 
 /// Connects to a replica that answers.
-async fn reach(shared: &Arc<Shared>, call: &mut Call) -> Option<(Wire, InFlight)> {
+async fn reach(shared: &Arc<Shared>, call: &mut Call) -> Option<(ReplicaStream, InFlight)> {
     let deadline = tokio::time::Instant::from_std(call.begun) + shared.limits.queue_wait;
     let mut tried = Vec::new();
     while call.attempts < ATTEMPTS {
@@ -83,8 +83,8 @@ async fn reach(shared: &Arc<Shared>, call: &mut Call) -> Option<(Wire, InFlight)
         let replica = Arc::clone(in_flight.replica());
         call.attempts += 1;
         call.replica = Some(Arc::clone(&replica));
-        match Wire::connect(&replica, shared.limits.connect_timeout).await {
-            Ok(wire) => return Some((wire, in_flight)),
+        match ReplicaStream::connect(&replica, shared.limits.connect_timeout).await {
+            Ok(upstream) => return Some((upstream, in_flight)),
             Err(error) if error.blames_replica() => unreachable(shared, &replica),
             Err(_) => return None,
         }

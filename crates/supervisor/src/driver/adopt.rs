@@ -29,10 +29,10 @@ impl Driver {
             runs.push((run.name.clone(), release, run));
         }
         let stack = self.machine.stack().continued(specs).map_err(|error| impossible(error.to_string()))?;
-        let runs_on = |run: &&ServiceRun| services.is_empty() || self.doors.has(&run.name);
+        let runs_on = |run: &&ServiceRun| services.is_empty() || self.endpoints.has(&run.name);
         let mut open = wanted.with_dependencies(services);
         open.extend(wanted.services.iter().filter(runs_on));
-        self.doors.adopt(&open)?;
+        self.endpoints.adopt(&open)?;
         for (name, release, run) in runs {
             if let Some(id) = stack.find(&name) {
                 self.releases.insert((id, release), Arc::new(run));
@@ -41,7 +41,7 @@ impl Driver {
         self.runbook = wanted;
         self.tell(Event::Command(Command::Adopt { stack: Box::new(stack) }));
         self.settle();
-        self.enter_new_doors();
+        self.enter_new_endpoints();
         let named = self.all_or(services)?;
         let up = if services.is_empty() { Vec::new() } else { named.clone() };
         self.tell(Event::Command(Command::Up { services: up }));
@@ -141,14 +141,14 @@ impl Driver {
     }
 
     /// Lets those that are ready serve endpoints that were opened since.
-    fn enter_new_doors(&self) {
+    fn enter_new_endpoints(&self) {
         for status in self.machine.status() {
             for replica in status.replicas() {
                 let Phase::Running { health: Health::Healthy, .. } = replica.phase else { continue };
                 if self.processes.get(&replica.replica).is_some_and(|process| process.in_gateway) {
                     let (service, id) =
                         (self.service_name(replica.replica), self.gateway_id(replica.replica));
-                    self.doors.add(&service, &id, &self.places(replica.replica));
+                    self.endpoints.add(&service, &id, &self.backends(replica.replica));
                 }
             }
         }

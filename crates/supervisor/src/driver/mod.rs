@@ -4,7 +4,7 @@
 //! others only wait for one thing each, and tell it.
 
 mod adopt;
-mod doors;
+mod endpoints;
 mod health;
 mod input;
 mod launch;
@@ -25,7 +25,7 @@ use backlot_plan::supervise::{
 };
 use backlot_process::{Signal, give_way, kill_descendants, reap_strangers};
 
-use crate::driver::doors::{Doors, Places};
+use crate::driver::endpoints::{Backends, Endpoints};
 use crate::driver::health::HealthCheck;
 use crate::driver::launch::{Process, filled};
 use crate::driver::requests::Waiter;
@@ -51,7 +51,7 @@ pub(crate) struct Driver {
     processes: BTreeMap<ReplicaId, Process>,
     /// The last lines of the latest process of each place.
     tails: BTreeMap<(ServiceId, u32), Tail>,
-    doors: Doors,
+    endpoints: Endpoints,
     logs: LogSet,
     databases: Arc<dyn Databases>,
     inputs: Sender<Input>,
@@ -81,9 +81,9 @@ impl Driver {
         });
         let releases = releases.collect();
         let logs = LogSet::new(&runbook.logs, Cap::default());
-        let mut doors = Doors::new(logs.clone())?;
+        let mut endpoints = Endpoints::new(logs.clone())?;
         for run in runbook.with_dependencies(services) {
-            doors.open(run)?;
+            endpoints.open(run)?;
         }
         Ok(Self {
             machine,
@@ -93,7 +93,7 @@ impl Driver {
             last_release: Release::default(),
             processes: BTreeMap::new(),
             tails: BTreeMap::new(),
-            doors,
+            endpoints,
             logs,
             databases,
             inputs,
@@ -129,7 +129,7 @@ impl Driver {
                 self.tidy();
             }
         }
-        self.doors.close();
+        self.endpoints.close();
         kill_descendants(&[], KILL_LIMIT);
         self.answer_all_at_the_end();
     }
@@ -151,7 +151,7 @@ impl Driver {
             }
         }
         if !self.machine.status().any(|status| status.is_rolling()) {
-            self.doors.close_stale();
+            self.endpoints.close_stale();
         }
         self.answer_waiters();
     }
@@ -221,12 +221,12 @@ impl Driver {
             }
             Action::AddToGateway(replica) => self.add_to_gateway(replica),
             Action::RemoveFromGateway(replica) => {
-                self.doors.pause(&self.service_name(replica), &self.gateway_id(replica));
+                self.endpoints.pause(&self.service_name(replica), &self.gateway_id(replica));
             }
             Action::Drain { replica, limit } => {
                 let (service, id) = (self.service_name(replica), self.gateway_id(replica));
                 if self.processes.get(&replica).is_some_and(|process| process.in_gateway) {
-                    self.doors.drain(&service, replica, &id, limit, &self.inputs);
+                    self.endpoints.drain(&service, replica, &id, limit, &self.inputs);
                 } else {
                     self.tell(Event::Drained(replica));
                 }
@@ -265,14 +265,14 @@ impl Driver {
                 process.addresses = process.told.iter().map(local).collect();
             }
             process.in_gateway = true;
-            self.doors.add(&service, &id, &self.places(replica));
+            self.endpoints.add(&service, &id, &self.backends(replica));
         }
     }
 
     /// Where a replica serves which endpoint.
-    fn places(&self, replica: ReplicaId) -> Places {
+    fn backends(&self, replica: ReplicaId) -> Backends {
         let (Some(run), Some(process)) = (self.run_of(replica), self.processes.get(&replica)) else {
-            return Places::new();
+            return Backends::new();
         };
         let endpoints = run.process().ports.iter().map(|port| port.endpoint);
         endpoints.zip(process.addresses.iter().copied()).collect()
@@ -297,7 +297,7 @@ impl Driver {
     fn forget(&mut self, replica: ReplicaId) {
         if let Some(process) = self.processes.remove(&replica) {
             process.over.store(true, std::sync::atomic::Ordering::Relaxed);
-            self.doors.remove(&self.service_name(replica), &self.gateway_id(replica));
+            self.endpoints.remove(&self.service_name(replica), &self.gateway_id(replica));
         }
     }
 

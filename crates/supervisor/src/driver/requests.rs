@@ -14,12 +14,12 @@ use crate::runbook::ServiceKind;
 pub(crate) struct Waiter {
     connection: ConnectionId,
     reply: Outbox,
-    wish: Wish,
+    waits_for: WaitsFor,
 }
 
 /// What somebody waits for.
 #[derive(Debug, PartialEq, Eq)]
-enum Wish {
+enum WaitsFor {
     /// That these do well, and no rollout of them is under way.
     Ready(Vec<ServiceId>),
     /// The same, but the processes that they have replaced may be ending still: they serve nobody any more.
@@ -41,20 +41,21 @@ impl Driver {
     pub(super) fn request(&mut self, connection: ConnectionId, request: Request, reply: Outbox) {
         match self.begin(request, &reply) {
             Ok(Next::Answer(answer)) => reply.answer(Message::Done(answer)),
-            Ok(Next::Wait(wish)) => self.waiters.push(Waiter { connection, reply, wish }),
+            Ok(Next::Wait(waits_for)) => self.waiters.push(Waiter { connection, reply, waits_for }),
             Err(failure) => reply.answer(Message::Failed(failure)),
         }
     }
 
     fn begin(&mut self, request: Request, reply: &Outbox) -> Result<Next, Failure> {
-        let waiting =
-            |wait: bool, wish: Wish| if wait { Next::Wait(wish) } else { Next::Answer(Answer::Nothing) };
+        let waiting = |wait: bool, waits_for: WaitsFor| {
+            if wait { Next::Wait(waits_for) } else { Next::Answer(Answer::Nothing) }
+        };
         Ok(match request {
             Request::Status => Next::Answer(Answer::Status(self.status())),
             Request::Up { runbook, services, wait } => {
                 self.refuse_at_end()?;
                 let services = self.up(*runbook, &services)?;
-                waiting(wait, Wish::Serving(services))
+                waiting(wait, WaitsFor::Serving(services))
             }
             Request::Plan { runbook, services } => {
                 self.refuse_at_end()?;
@@ -62,7 +63,7 @@ impl Driver {
             }
             Request::Scale { replicas, wait } => {
                 self.refuse_at_end()?;
-                waiting(wait, Wish::Ready(self.scale(&replicas)?))
+                waiting(wait, WaitsFor::Ready(self.scale(&replicas)?))
             }
             Request::Restart { services, rolling } => {
                 self.refuse_at_end()?;
@@ -72,10 +73,10 @@ impl Driver {
                     let release = self.same_anew(*service);
                     self.tell(Event::Command(Command::Restart { service: *service, release, rolling }));
                 }
-                Next::Wait(Wish::Serving(services))
+                Next::Wait(WaitsFor::Serving(services))
             }
-            Request::WaitHealthy { services } => Next::Wait(Wish::Serving(self.all_or(&services)?)),
-            Request::WaitStopped { services } => Next::Wait(Wish::Ended(self.all_or(&services)?)),
+            Request::WaitHealthy { services } => Next::Wait(WaitsFor::Serving(self.all_or(&services)?)),
+            Request::WaitStopped { services } => Next::Wait(WaitsFor::Ended(self.all_or(&services)?)),
             Request::Describe { service } => {
                 let id = self.find(&service)?;
                 let (_, run) = self.current(id).ok_or_else(|| impossible("it is not known"))?;
@@ -90,17 +91,17 @@ impl Driver {
                 for news in self.announced.iter().filter_map(|service| self.announcement(*service)) {
                     reply.tell(news);
                 }
-                Next::Wait(Wish::Attached)
+                Next::Wait(WaitsFor::Attached)
             }
             Request::Down => {
                 self.asked_to_end = self.asked_to_end.max(1);
                 self.tell(Event::Command(Command::Down));
-                Next::Wait(Wish::End)
+                Next::Wait(WaitsFor::End)
             }
             Request::Kill => {
                 self.asked_to_end = self.asked_to_end.max(2);
                 self.tell(Event::Command(Command::Kill));
-                Next::Wait(Wish::End)
+                Next::Wait(WaitsFor::End)
             }
         })
     }
@@ -154,7 +155,8 @@ impl Driver {
     }
 
     pub(super) fn hung_up(&mut self, connection: ConnectionId) {
-        let attached = |waiter: &Waiter| waiter.connection == connection && waiter.wish == Wish::Attached;
+        let attached =
+            |waiter: &Waiter| waiter.connection == connection && waiter.waits_for == WaitsFor::Attached;
         if self.waiters.iter().any(attached) && self.asked_to_end == 0 {
             self.asked_to_end();
         }
@@ -167,15 +169,15 @@ impl Driver {
         }
     }
 
-    /// Answers those whose wish has come true, or will not.
+    /// Answers those who wait for what has come, or will not come.
     pub(super) fn answer_waiters(&mut self) {
         for waiter in std::mem::take(&mut self.waiters) {
-            let outcome = match &waiter.wish {
-                Wish::Ready(services) => self.are_all(services, |status| status.is_ready()),
-                Wish::Serving(services) => self.are_all(services, |status| status.is_serving()),
-                Wish::Ended(services) => self.ended(services).map(Ok),
+            let outcome = match &waiter.waits_for {
+                WaitsFor::Ready(services) => self.are_all(services, |status| status.is_ready()),
+                WaitsFor::Serving(services) => self.are_all(services, |status| status.is_serving()),
+                WaitsFor::Ended(services) => self.ended(services).map(Ok),
                 // Answered when nothing is left, or never.
-                Wish::End | Wish::Attached => None,
+                WaitsFor::End | WaitsFor::Attached => None,
             };
             match outcome {
                 None => self.waiters.push(waiter),
@@ -188,9 +190,9 @@ impl Driver {
     /// Nothing is left.
     pub(super) fn answer_all_at_the_end(&mut self) {
         for waiter in self.waiters.drain(..) {
-            let message = match waiter.wish {
-                Wish::End | Wish::Attached => Message::Done(Answer::Nothing),
-                Wish::Ready(_) | Wish::Serving(_) | Wish::Ended(_) => {
+            let message = match waiter.waits_for {
+                WaitsFor::End | WaitsFor::Attached => Message::Done(Answer::Nothing),
+                WaitsFor::Ready(_) | WaitsFor::Serving(_) | WaitsFor::Ended(_) => {
                     let text = "everything was stopped meanwhile";
                     Message::Failed(Failure { code: FailureCode::Stopping, ..impossible(text) })
                 }
@@ -226,7 +228,7 @@ impl Driver {
 /// What to do with a request that is not refused.
 enum Next {
     Answer(Answer),
-    Wait(Wish),
+    Wait(WaitsFor),
 }
 
 /// The exit code of a replica that has ended for good.

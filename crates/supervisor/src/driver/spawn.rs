@@ -22,7 +22,7 @@ impl Driver {
             return self.tell(Event::SpawnFailed { replica, detail });
         };
         // They are open already, unless it was asked for by other ways than an `up`.
-        if let Err(failure) = self.doors.open(&run) {
+        if let Err(failure) = self.endpoints.open(&run) {
             return self.tell(Event::SpawnFailed { replica, detail: failure.text });
         }
         match run.kind {

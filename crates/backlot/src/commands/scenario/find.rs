@@ -1,6 +1,6 @@
 //! A scenario by its name: its place, its stack, its database.
 
-use backlot_engine::{Deployment, EngineError, Ground, Home, LiveDatabase, Site, Wishes};
+use backlot_engine::{Deployment, EngineError, Ground, Hint, Home, LiveDatabase, Site, Wishes};
 use backlot_project::{Environment, Project, ScenarioName};
 
 use crate::context::Context;
@@ -8,7 +8,7 @@ use crate::error::CommandError;
 
 /// A scenario that an option names.
 pub(super) fn parse_name(name: &str) -> Result<ScenarioName, CommandError> {
-    ScenarioName::parse(name).map_err(|error| CommandError::usage("name-invalid", error))
+    Ok(ScenarioName::parse(name)?)
 }
 
 /// The place of a scenario on disk.
@@ -27,7 +27,7 @@ pub(super) fn database_of(context: &Context, name: &ScenarioName) -> Result<Live
 fn with_way_up(error: EngineError, name: &ScenarioName) -> CommandError {
     let is_down = matches!(error, EngineError::NotUp { .. });
     let error = CommandError::from(error);
-    if is_down { error.hint(format!("backlot scenario up {name}")) } else { error }
+    if is_down { error.hint(Hint::command(&["scenario", "up", name.as_str()])) } else { error }
 }
 
 /// The scenario that runs, as the project's files have it, and its database.

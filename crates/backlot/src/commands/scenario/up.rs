@@ -1,6 +1,6 @@
 //! `backlot scenario up`
 
-use backlot_engine::{EngineError, EngineKind, Event, Filling, LiveDatabase, Started, Wishes};
+use backlot_engine::{EngineError, EngineKind, Event, Filling, Hint, LiveDatabase, Started, Wishes};
 use backlot_process::Stdout;
 use backlot_project::Project;
 use serde_json::json;
@@ -55,9 +55,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let start = std::time::Instant::now();
     let up = scenario.up(&wishes, &mut context.reporter(), &mut context.newsreader())?;
     if let Some(failure) = up.failure {
+        let line = |verb| Hint::command(&["scenario", verb, name.as_str()]);
         return Err(CommandError::from(EngineError::Scenario { name: name.to_string(), code: failure.code })
-            .hint(format!("look at the half-filled database: backlot scenario shell {name}"))
-            .hint(format!("remove it: backlot scenario down {name}")));
+            .hint(Hint::from("look at the half-filled database: ").then(line("shell")))
+            .hint(Hint::from("remove it: ").then(line("down"))));
     }
     if !up.was_up && up.filling == Filling::None {
         say_that_it_is_empty(context, &project)?;

@@ -6,6 +6,7 @@ use backlot_nginx::{ConfigError, LocateError};
 use backlot_project::{Location, Stack};
 
 use crate::facts::storage::StorageError;
+use crate::hint::quoted;
 
 /// Why a stack cannot run natively.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +128,24 @@ impl StackError {
         }
     }
 
+    /// A stable name of the kind of error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoCommand { .. } => "no-command",
+            Self::NoProgram { .. } => "no-program",
+            Self::SecondDatabase { .. } => "second-database",
+            Self::NoService { .. } => "no-service",
+            Self::LeadsElsewhere { .. } => "leads-elsewhere",
+            Self::Scaled { .. } => "impossible",
+            Self::NoNginx { .. } => "no-nginx",
+            Self::Nginx(_) => "nginx-config",
+            Self::Storage(_) => "storage",
+            Self::SamePort { .. } => "same-port",
+            Self::NoPort { .. } => "no-port",
+            Self::Write { .. } => "io",
+        }
+    }
+
     /// The way out.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -135,7 +154,7 @@ impl StackError {
             )),
             Self::NoProgram { requirements: Some(file), .. } => Some(format!(
                 "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
-                file.display()
+                quoted(file)
             )),
             Self::NoProgram { program, at, .. } => Some(format!(
                 "install {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})"

@@ -21,9 +21,9 @@ const THREADS: usize = 2;
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// All endpoints.
-pub(crate) struct Doors {
+pub(crate) struct Endpoints {
     runtime: tokio::runtime::Handle,
-    open: BTreeMap<Key, Door>,
+    open: BTreeMap<Key, OpenEndpoint>,
     logs: LogSet,
     gateway: Gateway,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Doors {
 /// A service, and the port of its endpoint.
 type Key = (String, u16);
 
-struct Door {
+struct OpenEndpoint {
     target: u16,
     protocol: Protocol,
     endpoint: Endpoint,
@@ -42,9 +42,9 @@ struct Door {
 }
 
 /// Where a replica serves which endpoint.
-pub(crate) type Places = Vec<(u16, SocketAddr)>;
+pub(crate) type Backends = Vec<(u16, SocketAddr)>;
 
-impl Doors {
+impl Endpoints {
     /// A gateway without endpoints; what goes through it is written to `logs`.
     pub(crate) fn new(logs: LogSet) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -62,7 +62,9 @@ impl Doors {
         let ServiceKind::Process(run) = &service.kind else { return Ok(()) };
         let ports = run.ports.iter().map(|port| ((service.name.clone(), port.endpoint), *port));
         let is_target = |target: u16| {
-            move |((owner, _), door): (&Key, &Door)| *owner == service.name && door.target == target
+            move |((owner, _), opened): (&Key, &OpenEndpoint)| {
+                *owner == service.name && opened.target == target
+            }
         };
         let new: Vec<_> = ports.filter(|(_, port)| !self.open.iter().any(is_target(port.target))).collect();
         self.open_all(&new)
@@ -85,8 +87,9 @@ impl Doors {
                 wanted.extend(run.ports.iter().map(|port| ((service.name.clone(), port.endpoint), *port)));
             }
         }
-        let is_there =
-            |key: &Key, port: &PortRun| self.open.get(key).is_some_and(|door| door.protocol == port.protocol);
+        let is_there = |key: &Key, port: &PortRun| {
+            self.open.get(key).is_some_and(|opened| opened.protocol == port.protocol)
+        };
         let new: BTreeMap<Key, PortRun> = wanted
             .iter()
             .filter(|(key, port)| !is_there(key, port))
@@ -96,20 +99,20 @@ impl Doors {
         let taken: BTreeSet<u16> =
             services.iter().flat_map(|run| &run.process().ports).map(|port| port.endpoint).collect();
         for key in self.open.keys().cloned().collect::<Vec<Key>>() {
-            let Some(door) = self.open.get_mut(&key) else { continue };
+            let Some(opened) = self.open.get_mut(&key) else { continue };
             let stays = wanted.get(&key).filter(|_| !new.contains_key(&key));
             let moves =
-                new.iter().any(|((service, _), port)| *service == key.0 && port.target == door.target);
-            door.is_stale = stays.is_none();
+                new.iter().any(|((service, _), port)| *service == key.0 && port.target == opened.target);
+            opened.is_stale = stays.is_none();
             if let Some(port) = stays {
-                door.target = port.target;
+                opened.target = port.target;
             } else if moves || taken.contains(&key.1) {
                 self.close_one(&key);
             }
         }
         for ((key, port), listener) in new.into_iter().zip(listeners) {
-            let door = self.door(&key.0, port, listener)?;
-            self.open.insert(key, door);
+            let opened = self.make(&key.0, port, listener)?;
+            self.open.insert(key, opened);
         }
         Ok(())
     }
@@ -117,7 +120,7 @@ impl Doors {
     /// The socket of the endpoint that has the port now, else a new one.
     fn listener(&self, (service, port): &Key) -> Result<TcpListener, Failure> {
         match self.open.iter().find(|((_, open), _)| open == port) {
-            Some((_, door)) => door.listener.try_clone().map_err(|error| impossible(&error)),
+            Some((_, opened)) => opened.listener.try_clone().map_err(|error| impossible(&error)),
             None => listen(*port, service),
         }
     }
@@ -126,13 +129,13 @@ impl Doors {
     fn open_all(&mut self, wanted: &[(Key, PortRun)]) -> Result<(), Failure> {
         let listeners = wanted.iter().map(|(key, _)| listen(key.1, &key.0)).collect::<Result<Vec<_>, _>>()?;
         for ((key, port), listener) in wanted.iter().zip(listeners) {
-            let door = self.door(&key.0, *port, listener)?;
-            self.open.insert(key.clone(), door);
+            let opened = self.make(&key.0, *port, listener)?;
+            self.open.insert(key.clone(), opened);
         }
         Ok(())
     }
 
-    fn door(&self, service: &str, port: PortRun, listener: TcpListener) -> Result<Door, Failure> {
+    fn make(&self, service: &str, port: PortRun, listener: TcpListener) -> Result<OpenEndpoint, Failure> {
         let kind = match port.protocol {
             Protocol::Http => Kind::Http,
             Protocol::Tcp => Kind::Tcp,
@@ -145,35 +148,35 @@ impl Doors {
             logs.line(GATEWAY_LOG, &label, Stream::Out, &without_query(&line.to_string()));
         });
         let endpoint = self.gateway.open(config).map_err(|error| impossible(&error))?;
-        Ok(Door { target: port.target, protocol: port.protocol, endpoint, listener, is_stale: false })
+        Ok(OpenEndpoint { target: port.target, protocol: port.protocol, endpoint, listener, is_stale: false })
     }
 
     /// Takes no more clients there; what is under way is finished.
     fn close_one(&mut self, key: &Key) {
-        if let Some(door) = self.open.remove(key) {
-            self.runtime.spawn(self.gateway.close(door.endpoint.name(), CLOSE_LIMIT));
+        if let Some(opened) = self.open.remove(key) {
+            self.runtime.spawn(self.gateway.close(opened.endpoint.name(), CLOSE_LIMIT));
         }
     }
 
     /// Closes what the stack has no more.
     pub(crate) fn close_stale(&mut self) {
-        let stale = self.open.iter().filter(|(_, door)| door.is_stale);
+        let stale = self.open.iter().filter(|(_, opened)| opened.is_stale);
         for key in stale.map(|(key, _)| key.clone()).collect::<Vec<Key>>() {
             self.close_one(&key);
         }
     }
 
     fn of(&self, service: &str) -> impl Iterator<Item = &Endpoint> {
-        self.open.iter().filter(move |((owner, _), _)| owner == service).map(|(_, door)| &door.endpoint)
+        self.open.iter().filter(move |((owner, _), _)| owner == service).map(|(_, opened)| &opened.endpoint)
     }
 
     /// Gives a replica requests, or gives it some again.
-    pub(crate) fn add(&self, service: &str, id: &GatewayId, places: &Places) {
-        for (port, address) in places {
-            let Some(door) = self.open.get(&(service.to_owned(), *port)) else { continue };
-            if door.endpoint.add(id.clone(), *address).is_err() {
+    pub(crate) fn add(&self, service: &str, id: &GatewayId, backends: &Backends) {
+        for (port, address) in backends {
+            let Some(opened) = self.open.get(&(service.to_owned(), *port)) else { continue };
+            if opened.endpoint.add(id.clone(), *address).is_err() {
                 // It is there already.
-                let _ = door.endpoint.set_health(id, true);
+                let _ = opened.endpoint.set_health(id, true);
             }
         }
     }

@@ -7,7 +7,7 @@ const LONGEST_METHOD: usize = 32;
 
 /// What bytes at the beginning of a connection are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Speech {
+pub(crate) enum Protocol {
     /// A request of HTTP/1.
     Http,
     /// Something else.
@@ -19,53 +19,53 @@ pub(crate) enum Speech {
 }
 
 /// What `bytes` are the beginning of: `GET /users HTTP/1.1`, or anything else (TLS, HTTP/2, SMTP …).
-pub(crate) fn of(bytes: &[u8]) -> Speech {
+pub(crate) fn of(bytes: &[u8]) -> Protocol {
     // Empty lines may come before a request (RFC 9112, 2.2).
     let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
     let bytes = &bytes[start..];
     let is_of_method = |byte: &u8| byte.is_ascii_uppercase() || *byte == b'-';
     let method = bytes.iter().take_while(|byte| is_of_method(byte)).count();
     if method == bytes.len() && method <= LONGEST_METHOD {
-        return Speech::Unclear;
+        return Protocol::Unclear;
     }
     if method == 0 || method > LONGEST_METHOD || bytes[method] != b' ' {
-        return Speech::Other;
+        return Protocol::Other;
     }
     let rest = &bytes[method + 1..];
     let line = rest.iter().position(|byte| *byte == b'\n').map(|end| &rest[..end]);
     match (line, target(&bytes[..method], rest)) {
-        (_, Speech::Other) => Speech::Other,
+        (_, Protocol::Other) => Protocol::Other,
         (Some(line), _) => {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let is_one = [&b" HTTP/1.1"[..], b" HTTP/1.0"].iter().any(|version| line.ends_with(version));
-            if is_one { Speech::Http } else { Speech::Other }
+            if is_one { Protocol::Http } else { Protocol::Other }
         }
-        (None, Speech::Likely) if rest.len() > LONG => Speech::Http,
-        (None, speech) => speech,
+        (None, Protocol::Likely) if rest.len() > LONG => Protocol::Http,
+        (None, protocol) => protocol,
     }
 }
 
 /// Whether a request's target can begin so.
-fn target(method: &[u8], rest: &[u8]) -> Speech {
+fn target(method: &[u8], rest: &[u8]) -> Protocol {
     if rest.iter().take_while(|byte| **byte != b'\n').any(|byte| byte.is_ascii_control() && *byte != b'\r') {
-        return Speech::Other;
+        return Protocol::Other;
     }
     // As far as both go.
     let is_like =
         |scheme: &&[u8]| rest.iter().zip(*scheme).all(|(one, other)| one.eq_ignore_ascii_case(other));
     let like = [&b"http://"[..], b"https://"].into_iter().find(is_like);
     match (rest.first(), like) {
-        (Some(b'/' | b'*'), _) => Speech::Likely,
-        (Some(_), _) if method == b"CONNECT" => Speech::Likely,
-        (Some(_), Some(scheme)) if rest.len() >= scheme.len() => Speech::Likely,
-        (Some(_), Some(_)) | (None, _) => Speech::Unclear,
-        (Some(_), None) => Speech::Other,
+        (Some(b'/' | b'*'), _) => Protocol::Likely,
+        (Some(_), _) if method == b"CONNECT" => Protocol::Likely,
+        (Some(_), Some(scheme)) if rest.len() >= scheme.len() => Protocol::Likely,
+        (Some(_), Some(_)) | (None, _) => Protocol::Unclear,
+        (Some(_), None) => Protocol::Other,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LONG, Speech, of};
+    use super::{LONG, Protocol, of};
     use proptest::prelude::*;
 
     #[test]
@@ -79,7 +79,7 @@ mod tests {
             "CONNECT shop.test:443 HTTP/1.1\r\n",
             "GET http://shop.test/ HTTP/1.1\r\n",
         ] {
-            assert_eq!(of(text.as_bytes()), Speech::Http, "{text}");
+            assert_eq!(of(text.as_bytes()), Protocol::Http, "{text}");
         }
         for text in [
             "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -95,17 +95,17 @@ mod tests {
             "LIST help\r\n",
             "GET help",
         ] {
-            assert_eq!(of(text.as_bytes()), Speech::Other, "{text:?}");
+            assert_eq!(of(text.as_bytes()), Protocol::Other, "{text:?}");
         }
         for text in ["GET /", "GET /users HTTP/1.1", "DELETE http://shop", "GET / HTTP/1.1\r"] {
-            assert_eq!(of(text.as_bytes()), Speech::Likely, "{text}");
+            assert_eq!(of(text.as_bytes()), Protocol::Likely, "{text}");
         }
         for text in ["", "\r\n", "G", "GET", "GET ", "GET ht"] {
-            assert_eq!(of(text.as_bytes()), Speech::Unclear, "{text}");
+            assert_eq!(of(text.as_bytes()), Protocol::Unclear, "{text}");
         }
         let long = format!("GET /{}", "a".repeat(LONG));
-        assert_eq!(of(long.as_bytes()), Speech::Http);
-        assert_eq!(of("A".repeat(40).as_bytes()), Speech::Other);
+        assert_eq!(of(long.as_bytes()), Protocol::Http);
+        assert_eq!(of("A".repeat(40).as_bytes()), Protocol::Other);
     }
 
     proptest! {
@@ -114,12 +114,12 @@ mod tests {
         #[test]
         fn more_bytes_never_change_a_verdict(bytes in proptest::collection::vec(any::<u8>(), 0..60), cut in 0usize..60) {
             let part = &bytes[..cut.min(bytes.len())];
-            if of(part) == Speech::Other {
-                prop_assert_eq!(of(&bytes), Speech::Other);
+            if of(part) == Protocol::Other {
+                prop_assert_eq!(of(&bytes), Protocol::Other);
             }
             let request = b"PATCH /users?name=x HTTP/1.1\r\nHost: x\r\n\r\n";
             let part = &request[..cut.min(request.len())];
-            prop_assert_ne!(of(part), Speech::Other);
+            prop_assert_ne!(of(part), Protocol::Other);
         }
     }
 }

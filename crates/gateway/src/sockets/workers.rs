@@ -11,13 +11,13 @@ use tokio::sync::oneshot;
 
 /// Where connections are served.
 #[derive(Debug)]
-pub(crate) struct Lanes {
+pub(crate) struct Workers {
     handles: Vec<Handle>,
     /// A thread ends when its end of this is dropped.
     running: Vec<oneshot::Sender<()>>,
 }
 
-impl Lanes {
+impl Workers {
     /// No threads: everything runs where the listeners run.
     pub(crate) fn on(runtime: Handle) -> Self {
         Self { handles: vec![runtime], running: Vec::new() }
@@ -25,25 +25,25 @@ impl Lanes {
 
     /// So many threads.
     pub(crate) fn start(count: usize) -> io::Result<Self> {
-        let mut lanes = Self { handles: Vec::new(), running: Vec::new() };
+        let mut workers = Self { handles: Vec::new(), running: Vec::new() };
         for number in 0..count.max(1) {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let (running, ended) = oneshot::channel::<()>();
-            lanes.handles.push(runtime.handle().clone());
-            lanes.running.push(running);
+            workers.handles.push(runtime.handle().clone());
+            workers.running.push(running);
             thread::Builder::new().name(format!("gateway-{number}")).spawn(move || {
                 // Nothing is ever sent; it ends when the sender goes.
                 let _ = runtime.block_on(ended);
             })?;
         }
-        Ok(lanes)
+        Ok(workers)
     }
 
     pub(crate) fn count(&self) -> usize {
         self.handles.len()
     }
 
-    pub(crate) fn handle(&self, lane: usize) -> &Handle {
-        &self.handles[lane % self.handles.len()]
+    pub(crate) fn handle(&self, worker: usize) -> &Handle {
+        &self.handles[worker % self.handles.len()]
     }
 }

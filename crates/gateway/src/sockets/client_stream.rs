@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::sockets::gather;
-use crate::sockets::speech::{self, Speech};
+use crate::sockets::protocol::{self, Protocol};
 use crate::sockets::stall::Stall;
 
 /// What moved over a client's socket.
@@ -49,7 +49,7 @@ impl Traffic {
 
 /// What a client has said first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Opening {
     /// A request of HTTP/1.
     Http,
     /// Something else.
@@ -64,7 +64,7 @@ pub(crate) enum Heard {
 
 /// A client's socket.
 #[derive(Debug)]
-pub(crate) struct Visitor {
+pub(crate) struct ClientStream {
     stream: TcpStream,
     /// What was read ahead of who is to read it.
     ahead: BytesMut,
@@ -72,7 +72,7 @@ pub(crate) struct Visitor {
     stall: Option<Stall>,
 }
 
-impl Visitor {
+impl ClientStream {
     /// `stall` is how long the client may leave what it was sent unread.
     pub(crate) fn new(stream: TcpStream, stall: Duration) -> Self {
         let traffic = Traffic {
@@ -96,30 +96,30 @@ impl Visitor {
 
     /// Listens until it is clear what the client speaks. What it says is left to be read. To give up and to begin again
     /// loses nothing.
-    pub(crate) async fn listen(&mut self) -> Heard {
+    pub(crate) async fn listen(&mut self) -> Opening {
         loop {
-            match speech::of(&self.ahead) {
-                Speech::Http => return Heard::Http,
-                Speech::Other => return Heard::Other,
-                Speech::Likely | Speech::Unclear => {}
+            match protocol::of(&self.ahead) {
+                Protocol::Http => return Opening::Http,
+                Protocol::Other => return Opening::Other,
+                Protocol::Likely | Protocol::Unclear => {}
             }
             match self.stream.read_buf(&mut self.ahead).await {
                 Ok(0) => {
                     self.traffic.half_closed.store(true, Ordering::Relaxed);
-                    return if self.ahead.is_empty() { Heard::End } else { Heard::Other };
+                    return if self.ahead.is_empty() { Opening::End } else { Opening::Other };
                 }
                 Ok(count) => drop(self.traffic.read.fetch_add(count as u64, Ordering::Relaxed)),
-                Err(_) => return Heard::Gone,
+                Err(_) => return Opening::Gone,
             }
         }
     }
 
     /// What the client speaks, should it say no more.
-    pub(crate) fn heard_so_far(&self) -> Heard {
-        match speech::of(&self.ahead) {
-            _ if self.ahead.is_empty() => Heard::Nothing,
-            Speech::Http | Speech::Likely => Heard::Http,
-            Speech::Other | Speech::Unclear => Heard::Other,
+    pub(crate) fn heard_so_far(&self) -> Opening {
+        match protocol::of(&self.ahead) {
+            _ if self.ahead.is_empty() => Opening::Nothing,
+            Protocol::Http | Protocol::Likely => Opening::Http,
+            Protocol::Other | Protocol::Unclear => Opening::Other,
         }
     }
 
@@ -155,7 +155,7 @@ impl Visitor {
     }
 }
 
-impl AsyncRead for Visitor {
+impl AsyncRead for ClientStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -177,7 +177,7 @@ impl AsyncRead for Visitor {
     }
 }
 
-impl AsyncWrite for Visitor {
+impl AsyncWrite for ClientStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

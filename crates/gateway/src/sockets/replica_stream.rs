@@ -20,7 +20,7 @@ use crate::sockets::gather;
 /// The open connections to one replica.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
-    // A descriptor is here only while its `Wire` is alive, which removes it before it closes it.
+    // A descriptor is here only while its `ReplicaStream` is alive, which removes it before it closes it.
     open: Mutex<HashSet<RawFd>>,
 }
 
@@ -40,7 +40,7 @@ impl Sockets {
 
 /// An open connection to a replica.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct ReplicaStream {
     stream: TcpStream,
     wrote: Arc<AtomicBool>,
     replica: Arc<Replica>,
@@ -75,7 +75,7 @@ impl ConnectError {
     }
 }
 
-impl Wire {
+impl ReplicaStream {
     /// Connects to a replica.
     pub(crate) async fn connect(replica: &Arc<Replica>, limit: Duration) -> Result<Self, ConnectError> {
         let stream = timeout(limit, TcpStream::connect(replica.addr))
@@ -100,13 +100,13 @@ impl Wire {
     }
 }
 
-impl Drop for Wire {
+impl Drop for ReplicaStream {
     fn drop(&mut self) {
         self.replica.sockets.open().remove(&self.stream.as_raw_fd());
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for ReplicaStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -116,7 +116,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for ReplicaStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
