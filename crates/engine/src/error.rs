@@ -2,6 +2,7 @@
 
 mod explain;
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,13 +12,42 @@ use backlot_process::ProcessError;
 
 use backlot_supervisor::{ClientError, Failure};
 
-use crate::docker::DockerError;
-use crate::facts::database::DatabaseError;
+use crate::hint::Hint;
 use crate::home::HomeError;
 use crate::lock::LockError;
-use crate::native::{ChangeError, PortError, StackError};
 use crate::record::{EngineKind, RecordError};
-use crate::volume::VolumeError;
+
+/// An error that knows its name and the way out of it.
+pub(crate) trait Explain: std::error::Error + Send + Sync {
+    /// A stable name of the kind of error, for programs.
+    fn code(&self) -> &'static str;
+
+    /// The way out.
+    fn hint(&self) -> Option<Hint>;
+}
+
+/// Some such error, without saying which.
+#[derive(Debug)]
+pub struct Explained(Box<dyn Explain>);
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Explained {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl EngineError {
+    /// That a part has failed.
+    pub(crate) fn of(error: impl Explain + 'static) -> Self {
+        Self::Part(Explained(Box::new(error)))
+    }
+}
 
 /// What can fail on the way from a plan to a running environment.
 #[derive(Debug, thiserror::Error)]
@@ -64,15 +94,6 @@ pub enum EngineError {
         /// Why.
         source: io::Error,
     },
-    /// The database service asks for something that cannot be had natively.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// A volume cannot be used as it is wanted.
-    #[error(transparent)]
-    Volume(Box<VolumeError>),
-    /// A running database is not what the files say, and cannot become it by a new start.
-    #[error(transparent)]
-    Change(Box<ChangeError>),
     /// No fitting Postgres is installed.
     #[error("cannot {0}")]
     Locate(#[from] LocateError),
@@ -153,12 +174,6 @@ pub enum EngineError {
         /// The project's directory.
         root: PathBuf,
     },
-    /// A port that is wanted cannot be had.
-    #[error(transparent)]
-    Port(Box<PortError>),
-    /// The stack cannot run natively.
-    #[error(transparent)]
-    Stack(Box<StackError>),
     /// No supervisor runs the environment's services.
     #[error("the services of {environment} are not up")]
     NoServices {
@@ -203,9 +218,9 @@ pub enum EngineError {
         /// What runs it.
         engine: EngineKind,
     },
-    /// Docker does not do it.
+    /// Something that one part alone knows, which explains itself.
     #[error(transparent)]
-    Docker(Box<DockerError>),
+    Part(Explained),
     /// The caller asked to stop.
     #[error("interrupted; nothing is left of what was begun")]
     Interrupted,
@@ -224,39 +239,6 @@ impl From<ProcessError> for EngineError {
             | ProcessError::Failed { .. }
             | ProcessError::Wait { .. } => Self::Process(error),
         }
-    }
-}
-
-impl From<Box<PortError>> for EngineError {
-    fn from(error: Box<PortError>) -> Self {
-        Self::Port(error)
-    }
-}
-
-impl From<VolumeError> for EngineError {
-    fn from(error: VolumeError) -> Self {
-        Self::Volume(Box::new(error))
-    }
-}
-
-impl From<ChangeError> for EngineError {
-    fn from(error: ChangeError) -> Self {
-        Self::Change(Box::new(error))
-    }
-}
-
-impl From<DockerError> for EngineError {
-    fn from(error: DockerError) -> Self {
-        match error {
-            DockerError::Interrupted => Self::Interrupted,
-            error => Self::Docker(Box::new(error)),
-        }
-    }
-}
-
-impl From<StackError> for EngineError {
-    fn from(error: StackError) -> Self {
-        Self::Stack(Box::new(error))
     }
 }
 

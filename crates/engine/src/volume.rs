@@ -20,7 +20,7 @@ use backlot_postgres::is_cluster;
 use backlot_process::working_in;
 use serde::{Deserialize, Serialize};
 
-use crate::error::EngineError;
+use crate::error::{EngineError, Explain};
 use crate::hint::{Hint, quoted};
 use crate::home::Home;
 use crate::lock::Lock;
@@ -425,4 +425,20 @@ fn check_name(name: &str) -> Result<(), VolumeError> {
         return Ok(());
     }
     Err(VolumeError::Name { name: name.to_owned() })
+}
+
+impl Explain for VolumeError {
+    fn code(&self) -> &'static str {
+        Self::code(self)
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Some(Self::hint(self))
+    }
+}
+
+impl From<VolumeError> for EngineError {
+    fn from(error: VolumeError) -> Self {
+        Self::of(error)
+    }
 }

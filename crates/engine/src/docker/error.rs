@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backlot_process::{Output, ProcessError, Program, describe_exit};
 
+use crate::error::{EngineError, Explain};
 use crate::hint::Hint;
 
 /// As many lines of a program's last words are kept.
@@ -316,6 +317,28 @@ fn image_in(said: &str) -> Option<String> {
         .1;
     let name: &str = after.split([',', ' ', '\n', '"']).find(|word| !word.is_empty())?;
     Some(name.trim_end_matches(':').to_owned())
+}
+
+impl Explain for DockerError {
+    fn code(&self) -> &'static str {
+        Self::code(self)
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        match (Self::hint(self), Hint::last_lines(self.last_lines())) {
+            (Some(hint), Some(last)) => Some(hint.then("; ").then(last)),
+            (hint, last) => hint.or(last),
+        }
+    }
+}
+
+impl From<DockerError> for EngineError {
+    fn from(error: DockerError) -> Self {
+        match error {
+            DockerError::Interrupted => Self::Interrupted,
+            error => Self::of(error),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -21,9 +21,6 @@ impl EngineError {
             Self::Busy { .. } => "busy",
             Self::NotUp { .. } | Self::NoServices { .. } => "not-up",
             Self::Io { .. } => "io",
-            Self::Database(_) => "database",
-            Self::Volume(error) => error.code(),
-            Self::Change(error) => error.code(),
             Self::Locate(_) => "no-postgres",
             Self::NoExtension { .. } => "no-extension",
             Self::Template(_) => "template",
@@ -36,13 +33,11 @@ impl EngineError {
             Self::Scenario { .. } => "scenario-failed",
             Self::NoPytest { .. } => "no-pytest",
             Self::NoRunner { .. } => "no-runner",
-            Self::Port(_) => "port-in-use",
-            Self::Stack(error) => error.code(),
+            Self::Part(error) => error.0.code(),
             Self::Supervisor(failure) => failure.code.name(),
             Self::SupervisorLost { .. } | Self::SupervisorSilent { .. } | Self::Control(_) => "supervisor",
             Self::NoDatabase { .. } => "no-database",
             Self::OtherEngine { .. } => "other-engine",
-            Self::Docker(error) => error.code(),
             Self::Interrupted | Self::StoppedWaiting => "interrupted",
         }
     }
@@ -88,21 +83,11 @@ impl EngineError {
                                       Compose file"
                     .into()
             }
-            Self::Database(error) => error.hint().into(),
-            Self::Volume(error) => error.hint(),
-            Self::Change(error) => error.hint(),
             Self::Locate(error) => error.hint().into(),
-            Self::Port(error) => error.hint(),
             Self::Start(error) => return error.hint().map(Hint::from),
-            Self::Stack(error) => return error.hint().map(Hint::from),
+            Self::Part(error) => return error.0.hint(),
             Self::Supervisor(failure) => return Hint::last_lines(&failure.last_lines),
             Self::SupervisorLost { last_lines, .. } => return Hint::last_lines(last_lines),
-            Self::Docker(error) => {
-                return match (error.hint(), Hint::last_lines(error.last_lines())) {
-                    (Some(hint), Some(last)) => Some(hint.then("; ").then(last)),
-                    (hint, last) => hint.or(last),
-                };
-            }
             Self::NotUp { exists: false, .. }
             | Self::Lock(_)
             | Self::StillHeld { .. }

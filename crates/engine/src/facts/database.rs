@@ -9,7 +9,9 @@ use backlot_project::stack::{FileSource, Image};
 use backlot_project::{Environment, Location, Service, Stack};
 use secrecy::SecretString;
 
+use crate::error::{EngineError, Explain};
 use crate::facts::storage::{self, StorageError};
+use crate::hint::Hint;
 
 /// A stack's database, as the project's files describe it.
 #[derive(Debug, Clone)]
@@ -282,6 +284,22 @@ fn settings(service: &Service) -> Result<Vec<(String, String)>, DatabaseError> {
         settings.push((name.replace('-', "_"), value.to_owned()));
     }
     Ok(settings)
+}
+
+impl Explain for DatabaseError {
+    fn code(&self) -> &'static str {
+        "database"
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Some(Self::hint(self).into())
+    }
+}
+
+impl From<DatabaseError> for EngineError {
+    fn from(error: DatabaseError) -> Self {
+        Self::of(error)
+    }
 }
 
 #[cfg(test)]

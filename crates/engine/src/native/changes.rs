@@ -6,6 +6,7 @@ use backlot_plan::{Port, Storage};
 use backlot_postgres::{Access, Connection, LocateError};
 use secrecy::ExposeSecret;
 
+use crate::error::{EngineError, Explain};
 use crate::facts::database::Database;
 use crate::hint::{Hint, quoted};
 use crate::native::{access, server};
@@ -205,4 +206,20 @@ pub(super) fn ignored(database: &Database, cluster: &ClusterRecord) -> Vec<Strin
         ignored.push(said("POSTGRES_INITDB_ARGS", &now, &made));
     }
     ignored
+}
+
+impl Explain for ChangeError {
+    fn code(&self) -> &'static str {
+        Self::code(self)
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Some(Self::hint(self))
+    }
+}
+
+impl From<ChangeError> for EngineError {
+    fn from(error: ChangeError) -> Self {
+        Self::of(error)
+    }
 }

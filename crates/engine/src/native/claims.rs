@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use backlot_process::{PortHolder, command_lines_up_from, port_holder, try_port};
 use backlot_project::{Environment, Location};
 
+use crate::error::{EngineError, Explain};
 use crate::hint::{self, Hint};
 use crate::native::supervise::{GUARD_VERB, SUPERVISOR_VERB};
 use crate::record::Record;
@@ -205,6 +206,22 @@ fn site_named_in(words: &[String]) -> Option<PathBuf> {
         3
     };
     above(levels).map(Path::to_owned)
+}
+
+impl Explain for PortError {
+    fn code(&self) -> &'static str {
+        "port-in-use"
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Some(Self::hint(self))
+    }
+}
+
+impl From<Box<PortError>> for EngineError {
+    fn from(error: Box<PortError>) -> Self {
+        Self::of(*error)
+    }
 }
 
 #[cfg(test)]

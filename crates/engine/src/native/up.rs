@@ -291,7 +291,7 @@ impl Native<'_> {
     fn explain_port(&self, error: EngineError) -> EngineError {
         match (error, self.claim()) {
             (EngineError::Start(StartError::PortInUse { holder, .. }), Some(claim)) => {
-                EngineError::Port(Box::new(claims::in_use(&claim, holder, &self.environment)))
+                Box::new(claims::in_use(&claim, holder, &self.environment)).into()
             }
             (error, _) => error,
         }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use backlot_nginx::{ConfigError, LocateError};
 use backlot_project::{Location, Stack};
 
+use crate::error::{EngineError, Explain};
 use crate::facts::storage::StorageError;
-use crate::hint::quoted;
+use crate::hint::{Hint, quoted};
 
 /// Why a stack cannot run natively.
 #[derive(Debug, thiserror::Error)]
@@ -171,5 +172,21 @@ impl StackError {
             )),
             Self::NoService { .. } | Self::Scaled { .. } | Self::NoPort { .. } | Self::Write { .. } => None,
         }
+    }
+}
+
+impl Explain for StackError {
+    fn code(&self) -> &'static str {
+        Self::code(self)
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Self::hint(self).map(Hint::from)
+    }
+}
+
+impl From<StackError> for EngineError {
+    fn from(error: StackError) -> Self {
+        Self::of(error)
     }
 }
