@@ -16,7 +16,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use backlot_process::Owner;
+use backlot_process::{FREE_PORTS, Owner};
 use sha2::{Digest, Sha256};
 
 /// The longest path that a Unix socket can have on Linux, in bytes, without its closing NUL.
@@ -212,6 +212,13 @@ pub(crate) fn short_hash(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}"); // writing into a String cannot fail
         text
     })
+}
+
+/// One of [`FREE_PORTS`] that is the same for the same name, and differs for most others.
+pub(crate) fn usual_port_of(name: &[u8]) -> u16 {
+    let sum = name.iter().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
+    let count = u32::from(FREE_PORTS.end - FREE_PORTS.start);
+    FREE_PORTS.start + u16::try_from(sum % count).unwrap_or(0)
 }
 
 #[cfg(test)]

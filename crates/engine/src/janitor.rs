@@ -2,25 +2,20 @@
 //! nothing was said, we were killed: then it takes down what was ours.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::path::Path;
+use std::io::Write;
 use std::time::Duration;
 
 use backlot_process::{Child, Group, SpawnOptions, Stream};
 
 use crate::error::EngineError;
-use crate::home::Home;
-use crate::native::mark;
-use crate::native::ourselves;
+use crate::ourselves::{JANITOR_VERB, ourselves};
+use crate::runs::new_mark;
 use crate::site::Site;
-use crate::testing::{down, new_mark};
 
-/// The hidden verb under which our program is the janitor.
-pub const JANITOR_VERB: &str = "__janitor";
 /// How long the janitor has to go when it is told to.
 const GRACE: Duration = Duration::from_millis(500);
 /// Said to the janitor when there is nothing left for it to do.
-const DONE: &[u8] = b"done";
+pub(crate) const DONE: &[u8] = b"done";
 
 /// A process that takes an environment down when we are gone, however that happens, unless it is dismissed.
 #[derive(Debug)]
@@ -60,24 +55,4 @@ pub(crate) fn dismiss(mut janitor: Child) {
         // One that somebody has halted hears nothing, and has nothing to do either.
         let _ = janitor.kill();
     }
-}
-
-/// What the janitor does: waits until the run that it belongs to is over, and tidies up when it was killed.
-///
-/// # Errors
-/// When something cannot be removed; nobody is there to be told.
-pub fn tidy_up_after(
-    home: &Home,
-    site_dir: &Path,
-    mark: &str,
-    caller: &BTreeMap<String, String>,
-    stdin: &mut impl Read,
-) -> Result<(), EngineError> {
-    let mut said = Vec::new();
-    let _ = stdin.read_to_end(&mut said);
-    if said == DONE {
-        return Ok(());
-    }
-    mark::end_all(mark);
-    down(&Site::at(home, site_dir), caller, &mut |_| {})
 }

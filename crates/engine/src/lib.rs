@@ -21,9 +21,11 @@ mod list;
 mod live;
 mod lock;
 mod native;
+mod ourselves;
 mod printed;
 mod record;
 mod runner;
+mod runs;
 mod site;
 mod testing;
 pub mod tools;
@@ -43,17 +45,18 @@ pub use facts::storage::StorageError;
 pub use ground::Ground;
 pub use hint::Hint;
 pub use home::{Home, HomeError};
-pub use janitor::{JANITOR_VERB, Watcher, tidy_up_after};
+pub use janitor::Watcher;
 pub use list::{State, Summary, list, list_all};
 pub use live::LiveDatabase;
 pub use lock::{Lock, LockError};
 pub use native::{
-    ChangeError, GUARD_VERB, PortError, PortTrouble, STOCK_VERB, SUPERVISOR_VERB, StackError, Tenant,
-    fill_up, guard, locate, supervise,
+    ChangeError, PortError, PortTrouble, StackError, Tenant, fill_up, guard, locate, supervise,
 };
+pub use ourselves::{GUARD_VERB, JANITOR_VERB, STOCK_VERB, SUPERVISOR_VERB};
 pub use printed::{Lines, LogWish};
 pub use record::{DatabaseRecord, EngineKind, Filling, Record, RecordError};
 pub use runner::test_command;
+pub use runs::{INNER, new_mark};
 pub use site::Site;
-pub use testing::{INNER, TestRun, finish_for, new_mark};
+pub use testing::{TestRun, finish_for, tidy_up_after};
 pub use up::{Failure, Started, Wishes};

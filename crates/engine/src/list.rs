@@ -9,8 +9,8 @@ use backlot_project::Project;
 use crate::error::EngineError;
 use crate::home::Home;
 use crate::native::status;
-use crate::native::{access, mark, now};
-use crate::record::{EngineKind, Filling, Record};
+use crate::native::{access, mark};
+use crate::record::{EngineKind, Filling, Record, now};
 use crate::site::Site;
 
 /// How long a listing waits for a database that does not answer.

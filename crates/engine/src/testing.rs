@@ -9,26 +9,27 @@
 //! end only the inner one holds. When the pipe ends, it does what `finish` would have done, as far as it finds things.
 
 use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
 use backlot_plan::{ContainerRemoval, Removal};
-use backlot_process::{Child, all_with_variable, become_subreaper, kill_descendants};
+use backlot_process::{Child, become_subreaper, kill_descendants};
 
 use crate::deployment::Deployment;
 use crate::engine::{Engine, in_words};
 use crate::error::EngineError;
 use crate::event::{Event, Report};
 use crate::ground::Ground;
-use crate::home::short_hash;
-use crate::janitor::{dismiss, hire};
+use crate::home::Home;
+use crate::janitor::{DONE, dismiss, hire};
 use crate::live::LiveDatabase;
 use crate::lock::Lock;
 use crate::native::mark;
 use crate::record::EngineKind;
+use crate::runs::{place_name, run_of};
 use crate::site::Site;
 
-/// The variable that makes a Backlot the inner process of a run: its name.
-pub const INNER: &str = "BACKLOT_TEST_RUN";
 /// How long what is killed may take to die.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// How long a lock that nobody else has any reason to take may take.
@@ -165,17 +166,6 @@ pub(crate) fn down(
     Engine::of(site, None, caller)?.down(site, false, report).map(drop)
 }
 
-/// A name that no other run has.
-pub fn new_mark() -> String {
-    let unique = format!("{}-{:?}", std::process::id(), std::time::SystemTime::now());
-    short_hash(unique.as_bytes())
-}
-
-/// The name on disk of a run's environment.
-fn place_name(environment: &str, mark: &str) -> String {
-    format!("{environment}.{mark}")
-}
-
 /// What the outer process does when the inner one was killed: ends all that was handed to it, and takes the run's database
 /// away.
 ///
@@ -186,16 +176,6 @@ pub fn finish_for(ground: Ground<'_>, environment: &str, mark: &str) -> Result<(
     kill_descendants(&[], KILL_LIMIT);
     let site = Site::new(ground.home, ground.project, &place_name(environment, mark));
     down(&site, ground.caller, &mut |_| {})
-}
-
-/// The run that an environment was made for, if it was made for one.
-pub(crate) fn run_of(site: &Site) -> Option<&str> {
-    site.name().split_once('.').map(|(_, run)| run)
-}
-
-/// Whether the process is still there that does the work of the run that an environment was made for.
-pub(crate) fn is_alive(site: &Site) -> bool {
-    run_of(site).is_some_and(|run| !all_with_variable(INNER, run).is_empty())
 }
 
 /// Removes what runs on Docker have left whose client and janitor were both killed. Of those on this engine, nothing is
@@ -216,4 +196,24 @@ fn sweep(ground: Ground<'_>) -> Result<(), EngineError> {
         }
     }
     Ok(())
+}
+
+/// What the janitor does: waits until the run that it belongs to is over, and tidies up when it was killed.
+///
+/// # Errors
+/// When something cannot be removed; nobody is there to be told.
+pub fn tidy_up_after(
+    home: &Home,
+    site_dir: &Path,
+    mark: &str,
+    caller: &BTreeMap<String, String>,
+    stdin: &mut impl Read,
+) -> Result<(), EngineError> {
+    let mut said = Vec::new();
+    let _ = stdin.read_to_end(&mut said);
+    if said == DONE {
+        return Ok(());
+    }
+    mark::end_all(mark);
+    down(&Site::at(home, site_dir), caller, &mut |_| {})
 }

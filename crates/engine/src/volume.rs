@@ -264,7 +264,7 @@ fn made_by(site: &Site, project: &Path, volume: &Volume) -> VolumeRecord {
         version: VERSION,
         name,
         maker: Some(Maker { project: project.to_owned(), environment, site: place }),
-        created: crate::native::now(),
+        created: record::now(),
         clusters: BTreeMap::new(),
     }
 }
@@ -397,7 +397,7 @@ pub fn create(home: &Home, name: &str) -> Result<bool, EngineError> {
     }
     let keeper = home.volumes().join(name);
     home.make(&keeper)?;
-    let (created, clusters) = (crate::native::now(), BTreeMap::new());
+    let (created, clusters) = (record::now(), BTreeMap::new());
     let record = VolumeRecord { version: VERSION, name: name.to_owned(), maker: None, created, clusters };
     write(&keeper, &record)?;
     Ok(true)

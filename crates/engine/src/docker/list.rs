@@ -9,8 +9,7 @@ use crate::docker::container::Life;
 use crate::docker::running;
 use crate::error::EngineError;
 use crate::list::{State, Summary};
-use crate::native::now;
-use crate::record::{DockerRecord, EngineKind, Filling, Record};
+use crate::record::{DockerRecord, EngineKind, Filling, Record, now};
 use crate::site::Site;
 
 /// How long a listing waits for a database that does not answer.

@@ -3,6 +3,7 @@
 //! It shells out to `docker` and to `docker compose`, else `docker-compose`. What it knows of a running environment is the
 //! record, which tells how Compose was called, and what Docker tells of the containers that bear Compose's labels.
 
+mod adopt;
 mod answer;
 mod client;
 mod compose;

@@ -9,7 +9,7 @@ use backlot_project::{Environment, Location};
 
 use crate::error::{EngineError, Explain};
 use crate::hint::{self, Hint};
-use crate::native::supervise::{GUARD_VERB, SUPERVISOR_VERB};
+use crate::ourselves::{GUARD_VERB, SUPERVISOR_VERB};
 use crate::record::Record;
 use crate::site::Site;
 

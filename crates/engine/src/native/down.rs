@@ -4,7 +4,7 @@ use backlot_plan::Removal;
 
 use crate::error::EngineError;
 use crate::event::{Event, Report, tell};
-use crate::native::up::look;
+use crate::native::look::look;
 use crate::native::{mark, server, supervise, tidy};
 use crate::record::Filling;
 use crate::site::{Site, Taken};

@@ -9,9 +9,9 @@ use backlot_process::{all_with_variable, command_lines_up_from, end_all_with_var
 use crate::error::EngineError;
 use crate::home::short_hash;
 use crate::lock::Lock;
-use crate::native::supervise::GUARD_VERB;
+use crate::ourselves::GUARD_VERB;
+use crate::runs;
 use crate::site::{Site, Taken};
-use crate::testing;
 
 /// The variable whose value is the mark.
 pub(crate) const VARIABLE: &str = "BACKLOT_RUN";
@@ -74,8 +74,8 @@ pub(crate) fn is_abandoned(site: &Site) -> bool {
 pub(crate) fn orphans(site: &Site) -> Vec<i32> {
     let (name, value) = of_site(site);
     let of_supervisor = if has_lost_supervisor(site) { all_with_variable(name, &value) } else { Vec::new() };
-    let of_run = match testing::run_of(site) {
-        Some(run) if !testing::is_alive(site) => all_with_variable(VARIABLE, run),
+    let of_run = match runs::run_of(site) {
+        Some(run) if !runs::is_alive(site) => all_with_variable(VARIABLE, run),
         Some(_) | None => Vec::new(),
     };
     of_supervisor.into_iter().chain(of_run).map(|process| process.pid).collect()

@@ -3,6 +3,7 @@
 mod changes;
 mod claims;
 mod down;
+mod look;
 
 pub(crate) mod mark;
 
@@ -18,7 +19,6 @@ mod views;
 mod whole;
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use backlot_plan::{Port, Storage};
 use backlot_postgres::{Access, Installation};
@@ -38,11 +38,10 @@ pub use changes::ChangeError;
 pub use claims::{PortError, PortTrouble, Tenant};
 pub use server::locate;
 pub use stack::StackError;
-pub use stock::{STOCK_VERB, fill_up};
-pub use supervise::{GUARD_VERB, SUPERVISOR_VERB, guard, supervise};
+pub use stock::fill_up;
+pub use supervise::{guard, supervise};
 
 pub(crate) use down::{down, plan_down};
-pub(crate) use stock::ourselves;
 pub(crate) use supervise::{ask, connect};
 pub(crate) use views::{database_alone, describe, log_query, services_with_logs, status};
 pub(crate) use whole::Whole;
@@ -161,9 +160,4 @@ pub(crate) fn access(database: &DatabaseRecord) -> Access {
 /// The programs of a recorded server.
 pub(crate) fn installation(database: &DatabaseRecord) -> Installation {
     crate::live::installation(&database.bin_dir, &database.version)
-}
-
-/// Seconds since 1970.
-pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -13,7 +13,7 @@ use backlot_process::{FREE_PORTS, ProcessId, all_of_program_in, kill_all_holding
 
 use crate::error::EngineError;
 use crate::facts::database::Database;
-use crate::home::Home;
+use crate::home::{Home, usual_port_of};
 use crate::live::label;
 use crate::lock::Lock;
 use crate::native::changes;
@@ -307,13 +307,6 @@ pub(super) fn is_chosen(port: u16) -> bool {
 fn usual_port(site: &Site) -> u16 {
     let name = site.name().split_once('.').map_or(site.name(), |(name, _run)| name);
     usual_port_of(site.dir().with_file_name(name).as_os_str().as_encoded_bytes())
-}
-
-/// One of [`FREE_PORTS`] that is the same for the same name, and differs for most others.
-pub(super) fn usual_port_of(name: &[u8]) -> u16 {
-    let sum = name.iter().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
-    let count = u32::from(FREE_PORTS.end - FREE_PORTS.start);
-    FREE_PORTS.start + u16::try_from(sum % count).unwrap_or(0)
 }
 
 /// Stops the server that holds the environment's lock. A throw-away one need not write its data first, unless that is to

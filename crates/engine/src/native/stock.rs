@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use backlot_postgres::{TemplateError, Templates};
-use backlot_process::{Group, ProcessError, Program, SpawnOptions};
+use backlot_process::{Group, SpawnOptions};
 
 use crate::home::Home;
+use crate::ourselves::{STOCK_VERB, ourselves};
 
-/// The hidden verb under which our program makes spares.
-pub const STOCK_VERB: &str = "__stock";
 /// Spares of each template: one is enough for one person, and more would only take space.
 const SPARES: usize = 1;
 /// Bytes that are left for better use than spares, of which each takes 30 MiB.
@@ -36,10 +35,4 @@ pub fn fill_up(home: &Home, template: &str) -> Result<(), TemplateError> {
     }
     let name = Path::new(template).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     Templates::new(home.templates(), home.owner().clone()).keep_spares_of(name, SPARES).map(|_| ())
-}
-
-/// Our own program.
-pub(crate) fn ourselves() -> Result<Program, ProcessError> {
-    let start = |source| ProcessError::Start { program: "backlot".into(), source };
-    std::env::current_exe().map(Program::new).map_err(start)
 }

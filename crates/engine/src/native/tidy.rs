@@ -10,8 +10,8 @@ use crate::error::EngineError;
 use crate::native::down::take_down;
 use crate::native::mark;
 use crate::record::EngineKind;
+use crate::runs;
 use crate::site::Site;
-use crate::testing;
 
 /// Tidies the project up that `site` is of, and the home's templates. What cannot be removed is in nobody's way; `ls` goes
 /// on showing it.
@@ -22,7 +22,7 @@ pub(super) fn sweep(site: &Site) {
         if other.dir() == site.dir() {
             continue;
         }
-        if testing::run_of(&other).is_some() || other.has_leftovers() {
+        if runs::run_of(&other).is_some() || other.has_leftovers() {
             let _ = tidy(&other);
         } else if mark::is_abandoned(&other)
             && let Ok(taken) = other.take_within(Duration::ZERO)
@@ -35,14 +35,14 @@ pub(super) fn sweep(site: &Site) {
 /// Removes what is left over at `site`, unless somebody is at it or it is on Docker.
 fn tidy(site: &Site) -> Result<Vec<Removal>, EngineError> {
     let is_foreign = site.record()?.is_some_and(|record| record.engine != EngineKind::Native);
-    if is_foreign || site.is_busy()? || site.is_running()? || testing::is_alive(site) {
+    if is_foreign || site.is_busy()? || site.is_running()? || runs::is_alive(site) {
         return Ok(Vec::new());
     }
     let taken = match site.take_within(Duration::ZERO) {
         Err(EngineError::Busy { .. }) => return Ok(Vec::new()),
         taken => taken?,
     };
-    match testing::run_of(site) {
+    match runs::run_of(site) {
         _ if site.is_running()? => Ok(Vec::new()),
         Some(run) => {
             mark::end_all(run);

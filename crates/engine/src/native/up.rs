@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use backlot_plan::{Desired, Filling as Filled, Observed, Port, Removal, Server, Step, Storage, Volume};
+use backlot_plan::{Desired, Observed, Port, Removal, Server, Step, Storage, Volume};
 use backlot_postgres::{Installation, StartError, is_cluster};
 use backlot_project::ScenarioSource;
 use secrecy::ExposeSecret;
@@ -12,10 +12,11 @@ use crate::event::{Event, Outcome, Report, tell};
 use crate::fill::{Filler, PsqlHere};
 use crate::native::changes::ChangeError;
 use crate::native::claims::{self, Claim};
+use crate::native::look::look;
 use crate::native::server::Start;
-use crate::native::{Native, changes, down, installation, locate, mark, now, server, stock};
-use crate::record::{DatabaseRecord, EngineKind, Filling, Record, RecordError, VERSION};
-use crate::site::{Site, Taken};
+use crate::native::{Native, changes, down, installation, locate, mark, server, stock};
+use crate::record::{DatabaseRecord, EngineKind, Filling, Record, RecordError, VERSION, now};
+use crate::site::Taken;
 use crate::tools;
 use crate::up::Failure;
 use crate::volume;
@@ -320,30 +321,4 @@ impl Native<'_> {
     fn record_error(&self, source: RecordError) -> EngineError {
         EngineError::Record { environment: self.site.name().to_owned(), source }
     }
-}
-
-/// Looks at the environment at `site`, whatever its files say of it now.
-pub(super) fn look(site: &Site, record: Option<&Record>) -> Result<Observed, EngineError> {
-    let filling = record.map_or(Filled::NotYet, |record| match record.filling {
-        Filling::None => Filled::NotYet,
-        Filling::Begun => Filled::Begun,
-        Filling::Done => Filled::Done,
-        Filling::Failed { .. } => Filled::Failed,
-    });
-    // The lock alone may be held by the children of a postmaster that was killed.
-    let database = record.and_then(|record| record.database.as_ref());
-    let recorded = database.is_some_and(|database| database.process.is_alive());
-    let server = match site.is_running()? {
-        false => Server::Stopped,
-        true if recorded => Server::Running,
-        true => Server::Unrecorded,
-    };
-    Ok(Observed {
-        files: site.has_files(),
-        cluster: is_cluster(&site.data(&Storage::Throwaway)),
-        services: site.is_supervised()?,
-        volume: !site.removable_volumes()?.is_empty(),
-        server,
-        filling,
-    })
 }

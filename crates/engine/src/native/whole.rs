@@ -20,7 +20,7 @@ use crate::native::supervise::{ask, hire};
 use crate::native::up::Again;
 use crate::native::views::status;
 use crate::native::{Native, claims, down, running, tidy};
-use crate::record::{DatabaseRecord, EngineKind, Filling, Record, VERSION};
+use crate::record::{DatabaseRecord, EngineKind, Filling, Record, VERSION, now};
 use crate::site::{Site, Taken};
 use crate::up::{Started, Wishes};
 use crate::volume;
@@ -324,7 +324,7 @@ impl<'a> Whole<'a> {
             environment: self.environment.name.to_string(),
             scenario: None,
             engine: EngineKind::Native,
-            created: super::now(),
+            created: now(),
             filling: Filling::None,
             database: None,
             docker: None,

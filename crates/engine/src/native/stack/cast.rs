@@ -7,7 +7,9 @@ use backlot_supervisor::ServiceRun;
 use crate::facts::container::Container;
 use crate::facts::database::extension_of;
 use crate::native::claims::Claim;
-use crate::native::stack::{StackError, Translation, process};
+use crate::native::stack::error::StackError;
+use crate::native::stack::process;
+use crate::native::stack::translation::Translation;
 
 /// What an `up` runs.
 #[derive(Debug)]
@@ -141,7 +143,8 @@ mod tests {
     use super::Cast;
     use crate::home::Home;
     use crate::native::claims::Claim;
-    use crate::native::stack::{StackError, Translation};
+    use crate::native::stack::error::StackError;
+    use crate::native::stack::translation::Translation;
     use crate::site::Site;
 
     const COMPOSE: &str = "\

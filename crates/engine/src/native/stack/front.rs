@@ -7,8 +7,10 @@ use backlot_nginx::{Config, Nginx, Rewrite, Source};
 use backlot_supervisor::ProcessRun;
 
 use crate::facts::container::Container;
+use crate::native::stack::error::StackError;
+use crate::native::stack::ports::Ports;
 use crate::native::stack::template::literal;
-use crate::native::stack::{Ports, StackError, Translation};
+use crate::native::stack::translation::Translation;
 
 /// What a configuration of nginx asks for.
 pub(super) struct Front {

@@ -9,7 +9,8 @@ use backlot_project::stack::{Mount, MountKind};
 use crate::facts::container::Container;
 use crate::facts::database::wanted_major;
 use crate::facts::storage;
-use crate::native::stack::{StackError, Translation};
+use crate::native::stack::error::StackError;
+use crate::native::stack::translation::Translation;
 
 /// The folder of a service's data.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use backlot_supervisor::PortRun;
 
 use crate::facts::container::Container;
 use crate::facts::references::{Endpoints, referred};
-use crate::native::server::usual_port_of;
-use crate::native::stack::{StackError, Translation};
+use crate::home::usual_port_of;
+use crate::native::stack::error::StackError;
+use crate::native::stack::translation::Translation;
 
 /// The endpoints of a stack.
 #[derive(Debug)]

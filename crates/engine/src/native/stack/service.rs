@@ -9,9 +9,12 @@ use backlot_project::stack::HealthTest;
 use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, ServiceRun};
 
 use crate::facts::container::Container;
+use crate::native::stack::error::StackError;
+use crate::native::stack::fingerprint;
+use crate::native::stack::ports::Ports;
 use crate::native::stack::process::words;
 use crate::native::stack::template::{command, own_address};
-use crate::native::stack::{Ports, StackError, Translation, fingerprint};
+use crate::native::stack::translation::Translation;
 use crate::native::views::database_variables;
 use crate::record::DatabaseRecord;
 use crate::tools::on_path;

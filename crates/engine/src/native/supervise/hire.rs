@@ -15,8 +15,7 @@ use crate::error::EngineError;
 use crate::home::Home;
 use crate::lock::Lock;
 use crate::native::mark;
-use crate::native::stock::ourselves;
-use crate::native::supervise::GUARD_VERB;
+use crate::ourselves::{GUARD_VERB, ourselves};
 use crate::site::Taken;
 
 /// How long a supervisor may take to be there, its endpoints open.

@@ -27,7 +27,7 @@ use crate::lock::holder_at;
 use crate::site::Site;
 
 pub(super) use hire::hire;
-pub use seat::{GUARD_VERB, SUPERVISOR_VERB, guard, supervise};
+pub use seat::{guard, supervise};
 
 /// How long a supervisor may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);

@@ -12,15 +12,11 @@ use backlot_supervisor::{Failure, FailureCode, Runbook};
 use crate::error::EngineError;
 use crate::home::Home;
 use crate::lock::{Lock, is_still_at};
-use crate::native::stock::ourselves;
 use crate::native::supervise::databases::SiteDatabases;
 use crate::native::{mark, server};
+use crate::ourselves::{SUPERVISOR_VERB, ourselves};
 use crate::site::Site;
 
-/// The hidden verb under which our program is the guard of a supervisor.
-pub const GUARD_VERB: &str = "__guard";
-/// The hidden verb under which our program is a supervisor.
-pub const SUPERVISOR_VERB: &str = "__supervisor";
 /// How long a database may take to stop in good order: less than the next command waits for us, which nobody asked for.
 const STOP_LIMIT: Duration = Duration::from_secs(6);
 /// How long another guard of the same environment may take to end.
