@@ -185,7 +185,7 @@ impl Engine {
         }
     }
 
-    /// Looks on at what an `up` has started, from `since` on. `watcher` is what [`Deployment::watch`] gave before it.
+    /// Looks on at what an `up` has started, from `since` on. `watcher` is what [`crate::Deployment::watch`] gave before it.
     ///
     /// # Errors
     /// When it cannot be looked at.

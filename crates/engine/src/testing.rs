@@ -56,7 +56,7 @@ struct Guarded {
 
 impl<'a> TestRun<'a> {
     /// Brings up a database for this run alone; with `keep` one that stays, in the place of an earlier kept one. `mark` is
-    /// a name of the run that no other has, see [`new_mark`].
+    /// a name of the run that no other has, see [`crate::new_mark`].
     ///
     /// # Errors
     /// When the database cannot be brought up.

@@ -147,7 +147,7 @@ impl Native<'_> {
         Ok(())
     }
 
-    /// The steps that [`Native::up`] would carry out now.
+    /// The steps that `up` would carry out now.
     ///
     /// # Errors
     /// When what is there cannot be read.
