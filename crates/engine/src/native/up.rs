@@ -1,9 +1,11 @@
 //! Brings an environment's database up: what is wanted, what is there, and the steps between the two.
 
 use std::path::Path;
+use std::time::Duration;
 
 use backlot_plan::{Desired, Observed, Port, Removal, Server, Step, Storage, Volume};
-use backlot_postgres::{Installation, StartError, is_cluster};
+use backlot_postgres::{Installation, StartError, is_cluster, is_recovering};
+use backlot_process::wait_for;
 use backlot_project::ScenarioSource;
 use secrecy::ExposeSecret;
 
@@ -14,12 +16,15 @@ use crate::native::changes::ChangeError;
 use crate::native::claims::{self, Claim};
 use crate::native::look::look;
 use crate::native::server::Start;
-use crate::native::{Native, changes, down, installation, locate, mark, server, stock};
+use crate::native::{Native, changes, down, installation, locate, mark, running, server, stock};
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, RecordError, VERSION, now};
 use crate::site::Taken;
 use crate::tools;
 use crate::up::Failure;
 use crate::volume;
+
+/// How long a server may recover before it is taken as it is.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(10);
 
 /// An environment that is up.
 #[derive(Debug)]
@@ -170,6 +175,9 @@ impl Native<'_> {
         self.ground.go_on()?;
         mark::take_over(taken)?;
         self.check_volume(report)?;
+        if again.restart {
+            self.wait_for_recovery();
+        }
         let mut observed = self.observed(again)?;
         if observed.server == Server::Outdated && !again.restart {
             let name = &self.database.service;
@@ -197,6 +205,14 @@ impl Native<'_> {
         let database = record.database.clone().ok_or_else(|| self.not_up())?;
         let stock = came.template.and_then(|template| stock::refill(self.ground.home, &template));
         Ok(Up { record, database, ran: steps.is_empty(), failure: came.failure, stock })
+    }
+
+    /// A server that recovers from the crash of one of its processes may yet come to its end at that: whether it runs is
+    /// known afterwards.
+    fn wait_for_recovery(&self) {
+        let Ok(database) = running(&self.site) else { return };
+        let is_over = || (!is_recovering(database.process) || !database.process.is_alive()).then_some(());
+        let _ = wait_for(RECOVERY_LIMIT, is_over);
     }
 
     fn carry_out(&self, taken: &Taken, step: &Step, came: &mut Came) -> Result<Outcome, EngineError> {

@@ -24,8 +24,8 @@ const STEP: Duration = Duration::from_millis(100);
 /// How long the recovery of the database's few rows may take.
 const RECOVERY: Duration = Duration::from_secs(10);
 
-/// Asks again until there is nothing to complain about, or for [`PATIENCE`]; as long
-/// as somebody makes a spare, that is waited for.
+/// Asks again until there is nothing to complain about, or for [`PATIENCE`]; as long as somebody makes a spare, or is at an
+/// environment, that is waited for.
 fn settled(world: &World, mut complaints: impl FnMut() -> Result<Vec<String>, Fault>) -> Result<(), Fault> {
     let mut start = Instant::now();
     let begun = start;
@@ -35,9 +35,9 @@ fn settled(world: &World, mut complaints: impl FnMut() -> Result<Vec<String>, Fa
             return Ok(());
         }
         // On a busy machine it takes its time.
-        if begun.elapsed() < COPYING
-            && processes(&world.dir).iter().any(|process| process.role() == Some(Victim::SpareMaker))
-        {
+        let makes_spare =
+            || processes(&world.dir).iter().any(|process| process.role() == Some(Victim::SpareMaker));
+        if begun.elapsed() < COPYING && (makes_spare() || somebody_is_at_it(world)?) {
             start = Instant::now();
         }
         if start.elapsed() > PATIENCE {
@@ -45,6 +45,12 @@ fn settled(world: &World, mut complaints: impl FnMut() -> Result<Vec<String>, Fa
         }
         thread::sleep(STEP);
     }
+}
+
+/// Whether a command is making or removing an environment right now, as what is left of a killed one does.
+fn somebody_is_at_it(world: &World) -> Result<bool, Fault> {
+    let list = world.json("ls")?;
+    Ok(list.as_array().into_iter().flatten().any(|item| item["state"] == "busy"))
 }
 
 /// What `ls` and `ps` show of a world.
