@@ -17,7 +17,7 @@ fn the_runners_exit_code_is_ours_and_nothing_is_left() {
     stage.on_docker(&["test", "--keep", "--", "psql", "-qc", "CREATE TABLE kept ()"]).output().assert(
         0,
         "",
-        "…\nthe database is kept on port …: backlot -e testing db shell\nremove it: backlot -e testing down",
+        "…\nthe database is kept on port …: backlot -p [name] -e testing db shell\nremove it: backlot -p [name] -e testing down",
     );
     let look = ["-e", "testing", "db", "shell", "-c", "\\dt", "--", "-At"];
     stage.backlot(&look).output().assert_prints("public|kept|table|postgres");
@@ -71,7 +71,8 @@ fn developments_database() {
         "",
     );
     // It is the database alone that was started.
-    stage.backlot(&["ps", "-q"]).output().assert_prints("SERVICE…\ndb …running  healthy…");
+    stage.backlot(&["ps"]).output().assert_prints("SERVICE…\ndb …running  healthy…");
+    stage.backlot(&["ps", "-q"]).output().assert_prints("db-1");
     stage.backlot(&["--engine", "native", "create-initial-db"]).output().assert(
         1,
         "",
