@@ -383,7 +383,13 @@ impl Taken {
                 Volume::Shared(name) => volume::remove(&self.site.home, &name)?,
             }
         }
-        remove(&self.site.volumes())
+        let doomed = self.site.doomed();
+        remove(&doomed)?;
+        match fs::rename(self.site.volumes(), &doomed) {
+            Ok(()) => remove(&doomed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(EngineError::Io { what: "remove", path: self.site.volumes(), source }),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backlot_plan::{Storage, Volume};
-use backlot_postgres::is_cluster;
+use backlot_postgres::{is_cluster, is_unfinished};
 use backlot_process::working_in;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub use error::VolumeError;
 
 /// How long somebody else may take to put a cluster into a volume.
 const BUSY_LIMIT: Duration = Duration::from_secs(30);
+/// Where a volume goes while it is removed.
+const DOOMED: &str = ".removed";
 /// The file that says that a folder holds a cluster, and of which major version.
 const MAJOR: &str = "PG_VERSION";
 
@@ -111,7 +113,8 @@ fn names_in(dir: &Path) -> Result<Vec<String>, EngineError> {
     };
     let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
     let mut names = names.collect::<io::Result<Vec<_>>>().map_err(failed)?;
-    names.retain(|name| dir.join(name).is_dir());
+    // One that is being removed is out of sight already.
+    names.retain(|name| !name.starts_with('.') && dir.join(name).is_dir());
     names.sort();
     Ok(names)
 }
@@ -199,6 +202,10 @@ pub(crate) fn check_room(site: &Site, storage: &Storage) -> Result<(), EngineErr
             return Err(VolumeError::OtherCluster { volume, found, major, wanted }.into());
         }
     }
+    let holds_files = fs::read_dir(&data).is_ok_and(|mut entries| entries.next().is_some());
+    if holds_files && !is_cluster(&data) && !is_unfinished(&data) {
+        return Err(VolumeError::NotEmpty { path: data }.into());
+    }
     let old = match volume {
         Volume::Own(_) => None,
         Volume::Shared(name) => Some(name.as_str()),
@@ -217,13 +224,20 @@ fn clusters_in(content: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(dir).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
     };
-    if content.join(MAJOR).exists() {
-        return vec![content.to_owned()];
+    // Folders of single databases have a version, too; and a copy that is not complete is none.
+    let is_whole = |dir: &PathBuf| is_cluster(dir) && dir.join("global/pg_control").exists();
+    let content = content.to_owned();
+    if is_unfinished(&content) {
+        return Vec::new();
     }
-    let first = folders(content);
-    let second = first.iter().filter(|dir| !dir.join(MAJOR).exists()).flat_map(|dir| folders(dir));
+    if is_whole(&content) {
+        return vec![content];
+    }
+    let first: Vec<PathBuf> = folders(&content);
+    let second =
+        first.iter().filter(|dir| !is_whole(dir) && !is_unfinished(dir)).flat_map(|dir| folders(dir));
     let all: Vec<PathBuf> = first.iter().cloned().chain(second).collect();
-    all.into_iter().filter(|dir| is_cluster(dir)).collect()
+    all.into_iter().filter(is_whole).collect()
 }
 
 /// The major version of the cluster that is where `storage` says.
@@ -319,7 +333,29 @@ pub fn remove(home: &Home, name: &str) -> Result<(), EngineError> {
         return Err(VolumeError::InUse { name: name.to_owned(), pid, path: volume.path }.into());
     }
     backlot_postgres::free_shared_memory(&volume.path);
-    fs::remove_dir_all(&keeper).map_err(|source| EngineError::Io { what: "remove", path: keeper, source })
+    let doomed = home.volumes().join(DOOMED);
+    let failed = |source| EngineError::Io { what: "remove", path: keeper.clone(), source };
+    let gone = |outcome: io::Result<()>| match outcome {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+        Ok(()) | Err(_) => Ok(()),
+    };
+    // In one step out of sight, so that nobody takes half of it for a database; what a killed one has left goes first.
+    gone(fs::remove_dir_all(&doomed))?;
+    fs::rename(&keeper, &doomed).map_err(failed)?;
+    gone(fs::remove_dir_all(&doomed))
+}
+
+/// Has the volume `name` belong to nobody: a file says that it is external, and no environment removes it any more.
+///
+/// # Errors
+/// When that cannot be written down.
+pub fn disown(home: &Home, name: &str) -> Result<(), EngineError> {
+    check_name(name)?;
+    let keeper = home.volumes().join(name);
+    match read(&keeper, name)? {
+        Some(record) if record.maker.is_some() => write(&keeper, &VolumeRecord { maker: None, ..record }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// A volume's name is a folder's: Docker's own rule, which leads nowhere else.

@@ -37,5 +37,5 @@ pub use spec::{ClusterSpec, Durability, SpecError};
 pub use sql::{quote_identifier, quote_literal};
 pub use start::{ClusterStarter, StartError};
 pub use storage::StorageError;
-pub use template::{Template, TemplateError, Templates, Unfinished, is_cluster};
+pub use template::{Template, TemplateError, Templates, Unfinished, is_cluster, is_unfinished};
 pub use version::Version;

@@ -16,7 +16,7 @@ mod folder;
 mod key;
 mod make;
 
-pub use self::folder::is_cluster;
+pub use self::folder::{is_cluster, is_unfinished};
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};

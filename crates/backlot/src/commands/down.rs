@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::atomic::Ordering;
 
 use backlot_engine::EngineError;
+use backlot_engine::volume::disown;
 use clap::ArgAction;
 
 use crate::context::Context;
@@ -31,6 +32,13 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let engine = context.engine(&site)?;
     if context.global.dry_run {
         return context.show_steps(&engine.plan_down(&site, args.volumes)?);
+    }
+    // What the files call external by now belongs to no environment any more.
+    let environment = if args.volumes { context.environment(&project).ok() } else { None };
+    for volume in environment.iter().flat_map(|environment| environment.stack.volumes.values()) {
+        if volume.external {
+            disown(&home, &volume.name)?;
+        }
     }
     let volumes = if args.volumes { engine.volumes(&site)? } else { Vec::new() };
     if !volumes.is_empty() {

@@ -340,3 +340,62 @@ fn other_servers_keep_what_their_volume_says_and_nothing_in_the_project() {
     assert!(!project.join("dump").exists(), "it was written into the project");
     stage.assert_nothing_left();
 }
+
+#[test]
+fn what_a_file_calls_external_by_now_is_removed_by_nobody() {
+    let more = format!("    volumes: ['keep:{DATA}']\n");
+    let stage = stage(&more, "volumes: {keep: {name: keepme}}\n");
+    let project = stage.project();
+    up(&stage, &project);
+    stage.file("compose.yaml", database(&more, "volumes: {keep: {name: keepme, external: true}}\n"));
+    down(&stage, &project, &["-v", "--yes"]);
+    let listed = stage.backlot(&["volume", "ls"]).output().assert_code(0);
+    assert!(listed.stdout.contains("keepme"), "{listed}");
+    // One that is not external goes, whether it is up or not.
+    stage.backlot(&["volume", "rm", "keepme", "--yes", "-q"]).output().assert_code(0);
+    stage.file("compose.yaml", database(&more, "volumes: {keep: {name: keepme}}\n"));
+    up(&stage, &project);
+    down(&stage, &project, &[]);
+    down(&stage, &project, &["-v", "--yes"]);
+    stage.backlot(&["volume", "ls", "--json"]).output().assert(0, "[]", "");
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn the_environment_of_the_tests_does_not_get_developments_folder() {
+    let stage = stage(&format!("    volumes: ['./pgdata:{DATA}']\n"), "");
+    let project = stage.project();
+    up(&stage, &project);
+    sql(&stage, &project, "CREATE TABLE precious (id int)");
+    let testing = |words: &[&str]| stage.backlot(&[&["-e", "testing", "-q"], words].concat()).output();
+    let seen = testing(&["db", "shell", "-c", "SELECT to_regclass('precious') IS NULL", "--", "-qAt"]);
+    seen.assert(0, "t", "");
+    testing(&["down"]).assert(0, "", "");
+    down(&stage, &project, &["-v", "--yes"]);
+    assert!(project.join("pgdata/PG_VERSION").exists());
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn what_was_copied_or_removed_by_half_is_taken_for_no_database() {
+    let stage = stage(&format!("    volumes: ['./pgdata:{DATA}', 'pg:/unused']\n"), "volumes: {pg: {}}\n");
+    let project = stage.project();
+    // The copy itself was whole; its place was not taken yet.
+    up(&stage, &project);
+    down(&stage, &project, &[]);
+    fs::rename(project.join("pgdata"), project.join("copy")).unwrap();
+    fs::create_dir(project.join("pgdata")).unwrap();
+    fs::rename(project.join("copy"), project.join("pgdata/.backlot-making")).unwrap();
+    up(&stage, &project);
+    assert_eq!(sql(&stage, &project, "SELECT 1"), "1");
+    down(&stage, &project, &[]);
+    // A folder of a single database has a version, too.
+    let base = project.join("pgdata/base/1");
+    assert!(base.join("PG_VERSION").exists());
+    fs::remove_file(project.join("pgdata/PG_VERSION")).unwrap();
+    for words in [&["up", "-d"][..], &["up", "--dry-run"]] {
+        let refused = stage.backlot(words).output().assert_code(1);
+        assert!(refused.stderr.contains("holds files and no Postgres cluster"), "{refused}");
+    }
+    stage.assert_nothing_left();
+}

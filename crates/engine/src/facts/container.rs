@@ -78,6 +78,12 @@ impl<'a> Container<'a> {
         matches!(name, Some("nginx" | "nginx-unprivileged"))
     }
 
+    /// Whether its image is one that keeps data in the directory that it works in, whatever starts it there.
+    pub(crate) fn works_in_its_data(&self) -> bool {
+        let keeps = self.known.is_some_and(|known| known.keeps.is_some());
+        self.is_known_to_keep() || (keeps && self.service.working_dir.is_none())
+    }
+
     /// Whether it runs a program that is known to keep data.
     pub(crate) fn is_known_to_keep(&self) -> bool {
         let Some(keeps) = self.known.and_then(|known| known.keeps) else { return false };

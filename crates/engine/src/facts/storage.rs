@@ -122,6 +122,9 @@ pub(crate) fn of_postgres(
     major: Option<u32>,
     told: Option<&str>,
 ) -> Result<Storage, StorageError> {
+    if stack.throwaway {
+        return Ok(Storage::Throwaway);
+    }
     for place in places(service, major, told) {
         if let Some(mount) = mount_for(service, &place) {
             return of_mount(service, stack, mount, &place);
@@ -136,7 +139,7 @@ pub(crate) fn of_others(service: &Service, stack: &Stack) -> Result<Option<Stora
     if places.peek().is_none() {
         return Ok(None);
     }
-    for place in places {
+    for place in places.filter(|_| !stack.throwaway) {
         if let Some(mount) = mount_for(service, &place) {
             return of_mount(service, stack, mount, &place).map(Some);
         }
@@ -176,13 +179,13 @@ fn mount_for<'s>(service: &'s Service, place: &Path) -> Option<&'s Mount> {
 }
 
 /// What a mount has to do with a place: whether it holds it, and how deep it is; none for nothing. The root of all holds
-/// everything, and is meant for nothing; a single file that lies in the place is a configuration.
+/// everything, and is meant for nothing; of what lies in the place only the folder counts that people give to `PGDATA`.
 fn relation(mount: &Mount, place: &Path) -> Option<(bool, usize)> {
     let target = normal(Path::new(&mount.target));
     let depth = target.components().count();
     let holds = place.starts_with(&target);
-    let is_file = matches!(&mount.kind, MountKind::Bind { source } if source.is_file());
-    (depth > 1 && (holds || (target.starts_with(place) && !is_file))).then_some((holds, depth))
+    let is_usual_part = target.starts_with(place) && target.ends_with("pgdata");
+    (depth > 1 && (holds || is_usual_part)).then_some((holds, depth))
 }
 
 fn of_mount(service: &Service, stack: &Stack, mount: &Mount, place: &Path) -> Result<Storage, StorageError> {

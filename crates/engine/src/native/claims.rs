@@ -205,6 +205,8 @@ fn site_named_in(words: &[String]) -> Option<PathBuf> {
         named(2, "volumes")?;
         3
     };
+    // Not the home, in which volumes of all projects are.
+    named(levels + 2, "projects")?;
     above(levels).map(Path::to_owned)
 }
 

@@ -16,7 +16,8 @@ use crate::site::{Site, Taken};
 /// When a server does not stop or something cannot be removed.
 pub(crate) fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Removal>, EngineError> {
     tidy::sweep(site);
-    if !is_there(site.dir())? && !is_there(&site.sockets())? {
+    let has_volumes = volumes && !site.removable_volumes()?.is_empty();
+    if !has_volumes && !is_there(site.dir())? && !is_there(&site.sockets())? {
         return Ok(Vec::new());
     }
     take_down(&site.take()?, volumes, report)

@@ -20,6 +20,7 @@ use crate::native::{Native, down, tidy};
 use crate::record::{DatabaseRecord, EngineKind, Filling, Record, VERSION, now};
 use crate::site::{Site, Taken};
 use crate::up::{Started, Wishes};
+use crate::volume;
 
 /// A stack as it is to run.
 #[derive(Debug)]
@@ -108,7 +109,9 @@ impl<'a> Whole<'a> {
     ) -> Result<Started, EngineError> {
         // Before anything is started: what can be known to be wrong from the files alone.
         let cast = self.cast(wishes)?;
-        self.check_volumes(&cast.services)?;
+        for name in self.check_volumes(&cast.services)? {
+            volume::disown(self.ground.home, &name)?;
+        }
         tidy::sweep(&self.site);
         let taken = self.site.take()?;
         taken.tidy()?;

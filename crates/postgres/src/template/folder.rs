@@ -61,6 +61,11 @@ pub fn is_cluster(data_dir: &Path) -> bool {
     data_dir.join(VERSION).exists() && !data_dir.join(UNFINISHED).exists()
 }
 
+/// Whether a copy into `data_dir` was begun, and did not come to its end.
+pub fn is_unfinished(data_dir: &Path) -> bool {
+    data_dir.join(UNFINISHED).exists()
+}
+
 /// The lock of whoever makes spares in `dir`; none while somebody else has it.
 pub(super) fn lock_spares(dir: &Path) -> Result<Option<File>, StorageError> {
     let path = dir.join("lock");

@@ -34,6 +34,7 @@ pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
         volumes: entries(model.get("volumes")).iter().map(|e| (e.key.clone(), volume(&e.value))).collect(),
         secrets: sources("secrets"),
         configs: sources("configs"),
+        throwaway: false,
         extension: extension::of_stack(model.get("x-backlot"), base)?,
         resolved: render(model)?,
     })

@@ -36,6 +36,8 @@ pub struct Stack {
     pub secrets: BTreeMap<String, FileSource>,
     /// The configs that services use.
     pub configs: BTreeMap<String, FileSource>,
+    /// Whether its environment is thrown away, with all that its databases hold.
+    pub throwaway: bool,
     /// `x-backlot` at the top level.
     pub extension: StackExtension,
     resolved: Json,

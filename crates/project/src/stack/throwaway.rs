@@ -6,6 +6,7 @@ use super::{MountKind, Stack};
 
 /// Takes from a stack what it would keep or claim beyond its own life.
 pub(super) fn make_throwaway(stack: &mut Stack) {
+    stack.throwaway = true;
     stack.volumes.clear();
     for service in stack.services.values_mut() {
         service.volumes.retain(|mount| !matches!(mount.kind, MountKind::Volume { source: Some(_) }));

@@ -73,6 +73,7 @@ fn data_is_kept_where_the_image_keeps_it() {
         ),
         ("postgres:15", "PGDATA: /data/postgres", "'pg:/var/lib/postgresql/data'", "throw-away"),
         ("postgres:15", "", "'pg:/backups'", "throw-away"),
+        ("postgres:15", "", "'pg:/var/lib/postgresql/data/log'", "throw-away"),
         ("postgres:15", "", "'pg:/var/lib/postgresql/data/pgdata'", "pg:"),
         ("bitnami/postgresql:15", "", "'pg:/bitnami/postgresql'", "pg:data"),
         ("bitnami/postgresql:15", "", "'pg:/bitnami'", "pg:postgresql/data"),

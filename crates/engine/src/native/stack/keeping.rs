@@ -12,6 +12,9 @@ use crate::facts::storage;
 use crate::native::stack::error::StackError;
 use crate::native::stack::translation::Translation;
 
+/// Where the images of Postgres look for scripts that fill a new database.
+const INITDB_SCRIPTS: &str = "/docker-entrypoint-initdb.d";
+
 /// The folder of a service's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Kept {
@@ -22,11 +25,11 @@ pub(crate) struct Kept {
 }
 
 impl Translation<'_> {
-    /// Where a service keeps its data, if its image is one that keeps some and it runs the image's own program: without a
+    /// Where a service keeps its data, if its image is one that keeps some: without a
     /// volume in a folder that goes with the environment, never in the project.
     pub(super) fn kept(&self, container: &Container<'_>) -> Result<Option<Kept>, StackError> {
         let service = container.service;
-        if !container.is_known_to_keep() {
+        if !container.works_in_its_data() {
             return Ok(None);
         }
         let own = || Kept { folder: self.site.live().join("services").join(&service.name), volume: None };
@@ -55,7 +58,8 @@ impl Translation<'_> {
         container: &Container<'_>,
         words: Vec<String>,
     ) -> Result<Vec<String>, StackError> {
-        let Some(kept) = self.kept(container)? else { return Ok(words) };
+        let kept = self.kept(container)?.filter(|_| container.is_known_to_keep());
+        let Some(kept) = kept else { return Ok(words) };
         let mut words: Vec<String> = words.into_iter().map(|word| self.placed(container, word)).collect();
         if kept.volume.is_none() && container.service.command.is_none() {
             // Its own default is to write a file now and then, which nobody would ever read.
@@ -110,6 +114,15 @@ impl Translation<'_> {
         let mut lines = Vec::new();
         for service in services {
             let used = self.used_volume(service);
+            let is_database = Some(service.name.as_str()) == self.database_service;
+            if let Some(mount) =
+                service.volumes.iter().find(|mount| is_database && mount.target.starts_with(INITDB_SCRIPTS))
+            {
+                lines.push(format!(
+                    "service {} has scripts at {}, which are not run natively ({}); --engine docker runs them",
+                    service.name, mount.target, service.location
+                ));
+            }
             for mount in &service.volumes {
                 let MountKind::Volume { source: Some(key) } = &mount.kind else { continue };
                 let volume = storage::volume(key, &self.environment.stack).ok().flatten();

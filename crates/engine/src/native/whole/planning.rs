@@ -86,8 +86,10 @@ impl Whole<'_> {
         Ok(self.translation(None, wishes, BTreeMap::new()).cast(&wishes.services)?)
     }
 
-    /// The volumes that somebody else must have made are there, and all have names that lead nowhere else.
-    pub(super) fn check_volumes(&self, services: &BTreeSet<String>) -> Result<(), EngineError> {
+    /// The volumes that somebody else must have made are there, and all have names that lead nowhere else. Returns the
+    /// names of the former.
+    pub(super) fn check_volumes(&self, services: &BTreeSet<String>) -> Result<BTreeSet<String>, EngineError> {
+        let mut external = BTreeSet::new();
         let stack = &self.environment.stack;
         for service in services.iter().filter_map(|name| stack.services.get(name)) {
             for mount in &service.volumes {
@@ -95,10 +97,13 @@ impl Whole<'_> {
                 if let Ok(Some(Volume::Shared(name))) = storage::volume(key, stack) {
                     let is_external = stack.volumes.get(key).is_some_and(|volume| volume.external);
                     volume::check(self.ground.home, &name, is_external, &service.name)?;
+                    if is_external {
+                        external.insert(name);
+                    }
                 }
             }
         }
-        Ok(())
+        Ok(external)
     }
 
     /// Makes the folders of services that keep data.
