@@ -94,7 +94,8 @@ impl Site {
         let mut volumes: Vec<Volume> = names_in(&self.volumes())?.into_iter().map(Volume::Own).collect();
         for name in names_in(&self.home().volumes())? {
             let volume = Volume::Shared(name);
-            let record = self.volume_record(&volume)?;
+            // One of which nothing can be read is not known to be ours: it is left alone, and in nobody's way.
+            let record = self.volume_record(&volume).ok().flatten();
             if record.and_then(|record| record.maker).is_some_and(|maker| maker.site == self.dir()) {
                 volumes.push(volume);
             }
@@ -343,6 +344,11 @@ pub fn remove(home: &Home, name: &str) -> Result<(), EngineError> {
     gone(fs::remove_dir_all(&doomed))?;
     fs::rename(&keeper, &doomed).map_err(failed)?;
     gone(fs::remove_dir_all(&doomed))
+}
+
+/// Removes what a killed command has left of a volume that it removed. What does not go is in nobody's way.
+pub(crate) fn sweep(home: &Home) {
+    let _ = fs::remove_dir_all(home.volumes().join(DOOMED));
 }
 
 /// Has the volume `name` belong to nobody: a file says that it is external, and no environment removes it any more.

@@ -353,10 +353,16 @@ fn what_a_file_calls_external_by_now_is_removed_by_nobody() {
     assert!(listed.stdout.contains("keepme"), "{listed}");
     // One that is not external goes, whether it is up or not.
     stage.backlot(&["volume", "rm", "keepme", "--yes", "-q"]).output().assert_code(0);
+    // Nobody is held up by what is damaged of a volume that is not his, or left of one that was removed by half.
+    fs::create_dir_all(stage.home().join("volumes/.removed/data")).unwrap();
+    stage.backlot(&["volume", "create", "damaged", "-q"]).output().assert_code(0);
+    fs::write(stage.home().join("volumes/damaged/volume.json"), "{").unwrap();
     stage.file("compose.yaml", database(&more, "volumes: {keep: {name: keepme}}\n"));
     up(&stage, &project);
     down(&stage, &project, &[]);
     down(&stage, &project, &["-v", "--yes"]);
+    assert!(!stage.home().join("volumes/.removed").exists());
+    fs::remove_dir_all(stage.home().join("volumes/damaged")).unwrap();
     stage.backlot(&["volume", "ls", "--json"]).output().assert(0, "[]", "");
     stage.assert_nothing_left();
 }

@@ -12,12 +12,14 @@ use crate::native::mark;
 use crate::record::EngineKind;
 use crate::runs;
 use crate::site::Site;
+use crate::volume;
 
 /// Tidies the project up that `site` is of, and the home's templates. What cannot be removed is in nobody's way; `ls` goes
 /// on showing it.
 pub(super) fn sweep(site: &Site) {
     let home = site.home();
     let _ = Templates::new(home.templates(), home.owner().clone()).remove_unfinished();
+    volume::sweep(home);
     for other in site.beside() {
         if other.dir() == site.dir() {
             continue;
