@@ -5,9 +5,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, response};
 
 use crate::http::client::Client;
-use crate::http::request_body::RequestBody;
 use crate::http::screen::{Refusal, check, host_of_target};
 use crate::http::{forwarded, hop};
+use crate::upstream::request_body::RequestBody;
 
 const THIS: HeaderValue = HeaderValue::from_static("1.1 backlot");
 

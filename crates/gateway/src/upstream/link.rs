@@ -18,8 +18,8 @@ use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::task::coop::unconstrained;
 
-use crate::http::request_body::RequestBody;
 use crate::sockets::replica_stream::ReplicaStream;
+use crate::upstream::request_body::RequestBody;
 
 /// A connection that carries one request at a time.
 #[derive(Debug)]
