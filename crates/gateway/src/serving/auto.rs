@@ -47,6 +47,10 @@ pub(crate) async fn serve(
     let knows_http = shared.habits.http.is_set();
     match heard {
         Opening::Http => http::serve(shared, downstream, peer, worker).await,
+        // Nothing but a bad request, and the replica is not to be the judge of it.
+        Opening::Other if knows_http && downstream.said_text() => {
+            http::serve(shared, downstream, peer, worker).await;
+        }
         Opening::Nothing if knows_http => http::serve(shared, downstream, peer, worker).await,
         Opening::Nothing => wait_for_a_word(shared, downstream, peer, worker).await,
         Opening::End if knows_http => {}

@@ -2,6 +2,8 @@
 
 pub(crate) mod client_stream;
 mod gather;
+pub(crate) mod interim;
+pub(crate) mod peer;
 pub(crate) mod pipe;
 mod protocol;
 pub(crate) mod replica_stream;
