@@ -185,26 +185,6 @@ fn imply_dependencies(service: &mut Map, span: &Span) {
     }
 }
 
-/// Takes out the services that no active profile switches on, and gives them back.
-pub(crate) fn apply_profiles(model: &mut Node, active: &[String]) -> Map {
-    let mut disabled = Map::default();
-    let Some(services) = model.as_map_mut().and_then(|model| model.get_mut("services")) else {
-        return disabled;
-    };
-    let Some(services) = services.as_map_mut() else { return disabled };
-    let is_on = |service: &Node| match service.get("profiles").and_then(Node::as_list) {
-        None | Some([]) => true,
-        Some(profiles) => profiles
-            .iter()
-            .filter_map(Node::as_str)
-            .any(|profile| active.iter().any(|active| active == "*" || active == profile)),
-    };
-    for entry in std::mem::take(&mut services.entries) {
-        if is_on(&entry.value) { services.entries.push(entry) } else { disabled.entries.push(entry) }
-    }
-    disabled
-}
-
 /// Leaves only the networks, volumes, secrets and configs that a service uses.
 pub(crate) fn drop_unused(model: &mut Node) {
     let mut used: BTreeSet<(&'static str, String)> = BTreeSet::new();

@@ -35,7 +35,8 @@ impl Files {
     fn error(&self, variables: &Variables) -> Error {
         let root = self.root();
         let files = [root.join("compose.yaml")];
-        let request = Request { files: &files, working_dir: &root, name: "shop", variables, profiles: &[] };
+        let request =
+            Request { files: &files, working_dir: &root, name: "shop", variables, profiles: &[], named: &[] };
         load(&request).and_then(|loaded| render(&loaded.model)).expect_err("a refusal")
     }
 }

@@ -88,6 +88,18 @@ impl Engine {
         }
     }
 
+    /// The services of the environment at `site` that an `up` ends when its files have them no more. Compose leaves alone
+    /// what its profiles leave out.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub fn ended_when_unknown(&self, site: &Site) -> Result<Vec<String>, EngineError> {
+        match self {
+            Self::Native => Ok(self.services(site)?.into_iter().map(|service| service.name).collect()),
+            Self::Docker(_) => Ok(Vec::new()),
+        }
+    }
+
     /// Asks for something of a running environment; `news` hears what happens meanwhile.
     ///
     /// # Errors
