@@ -74,6 +74,7 @@ impl Context {
             project_name: self.global.project_name.clone(),
             env_files: self.global.env_files.clone(),
             profiles: self.global.profiles.clone(),
+            named: Vec::new(),
             process_env: self.caller.variables.clone(),
             withheld: self.caller.withheld.clone(),
         })?)
@@ -139,9 +140,9 @@ impl Context {
         Ok(environment)
     }
 
-    /// Warns where the files refer to variables of the caller that are not used.
+    /// Warns where the files refer to variables of the caller that are not used, and of what their choice leaves out.
     pub fn tell_withheld(&self, environment: &Environment) {
-        for text in &environment.withheld {
+        for text in environment.withheld.iter().chain(&environment.notes) {
             self.progress().show(Event::Warning(text.clone()));
         }
     }

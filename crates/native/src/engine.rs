@@ -33,6 +33,10 @@ impl Engine for Native {
         }
     }
 
+    fn ended_when_unknown(&self, site: &Site) -> Result<Vec<String>, EngineError> {
+        Ok(self.services(site)?.into_iter().map(|service| service.name).collect())
+    }
+
     fn answer(
         &self,
         site: &Site,

@@ -21,8 +21,14 @@ pub fn config(text: &str) -> Result<Vec<(String, String)>, ProjectError> {
 fn compose(text: &str, variables: &BTreeMap<String, String>) -> Result<Stack, ProjectError> {
     let dir = Path::new("/project");
     let files = [dir.join("compose.yaml")];
-    let request =
-        Request { files: &files, working_dir: dir, name: "test", variables, profiles: &["*".to_owned()] };
+    let request = Request {
+        files: &files,
+        working_dir: dir,
+        name: "test",
+        variables,
+        profiles: &["*".to_owned()],
+        named: &[],
+    };
     let loaded = load_text(&request, text)?;
     Ok(extract(&loaded.model, Base { dir, home: None })?)
 }

@@ -17,6 +17,8 @@ pub(crate) enum Shape {
     Number,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// When an image is pulled: a word, or `every_12h`.
+    PullPolicy,
     /// A duration such as `1m30s`.
     Period,
     /// A mapping with known keys.
@@ -58,6 +60,8 @@ pub(crate) enum Form {
     Pairs,
     /// The same with keys that may have no value.
     OpenPairs,
+    /// A mapping of lists of texts; a single text is a list of one.
+    TextLists,
     /// A mapping of hosts to addresses, as a sorted list of `host=address`.
     Hosts,
     /// Words, or text to be split into words; written as `null` when there is none.

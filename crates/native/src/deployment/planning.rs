@@ -138,6 +138,9 @@ impl NativeStack<'_> {
     /// environment's.
     pub(super) fn named(&self, wishes: &Wishes) -> Vec<String> {
         let mut named = wishes.services.clone();
+        if named.is_empty() && !self.environment.stack.on_call.is_empty() {
+            named.extend(self.environment.stack.with_dependencies(&[]));
+        }
         if !named.is_empty() {
             named.extend(self.database.as_ref().map(|service| service.database().service.clone()));
         }

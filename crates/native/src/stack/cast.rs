@@ -20,16 +20,16 @@ pub(crate) struct Cast {
 
 impl Translation<'_> {
     /// The services that run when `wanted` are asked for; none named means all. What can be known from the files alone to
-    /// be wrong with them is an error. Only nginx may be missing from this machine, as long as nobody has asked for it and
-    /// nothing depends on it: the gateway serves without it.
+    /// be wrong with them is an error. Only nginx may be missing from this machine, and what is nothing but the program of
+    /// its image or a provider's, as long as nobody has asked for it and nothing depends on it.
     pub(crate) fn cast(&self, wanted: &[String]) -> Result<Cast, StackError> {
         let mut services = self.named(wanted)?;
         let mut left_out = Vec::new();
         for name in services.clone() {
             match self.check(&name) {
                 Ok(()) => {}
-                Err(error @ StackError::NoNginx { .. })
-                    if wanted.is_empty() && !self.is_needed(&name, &services) =>
+                Err(error)
+                    if error.may_be_left_out() && wanted.is_empty() && !self.is_needed(&name, &services) =>
                 {
                     services.remove(&name);
                     left_out.push(error);
@@ -62,6 +62,10 @@ impl Translation<'_> {
     /// Whether it is known what a service runs, and that this is on the machine.
     fn check(&self, name: &str) -> Result<(), StackError> {
         let Some(service) = self.environment.stack.services.get(name) else { return Ok(()) };
+        if let Some(provider) = service.provider.clone().filter(|_| service.extension.command.is_none()) {
+            let (service, at) = (name.to_owned(), service.location.clone());
+            return Err(StackError::Provided { service, provider, at });
+        }
         let container = Container::of(service, self.root);
         if self.is_database(name) || container.is_nginx() {
             if let Some(replicas) = self.scale.get(name).copied().filter(|count| *count > 1) {

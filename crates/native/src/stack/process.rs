@@ -1,6 +1,6 @@
 //! The program of a service: its file, directory and variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use backlot_facts::address::{Address, HERE};
@@ -24,12 +24,26 @@ const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
 const HOST_ENDS: [&str; 6] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "BROKER"];
 /// Variables of a Dockerfile that are about the container's own files.
 const OF_THE_CONTAINER: [&str; 6] = ["PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "PWD"];
+/// Variables that tell where the database is, host and port: whoever is told the one is told the other, as a port of a
+/// container is not that of this machine.
+const DATABASE_PLACES: [(&str, &str); 3] =
+    [("POSTGRES_HOSTNAME", "POSTGRES_PORT"), ("POSTGRES_HOST", "POSTGRES_PORT"), ("PGHOST", "PGPORT")];
 /// Files that list what a Python project needs.
 const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.txt", "requirements/dev.txt"];
 
 /// The words of a service's command.
 pub(super) fn words(container: &Container<'_>) -> Result<Vec<String>, StackError> {
-    container.command().ok_or_else(|| StackError::NoCommand {
+    let words = container.command();
+    if let Some(option) = words.as_ref().and_then(|words| words.first()).filter(|word| word.starts_with('-'))
+    {
+        return Err(StackError::Options {
+            service: container.service.name.clone(),
+            option: option.clone(),
+            image: container.service.image.as_ref().map(|image| image.repository.clone()),
+            at: container.service.location.clone(),
+        });
+    }
+    words.ok_or_else(|| StackError::NoCommand {
         service: container.service.name.clone(),
         image: container.service.image.as_ref().map(|image| image.repository.clone()),
         at: container.service.location.clone(),
@@ -92,6 +106,7 @@ impl Translation<'_> {
         let names = self.names();
         let compose = &container.service.environment;
         let said = self.said(container);
+        let said_names: BTreeSet<String> = said.keys().cloned().collect();
         for (name, value) in &said {
             let value = match compose.get(name) {
                 Some(Some(_)) => {
@@ -110,6 +125,14 @@ impl Translation<'_> {
                 other.set_pairs(said.clone(), &mut all);
             }
         }
+        // Nothing that its file does not mention: it may well mean something else to the program.
+        let is_for_all =
+            |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
+        let port_of = |name: &str| {
+            let hosts = DATABASE_PLACES.iter().filter(|(_, port)| *port == name).map(|(host, _)| *host);
+            hosts.into_iter().any(|host| said_names.contains(host))
+        };
+        all.retain(|name, _| said_names.contains(name) || is_for_all(name) || port_of(name));
         all
     }
 
@@ -234,9 +257,7 @@ impl Translation<'_> {
         if self.throwaway {
             all.retain(|name, _| !ABOVE_HOST.contains(&name.as_str()));
         }
-        for (host, port) in
-            [("POSTGRES_HOSTNAME", "POSTGRES_PORT"), ("POSTGRES_HOST", "POSTGRES_PORT"), ("PGHOST", "PGPORT")]
-        {
+        for (host, port) in DATABASE_PLACES {
             let said = compose.get(host).and_then(Option::as_deref);
             if said.is_none_or(|said| said == database.service || matches!(said, "localhost" | "127.0.0.1")) {
                 for name in [host, port] {

@@ -1,6 +1,6 @@
 //! From a resolved model to typed services.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
         name: text(model, "name").unwrap_or_default(),
         working_dir: base.dir.to_owned(),
         services,
+        on_call: BTreeSet::new(),
+        off: BTreeSet::new(),
         volumes: entries(model.get("volumes")).iter().map(|e| (e.key.clone(), volume(&e.value))).collect(),
         secrets: sources("secrets"),
         configs: sources("configs"),
@@ -46,6 +48,7 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
         name: name.to_owned(),
         image: text(node, "image").map(|image| parts::image(&image)),
         build: node.get("build").map(build),
+        provider: node.get("provider").and_then(|provider| text(provider, "type")),
         command: node.get("command").map(parts::words).transpose()?.flatten(),
         entrypoint: node.get("entrypoint").map(parts::words).transpose()?.flatten(),
         environment: open_pairs(node.get("environment")),

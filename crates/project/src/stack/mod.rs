@@ -30,6 +30,10 @@ pub struct Stack {
     pub working_dir: PathBuf,
     /// The services that the active profiles leave, by name.
     pub services: BTreeMap<String, Service>,
+    /// Which of these are there only because one of them is asked for by name: their profiles are off.
+    pub on_call: BTreeSet<String>,
+    /// The services that the profiles leave out.
+    pub off: BTreeSet<String>,
     /// The named volumes that services use.
     pub volumes: BTreeMap<String, Volume>,
     /// The secrets that services use.
@@ -55,11 +59,14 @@ impl Stack {
         masked("", &self.resolved)
     }
 
-    /// The services named, with all that they depend on; none named means all.
+    /// The services named, with all that they depend on; none named means all that are not on call.
     pub fn with_dependencies(&self, names: &[String]) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
-        let mut next: Vec<&String> =
-            if names.is_empty() { self.services.keys().collect() } else { names.iter().collect() };
+        let mut next: Vec<&String> = if names.is_empty() {
+            self.services.keys().filter(|name| !self.on_call.contains(*name)).collect()
+        } else {
+            names.iter().collect()
+        };
         while let Some(name) = next.pop() {
             if let Some(service) = self.services.get(name)
                 && found.insert(name.clone())
