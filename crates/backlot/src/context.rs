@@ -156,7 +156,7 @@ impl Context {
     }
 
     /// The engine that runs the environment at `site`.
-    pub fn engine(&self, site: &Site) -> Result<Engine, CommandError> {
+    pub fn engine(&self, site: &Site) -> Result<Box<dyn Engine>, CommandError> {
         let project = || self.project().ok();
         Ok(engine_at(site, self.wanted_engine(), &self.caller.variables, &project)?)
     }
@@ -167,7 +167,7 @@ impl Context {
         ground: Ground<'a>,
         environment: Environment,
         wishes: &Wishes,
-    ) -> Result<Deployment<'a>, CommandError> {
+    ) -> Result<Box<dyn Deployment<'a> + 'a>, CommandError> {
         self.tell_withheld(&environment);
         let mut told = |reason: &dyn Display| {
             self.progress().say(&format!("  {} on Docker: {reason}", self.style().faint("·")));

@@ -20,11 +20,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("gateway", &[]),
     ("logs", &[]),
     ("testkit", &["process"]),
+    ("hint", &["process"]),
     ("project", &["compose", "plan"]),
     ("nginx", &["process"]),
     ("postgres", &["process"]),
     ("supervisor", &["gateway", "logs", "plan", "process"]),
-    ("engine", &["logs", "nginx", "plan", "postgres", "process", "project", "supervisor"]),
+    ("facts", &["hint", "nginx", "plan", "postgres", "project"]),
+    ("state", &["facts", "hint", "logs", "plan", "postgres", "process", "project", "supervisor"]),
+    (
+        "native",
+        &["facts", "hint", "logs", "nginx", "plan", "postgres", "process", "project", "state", "supervisor"],
+    ),
+    ("docker", &["facts", "hint", "logs", "plan", "postgres", "process", "project", "state", "supervisor"]),
+    ("engine", &["docker", "facts", "hint", "native", "postgres", "process", "project", "state"]),
     ("backlot", &["engine", "logs", "nginx", "plan", "postgres", "process", "project", "supervisor"]),
 ];
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -139,13 +139,13 @@ pub enum StartError {
         /// How long was waited.
         waited: Duration,
         /// What the last try to connect gave.
-        last_seen: String,
+        last_seen: Box<str>,
         /// Whether it had to recover from a crash first, which may take longer.
         recovering: bool,
         /// The last lines of its log, up to 10.
         last_lines: Vec<String>,
         /// The whole log.
-        log_file: PathBuf,
+        log_file: Box<Path>,
     },
     /// It runs, but does not let us in: the cluster was made with another name or password. It was stopped.
     #[error("log in to the new server")]
@@ -259,7 +259,13 @@ impl ClusterStarter {
             }
             Outcome::NotYet(last_seen) => {
                 let (waited, last_lines) = (self.limit, log.last_lines());
-                StartError::NotReady { waited, last_seen, recovering, last_lines, log_file: log.path }
+                StartError::NotReady {
+                    waited,
+                    last_seen: last_seen.into(),
+                    recovering,
+                    last_lines,
+                    log_file: log.path.into(),
+                }
             }
             // A `pg_hba.conf` of the project's own may let us in by TCP alone.
             Outcome::Rejected(error) => match Connection::open(&self.by_tcp(&cluster), STOPPING) {

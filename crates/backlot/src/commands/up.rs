@@ -83,17 +83,17 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let services = if !started.has_services {
         Vec::new()
     } else if args.wait {
-        wait(&deployment, &args.services, context)?
+        wait(deployment.as_ref(), &args.services, context)?
     } else {
         context.engine(deployment.site())?.services(deployment.site())?
     };
-    show(&deployment, &started, &services, start, args.wait, context);
+    show(deployment.as_ref(), &started, &services, start, args.wait, context);
     Ok(Exit::Done)
 }
 
 /// Waits until the services do well, and tells how they do then.
 pub fn wait(
-    deployment: &Deployment<'_>,
+    deployment: &dyn Deployment<'_>,
     services: &[String],
     context: &Context,
 ) -> Result<Vec<ServiceReport>, CommandError> {
@@ -114,7 +114,7 @@ pub fn wait(
 }
 
 fn show(
-    deployment: &Deployment<'_>,
+    deployment: &dyn Deployment<'_>,
     started: &Started,
     services: &[ServiceReport],
     start: Instant,
