@@ -118,13 +118,6 @@ impl Translation<'_> {
             all.insert(name.clone(), loopback(&self.led(&value)));
         }
         self.keep_database(&own, compose, &mut all);
-        if let Some(running) = running {
-            let said = said.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            running.address(self.here()).set_pairs(said.clone(), &mut all);
-            for other in &others {
-                other.set_pairs(said.clone(), &mut all);
-            }
-        }
         // Nothing that its file does not mention: it may well mean something else to the program.
         let is_for_all =
             |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
@@ -132,7 +125,18 @@ impl Translation<'_> {
             let hosts = DATABASE_PLACES.iter().filter(|(_, port)| *port == name).map(|(host, _)| *host);
             hosts.into_iter().any(|host| said_names.contains(host))
         };
-        all.retain(|name, _| said_names.contains(name) || is_for_all(name) || port_of(name));
+        // In what is thrown away, a program that asks for no place must not find another environment's database.
+        let keeps_apart = |name: &str| self.throwaway && matches!(name, "PGHOST" | "PGPORT");
+        all.retain(|name, _| {
+            said_names.contains(name) || is_for_all(name) || port_of(name) || keeps_apart(name)
+        });
+        if let Some(running) = running {
+            let said = said.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            running.address(self.here()).set_pairs(said.clone(), &mut all);
+            for other in &others {
+                other.set_pairs(said.clone(), &mut all);
+            }
+        }
         all
     }
 
