@@ -279,7 +279,7 @@ impl DockerStack<'_> {
             throwaway: self.throwaway,
         });
         let scenario = self.scenario.as_ref().map(|(name, _)| name.as_str());
-        variables(&self.environment, scenario, running)
+        variables(&self.environment, scenario, running, &[])
     }
 }
 

@@ -104,12 +104,31 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`] when the service says something that cannot be carried out natively.
     pub fn of(environment: &Environment) -> Result<Option<Self>, DatabaseError> {
-        let Some((service, database)) = Self::find(environment)? else { return Ok(None) };
+        let found = Self::find(environment)?;
+        found.map(|(service, database)| database.with_command(service, &environment.stack)).transpose()
+    }
+
+    /// The other databases of a stack that has several, by name; but for those of which the file says what runs natively.
+    ///
+    /// # Errors
+    /// As [`Database::of`].
+    pub fn others(environment: &Environment) -> Result<Vec<Self>, DatabaseError> {
+        let stack = &environment.stack;
+        let first = Self::first(stack).map(|service| &service.name);
+        let others = stack.services.values().filter(|service| {
+            extension_of(service).is_some()
+                && service.extension.command.is_none()
+                && Some(&service.name) != first
+        });
+        others.map(|service| Self::from_service(service, stack, None)?.with_command(service, stack)).collect()
+    }
+
+    /// The same with what the service's command and mounts say.
+    fn with_command(self, service: &Service, stack: &Stack) -> Result<Self, DatabaseError> {
         let settings = settings(service)?;
         let told = settings.iter().find(|(name, _)| name == "data_directory").map(|(_, path)| path.as_str());
-        let storage = storage::of_postgres(service, &environment.stack, database.wanted_major, told)
-            .map_err(Box::new)?;
-        Ok(Some(Self { storage, settings, ..database }))
+        let storage = storage::of_postgres(service, stack, self.wanted_major, told).map_err(Box::new)?;
+        Ok(Self { storage, settings, ..self })
     }
 
     /// The same for a database in a container, whose command is its image's own business.
@@ -130,13 +149,17 @@ impl Database {
     /// The service, and what its variables ask of it; its command's settings are left out.
     fn find(environment: &Environment) -> Result<Option<(&Service, Self)>, DatabaseError> {
         let stack = &environment.stack;
+        let Some(service) = Self::first(stack) else { return Ok(None) };
+        let application = environment.variables.value("APPLICATION_DB").filter(|name| !name.is_empty());
+        Ok(Some((service, Self::from_service(service, stack, application)?)))
+    }
+
+    fn first(stack: &Stack) -> Option<&Service> {
         let mut services = stack.services.values().filter(|service| extension_of(service).is_some());
         let usual = ["db", "postgres", "database"]
             .iter()
             .find_map(|name| stack.services.get(*name).filter(|service| extension_of(service).is_some()));
-        let Some(service) = usual.or_else(|| services.next()) else { return Ok(None) };
-        let application = environment.variables.value("APPLICATION_DB").filter(|name| !name.is_empty());
-        Ok(Some((service, Self::from_service(service, stack, application)?)))
+        usual.or_else(|| services.next())
     }
 
     fn from_service(

@@ -5,12 +5,12 @@ mod planning;
 use std::collections::BTreeMap;
 
 use backlot_facts::database::Database;
-use backlot_plan::Removal;
+use backlot_plan::{Removal, Step};
 use backlot_project::Environment;
 use backlot_project::keys::Level;
 use backlot_state::{
-    DatabaseRecord, Deployment, EngineError, EngineKind, Event, Filling, Ground, LiveDatabase, Purpose,
-    Record, Report, Site, Started, Taken, VERSION, Watcher, Wishes, in_words, now, volume,
+    DatabaseRecord, Deployment, EngineError, EngineKind, Event, Filling, Ground, LiveDatabase, Outcome,
+    Purpose, Record, Report, Site, Started, Taken, VERSION, Watcher, Wishes, in_words, now, tell, volume,
 };
 use backlot_supervisor::{FailureCode, News, Request, Runbook, ServiceReport};
 
@@ -18,6 +18,7 @@ use crate::DatabaseService;
 use crate::down;
 use crate::locate;
 use crate::running;
+use crate::server;
 use crate::stack::{Cast, StackError, Translation};
 use crate::supervise::{ask, hire};
 use crate::tidy;
@@ -30,7 +31,10 @@ pub struct NativeStack<'a> {
     ground: Ground<'a>,
     environment: Environment,
     site: Site,
+    /// The environment's own database.
     database: Option<DatabaseService<'a>>,
+    /// Further ones.
+    others: Vec<DatabaseService<'a>>,
     throwaway: bool,
 }
 
@@ -40,10 +44,13 @@ impl<'a> NativeStack<'a> {
     /// # Errors
     /// When the files say of its database what no server can be.
     pub fn new(ground: Ground<'a>, environment: Environment) -> Result<Self, EngineError> {
-        let database = Database::of(&environment)?;
-        let database = database.map(|database| DatabaseService::new(ground, environment.clone(), database));
         let site = Site::new(ground.home, ground.project, environment.name.as_str());
-        Ok(Self { ground, environment, site, database, throwaway: false })
+        let service =
+            |site: Site, database| DatabaseService::new(ground, site, environment.clone(), database);
+        let database = Database::of(&environment)?.map(|database| service(site.clone(), database));
+        let others = Database::others(&environment)?.into_iter();
+        let others = others.map(|database| service(site.part(&database.service), database)).collect();
+        Ok(Self { ground, environment, site, database, others, throwaway: false })
     }
 }
 
@@ -53,6 +60,14 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         if let Purpose::Run { site, .. } = &purpose {
             self.site = site.clone();
         }
+        let part = |other: DatabaseService<'a>| match &purpose {
+            Purpose::Scenario { .. } | Purpose::Throwaway => other.meant_for(Purpose::Throwaway),
+            Purpose::Run { site, mark } => {
+                let site = site.part(&other.database().service);
+                other.meant_for(Purpose::Run { site, mark: mark.clone() })
+            }
+        };
+        self.others = self.others.into_iter().map(part).collect();
         self.database = self.database.map(|database| database.meant_for(purpose));
         self
     }
@@ -70,7 +85,7 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
     }
 
     fn why_not(&self, wishes: &Wishes) -> Result<Option<EngineError>, EngineError> {
-        match self.translation(None, wishes, BTreeMap::new()).cast(&wishes.services) {
+        match self.translation(&[], wishes, BTreeMap::new()).cast(&wishes.services) {
             Ok(_) => Ok(None),
             Err(error @ StackError::NoService(_)) => Err(error.into()),
             Err(error) => Ok(Some(error.into())),
@@ -121,13 +136,13 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         taken.tidy()?;
         self.check_ports(&cast, wishes)?;
         self.told_of(&cast, wishes).into_iter().for_each(|line| report(Event::Warning(line)));
-        let (mut started, database) = self.start_database(&taken, wishes, report)?;
+        let (mut started, databases) = self.start_databases(&taken, &cast, wishes, report)?;
         // What runs beside the database is told even if the file has nothing any more that does: it is to stop.
         let to_stop = wishes.services.is_empty() && self.site.is_supervised()?;
         if started.failure.is_some() || (self.beside(&cast).is_empty() && !to_stop) {
             return Ok(started);
         }
-        let outcome = self.start_services(taken, (&cast, wishes), database.as_ref(), report, news);
+        let outcome = self.start_services(taken, (&cast, wishes), &databases, report, news);
         match outcome {
             Ok(runbook) => {
                 started.published = published(&runbook, &cast);
@@ -148,6 +163,67 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
 }
 
 impl NativeStack<'_> {
+    /// Starts the databases, that last which a scenario's file fills: it may use the others.
+    fn start_databases(
+        &self,
+        taken: &Taken,
+        cast: &Cast,
+        wishes: &Wishes,
+        report: Report<'_>,
+    ) -> Result<(Started, Vec<DatabaseRecord>), EngineError> {
+        self.make_way(taken, cast, wishes, report)?;
+        let mut databases = Vec::new();
+        for other in self.wanted_others(cast, wishes) {
+            let up = other.site().take().and_then(|part| {
+                part.tidy()?;
+                other.up_taken(&part, again(wishes), report)
+            });
+            match up {
+                Ok(up) => databases.push(up.database),
+                Err(error) => {
+                    if self.site.record().is_ok_and(|record| record.is_none()) {
+                        down::undo(taken, report);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        let (started, own) = self.start_database(taken, wishes, report)?;
+        databases.extend(own);
+        Ok((started, databases))
+    }
+
+    /// Stops what is not to run as it does: services whose supervisor would start a server again that is to stop, the
+    /// servers of services that the files do not have any more, and one that was the environment's own and is not now.
+    fn make_way(
+        &self,
+        taken: &Taken,
+        cast: &Cast,
+        wishes: &Wishes,
+        report: Report<'_>,
+    ) -> Result<(), EngineError> {
+        let mut unknown = if wishes.services.is_empty() { self.site.parts() } else { Vec::new() };
+        unknown.retain(|part| !self.others.iter().any(|other| other.site().dir() == part.dir()));
+        let is_other = |database: DatabaseRecord| {
+            self.others.iter().any(|other| other.database().service == database.service)
+        };
+        let has_moved = running(&self.site).is_ok_and(is_other);
+        let is_in_the_way = has_moved || !unknown.is_empty();
+        if (is_in_the_way && self.site.is_supervised()?)
+            || self.stops_services(self.steps_of_others(cast, wishes)?.iter())?
+        {
+            let stop = Step::Remove(Removal::StopServices);
+            tell(&stop, report, |_| down::take_away(taken, Removal::StopServices).map(Outcome::from))?;
+        }
+        for part in unknown {
+            down::take_down(&part.take()?, false, report)?;
+        }
+        if has_moved {
+            server::stop(taken, true)?;
+        }
+        Ok(())
+    }
+
     fn start_database(
         &self,
         taken: &Taken,
@@ -205,7 +281,7 @@ impl NativeStack<'_> {
         &self,
         taken: Taken,
         (cast, wishes): (&Cast, &Wishes),
-        database: Option<&DatabaseRecord>,
+        databases: &[DatabaseRecord],
         report: Report<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<Runbook, EngineError> {
@@ -213,7 +289,7 @@ impl NativeStack<'_> {
         let current = self.current()?;
         let runs = !current.is_empty() || self.site.is_supervised()?;
         let ports = endpoints(&current);
-        let translation = self.translation(database, wishes, ports.clone());
+        let translation = self.translation(databases, wishes, ports.clone());
         self.make_folders(&translation, cast)?;
         let runbook = translation.runbook(&cast.services)?;
         let named = self.named(wishes);
@@ -247,12 +323,10 @@ impl NativeStack<'_> {
     ) -> Result<Runbook, EngineError> {
         let taken = self.site.take()?;
         super::supervise::stop(&self.site)?;
-        let service = self.database.as_ref();
-        // It may be another one than before.
-        let up = service
-            .map(|service| service.up_taken(&taken, Again { fresh: false, restart: true }, report))
-            .transpose()?;
-        let translation = self.translation(up.as_ref().map(|up| &up.database), wishes, ports);
+        // They may be others than before.
+        let kept = Wishes { fresh: false, database_only: false, ..wishes.clone() };
+        let (_, databases) = self.start_databases(&taken, cast, &kept, report)?;
+        let translation = self.translation(&databases, wishes, ports);
         let runbook = translation.runbook(&cast.services)?;
         hire(self.ground.home, &taken, &runbook, &self.named(wishes), self.ground.interrupted)?;
         Ok(runbook)
@@ -269,7 +343,7 @@ impl NativeStack<'_> {
 
     fn translation<'b>(
         &'b self,
-        database: Option<&'b DatabaseRecord>,
+        running: &'b [DatabaseRecord],
         wishes: &'b Wishes,
         current: BTreeMap<(String, u16), u16>,
     ) -> Translation<'b> {
@@ -279,8 +353,8 @@ impl NativeStack<'_> {
             root: self.ground.project.root(),
             caller: self.ground.caller,
             nginx: backlot_nginx::locate(self.ground.caller.get("PATH").map(String::as_str)),
-            database,
-            database_service: self.database_service(),
+            running,
+            databases: self.databases().map(|service| service.database().service.as_str()).collect(),
             scenario: scenario.map(|(name, _)| name.as_str()),
             site: &self.site,
             throwaway: self.throwaway,
@@ -324,7 +398,7 @@ fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {
 pub fn not_done(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
     let stack = NativeStack::new(ground, environment)?;
     let (services, wishes) = (stack.environment.stack.with_dependencies(&[]), Wishes::default());
-    let translation = stack.translation(None, &wishes, BTreeMap::new());
+    let translation = stack.translation(&[], &wishes, BTreeMap::new());
     let keys = [Level::Error, Level::Warning].map(|level| translation.unhonoured(&services, level)).concat();
     Ok(keys.into_iter().chain(translation.unmounted(services.iter())).collect())
 }
@@ -354,6 +428,6 @@ pub fn why_not(
     if wishes.database_only {
         return Ok(None);
     }
-    let translation = stack.translation(None, wishes, BTreeMap::new());
+    let translation = stack.translation(&[], wishes, BTreeMap::new());
     Ok(translation.why_not(&wishes.services)?.map(EngineError::from))
 }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use backlot_facts::database::Database;
 use backlot_plan::{Port, Storage, Volume};
 use backlot_postgres::{
-    ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, RunningCluster,
-    SearchPlaces, StartError, StopMode, Template, TemplateError, Templates, is_cluster, quote_literal,
+    ClusterSpec, ClusterStarter, Connection, Durability, HOST_AUTH, Installation, Place, PortWish,
+    RunningCluster, SearchPlaces, StartError, StopMode, Template, TemplateError, Templates, is_cluster,
+    quote_literal,
 };
 use backlot_process::{FREE_PORTS, ProcessId, all_of_program_in, kill_all_holding, processes_holding};
 use backlot_state::volume::{self, ClusterRecord, VolumeError};
@@ -57,6 +58,7 @@ fn spec(database: &Database) -> ClusterSpec {
         password: database.password.clone(),
         databases,
         initdb_args: database.initdb_args.clone(),
+        host_auth: HOST_AUTH.into(),
         durability,
         settings: database.settings.clone(),
     }
@@ -137,7 +139,7 @@ fn put_into_place(
             source,
         })?,
     }
-    let cloned = if data.is_dir() { template.clone_within(&data) } else { template.clone_into(&data) };
+    let cloned = if data.is_dir() { template.clone_within(&data, None) } else { template.clone_into(&data) };
     match cloned {
         Err(TemplateError::Exists { path }) => return Err(VolumeError::NotEmpty { path }.into()),
         cloned => cloned?,
@@ -255,6 +257,7 @@ pub(super) fn restart(home: &Home, taken: &Taken, record: &Record) -> Result<Pro
             password: database.password.clone().into(),
             databases: vec![database.database.clone()],
             initdb_args: Vec::new(),
+            host_auth: HOST_AUTH.into(),
             durability,
             settings: database.settings.clone(),
         },

@@ -14,6 +14,7 @@ mod holders;
 mod identity;
 #[cfg(target_os = "linux")]
 mod listeners;
+mod locale;
 mod marked;
 mod output;
 mod owner;
@@ -38,6 +39,7 @@ pub use exit::{describe_exit, exit_code};
 pub use foreground::{Ended, Stdout, is_ignored};
 pub use holders::{kill_all_holding, processes_holding};
 pub use identity::ProcessId;
+pub use locale::has_locale;
 pub use marked::{
     all_of_program_in, all_with_variable, end_all_with_variable, kill_all_working_in, working_in,
 };

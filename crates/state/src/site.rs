@@ -13,6 +13,7 @@
 //!     data/              a throw-away cluster
 //!     <service>.log
 //!   volumes/<volume>/        its own volumes; see `volume`
+//! <environment>+<service>/   the same for each further Postgres server, whose volumes are the environment's
 //! ```
 
 use std::fs;
@@ -92,6 +93,38 @@ impl Site {
         &self.name
     }
 
+    /// What stands between the names of an environment and of a further database of it.
+    const PART: char = '+';
+
+    /// The place of a further database of this environment, by its service.
+    #[must_use]
+    pub fn part(&self, service: &str) -> Self {
+        let name = format!("{}{}{service}", self.name, Self::PART);
+        Self { home: self.home.clone(), dir: self.dir.with_file_name(&name), name }
+    }
+
+    /// The places of further databases at which something is, by service.
+    pub fn parts(&self) -> Vec<Self> {
+        let mut sites = self.beside();
+        sites.retain(|site| site.name != self.name && site.environment() == self.name);
+        sites
+    }
+
+    /// The service of a further database that this is the place of, if it is that.
+    pub fn service(&self) -> Option<&str> {
+        self.name.split_once(Self::PART).map(|(_, service)| service)
+    }
+
+    /// The name on disk of the environment that it belongs to.
+    pub fn environment(&self) -> &str {
+        self.name.split_once(Self::PART).map_or(&self.name, |(environment, _)| environment)
+    }
+
+    /// The directory of the environment that it belongs to.
+    pub fn environment_dir(&self) -> PathBuf {
+        self.dir.with_file_name(self.environment())
+    }
+
     /// The environment's directory.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -120,11 +153,15 @@ impl Site {
             || !self.partial_copies().is_empty()
             || is_without(&[self.live()])
                 && ([self.sockets(), self.control_dir()].iter().any(|path| path.exists())
+                    || self.service().is_some()
                     || is_without(&[self.volumes()]))
     }
 
     /// Copies of clusters in volumes that were begun and never completed.
     fn partial_copies(&self) -> Vec<PathBuf> {
+        if self.service().is_some() {
+            return Vec::new();
+        }
         let entries =
             |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
         let is_partial = |path: &PathBuf| {
@@ -220,7 +257,7 @@ impl Site {
 
     /// Where the volumes are.
     pub fn volumes(&self) -> PathBuf {
-        self.dir.join("volumes")
+        self.environment_dir().join("volumes")
     }
 
     /// The record, if there is one.
@@ -397,7 +434,7 @@ impl Drop for Taken {
     /// Leaves no empty directory behind: neither the environment's, nor the project's.
     fn drop(&mut self) {
         let (live, volumes) = (self.site.live(), self.site.volumes());
-        if live.exists() || volumes.exists() {
+        if live.exists() || (self.site.service().is_none() && volumes.exists()) {
             return;
         }
         let _ = fs::remove_file(self.site.busy_lock());

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use backlot_facts::NoService;
 use backlot_facts::container::Container;
-use backlot_facts::database::extension_of;
 use backlot_project::keys::Level;
 use backlot_supervisor::ServiceRun;
 
@@ -54,7 +53,7 @@ impl Translation<'_> {
 
     /// The keys of these services that are not honoured here, a line each.
     pub(crate) fn unhonoured(&self, services: &BTreeSet<String>, level: Level) -> Vec<String> {
-        let is_postgres = |name: &str| self.database_service == Some(name);
+        let is_postgres = |name: &str| self.is_database(name);
         let keys = self.environment.stack.unhonoured(services, &is_postgres);
         keys.filter(|named| named.gap.level == level).map(ToString::to_string).collect()
     }
@@ -85,15 +84,7 @@ impl Translation<'_> {
             return Err(StackError::Provided { service, provider, at });
         }
         let container = Container::of(service, self.root);
-        let is_database = extension_of(service).is_some() && service.extension.command.is_none();
-        if let Some(first) = self.database_service.filter(|first| is_database && *first != name) {
-            return Err(StackError::SecondDatabase {
-                first: first.to_owned(),
-                second: name.to_owned(),
-                at: service.location.clone(),
-            });
-        }
-        if self.database_service == Some(name) || container.is_nginx() {
+        if self.is_database(name) || container.is_nginx() {
             if let Some(replicas) = self.scale.get(name).copied().filter(|count| *count > 1) {
                 return Err(StackError::Scaled { service: name.to_owned(), replicas });
             }
@@ -109,13 +100,13 @@ impl Translation<'_> {
         self.program(&container, &command, &self.surroundings()).map(|_| ())
     }
 
-    /// The ports of this machine that these services publish, but for the database's. Two cannot have the same.
+    /// The ports of this machine that these services publish, but for those of databases. Two cannot have the same.
     pub(crate) fn claims(&self, services: &BTreeSet<String>) -> Result<Vec<Claim>, StackError> {
         let mut claims: Vec<Claim> = Vec::new();
         if self.throwaway {
             return Ok(claims);
         }
-        for name in services.iter().filter(|name| self.database_service != Some(name.as_str())) {
+        for name in services.iter().filter(|name| !self.is_database(name)) {
             let Some(service) = self.environment.stack.services.get(name) else { continue };
             let listens = if Container::of(service, self.root).is_nginx() {
                 // One that is published and not in its configuration leads nowhere.
@@ -202,8 +193,8 @@ services:
             root: dir.path(),
             caller: &BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
             nginx: if has_nginx { Ok(Nginx { program }) } else { Err(LocateError) },
-            database: None,
-            database_service: Some("db"),
+            running: &[],
+            databases: vec!["db"],
             scenario: None,
             site: &Site::new(&home, &project, "development"),
             throwaway: false,
@@ -266,13 +257,5 @@ services:
         assert_eq!(claims(COMPOSE, &["web"]).unwrap(), [web]);
         let error = claims(&COMPOSE.replace("8080:", "8000:"), &["nginx", "web"]).unwrap_err();
         assert_eq!(error.to_string(), "services nginx and web both publish port 8000");
-    }
-
-    #[test]
-    fn a_second_postgres_is_an_error_when_it_is_asked_for() {
-        let compose = format!("{COMPOSE}  other: {{image: 'postgres:16'}}\n");
-        let asked = |wanted: &str| cast(&compose, true, |translation| translation.cast(&[wanted.to_owned()]));
-        assert_eq!(names(&asked("web").unwrap()), ["db", "web"]);
-        assert!(matches!(asked("other"), Err(StackError::SecondDatabase { .. })));
     }
 }

@@ -64,16 +64,6 @@ pub enum StackError {
         /// Where it is defined.
         at: Location,
     },
-    /// A stack has two Postgres services.
-    #[error("services {first} and {second} are both Postgres servers; natively, a stack has one")]
-    SecondDatabase {
-        /// The one that is the environment's.
-        first: String,
-        /// The other.
-        second: String,
-        /// Where the other is defined.
-        at: Location,
-    },
     /// Somebody asked for a service that is not in the stack.
     #[error(transparent)]
     NoService(#[from] NoService),
@@ -151,7 +141,6 @@ impl StackError {
             Self::NoCommand { .. } | Self::Options { .. } | Self::Provided { .. } => "no-command",
             Self::NotHonoured { .. } => "not-honoured",
             Self::NoProgram { .. } => "no-program",
-            Self::SecondDatabase { .. } => "second-database",
             Self::NoService(_) => "no-service",
             Self::LeadsElsewhere { .. } => "leads-elsewhere",
             Self::Scaled { .. } => "impossible",
@@ -184,9 +173,6 @@ impl StackError {
             Self::NoProgram { program, at, .. } => Some(format!(
                 "install {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})"
             )),
-            Self::SecondDatabase { second, at, .. } => {
-                Some(format!("keep {second} out with a profile that is not switched on ({at})"))
-            }
             Self::NoNginx { source, .. } => Some(source.hint()),
             Self::Nginx(error) => error.hint(),
             Self::Storage(error) => Some(error.hint()),

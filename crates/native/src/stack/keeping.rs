@@ -99,7 +99,7 @@ impl Translation<'_> {
     /// The volume in which a database of this engine keeps its data.
     fn used_volume(&self, service: &Service) -> Option<Volume> {
         let container = Container::of(service, self.root);
-        if Some(service.name.as_str()) == self.database_service {
+        if self.is_database(&service.name) {
             let major = service.image.as_ref().and_then(wanted_major);
             let storage = storage::of_postgres(service, &self.environment.stack, major, None).ok()?;
             return storage.volume().cloned();
@@ -113,7 +113,7 @@ impl Translation<'_> {
         let mut lines = Vec::new();
         for service in services {
             let used = self.used_volume(service);
-            let is_database = Some(service.name.as_str()) == self.database_service;
+            let is_database = self.is_database(&service.name);
             if let Some(mount) =
                 service.volumes.iter().find(|mount| is_database && mount.target.starts_with(INITDB_SCRIPTS))
             {

@@ -94,13 +94,14 @@ impl Translation<'_> {
 
     /// What the project's files give a service's program.
     pub(super) fn variables(&self, container: &Container<'_>, ports: &Ports) -> BTreeMap<String, String> {
-        let access = self.database.map(crate::access);
-        let running = self.database.zip(access.as_ref()).map(|(database, access)| RunningDatabase {
+        let access = self.database().map(crate::access);
+        let running = self.database().zip(access.as_ref()).map(|(database, access)| RunningDatabase {
             service: &database.service,
             access,
             throwaway: database.volume.is_none(),
         });
-        let own = variables(self.environment, self.scenario, running);
+        let others = self.other_addresses();
+        let own = variables(self.environment, self.scenario, running, &others);
         let mut all = own.clone();
         let names = self.names();
         let compose = &container.service.environment;
@@ -119,7 +120,10 @@ impl Translation<'_> {
         self.keep_database(&own, compose, &mut all);
         if let Some(running) = running {
             let said = said.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            running.address(self.here()).set_pairs(said, &mut all);
+            running.address(self.here()).set_pairs(said.clone(), &mut all);
+            for other in &others {
+                other.set_pairs(said.clone(), &mut all);
+            }
         }
         // Nothing that its file does not mention: it may well mean something else to the program.
         let is_for_all =
@@ -143,15 +147,23 @@ impl Translation<'_> {
         said
     }
 
-    /// A text of a service with the database's address in its URLs and lists of parameters.
+    /// A text of a service with the databases' addresses in its URLs and lists of parameters.
     pub(super) fn led(&self, text: &str) -> String {
-        self.address().map_or_else(|| text.to_owned(), |address| address.led(text))
+        let all = self.other_addresses().into_iter().chain(self.address());
+        all.fold(text.to_owned(), |text, address| address.led(&text))
+    }
+
+    /// Where the databases beside the environment's own are.
+    fn other_addresses(&self) -> Vec<Address<'_>> {
+        let others = self.databases.iter().skip(1);
+        let port = |name: &str| self.server(name).map_or(0, |database| database.port);
+        others.map(|service| Address { service, host: "127.0.0.1", port: port(service), here: &[] }).collect()
     }
 
     /// Where the database is; before it runs, at a port that is nobody's.
     fn address(&self) -> Option<Address<'_>> {
-        let (host, port) = ("127.0.0.1", self.database.map_or(0, |database| database.port));
-        self.database_service.map(|service| Address { service, host, port, here: self.here() })
+        let (host, port) = ("127.0.0.1", self.database().map_or(0, |database| database.port));
+        self.databases.first().map(|service| Address { service, host, port, here: self.here() })
     }
 
     fn here(&self) -> &'static [&'static str] {
@@ -241,7 +253,7 @@ impl Translation<'_> {
         compose: &BTreeMap<String, Option<String>>,
         all: &mut BTreeMap<String, String>,
     ) {
-        let Some(database) = self.database else { return };
+        let Some(database) = self.database() else { return };
         if self.throwaway {
             all.retain(|name, _| !ABOVE_HOST.contains(&name.as_str()));
         }

@@ -5,22 +5,19 @@ use backlot_compose::{Entry, Location, Node, Value};
 use super::Unhonoured;
 use super::table::{Gap, Native, ROWS, Row, When};
 
-/// The keys of a resolved model that the native engine does not honour, all of them. `is_postgres` says which services are
-/// Postgres servers.
-pub fn named_in(model: &Node, is_postgres: &dyn Fn(&str) -> bool) -> Vec<Unhonoured> {
-    let mut walk = Walk { model, is_postgres, found: Vec::new() };
-    walk.entries(model, &mut Vec::new());
-    walk.found
-}
-
-/// The same for programs, and for Postgres servers: which services are such ones the engine knows.
+/// The keys of a resolved model that the native engine does not honour if all its services are programs, and if all are
+/// Postgres servers: which they are the engine knows.
 pub(crate) fn unhonoured(model: &Node) -> [Vec<Unhonoured>; 2] {
-    [false, true].map(|is_postgres| named_in(model, &|_| is_postgres))
+    [false, true].map(|is_postgres| {
+        let mut walk = Walk { model, is_postgres, found: Vec::new() };
+        walk.entries(model, &mut Vec::new());
+        walk.found
+    })
 }
 
 struct Walk<'w> {
     model: &'w Node,
-    is_postgres: &'w dyn Fn(&str) -> bool,
+    is_postgres: bool,
     found: Vec<Unhonoured>,
 }
 
@@ -49,8 +46,8 @@ impl<'w> Walk<'w> {
     fn is_named(&mut self, path: &[String], value: &Node, at: &Location) -> bool {
         let Some(row) = row(path) else { return false };
         let service = path.get(1).filter(|_| path[0] == "services").cloned();
-        let is_postgres = service.as_ref().is_some_and(|name| (self.is_postgres)(name));
-        let Native::Named(gap) = (if is_postgres { row.postgres } else { row.process }) else { return false };
+        let done = if self.is_postgres { row.postgres } else { row.process };
+        let Native::Named(gap) = done else { return false };
         let makes_a_difference = !is_empty(value) && self.holds(&gap, value, service.as_deref());
         if makes_a_difference {
             let key = path.iter().filter(|part| *part != "[]").cloned().collect::<Vec<_>>().join(".");

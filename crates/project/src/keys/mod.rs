@@ -10,7 +10,6 @@ use std::fmt;
 
 use backlot_compose::Location;
 
-pub use find::named_in;
 pub(crate) use find::unhonoured;
 pub use table::{Gap, Level, Native, ROWS, Row, When};
 

@@ -112,6 +112,7 @@ const USED: &str = "it is named where a service uses it";
 const LIMIT: &str = "a native process has no such limit";
 const RIGHTS: &str = "a native process has the rights of whoever starts it";
 const NAME: &str = "the name is not known natively";
+const FILE: &str = "the file is read where it is";
 const MADE: &str = "the engine names the volume if it cannot make it so";
 
 /// All keys, in the order of their paths.
@@ -388,6 +389,11 @@ pub const ROWS: &[Row] = &[
         "name its own path, or use --engine docker",
     )
     .with_postgres(),
+    void("services.*.secrets.[].gid", FILE),
+    void("services.*.secrets.[].mode", FILE),
+    yes("services.*.secrets.[].source"),
+    yes("services.*.secrets.[].target"),
+    void("services.*.secrets.[].uid", FILE),
     warn("services.*.security_opt", RIGHTS).void_for_postgres(SERVER),
     void("services.*.shm_size", "a process has the shared memory of this machine"),
     warn_when(
