@@ -147,6 +147,18 @@ impl Context {
         }
     }
 
+    /// What of an environment's files is not done, a line each; nothing where that is not known, as a verb will say why.
+    pub fn not_done(&self, project: &Project, environment: &Environment) -> Vec<String> {
+        let Ok(home) = self.home() else { return Vec::new() };
+        let ground = self.ground(&home, project);
+        backlot_engine::not_done(ground, environment.clone(), self.wanted_engine()).unwrap_or_default()
+    }
+
+    /// Warns of each of these.
+    pub fn tell(&self, lines: Vec<String>) {
+        lines.into_iter().for_each(|line| self.progress().show(Event::Warning(line)));
+    }
+
     /// The engine that `--engine` asks for; none leaves it to what is there and to what can be.
     fn wanted_engine(&self) -> Option<EngineKind> {
         match self.global.engine {

@@ -38,6 +38,7 @@ pub use port::range as port_range;
 pub use project_name::{PROJECT_NAME_HINT, is_project_name, top_level_name};
 pub use render::render;
 pub use resolve::{Base, is_remote};
+pub use schema::keys;
 pub use source::{Missed, Source, Span};
 pub use units::{parse_duration, split_words};
 pub use whole::services_if_whole;

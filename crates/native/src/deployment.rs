@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use backlot_facts::database::Database;
 use backlot_plan::Removal;
 use backlot_project::Environment;
+use backlot_project::keys::Level;
 use backlot_state::{
     DatabaseRecord, Deployment, EngineError, EngineKind, Event, Ground, LiveDatabase, Purpose, Report, Site,
     Started, Taken, Watcher, Wishes, in_words, volume,
@@ -91,6 +92,10 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         }
     }
 
+    fn told(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
+        Ok(self.told_of(&self.cast(wishes)?, wishes))
+    }
+
     fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
         Ok(in_words(&self.steps(wishes)?))
     }
@@ -130,17 +135,7 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         let taken = self.site.take()?;
         taken.tidy()?;
         self.check_ports(&cast, wishes)?;
-        let translation = self.translation(&[], wishes, BTreeMap::new());
-        if !wishes.database_only {
-            translation
-                .unmounted(cast.services.iter())
-                .into_iter()
-                .for_each(|line| report(Event::Warning(line)));
-        }
-        for reason in &cast.left_out {
-            let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-            report(Event::Warning(format!("{reason}: it is left out{way_out}")));
-        }
+        self.told_of(&cast, wishes).into_iter().for_each(|line| report(Event::Warning(line)));
         let (mut started, databases) = self.start_databases(&taken, &cast, wishes, report)?;
         // What runs beside the database is told even if the file has nothing any more that does: it is to stop.
         let to_stop = wishes.services.is_empty() && self.site.is_supervised()?;
@@ -280,6 +275,18 @@ fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {
         ports.map(|(target, port)| ((service.name.clone(), target), port)).collect::<Vec<_>>()
     };
     services.iter().flat_map(of).collect()
+}
+
+/// What of the files of `environment` is not done natively, a line each, whether its services can run here or not.
+///
+/// # Errors
+/// When the files say of its database what no server can be.
+pub fn not_done(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
+    let stack = NativeStack::new(ground, environment)?;
+    let (services, wishes) = (stack.environment.stack.with_dependencies(&[]), Wishes::default());
+    let translation = stack.translation(&[], &wishes, BTreeMap::new());
+    let keys = [Level::Error, Level::Warning].map(|level| translation.unhonoured(&services, level)).concat();
+    Ok(keys.into_iter().chain(translation.unmounted(services.iter())).collect())
 }
 
 /// Why `environment` cannot run natively when `wishes` are asked for; none when it can.

@@ -67,6 +67,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     };
     let deployment = context.deployment(context.ground(&home, &project), environment, &wishes)?;
     if context.global.dry_run {
+        context.tell(deployment.told(&wishes)?);
         return context.show_steps(&deployment.plan_up(&wishes)?);
     }
     let start = Instant::now();

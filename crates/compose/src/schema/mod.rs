@@ -1,9 +1,11 @@
 //! What a Compose file may hold: the type of each value, and how it is written out again.
 
+mod keys;
 mod resources;
 mod service;
 mod tables;
 
+pub use keys::keys;
 pub(crate) use tables::MODEL;
 
 /// The type that a value must have.

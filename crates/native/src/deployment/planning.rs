@@ -5,6 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 
 use backlot_facts::storage;
 use backlot_plan::{Removal, ServiceStep, Step, Volume};
+use backlot_project::keys::Level;
 use backlot_project::stack::MountKind;
 use backlot_state::{EngineError, Wishes, volume};
 use backlot_supervisor::{Answer, FailureCode, Request};
@@ -84,6 +85,20 @@ impl NativeStack<'_> {
             | Err(EngineError::NoServices { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// What an `up` of these services does not do that the files say, a line each.
+    pub(super) fn told_of(&self, cast: &Cast, wishes: &Wishes) -> Vec<String> {
+        let left_out = cast.left_out.iter().map(|reason| {
+            let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("{reason}: it is left out{way_out}")
+        });
+        if wishes.database_only {
+            return left_out.collect();
+        }
+        let translation = self.translation(&[], wishes, BTreeMap::new());
+        let keys = translation.unhonoured(&cast.services, Level::Warning);
+        keys.into_iter().chain(translation.unmounted(cast.services.iter())).chain(left_out).collect()
     }
 
     pub(super) fn cast(&self, wishes: &Wishes) -> Result<Cast, EngineError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use backlot_facts::NoService;
 use backlot_facts::container::Container;
+use backlot_project::keys::Level;
 use backlot_supervisor::ServiceRun;
 
 use crate::claims::Claim;
@@ -25,6 +26,7 @@ impl Translation<'_> {
     pub(crate) fn cast(&self, wanted: &[String]) -> Result<Cast, StackError> {
         let mut services = self.named(wanted)?;
         let mut left_out = Vec::new();
+        self.check_keys(&services)?;
         for name in services.clone() {
             match self.check(&name) {
                 Ok(()) => {}
@@ -43,7 +45,22 @@ impl Translation<'_> {
     /// Why not all of what `wanted` asks for can run, if that is so.
     pub(crate) fn why_not(&self, wanted: &[String]) -> Result<Option<StackError>, StackError> {
         let services = self.named(wanted)?;
+        if let Err(error) = self.check_keys(&services) {
+            return Ok(Some(error));
+        }
         Ok(services.iter().find_map(|name| self.check(name).err()))
+    }
+
+    /// The keys of these services that are not honoured here, a line each.
+    pub(crate) fn unhonoured(&self, services: &BTreeSet<String>, level: Level) -> Vec<String> {
+        let is_postgres = |name: &str| self.is_database(name);
+        let keys = self.environment.stack.unhonoured(services, &is_postgres);
+        keys.filter(|named| named.gap.level == level).map(ToString::to_string).collect()
+    }
+
+    fn check_keys(&self, services: &BTreeSet<String>) -> Result<(), StackError> {
+        let lines = self.unhonoured(services, Level::Error);
+        if lines.is_empty() { Ok(()) } else { Err(StackError::NotHonoured { lines }) }
     }
 
     /// The services that are asked for by name, with all that they depend on; none named means all.

@@ -22,6 +22,12 @@ pub enum StackError {
         /// Where it is defined.
         at: Location,
     },
+    /// Keys without which something else would be done than the files say.
+    #[error("{}", lines.join("\n       "))]
+    NotHonoured {
+        /// Each with what is made of it, its place and a way out.
+        lines: Vec<String>,
+    },
     /// Something else than a program or container is the service.
     #[error(
         "service {service} is what the provider {provider} runs for Compose, which is not known natively"
@@ -133,6 +139,7 @@ impl StackError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoCommand { .. } | Self::Options { .. } | Self::Provided { .. } => "no-command",
+            Self::NotHonoured { .. } => "not-honoured",
             Self::NoProgram { .. } => "no-program",
             Self::NoService(_) => "no-service",
             Self::LeadsElsewhere { .. } => "leads-elsewhere",
@@ -173,7 +180,11 @@ impl StackError {
             Self::LeadsElsewhere { at, .. } => Some(format!(
                 "name the database's service as the host: a variable such as PGHOST that says it is given the address ({at})"
             )),
-            Self::NoService(_) | Self::Scaled { .. } | Self::NoPort { .. } | Self::Write { .. } => None,
+            Self::NotHonoured { .. }
+            | Self::NoService(_)
+            | Self::Scaled { .. }
+            | Self::NoPort { .. }
+            | Self::Write { .. } => None,
         }
     }
 }

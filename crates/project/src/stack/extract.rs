@@ -9,6 +9,7 @@ use super::parts;
 use super::{
     Build, FileGrant, FileSource, HealthTest, Healthcheck, Mount, MountKind, Service, Stack, Volume,
 };
+use crate::keys::unhonoured;
 use crate::stack::extension;
 use backlot_compose::{Base, Entry, Error, Node, Value, is_remote, render};
 use backlot_plan::{Condition, Dependency};
@@ -38,6 +39,7 @@ pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
         configs: sources("configs"),
         throwaway: false,
         extension: extension::of_stack(model.get("x-backlot"), base)?,
+        unhonoured: unhonoured(model),
         resolved: render(model)?,
     })
 }

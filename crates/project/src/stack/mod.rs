@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
+use crate::keys::Unhonoured;
 use crate::secret::mask;
 
 pub(crate) use extract::extract;
@@ -44,6 +45,8 @@ pub struct Stack {
     pub throwaway: bool,
     /// `x-backlot` at the top level.
     pub extension: StackExtension,
+    /// The keys that a process would not honour, and those that a Postgres server would not.
+    unhonoured: [Vec<Unhonoured>; 2],
     resolved: Json,
 }
 
@@ -51,6 +54,22 @@ impl Stack {
     /// The whole model, as `docker compose config --format json` prints it.
     pub fn resolved(&self) -> &Json {
         &self.resolved
+    }
+
+    /// The keys of these services, and of the whole stack, that the native engine does not honour; `is_postgres` says which
+    /// services are Postgres servers of its own.
+    pub fn unhonoured<'s>(
+        &'s self,
+        services: &'s BTreeSet<String>,
+        is_postgres: &'s dyn Fn(&str) -> bool,
+    ) -> impl Iterator<Item = &'s Unhonoured> {
+        let [processes, servers] = &self.unhonoured;
+        let of = move |named: &&Unhonoured, postgres: bool| match &named.service {
+            Some(service) => services.contains(service) && is_postgres(service) == postgres,
+            None => !postgres,
+        };
+        let processes = processes.iter().filter(move |named| of(named, false));
+        processes.chain(servers.iter().filter(move |named| of(named, true)))
     }
 
     /// The whole model with secrets masked, for showing: values whose key tells that they are secret, and passwords in
