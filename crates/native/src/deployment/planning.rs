@@ -105,6 +105,16 @@ impl NativeStack<'_> {
         cast.services.iter().filter(|name| Some(name.as_str()) != database).cloned().collect()
     }
 
+    /// Whether a supervisor is to watch over what an `up` runs: other services, or a check of the database that the file has.
+    pub(super) fn is_watched(&self, cast: &Cast, wishes: &Wishes) -> bool {
+        let checked = |name: &str| {
+            let check = self.environment.stack.services.get(name)?.healthcheck.as_ref()?;
+            Some(!check.disable && check.test.is_some())
+        };
+        let is_checked = self.database_service().and_then(checked).unwrap_or(false);
+        !self.beside(cast).is_empty() || (is_checked && !self.throwaway && !wishes.database_only)
+    }
+
     /// The services that a supervisor is told to run; none means all. The database runs in any case: it is the
     /// environment's.
     pub(super) fn named(&self, wishes: &Wishes) -> Vec<String> {

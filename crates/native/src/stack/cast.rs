@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use backlot_facts::NoService;
 use backlot_facts::container::Container;
-use backlot_facts::database::extension_of;
+use backlot_facts::database::is_postgres;
 use backlot_supervisor::ServiceRun;
 
 use crate::claims::Claim;
@@ -64,7 +64,7 @@ impl Translation<'_> {
     fn check(&self, name: &str) -> Result<(), StackError> {
         let Some(service) = self.environment.stack.services.get(name) else { return Ok(()) };
         let container = Container::of(service, self.root);
-        let is_database = extension_of(service).is_some() && service.extension.command.is_none();
+        let is_database = is_postgres(service) && service.extension.command.is_none();
         if let Some(first) = self.database_service.filter(|first| is_database && *first != name) {
             return Err(StackError::SecondDatabase {
                 first: first.to_owned(),

@@ -248,7 +248,7 @@ impl Loading {
         let loaded = load(&request)?;
         let home = self.seen.get("HOME").map(String::as_str);
         let stack = extract(&loaded.model, Base { dir: &self.working_dir, home })?;
-        Ok((stack, loaded))
+        Ok((stack.given_by(&self.seen), loaded))
     }
 }
 

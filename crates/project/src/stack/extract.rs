@@ -36,6 +36,7 @@ pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
         configs: sources("configs"),
         throwaway: false,
         extension: extension::of_stack(model.get("x-backlot"), base)?,
+        given: BTreeMap::new(),
         resolved: render(model)?,
     })
 }

@@ -2,6 +2,7 @@
 
 mod extension;
 mod extract;
+mod given;
 mod nodes;
 mod parts;
 mod service;
@@ -40,6 +41,8 @@ pub struct Stack {
     pub throwaway: bool,
     /// `x-backlot` at the top level.
     pub extension: StackExtension,
+    /// The values of those variables that secrets, configs and services take from the environment, by name.
+    given: BTreeMap<String, String>,
     resolved: Json,
 }
 
