@@ -7,7 +7,7 @@ use backlot_plan::Protocol;
 use backlot_project::Service;
 use backlot_project::stack::{MountKind, Protocol as PortProtocol};
 
-use crate::database::extension_of;
+use crate::database::is_postgres;
 use crate::dockerfile::{self, Dockerfile};
 
 /// Images that are known to be programs of this machine as well.
@@ -176,7 +176,7 @@ impl<'a> Container<'a> {
             };
         }
         let is_usual = USUALLY_TCP.contains(&target);
-        if is_usual || self.known.is_some() || extension_of(self.service).is_some() {
+        if is_usual || self.known.is_some() || is_postgres(self.service) {
             Protocol::Tcp
         } else {
             Protocol::Auto

@@ -71,7 +71,7 @@ fn begin(rest: &str, stages: &[Stage]) -> Stage {
 }
 
 /// The instructions, each on one line, without comments.
-fn lines(text: &str) -> Vec<String> {
+pub(crate) fn lines(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut open = String::new();
     for line in text.lines() {

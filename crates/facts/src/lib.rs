@@ -2,9 +2,12 @@
 //! commands, references and ports, and where its data goes.
 
 pub mod address;
+mod base;
 pub mod container;
 pub mod database;
 mod dockerfile;
+pub mod image;
+mod inside;
 pub mod references;
 pub mod storage;
 mod targets;

@@ -161,7 +161,7 @@ fn other_places(image: Option<&Image>) -> impl Iterator<Item = &'static str> {
 }
 
 /// The places where a Postgres image may keep its data, the likeliest first; the only one where it is told.
-fn places(service: &Service, major: Option<u32>, told: Option<&str>) -> Vec<PathBuf> {
+pub(crate) fn places(service: &Service, major: Option<u32>, told: Option<&str>) -> Vec<PathBuf> {
     let variable = |name: &&str| service.environment.get(*name)?.as_deref().filter(|path| !path.is_empty());
     if let Some(told) = told.or_else(|| TOLD_BY.iter().find_map(variable)) {
         return vec![normal(Path::new(told))];
@@ -250,7 +250,7 @@ fn of_options(key: &str, volume: &ComposeVolume, dir: &Path) -> Result<Option<Vo
 }
 
 /// A path without `.`, `..` and doubled slashes.
-fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {
         match part {

@@ -1,6 +1,7 @@
 //! A service, ready to be run.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use backlot_facts::container::Container;
@@ -16,7 +17,7 @@ use crate::stack::{
     fingerprint,
     ports::Ports,
     process::words,
-    template::{command, own_address},
+    template::{command, literal, own_address},
     translation::Translation,
 };
 use crate::views::database_variables;
@@ -113,6 +114,14 @@ impl Translation<'_> {
             port_variables: Vec::new(),
             ports: ports.runs(container),
         };
+        let health = self.own_check(container, &process, ports).unwrap_or(HealthRun {
+            check: Check::Database,
+            times: HealthTimes {
+                interval: DATABASE_INTERVAL,
+                timeout: DATABASE_TIMEOUT,
+                ..HealthTimes::default()
+            },
+        });
         // A durable one writes its data first.
         let stop = if database.volume.is_some() { Signal::SIGINT } else { Signal::SIGQUIT };
         ServiceRun {
@@ -120,20 +129,32 @@ impl Translation<'_> {
             replicas: 1,
             kind: ServiceKind::Database { port: database.port, process },
             depends_on: container.service.depends_on.clone(),
-            readiness: Readiness::Check(HealthRun {
-                check: Check::Database,
-                times: HealthTimes {
-                    interval: DATABASE_INTERVAL,
-                    timeout: DATABASE_TIMEOUT,
-                    ..HealthTimes::default()
-                },
-            }),
+            readiness: Readiness::Check(health),
             restart: container.service.restart,
             stop_signal: stop as i32,
             stop_grace: DATABASE_GRACE,
             keeps_data: true,
             fingerprint: String::new(),
         }
+    }
+
+    /// The check that a database's own file asks for. One whose program is nowhere fails, and says so.
+    fn own_check(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Option<HealthRun> {
+        let service = container.service;
+        let check = service.healthcheck.as_ref().filter(|check| !check.disable)?;
+        let test = check.test.as_ref()?;
+        let own = self.check_of(test, process, ports, &service.name);
+        let run = own.or_else(|| match test {
+            HealthTest::Command(words) => {
+                let program = self.program(container, words, &process.environment());
+                let program =
+                    program.unwrap_or_else(|_| words.first().map(PathBuf::from).unwrap_or_default());
+                let arguments = words.iter().skip(1).map(literal).collect();
+                Some(Check::Program { program, arguments })
+            }
+            HealthTest::Shell(_) => None,
+        })?;
+        Some(HealthRun { check: run, times: check.times() })
     }
 
     fn readiness(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Readiness {
