@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use backlot_facts::address::Address;
+use backlot_facts::container::image_of;
 use backlot_facts::database::{extension_of, wanted_major};
 use backlot_facts::storage::data_targets;
 use backlot_postgres::DEFAULT_PORT;
@@ -136,7 +137,7 @@ fn mend(
     }
     // Another environment's data is in them.
     let is_postgres = extension_of(service).is_some();
-    let major = service.image.as_ref().and_then(wanted_major);
+    let major = image_of(service).as_ref().and_then(wanted_major);
     let data = data_targets(service, is_postgres, major);
     if let Some(Json::Array(mounts)) = model.get_mut("volumes") {
         mounts.retain(|mount| !data.iter().any(|target| mount["target"] == *target));

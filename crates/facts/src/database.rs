@@ -10,6 +10,7 @@ use backlot_project::stack::{FileSource, Image};
 use backlot_project::{Environment, Location, Service, Stack};
 use secrecy::SecretString;
 
+use crate::container::{Container, image_of};
 use crate::storage::{self, StorageError};
 
 /// A stack's database, as the project's files describe it.
@@ -144,7 +145,7 @@ impl Database {
         stack: &Stack,
         application: Option<&str>,
     ) -> Result<Self, DatabaseError> {
-        let image = service.image.as_ref();
+        let image = image_of(service);
         let setting = |name: &str| image_variable(service, stack, name);
         // Bitnami's image has names of its own beside these.
         let either = |name: &str, other: &str| -> Result<Option<String>, DatabaseError> {
@@ -163,7 +164,7 @@ impl Database {
         let initdb_args = setting("POSTGRES_INITDB_ARGS")?.unwrap_or_default();
         Ok(Self {
             service: service.name.clone(),
-            wanted_major: image.and_then(wanted_major),
+            wanted_major: image.as_ref().and_then(wanted_major),
             bin: service.extension.bin.clone().or_else(|| stack.extension.bin.clone()),
             extension: extension_of(service).flatten(),
             application: application.map_or_else(|| initial.clone(), str::to_owned),
@@ -189,8 +190,8 @@ impl Database {
 
 /// Whether the service's image is a Postgres, and the extension that the image adds.
 pub fn extension_of(service: &Service) -> Option<Option<&'static str>> {
-    let repository = service.image.as_ref()?.repository.as_str();
-    match repository.rsplit('/').next()? {
+    let image = image_of(service)?;
+    match image.repository.rsplit('/').next()? {
         "postgres" | "postgresql" => Some(None),
         "postgis" => Some(Some("postgis")),
         "pgvector" => Some(Some("vector")),
@@ -217,9 +218,9 @@ fn port(service: &Service) -> Port {
 
 /// A variable of the official image, or the content of the file that its `_FILE` twin names. Empty is unset.
 fn image_variable(service: &Service, stack: &Stack, name: &str) -> Result<Option<String>, DatabaseError> {
-    let value = |name: &str| {
-        service.environment.get(name).and_then(Option::as_deref).filter(|value| !value.is_empty())
-    };
+    // Only its variables are asked for, wherever its files are.
+    let container = Container::of(service, &stack.working_dir);
+    let value = |name: &str| container.variable(name).filter(|value| !value.is_empty());
     if let Some(value) = value(name) {
         return Ok(Some(value.to_owned()));
     }

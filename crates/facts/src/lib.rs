@@ -4,7 +4,7 @@
 pub mod address;
 pub mod container;
 pub mod database;
-mod dockerfile;
+pub mod dockerfile;
 pub mod references;
 pub mod storage;
 mod targets;

@@ -13,12 +13,26 @@ use backlot_state::EngineError;
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
     /// Nothing tells what a service would run.
-    #[error("service {service} has no command that can run natively{}", image.as_deref().map(|image| format!(" (its image is {image})")).unwrap_or_default())]
+    #[error("service {service} has no command that can run natively{}", image.as_deref().map(|image| format!(" (its image is {}{image})", if *.is_built { "built from " } else { "" })).unwrap_or_default())]
     NoCommand {
         /// The service.
         service: String,
-        /// Its image.
+        /// Its image, or the one that it is built from.
         image: Option<String>,
+        /// Whether it is built.
+        is_built: bool,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// What a service would run is in a Dockerfile that cannot be read.
+    #[error("service {service} is built by {}, which cannot be read: {reason}", path.display())]
+    Dockerfile {
+        /// The service.
+        service: String,
+        /// The Dockerfile.
+        path: PathBuf,
+        /// Why.
+        reason: String,
         /// Where it is defined.
         at: Location,
     },
@@ -113,7 +127,7 @@ impl StackError {
     /// A stable name of the kind of error.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoCommand { .. } => "no-command",
+            Self::NoCommand { .. } | Self::Dockerfile { .. } => "no-command",
             Self::NoProgram { .. } => "no-program",
             Self::SecondDatabase { .. } => "second-database",
             Self::NoService(_) => "no-service",
@@ -134,6 +148,7 @@ impl StackError {
             Self::NoCommand { at, .. } => Some(format!(
                 "say what runs it outside of Docker: `x-backlot: {{command: …}}` under the service ({at})"
             )),
+            Self::Dockerfile { at, .. } => Some(format!("name it under `build`: `dockerfile: …` ({at})")),
             Self::NoProgram { requirements: Some(file), .. } => Some(format!(
                 "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
                 quoted(file)

@@ -81,7 +81,7 @@ impl Translation<'_> {
         });
         match mounts.max_by_key(|(depth, _)| *depth) {
             Some((_, place)) => place.display().to_string().trim_end_matches('/').to_owned(),
-            None => word,
+            None => container.outside(path).map_or(word, |place| place.display().to_string()),
         }
     }
 
@@ -100,18 +100,19 @@ impl Translation<'_> {
     fn used_volume(&self, service: &Service) -> Option<Volume> {
         let container = Container::of(service, self.root);
         if Some(service.name.as_str()) == self.database_service {
-            let major = service.image.as_ref().and_then(wanted_major);
+            let major = container.image().and_then(wanted_major);
             let storage = storage::of_postgres(service, &self.environment.stack, major, None).ok()?;
             return storage.volume().cloned();
         }
         self.kept(&container).ok()??.volume
     }
 
-    /// The volumes of services that this engine does not mount, in words.
+    /// What this engine does not do as the files say: volumes that it does not mount, and what images have.
     pub(crate) fn unmounted<'n>(&self, services: impl Iterator<Item = &'n String>) -> Vec<String> {
         let services = services.filter_map(|name| self.environment.stack.services.get(name));
         let mut lines = Vec::new();
         for service in services {
+            lines.extend(self.notes(service));
             let used = self.used_volume(service);
             let is_database = Some(service.name.as_str()) == self.database_service;
             if let Some(mount) =
