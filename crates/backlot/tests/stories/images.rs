@@ -41,10 +41,10 @@ services:
     let named = "  ⚠ service other runs as you, not as USER app of its Dockerfile ([project]/compose.yaml:4:3); --engine docker changes the user";
     stage.backlot(&UP).output().assert(0, "", named);
     for (service, expected) in [
-        ("usual", "usual-1 | entry: hello you echo usual\nusual-1 | usual"),
-        ("given", "given-1 | entry: dear you echo given\ngiven-1 | given"),
-        ("other", "other-1 | entry: hello you echo other\nother-1 | other"),
-        ("alone", "alone-1 | alone"),
+        ("usual", "usual-1  | entry: hello you echo usual\nusual-1  | usual"),
+        ("given", "given-1  | entry: dear you echo given\ngiven-1  | given"),
+        ("other", "other-1  | entry: hello you echo other\nother-1  | other"),
+        ("alone", "alone-1  | alone"),
     ] {
         stage.backlot(&["logs", service]).output().assert_prints(expected);
     }
