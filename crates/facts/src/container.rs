@@ -7,8 +7,8 @@ use backlot_plan::Protocol;
 use backlot_project::Service;
 use backlot_project::stack::{Healthcheck, Image, MountKind, Protocol as PortProtocol};
 
-use crate::database::is_postgres;
 use crate::dockerfile::{self, Dockerfile};
+use crate::image::is_postgres;
 
 /// Images that are known to be programs of this machine as well.
 const KNOWN: [Known; 3] = [
