@@ -14,17 +14,18 @@ use syn::{Attribute, ItemMod, ItemUse, UseTree, Visibility};
 
 /// The crates of ours that each crate may use, from the bottom up.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("compose", &[]),
+    ("files", &[]),
+    ("compose", &["files"]),
     ("plan", &[]),
-    ("process", &[]),
+    ("process", &["files"]),
     ("gateway", &[]),
-    ("logs", &[]),
+    ("logs", &["files"]),
     ("testkit", &["process"]),
-    ("project", &["compose", "plan"]),
-    ("nginx", &["process"]),
-    ("postgres", &["process"]),
+    ("project", &["compose", "files", "plan"]),
+    ("nginx", &["files", "process"]),
+    ("postgres", &["files", "process"]),
     ("supervisor", &["gateway", "logs", "plan", "process"]),
-    ("engine", &["logs", "nginx", "plan", "postgres", "process", "project", "supervisor"]),
+    ("engine", &["files", "logs", "nginx", "plan", "postgres", "process", "project", "supervisor"]),
     ("backlot", &["engine", "logs", "nginx", "plan", "postgres", "process", "project", "supervisor"]),
 ];
 

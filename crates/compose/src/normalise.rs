@@ -190,7 +190,7 @@ pub(crate) fn apply_profiles(model: &mut Node, active: &[String]) -> Map {
             .any(|profile| active.iter().any(|active| active == "*" || active == profile)),
     };
     for entry in std::mem::take(&mut services.entries) {
-        if is_on(&entry.value) { services.entries.push(entry) } else { disabled.entries.push(entry) }
+        if is_on(&entry.value) { services.push(entry) } else { disabled.push(entry) }
     }
     disabled
 }

@@ -1,6 +1,7 @@
 //! What a service is as a container, and where that is on this machine.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use backlot_project::Service;
@@ -47,28 +48,52 @@ struct Known {
     command: &'static [&'static str],
 }
 
+/// A file that cannot be read.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub(crate) path: PathBuf,
+    error: io::Error,
+}
+
+impl Unread {
+    /// Why; each place that tells of it has an error of its own.
+    pub(crate) fn error(&self) -> io::Error {
+        io::Error::new(self.error.kind(), self.error.to_string())
+    }
+}
+
 /// A service's container.
 #[derive(Debug)]
 pub(crate) struct Container<'a> {
     pub(crate) service: &'a Service,
     pub(crate) dockerfile: Dockerfile,
+    /// Its Dockerfile, if that is there and cannot be read.
+    pub(crate) unread: Option<Unread>,
     known: Option<&'static Known>,
     root: &'a Path,
 }
 
 impl<'a> Container<'a> {
     pub(crate) fn of(service: &'a Service, root: &'a Path) -> Self {
+        let mut unread = None;
         let dockerfile = service.build.as_ref().map(|build| {
             let text = match &build.dockerfile_inline {
                 Some(text) => text.clone(),
-                None => std::fs::read_to_string(build.context.join(&build.dockerfile)).unwrap_or_default(),
+                None => {
+                    let path = build.context.join(&build.dockerfile);
+                    backlot_files::text(&path).unwrap_or_else(|error| {
+                        // One that is not there tells nothing. That somebody builds with it is not said.
+                        unread = (error.kind() != io::ErrorKind::NotFound).then_some(Unread { path, error });
+                        String::new()
+                    })
+                }
             };
             dockerfile::read(&text, build.target.as_deref())
         });
         let image = service.image.as_ref().map(|image| image.repository.as_str()).unwrap_or_default();
         let last = image.rsplit('/').next().unwrap_or_default();
         let known = KNOWN.iter().find(|known| known.image == last && service.build.is_none());
-        Self { service, dockerfile: dockerfile.unwrap_or_default(), known, root }
+        Self { service, dockerfile: dockerfile.unwrap_or_default(), unread, known, root }
     }
 
     /// Whether its image is nginx.

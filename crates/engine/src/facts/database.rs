@@ -231,7 +231,7 @@ fn image_variable(service: &Service, stack: &Stack, name: &str) -> Result<Option
     let variable = format!("{name}_FILE");
     let Some(inside) = value(&variable) else { return Ok(None) };
     let path = outside_path(inside, service, &stack.secrets);
-    let text = std::fs::read_to_string(&path).map_err(|source| DatabaseError::SecretFile {
+    let text = backlot_files::text(&path).map_err(|source| DatabaseError::SecretFile {
         service: service.name.clone(),
         variable,
         path,

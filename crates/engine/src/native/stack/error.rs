@@ -1,8 +1,10 @@
 //! Why a stack cannot run natively.
 
+use std::io;
 use std::path::PathBuf;
 
 use backlot_nginx::{ConfigError, LocateError};
+use backlot_process::Flaw;
 use backlot_project::{Location, Stack};
 
 use crate::error::{EngineError, Explain};
@@ -33,6 +35,26 @@ pub enum StackError {
         requirements: Option<PathBuf>,
         /// Where it is defined.
         at: Location,
+    },
+    /// The program of a service is there, but cannot be run.
+    #[error("service {service} runs {}, which {flaw}", program.display())]
+    Unrunnable {
+        /// The service.
+        service: String,
+        /// The program's file.
+        program: PathBuf,
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
+    /// The Dockerfile of a service cannot be read.
+    #[error("cannot read {}, of which service {service} is built", path.display())]
+    Dockerfile {
+        /// The service.
+        service: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// A stack has two Postgres services.
     #[error("services {first} and {second} are both Postgres servers; natively, a stack has one")]
@@ -134,6 +156,8 @@ impl StackError {
         match self {
             Self::NoCommand { .. } => "no-command",
             Self::NoProgram { .. } => "no-program",
+            Self::Unrunnable { .. } => "not-executable",
+            Self::Dockerfile { .. } => "io",
             Self::SecondDatabase { .. } => "second-database",
             Self::NoService { .. } => "no-service",
             Self::LeadsElsewhere { .. } => "leads-elsewhere",
@@ -160,6 +184,7 @@ impl StackError {
             Self::NoProgram { program, at, .. } => Some(format!(
                 "install {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})"
             )),
+            Self::Unrunnable { program, flaw, .. } => flaw.hint(program),
             Self::SecondDatabase { second, at, .. } => {
                 Some(format!("keep {second} out with a profile that is not switched on ({at})"))
             }
@@ -170,7 +195,11 @@ impl StackError {
             Self::LeadsElsewhere { at, .. } => Some(format!(
                 "name the database's service as the host, or take the address from PGHOST and PGPORT, which are set ({at})"
             )),
-            Self::NoService { .. } | Self::Scaled { .. } | Self::NoPort { .. } | Self::Write { .. } => None,
+            Self::Dockerfile { .. }
+            | Self::NoService { .. }
+            | Self::Scaled { .. }
+            | Self::NoPort { .. }
+            | Self::Write { .. } => None,
         }
     }
 }

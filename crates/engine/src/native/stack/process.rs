@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use backlot_process::caller_allow_list;
+use backlot_process::{Flaw, caller_allow_list};
 use backlot_project::stack::HealthTest;
 
 use crate::facts::address::{Address, HERE};
@@ -29,6 +29,13 @@ const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.t
 
 /// The words of a service's command.
 pub(super) fn words(container: &Container<'_>) -> Result<Vec<String>, StackError> {
+    if let Some(unread) = &container.unread {
+        return Err(StackError::Dockerfile {
+            service: container.service.name.clone(),
+            path: unread.path.clone(),
+            source: unread.error(),
+        });
+    }
     container.command().ok_or_else(|| StackError::NoCommand {
         service: container.service.name.clone(),
         image: container.service.image.as_ref().map(|image| image.repository.clone()),
@@ -56,6 +63,15 @@ impl Translation<'_> {
         variables: &BTreeMap<String, String>,
     ) -> Result<PathBuf, StackError> {
         let word = words.first().map(String::as_str).unwrap_or_default();
+        // Only a path says which file is meant: on PATH, one that cannot be run is passed over.
+        let named = word.contains('/').then(|| {
+            let outside = container.outside(Path::new(word)).filter(|_| word.starts_with('/'));
+            outside.unwrap_or_else(|| container.directory().join(word))
+        });
+        if let Some((program, flaw)) = named.and_then(|file| Flaw::of(&file).map(|flaw| (file, flaw))) {
+            let service = container.service.name.clone();
+            return Err(StackError::Unrunnable { service, program, flaw });
+        }
         let found = if word.starts_with('/') {
             let outside = container.outside(Path::new(word));
             outside.or_else(|| Some(PathBuf::from(word))).filter(|file| is_executable(file)).or_else(|| {
