@@ -3,16 +3,36 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use backlot_docker::{Client, DockerStack};
+use backlot_native::{Native, NativeStack, why_not};
 use backlot_project::{Environment, EnvironmentName, Project};
+use backlot_state::{Deployment, Engine, EngineError, EngineKind, Ground, Site, Wishes};
 
-use crate::deployment::{Deployment, why_not_native};
-use crate::docker::Client;
-use crate::engine::Engine;
-use crate::error::EngineError;
-use crate::ground::Ground;
-use crate::record::EngineKind;
-use crate::site::Site;
-use crate::up::Wishes;
+/// The kind of engine that runs the environment at `site`; `wanted` where nothing of it is there, else native. A record that
+/// cannot be read says nothing.
+fn kind_at(site: &Site, wanted: Option<EngineKind>) -> Result<EngineKind, EngineError> {
+    match (site.record().ok().flatten().map(|record| record.engine), wanted) {
+        (Some(engine), Some(wanted)) if engine != wanted => {
+            Err(EngineError::OtherEngine { environment: site.name().to_owned(), engine })
+        }
+        (Some(kind), _) | (None, Some(kind)) => Ok(kind),
+        (None, None) => Ok(EngineKind::Native),
+    }
+}
+
+/// The engine that runs what is at `site`, as its record tells; else native.
+///
+/// # Errors
+/// When there is no `docker` for an environment that runs on it.
+pub(crate) fn engine_of(
+    site: &Site,
+    caller: &BTreeMap<String, String>,
+) -> Result<Box<dyn Engine>, EngineError> {
+    Ok(match kind_at(site, None)? {
+        EngineKind::Native => Box::new(Native),
+        EngineKind::Docker => Box::new(Client::locate(caller)?),
+    })
+}
 
 /// The engine that runs the environment at `site`; `wanted` where nothing of it is there, else native. Docker also for an
 /// environment of which no record tells: Compose itself may have brought it up, or somebody takes it down at this moment.
@@ -24,14 +44,14 @@ pub fn engine_at(
     wanted: Option<EngineKind>,
     caller: &BTreeMap<String, String>,
     project: &dyn Fn() -> Option<Project>,
-) -> Result<Engine, EngineError> {
-    let client = match Engine::of(site, wanted, caller)? {
-        Engine::Native => return Ok(Engine::Native),
-        Engine::Docker(client) => client,
+) -> Result<Box<dyn Engine>, EngineError> {
+    let client = match kind_at(site, wanted)? {
+        EngineKind::Native => return Ok(Box::new(Native)),
+        EngineKind::Docker => Client::locate(caller)?,
     };
     let found = EnvironmentName::parse(site.name()).ok().zip(project());
     let found = found.and_then(|(name, project)| Some((project.environment(&name).ok()?, project)));
-    Ok(Engine::Docker(match found {
+    Ok(Box::new(match found {
         Some((environment, project)) => client.adopting(&environment, project.root()),
         None => client,
     }))
@@ -49,12 +69,32 @@ pub fn deployment<'a>(
     wanted: Option<EngineKind>,
     wishes: &Wishes,
     told: &mut dyn FnMut(&dyn Display),
-) -> Result<Deployment<'a>, EngineError> {
+) -> Result<Box<dyn Deployment<'a> + 'a>, EngineError> {
     let site = Site::new(ground.home, ground.project, environment.name.as_str());
-    let there = Engine::of(&site, wanted, ground.caller)?.kind();
+    let there = kind_at(&site, wanted)?;
     let is_free = wanted.is_none() && site.record().is_ok_and(|record| record.is_none());
     let kind = if is_free { best(ground, &environment, wishes, told)? } else { there };
-    Deployment::new(kind, ground, environment)
+    Ok(match kind {
+        EngineKind::Native => Box::new(NativeStack::new(ground, environment)?),
+        EngineKind::Docker => Box::new(DockerStack::new(ground, environment)?),
+    })
+}
+
+/// What of the files of `environment` the engine that `wanted` or its record names does not do, a line each; where neither
+/// names one, the native one.
+///
+/// # Errors
+/// When its files say what the engine cannot do, or another engine runs it.
+pub fn not_done(
+    ground: Ground<'_>,
+    environment: Environment,
+    wanted: Option<EngineKind>,
+) -> Result<Vec<String>, EngineError> {
+    let site = Site::new(ground.home, ground.project, environment.name.as_str());
+    match kind_at(&site, wanted)? {
+        EngineKind::Native => backlot_native::not_done(ground, environment),
+        EngineKind::Docker => Ok(Vec::new()),
+    }
 }
 
 fn best(
@@ -63,7 +103,7 @@ fn best(
     wishes: &Wishes,
     told: &mut dyn FnMut(&dyn Display),
 ) -> Result<EngineKind, EngineError> {
-    let Some(reason) = why_not_native(ground, environment, wishes)? else { return Ok(EngineKind::Native) };
+    let Some(reason) = why_not(ground, environment, wishes)? else { return Ok(EngineKind::Native) };
     if Client::locate(ground.caller).and_then(|client| client.check()).is_err() {
         return Ok(EngineKind::Native);
     }

@@ -1,62 +1,28 @@
-//! Carries steps out on an engine and observes what is there.
+//! One facade for verbs: which engine runs an environment, what environments there are, runs of the tests.
 //!
-//! What all engines share is here: where state lives (`home`, `site`, `record`, `lock`, `volume`), what the files say of
-//! services (`facts`), and what can be asked whatever runs an environment (`deployment`, `engine`, `choose`, `attend`,
-//! `printed`, `testing`). The engines themselves, `native` and `docker`, are private.
+//! The engines themselves, in crates of their own, are nobody else's business: what verbs need of what they share is
+//! passed on here.
 
-mod attend;
 mod choose;
-mod deployment;
-mod docker;
-mod engine;
-mod error;
-mod event;
-mod facts;
-mod fill;
-mod ground;
-mod hint;
-mod home;
-mod janitor;
 mod list;
-mod live;
-mod lock;
-mod native;
-mod ourselves;
-mod printed;
-mod record;
 mod runner;
-mod runs;
-mod site;
 mod testing;
-pub mod tools;
-mod up;
-mod variables;
-pub mod volume;
 
-pub use attend::{Attendance, Heard};
-pub use choose::{deployment, engine_at};
-pub use deployment::Deployment;
-pub use docker::{Client, ComposeProject, DockerError, named_daemon};
-pub use engine::{Beside, Engine, Exec};
-pub use error::EngineError;
-pub use event::{Event, Report};
-pub use facts::database::{Database, DatabaseError};
-pub use facts::storage::StorageError;
-pub use ground::Ground;
-pub use hint::Hint;
-pub use home::{Home, HomeError};
-pub use janitor::Watcher;
-pub use list::{State, Summary, list, list_all};
-pub use live::LiveDatabase;
-pub use lock::{Lock, LockError};
-pub use native::{
+pub use backlot_docker::{Client, ComposeProject, DockerError, named_daemon};
+pub use backlot_facts::database::{Database, DatabaseError};
+pub use backlot_facts::storage::StorageError;
+pub use backlot_hint::Hint;
+pub use backlot_native::{
     ChangeError, PortError, PortTrouble, StackError, Tenant, fill_up, guard, locate, supervise,
 };
-pub use ourselves::{GUARD_VERB, JANITOR_VERB, STOCK_VERB, SUPERVISOR_VERB};
-pub use printed::{Lines, LogWish};
-pub use record::{DatabaseRecord, EngineKind, Filling, Record, RecordError};
+pub use backlot_state::runs::{INNER, new_mark};
+pub use backlot_state::{
+    Attendance, Beside, DatabaseRecord, Deployment, Engine, EngineError, EngineKind, Event, Exec, Failure,
+    Filling, GUARD_VERB, Ground, Heard, Home, HomeError, JANITOR_VERB, Lines, LiveDatabase, Lock, LockError,
+    LogWish, Purpose, Record, RecordError, Report, STOCK_VERB, SUPERVISOR_VERB, Site, Started, State,
+    Summary, Watcher, Wishes, tools, volume,
+};
+pub use choose::{deployment, engine_at, not_done};
+pub use list::{list, list_all};
 pub use runner::test_command;
-pub use runs::{INNER, new_mark};
-pub use site::Site;
 pub use testing::{TestRun, finish_for, tidy_up_after};
-pub use up::{Failure, Started, Wishes};

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backlot_process::Program;
-
-use crate::error::EngineError;
-use crate::tools::{on_path, python};
+use backlot_state::EngineError;
+use backlot_state::tools::{on_path, python};
 
 /// How long Python may take to say what is installed.
 const LIMIT: Duration = Duration::from_secs(20);

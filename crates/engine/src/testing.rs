@@ -13,22 +13,14 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use backlot_plan::{ContainerRemoval, Removal};
 use backlot_process::{Child, become_subreaper, kill_descendants};
+use backlot_state::runs::{place_name, run_of};
+use backlot_state::{
+    DONE, Deployment, EngineError, EngineKind, Event, Ground, Home, LiveDatabase, Lock, Purpose, Report,
+    Site, dismiss, hire, mark,
+};
 
-use crate::deployment::Deployment;
-use crate::engine::{Engine, in_words};
-use crate::error::EngineError;
-use crate::event::{Event, Report};
-use crate::ground::Ground;
-use crate::home::Home;
-use crate::janitor::{DONE, dismiss, hire};
-use crate::live::LiveDatabase;
-use crate::lock::Lock;
-use crate::native::mark;
-use crate::record::EngineKind;
-use crate::runs::{place_name, run_of};
-use crate::site::Site;
+use crate::choose::engine_of;
 
 /// How long what is killed may take to die.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
@@ -38,7 +30,7 @@ const LOCK_LIMIT: Duration = Duration::from_secs(2);
 /// A run of the tests, with its database up.
 #[derive(Debug)]
 pub struct TestRun<'a> {
-    deployment: Deployment<'a>,
+    deployment: Box<dyn Deployment<'a> + 'a>,
     database: LiveDatabase,
     mark: String,
     guarded: Option<Guarded>,
@@ -62,12 +54,12 @@ impl<'a> TestRun<'a> {
     /// When the database cannot be brought up.
     pub fn start(
         ground: Ground<'a>,
-        deployment: Deployment<'a>,
+        deployment: Box<dyn Deployment<'a> + 'a>,
         keep: bool,
         mark: String,
         report: Report<'_>,
     ) -> Result<Self, EngineError> {
-        let deployment = deployment.into_throwaway();
+        let deployment = deployment.meant_for(Purpose::Throwaway);
         let environment = deployment.site().name().to_owned();
         if let Err(error) = sweep(ground) {
             // That an earlier run cannot be tidied up after need not keep anybody from testing.
@@ -81,9 +73,9 @@ impl<'a> TestRun<'a> {
         }
         become_subreaper();
         let site = Site::new(ground.home, ground.project, &place_name(&environment, &mark));
-        let deployment = deployment.for_run(site.clone(), &mark);
+        let deployment = deployment.meant_for(Purpose::Run { site: site.clone(), mark: mark.clone() });
         let janitor = hire(&site, ground.caller, &mark)?;
-        match bring_up(&deployment, &site, report) {
+        match bring_up(deployment.as_ref(), &site, report) {
             Ok((database, spared, lock)) => {
                 let spared = spared.into_iter().chain([janitor.id().pid]).collect();
                 let guarded = Guarded { janitor, spared, _lock: lock };
@@ -100,14 +92,14 @@ impl<'a> TestRun<'a> {
     ///
     /// # Errors
     /// When what is there cannot be read.
-    pub fn plan(deployment: Deployment<'a>, keep: bool, runner: &str) -> Result<Vec<String>, EngineError> {
-        let deployment = deployment.into_throwaway();
+    pub fn plan(
+        deployment: Box<dyn Deployment<'a> + 'a>,
+        keep: bool,
+        runner: &str,
+    ) -> Result<Vec<String>, EngineError> {
+        let deployment = deployment.meant_for(Purpose::Throwaway);
         let begin = deployment.plan_up(&deployment.database_only(keep)?)?;
-        let end = match deployment.kind() {
-            _ if keep => Vec::new(),
-            EngineKind::Native => in_words(&[Removal::StopServer, Removal::Files]),
-            EngineKind::Docker => in_words(&[ContainerRemoval::Containers, ContainerRemoval::Files]),
-        };
+        let end = if keep { Vec::new() } else { deployment.plan_end_of_run() };
         Ok(begin.into_iter().chain([runner.to_owned()]).chain(end).collect())
     }
 
@@ -144,7 +136,7 @@ impl<'a> TestRun<'a> {
 
 /// Brings a run's database up; with the processes that belong to it, and what tells that the run lives.
 fn bring_up(
-    deployment: &Deployment<'_>,
+    deployment: &dyn Deployment<'_>,
     site: &Site,
     report: Report<'_>,
 ) -> Result<(LiveDatabase, Vec<i32>, Option<Lock>), EngineError> {
@@ -163,7 +155,7 @@ pub(crate) fn down(
     caller: &BTreeMap<String, String>,
     report: Report<'_>,
 ) -> Result<(), EngineError> {
-    Engine::of(site, None, caller)?.down(site, false, report).map(drop)
+    engine_of(site, caller)?.down(site, false, report).map(drop)
 }
 
 /// What the outer process does when the inner one was killed: ends all that was handed to it, and takes the run's database
@@ -182,7 +174,7 @@ pub fn finish_for(ground: Ground<'_>, environment: &str, mark: &str) -> Result<(
 /// left by any command that changes something.
 fn sweep(ground: Ground<'_>) -> Result<(), EngineError> {
     for site in Site::all(ground.home, ground.project)? {
-        let engine = Engine::of(&site, None, ground.caller)?;
+        let engine = engine_of(&site, ground.caller)?;
         if engine.kind() == EngineKind::Native || run_of(&site).is_none() {
             continue;
         }

@@ -18,7 +18,7 @@ pub use desired::{Desired, Port, Storage, Volume};
 pub use observed::{Filling, Observed, Server};
 pub use services::{Difference, ServiceChange, ServiceStep, service_steps};
 pub use step::{Removal, Step, Told};
-pub use words::{Condition, Dependency, Endpoint, EndpointError, HealthTimes, RestartPolicy};
+pub use words::{Condition, Dependency, Endpoint, EndpointError, HealthTimes, Protocol, RestartPolicy};
 
 /// The steps that bring the environment up.
 ///

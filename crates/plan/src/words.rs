@@ -140,3 +140,26 @@ impl From<Endpoint> for String {
         endpoint.to_string()
     }
 }
+
+/// What is spoken at an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// HTTP/1: requests are balanced.
+    Http,
+    /// Bytes: connections are balanced.
+    Tcp,
+    /// Nobody has said: each client is listened to.
+    Auto,
+}
+
+impl Protocol {
+    /// An address as people open it.
+    pub fn url(self, endpoint: &Endpoint) -> String {
+        match self {
+            // Where nobody has said what is spoken, it is nearly always this.
+            Self::Http | Self::Auto => format!("http://{endpoint}"),
+            Self::Tcp => endpoint.to_string(),
+        }
+    }
+}

@@ -27,6 +27,7 @@ fn main() {
             password: "password".to_owned().into(),
             databases: vec!["application".into()],
             initdb_args: Vec::new(),
+            host_auth: backlot_postgres::HOST_AUTH.into(),
             durability,
             settings: Vec::new(),
         };

@@ -46,11 +46,11 @@ pub enum DatabaseError {
         /// What was being done.
         action: Action,
         /// The five characters that name the kind of error (`42P04`).
-        code: String,
+        code: Box<str>,
         /// The server's words.
-        message: String,
+        message: Box<str>,
         /// The server's further words.
-        detail: Option<String>,
+        detail: Option<Box<str>>,
     },
     /// There is no server, or the connection broke.
     #[error("{action}")]
@@ -127,8 +127,8 @@ impl DatabaseError {
 
     fn new(action: Action, error: tokio_postgres::Error) -> Self {
         let Some(told) = error.as_db_error() else { return Self::Broken { action, source: error } };
-        let (code, message) = (told.code().code().to_owned(), told.message().to_owned());
-        Self::Refused { action, code, message, detail: told.detail().map(str::to_owned) }
+        let (code, message) = (told.code().code().into(), told.message().into());
+        Self::Refused { action, code, message, detail: told.detail().map(Box::from) }
     }
 }
 

@@ -85,9 +85,9 @@ fn attempt(access: &Access, limit: Duration) -> Attempt {
     match Connection::open(access, limit) {
         Ok(_connection) => Attempt::Ready,
         Err(DatabaseError::Refused { code, message, .. })
-            if not_yet.iter().any(|state| state.code() == code) =>
+            if not_yet.iter().any(|state| state.code() == &*code) =>
         {
-            Attempt::NotYet(message)
+            Attempt::NotYet(message.into())
         }
         // Name and password were right; which databases there are is for others to decide.
         Err(error) if error.code() == Some(SqlState::INVALID_CATALOG_NAME.code()) => Attempt::Ready,

@@ -12,10 +12,13 @@
 //! ```
 
 mod clone;
+mod filled;
 mod folder;
 mod key;
 mod make;
 
+pub use self::clone::Fill;
+pub(crate) use self::folder::remove_tree;
 pub use self::folder::{is_cluster, is_unfinished};
 
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -26,10 +29,11 @@ use std::time::{Duration, SystemTime};
 
 use backlot_process::{Owner, OwnerError, ProcessError};
 
-use self::folder::{DATA, fresh, lock_spares, remove_prefixed, remove_tree};
+use self::folder::{DATA, fresh, lock_spares, remove_prefixed};
 use self::key::key;
 use self::make::make;
 use crate::copy::count_files;
+use crate::init::InitError;
 use crate::locate::Installation;
 use crate::lock::{self, Sharing};
 use crate::spec::{ClusterSpec, Durability, SpecError};
@@ -99,6 +103,9 @@ pub enum TemplateError {
     /// `initdb`, or the making of a database, failed.
     #[error("make a new cluster")]
     Make(#[source] ProcessError),
+    /// It could not be filled.
+    #[error(transparent)]
+    Init(#[from] InitError),
     /// A clone could not be written through to the disk.
     #[error("sync the new cluster to disk")]
     Sync(#[source] ProcessError),

@@ -15,6 +15,7 @@ mod holders;
 mod identity;
 #[cfg(target_os = "linux")]
 mod listeners;
+mod locale;
 mod marked;
 mod output;
 mod owner;
@@ -40,6 +41,7 @@ pub use flaw::Flaw;
 pub use foreground::{Ended, Stdout, is_ignored};
 pub use holders::{kill_all_holding, processes_holding};
 pub use identity::ProcessId;
+pub use locale::has_locale;
 pub use marked::{
     all_of_program_in, all_with_variable, end_all_with_variable, kill_all_working_in, working_in,
 };

@@ -70,7 +70,8 @@ mod tests {
 
     use backlot_plan::RestartPolicy;
 
-    use crate::runbook::{Part, PortRun, ProcessRun, Protocol, Readiness, ServiceKind, ServiceRun, Template};
+    use crate::runbook::{Part, PortRun, ProcessRun, Readiness, ServiceKind, ServiceRun, Template};
+    use backlot_plan::Protocol;
 
     fn process() -> ProcessRun {
         ProcessRun {

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use backlot_plan::{Endpoint, ServiceStep};
+use backlot_plan::{Endpoint, Protocol, ServiceStep};
 use serde::{Deserialize, Serialize};
 
-use crate::runbook::{Protocol, Runbook};
+use crate::runbook::Runbook;
 
 /// What somebody wants of a supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

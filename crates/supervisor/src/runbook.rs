@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use backlot_plan::{Dependency, Endpoint, HealthTimes, RestartPolicy};
+use backlot_plan::{Dependency, HealthTimes, Protocol, RestartPolicy};
 use backlot_process::ProcessId;
 use serde::{Deserialize, Serialize};
 
@@ -156,29 +156,6 @@ pub struct PortRun {
     pub published: bool,
     /// What is spoken there.
     pub protocol: Protocol,
-}
-
-/// What is spoken at an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// HTTP/1: requests are balanced.
-    Http,
-    /// Bytes: connections are balanced.
-    Tcp,
-    /// Nobody has said: each client is listened to.
-    Auto,
-}
-
-impl Protocol {
-    /// An address as people open it.
-    pub fn url(self, endpoint: &Endpoint) -> String {
-        match self {
-            // Where nobody has said what is spoken, it is nearly always this.
-            Self::Http | Self::Auto => format!("http://{endpoint}"),
-            Self::Tcp => endpoint.to_string(),
-        }
-    }
 }
 
 /// When a service counts as ready.

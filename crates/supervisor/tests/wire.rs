@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use backlot_plan::{Endpoint, HealthTimes};
-use backlot_supervisor::{Check, EndpointReport, HealthRun, Protocol, Readiness};
+use backlot_plan::{Endpoint, HealthTimes, Protocol};
+use backlot_supervisor::{Check, EndpointReport, HealthRun, Readiness};
 use serde_json::json;
 
 #[test]

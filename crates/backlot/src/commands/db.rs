@@ -118,7 +118,7 @@ fn deployment<'a>(
     context: &'a Context,
     project: &'a Project,
     home: &'a Home,
-) -> Result<Deployment<'a>, CommandError> {
+) -> Result<Box<dyn Deployment<'a> + 'a>, CommandError> {
     let environment = context.environment(project)?;
     let deployment = context.deployment(context.ground(home, project), environment, &Wishes::default())?;
     // Without one, this is the error that says so.

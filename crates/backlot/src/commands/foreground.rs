@@ -15,14 +15,14 @@ const STEP: Duration = Duration::from_millis(50);
 
 /// Shows what the stack called `name` prints, until Ctrl-C or until somebody else stops it. However it goes: nothing of it
 /// stays.
-pub fn run(mut attendance: Attendance, name: &str, context: &Context) -> Result<Exit, CommandError> {
-    let outcome = look_on(&mut attendance, name, context);
+pub fn run(mut attendance: Box<dyn Attendance>, name: &str, context: &Context) -> Result<Exit, CommandError> {
+    let outcome = look_on(attendance.as_mut(), name, context);
     context.interrupted.store(false, Ordering::SeqCst);
     attendance.finish(&context.interrupted, &mut context.reporter())?;
     outcome
 }
 
-fn look_on(attendance: &mut Attendance, name: &str, context: &Context) -> Result<Exit, CommandError> {
+fn look_on(attendance: &mut dyn Attendance, name: &str, context: &Context) -> Result<Exit, CommandError> {
     let mut printer = LogPrinter::new(context.caller.wants_colour_on_stdout, false);
     let progress = context.progress();
     let mut show = |heard: Vec<Heard>| {

@@ -7,13 +7,14 @@ use std::thread;
 use std::time::Duration;
 
 use backlot_gateway::{Endpoint, EndpointConfig, Gateway, Kind, ReplicaId as GatewayId};
+use backlot_logs::{GATEWAY_LOG, LogSet, Stream};
+use backlot_plan::Protocol;
 use backlot_plan::supervise::ReplicaId;
 use backlot_process::port_holder;
 
 use crate::driver::input::Input;
 use crate::protocol::{Failure, FailureCode};
-use crate::runbook::{PortRun, Protocol, ServiceKind, ServiceRun};
-use backlot_logs::{GATEWAY_LOG, LogSet, Stream};
+use crate::runbook::{PortRun, ServiceKind, ServiceRun};
 
 /// Threads that serve requests, beside the one that accepts and balances.
 const THREADS: usize = 2;

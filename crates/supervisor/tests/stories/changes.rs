@@ -1,11 +1,14 @@
 //! Endpoints that move while the stack runs.
 
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 use std::time::{Duration, Instant};
 
-use backlot_supervisor::{ClientError, FailureCode, Protocol, ServiceKind, ServiceRun};
+use backlot_plan::Protocol;
+use backlot_supervisor::{ClientError, FailureCode, ServiceKind, ServiceRun};
 use backlot_testkit::{free_port, wait_until};
 
 use crate::stage::{SERVE, Stage, answers, server};

@@ -5,14 +5,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, atomic::AtomicBool};
 use std::time::Duration;
 
-use backlot_plan::RestartPolicy;
+use backlot_plan::{Protocol, RestartPolicy};
 use backlot_process::{Child, Group, ProcessId, Program, SpawnOptions, Stream};
 use backlot_supervisor::{
-    Answer, Client, ClientError, Databases, Part, PortRun, ProcessRun, Protocol, Readiness, Request, Runbook,
+    Answer, Client, ClientError, Databases, Part, PortRun, ProcessRun, Readiness, Request, Runbook,
     ServiceKind, ServiceReport, ServiceRun, Template, run,
 };
 use backlot_testkit::wait_until;

@@ -1,6 +1,7 @@
 //! A scenario by its name: its place, its stack, its database.
 
-use backlot_engine::{Deployment, EngineError, Ground, Hint, Home, LiveDatabase, Site, Wishes};
+use backlot_engine::{Deployment, EngineError, Ground, Hint, Home, LiveDatabase, Purpose, Site, Wishes};
+use backlot_process::Stdout;
 use backlot_project::{Environment, Project, ScenarioName};
 
 use crate::context::Context;
@@ -35,7 +36,7 @@ pub(super) fn live<'a>(
     context: &Context,
     ground: Ground<'a>,
     name: &ScenarioName,
-) -> Result<(Deployment<'a>, LiveDatabase), CommandError> {
+) -> Result<(Box<dyn Deployment<'a> + 'a>, LiveDatabase), CommandError> {
     let environment = ground.project.scenario_environment(name)?;
     let scenario = deployment(context, ground, environment, name, &Wishes::default())?;
     let database = scenario.running().map_err(|error| with_way_up(error, name))?;
@@ -49,7 +50,7 @@ pub(super) fn deployment<'a>(
     environment: Environment,
     name: &ScenarioName,
     wishes: &Wishes,
-) -> Result<Deployment<'a>, CommandError> {
+) -> Result<Box<dyn Deployment<'a> + 'a>, CommandError> {
     let source = ground.project.scenario_source(name)?;
     let file = environment.files.last().cloned();
     let deployment = context.deployment(ground, environment, wishes)?;
@@ -60,5 +61,6 @@ pub(super) fn deployment<'a>(
         return Err(CommandError::failed("no-database", error)
             .hint(format!("give it a service with `image: postgres`{hint}")));
     }
-    Ok(deployment.into_scenario(name.clone(), source))
+    let stdout = if context.global.json { Stdout::OurStderr } else { Stdout::Ours };
+    Ok(deployment.meant_for(Purpose::Scenario { name: name.clone(), source, stdout }))
 }

@@ -1,7 +1,6 @@
 //! `backlot scenario up`
 
 use backlot_engine::{EngineError, EngineKind, Event, Filling, Hint, LiveDatabase, Started, Wishes};
-use backlot_process::Stdout;
 use backlot_project::Project;
 use serde_json::json;
 
@@ -36,17 +35,19 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let ground = context.ground(&home, &project);
     let environment = project.scenario_environment(&name)?;
-    let stdout = if context.global.json { Stdout::OurStderr } else { Stdout::Ours };
     let mut wishes =
         Wishes { services: args.only.clone(), fresh: args.fresh, build: args.build, ..Wishes::default() };
-    let scenario = deployment(context, ground, environment, &name, &wishes)?.printing_to(stdout);
+    let scenario = deployment(context, ground, environment, &name, &wishes)?;
     if let Some(reason) = scenario.why_not(&wishes)? {
         if !args.only.is_empty() {
-            return Err(EngineError::from(reason).into());
+            return Err(reason.into());
         }
         // The database is what a scenario is about.
         wishes.services = scenario.database_only(false)?.services;
-        let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        let way_out = reason
+            .hint()
+            .map(|hint| format!("; {}", hint.render(&context.global.project_options())))
+            .unwrap_or_default();
         context.progress().show(Event::Warning(format!("only the database is started: {reason}{way_out}")));
     }
     if context.global.dry_run {
@@ -66,7 +67,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let Some(database) = &up.database else { return Ok(Exit::Done) };
     let took = start.elapsed();
     if args.wait && up.has_services {
-        wait(&scenario, &args.only, context)?;
+        wait(scenario.as_ref(), &args.only, context)?;
     }
     show(context, &args.name, &up, database, scenario.kind(), took);
     Ok(Exit::Done)

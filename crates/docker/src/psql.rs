@@ -1,0 +1,98 @@
+//! psql on a machine that has none: the one in the database's container.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use backlot_process::Program;
+use backlot_state::fill::{PsqlHere, RunsPsql};
+use backlot_state::{EngineError, LiveDatabase, tools};
+
+use crate::client::Client;
+
+/// Where a scenario's folder is copied to in the container.
+const FOLDER: &str = "/tmp/backlot-scenario";
+
+impl Client {
+    /// The program that runs psql in the container of `database`, as its superuser.
+    pub fn psql(&self, database: &LiveDatabase, terminal: bool, arguments: &[OsString]) -> Option<Program> {
+        self.psql_in(database, None, terminal, arguments)
+    }
+
+    fn psql_in(
+        &self,
+        database: &LiveDatabase,
+        folder: Option<&str>,
+        terminal: bool,
+        arguments: &[OsString],
+    ) -> Option<Program> {
+        let container = database.container.clone()?;
+        let mut words: Vec<OsString> = vec!["exec".into(), "--interactive".into()];
+        if terminal {
+            words.push("--tty".into());
+        }
+        if let Some(folder) = folder {
+            words.extend(["--workdir".into(), folder.into()]);
+        }
+        // Its socket asks for no password.
+        words.extend(
+            [container, "psql".into(), "-U".into(), database.access.user.clone()].map(OsString::from),
+        );
+        words.extend(["-d".into(), database.database().into()]);
+        words.extend(arguments.iter().cloned());
+        Some(self.docker(words))
+    }
+}
+
+/// The psql of this machine, else that of the container.
+#[derive(Debug)]
+pub(super) struct Psql<'a> {
+    client: &'a Client,
+    live: &'a LiveDatabase,
+    here: Option<PathBuf>,
+}
+
+impl<'a> Psql<'a> {
+    pub(super) fn new(
+        client: &'a Client,
+        live: &'a LiveDatabase,
+        variables: &BTreeMap<String, String>,
+    ) -> Self {
+        Self { client, live, here: tools::psql(live.programs.as_ref(), variables) }
+    }
+}
+
+impl Psql<'_> {
+    /// The container whose psql is taken; none when this machine has one.
+    fn container(&self) -> Option<&String> {
+        let is_here = self.here.is_some();
+        self.live.container.as_ref().filter(|_| !is_here)
+    }
+}
+
+impl RunsPsql for Psql<'_> {
+    fn name_of<'f>(&self, file: &'f Path) -> &'f Path {
+        match self.container() {
+            Some(_) => file.file_name().map_or(file, Path::new),
+            None => file,
+        }
+    }
+
+    fn program(
+        &self,
+        file: &Path,
+        arguments: &[OsString],
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Program, EngineError> {
+        let here = PsqlHere(self.live.programs.as_ref());
+        let Some(container) = self.container() else { return here.program(file, arguments, variables) };
+        // The whole folder goes in, so that `\i` and `\copy` find their neighbours; `/.` copies what is in it.
+        let folder = file.parent().unwrap_or(Path::new("/"));
+        self.client.ask(["exec", container, "mkdir", "-p", FOLDER])?;
+        let source = folder.join(".");
+        let copy = ["cp".into(), source.into_os_string(), format!("{container}:{FOLDER}").into()];
+        self.client.ask::<OsString>(copy)?;
+        let program = self.client.psql_in(self.live, Some(FOLDER), false, arguments);
+        program.map_or_else(|| here.program(file, arguments, variables), Ok)
+    }
+}

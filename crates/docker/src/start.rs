@@ -1,0 +1,194 @@
+//! Starting containers: Compose does it, and what it cannot do without losing requests is done here.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use backlot_process::Program;
+use backlot_state::{DockerRecord, EngineError, LiveDatabase, Report, Taken, Wishes};
+use backlot_supervisor::{Health, News};
+
+use crate::answer::Project;
+use crate::client::run_while;
+use crate::compose::ComposeProject;
+use crate::deployment::DockerStack;
+use crate::error::DockerError;
+use crate::health::condition;
+use crate::report::now_ms;
+use crate::speak::Speaker;
+
+/// How long Compose may take to bring containers up, with images to pull and to build.
+const UP_LIMIT: Duration = Duration::from_mins(30);
+/// How often it is looked whether a container dies again and again, while Compose waits for it.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+impl DockerStack<'_> {
+    /// Has Compose start the containers of `services`, and waits for the database if it is among them and comes first.
+    pub(super) fn start(
+        &self,
+        taken: &Taken,
+        services: &[String],
+        wishes: &Wishes,
+        report: Report<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Option<LiveDatabase>, EngineError> {
+        let record = self.record(taken)?;
+        let docker = record.docker.ok_or_else(|| self.not_up())?;
+        // An nginx looks up those behind it when it starts, and ends when they are not there: whether its file says that it
+        // depends on them or not, it comes last.
+        let (fronts, others): (Vec<_>, Vec<_>) =
+            services.iter().cloned().partition(|service| self.is_hasty_front(service, &docker));
+        // Compose would undo what it is not told again of services that others depend on.
+        let mut scale = wishes.scale.clone();
+        let others = self.roll_changed(&docker, others, wishes, &mut scale, news)?;
+        for group in [others, fronts].iter().filter(|group| !group.is_empty()) {
+            // It knows of no others than these and what they depend on.
+            let known = self.services(&Wishes { services: group.clone(), ..Wishes::default() })?;
+            let scale = scale.iter().filter(|(service, _)| known.contains(*service));
+            let arguments = up_arguments(group, scale, wishes.build);
+            let program = self.client.compose_in(&ComposeProject::recorded(&docker), arguments)?;
+            self.run_compose(&program, &docker, report)?;
+        }
+        let database = docker.database.as_ref().filter(|_| self.database_comes_first(wishes));
+        let database = database.filter(|database| services.contains(&database.service));
+        database.map(|database| self.wait_for_database(database, &docker.project)).transpose()
+    }
+
+    /// Whether a service is an nginx whose file does not say that it depends on those behind it.
+    fn is_hasty_front(&self, service: &str, docker: &DockerRecord) -> bool {
+        let depends_on = self.environment.stack.services.get(service).map(|service| &service.depends_on);
+        let behind = docker.fronts.get(service).into_iter().flatten();
+        behind.into_iter().any(|one| !depends_on.is_some_and(|depends_on| depends_on.contains_key(one)))
+    }
+
+    /// Replaces and scales the services that run behind an nginx without losing a request, where Compose would remove all
+    /// of their replicas first. Returns the other services.
+    fn roll_changed(
+        &self,
+        docker: &DockerRecord,
+        services: Vec<String>,
+        wishes: &Wishes,
+        scale: &mut BTreeMap<String, u32>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Vec<String>, EngineError> {
+        let behind = |service: &String| docker.fronts.values().any(|behind| behind.contains(service));
+        if self.throwaway || !services.iter().any(behind) {
+            return Ok(services);
+        }
+        let mut rolled = Vec::new();
+        for service in services.iter().filter(|service| behind(service)) {
+            let mut project = Project {
+                client: &self.client,
+                record: docker.clone(),
+                environment: self.site.name(),
+                interrupted: self.ground.interrupted,
+                news: &mut *news,
+            };
+            if !project.can_roll(service)? {
+                continue;
+            }
+            project.roll_if_changed(service, wishes.build)?;
+            let usual = self.environment.stack.services.get(service).map_or(1, |service| service.replicas);
+            let count = *scale.entry(service.clone()).or_insert(usual);
+            project.scale_to(service, count, true)?;
+            rolled.push(service.clone());
+        }
+        Ok(services.into_iter().filter(|service| !rolled.contains(service)).collect())
+    }
+
+    /// Runs Compose; its lines are passed on when it takes its time. A container that dies meanwhile ends the wait:
+    /// Compose itself may wait for such a one without end.
+    fn run_compose(
+        &self,
+        program: &Program,
+        docker: &DockerRecord,
+        report: Report<'_>,
+    ) -> Result<(), EngineError> {
+        let mut speaker = Speaker::new();
+        let mut looked = Instant::now();
+        let mut dead = None;
+        let outcome = run_while(program, &[], UP_LIMIT, &mut |printed| {
+            speaker.hear(printed, report);
+            if looked.elapsed() > LOOK_EVERY {
+                looked = Instant::now();
+                dead = self.restarting(&docker.project);
+            }
+            dead.is_none() && self.ground.go_on().is_ok()
+        });
+        if let Some(error) = dead {
+            return Err(error.into());
+        }
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(DockerError::Interrupted) => Err(EngineError::Interrupted),
+            Err(error) => Err(self.explained(error, docker).into()),
+        }
+    }
+
+    /// The failure of a container that Docker starts again and again.
+    fn restarting(&self, project: &str) -> Option<DockerError> {
+        let containers = self.client.containers(project).ok()?;
+        let again = containers.iter().find(|container| container.restarts >= 2)?;
+        self.client.failure_of(again)
+    }
+
+    /// What Compose complained about, with what the containers tell.
+    fn explained(&self, error: DockerError, docker: &DockerRecord) -> DockerError {
+        match error {
+            DockerError::Failed { last_lines, .. } if is_failed_build(&last_lines) => {
+                let built = self.environment.stack.services.values();
+                let built =
+                    built.filter(|service| service.build.is_some()).map(|service| service.name.clone());
+                DockerError::Build { services: built.collect(), last_lines }
+            }
+            DockerError::PortInUse { port, last_lines, .. } => {
+                let holder = port.and_then(|port| self.client.holder_of(port));
+                DockerError::PortInUse { port, holder, last_lines }
+            }
+            DockerError::Failed { .. } => {
+                let containers = self.client.containers(&docker.project).unwrap_or_default();
+                let failed = || containers.iter().find_map(|container| self.client.failure_of(container));
+                // Others may depend on one that runs and is not well.
+                let unwell = || {
+                    containers.iter().find_map(|container| {
+                        let condition = condition(container, docker, now_ms())?;
+                        let is_unwell = condition.health == Health::Unhealthy;
+                        is_unwell.then(|| self.client.unhealthy(container, condition.reason))
+                    })
+                };
+                failed().or_else(unwell).unwrap_or(error)
+            }
+            error => error,
+        }
+    }
+}
+
+/// What Compose is told.
+fn up_arguments<'s>(
+    services: &[String],
+    scale: impl Iterator<Item = (&'s String, &'s u32)>,
+    build: bool,
+) -> Vec<String> {
+    let mut arguments = vec!["up".to_owned(), "-d".to_owned()];
+    if build {
+        arguments.push("--build".into());
+    }
+    for (service, count) in scale {
+        arguments.extend(["--scale".into(), format!("{service}={count}")]);
+    }
+    arguments.extend(services.iter().cloned());
+    arguments
+}
+
+/// Whether these are the last words of a build, by either builder and either version of Compose.
+fn is_failed_build(last_lines: &[String]) -> bool {
+    let said = last_lines.join("\n").to_lowercase();
+    [
+        "failed to solve",
+        "failed to build",
+        "failed to read dockerfile",
+        "returned a non-zero code",
+        "dockerfile parse error",
+    ]
+    .iter()
+    .any(|words| said.contains(words))
+}

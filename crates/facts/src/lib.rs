@@ -1,0 +1,15 @@
+//! What the project's files say of each service, read once, below all engines: its image and Dockerfile, its mounts,
+//! commands, references and ports, and where its data goes.
+
+pub mod address;
+pub mod container;
+pub mod database;
+mod dockerfile;
+pub mod references;
+pub mod storage;
+mod targets;
+mod unknown;
+pub mod variables;
+
+pub use targets::Targets;
+pub use unknown::NoService;

@@ -1,0 +1,107 @@
+//! A stack of processes in the foreground.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+    mpsc::{self, Receiver, TryRecvError},
+};
+use std::time::Duration;
+
+use backlot_state::{Attendance, EngineError, Heard, Lines, Report, Site};
+use backlot_supervisor::{News, Request};
+
+use crate::down::down;
+use crate::supervise::{ask, connect};
+
+/// A stack that ends with whoever looks on.
+pub(super) struct Attended {
+    site: Site,
+    lines: Box<dyn Lines>,
+    supervisor: Option<Supervisor>,
+}
+
+/// A supervisor, which is told when we are gone by the end of a connection.
+struct Supervisor {
+    heard: Receiver<Option<News>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Attended {
+    /// Looks on at the services at `site`, or at a database alone.
+    pub(super) fn new(site: &Site, lines: Box<dyn Lines>, has_services: bool) -> Result<Self, EngineError> {
+        let supervisor = if has_services { Some(Supervisor::attach(site)?) } else { None };
+        Ok(Self { site: site.clone(), lines, supervisor })
+    }
+
+    fn rest(&mut self) -> Result<Vec<Heard>, EngineError> {
+        if self.supervisor.is_none() {
+            return Ok(Vec::new());
+        }
+        Ok(self.lines.next(Duration::ZERO)?.into_iter().map(Heard::Line).collect())
+    }
+}
+
+impl Supervisor {
+    fn attach(site: &Site) -> Result<Self, EngineError> {
+        let client = connect(site)?;
+        let (sender, heard) = mpsc::channel();
+        let over = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&over);
+        // It ends with the connection.
+        std::thread::spawn(move || {
+            let mut news = |news| drop(sender.send(Some(news)));
+            let _ = client.ask(&Request::Attach, &stop, &mut news);
+            let _ = sender.send(None);
+        });
+        Ok(Self { heard, over })
+    }
+
+    /// What has happened since; whether it has ended.
+    fn next(&self, all: &mut Vec<Heard>) -> bool {
+        loop {
+            match self.heard.try_recv() {
+                Ok(Some(news)) => all.push(Heard::News(news)),
+                Ok(None) | Err(TryRecvError::Disconnected) => return true,
+                Err(TryRecvError::Empty) => return false,
+            }
+        }
+    }
+}
+
+impl Attendance for Attended {
+    fn next(&mut self, limit: Duration) -> Result<Vec<Heard>, EngineError> {
+        let mut all: Vec<Heard> = self.lines.next(limit)?.into_iter().map(Heard::Line).collect();
+        let has_ended = match &self.supervisor {
+            Some(supervisor) => supervisor.next(&mut all),
+            None => !self.lines.is_live()?,
+        };
+        if has_ended {
+            all.extend(self.rest()?);
+            all.push(Heard::Ended);
+        }
+        Ok(all)
+    }
+
+    fn ends_slowly(&self) -> bool {
+        self.supervisor.is_some()
+    }
+
+    fn stop(&mut self, hurry: &AtomicBool, news: &mut dyn FnMut(News)) -> Result<Vec<Heard>, EngineError> {
+        let Some(supervisor) = &self.supervisor else { return Ok(Vec::new()) };
+        let never = AtomicBool::new(false);
+        match ask(&self.site, &Request::Down, hurry, news) {
+            Err(EngineError::Interrupted) => {
+                hurry.store(false, Ordering::SeqCst);
+                ask(&self.site, &Request::Kill, &never, news)?;
+            }
+            Ok(_) | Err(EngineError::NoServices { .. } | EngineError::Control(_)) => {}
+            Err(error) => return Err(error),
+        }
+        supervisor.over.store(true, Ordering::SeqCst);
+        self.rest()
+    }
+
+    fn finish(self: Box<Self>, _: &AtomicBool, report: Report<'_>) -> Result<(), EngineError> {
+        down(&self.site, false, report).map(drop)
+    }
+}

@@ -1,0 +1,261 @@
+//! The ports that an `up` wants: they are tried before anything is started.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use backlot_hint::{self, Explain, Hint};
+use backlot_process::{PortHolder, command_lines_up_from, port_holder, try_port};
+use backlot_project::{Environment, Location};
+use backlot_state::{EngineError, GUARD_VERB, Record, SUPERVISOR_VERB, Site};
+
+/// How long the holder of a port may take to end that is about to.
+const ENDING: Duration = Duration::from_millis(500);
+const STEP: Duration = Duration::from_millis(5);
+
+/// A port that a service wants for itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim {
+    /// The service.
+    pub service: String,
+    /// The port of 127.0.0.1.
+    pub port: u16,
+    /// Where the service is defined.
+    pub at: Location,
+}
+
+/// A port that cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[error("port {port}, which service {service} publishes, is {trouble}")]
+pub struct PortError {
+    /// The port.
+    pub port: u16,
+    /// The service that wants it.
+    pub service: String,
+    /// Where that is defined.
+    pub at: Location,
+    /// Why it cannot have it.
+    pub trouble: PortTrouble,
+    /// A setting of another port for one run: `POSTGRES_PORT=5433`.
+    pub other: Option<String>,
+}
+
+/// Why a port cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PortTrouble {
+    /// Somebody listens there.
+    #[error("in use{}", by(.holder.as_ref(), .tenant.as_ref()))]
+    InUse {
+        /// Who, as far as the system tells.
+        holder: Option<PortHolder>,
+        /// The environment of Backlot that this belongs to, if it is one.
+        tenant: Option<Tenant>,
+    },
+    /// Only root may listen there.
+    #[error("not open to this account")]
+    Forbidden,
+}
+
+/// An environment that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// The project's directory; its record tells, which is not there while somebody brings it up or was killed at that.
+    pub project: Option<PathBuf>,
+    /// The environment's name on disk.
+    pub name: String,
+    /// Its own directory.
+    dir: PathBuf,
+}
+
+impl PortError {
+    /// The way out.
+    pub fn hint(&self) -> Hint {
+        let Self { service, at, other, .. } = self;
+        let way = match &self.trouble {
+            PortTrouble::InUse { tenant: Some(tenant), .. } => {
+                Hint::from("stop it: ").then(tenant.way_down())
+            }
+            PortTrouble::InUse { holder: Some(holder), .. } => format!("stop it: kill {}", holder.pid).into(),
+            PortTrouble::InUse { holder: None, .. } => "stop what uses it".into(),
+            PortTrouble::Forbidden => "run backlot as root".into(),
+        };
+        let way = way.then(format!("; or publish another port for {service} ({at})"));
+        match other {
+            Some(other) => way.then(format!("; or choose another one for this run: {other} backlot …")),
+            None => way,
+        }
+    }
+}
+
+impl Tenant {
+    fn way_down(&self) -> Hint {
+        let project =
+            self.project.as_ref().map_or_else(|| "ITS_PROJECT".into(), |project| project.to_string_lossy());
+        Hint::anywhere(&[&["-C", &*project], backlot_hint::down(&self.name).as_slice()].concat())
+    }
+}
+
+fn by(holder: Option<&PortHolder>, tenant: Option<&Tenant>) -> String {
+    match (holder, tenant) {
+        (Some(holder), Some(tenant)) => {
+            let (name, place) = (&tenant.name, tenant.project.as_ref().unwrap_or(&tenant.dir).display());
+            format!(" by {name} of {place} (process {})", holder.pid)
+        }
+        (Some(holder), None) => format!(" by {holder}"),
+        (None, _) => String::new(),
+    }
+}
+
+/// Tries the ports of `claims`, for the environment at `site`: what that has already, it keeps. `open` are its endpoints
+/// where the system does not tell whose a port is.
+pub(super) fn check(
+    claims: &[Claim],
+    site: &Site,
+    open: &[u16],
+    environment: &Environment,
+) -> Result<(), Box<PortError>> {
+    claims.iter().try_for_each(|claim| match try_patiently(claim.port) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            let error = in_use(claim, port_holder(claim.port), environment);
+            let is_ours = match &error.trouble {
+                PortTrouble::InUse { tenant: Some(tenant), .. } => tenant.dir == site.dir(),
+                PortTrouble::InUse { holder: None, .. } => open.contains(&claim.port),
+                PortTrouble::InUse { .. } | PortTrouble::Forbidden => false,
+            };
+            if is_ours { Ok(()) } else { Err(Box::new(error)) }
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Err(Box::new(error_of(claim, PortTrouble::Forbidden, environment)))
+        }
+        // Whatever else may be wrong with it, whoever listens there will find out and tell.
+        Ok(()) | Err(_) => Ok(()),
+    })
+}
+
+/// Tries a port. One whose holder is about to end, such as a supervisor that was just killed, is tried again for a moment.
+fn try_patiently(port: u16) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match try_port(port) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                let is_ending =
+                    cfg!(target_os = "linux") && port_holder(port).is_none_or(|holder| has_ended(holder.pid));
+                if !is_ending || start.elapsed() > ENDING {
+                    return Err(error);
+                }
+            }
+            tried => return tried,
+        }
+        std::thread::sleep(STEP);
+    }
+}
+
+/// A process that ends has no command line any more before its files are closed.
+fn has_ended(pid: i32) -> bool {
+    command_lines_up_from(pid).first().is_none_or(|words| words.iter().all(String::is_empty))
+}
+
+/// That somebody holds a port.
+pub(super) fn in_use(claim: &Claim, holder: Option<PortHolder>, environment: &Environment) -> PortError {
+    let tenant = holder.as_ref().and_then(|holder| tenant(&command_lines_up_from(holder.pid)));
+    error_of(claim, PortTrouble::InUse { holder, tenant }, environment)
+}
+
+fn error_of(claim: &Claim, trouble: PortTrouble, environment: &Environment) -> PortError {
+    let Claim { service, port, at } = claim.clone();
+    PortError { port, service, at, trouble, other: another(port, environment) }
+}
+
+/// A variable that has this port, set to the next one that is free.
+fn another(port: u16, environment: &Environment) -> Option<String> {
+    let value = port.to_string();
+    let mut variables = environment.variables.iter();
+    let (name, _) = variables.find(|(name, variable)| name.ends_with("PORT") && variable.value == value)?;
+    let free = (port.checked_add(1)?..=u16::MAX).find(|port| try_port(*port).is_ok())?;
+    Some(format!("{name}={free}"))
+}
+
+/// The environment that a process belongs to, by its command line and those of its ancestors.
+fn tenant(lines: &[Vec<String>]) -> Option<Tenant> {
+    let dir = lines.iter().find_map(|words| site_named_in(words))?;
+    let record = Record::read(&dir.join("live/record.json")).ok().flatten();
+    let name = dir.file_name()?.to_string_lossy().into_owned();
+    Some(Tenant { project: record.map(|record| record.project), name, dir })
+}
+
+/// The directory of the environment that a supervisor or a Postgres server was started for.
+fn site_named_in(words: &[String]) -> Option<PathBuf> {
+    let ours = [SUPERVISOR_VERB, GUARD_VERB];
+    if words.get(1).is_some_and(|word| ours.contains(&word.as_str())) {
+        return words.get(3).map(PathBuf::from);
+    }
+    let data =
+        words.iter().zip(words.iter().skip(1)).find(|(word, _)| *word == "-D").map(|(_, data)| data)?;
+    let above = |levels: usize| Path::new(data).ancestors().nth(levels);
+    let named = |levels: usize, name: &str| above(levels)?.file_name().filter(|found| *found == name);
+    named(0, "data")?;
+    // `live/data` and `volumes/<volume>/data`.
+    let levels = if named(1, "live").is_some() {
+        2
+    } else {
+        named(2, "volumes")?;
+        3
+    };
+    // Not the home, in which volumes of all projects are.
+    named(levels + 2, "projects")?;
+    above(levels).map(Path::to_owned)
+}
+
+impl Explain for PortError {
+    fn code(&self) -> &'static str {
+        "port-in-use"
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Some(Self::hint(self))
+    }
+}
+
+impl From<Box<PortError>> for EngineError {
+    fn from(error: Box<PortError>) -> Self {
+        Self::of(*error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{has_ended, site_named_in};
+    use std::path::Path;
+
+    #[test]
+    fn an_environment_is_known_by_its_programs() {
+        let site = |line: &str| site_named_in(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let development = Path::new("/h/projects/blog-1/development");
+        for line in [
+            "/usr/bin/backlot __supervisor /h /h/projects/blog-1/development",
+            "/usr/bin/backlot __guard /h /h/projects/blog-1/development",
+            "/usr/lib/postgresql/15/bin/postgres -D /h/projects/blog-1/development/live/data -c port=1",
+            "/usr/lib/postgresql/15/bin/postgres -D /h/projects/blog-1/development/volumes/pgdata/data",
+        ] {
+            assert_eq!(site(line).as_deref(), Some(development), "{line}");
+        }
+        for line in
+            ["python3 -m http.server", "postgres -D /var/lib/postgresql/15/main", "x -D", "x -D data", ""]
+        {
+            assert_eq!(site(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_that_was_killed_is_about_to_let_its_ports_go() {
+        use backlot_process::{Program, Signal, SpawnOptions};
+        let mut child = Program::new("/bin/sleep").arg("60").spawn(SpawnOptions::default()).unwrap();
+        let process = child.id();
+        assert!(!has_ended(process.pid));
+        process.signal(Signal::SIGKILL).unwrap();
+        assert!(process.wait_gone(std::time::Duration::from_secs(10)));
+        assert!(has_ended(process.pid), "nobody has waited for it yet");
+        child.kill().unwrap();
+    }
+}

@@ -1,0 +1,319 @@
+//! A whole stack on the native engine: its database, and its other services under a supervisor.
+
+mod databases;
+mod planning;
+
+use std::collections::BTreeMap;
+
+use backlot_facts::database::Database;
+use backlot_plan::Removal;
+use backlot_project::Environment;
+use backlot_project::keys::Level;
+use backlot_state::{
+    DatabaseRecord, Deployment, EngineError, EngineKind, Event, Ground, LiveDatabase, Purpose, Report, Site,
+    Started, Taken, Watcher, Wishes, in_words, volume,
+};
+use backlot_supervisor::{FailureCode, News, Request, Runbook, ServiceReport};
+
+use crate::DatabaseService;
+use crate::down;
+use crate::locate;
+use crate::running;
+use crate::stack::{Cast, StackError, Translation};
+use crate::supervise::{ask, hire};
+use crate::tidy;
+use crate::up::Again;
+use crate::views::status;
+
+/// A stack as it is to run.
+#[derive(Debug)]
+pub struct NativeStack<'a> {
+    ground: Ground<'a>,
+    environment: Environment,
+    site: Site,
+    /// The environment's own database.
+    database: Option<DatabaseService<'a>>,
+    /// Further ones.
+    others: Vec<DatabaseService<'a>>,
+    throwaway: bool,
+}
+
+impl<'a> NativeStack<'a> {
+    /// The stack of `environment`.
+    ///
+    /// # Errors
+    /// When the files say of its database what no server can be.
+    pub fn new(ground: Ground<'a>, environment: Environment) -> Result<Self, EngineError> {
+        let site = Site::new(ground.home, ground.project, environment.name.as_str());
+        let service =
+            |site: Site, database| DatabaseService::new(ground, site, environment.clone(), database);
+        let database = Database::of(&environment)?.map(|database| service(site.clone(), database));
+        let others = Database::others(&environment)?.into_iter();
+        let others = others.map(|database| service(site.part(&database.service), database)).collect();
+        Ok(Self { ground, environment, site, database, others, throwaway: false })
+    }
+}
+
+impl<'a> Deployment<'a> for NativeStack<'a> {
+    fn meant_for(mut self: Box<Self>, purpose: Purpose) -> Box<dyn Deployment<'a> + 'a> {
+        self.throwaway = true;
+        if let Purpose::Run { site, .. } = &purpose {
+            self.site = site.clone();
+        }
+        let part = |other: DatabaseService<'a>| match &purpose {
+            Purpose::Scenario { .. } | Purpose::Throwaway => other.meant_for(Purpose::Throwaway),
+            Purpose::Run { site, mark } => {
+                let site = site.part(&other.database().service);
+                other.meant_for(Purpose::Run { site, mark: mark.clone() })
+            }
+        };
+        self.others = self.others.into_iter().map(part).collect();
+        self.database = self.database.map(|database| database.meant_for(purpose));
+        self
+    }
+
+    fn kind(&self) -> EngineKind {
+        EngineKind::Native
+    }
+
+    fn site(&self) -> &Site {
+        &self.site
+    }
+
+    fn database(&self) -> Option<&Database> {
+        self.database.as_ref().map(DatabaseService::database)
+    }
+
+    fn why_not(&self, wishes: &Wishes) -> Result<Option<EngineError>, EngineError> {
+        match self.translation(&[], wishes, BTreeMap::new()).cast(&wishes.services) {
+            Ok(_) => Ok(None),
+            Err(error @ StackError::NoService(_)) => Err(error.into()),
+            Err(error) => Ok(Some(error.into())),
+        }
+    }
+
+    fn told(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
+        Ok(self.told_of(&self.cast(wishes)?, wishes))
+    }
+
+    fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
+        Ok(in_words(&self.steps(wishes)?))
+    }
+
+    fn plan_end_of_run(&self) -> Vec<String> {
+        in_words(&[Removal::StopServer, Removal::Files])
+    }
+
+    fn watch(&self) -> Result<Option<Watcher>, EngineError> {
+        Ok(None)
+    }
+
+    fn running(&self) -> Result<LiveDatabase, EngineError> {
+        running(&self.site).map(|record| (&record).into())
+    }
+
+    fn variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
+        self.database.as_ref().map(|service| service.variables(database)).unwrap_or_default()
+    }
+
+    fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
+        self.database.as_ref().map(|service| service.process_variables(database)).unwrap_or_default()
+    }
+
+    fn up(
+        &self,
+        wishes: &Wishes,
+        report: Report<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Started, EngineError> {
+        // Before anything is started: what can be known to be wrong from the files alone.
+        let cast = self.cast(wishes)?;
+        for name in self.check_volumes(&cast.services)? {
+            volume::disown(self.ground.home, &name)?;
+        }
+        tidy::sweep(&self.site);
+        let taken = self.site.take()?;
+        taken.tidy()?;
+        self.check_ports(&cast, wishes)?;
+        self.told_of(&cast, wishes).into_iter().for_each(|line| report(Event::Warning(line)));
+        let (mut started, databases) = self.start_databases(&taken, &cast, wishes, report)?;
+        // What runs beside the database is told even if the file has nothing any more that does: it is to stop.
+        let to_stop = wishes.services.is_empty() && self.site.is_supervised()?;
+        if started.failure.is_some() || (self.beside(&cast).is_empty() && !to_stop) {
+            return Ok(started);
+        }
+        let outcome = self.start_services(taken, (&cast, wishes), &databases, report, news);
+        match outcome {
+            Ok(runbook) => {
+                started.published = published(&runbook, &cast);
+                started.has_services = true;
+                Ok(started)
+            }
+            Err(error) => {
+                if !started.was_up
+                    && !self.site.is_supervised()?
+                    && let Ok(taken) = self.site.take()
+                {
+                    down::undo(&taken, report);
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl NativeStack<'_> {
+    fn start_services(
+        &self,
+        taken: Taken,
+        (cast, wishes): (&Cast, &Wishes),
+        databases: &[DatabaseRecord],
+        report: Report<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Runbook, EngineError> {
+        taken.make_live()?;
+        let current = self.current()?;
+        let runs = !current.is_empty() || self.site.is_supervised()?;
+        let ports = endpoints(&current);
+        let translation = self.translation(databases, wishes, ports.clone());
+        self.make_folders(&translation, cast)?;
+        let runbook = translation.runbook(&cast.services)?;
+        let named = self.named(wishes);
+        if !runs {
+            hire(self.ground.home, &taken, &runbook, &named, self.ground.interrupted)?;
+            return Ok(runbook);
+        }
+        // The supervisor takes the environment itself when it starts the database again.
+        drop(taken);
+        let request = Request::Up { runbook: Box::new(runbook.clone()), services: named, wait: false };
+        match ask(&self.site, &request, self.ground.interrupted, news) {
+            Ok(_) => Ok(runbook),
+            Err(EngineError::Supervisor(failure))
+                if matches!(failure.code, FailureCode::Structure | FailureCode::Stopping) =>
+            {
+                report(Event::Warning(format!("{}: all services are started anew", failure.text)));
+                self.start_anew((cast, wishes), ports, report)
+            }
+            // It has ended between our look and our question.
+            Err(EngineError::NoServices { .. }) => self.start_anew((cast, wishes), ports, report),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stops what a supervisor runs, or waits until it has done that, and starts another one.
+    fn start_anew(
+        &self,
+        (cast, wishes): (&Cast, &Wishes),
+        ports: BTreeMap<(String, u16), u16>,
+        report: Report<'_>,
+    ) -> Result<Runbook, EngineError> {
+        let taken = self.site.take()?;
+        super::supervise::stop(&self.site)?;
+        // They may be others than before.
+        let kept = Wishes { fresh: false, database_only: false, ..wishes.clone() };
+        let (_, databases) = self.start_databases(&taken, cast, &kept, report)?;
+        let translation = self.translation(&databases, wishes, ports);
+        let runbook = translation.runbook(&cast.services)?;
+        hire(self.ground.home, &taken, &runbook, &self.named(wishes), self.ground.interrupted)?;
+        Ok(runbook)
+    }
+
+    /// The services that a supervisor runs now.
+    fn current(&self) -> Result<Vec<ServiceReport>, EngineError> {
+        match status(&self.site) {
+            Ok(services) => Ok(services),
+            Err(EngineError::NoServices { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn translation<'b>(
+        &'b self,
+        running: &'b [DatabaseRecord],
+        wishes: &'b Wishes,
+        current: BTreeMap<(String, u16), u16>,
+    ) -> Translation<'b> {
+        let scenario = self.database.as_ref().and_then(|service| service.scenario.as_ref());
+        Translation {
+            environment: &self.environment,
+            root: self.ground.project.root(),
+            caller: self.ground.caller,
+            nginx: backlot_nginx::locate(self.ground.caller.get("PATH").map(String::as_str)),
+            running,
+            databases: self.databases().map(|service| service.database().service.as_str()).collect(),
+            scenario: scenario.map(|(name, _)| name.as_str()),
+            site: &self.site,
+            throwaway: self.throwaway,
+            scale: &wishes.scale,
+            current,
+            writes: true,
+        }
+    }
+}
+
+/// What an `up` does to a database that is there: a command that only needs it takes it as it runs.
+fn again(wishes: &Wishes) -> Again {
+    Again { fresh: wishes.fresh, restart: !wishes.database_only }
+}
+
+/// The ports at which those services of `cast` are published that are beside the database.
+fn published(runbook: &Runbook, cast: &Cast) -> Vec<(String, u16)> {
+    let beside = runbook
+        .services
+        .iter()
+        .filter(|service| cast.services.contains(&service.name) && service.database_port().is_none());
+    let ports = beside.flat_map(|service| {
+        let ports = service.process().ports.iter().filter(|port| port.published);
+        ports.map(|port| (service.name.clone(), port.endpoint))
+    });
+    ports.collect()
+}
+
+fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {
+    let of = |service: &ServiceReport| {
+        let ports = service.endpoints.iter().map(|endpoint| (endpoint.target, endpoint.address.port));
+        ports.map(|(target, port)| ((service.name.clone(), target), port)).collect::<Vec<_>>()
+    };
+    services.iter().flat_map(of).collect()
+}
+
+/// What of the files of `environment` is not done natively, a line each, whether its services can run here or not.
+///
+/// # Errors
+/// When the files say of its database what no server can be.
+pub fn not_done(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
+    let stack = NativeStack::new(ground, environment)?;
+    let (services, wishes) = (stack.environment.stack.with_dependencies(&[]), Wishes::default());
+    let translation = stack.translation(&[], &wishes, BTreeMap::new());
+    let keys = [Level::Error, Level::Warning].map(|level| translation.unhonoured(&services, level)).concat();
+    Ok(keys.into_iter().chain(translation.unmounted(services.iter())).collect())
+}
+
+/// Why `environment` cannot run natively when `wishes` are asked for; none when it can.
+///
+/// # Errors
+/// For a service that is not there.
+pub fn why_not(
+    ground: Ground<'_>,
+    environment: &Environment,
+    wishes: &Wishes,
+) -> Result<Option<EngineError>, EngineError> {
+    let stack = match NativeStack::new(ground, environment.clone()) {
+        Ok(stack) => stack,
+        Err(error) => return Ok(Some(error)),
+    };
+    let wanted = |database: &&Database| {
+        wishes.services.is_empty() || wishes.services.contains(&database.service) || wishes.database_only
+    };
+    let path = ground.caller.get("PATH").map(String::as_str);
+    if let Some(database) = stack.database().filter(wanted)
+        && let Err(error) = locate(database, volume::major_in(&stack.site, &database.storage), path)
+    {
+        return Ok(Some(error));
+    }
+    if wishes.database_only {
+        return Ok(None);
+    }
+    let translation = stack.translation(&[], wishes, BTreeMap::new());
+    Ok(translation.why_not(&wishes.services)?.map(EngineError::from))
+}

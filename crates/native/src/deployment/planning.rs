@@ -1,0 +1,180 @@
+//! What an `up` of a whole stack would do, and what stands in its way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::DirBuilderExt;
+
+use backlot_facts::storage;
+use backlot_plan::{Removal, ServiceStep, Step, Volume};
+use backlot_project::keys::Level;
+use backlot_project::stack::MountKind;
+use backlot_state::{EngineError, Wishes, volume};
+use backlot_supervisor::{Answer, FailureCode, Request};
+
+use crate::DatabaseService;
+use crate::all_running;
+use crate::claims::{self, Claim};
+use crate::deployment::{NativeStack, again, endpoints};
+use crate::running;
+use crate::stack::{Cast, Translation};
+use crate::supervise::ask;
+
+impl NativeStack<'_> {
+    /// The steps that an `up` would carry out now.
+    pub(super) fn steps(&self, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
+        let cast = self.cast(wishes)?;
+        self.check_volumes(&cast.services)?;
+        let mut steps = self.steps_of_others(&cast, wishes)?;
+        if let Some(service) = &self.database {
+            steps.extend(service.plan_up(again(wishes))?);
+        }
+        if self.stops_services(steps.iter())? && !steps.contains(&Step::Remove(Removal::StopServices)) {
+            steps.insert(0, Step::Remove(Removal::StopServices));
+        }
+        let ends = steps.contains(&Step::Remove(Removal::StopServices)) || !self.site.is_supervised()?;
+        let services = if ends { None } else { self.plan_services(&cast, wishes)? };
+        let anew = || {
+            let beside = self.beside(&cast);
+            if beside.is_empty() { Vec::new() } else { vec![ServiceStep::Start(beside)] }
+        };
+        steps.extend(services.unwrap_or_else(anew).into_iter().map(Step::Service));
+        Ok(steps)
+    }
+
+    /// The further databases that an `up` starts.
+    pub(super) fn wanted_others<'s>(
+        &'s self,
+        cast: &'s Cast,
+        wishes: &Wishes,
+    ) -> impl Iterator<Item = &'s DatabaseService<'s>> {
+        let others = if wishes.database_only { &[] } else { self.others.as_slice() };
+        others.iter().filter(|other| cast.services.contains(&other.database().service))
+    }
+
+    /// What an `up` does to the further databases.
+    pub(super) fn steps_of_others(&self, cast: &Cast, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
+        let steps = self.wanted_others(cast, wishes).map(|other| other.plan_up(again(wishes)));
+        Ok(steps.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// Whether a supervisor runs that would start again what these steps stop.
+    pub(super) fn stops_services<'s>(
+        &self,
+        mut steps: impl Iterator<Item = &'s Step>,
+    ) -> Result<bool, EngineError> {
+        Ok(steps.any(|step| *step == Step::Remove(Removal::StopServer)) && self.site.is_supervised()?)
+    }
+
+    /// What an `up` does to the services that a supervisor runs; nothing when it starts them all anew.
+    pub(super) fn plan_services(
+        &self,
+        cast: &Cast,
+        wishes: &Wishes,
+    ) -> Result<Option<Vec<ServiceStep>>, EngineError> {
+        if self.beside(cast).is_empty() && !wishes.services.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let databases = all_running(&self.site)?;
+        let current = endpoints(&self.current()?);
+        let translation = Translation { writes: false, ..self.translation(&databases, wishes, current) };
+        let runbook = Box::new(translation.runbook(&cast.services)?);
+        let request = Request::Plan { runbook, services: self.named(wishes) };
+        match ask(&self.site, &request, self.ground.interrupted, &mut |_| {}) {
+            Ok(Answer::Plan(steps)) => Ok(Some(steps)),
+            Err(EngineError::Supervisor(failure)) if failure.code == FailureCode::Structure => Ok(None),
+            Ok(Answer::Nothing | Answer::Status(_) | Answer::Described(_) | Answer::Exit { .. })
+            | Err(EngineError::NoServices { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What an `up` of these services does not do that the files say, a line each.
+    pub(super) fn told_of(&self, cast: &Cast, wishes: &Wishes) -> Vec<String> {
+        let left_out = cast.left_out.iter().map(|reason| {
+            let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("{reason}: it is left out{way_out}")
+        });
+        if wishes.database_only {
+            return left_out.collect();
+        }
+        let translation = self.translation(&[], wishes, BTreeMap::new());
+        let keys = translation.unhonoured(&cast.services, Level::Warning);
+        keys.into_iter().chain(translation.unmounted(cast.services.iter())).chain(left_out).collect()
+    }
+
+    pub(super) fn cast(&self, wishes: &Wishes) -> Result<Cast, EngineError> {
+        Ok(self.translation(&[], wishes, BTreeMap::new()).cast(&wishes.services)?)
+    }
+
+    /// The volumes that somebody else must have made are there, and all have names that lead nowhere else. Returns the
+    /// names of the former.
+    pub(super) fn check_volumes(&self, services: &BTreeSet<String>) -> Result<BTreeSet<String>, EngineError> {
+        let mut external = BTreeSet::new();
+        let stack = &self.environment.stack;
+        for service in services.iter().filter_map(|name| stack.services.get(name)) {
+            for mount in &service.volumes {
+                let MountKind::Volume { source: Some(key) } = &mount.kind else { continue };
+                if let Ok(Some(Volume::Shared(name))) = storage::volume(key, stack) {
+                    let is_external = stack.volumes.get(key).is_some_and(|volume| volume.external);
+                    volume::check(self.ground.home, &name, is_external, &service.name)?;
+                    if is_external {
+                        external.insert(name);
+                    }
+                }
+            }
+        }
+        Ok(external)
+    }
+
+    /// Makes the folders of services that keep data.
+    pub(super) fn make_folders(&self, translation: &Translation<'_>, cast: &Cast) -> Result<(), EngineError> {
+        for kept in translation.all_kept(&cast.services)? {
+            if let Some(volume) = &kept.volume {
+                drop(volume::hold(&self.site, self.ground.project.root(), volume)?);
+            }
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&kept.folder);
+            made.map_err(|source| EngineError::Io { what: "make", path: kept.folder.clone(), source })?;
+        }
+        Ok(())
+    }
+
+    /// All databases, the environment's own first.
+    pub(super) fn databases(&self) -> impl Iterator<Item = &DatabaseService<'_>> {
+        self.database.iter().chain(&self.others)
+    }
+
+    /// The services of `cast` beside databases, by name.
+    pub(super) fn beside(&self, cast: &Cast) -> Vec<String> {
+        let is_database =
+            |name: &&String| self.databases().any(|service| service.database().service == **name);
+        cast.services.iter().filter(|name| !is_database(name)).cloned().collect()
+    }
+
+    /// The services that a supervisor is told to run; none means all. The database runs in any case: it is the
+    /// environment's.
+    pub(super) fn named(&self, wishes: &Wishes) -> Vec<String> {
+        let mut named = wishes.services.clone();
+        if named.is_empty() && !self.environment.stack.on_call.is_empty() {
+            named.extend(self.environment.stack.with_dependencies(&[]));
+        }
+        if !named.is_empty() {
+            named.extend(self.database.as_ref().map(|service| service.database().service.clone()));
+        }
+        named
+    }
+
+    /// Tries the ports that are wanted and not held yet.
+    pub(super) fn check_ports(&self, cast: &Cast, wishes: &Wishes) -> Result<(), EngineError> {
+        let mut claims = Vec::new();
+        for service in self.database.iter().chain(self.wanted_others(cast, wishes)) {
+            let held = running(service.site()).ok().map(|database| database.port);
+            let stays = |claim: &Claim| held == Some(claim.port) || (held.is_some() && wishes.database_only);
+            claims.extend(service.claim().filter(|claim| !stays(claim)));
+        }
+        claims.extend(self.translation(&[], wishes, BTreeMap::new()).claims(&cast.services)?);
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let open: Vec<u16> = endpoints(&self.current()?).into_values().collect();
+        Ok(claims::check(&claims, &self.site, &open, &self.environment)?)
+    }
+}

@@ -1,0 +1,101 @@
+//! What can be asked of an environment that runs as processes of this machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
+
+use backlot_state::{
+    Attendance, Beside, Engine, EngineError, EngineKind, Exec, Lines, LiveDatabase, LogWish, Report, Site,
+    Started, Summary, Watcher, in_words,
+};
+use backlot_supervisor::{Answer, News, Request, ServiceReport};
+
+use crate::attend::Attended;
+use crate::down::{down, plan_down};
+use crate::printed::OfProcesses;
+use crate::summary::summary;
+use crate::supervise::ask;
+use crate::views::{databases_alone, describe, log_query, services_with_logs, status};
+
+/// The engine whose services are processes of this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Native;
+
+impl Engine for Native {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Native
+    }
+
+    fn services(&self, site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
+        match status(site) {
+            Err(EngineError::NoServices { .. }) => databases_alone(site),
+            status => status,
+        }
+    }
+
+    fn ended_when_unknown(&self, site: &Site) -> Result<Vec<String>, EngineError> {
+        Ok(self.services(site)?.into_iter().map(|service| service.name).collect())
+    }
+
+    fn answer(
+        &self,
+        site: &Site,
+        request: &Request,
+        interrupted: &AtomicBool,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Answer, EngineError> {
+        ask(site, request, interrupted, news)
+    }
+
+    fn database(&self, site: &Site) -> Result<LiveDatabase, EngineError> {
+        crate::running(site).map(|record| LiveDatabase::from(&record))
+    }
+
+    fn plan_down(&self, site: &Site, volumes: bool) -> Result<Vec<String>, EngineError> {
+        Ok(in_words(&plan_down(site, volumes)?))
+    }
+
+    fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<String>, EngineError> {
+        Ok(in_words(&down(site, volumes, report)?))
+    }
+
+    fn volumes(&self, site: &Site) -> Result<Vec<String>, EngineError> {
+        Ok(in_words(&site.removable_volumes()?))
+    }
+
+    fn lines(&self, site: &Site, wish: LogWish) -> Result<Box<dyn Lines>, EngineError> {
+        let mut query = log_query(site, wish.services)?;
+        (query.tail, query.since) = (wish.tail, wish.since);
+        Ok(Box::new(OfProcesses::new(site, query, wish.follow)))
+    }
+
+    fn services_with_logs(&self, site: &Site) -> Option<BTreeSet<String>> {
+        Some(services_with_logs(site))
+    }
+
+    fn attend(
+        &self,
+        site: &Site,
+        started: &Started,
+        since: SystemTime,
+        _: Option<Watcher>,
+    ) -> Result<Box<dyn Attendance>, EngineError> {
+        let wish = LogWish { since: Some(since), follow: true, ..LogWish::default() };
+        Ok(Box::new(Attended::new(site, self.lines(site, wish)?, started.has_services)?))
+    }
+
+    fn exec(
+        &self,
+        site: &Site,
+        beside: &Beside,
+        caller: &BTreeMap<String, String>,
+    ) -> Result<Exec, EngineError> {
+        let described = describe(site, &beside.service, caller)?;
+        let directory = beside.directory.clone().unwrap_or(described.directory);
+        Ok(Exec::Here { variables: described.variables, directory })
+    }
+
+    fn summary(&self, site: &Site, name: &str) -> Result<Summary, EngineError> {
+        summary(site, name)
+    }
+}

@@ -1,0 +1,177 @@
+//! The native engine: an environment's database as a real Postgres server of this machine, its other services as processes
+//! under a supervisor.
+
+mod attend;
+mod changes;
+mod claims;
+mod deployment;
+mod down;
+mod engine;
+mod look;
+mod printed;
+mod server;
+mod stack;
+mod stock;
+mod summary;
+mod supervise;
+mod tidy;
+mod up;
+mod views;
+
+use std::collections::BTreeMap;
+
+use backlot_facts::address::Address;
+use backlot_facts::database::Database;
+use backlot_facts::variables::{RunningDatabase, variables};
+use backlot_plan::{Port, Storage};
+use backlot_postgres::{Access, Installation};
+use backlot_process::{Stdout, caller_without_postgres};
+use backlot_project::{Environment, ScenarioName, ScenarioSource};
+use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Purpose, Site, tools};
+
+pub use changes::ChangeError;
+pub use claims::{PortError, PortTrouble, Tenant};
+pub use deployment::{NativeStack, not_done, why_not};
+pub use engine::Native;
+pub use server::locate;
+pub use stack::StackError;
+pub use stock::fill_up;
+pub use supervise::{guard, supervise};
+
+/// A Postgres service of an environment.
+#[derive(Debug)]
+pub struct DatabaseService<'a> {
+    ground: Ground<'a>,
+    site: Site,
+    environment: Environment,
+    database: Database,
+    scenario: Option<(ScenarioName, ScenarioSource)>,
+    dies_with_us: bool,
+    stdout: Stdout,
+}
+
+impl<'a> DatabaseService<'a> {
+    /// The service `database` of the environment, at `site`.
+    fn new(ground: Ground<'a>, site: Site, environment: Environment, database: Database) -> Self {
+        let (dies_with_us, stdout) = (false, Stdout::Ours);
+        Self { ground, site, environment, database, scenario: None, dies_with_us, stdout }
+    }
+
+    /// The same for `purpose`: what has one is never durable, and always on a free port.
+    #[must_use]
+    fn meant_for(mut self, purpose: Purpose) -> Self {
+        self.database.storage = Storage::Throwaway;
+        self.database.port = Port::Free;
+        match purpose {
+            Purpose::Throwaway => {}
+            Purpose::Scenario { name, source, stdout } => {
+                self.scenario = Some((name, source));
+                self.stdout = stdout;
+            }
+            Purpose::Run { site, .. } => {
+                self.site = site;
+                self.dies_with_us = true;
+            }
+        }
+        self
+    }
+
+    /// The environment's place on disk.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// The database as the project's files describe it.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The environment's own variables, with the address of its running database.
+    pub fn variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
+        let running = RunningDatabase {
+            service: &database.service,
+            access: &database.access,
+            throwaway: database.volume.is_none(),
+        };
+        let scenario = self.scenario.as_ref().map(|(name, _)| name.as_str());
+        let others = others(&self.site);
+        let others: Vec<Address<'_>> = others.iter().map(|other| address(other, &[])).collect();
+        variables(&self.environment, scenario, Some(running), &others)
+    }
+
+    /// All variables of a program that runs in the environment: the caller's, the environment's, and the project's
+    /// virtual environment first on PATH.
+    pub fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
+        let mut all = caller_without_postgres(self.ground.caller);
+        all.extend(self.variables(database));
+        tools::with_virtual_environment(self.ground.project.root(), all)
+    }
+
+    /// The running environment, as its record tells.
+    ///
+    /// # Errors
+    /// [`EngineError::NotUp`] when it does not run.
+    pub fn running(&self) -> Result<DatabaseRecord, EngineError> {
+        running(&self.site)
+    }
+
+    fn not_up(&self) -> EngineError {
+        EngineError::NotUp { environment: self.site.name().to_owned(), exists: self.site.live().exists() }
+    }
+}
+
+/// The database server of the environment at `site`.
+///
+/// # Errors
+/// [`EngineError::NotUp`] when it does not run.
+pub fn running(site: &Site) -> Result<DatabaseRecord, EngineError> {
+    let database = site.record()?.and_then(|record| record.database);
+    match database {
+        Some(database) if site.is_running()? && database.process.is_alive() => Ok(database),
+        Some(_) | None => {
+            Err(EngineError::NotUp { environment: site.name().to_owned(), exists: site.live().exists() })
+        }
+    }
+}
+
+/// All database servers of the environment at `site` that run, the environment's own first.
+///
+/// # Errors
+/// When the state of the environment cannot be read.
+pub(crate) fn all_running(site: &Site) -> Result<Vec<DatabaseRecord>, EngineError> {
+    let own = match running(site) {
+        Ok(database) => Some(database),
+        Err(EngineError::NotUp { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(own.into_iter().chain(others(site)).collect())
+}
+
+/// Those that run beside the environment's own.
+fn others(site: &Site) -> Vec<DatabaseRecord> {
+    site.parts().iter().filter_map(|part| running(part).ok()).collect()
+}
+
+/// The database server of `service` that runs.
+pub(crate) fn running_service(site: &Site, service: &str) -> Result<DatabaseRecord, EngineError> {
+    match running(site) {
+        Ok(database) if database.service == service => Ok(database),
+        Ok(_) | Err(EngineError::NotUp { .. }) => running(&site.part(service)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where other services find a server.
+pub(crate) fn address<'r>(database: &'r DatabaseRecord, here: &'r [&'r str]) -> Address<'r> {
+    Address { service: &database.service, host: "127.0.0.1", port: database.port, here }
+}
+
+/// How to reach a recorded server.
+pub fn access(database: &DatabaseRecord) -> Access {
+    LiveDatabase::from(database).access
+}
+
+/// The programs of a recorded server.
+pub fn installation(database: &DatabaseRecord) -> Installation {
+    backlot_state::installation(&database.bin_dir, &database.version)
+}

@@ -1,0 +1,402 @@
+//! Starting and stopping an environment's Postgres server.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use backlot_facts::database::Database;
+use backlot_plan::{Port, Storage, Volume};
+use backlot_postgres::{
+    ClusterSpec, ClusterStarter, Connection, Durability, HOST_AUTH, Installation, Place, PortWish,
+    RunningCluster, SearchPlaces, StartError, StopMode, Template, TemplateError, Templates, is_cluster,
+    quote_literal,
+};
+use backlot_process::{FREE_PORTS, ProcessId, all_of_program_in, kill_all_holding, processes_holding};
+use backlot_state::volume::{self, ClusterRecord, VolumeError};
+use backlot_state::{DatabaseRecord, EngineError, Home, Lock, Record, Site, Taken, label, usual_port_of};
+
+use crate::changes;
+
+/// How long a server may take to answer; recovery after a kill is part of it.
+const START_LIMIT: Duration = Duration::from_mins(1);
+/// How long a server that runs may take to answer a question.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// How long a server may take to stop: as long as Postgres' own `pg_ctl` waits.
+const STOP_LIMIT: Duration = Duration::from_mins(1);
+/// How long the lock may outlive the postmaster: its children notice its death and end by themselves.
+const RELEASE_LIMIT: Duration = Duration::from_secs(10);
+/// How long they have for it. A busy one notices nothing, nor does a program that it has started; then they are killed.
+const ORPHAN_LIMIT: Duration = Duration::from_millis(500);
+/// Templates that are kept, 35 MB each; the least recently used go first.
+const TEMPLATES_KEPT: usize = 8;
+
+/// Finds the Postgres that the database asks for; `made` is the major version that its data has been made by.
+///
+/// # Errors
+/// When there is none, or not of that version.
+pub fn locate(
+    database: &Database,
+    made: Option<u32>,
+    path: Option<&str>,
+) -> Result<Installation, EngineError> {
+    let places = SearchPlaces {
+        explicit: database.bin.clone(),
+        path: path.map(Into::into),
+        roots: SearchPlaces::default_roots(),
+    };
+    Ok(Installation::locate(&places, database.wanted_major.or(made))?)
+}
+
+/// What the server is to be.
+fn spec(database: &Database) -> ClusterSpec {
+    let (durability, databases) = match database.storage {
+        Storage::Throwaway => (Durability::Ephemeral, database.databases()),
+        Storage::Durable { .. } => (Durability::Durable, vec![database.initial.clone()]),
+    };
+    ClusterSpec {
+        superuser: database.user.clone(),
+        password: database.password.clone(),
+        databases,
+        initdb_args: database.initdb_args.clone(),
+        host_auth: HOST_AUTH.into(),
+        durability,
+        settings: database.settings.clone(),
+    }
+}
+
+/// A cluster that is in its place.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// What was done, for people.
+    pub outcome: String,
+    /// The template that it was cloned from.
+    pub template: String,
+}
+
+/// Clones a cluster into its place, where nothing is yet; what is known of it is written down beside a volume.
+///
+/// # Errors
+/// When the template cannot be made or cloned, or something is there that is not ours.
+pub(super) fn make_cluster(
+    home: &Home,
+    taken: &Taken,
+    project: &Path,
+    database: &Database,
+    installation: &Installation,
+) -> Result<Made, EngineError> {
+    let site = taken.site();
+    home.make(&home.templates())?;
+    let templates = Templates::new(home.templates(), home.owner().clone());
+    let spec = spec(database);
+    let clone = || -> Result<Template, EngineError> {
+        let template = templates.ensure(installation, &spec)?;
+        put_into_place(home, taken, (project, database), installation, &template).map(|()| template)
+    };
+    let template = match clone() {
+        // It is not taken for a template any more, so the second time it is made anew.
+        Err(EngineError::Template(TemplateError::Damaged { .. })) => clone()?,
+        cloned => cloned?,
+    };
+    if template.was_made {
+        // Old templates cost space, nothing else; the next new one tries again.
+        let _ = templates.prune(TEMPLATES_KEPT);
+    }
+    let how = if template.was_made { "cloned from a new template" } else { "cloned" };
+    let what = database.storage.volume().map_or_else(|| "throw-away".to_owned(), ToString::to_string);
+    let outcome = format!("PostgreSQL {}, {what}, {how}", installation.version);
+    debug_assert!(
+        is_cluster(&site.data(&database.storage)),
+        "a cluster was cloned to where nobody looks for it"
+    );
+    Ok(Made { outcome, template: template.key.clone() })
+}
+
+fn put_into_place(
+    home: &Home,
+    taken: &Taken,
+    (project, database): (&Path, &Database),
+    installation: &Installation,
+    template: &Template,
+) -> Result<(), EngineError> {
+    let site = taken.site();
+    let data = site.data(&database.storage);
+    let Storage::Durable { volume, below } = &database.storage else {
+        home.make(data.parent().unwrap_or(home.root()))?;
+        return Ok(template.clone_into(&data)?);
+    };
+    let mut held = volume::hold(site, project, volume)?;
+    // Somebody else may have made it while we waited.
+    if is_cluster(&data) {
+        return Ok(());
+    }
+    volume::check_room(site, &database.storage)?;
+    let parent = data.parent().unwrap_or(home.root());
+    match volume {
+        Volume::Own(_) | Volume::Shared(_) => home.make(parent)?,
+        Volume::Folder(_) => fs::create_dir_all(&data).map_err(|source| EngineError::Io {
+            what: "make",
+            path: data.clone(),
+            source,
+        })?,
+    }
+    let cloned = if data.is_dir() { template.clone_within(&data, None) } else { template.clone_into(&data) };
+    match cloned {
+        Err(TemplateError::Exists { path }) => return Err(VolumeError::NotEmpty { path }.into()),
+        cloned => cloned?,
+    }
+    let cluster = ClusterRecord {
+        major: installation.version.major,
+        user: database.user.clone(),
+        databases: spec(database).databases,
+        initdb_args: database.initdb_args.clone(),
+    };
+    held.remember(below, cluster)
+}
+
+/// How a server is started.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
+    /// Whether it ends with us.
+    pub(super) dies_with_us: bool,
+    /// Whether it ran a moment ago, and the files ask for something else now.
+    pub(super) again: bool,
+}
+
+/// Starts the server in its own session, holding the environment's lock.
+///
+/// # Errors
+/// When it does not answer: with its last log lines.
+pub(super) fn start(
+    home: &Home,
+    taken: &Taken,
+    database: &Database,
+    installation: &Installation,
+    how: Start,
+) -> Result<DatabaseRecord, EngineError> {
+    let site = taken.site();
+    taken.make_live()?;
+    home.make(site.sockets().parent().unwrap_or(home.root()))?;
+    let place = Place {
+        data_dir: site.data(&database.storage),
+        socket_dir: site.sockets(),
+        log_file: site.log(&database.service),
+    };
+    let lock = Lock::acquire(&site.owner_lock(), RELEASE_LIMIT)?;
+    // The lock is ours, so nobody listens: a socket that is still there was left by a server that was killed.
+    taken.remove_sockets()?;
+    let running = ClusterStarter {
+        installation: installation.clone(),
+        place: place.clone(),
+        spec: spec(database),
+        owner: home.owner().clone(),
+        port: match database.port {
+            Port::Exact(port) => PortWish::Exact(port),
+            Port::Free => PortWish::Free { preferred: usual_port(site) },
+        },
+        owner_lock: lock.share()?,
+        dies_with_parent: how.dies_with_us,
+        limit: START_LIMIT,
+    }
+    .start()
+    .map_err(|error| match error {
+        StartError::Rejected(_) if database.storage != Storage::Throwaway => {
+            changes::rejected(database, "POSTGRES_USER or POSTGRES_PASSWORD", site).into()
+        }
+        error => EngineError::Start(error),
+    })?;
+    check_extension(database, installation, &running)?;
+    if how.again && database.storage == Storage::Throwaway {
+        make_databases(database, &running)?;
+    }
+    Ok(DatabaseRecord {
+        service: database.service.clone(),
+        process: running.process,
+        version: installation.version.to_string(),
+        bin_dir: installation.bin_dir.clone(),
+        port: running.port,
+        socket_dir: place.socket_dir,
+        data_dir: place.data_dir,
+        volume: label(&database.storage),
+        user: database.user.clone(),
+        password: secrecy::ExposeSecret::expose_secret(&database.password).to_owned(),
+        database: database.application.clone(),
+        settings: database.settings.clone(),
+    })
+}
+
+/// Makes the databases that the files have asked for since a throw-away cluster was made.
+fn make_databases(database: &Database, running: &RunningCluster) -> Result<(), EngineError> {
+    let access = running.tcp(&database.user, &database.password, "postgres");
+    let mut connection = Connection::open(&access, ANSWER_LIMIT)?;
+    for name in database.databases() {
+        connection.create_database(&name)?;
+    }
+    Ok(())
+}
+
+/// Starts a server again that has run, as its record has it. Its new record is written.
+///
+/// # Errors
+/// When it does not answer: with its last log lines.
+pub(super) fn restart(home: &Home, taken: &Taken, record: &Record) -> Result<ProcessId, EngineError> {
+    let site = taken.site();
+    let not_up = || EngineError::NotUp { environment: site.name().to_owned(), exists: true };
+    let database = record.database.as_ref().ok_or_else(not_up)?;
+    let lock = Lock::acquire(&site.owner_lock(), RELEASE_LIMIT)?;
+    taken.remove_sockets()?;
+    let durability = if database.volume.is_some() { Durability::Durable } else { Durability::Ephemeral };
+    let running = ClusterStarter {
+        installation: super::installation(database),
+        place: Place {
+            data_dir: database.data_dir.clone(),
+            socket_dir: database.socket_dir.clone(),
+            log_file: site.log(&database.service),
+        },
+        spec: ClusterSpec {
+            superuser: database.user.clone(),
+            password: database.password.clone().into(),
+            databases: vec![database.database.clone()],
+            initdb_args: Vec::new(),
+            host_auth: HOST_AUTH.into(),
+            durability,
+            settings: database.settings.clone(),
+        },
+        owner: home.owner().clone(),
+        port: PortWish::Exact(database.port),
+        owner_lock: lock.share()?,
+        dies_with_parent: false,
+        limit: START_LIMIT,
+    }
+    .start()?;
+    let restarted = DatabaseRecord { process: running.process, ..database.clone() };
+    let record = Record { database: Some(restarted), ..record.clone() };
+    record
+        .write(&site.record_path())
+        .map_err(|source| EngineError::Record { environment: site.name().to_owned(), source })?;
+    Ok(running.process)
+}
+
+/// An image such as `postgis/postgis` promises an extension; the native server must have it, too.
+fn check_extension(
+    database: &Database,
+    installation: &Installation,
+    running: &RunningCluster,
+) -> Result<(), EngineError> {
+    let Some(extension) = database.extension else { return Ok(()) };
+    let access = running.tcp(&database.user, &database.password, &database.initial);
+    let sql = format!("SELECT name FROM pg_available_extensions WHERE name = {}", quote_literal(extension));
+    if Connection::open(&access, ANSWER_LIMIT)?.query_one_text(&sql)?.is_some() {
+        return Ok(());
+    }
+    Err(EngineError::NoExtension {
+        service: database.service.clone(),
+        extension,
+        version: installation.version.to_string(),
+    })
+}
+
+/// Whether a port is one of those that are taken where the files name none.
+pub(super) fn is_chosen(port: u16) -> bool {
+    FREE_PORTS.contains(&port)
+}
+
+/// The port that this environment gets when it is free, so that it is the same each time: also for every run of the
+/// tests, whose names differ behind the dot.
+fn usual_port(site: &Site) -> u16 {
+    let name = site.name().split_once('.').map_or(site.name(), |(name, _run)| name);
+    usual_port_of(site.dir().with_file_name(name).as_os_str().as_encoded_bytes())
+}
+
+/// Stops the server that holds the environment's lock. A throw-away one need not write its data first, unless that is to
+/// be `kept`.
+///
+/// # Errors
+/// When it cannot be found, or does not stop.
+pub(super) fn stop(taken: &Taken, kept: bool) -> Result<(), EngineError> {
+    stop_within(taken, kept, STOP_LIMIT)
+}
+
+/// The same; past `limit` it has to stop at once, and a durable one recovers at its next start.
+///
+/// # Errors
+/// As [`stop`].
+pub(super) fn stop_within(taken: &Taken, kept: bool, limit: Duration) -> Result<(), EngineError> {
+    let site = taken.site();
+    // A damaged record must not keep anybody from stopping what runs: the data directory tells, too.
+    let record = site.record().ok().flatten();
+    // It is about to be wrong. Were we killed in the middle, nobody would know a dying server from a running one.
+    taken.remove_record()?;
+    let mut since = Instant::now();
+    // One that was started a moment ago has not written down yet who it is, so it is looked for again and again.
+    while site.is_running()? {
+        let waited = since.elapsed();
+        if let Some(running) = find(site, record.as_ref()) {
+            let mode = if running.is_durable || kept { StopMode::Fast } else { StopMode::Immediate };
+            running.cluster.stop(mode, limit)?;
+            since = Instant::now();
+        } else if waited > RELEASE_LIMIT {
+            return Err(EngineError::StillHeld { lock: site.owner_lock(), waited });
+        } else if waited > ORPHAN_LIMIT {
+            kill_all_holding(&site.owner_lock());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+/// Frees what killed servers of the environment have left in the system's memory. None runs.
+pub(super) fn free_shared_memory(site: &Site) {
+    for data in data_dirs(site) {
+        backlot_postgres::free_shared_memory(&data);
+    }
+}
+
+/// The servers of an environment, whatever its record says: by the directories that they work in.
+pub(super) fn processes(site: &Site) -> Vec<i32> {
+    let recorded = site.record().ok().flatten().and_then(|record| record.database);
+    let recorded = recorded.map(|database| database.data_dir);
+    let data_dirs = data_dirs(site).into_iter().chain(recorded);
+    let processes = data_dirs.flat_map(|data| all_of_program_in(&data, "postgres"));
+    processes.map(|process| process.pid).collect()
+}
+
+struct Found {
+    cluster: RunningCluster,
+    is_durable: bool,
+}
+
+/// The postmaster that holds the environment's lock: the recorded one, else the one that a data directory of the
+/// environment names.
+fn find(site: &Site, record: Option<&Record>) -> Option<Found> {
+    let recorded = record.and_then(|record| record.database.as_ref());
+    if let Some(database) = recorded.filter(|database| database.process.is_alive()) {
+        let cluster =
+            RunningCluster::attach(database.process, database.port, &database.socket_dir, &database.data_dir);
+        return Some(Found { cluster, is_durable: database.volume.is_some() });
+    }
+    let throwaway = site.data(&Storage::Throwaway);
+    // A server works in its data directory, wherever that is.
+    let works_in = processes_holding(&site.owner_lock()).into_iter().filter_map(ProcessId::directory);
+    works_in.chain(data_dirs(site)).find_map(|data| {
+        let (process, port) = named_in(&data)?;
+        let cluster = RunningCluster::attach(process, port, site.sockets(), &data);
+        Some(Found { cluster, is_durable: data != throwaway })
+    })
+}
+
+/// The data directories of an environment that are in it.
+fn data_dirs(site: &Site) -> Vec<PathBuf> {
+    let volumes = fs::read_dir(site.volumes()).into_iter().flatten().flatten();
+    let durable = volumes.map(|volume| volume.path().join("data"));
+    std::iter::once(site.data(&Storage::Throwaway)).chain(durable).collect()
+}
+
+/// The process and port in a data directory's `postmaster.pid`, if that process is the one that wrote it: a server
+/// works in its data directory, and no other process has a reason to.
+fn named_in(data: &Path) -> Option<(ProcessId, u16)> {
+    let text = backlot_files::text(&data.join("postmaster.pid")).ok()?;
+    let mut lines = text.lines();
+    let process = ProcessId::of(lines.next()?.trim().parse().ok()?)?;
+    let port = lines.nth(2)?.trim().parse().ok()?;
+    process.works_in(data).then_some((process, port))
+}

@@ -1,0 +1,232 @@
+//! Why a stack cannot run natively.
+
+use std::io;
+use std::path::PathBuf;
+
+use backlot_facts::NoService;
+use backlot_facts::storage::StorageError;
+use backlot_hint::{Explain, Hint, quoted};
+use backlot_nginx::{ConfigError, LocateError};
+use backlot_process::Flaw;
+use backlot_project::Location;
+use backlot_state::EngineError;
+
+/// Why a stack cannot run natively.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// Nothing tells what a service would run.
+    #[error("service {service} has no command that can run natively{}", image.as_deref().map(|image| format!(" (its image is {image})")).unwrap_or_default())]
+    NoCommand {
+        /// The service.
+        service: String,
+        /// Its image.
+        image: Option<String>,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// Keys without which something else would be done than the files say.
+    #[error("{}", lines.join("\n       "))]
+    NotHonoured {
+        /// Each with what is made of it, its place and a way out.
+        lines: Vec<String>,
+    },
+    /// Something else than a program or container is the service.
+    #[error(
+        "service {service} is what the provider {provider} runs for Compose, which is not known natively"
+    )]
+    Provided {
+        /// The service.
+        service: String,
+        /// The provider.
+        provider: String,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// A service's command is only options.
+    #[error("service {service} is the program of its image{}, of which its command says only the options ({option} …): that is not known natively", image.as_deref().map(|image| format!(" {image}")).unwrap_or_default())]
+    Options {
+        /// The service.
+        service: String,
+        /// The first option.
+        option: String,
+        /// Its image.
+        image: Option<String>,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// The program of a service is not there.
+    #[error("service {service} runs {program}, which is {}", if program.contains('/') { "not there" } else { "not on PATH" })]
+    NoProgram {
+        /// The service.
+        service: String,
+        /// The program.
+        program: String,
+        /// A requirements file, when the project has one and no virtual environment.
+        requirements: Option<PathBuf>,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// The program of a service is there, but cannot be run.
+    #[error("service {service} runs {}, which {flaw}", program.display())]
+    Unrunnable {
+        /// The service.
+        service: String,
+        /// The program's file.
+        program: PathBuf,
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
+    /// The Dockerfile of a service cannot be read.
+    #[error("cannot read {}, of which service {service} is built", path.display())]
+    Dockerfile {
+        /// The service.
+        service: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody asked for a service that is not in the stack.
+    #[error(transparent)]
+    NoService(#[from] NoService),
+    /// A service that can run once only is to run more often.
+    #[error("service {service} cannot run {replicas} times natively: it has its ports for itself")]
+    Scaled {
+        /// The service.
+        service: String,
+        /// How often it is to run.
+        replicas: u32,
+    },
+    /// A service has no file for nginx.
+    #[error("no nginx is installed, which service {service} needs")]
+    NoNginx {
+        /// The service.
+        service: String,
+        /// How to get it.
+        source: LocateError,
+    },
+    /// The configuration of nginx cannot be used.
+    #[error(transparent)]
+    Nginx(#[from] ConfigError),
+    /// Two services publish the same port.
+    #[error("services {first} and {second} both publish port {port}")]
+    SamePort {
+        /// The port.
+        port: u16,
+        /// One.
+        first: String,
+        /// The other.
+        second: String,
+        /// Where the other is defined.
+        at: Location,
+    },
+    /// A service's data cannot be where its file has it.
+    #[error(transparent)]
+    Storage(StorageError),
+    /// In an environment that is thrown away, something leads to what may be another one's database.
+    #[error(
+        "service {service}: {what} leads to port 5432 of this machine, where another environment's database may be"
+    )]
+    LeadsElsewhere {
+        /// The service.
+        service: String,
+        /// What of it.
+        what: String,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// No port is free.
+    #[error("no port is free for service {service}")]
+    NoPort {
+        /// The service.
+        service: String,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl StackError {
+    /// Whether the rest may well run without the service, if nobody has asked for it by its name.
+    pub(crate) fn may_be_left_out(&self) -> bool {
+        matches!(self, Self::NoNginx { .. } | Self::Options { .. } | Self::Provided { .. })
+    }
+
+    /// A stable name of the kind of error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoCommand { .. } | Self::Options { .. } | Self::Provided { .. } => "no-command",
+            Self::NotHonoured { .. } => "not-honoured",
+            Self::NoProgram { .. } => "no-program",
+            Self::Unrunnable { .. } => "not-executable",
+            Self::Dockerfile { .. } => "io",
+            Self::NoService(_) => "no-service",
+            Self::LeadsElsewhere { .. } => "leads-elsewhere",
+            Self::Scaled { .. } => "impossible",
+            Self::NoNginx { .. } => "no-nginx",
+            Self::Nginx(_) => "nginx-config",
+            Self::Storage(_) => "storage",
+            Self::SamePort { .. } => "same-port",
+            Self::NoPort { .. } => "no-port",
+            Self::Write { .. } => "io",
+        }
+    }
+
+    /// The way out.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoCommand { at, .. } => Some(format!(
+                "say what runs it outside of Docker: `x-backlot: {{command: …}}` under the service ({at})"
+            )),
+            Self::Provided { at, .. } => Some(format!(
+                "say what runs it natively: `x-backlot: {{command: …}}` under the service ({at}); or name the services that are to run without it"
+            )),
+            Self::Options { at, .. } => Some(format!(
+                "say which program takes the options: `x-backlot: {{command: …}}` or `entrypoint` under the service ({at}); or name \
+                 the services that are to run without it"
+            )),
+            Self::NoProgram { requirements: Some(file), .. } => Some(format!(
+                "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
+                quoted(file)
+            )),
+            Self::NoProgram { program, at, .. } => Some(format!(
+                "install {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})"
+            )),
+            Self::Unrunnable { program, flaw, .. } => flaw.hint(program),
+            Self::NoNginx { source, .. } => Some(source.hint()),
+            Self::Nginx(error) => error.hint(),
+            Self::Storage(error) => Some(error.hint()),
+            Self::SamePort { second, at, .. } => Some(format!("publish another port for {second} ({at})")),
+            Self::LeadsElsewhere { at, .. } => Some(format!(
+                "name the database's service as the host: a variable such as PGHOST that says it is given the address ({at})"
+            )),
+            Self::NotHonoured { .. }
+            | Self::Dockerfile { .. }
+            | Self::NoService(_)
+            | Self::Scaled { .. }
+            | Self::NoPort { .. }
+            | Self::Write { .. } => None,
+        }
+    }
+}
+
+impl Explain for StackError {
+    fn code(&self) -> &'static str {
+        Self::code(self)
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Self::hint(self).map(Hint::from)
+    }
+}
+
+impl From<StackError> for EngineError {
+    fn from(error: StackError) -> Self {
+        Self::of(error)
+    }
+}

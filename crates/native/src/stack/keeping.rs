@@ -1,0 +1,139 @@
+//! Services beside Postgres that keep data, and where they keep it on this machine.
+
+use std::path::{Path, PathBuf};
+
+use backlot_facts::container::Container;
+use backlot_facts::database::wanted_major;
+use backlot_facts::storage;
+use backlot_plan::{Storage, Volume};
+use backlot_project::Service;
+use backlot_project::stack::{Mount, MountKind};
+
+use crate::stack::{error::StackError, translation::Translation};
+
+/// Where the images of Postgres look for scripts that fill a new database.
+const INITDB_SCRIPTS: &str = "/docker-entrypoint-initdb.d";
+
+/// The folder of a service's data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// The folder.
+    pub folder: PathBuf,
+    /// What it is in, if that outlives the environment.
+    pub volume: Option<Volume>,
+}
+
+impl Translation<'_> {
+    /// Where a service keeps its data, if its image is one that keeps some: without a
+    /// volume in a folder that goes with the environment, never in the project.
+    pub(super) fn kept(&self, container: &Container<'_>) -> Result<Option<Kept>, StackError> {
+        let service = container.service;
+        if !container.works_in_its_data() {
+            return Ok(None);
+        }
+        let own = || Kept { folder: self.site.live().join("services").join(&service.name), volume: None };
+        Ok(match storage::of_others(service, &self.environment.stack).map_err(StackError::Storage)? {
+            None => None,
+            Some(Storage::Durable { volume, below }) if !self.throwaway => {
+                let whole = self.site.content(&volume);
+                let folder = if below.as_os_str().is_empty() { whole } else { whole.join(below) };
+                Some(Kept { folder, volume: Some(volume) })
+            }
+            Some(Storage::Throwaway | Storage::Durable { .. }) => Some(own()),
+        })
+    }
+
+    /// The folder that a service works in: a volume where that is mounted there, else that of its files.
+    pub(super) fn directory(&self, container: &Container<'_>) -> Result<PathBuf, StackError> {
+        if let Some(kept) = self.kept(container)? {
+            return Ok(kept.folder);
+        }
+        Ok(container.directory())
+    }
+
+    /// The words of a server that keeps data, with the places of this machine where they name mounted ones.
+    pub(super) fn keeping(
+        &self,
+        container: &Container<'_>,
+        words: Vec<String>,
+    ) -> Result<Vec<String>, StackError> {
+        let kept = self.kept(container)?.filter(|_| container.is_known_to_keep());
+        let Some(kept) = kept else { return Ok(words) };
+        let mut words: Vec<String> = words.into_iter().map(|word| self.placed(container, word)).collect();
+        if kept.volume.is_none() && container.service.command.is_none() {
+            // Its own default is to write a file now and then, which nobody would ever read.
+            words.extend(["--save", "", "--appendonly", "no"].map(str::to_owned));
+        } else {
+            words.extend(["--dir".to_owned(), kept.folder.display().to_string()]);
+        }
+        Ok(words)
+    }
+
+    /// A path in the container as one of this machine, where something is mounted there.
+    fn placed(&self, container: &Container<'_>, word: String) -> String {
+        let path = Path::new(&word);
+        if !path.is_absolute() {
+            return word;
+        }
+        let mounts = container.service.volumes.iter().filter_map(|mount| {
+            let rest = path.strip_prefix(&mount.target).ok()?;
+            Some((mount.target.len(), self.source(mount)?.join(rest)))
+        });
+        match mounts.max_by_key(|(depth, _)| *depth) {
+            Some((_, place)) => place.display().to_string().trim_end_matches('/').to_owned(),
+            None => word,
+        }
+    }
+
+    fn source(&self, mount: &Mount) -> Option<PathBuf> {
+        match &mount.kind {
+            MountKind::Bind { source } => Some(source.clone()),
+            MountKind::Volume { source: Some(key) } => {
+                let volume = storage::volume(key, &self.environment.stack).ok()??;
+                Some(self.site.content(&volume))
+            }
+            MountKind::Volume { source: None } | MountKind::Tmpfs | MountKind::Other { .. } => None,
+        }
+    }
+
+    /// The volume in which a database of this engine keeps its data.
+    fn used_volume(&self, service: &Service) -> Option<Volume> {
+        let container = Container::of(service, self.root);
+        if self.is_database(&service.name) {
+            let major = service.image.as_ref().and_then(wanted_major);
+            let storage = storage::of_postgres(service, &self.environment.stack, major, None).ok()?;
+            return storage.volume().cloned();
+        }
+        self.kept(&container).ok()??.volume
+    }
+
+    /// The volumes of services that this engine does not mount, in words.
+    pub(crate) fn unmounted<'n>(&self, services: impl Iterator<Item = &'n String>) -> Vec<String> {
+        let services = services.filter_map(|name| self.environment.stack.services.get(name));
+        let mut lines = Vec::new();
+        for service in services {
+            let used = self.used_volume(service);
+            let is_database = self.is_database(&service.name);
+            if let Some(mount) =
+                service.volumes.iter().find(|mount| is_database && mount.target.starts_with(INITDB_SCRIPTS))
+            {
+                lines.push(format!(
+                    "service {} has scripts at {}, which are not run natively ({}); --engine docker runs them",
+                    service.name, mount.target, service.location
+                ));
+            }
+            for mount in &service.volumes {
+                let MountKind::Volume { source: Some(key) } = &mount.kind else { continue };
+                let volume = storage::volume(key, &self.environment.stack).ok().flatten();
+                if volume.is_none() || volume != used {
+                    lines.push(format!(
+                        "service {} has volume {key} at {}, which is not mounted natively: what is written there is not in \
+                         the volume ({}); --engine docker mounts it",
+                        service.name, mount.target, service.location
+                    ));
+                }
+            }
+        }
+        lines
+    }
+}

@@ -1,0 +1,131 @@
+//! Which ports each service has inside of its container, and at which of this machine each is reached.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use backlot_facts::container::Container;
+use backlot_facts::references::{Endpoints, referred};
+use backlot_postgres::DEFAULT_PORT;
+use backlot_process::{free_ports_from, try_port};
+use backlot_project::stack::Protocol as PortProtocol;
+use backlot_state::{DatabaseRecord, usual_port_of};
+use backlot_supervisor::PortRun;
+
+use crate::stack::{error::StackError, translation::Translation};
+
+/// The endpoints of a stack.
+#[derive(Debug)]
+pub(super) struct Ports {
+    /// The native port of each container port of each service.
+    pub(super) endpoints: Endpoints,
+    /// The container ports of each service.
+    targets: BTreeMap<String, BTreeSet<u16>>,
+    /// Those that the Compose file publishes.
+    published: BTreeSet<(String, u16)>,
+}
+
+impl Ports {
+    pub(super) fn choose(
+        translation: &Translation<'_>,
+        containers: &BTreeMap<&str, Container<'_>>,
+        wanted: &BTreeSet<String>,
+    ) -> Result<Self, StackError> {
+        let mut targets: BTreeMap<String, BTreeSet<u16>> =
+            containers.iter().map(|(name, container)| ((*name).to_owned(), container.ports())).collect();
+        let names = translation.names();
+        for container in containers.values() {
+            let mut found = BTreeSet::new();
+            for value in container.service.environment.values().flatten() {
+                found.extend(referred(value, &names));
+            }
+            if container.is_nginx() {
+                let name = &container.service.name;
+                match translation.nginx_config(name) {
+                    Ok(front) => {
+                        found.extend(front.references);
+                        targets.entry(name.clone()).or_default().extend(front.listens);
+                    }
+                    Err(error) if wanted.contains(name) => return Err(error),
+                    Err(_) => {}
+                }
+            }
+            for (service, port) in found {
+                targets.entry(service).or_default().insert(port);
+            }
+        }
+        let mut ports = Self { endpoints: Endpoints::new(), targets, published: BTreeSet::new() };
+        translation.running.iter().for_each(|database| ports.take_database(database));
+        ports.take_published(translation, containers);
+        ports.take_free(translation)?;
+        Ok(ports)
+    }
+
+    fn take_database(&mut self, database: &DatabaseRecord) {
+        self.targets.insert(database.service.clone(), [DEFAULT_PORT].into());
+        let key = (database.service.clone(), DEFAULT_PORT);
+        self.published.insert(key.clone());
+        self.endpoints.insert(key, database.port);
+    }
+
+    fn take_published(&mut self, translation: &Translation<'_>, containers: &BTreeMap<&str, Container<'_>>) {
+        for (name, container) in containers {
+            if translation.is_database(name) {
+                continue;
+            }
+            let tcp = container.service.ports.iter().filter(|port| port.protocol == PortProtocol::Tcp);
+            self.published.extend(tcp.map(|port| ((*name).to_owned(), port.target)));
+            let fixed = container.service.published().filter(|_| !translation.throwaway);
+            self.endpoints.extend(fixed.map(|(target, port)| (((*name).to_owned(), target), port)));
+        }
+    }
+
+    /// The rest gets free ports: those that it has now, else the same each time, as far as they are free.
+    fn take_free(&mut self, translation: &Translation<'_>) -> Result<(), StackError> {
+        let keys: Vec<(String, u16)> = self
+            .targets
+            .iter()
+            .flat_map(|(service, ports)| ports.iter().map(move |port| (service.clone(), *port)))
+            .filter(|key| !self.endpoints.contains_key(key))
+            .collect();
+        let mut taken: BTreeSet<u16> = self.endpoints.values().copied().collect();
+        for key in keys {
+            if translation.is_database(&key.0) {
+                continue;
+            }
+            let current = translation.current.get(&key).copied();
+            let port = match current {
+                Some(port) => port,
+                None => free_port(translation, &key, &taken)
+                    .ok_or_else(|| StackError::NoPort { service: key.0.clone() })?,
+            };
+            taken.insert(port);
+            self.endpoints.insert(key, port);
+        }
+        Ok(())
+    }
+
+    /// The container ports of a service.
+    pub(super) fn of(&self, service: &str) -> BTreeSet<u16> {
+        self.targets.get(service).cloned().unwrap_or_default()
+    }
+
+    /// The ports of a service, ready to be run.
+    pub(super) fn runs(&self, container: &Container<'_>) -> Vec<PortRun> {
+        let name = &container.service.name;
+        let run = |target: u16| {
+            let key = (name.clone(), target);
+            Some(PortRun {
+                target,
+                endpoint: *self.endpoints.get(&key)?,
+                published: self.published.contains(&key),
+                protocol: container.protocol(target),
+            })
+        };
+        self.of(name).into_iter().filter_map(run).collect()
+    }
+}
+
+fn free_port(translation: &Translation<'_>, key: &(String, u16), taken: &BTreeSet<u16>) -> Option<u16> {
+    let name = format!("{}\0{}\0{}", translation.site.dir().display(), key.0, key.1);
+    free_ports_from(usual_port_of(name.as_bytes()))
+        .find(|port| !taken.contains(port) && try_port(*port).is_ok())
+}

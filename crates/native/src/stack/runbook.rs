@@ -1,0 +1,57 @@
+//! All services together, as a supervisor runs them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use backlot_facts::container::Container;
+use backlot_state::{DatabaseRecord, mark};
+use backlot_supervisor::{Runbook, ServiceRun};
+
+use crate::stack::{
+    cast::drop_dependents, error::StackError, keeping::Kept, ports::Ports, translation::Translation,
+};
+
+impl Translation<'_> {
+    /// All that a supervisor needs to run `wanted`, and those of the others that can run, so that they can be asked for
+    /// later.
+    pub(crate) fn runbook(&self, wanted: &BTreeSet<String>) -> Result<Runbook, StackError> {
+        let containers: BTreeMap<&str, Container<'_>> = self
+            .environment
+            .stack
+            .services
+            .values()
+            .map(|service| (service.name.as_str(), Container::of(service, self.root)))
+            .collect();
+        let ports = Ports::choose(self, &containers, wanted)?;
+        let mut services: Vec<ServiceRun> = Vec::new();
+        for (name, container) in &containers {
+            match self.service(container, &ports) {
+                Ok(run) => services.push(run),
+                Err(error) if wanted.contains(*name) => return Err(error),
+                // It is nobody's error before somebody asks for it.
+                Err(_) => {}
+            }
+        }
+        drop_dependents(&mut services);
+        Ok(Runbook {
+            environment: self.environment.name.to_string(),
+            marks: [mark::of_site(self.site)].map(|(name, value)| (name.to_owned(), value)).into(),
+            logs: self.site.logs(),
+            foreign_logs: self.running.iter().map(|database| self.log_of(database)).collect(),
+            services,
+        })
+    }
+
+    fn log_of(&self, database: &DatabaseRecord) -> PathBuf {
+        let is_own = self.databases.first() == Some(&database.service.as_str());
+        let part = self.site.part(&database.service);
+        if is_own { self.site.log(&database.service) } else { part.log(&database.service) }
+    }
+
+    /// Where those of `services` that keep data keep it.
+    pub(crate) fn all_kept(&self, services: &BTreeSet<String>) -> Result<Vec<Kept>, StackError> {
+        let services = services.iter().filter_map(|name| self.environment.stack.services.get(name));
+        let kept = services.map(|service| self.kept(&Container::of(service, self.root)));
+        kept.filter_map(Result::transpose).collect()
+    }
+}

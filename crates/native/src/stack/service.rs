@@ -1,0 +1,185 @@
+//! A service, ready to be run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use backlot_facts::container::Container;
+use backlot_plan::HealthTimes;
+use backlot_process::Signal;
+use backlot_project::stack::HealthTest;
+use backlot_state::DatabaseRecord;
+use backlot_state::tools::on_path;
+use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, ServiceRun};
+
+use crate::stack::{
+    error::StackError,
+    fingerprint,
+    ports::Ports,
+    process::words,
+    template::{command, own_address},
+    translation::Translation,
+};
+use crate::views::database_variables;
+
+/// How long a service may take to listen.
+const LISTEN_LIMIT: Duration = Duration::from_mins(1);
+/// The same, for one that is built first.
+const BUILD_LIMIT: Duration = Duration::from_mins(20);
+/// How long a service without port and check has to run to count as ready.
+const SETTLED: Duration = Duration::from_millis(300);
+/// How long a server may take to stop.
+const DATABASE_GRACE: Duration = Duration::from_mins(1);
+/// How often a database is asked whether it is well.
+const DATABASE_INTERVAL: Duration = Duration::from_secs(10);
+/// How long it may take to answer.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Translation<'_> {
+    pub(super) fn service(&self, container: &Container<'_>, ports: &Ports) -> Result<ServiceRun, StackError> {
+        let service = container.service;
+        if let Some(database) = self.server(&service.name) {
+            return Ok(self.database_run(container, database, ports));
+        }
+        let keeps_data = self.kept(container)?.is_some_and(|kept| kept.volume.is_some());
+        let (kind, sources, text) = if container.is_nginx() {
+            let (process, files, text) = self.front(container, ports)?;
+            (ServiceKind::Front(process), files, text)
+        } else {
+            let process = self.process(container, ports)?;
+            // What a service keeps is not what it is made of.
+            let sources = if keeps_data { None } else { container.sources() };
+            (ServiceKind::Process(process), sources.into_iter().collect(), String::new())
+        };
+        let replicas = self.scale.get(&service.name).copied().unwrap_or(service.replicas);
+        let mut run = ServiceRun {
+            name: service.name.clone(),
+            replicas,
+            readiness: Readiness::Running(SETTLED),
+            kind,
+            depends_on: container.service.depends_on.clone(),
+            restart: service.restart,
+            stop_signal: stop_signal(service.stop_signal.as_deref(), container.is_nginx()),
+            stop_grace: service.stop_grace_period,
+            keeps_data,
+            fingerprint: String::new(),
+        };
+        run.readiness = self.readiness(container, run.process(), ports);
+        let hashes: Vec<String> = sources
+            .iter()
+            .map(|source| {
+                if source.is_dir() {
+                    fingerprint::of_directory(source, &self.environment.files)
+                } else {
+                    fingerprint::of_file(source)
+                }
+            })
+            .collect();
+        run.fingerprint = fingerprint::of_texts(hashes.iter().chain([&text]).map(String::as_str));
+        Ok(run)
+    }
+
+    fn process(&self, container: &Container<'_>, ports: &Ports) -> Result<ProcessRun, StackError> {
+        let words: Vec<String> = words(container)?.iter().map(|word| self.led(word)).collect();
+        let words = self.keeping(container, words)?;
+        let variables = self.variables(container, ports);
+        let surroundings = self.beside(&variables);
+        let path = if variables.contains_key("PATH") { &variables } else { &surroundings };
+        let program = self.program(container, &words, path)?;
+        let runs = ports.runs(container);
+        let targets = runs.iter().map(|port| port.target).collect();
+        Ok(ProcessRun {
+            program,
+            arguments: command(words.get(1..).unwrap_or_default(), &targets),
+            directory: self.directory(container)?,
+            variables,
+            surroundings,
+            port_variables: Self::port_variables(container, ports),
+            ports: runs,
+        })
+    }
+
+    fn database_run(
+        &self,
+        container: &Container<'_>,
+        database: &DatabaseRecord,
+        ports: &Ports,
+    ) -> ServiceRun {
+        let process = ProcessRun {
+            program: database.bin_dir.join("postgres"),
+            arguments: Vec::new(),
+            directory: self.root.to_owned(),
+            variables: BTreeMap::new(),
+            surroundings: database_variables(database, self.caller),
+            port_variables: Vec::new(),
+            ports: ports.runs(container),
+        };
+        // A durable one writes its data first.
+        let stop = if database.volume.is_some() { Signal::SIGINT } else { Signal::SIGQUIT };
+        ServiceRun {
+            name: database.service.clone(),
+            replicas: 1,
+            kind: ServiceKind::Database { port: database.port, process },
+            depends_on: container.service.depends_on.clone(),
+            readiness: Readiness::Check(HealthRun {
+                check: Check::Database,
+                times: HealthTimes {
+                    interval: DATABASE_INTERVAL,
+                    timeout: DATABASE_TIMEOUT,
+                    ..HealthTimes::default()
+                },
+            }),
+            restart: container.service.restart,
+            stop_signal: stop as i32,
+            stop_grace: DATABASE_GRACE,
+            keeps_data: true,
+            fingerprint: String::new(),
+        }
+    }
+
+    fn readiness(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Readiness {
+        let check = container.service.healthcheck.as_ref().filter(|check| !check.disable);
+        if let Some(check) = check
+            && let Some(test) = &check.test
+            && let Some(check_run) = self.check_of(test, process, ports, &container.service.name)
+        {
+            return Readiness::Check(HealthRun { check: check_run, times: check.times() });
+        }
+        if process.ports.is_empty() {
+            return Readiness::Running(SETTLED);
+        }
+        let builds = process.program.file_name().is_some_and(|name| name == "cargo");
+        Readiness::Listening(if builds { BUILD_LIMIT } else { LISTEN_LIMIT })
+    }
+
+    /// A health check on this machine; none when its program is only in the image.
+    fn check_of(
+        &self,
+        test: &HealthTest,
+        process: &ProcessRun,
+        ports: &Ports,
+        service: &str,
+    ) -> Option<Check> {
+        let targets = ports.of(service);
+        let words = match test {
+            HealthTest::Command(words) => words.clone(),
+            HealthTest::Shell(line) => ["/bin/sh", "-c", line].map(str::to_owned).to_vec(),
+        };
+        let (program, arguments) = words.split_first()?;
+        let program = if program.contains('/') {
+            process.directory.join(program)
+        } else {
+            on_path(program, &process.environment())?
+        };
+        let arguments = arguments.iter().map(|argument| own_address(&self.led(argument), &targets)).collect();
+        Some(Check::Program { program, arguments })
+    }
+}
+
+/// `SIGINT`, `INT` or a number; nginx finishes its requests on SIGQUIT, as its image has it.
+fn stop_signal(name: Option<&str>, is_nginx: bool) -> i32 {
+    let usual = if is_nginx { Signal::SIGQUIT } else { Signal::SIGTERM };
+    let Some(name) = name else { return usual as i32 };
+    let full = if name.starts_with("SIG") { name.to_owned() } else { format!("SIG{name}") };
+    let number = name.parse().ok().filter(|number| Signal::try_from(*number).is_ok());
+    number.or_else(|| full.parse::<Signal>().ok().map(|signal| signal as i32)).unwrap_or(usual as i32)
+}

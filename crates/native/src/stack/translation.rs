@@ -1,0 +1,57 @@
+//! What turns an environment into processes of this machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use backlot_nginx::{LocateError, Nginx};
+use backlot_project::Environment;
+use backlot_state::{DatabaseRecord, Site};
+
+/// An environment that is to run natively.
+#[derive(Debug)]
+pub(crate) struct Translation<'a> {
+    pub environment: &'a Environment,
+    /// The project's directory.
+    pub root: &'a Path,
+    /// The caller's variables.
+    pub caller: &'a BTreeMap<String, String>,
+    /// The nginx of this machine, or how to get one.
+    pub nginx: Result<Nginx, LocateError>,
+    /// Its databases, once they run.
+    pub running: &'a [DatabaseRecord],
+    /// The names of its databases' services, that of its own first.
+    pub databases: Vec<&'a str>,
+    /// The scenario's name, for one.
+    pub scenario: Option<&'a str>,
+    pub site: &'a Site,
+    /// Whether its ports are free ones, whatever its files publish.
+    pub throwaway: bool,
+    /// How many replicas of a service run, where that is not what the files say.
+    pub scale: &'a BTreeMap<String, u32>,
+    /// The endpoints that are open now: they stay.
+    pub current: BTreeMap<(String, u16), u16>,
+    /// Whether files are written that services read; not when it is only to be seen what would change.
+    pub writes: bool,
+}
+
+impl Translation<'_> {
+    /// Whether the service `name` is a database server of this engine.
+    pub(crate) fn is_database(&self, name: &str) -> bool {
+        self.databases.contains(&name)
+    }
+
+    /// The server of the service `name`, once it runs.
+    pub(super) fn server(&self, name: &str) -> Option<&DatabaseRecord> {
+        self.running.iter().find(|database| database.service == name)
+    }
+
+    /// The environment's own database, once it runs.
+    pub(super) fn database(&self) -> Option<&DatabaseRecord> {
+        self.databases.first().and_then(|name| self.server(name))
+    }
+
+    /// The names of all services.
+    pub(super) fn names(&self) -> BTreeSet<&str> {
+        self.environment.stack.services.keys().map(String::as_str).collect()
+    }
+}

@@ -1,0 +1,36 @@
+//! Spares: throw-away clusters that are cloned ahead of need, so that the next `up` only has to rename one.
+
+use std::path::Path;
+
+use backlot_postgres::{TemplateError, Templates};
+use backlot_process::{Group, SpawnOptions};
+use backlot_state::{Home, STOCK_VERB, ourselves};
+
+/// Spares of each template: one is enough for one person, and more would only take space.
+const SPARES: usize = 1;
+/// Bytes that are left for better use than spares, of which each takes 30 MiB.
+const SPACE_TO_SPARE: u64 = 1 << 30;
+
+/// Has spares of a template made by a process of its own, so that nobody waits for it. Returns its number.
+pub(crate) fn refill(home: &Home, template: &str) -> Option<i32> {
+    // Without a spare the next `up` takes some milliseconds more; that is no reason to fail this one.
+    let spawned = ourselves().and_then(|program| {
+        let program = program.arg(STOCK_VERB).arg(home.root()).arg(template);
+        let options =
+            SpawnOptions { group: Group::NewSession, dies_with_parent: None, ..SpawnOptions::default() };
+        program.spawn(options)
+    });
+    spawned.ok().map(|child| child.id().pid)
+}
+
+/// What the process does that makes spares.
+///
+/// # Errors
+/// When a spare cannot be made; nobody is there to be told.
+pub fn fill_up(home: &Home, template: &str) -> Result<(), TemplateError> {
+    if home.free_space().is_some_and(|free| free < SPACE_TO_SPARE) {
+        return Ok(());
+    }
+    let name = Path::new(template).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    Templates::new(home.templates(), home.owner().clone()).keep_spares_of(name, SPARES).map(|_| ())
+}

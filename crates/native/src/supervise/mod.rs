@@ -1,0 +1,100 @@
+//! The supervisor of an environment, from outside: how it is started, asked and stopped; and what its process does.
+//!
+//! ```text
+//! client ── __guard ── __supervisor ── services
+//! ```
+//!
+//! The guard outlives the supervisor: should that be killed, all that it ran is handed to the guard by the system, which
+//! ends it and stops the database, unless another command has taken the environment over. Should the guard be killed, the
+//! supervisor is told and stops everything. Should both be killed, whoever takes over ends what they ran by its mark.
+//!
+//! The supervisor's lock goes from hand to hand, from the client over the guard to the supervisor: from the first moment
+//! on there is one supervisor at most. Each has a lock file of its own, so a guard knows by the path whether it is still
+//! its supervisor that has died last.
+
+mod databases;
+mod hire;
+mod seat;
+
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use backlot_process::kill_all_holding;
+use backlot_state::{EngineError, Site, holder_at};
+use backlot_supervisor::{Answer, Client, ClientError, News, Request};
+
+pub(super) use hire::hire;
+pub use seat::{guard, supervise};
+
+/// How long a supervisor may take to accept a connection.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// How long it is tried before it is looked whether the supervisor is still there.
+const CONNECT_STEP: Duration = Duration::from_millis(50);
+/// How long a supervisor may live on that was asked to end and does not answer any more.
+const END_LIMIT: Duration = Duration::from_secs(10);
+
+/// Asks the supervisor of the environment at `site`; `news` hears what happens meanwhile.
+///
+/// # Errors
+/// [`EngineError::NoServices`] when none runs, [`EngineError::Supervisor`] when it does not do what it was asked for.
+pub(crate) fn ask(
+    site: &Site,
+    request: &Request,
+    interrupted: &AtomicBool,
+    news: &mut dyn FnMut(News),
+) -> Result<Answer, EngineError> {
+    connect(site)?.ask(request, interrupted, news).map_err(|error| match error {
+        ClientError::Silent { waited } => EngineError::SupervisorSilent {
+            environment: site.name().to_owned(),
+            holder: holder_at(&site.supervisor_lock()),
+            waited,
+        },
+        error => error.into(),
+    })
+}
+
+/// A connection to the supervisor of the environment at `site`.
+///
+/// # Errors
+/// [`EngineError::NoServices`] when none runs or it does not answer.
+pub(crate) fn connect(site: &Site) -> Result<Client, EngineError> {
+    let none = || EngineError::NoServices { environment: site.name().to_owned() };
+    let start = Instant::now();
+    while site.is_supervised()? {
+        match Client::connect(&site.control_socket(), CONNECT_STEP) {
+            Ok(client) => return Ok(client),
+            Err(error) if start.elapsed() < CONNECT_LIMIT => drop(error),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
+            Err(error) => return Err(ClientError::Io(error).into()),
+        }
+    }
+    Err(none())
+}
+
+/// Stops the services at `site` and their supervisor. One that does not answer is killed; then its guard ends what it
+/// ran.
+///
+/// # Errors
+/// When it lives on.
+pub(super) fn stop(site: &Site) -> Result<(), EngineError> {
+    let never = AtomicBool::new(false);
+    match ask(site, &Request::Down, &never, &mut |_| {}) {
+        Ok(_) | Err(EngineError::NoServices { .. }) => {}
+        // Its end is what counts, and is looked for below.
+        Err(_) => {
+            kill_all_holding(&site.supervisor_lock());
+        }
+    }
+    let start = Instant::now();
+    while site.is_supervised()? {
+        let waited = start.elapsed();
+        if waited > END_LIMIT {
+            return Err(EngineError::StillHeld { lock: site.supervisor_lock(), waited });
+        }
+        if waited > END_LIMIT / 2 {
+            kill_all_holding(&site.supervisor_lock());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}

@@ -1,0 +1,342 @@
+//! Brings an environment's database up: what is wanted, what is there, and the steps between the two.
+
+use std::path::Path;
+use std::time::Duration;
+
+use backlot_plan::{Desired, Observed, Port, Removal, Server, Step, Storage, Volume};
+use backlot_postgres::{Installation, StartError, is_cluster, is_recovering};
+use backlot_process::wait_for;
+use backlot_project::ScenarioSource;
+use backlot_state::fill::{Filler, PsqlHere};
+use backlot_state::{
+    DatabaseRecord, EngineError, EngineKind, Event, Failure, Filling, Outcome, Record, RecordError, Report,
+    Taken, VERSION, mark, now, tell, tools, volume,
+};
+use secrecy::ExposeSecret;
+
+use crate::DatabaseService;
+use crate::changes::{self, ChangeError};
+use crate::claims::{self, Claim};
+use crate::down;
+use crate::installation;
+use crate::locate;
+use crate::look::look;
+use crate::running;
+use crate::server::{self, Start};
+use crate::stock;
+
+/// How long a server may recover before it is taken as it is.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(10);
+
+/// An environment that is up.
+#[derive(Debug)]
+pub(super) struct Up {
+    /// Its record.
+    pub record: Record,
+    /// Its database server, from the record.
+    pub database: DatabaseRecord,
+    /// Whether nothing had to be done.
+    pub ran: bool,
+    /// The failure of what should have filled it.
+    pub failure: Option<Failure>,
+    /// The process that makes the next clone ahead of need.
+    pub(super) stock: Option<i32>,
+}
+
+/// What an `up` does to a database that is there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Again {
+    /// A throw-away one is made anew.
+    pub(super) fresh: bool,
+    /// One that the files have changed is started anew.
+    pub(super) restart: bool,
+}
+
+impl Again {
+    /// What counts of what is there: a server that is not to be started anew is as good as up to date.
+    fn seen(self, observed: Observed) -> Observed {
+        match observed.server {
+            Server::Outdated if !self.restart => Observed { server: Server::Running, ..observed },
+            Server::Outdated | Server::Running | Server::Stopped | Server::Unrecorded => observed,
+        }
+    }
+}
+
+/// What came of the steps of an `up`, beside their effects.
+#[derive(Debug, Default)]
+struct Came {
+    /// The record of the server that is started anew, on its data.
+    before: Option<Record>,
+    failure: Option<Failure>,
+    /// The template of which a throw-away cluster was cloned.
+    template: Option<String>,
+}
+
+impl DatabaseService<'_> {
+    /// What is wanted.
+    fn desired(&self) -> Desired {
+        let fill = self.scenario.as_ref().and_then(|(_, source)| self.ground.shown(source));
+        Desired {
+            service: self.database.service.clone(),
+            storage: self.database.storage.clone(),
+            port: self.database.port,
+            databases: match self.database.storage {
+                Storage::Throwaway => self.database.databases(),
+                Storage::Durable { .. } => vec![self.database.initial.clone()],
+            },
+            fill,
+        }
+    }
+
+    /// What is there. A record that cannot be read is an error, unless all is to be made anew anyway.
+    fn observed(&self, again: Again) -> Result<Observed, EngineError> {
+        let fresh = again.fresh;
+        let record = match self.site.record() {
+            Err(EngineError::Record {
+                source: RecordError::Damaged { .. } | RecordError::Read { .. },
+                ..
+            }) if fresh => None,
+            other => other?,
+        };
+        let volume = match &self.database.storage {
+            Storage::Throwaway => false,
+            Storage::Durable { .. } => is_cluster(&self.site.data(&self.database.storage)),
+        };
+        let seen = look(&self.site, record.as_ref())?;
+        let running = record.and_then(|record| record.database).filter(|_| seen.server == Server::Running);
+        let Some(running) = running.filter(|_| !fresh) else { return Ok(Observed { volume, ..seen }) };
+        if again.restart
+            && let Some(error) = changes::obstacle(&self.database, &running, &self.site)
+        {
+            return Err(error.into());
+        }
+        let mut changed = changes::outdated(&self.database, &running, &self.site);
+        if !again.restart {
+            // One that was kept after a run of the tests has a port that was free.
+            changed.retain(|what| what != changes::PORT || !server::is_chosen(running.port));
+        }
+        let is_outdated = !changed.is_empty();
+        let server = if is_outdated { Server::Outdated } else { Server::Running };
+        Ok(Observed { volume, server, ..seen })
+    }
+
+    /// What is kept in a volume has to be of the major version that is asked for; what else the files say of it counts
+    /// only when it is made.
+    fn check_volume(&self, report: Report<'_>) -> Result<(), EngineError> {
+        let Some(volume) = self.database.storage.volume() else { return Ok(()) };
+        let made = volume::major_in(&self.site, &self.database.storage);
+        if let Some(error) = changes::other_major(&self.database, made, &self.site) {
+            return Err(error.into());
+        }
+        if made.is_none() {
+            return volume::check_room(&self.site, &self.database.storage);
+        }
+        let Some(record) = self.site.volume_record(volume)? else { return Ok(()) };
+        let is_meant = self
+            .environment
+            .stack
+            .volumes
+            .values()
+            .any(|known| known.external && matches!(volume, Volume::Shared(name) if *name == known.name));
+        let others = |maker: &&volume::Maker| maker.site != self.site.dir() && !is_meant;
+        if let Some(maker) = record.maker.as_ref().filter(others) {
+            let (environment, project) = (&maker.environment, maker.project.display());
+            report(Event::Warning(format!(
+                "{volume} was made by {environment} of {project} (`external: true` says that this is meant)"
+            )));
+        }
+        let below = self.database.storage.below().unwrap_or(Path::new(""));
+        for line in
+            record.clusters.get(below).into_iter().flat_map(|made| changes::ignored(&self.database, made))
+        {
+            report(Event::Warning(line));
+        }
+        Ok(())
+    }
+
+    /// The steps that `up` would carry out now.
+    ///
+    /// # Errors
+    /// When what is there cannot be read.
+    pub(super) fn plan_up(&self, again: Again) -> Result<Vec<Step>, EngineError> {
+        self.check_volume(&mut |_| {})?;
+        let observed = self.observed(again)?;
+        Ok(backlot_plan::up(&self.desired(), &again.seen(observed), again.fresh))
+    }
+
+    /// Brings the environment up, which is `taken`.
+    ///
+    /// # Errors
+    /// When a step fails or the caller asks to stop; then nothing of a throw-away environment is left behind.
+    pub(super) fn up_taken(
+        &self,
+        taken: &Taken,
+        again: Again,
+        report: Report<'_>,
+    ) -> Result<Up, EngineError> {
+        self.ground.go_on()?;
+        mark::take_over(taken)?;
+        self.check_volume(report)?;
+        if again.restart {
+            self.wait_for_recovery();
+        }
+        let mut observed = self.observed(again)?;
+        if observed.server == Server::Outdated && !again.restart {
+            let name = &self.database.service;
+            report(Event::Warning(format!(
+                "{name} runs as the files had it before they changed; the next `backlot up` brings the change"
+            )));
+            observed = again.seen(observed);
+        }
+        let steps = backlot_plan::up(&self.desired(), &observed, again.fresh);
+        let before = (observed.server == Server::Outdated).then(|| self.site.record()).transpose()?.flatten();
+        let mut came = Came { before, ..Came::default() };
+        let outcome = steps.iter().try_for_each(|step| {
+            tell(step, report, |_| self.carry_out(taken, step, &mut came))?;
+            // After the last one, too: whoever has pressed Ctrl-C does not want what comes next.
+            self.ground.go_on()
+        });
+        if let Err(error) = outcome {
+            down::undo(taken, report);
+            return Err(error);
+        }
+        let mut record = self.site.record()?.ok_or_else(|| self.not_up())?;
+        if again.restart {
+            self.refresh(&mut record)?;
+        }
+        let database = record.database.clone().ok_or_else(|| self.not_up())?;
+        let stock = came.template.and_then(|template| stock::refill(self.ground.home, &template));
+        Ok(Up { record, database, ran: steps.is_empty(), failure: came.failure, stock })
+    }
+
+    /// A server that recovers from the crash of one of its processes may yet come to its end at that: whether it runs is
+    /// known afterwards.
+    fn wait_for_recovery(&self) {
+        let Ok(database) = running(&self.site) else { return };
+        let is_over = || (!is_recovering(database.process) || !database.process.is_alive()).then_some(());
+        let _ = wait_for(RECOVERY_LIMIT, is_over);
+    }
+
+    fn carry_out(&self, taken: &Taken, step: &Step, came: &mut Came) -> Result<Outcome, EngineError> {
+        Ok(match step {
+            Step::Remove(Removal::StopServer) if came.before.is_some() => {
+                server::stop(taken, true)?;
+                format!("the server of {}, to start it anew", taken.site().name()).into()
+            }
+            Step::Remove(removal) => down::take_away(taken, *removal)?.into(),
+            Step::MakeCluster { .. } => {
+                let (home, project) = (self.ground.home, self.ground.project.root());
+                let made = server::make_cluster(home, taken, project, &self.database, &self.locate()?)?;
+                came.template = (self.database.storage == Storage::Throwaway).then_some(made.template);
+                made.outcome.into()
+            }
+            Step::StartServer { .. } => self.start_server(taken, came.before.take())?.into(),
+            Step::Fill { source } => {
+                came.failure = self.fill(taken)?;
+                match came.failure {
+                    None => source.clone().into(),
+                    Some(Failure { code }) => {
+                        Outcome { text: format!("{source} failed with exit code {code}"), failed: true }
+                    }
+                }
+            }
+            // The supervisor's, see `NativeStack`.
+            Step::Service(step) => step.to_string().into(),
+        })
+    }
+
+    fn locate(&self) -> Result<Installation, EngineError> {
+        let made = volume::major_in(&self.site, &self.database.storage);
+        let found = locate(&self.database, made, self.ground.caller.get("PATH").map(String::as_str));
+        match (found, made) {
+            (Err(EngineError::Locate(source)), Some(made)) if self.database.wanted_major.is_none() => {
+                Err(ChangeError::NoServer { data: changes::data_of(&self.database), made, source }.into())
+            }
+            (found, _) => found,
+        }
+    }
+
+    /// Writes down by which name and password the server, which has let them in, and which of its databases is used from
+    /// now on.
+    fn refresh(&self, record: &mut Record) -> Result<(), EngineError> {
+        let Some(known) = &record.database else { return Ok(()) };
+        let wanted = DatabaseRecord {
+            user: self.database.user.clone(),
+            password: self.database.password.expose_secret().to_owned(),
+            database: self.database.application.clone(),
+            ..known.clone()
+        };
+        if wanted == *known {
+            return Ok(());
+        }
+        record.database = Some(wanted);
+        record.write(&self.site.record_path()).map_err(|source| self.record_error(source))
+    }
+
+    fn start_server(&self, taken: &Taken, before: Option<Record>) -> Result<String, EngineError> {
+        let how = Start { dies_with_us: self.dies_with_us, again: before.is_some() };
+        let database = server::start(self.ground.home, taken, &self.database, &self.locate()?, how);
+        let database = database.map_err(|error| self.explain_port(error))?;
+        let outcome = format!("{} on 127.0.0.1:{}", database.service, database.port);
+        let filling = match &self.scenario {
+            Some((_, ScenarioSource::Empty)) | None => Filling::None,
+            Some(_) => Filling::Begun,
+        };
+        let filling = before.as_ref().map_or(filling, |before| before.filling);
+        let record = Record {
+            version: VERSION,
+            project: self.ground.project.root().to_owned(),
+            environment: self.environment.name.to_string(),
+            scenario: self.scenario.as_ref().map(|(name, _)| name.to_string()),
+            engine: EngineKind::Native,
+            created: before.map_or_else(now, |before| before.created),
+            filling,
+            database: Some(database),
+            docker: None,
+        };
+        record.write(&self.site.record_path()).map_err(|source| self.record_error(source))?;
+        Ok(outcome)
+    }
+
+    /// The port that the files publish, which the server wants for itself.
+    pub(super) fn claim(&self) -> Option<Claim> {
+        let Port::Exact(port) = self.database.port else { return None };
+        let service = self.database.service.clone();
+        let at = self.environment.stack.services.get(&service)?.location.clone();
+        Some(Claim { service, port, at })
+    }
+
+    /// Whose a port is that is in use.
+    fn explain_port(&self, error: EngineError) -> EngineError {
+        match (error, self.claim()) {
+            (EngineError::Start(StartError::PortInUse { holder, .. }), Some(claim)) => {
+                Box::new(claims::in_use(&claim, holder, &self.environment)).into()
+            }
+            (error, _) => error,
+        }
+    }
+
+    fn fill(&self, taken: &Taken) -> Result<Option<Failure>, EngineError> {
+        let Some((_, source)) = &self.scenario else { return Ok(None) };
+        let mut record = taken.site().record()?.ok_or_else(|| self.not_up())?;
+        let database = record.database.clone().ok_or_else(|| self.not_up())?;
+        let mut variables = self.process_variables(&(&database).into());
+        tools::keep_tree_clean(self.ground.project.root(), &taken.site().live(), &mut variables);
+        variables.insert(mark::VARIABLE.into(), mark::of_filling(taken.site()));
+        let filler = Filler {
+            root: self.ground.project.root(),
+            variables,
+            psql: &PsqlHere(Some(&installation(&database))),
+            stdout: self.stdout,
+            interrupted: self.ground.interrupted,
+        };
+        let code = filler.fill(source)?;
+        record.filling = if code == 0 { Filling::Done } else { Filling::Failed { code } };
+        record.write(&self.site.record_path()).map_err(|source| self.record_error(source))?;
+        Ok((code != 0).then_some(Failure { code }))
+    }
+
+    fn record_error(&self, source: RecordError) -> EngineError {
+        EngineError::Record { environment: self.site.name().to_owned(), source }
+    }
+}

@@ -1,0 +1,160 @@
+//! What every engine can do with an environment that is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
+
+use backlot_process::Program;
+use backlot_supervisor::{Answer, News, Request, ServiceReport};
+
+use crate::attend::Attendance;
+use crate::error::EngineError;
+use crate::event::Report;
+use crate::janitor::Watcher;
+use crate::live::LiveDatabase;
+use crate::printed::{Lines, LogWish};
+use crate::record::EngineKind;
+use crate::site::Site;
+use crate::summary::Summary;
+use crate::up::Started;
+
+/// What runs environments; all that can be asked of one which is there.
+pub trait Engine: Debug {
+    /// Which one it is.
+    fn kind(&self) -> EngineKind;
+
+    /// How the services of the environment at `site` do, its database among them.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn services(&self, site: &Site) -> Result<Vec<ServiceReport>, EngineError>;
+
+    /// The services of the environment at `site` that an `up` ends when its files have them no more. Compose leaves alone
+    /// what its profiles leave out.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn ended_when_unknown(&self, site: &Site) -> Result<Vec<String>, EngineError>;
+
+    /// Does what is asked of a running environment; `news` hears what happens meanwhile.
+    ///
+    /// # Errors
+    /// As [`Engine::ask`], but [`EngineError::Interrupted`] when the caller asks to stop.
+    fn answer(
+        &self,
+        site: &Site,
+        request: &Request,
+        interrupted: &AtomicBool,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Answer, EngineError>;
+
+    /// Asks for something of a running environment, which goes on running should the caller ask to stop meanwhile.
+    ///
+    /// # Errors
+    /// [`EngineError::NoServices`] when it does not run, [`EngineError::StoppedWaiting`] when the caller asks to stop, else
+    /// why it cannot be done.
+    fn ask(
+        &self,
+        site: &Site,
+        request: &Request,
+        interrupted: &AtomicBool,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Answer, EngineError> {
+        self.answer(site, request, interrupted, news).map_err(|error| match error {
+            EngineError::Interrupted => EngineError::StoppedWaiting,
+            error => error,
+        })
+    }
+
+    /// The database of the environment at `site`.
+    ///
+    /// # Errors
+    /// [`EngineError::NotUp`] when it does not run.
+    fn database(&self, site: &Site) -> Result<LiveDatabase, EngineError>;
+
+    /// The steps that [`Engine::down`] would carry out now, in words.
+    ///
+    /// # Errors
+    /// When what is there cannot be looked at.
+    fn plan_down(&self, site: &Site, volumes: bool) -> Result<Vec<String>, EngineError>;
+
+    /// Takes the environment at `site` down. Returns the steps that were carried out, in words; none when there was nothing.
+    ///
+    /// # Errors
+    /// When something does not stop or cannot be removed.
+    fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<String>, EngineError>;
+
+    /// The volumes that go with the environment when it is told so, as people know them.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    fn volumes(&self, site: &Site) -> Result<Vec<String>, EngineError>;
+
+    /// What the services of the environment at `site` print.
+    ///
+    /// # Errors
+    /// [`EngineError::NotUp`] when nothing of it is there.
+    fn lines(&self, site: &Site, wish: LogWish) -> Result<Box<dyn Lines>, EngineError>;
+
+    /// The services that have printed something, as far as that is known without asking for it.
+    fn services_with_logs(&self, site: &Site) -> Option<BTreeSet<String>>;
+
+    /// Looks on at what an `up` has started, from `since` on. `watcher` is what [`crate::Deployment::watch`] gave before it.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    fn attend(
+        &self,
+        site: &Site,
+        started: &Started,
+        since: SystemTime,
+        watcher: Option<Watcher>,
+    ) -> Result<Box<dyn Attendance>, EngineError>;
+
+    /// How a command is run beside a service.
+    ///
+    /// # Errors
+    /// When the service does not run.
+    fn exec(
+        &self,
+        site: &Site,
+        beside: &Beside,
+        caller: &BTreeMap<String, String>,
+    ) -> Result<Exec, EngineError>;
+
+    /// The environment at `site` in a listing, as `name`.
+    ///
+    /// # Errors
+    /// When its state cannot be looked at.
+    fn summary(&self, site: &Site, name: &str) -> Result<Summary, EngineError>;
+}
+
+/// How a command is run beside a service.
+#[derive(Debug)]
+pub enum Exec {
+    /// By ourselves, with these variables in this directory.
+    Here {
+        /// The variables, all of them.
+        variables: BTreeMap<String, String>,
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// By this program, which is told the command already.
+    Elsewhere(Program),
+}
+
+/// A command that is to run beside a service.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// The service.
+    pub service: String,
+    /// The command.
+    pub command: Vec<OsString>,
+    /// The directory to work in, in place of the service's own.
+    pub directory: Option<PathBuf>,
+    /// Whether standard input and output are a terminal.
+    pub terminal: bool,
+}

@@ -1,0 +1,171 @@
+//! Each error's stable name, and the way out of it.
+
+use std::error::Error as _;
+use std::io;
+
+use backlot_hint::{Hint, quoted};
+use backlot_postgres::{StartError, StorageError, TemplateError};
+
+use super::EngineError;
+
+impl EngineError {
+    /// A stable name of the kind of error, for programs.
+    pub fn code(&self) -> &'static str {
+        if self.is_full_disk() {
+            return "disk-full";
+        }
+        match self {
+            Self::Home(_) => "home",
+            Self::Lock(_) | Self::StillHeld { .. } => "lock",
+            Self::Record { .. } => "state-damaged",
+            Self::Busy { .. } => "busy",
+            Self::NotUp { .. } | Self::NoServices { .. } => "not-up",
+            Self::Io { .. } => "io",
+            Self::Locate(_) => "no-postgres",
+            Self::NoExtension { .. } => "no-extension",
+            Self::Template(_) => "template",
+            Self::Start(error) => error.code(),
+            Self::Stop(_) => "stop",
+            Self::Connection(_) => "connection",
+            Self::Process(_) => "process",
+            Self::NoProgram { .. } | Self::NoTestProgram { .. } => "no-program",
+            Self::CsvHeader { .. } => "csv-header",
+            Self::Scenario { .. } => "scenario-failed",
+            Self::NoPytest { .. } => "no-pytest",
+            Self::NoRunner { .. } => "no-runner",
+            Self::Part(error) => error.code(),
+            Self::Supervisor(failure) => failure.code.name(),
+            Self::SupervisorLost { .. } | Self::SupervisorSilent { .. } | Self::Control(_) => "supervisor",
+            Self::NoDatabase { .. } => "no-database",
+            Self::OtherEngine { .. } => "other-engine",
+            Self::Interrupted | Self::StoppedWaiting => "interrupted",
+        }
+    }
+
+    /// The way out.
+    pub fn hint(&self) -> Option<Hint> {
+        if self.is_full_disk() {
+            return Some("free some space, or set BACKLOT_HOME to a directory on another disk".into());
+        }
+        let hint: Hint = match self {
+            Self::Home(_) => "set BACKLOT_HOME to a directory that is yours".into(),
+            Self::Record { environment, source } => source.hint(environment),
+            Self::Busy { .. } => "wait for the other command, or stop it".into(),
+            Self::NotUp { environment, exists: true } => {
+                Hint::from("its server is gone; bring it up anew, or remove it: ")
+                    .then(Hint::down(environment))
+            }
+            Self::NoServices { environment } => {
+                Hint::from("start them: ").then(Hint::command(&["-e", environment, "up", "-d"]))
+            }
+            Self::SupervisorSilent { environment, .. } => {
+                Hint::from("it was halted, or the machine is too busy; to end it with all that it runs: ")
+                    .then(Hint::down(environment))
+            }
+            Self::OtherEngine { environment, engine } => {
+                Hint::from("leave --engine out, or take it down first: ")
+                    .then(Hint::down(environment))
+                    .then(format!(" (it runs on {engine})"))
+            }
+            Self::NoDatabase { .. } => "give it a service with `image: postgres`".into(),
+            Self::CsvHeader { .. } => "write the columns' names into its first line: id,email".into(),
+            Self::NoExtension { extension, .. } => format!(
+                "install it for the native Postgres (on Debian: apt-cache search postgresql-.*{extension})"
+            )
+            .into(),
+            Self::NoProgram { program, .. } => install(program),
+            Self::NoTestProgram { program } => install(program),
+            Self::NoPytest { python } => {
+                format!("{} -m pip install pytest pytest-cov", quoted(python)).into()
+            }
+            Self::NoRunner { .. } => {
+                "say what runs the tests: `backlot test -- CMD`, or `x-backlot: {test: CMD}` in the \
+                                      Compose file"
+                    .into()
+            }
+            Self::Locate(error) => error.hint().into(),
+            Self::Start(error) => return error.hint().map(Hint::from),
+            Self::Part(error) => return error.hint(),
+            Self::Supervisor(failure) => return Hint::last_lines(&failure.last_lines),
+            Self::SupervisorLost { last_lines, .. } => return Hint::last_lines(last_lines),
+            Self::NotUp { exists: false, .. }
+            | Self::Lock(_)
+            | Self::StillHeld { .. }
+            | Self::Io { .. }
+            | Self::Template(_)
+            | Self::Stop(_)
+            | Self::Connection(_)
+            | Self::Process(_)
+            | Self::Scenario { .. }
+            | Self::Control(_)
+            | Self::Interrupted
+            | Self::StoppedWaiting => return None,
+        };
+        Some(hint)
+    }
+}
+
+impl EngineError {
+    /// Whether it comes down to a disk without space, whoever noticed that.
+    fn is_full_disk(&self) -> bool {
+        if let Self::Template(TemplateError::Storage(StorageError::Full { .. }))
+        | Self::Start(StartError::Storage(StorageError::Full { .. })) = self
+        {
+            return true;
+        }
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        let mut next = self.source();
+        while let Some(cause) = next {
+            if cause.downcast_ref::<io::Error>().is_some_and(|error| full.contains(&error.kind())) {
+                return true;
+            }
+            next = cause.source();
+        }
+        false
+    }
+}
+
+fn install(program: &str) -> Hint {
+    format!("install {program}, or put it on PATH").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use backlot_postgres::{StorageError, TemplateError};
+
+    use super::EngineError;
+    use crate::record::RecordError;
+
+    fn told(error: &EngineError) -> (&'static str, String) {
+        (error.code(), error.hint().map(|hint| hint.render("-p other ")).unwrap_or_default())
+    }
+
+    #[test]
+    fn commands_can_be_copied() {
+        let error = EngineError::NoPytest { python: "/a b/python".into() };
+        assert_eq!(told(&error), ("no-pytest", "'/a b/python' -m pip install pytest pytest-cov".into()));
+        let source = RecordError::Newer { path: PathBuf::new(), version: 9 };
+        let error = EngineError::Record { environment: "testing".into(), source };
+        assert_eq!(error.code(), "state-damaged");
+        let error = EngineError::NotUp { environment: "scenario_it".into(), exists: true };
+        let hint = "its server is gone; bring it up anew, or remove it: backlot -p other scenario down it";
+        assert_eq!(told(&error), ("not-up", hint.into()));
+    }
+
+    #[test]
+    fn a_full_disk_is_one_whoever_notices_it() {
+        let io = || io::Error::from(io::ErrorKind::StorageFull);
+        let full = || StorageError::Full { path: PathBuf::new(), source: None };
+        for error in [
+            EngineError::Template(TemplateError::Storage(full())),
+            EngineError::Io { what: "write", path: PathBuf::new(), source: io() },
+            EngineError::Control(io()),
+        ] {
+            let (code, hint) = told(&error);
+            assert!(code == "disk-full" && hint.starts_with("free some space"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Where the state of environments is kept, and what every engine can be asked.
+//!
+//! On disk: [`Home`], the [`Site`] of each environment, its [`Record`], locks, [`volume`]s. An engine is whoever implements
+//! [`Engine`] (an environment that is there, by its site) and [`Deployment`] (one that is to be there, by its files); the
+//! crates `native` and `docker` do, and `engine` chooses between them.
+
+mod attend;
+mod deployment;
+mod engine;
+mod error;
+mod event;
+pub mod fill;
+mod ground;
+mod home;
+mod janitor;
+mod live;
+mod lock;
+pub mod mark;
+mod ourselves;
+mod printed;
+mod record;
+pub mod runs;
+mod site;
+mod summary;
+pub mod tools;
+mod up;
+pub mod volume;
+
+pub use attend::{Attendance, Heard};
+pub use deployment::{Deployment, Purpose, in_words};
+pub use engine::{Beside, Engine, Exec};
+pub use error::EngineError;
+pub use event::{Event, Outcome, Report, tell};
+pub use ground::Ground;
+pub use home::{Home, HomeError, short_hash, usual_port_of};
+pub use janitor::{DONE, Watcher, dismiss, hire, watch_over};
+pub use live::{LiveDatabase, installation, label};
+pub use lock::{Lock, LockError, holder_at, is_still_at};
+pub use ourselves::{GUARD_VERB, JANITOR_VERB, STOCK_VERB, SUPERVISOR_VERB, ourselves};
+pub use printed::{Lines, LogWish};
+pub use record::{
+    ContainerDatabase, DatabaseRecord, DockerRecord, EngineKind, Filling, Record, RecordError, VERSION, now,
+};
+pub use site::{Site, Taken};
+pub use summary::{State, Summary};
+pub use up::{Failure, Started, Wishes};

@@ -1,0 +1,89 @@
+//! A database of an environment that runs, whatever engine runs it.
+
+use std::path::PathBuf;
+
+use backlot_plan::{Endpoint, Storage, Volume};
+use backlot_postgres::{Access, Installation, Version};
+use secrecy::SecretString;
+
+use crate::record::{ContainerDatabase, DatabaseRecord};
+
+/// How to reach a database that runs, and what is known of it.
+#[derive(Debug, Clone)]
+pub struct LiveDatabase {
+    /// Its Compose service.
+    pub service: String,
+    /// How to reach the application's database in it.
+    pub access: Access,
+    /// The volume that the data is in, for a durable one.
+    pub volume: Option<String>,
+    /// The programs of its server, where they are on this machine.
+    pub programs: Option<Installation>,
+    /// The container that it runs in, if it is one.
+    pub container: Option<String>,
+}
+
+impl LiveDatabase {
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.access.port
+    }
+
+    /// The name of the application's database.
+    pub fn database(&self) -> &str {
+        &self.access.database
+    }
+
+    /// A database in a container that is reached at `endpoint`.
+    pub fn in_container(
+        database: &ContainerDatabase,
+        container: &str,
+        endpoint: &Endpoint,
+        programs: Option<Installation>,
+    ) -> Self {
+        let access = Access {
+            host: endpoint.host.clone(),
+            port: endpoint.port,
+            user: database.user.clone(),
+            password: SecretString::from(database.password.clone()),
+            database: database.database.clone(),
+        };
+        let (service, volume) = (database.service.clone(), database.volume.clone());
+        Self { service, access, volume, programs, container: Some(container.to_owned()) }
+    }
+}
+
+impl From<&DatabaseRecord> for LiveDatabase {
+    fn from(record: &DatabaseRecord) -> Self {
+        Self {
+            service: record.service.clone(),
+            access: Access {
+                host: "127.0.0.1".into(),
+                port: record.port,
+                user: record.user.clone(),
+                password: SecretString::from(record.password.clone()),
+                database: record.database.clone(),
+            },
+            volume: record.volume.clone(),
+            programs: Some(installation(&record.bin_dir, &record.version)),
+            container: None,
+        }
+    }
+}
+
+/// What a record says that the data is in: a volume's name or a folder; none for what is thrown away.
+pub fn label(storage: &Storage) -> Option<String> {
+    storage.volume().map(|volume| match volume {
+        Volume::Own(name) | Volume::Shared(name) => name.clone(),
+        Volume::Folder(folder) => folder.display().to_string(),
+    })
+}
+
+/// The programs in `bin_dir`.
+pub fn installation(bin_dir: &std::path::Path, version: &str) -> Installation {
+    let version = Version::parse(&format!("(PostgreSQL) {version}"));
+    Installation {
+        bin_dir: PathBuf::from(bin_dir),
+        version: version.unwrap_or(Version { major: 0, minor: 0 }),
+    }
+}

@@ -1,0 +1,389 @@
+//! The record of an environment: what runs, and how to reach it. The only state that is written, in this module only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use backlot_hint::Hint;
+use backlot_process::ProcessId;
+use serde::{Deserialize, Serialize};
+
+/// The version of the format that this build writes. Older ones are still read (see `tests/records/`).
+pub const VERSION: u32 = 2;
+
+/// What is known of an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The format's version.
+    pub version: u32,
+    /// The project's directory.
+    pub project: PathBuf,
+    /// The environment's name.
+    pub environment: String,
+    /// The scenario's name, for a scenario.
+    pub scenario: Option<String>,
+    /// What runs it.
+    pub engine: EngineKind,
+    /// When it was made, in seconds since 1970.
+    pub created: u64,
+    /// How far its filling came.
+    pub filling: Filling,
+    /// Its database server, once it was started, on the native engine.
+    pub database: Option<DatabaseRecord>,
+    /// What runs on Docker; since format 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docker: Option<DockerRecord>,
+}
+
+/// What runs an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// Processes of this machine.
+    Native,
+    /// Docker Compose.
+    Docker,
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Docker => "docker",
+        })
+    }
+}
+
+/// How far a scenario's filling came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "state")]
+pub enum Filling {
+    /// Nothing to fill, or not begun.
+    None,
+    /// Begun, and not finished as far as the record knows.
+    Begun,
+    /// Ended well.
+    Done,
+    /// Ended with this exit code.
+    Failed {
+        /// The exit code, 128 + signal for a signal.
+        code: u8,
+    },
+}
+
+/// A running database server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseRecord {
+    /// Its Compose service.
+    pub service: String,
+    /// Its postmaster.
+    pub process: ProcessId,
+    /// Its version, `15.18`.
+    pub version: String,
+    /// Its programs' directory.
+    pub bin_dir: PathBuf,
+    /// Its TCP port on 127.0.0.1.
+    pub port: u16,
+    /// The directory of its Unix socket.
+    pub socket_dir: PathBuf,
+    /// Its data directory.
+    pub data_dir: PathBuf,
+    /// The volume that the data is in, for a durable one.
+    pub volume: Option<String>,
+    /// The superuser.
+    pub user: String,
+    /// The superuser's password; the record is private to us (0600).
+    pub password: String,
+    /// The application's database.
+    pub database: String,
+    /// The settings that its command gives, to start it again with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<(String, String)>,
+}
+
+/// A Compose project of ours on Docker: all that it takes to call Compose for it again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DockerRecord {
+    /// Its name (`-p`).
+    pub project: String,
+    /// The Compose files, absolute.
+    pub files: Vec<PathBuf>,
+    /// The directory that relative paths in them are taken from.
+    pub working_dir: PathBuf,
+    /// The directory that Compose is called from.
+    pub caller_dir: PathBuf,
+    /// The profiles that are on.
+    pub profiles: Vec<String>,
+    /// The files of variables that were named.
+    pub env_files: Vec<PathBuf>,
+    /// The variables that the Compose files are read with, secrets among them.
+    pub variables: BTreeMap<String, String>,
+    /// The ports at which each service is known to listen in its container.
+    pub ports: BTreeMap<String, BTreeSet<u16>>,
+    /// The services that each nginx passes requests to.
+    pub fronts: BTreeMap<String, BTreeSet<String>>,
+    /// Whether nothing of it is to outlive it.
+    pub throwaway: bool,
+    /// Whether an `up` got to its end.
+    pub prepared: bool,
+    /// Its database.
+    pub database: Option<ContainerDatabase>,
+}
+
+/// Without the values of variables.
+impl fmt::Debug for DockerRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut record = f.debug_struct("DockerRecord");
+        record.field("project", &self.project).field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+/// A database in a container; its address is Docker's to tell.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerDatabase {
+    /// Its Compose service.
+    pub service: String,
+    /// The volume that the data is in, for a durable one.
+    pub volume: Option<String>,
+    /// The superuser.
+    pub user: String,
+    /// The superuser's password.
+    pub password: String,
+    /// The database that exists from the start.
+    pub initial: String,
+    /// The application's database.
+    pub database: String,
+}
+
+/// Without the password.
+impl fmt::Debug for ContainerDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContainerDatabase").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+/// A record that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file is there and cannot be read.
+    #[error("cannot read the state file {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no record.
+    #[error("the state file {} is damaged (line {}, column {})", path.display(), source.line(), source.column())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The file was written by a newer Backlot.
+    #[error("the state file {} was written by a newer version of Backlot (format {version}, this one knows {VERSION})", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        version: u32,
+    },
+    /// The file cannot be written.
+    #[error("cannot write the state file {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl RecordError {
+    /// The way out for the environment that the record is about.
+    pub fn hint(&self, environment: &str) -> Hint {
+        match self {
+            Self::Newer { .. } => "use the newer Backlot, or remove the environment with it".into(),
+            Self::Read { .. } | Self::Damaged { .. } | Self::Write { .. } => {
+                Hint::from("remove what is left of it: ").then(Hint::down(environment))
+            }
+        }
+    }
+}
+
+impl Record {
+    /// Reads the record at `path`; none is none, and a damaged one is an error, never a clean start.
+    ///
+    /// # Errors
+    /// [`RecordError::Read`], [`RecordError::Damaged`] or [`RecordError::Newer`].
+    pub fn read(path: &Path) -> Result<Option<Self>, RecordError> {
+        read(path)
+    }
+
+    /// Writes the record to `path`, readable by us alone, so that a reader finds the old one or the new one, whole,
+    /// whatever happens. The environment's lock is held by the caller.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn write(&self, path: &Path) -> Result<(), RecordError> {
+        write(self, path)
+    }
+}
+
+/// Writes a state file, readable by us alone, so that a reader finds the old one or the new one, whole, whatever happens.
+pub(crate) fn write(state: &impl Serialize, path: &Path) -> Result<(), RecordError> {
+    let failed = |source| RecordError::Write { path: path.to_owned(), source };
+    let text = serde_json::to_vec_pretty(state).map_err(|error| failed(error.into()))?;
+    let temporary = path.with_extension("json.new");
+    let write = || -> io::Result<()> {
+        let _ = fs::remove_file(&temporary); // one that an interrupted writer left
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.write_all(&text)?;
+        file.sync_data()?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(failed)
+}
+
+/// More than any record has: the variables of a stack are most of it.
+const MOST: u64 = 64 << 20;
+
+/// Reads a state file; none is none, and a damaged one is an error.
+pub(crate) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, RecordError> {
+    let text = match backlot_files::bytes(path, MOST) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(RecordError::Read { path: path.to_owned(), source }),
+    };
+    let damaged = |source| RecordError::Damaged { path: path.to_owned(), source };
+    let Versioned { version } = serde_json::from_slice(&text).map_err(damaged)?;
+    if version > VERSION {
+        return Err(RecordError::Newer { path: path.to_owned(), version });
+    }
+    serde_json::from_slice(&text).map(Some).map_err(damaged)
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        ContainerDatabase, DatabaseRecord, DockerRecord, EngineKind, Filling, Record, RecordError, VERSION,
+    };
+    use backlot_process::ProcessId;
+
+    fn record() -> Record {
+        Record {
+            version: VERSION,
+            project: "/home/ada/blog".into(),
+            environment: "scenario_users".into(),
+            scenario: Some("users".into()),
+            engine: EngineKind::Native,
+            created: 1_795_382_400,
+            filling: Filling::Failed { code: 3 },
+            database: Some(DatabaseRecord {
+                service: "db".into(),
+                process: ProcessId { pid: 4711, started: 987_654 },
+                version: "15.18".into(),
+                bin_dir: "/usr/lib/postgresql/15/bin".into(),
+                port: 23456,
+                socket_dir: "/home/ada/.local/share/backlot/run/0123abcd".into(),
+                data_dir: "/home/ada/.local/share/backlot/projects/blog-89abcdef/scenario_users/live/data"
+                    .into(),
+                volume: None,
+                user: "postgres".into(),
+                password: "postgres".into(),
+                database: "application".into(),
+                settings: Vec::new(),
+            }),
+            docker: None,
+        }
+    }
+
+    fn docker_record() -> Record {
+        Record {
+            engine: EngineKind::Docker,
+            filling: Filling::Done,
+            database: None,
+            docker: Some(DockerRecord {
+                project: "scenario_users".into(),
+                files: vec![
+                    "/home/ada/.local/share/backlot/projects/blog-89abcdef/scenario_users/live/compose.json"
+                        .into(),
+                ],
+                working_dir: "/home/ada/blog/docker".into(),
+                caller_dir: "/home/ada/blog".into(),
+                profiles: vec!["debug".into()],
+                env_files: Vec::new(),
+                variables: [("POSTGRES_PASSWORD".to_owned(), "postgres".to_owned())].into(),
+                ports: [("web".to_owned(), [5000].into())].into(),
+                fronts: [("nginx".to_owned(), ["web".to_owned()].into())].into(),
+                throwaway: true,
+                prepared: true,
+                database: Some(ContainerDatabase {
+                    service: "db".into(),
+                    volume: None,
+                    user: "postgres".into(),
+                    password: "postgres".into(),
+                    initial: "postgres".into(),
+                    database: "application".into(),
+                }),
+            }),
+            ..record()
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("record.json");
+        assert_eq!(Record::read(&path).unwrap(), None);
+        record().write(&path).unwrap();
+        assert_eq!(Record::read(&path).unwrap(), Some(record()));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_first_format_still_loads() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records/v1.json");
+        assert_eq!(Record::read(&path).unwrap(), Some(Record { version: 1, ..record() }));
+    }
+
+    #[test]
+    fn the_second_format_loads() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records/v2.json");
+        assert_eq!(Record::read(&path).unwrap(), Some(docker_record()));
+    }
+
+    #[test]
+    fn a_record_shows_no_secret() {
+        let record = format!("{:?}", docker_record().docker);
+        assert!(!record.contains("POSTGRES_PASSWORD"), "{record}");
+    }
+
+    #[test]
+    fn a_damaged_or_newer_file_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("record.json");
+        for text in ["", "{", "[]", "{\"version\": 1}", "\0\0\0"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(matches!(Record::read(&path), Err(RecordError::Damaged { .. })), "{text:?}");
+        }
+        std::fs::write(&path, r#"{"version": 99, "of": "the future"}"#).unwrap();
+        assert!(matches!(Record::read(&path), Err(RecordError::Newer { version: 99, .. })));
+    }
+}

@@ -1,0 +1,327 @@
+//! An environment's place on disk.
+//!
+//! ```text
+//! <environment>/
+//!   busy.lock            held by the command that changes the environment
+//!   removed/             `live` while it is removed
+//!   live/                all that `down` removes
+//!     owner.lock         held by the server for as long as any process of it lives
+//!     supervisor.lock    held by the supervisor; each has a file of its own
+//!     guard.lock         held by its guard until all that it has left is ended
+//!     logs/              what the services print
+//!     record.json        what runs, how to reach it
+//!     data/              a throw-away cluster
+//!     <service>.log
+//!   volumes/<volume>/        its own volumes; see `volume`
+//! <environment>+<service>/   the same for each further Postgres server, whose volumes are the environment's
+//! ```
+
+mod taken;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use backlot_plan::{Storage, Volume};
+use backlot_project::Project;
+
+use crate::error::EngineError;
+use crate::home::{Home, HomeError};
+use crate::lock::{Lock, LockError};
+use crate::record::Record;
+
+pub use taken::Taken;
+
+/// How long a command waits for another one that changes the same environment.
+const BUSY_LIMIT: Duration = Duration::from_secs(10);
+
+/// The directory of one environment of one project.
+#[derive(Debug, Clone)]
+pub struct Site {
+    home: Home,
+    dir: PathBuf,
+    name: String,
+}
+
+impl Site {
+    /// The place of the environment `name` of `project`. Nothing is made yet.
+    pub fn new(home: &Home, project: &Project, name: &str) -> Self {
+        Self::at(home, &home.project(project.name(), project.root()).join(name))
+    }
+
+    /// The place that is the directory `dir`.
+    pub fn at(home: &Home, dir: &Path) -> Self {
+        let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Self { home: home.clone(), dir: dir.to_owned(), name }
+    }
+
+    /// All places of `project` at which something is, be it only what a killed command has left, by name.
+    ///
+    /// # Errors
+    /// When the project's directory is there and cannot be read.
+    pub fn all(home: &Home, project: &Project) -> Result<Vec<Self>, EngineError> {
+        Self::all_in(home, &home.project(project.name(), project.root()))
+    }
+
+    /// Those of the same project, as far as they can be read; this one is among them, if it is there.
+    pub fn beside(&self) -> Vec<Self> {
+        let project = self.dir.parent().unwrap_or(&self.dir);
+        Self::all_in(&self.home, project).unwrap_or_default()
+    }
+
+    fn all_in(home: &Home, dir: &Path) -> Result<Vec<Self>, EngineError> {
+        let failed = |source| EngineError::Io { what: "read", path: dir.to_owned(), source };
+        let entries = match fs::read_dir(dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(failed(source)),
+        };
+        let mut sites = entries
+            .map(|entry| Ok(Self::at(home, &entry?.path())))
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(failed)?;
+        sites.retain(|site| site.dir.is_dir());
+        sites.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(sites)
+    }
+
+    /// The home that it is in.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The environment's name on disk.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What stands between the names of an environment and of a further database of it.
+    const PART: char = '+';
+
+    /// The place of a further database of this environment, by its service.
+    #[must_use]
+    pub fn part(&self, service: &str) -> Self {
+        let name = format!("{}{}{service}", self.name, Self::PART);
+        Self { home: self.home.clone(), dir: self.dir.with_file_name(&name), name }
+    }
+
+    /// The places of further databases at which something is, by service.
+    pub fn parts(&self) -> Vec<Self> {
+        let mut sites = self.beside();
+        sites.retain(|site| site.name != self.name && site.environment() == self.name);
+        sites
+    }
+
+    /// The service of a further database that this is the place of, if it is that.
+    pub fn service(&self) -> Option<&str> {
+        self.name.split_once(Self::PART).map(|(_, service)| service)
+    }
+
+    /// The name on disk of the environment that it belongs to.
+    pub fn environment(&self) -> &str {
+        self.name.split_once(Self::PART).map_or(&self.name, |(environment, _)| environment)
+    }
+
+    /// The directory of the environment that it belongs to.
+    pub fn environment_dir(&self) -> PathBuf {
+        self.dir.with_file_name(self.environment())
+    }
+
+    /// The environment's directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What `down` removes.
+    pub fn live(&self) -> PathBuf {
+        self.dir.join("live")
+    }
+
+    /// Where what is live goes while it is removed.
+    fn doomed(&self) -> PathBuf {
+        self.dir.join("removed")
+    }
+
+    /// Whether there is anything for `down` to remove; what a removal that was cut short has left counts.
+    pub fn has_files(&self) -> bool {
+        [self.live(), self.doomed(), self.sockets(), self.control_dir()].iter().any(|path| path.exists())
+    }
+
+    /// Whether a killed command has left something here under another name than its own: what is to go, a copy that is not
+    /// whole, sockets, or a directory with nothing in it.
+    pub fn has_leftovers(&self) -> bool {
+        let is_without = |paths: &[PathBuf]| !paths.iter().any(|path| path.exists());
+        self.doomed().exists()
+            || !self.partial_copies().is_empty()
+            || is_without(&[self.live()])
+                && ([self.sockets(), self.control_dir()].iter().any(|path| path.exists())
+                    || self.service().is_some()
+                    || is_without(&[self.volumes()]))
+    }
+
+    /// Copies of clusters in volumes that were begun and never completed.
+    fn partial_copies(&self) -> Vec<PathBuf> {
+        if self.service().is_some() {
+            return Vec::new();
+        }
+        let entries =
+            |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let is_partial = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"data.partial-"))
+        };
+        entries(self.volumes()).flat_map(entries).filter(is_partial).collect()
+    }
+
+    /// The lock that the running server holds.
+    pub fn owner_lock(&self) -> PathBuf {
+        self.live().join("owner.lock")
+    }
+
+    /// The lock that the running supervisor holds.
+    pub fn supervisor_lock(&self) -> PathBuf {
+        self.live().join("supervisor.lock")
+    }
+
+    /// The lock that a supervisor's guard holds until it has ended all that a killed supervisor has left.
+    pub fn guard_lock(&self) -> PathBuf {
+        self.live().join("guard.lock")
+    }
+
+    /// Whether a supervisor runs the environment's services.
+    ///
+    /// # Errors
+    /// When its lock cannot be looked at.
+    pub fn is_supervised(&self) -> Result<bool, EngineError> {
+        Ok(Lock::is_held(&self.supervisor_lock())?)
+    }
+
+    /// The private directory of the supervisor's control socket.
+    pub fn control_dir(&self) -> PathBuf {
+        let mut name = self.sockets().into_os_string();
+        name.push(".s");
+        name.into()
+    }
+
+    /// The supervisor's control socket.
+    pub fn control_socket(&self) -> PathBuf {
+        self.control_dir().join("control")
+    }
+
+    /// Where the logs of services are.
+    pub fn logs(&self) -> PathBuf {
+        self.live().join("logs")
+    }
+
+    /// The record's file.
+    pub fn record_path(&self) -> PathBuf {
+        self.live().join("record.json")
+    }
+
+    /// The log of a service.
+    pub fn log(&self, service: &str) -> PathBuf {
+        self.live().join(format!("{service}.log"))
+    }
+
+    /// The directory of the server's Unix socket.
+    pub fn sockets(&self) -> PathBuf {
+        self.home.sockets(&self.dir)
+    }
+
+    /// The data directory of a cluster that is stored as `storage` says.
+    pub fn data(&self, storage: &Storage) -> PathBuf {
+        match storage {
+            Storage::Throwaway => self.live().join("data"),
+            Storage::Durable { volume, below } => {
+                let whole = self.content(volume);
+                // Earlier versions had a volume's cluster here wherever the volume was mounted.
+                let is_old = !matches!(volume, Volume::Folder(_)) && whole.join("PG_VERSION").exists();
+                if is_old || below.as_os_str().is_empty() { whole } else { whole.join(below) }
+            }
+        }
+    }
+
+    /// What a volume holds, as a service sees it.
+    pub fn content(&self, volume: &Volume) -> PathBuf {
+        match volume {
+            Volume::Own(_) | Volume::Shared(_) => self.keeper(volume).join("data"),
+            Volume::Folder(folder) => folder.clone(),
+        }
+    }
+
+    /// The directory in which it is kept what is known of a volume.
+    pub fn keeper(&self, volume: &Volume) -> PathBuf {
+        match volume {
+            Volume::Own(name) => self.volumes().join(name),
+            Volume::Shared(name) => self.home.volumes().join(name),
+            Volume::Folder(folder) => self.home.folder(folder),
+        }
+    }
+
+    /// Where the volumes are.
+    pub fn volumes(&self) -> PathBuf {
+        self.environment_dir().join("volumes")
+    }
+
+    /// The record, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read, see [`Record::read`].
+    pub fn record(&self) -> Result<Option<Record>, EngineError> {
+        Record::read(&self.record_path())
+            .map_err(|source| EngineError::Record { environment: self.name.clone(), source })
+    }
+
+    /// Whether a server of this environment runs.
+    ///
+    /// # Errors
+    /// When its lock cannot be looked at.
+    pub fn is_running(&self) -> Result<bool, EngineError> {
+        Ok(Lock::is_held(&self.owner_lock())?)
+    }
+
+    /// Whether a command is changing this environment right now.
+    ///
+    /// # Errors
+    /// When its lock cannot be looked at.
+    pub fn is_busy(&self) -> Result<bool, EngineError> {
+        Ok(Lock::is_held(&self.busy_lock())?)
+    }
+
+    fn busy_lock(&self) -> PathBuf {
+        self.dir.join("busy.lock")
+    }
+
+    /// Takes the environment for a command that changes it; makes its directory.
+    ///
+    /// # Errors
+    /// When another command has it for longer than ten seconds, or the directory cannot be made.
+    pub fn take(&self) -> Result<Taken, EngineError> {
+        self.take_within(BUSY_LIMIT)
+    }
+
+    /// The same, but waits no longer than `limit` for another command.
+    ///
+    /// # Errors
+    /// When another command has it for longer, or the directory cannot be made.
+    pub fn take_within(&self, limit: Duration) -> Result<Taken, EngineError> {
+        let start = Instant::now();
+        loop {
+            // The last holder may remove the whole directory, and the project's, between any two of our steps.
+            let vanished =
+                |source: &io::Error| source.kind() == io::ErrorKind::NotFound && start.elapsed() < BUSY_LIMIT;
+            match self.home.make(&self.dir) {
+                Err(HomeError::Unusable { source, .. }) if vanished(&source) => continue,
+                made => made?,
+            }
+            match Lock::acquire(&self.busy_lock(), limit) {
+                Ok(lock) => return Ok(Taken { site: self.clone(), _lock: lock }),
+                Err(LockError::Io { source, .. }) if vanished(&source) => {}
+                Err(LockError::Held { holder, waited, .. }) => {
+                    return Err(EngineError::Busy { environment: self.name.clone(), holder, waited });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

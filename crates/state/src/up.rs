@@ -1,0 +1,47 @@
+//! What an `up` is asked for, and what comes of it, on any engine.
+
+use std::collections::BTreeMap;
+
+use crate::live::LiveDatabase;
+use crate::record::Filling;
+
+/// What an `up` is asked for besides.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// The services to run, with all that they depend on; none named means all.
+    pub services: Vec<String>,
+    /// How many replicas of a service run, where that is not what the files say.
+    pub scale: BTreeMap<String, u32>,
+    /// Make a throw-away environment anew.
+    pub fresh: bool,
+    /// Start the database alone, for a command that needs it: what runs of it is not looked at again.
+    pub database_only: bool,
+    /// Build images anew, on an engine that has some.
+    pub build: bool,
+}
+
+/// A stack that is on its way up.
+#[derive(Debug)]
+pub struct Started {
+    /// Its database, if it has one and it runs.
+    pub database: Option<LiveDatabase>,
+    /// Whether the database was up already.
+    pub was_up: bool,
+    /// The failure of what should have filled it: then no service was started.
+    pub failure: Option<Failure>,
+    /// How far the filling came.
+    pub filling: Filling,
+    /// The ports of this machine at which services beside the database are published.
+    pub published: Vec<(String, u16)>,
+    /// Whether there is a service beside the database.
+    pub has_services: bool,
+    /// The process that makes the next clone ahead of need.
+    pub stock: Option<i32>,
+}
+
+/// A scenario that ran and failed; its database is kept to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// Its exit code.
+    pub code: u8,
+}
