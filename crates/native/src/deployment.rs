@@ -139,7 +139,7 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         let (mut started, databases) = self.start_databases(&taken, &cast, wishes, report)?;
         // What runs beside the database is told even if the file has nothing any more that does: it is to stop.
         let to_stop = wishes.services.is_empty() && self.site.is_supervised()?;
-        if started.failure.is_some() || (self.beside(&cast).is_empty() && !to_stop) {
+        if started.failure.is_some() || !(self.is_watched(&cast, wishes) || to_stop) {
             return Ok(started);
         }
         let outcome = self.start_services(taken, (&cast, wishes), &databases, report, news);

@@ -1,6 +1,5 @@
 //! Why a stack cannot run natively.
 
-use std::io;
 use std::path::PathBuf;
 
 use backlot_facts::NoService;
@@ -15,12 +14,26 @@ use backlot_state::EngineError;
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
     /// Nothing tells what a service would run.
-    #[error("service {service} has no command that can run natively{}", image.as_deref().map(|image| format!(" (its image is {image})")).unwrap_or_default())]
+    #[error("service {service} has no command that can run natively{}", image.as_deref().map(|image| format!(" (its image is {}{image})", if *.is_built { "built from " } else { "" })).unwrap_or_default())]
     NoCommand {
         /// The service.
         service: String,
-        /// Its image.
+        /// Its image, or the one that it is built from.
         image: Option<String>,
+        /// Whether it is built.
+        is_built: bool,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// What a service would run is in a Dockerfile that cannot be read.
+    #[error("service {service} is built by {}, which cannot be read: {reason}", path.display())]
+    Dockerfile {
+        /// The service.
+        service: String,
+        /// The Dockerfile.
+        path: PathBuf,
+        /// Why.
+        reason: String,
         /// Where it is defined.
         at: Location,
     },
@@ -75,16 +88,6 @@ pub enum StackError {
         program: PathBuf,
         /// What is wrong with it.
         flaw: Flaw,
-    },
-    /// The Dockerfile of a service cannot be read.
-    #[error("cannot read {}, of which service {service} is built", path.display())]
-    Dockerfile {
-        /// The service.
-        service: String,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
     },
     /// Somebody asked for a service that is not in the stack.
     #[error(transparent)]
@@ -160,11 +163,13 @@ impl StackError {
     /// A stable name of the kind of error.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoCommand { .. } | Self::Options { .. } | Self::Provided { .. } => "no-command",
+            Self::NoCommand { .. }
+            | Self::Options { .. }
+            | Self::Provided { .. }
+            | Self::Dockerfile { .. } => "no-command",
             Self::NotHonoured { .. } => "not-honoured",
             Self::NoProgram { .. } => "no-program",
             Self::Unrunnable { .. } => "not-executable",
-            Self::Dockerfile { .. } => "io",
             Self::NoService(_) => "no-service",
             Self::LeadsElsewhere { .. } => "leads-elsewhere",
             Self::Scaled { .. } => "impossible",
@@ -190,6 +195,7 @@ impl StackError {
                 "say which program takes the options: `x-backlot: {{command: …}}` or `entrypoint` under the service ({at}); or name \
                  the services that are to run without it"
             )),
+            Self::Dockerfile { at, .. } => Some(format!("name it under `build`: `dockerfile: …` ({at})")),
             Self::NoProgram { requirements: Some(file), .. } => Some(format!(
                 "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
                 quoted(file)
@@ -206,7 +212,6 @@ impl StackError {
                 "name the database's service as the host: a variable such as PGHOST that says it is given the address ({at})"
             )),
             Self::NotHonoured { .. }
-            | Self::Dockerfile { .. }
             | Self::NoService(_)
             | Self::Scaled { .. }
             | Self::NoPort { .. }

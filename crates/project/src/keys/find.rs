@@ -35,7 +35,9 @@ impl<'w> Walk<'w> {
             }
             Value::List(items) => {
                 path.push("[]".to_owned());
-                items.iter().for_each(|item| self.entries(item, path));
+                for item in items {
+                    self.entries(item, path);
+                }
                 path.pop();
             }
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
