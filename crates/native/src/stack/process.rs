@@ -7,7 +7,7 @@ use backlot_facts::address::{Address, HERE};
 use backlot_facts::container::Container;
 use backlot_facts::references::replaced;
 use backlot_facts::variables::{ABOVE_HOST, RunningDatabase, variables};
-use backlot_process::caller_allow_list;
+use backlot_process::{Flaw, caller_allow_list};
 use backlot_project::stack::HealthTest;
 use backlot_state::tools::{
     is_executable, keep_tree_clean, on_path, virtual_environment, with_virtual_environment,
@@ -55,7 +55,7 @@ fn interpreted(container: &Container<'_>, words: Vec<String>) -> Vec<String> {
     let Some(file) = Some(()).filter(|()| container.dockerfile.makes_executable).and_then(|()| made()) else {
         return words;
     };
-    let text = std::fs::read(&file).unwrap_or_default();
+    let text = backlot_files::bytes(&file, backlot_files::MOST).unwrap_or_default();
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let Some(line) = String::from_utf8_lossy(line).strip_prefix("#!").map(|line| line.trim().to_owned())
     else {
@@ -85,6 +85,13 @@ impl Translation<'_> {
         variables: &BTreeMap<String, String>,
     ) -> Result<PathBuf, StackError> {
         let word = words.first().map(String::as_str).unwrap_or_default();
+        // Only a path says which file is meant: on PATH, one that cannot be run is passed over.
+        let here = || Some(PathBuf::from(word)).filter(|_| word.starts_with('/'));
+        let file = container.own_program(word).or_else(here).filter(|_| word.contains('/'));
+        if let Some((program, flaw)) = file.and_then(|file| Flaw::of(&file).map(|flaw| (file, flaw))) {
+            let service = container.service.name.clone();
+            return Err(StackError::Unrunnable { service, program, flaw });
+        }
         let own = container.own_program(word).filter(|file| is_executable(file));
         let found = own.or_else(|| match word.rsplit_once('/') {
             None => on_path(word, variables),

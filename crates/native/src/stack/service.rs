@@ -72,7 +72,7 @@ impl Translation<'_> {
                 if source.is_dir() {
                     fingerprint::of_directory(source, &self.environment.files)
                 } else {
-                    std::fs::read_to_string(source).unwrap_or_default()
+                    fingerprint::of_file(source)
                 }
             })
             .collect();
