@@ -3,8 +3,6 @@
 //!
 //! `BACKLOT_WRITE_DOCS=1` writes `docs/compose.md` anew.
 
-#![expect(clippy::expect_used, reason = "what a test needs and lacks may end it")]
-
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;

@@ -3,7 +3,8 @@
 use backlot_compose::{Entry, Location, Node, Value};
 
 use super::Unhonoured;
-use super::table::{Gap, Native, ROWS, Row, When};
+use super::row::{Gap, Native, Row, When};
+use super::table::ROWS;
 
 /// The keys of a resolved model that the native engine does not honour if all its services are programs, and if all are
 /// Postgres servers: which they are the engine knows.
@@ -35,7 +36,9 @@ impl<'w> Walk<'w> {
             }
             Value::List(items) => {
                 path.push("[]".to_owned());
-                items.iter().for_each(|item| self.entries(item, path));
+                for item in items {
+                    self.entries(item, path);
+                }
                 path.pop();
             }
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
