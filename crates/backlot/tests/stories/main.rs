@@ -17,6 +17,7 @@ mod fake_docker;
 mod flags;
 mod flask;
 mod images;
+mod keys;
 mod killed;
 mod kinds;
 mod left_overs;

@@ -1,6 +1,6 @@
 //! The program of a service: its file, directory and variables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use backlot_facts::address::{Address, HERE};
@@ -24,8 +24,7 @@ const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
 const HOST_ENDS: [&str; 6] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "BROKER"];
 /// Variables of a Dockerfile that are about the container's own files.
 const OF_THE_CONTAINER: [&str; 6] = ["PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "PWD"];
-/// Variables that tell where the database is, host and port: whoever is told the one is told the other, as a port of a
-/// container is not that of this machine.
+/// Variables that tell where the database is, host and port.
 const DATABASE_PLACES: [(&str, &str); 3] =
     [("POSTGRES_HOSTNAME", "POSTGRES_PORT"), ("POSTGRES_HOST", "POSTGRES_PORT"), ("PGHOST", "PGPORT")];
 /// Files that list what a Python project needs.
@@ -127,7 +126,6 @@ impl Translation<'_> {
         let names = self.names();
         let compose = &container.service.environment;
         let said = self.said(container);
-        let said_names: BTreeSet<String> = said.keys().cloned().collect();
         for (name, value) in &said {
             let value = match compose.get(name) {
                 Some(Some(_)) => {
@@ -139,18 +137,6 @@ impl Translation<'_> {
             all.insert(name.clone(), loopback(&self.led(&value)));
         }
         self.keep_database(&own, compose, &mut all);
-        // Nothing that its file does not mention: it may well mean something else to the program.
-        let is_for_all =
-            |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
-        let port_of = |name: &str| {
-            let hosts = DATABASE_PLACES.iter().filter(|(_, port)| *port == name).map(|(host, _)| *host);
-            hosts.into_iter().any(|host| said_names.contains(host))
-        };
-        // In what is thrown away, a program that asks for no place must not find another environment's database.
-        let keeps_apart = |name: &str| self.throwaway && matches!(name, "PGHOST" | "PGPORT");
-        all.retain(|name, _| {
-            said_names.contains(name) || is_for_all(name) || port_of(name) || keeps_apart(name)
-        });
         if let Some(running) = running {
             let said = said.iter().map(|(name, value)| (name.as_str(), value.as_str()));
             running.address(self.here()).set_pairs(said.clone(), &mut all);
@@ -158,6 +144,15 @@ impl Translation<'_> {
                 other.set_pairs(said.clone(), &mut all);
             }
         }
+        // Nothing that its file does not mention: it may well mean something else to the program.
+        let is_for_all =
+            |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
+        // In what is thrown away, a program that asks for no place must not find another environment's database.
+        let keeps_apart = |name: &str| self.throwaway && matches!(name, "PGHOST" | "PGPORT");
+        // A port of a container is not that of this machine: whoever is told the one's host is told it.
+        all.retain(|name, _| {
+            said.contains_key(name) || is_for_all(name) || is_of_a_host(name, &said) || keeps_apart(name)
+        });
         all
     }
 
@@ -294,9 +289,9 @@ impl Translation<'_> {
 }
 
 /// Whether a port variable belongs to a host variable beside it.
-fn is_of_a_host(name: &str, compose: &BTreeMap<String, Option<String>>) -> bool {
+fn is_of_a_host<T>(name: &str, said: &BTreeMap<String, T>) -> bool {
     name.strip_suffix("PORT")
-        .is_some_and(|stem| HOST_ENDS.iter().any(|end| compose.contains_key(&format!("{stem}{end}"))))
+        .is_some_and(|stem| HOST_ENDS.iter().any(|end| said.contains_key(&format!("{stem}{end}"))))
 }
 
 /// Nothing listens beyond the loopback interface.
