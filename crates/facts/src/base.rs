@@ -86,13 +86,11 @@ fn begin(rest: &str, stages: &[Stage]) -> Stage {
     let named = words.get(1).is_some_and(|word| word.eq_ignore_ascii_case("AS"));
     let name = if named { words.get(2).copied().unwrap_or_default() } else { "" }.to_owned();
     let known = stages.iter().find(|stage| !stage.name.is_empty() && stage.name.eq_ignore_ascii_case(from));
-    match known {
-        Some(known) => Stage { name, ..known.clone() },
-        None => {
-            let base = Base { image: Some(image(from)), ..Base::default() };
-            Stage { name, base, working_dir: PathBuf::from("/") }
-        }
+    if let Some(known) = known {
+        return Stage { name, ..known.clone() };
     }
+    let base = Base { image: Some(image(from)), ..Base::default() };
+    Stage { name, base, working_dir: PathBuf::from("/") }
 }
 
 /// `COPY --chown=postgres a b /there/`, `ADD ["a", "/there"]`.
@@ -164,13 +162,12 @@ fn substituted(text: &str, arguments: &BTreeMap<String, String>) -> String {
     let (mut out, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once('$') {
         out.push_str(before);
-        let (name, left) = match after.strip_prefix('{').and_then(|after| after.split_once('}')) {
-            Some(braced) => braced,
-            None => {
-                let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-                after.split_at(end.unwrap_or(after.len()))
-            }
+        let plain = || {
+            let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            after.split_at(end.unwrap_or(after.len()))
         };
+        let braced = after.strip_prefix('{').and_then(|after| after.split_once('}'));
+        let (name, left) = braced.unwrap_or_else(plain);
         let (name, usual) = name.split_once(":-").or_else(|| name.split_once('-')).unwrap_or((name, ""));
         let value = arguments.get(name).filter(|value| !value.is_empty());
         out.push_str(value.map_or(usual, String::as_str));

@@ -226,10 +226,7 @@ mod tests {
         write("conf.d/.hidden.conf", "x = 1\n");
         write("conf.d/readme", "x = 1\n");
         write("other.conf", "hba_file = '/etc/pg/hba'\ndata_directory = '/data'\n");
-        let main = write(
-            "main.conf",
-            "a = '1\\\\'\ninclude_dir = '/etc/pg/conf.d'\ninclude_if_exists 'none'\nd = 4",
-        );
+        write("main.conf", "a = '1\\\\'\ninclude_dir = '/etc/pg/conf.d'\ninclude_if_exists 'none'\nd = 4");
         let files = Files(dir.path().to_owned());
         let hba = dir.path().join("hba");
         let expected = format!("a = '1\\\\'\nb = '2'\nhba_file = '{}'\nc = '3'\nd = '4'\n", hba.display());

@@ -16,6 +16,8 @@ mod errors;
 mod fake_docker;
 mod flags;
 mod flask;
+mod image;
+mod initdb;
 mod killed;
 mod kinds;
 mod left_overs;

@@ -108,7 +108,7 @@ pub(super) fn take_files(
         let text = read.map_err(|source| DatabaseError::Conf {
             service: service.name.clone(),
             setting,
-            source,
+            source: Box::new(source),
             at: service.location.clone(),
         })?;
         files.push(ConfFile { setting, text });

@@ -75,7 +75,7 @@ pub enum DatabaseError {
         /// The setting that names it.
         setting: &'static str,
         /// Why.
-        source: ConfError,
+        source: Box<ConfError>,
         /// Where the service is defined.
         at: Location,
     },
