@@ -32,6 +32,36 @@ pub fn read_env_file(source: &Arc<Source>, outer: &dyn Fn(&str) -> Option<String
     Ok(reader.file)
 }
 
+/// Reads a file in the form of `docker run --env-file`: a line is a name and a value, taken as they stand, or a name alone,
+/// which is taken from outside.
+pub(crate) fn read_raw_env_file(
+    source: &Arc<Source>,
+    outer: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<(String, String)>, Error> {
+    let mut variables = Vec::new();
+    let mut start = 0;
+    for whole in source.text.split_inclusive('\n') {
+        let line = whole.trim_end_matches(['\n', '\r']).trim_start();
+        let span = || source.span(start + whole.len() - whole.trim_start().len(), line.len());
+        if !line.is_empty() && !line.starts_with('#') {
+            let (name, value) =
+                line.split_once('=').map_or((line, None), |(name, value)| (name, Some(value)));
+            if name.contains(char::is_whitespace) {
+                let message = format!("the variable's name {name:?} has a space in it");
+                return Err(span().error(Problem::DotEnv { message }));
+            }
+            let value = value.map(str::to_owned).or_else(|| outer(name));
+            // A place is only counted out where one is needed.
+            if name.is_empty() || line.contains('\0') {
+                check_variable(name, value.as_deref().unwrap_or_default(), &span())?;
+            }
+            variables.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        start += whole.len();
+    }
+    Ok(variables)
+}
+
 /// Refuses what no process environment can hold.
 pub fn check_variable(name: &str, value: &str, span: &Span) -> Result<(), Error> {
     if name.is_empty() || name.contains(['=', '\0']) {

@@ -11,7 +11,7 @@ use crate::yaml::{Entry, Map, Node, Value};
 
 /// How many files may include each other in a row.
 const MAX_CHAIN: usize = 32;
-const RESOURCES: [&str; 5] = ["services", "volumes", "networks", "secrets", "configs"];
+const RESOURCES: [&str; 6] = ["services", "volumes", "networks", "secrets", "configs", "models"];
 
 /// One entry of `include`, in long form.
 pub(crate) struct Included {

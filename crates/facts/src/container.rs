@@ -104,7 +104,12 @@ impl<'a> Container<'a> {
             (Some(entrypoint), command) => {
                 Some(entrypoint.iter().chain(command.iter().flatten()).cloned().collect())
             }
-            (None, Some(command)) => Some(command.clone()),
+            // As the entrypoints of these images have it: options are the server's.
+            (None, Some(command)) => {
+                let server = self.known.filter(|_| command.first().is_some_and(|word| word.starts_with('-')));
+                let server = server.and_then(|known| known.command.first()).map(|word| (*word).to_owned());
+                Some(server.into_iter().chain(command.iter().cloned()).collect())
+            }
         };
         let known = || Some(self.known?.command.iter().map(|word| (*word).to_owned()).collect());
         own.or_else(|| self.dockerfile.command.clone())

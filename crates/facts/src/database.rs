@@ -89,6 +89,21 @@ impl Database {
         found.database(environment).map(Some)
     }
 
+    /// The other databases of a stack that has several, by name; but for those of which the file says what runs natively.
+    ///
+    /// # Errors
+    /// As [`Database::of`].
+    pub fn others(environment: &Environment) -> Result<Vec<Self>, DatabaseError> {
+        let stack = &environment.stack;
+        let own = Found::of(environment).map(|found| &found.service.name);
+        let others = stack
+            .services
+            .values()
+            .filter(|service| service.extension.command.is_none() && Some(&service.name) != own);
+        let found = others.filter_map(|service| Found::at(service, stack));
+        found.map(|found| Found { is_own: false, ..found }.database(environment)).collect()
+    }
+
     /// The same for a database in a container, whose command is its image's own business.
     ///
     /// # Errors
@@ -120,6 +135,8 @@ struct Found<'a> {
     service: &'a Service,
     image: PostgresImage,
     inside: Inside,
+    /// Whether it is the environment's own, rather than a further one.
+    is_own: bool,
 }
 
 impl<'a> Found<'a> {
@@ -132,12 +149,12 @@ impl<'a> Found<'a> {
     fn at(service: &'a Service, stack: &Stack) -> Option<Self> {
         let image = PostgresImage::of(service)?;
         let inside = Inside::of(service, stack, base_of(service).as_ref());
-        Some(Self { service, image, inside })
+        Some(Self { service, image, inside, is_own: true })
     }
 
     /// All that a native server is to be.
     fn database(&self, environment: &Environment) -> Result<Database, DatabaseError> {
-        let Self { service, image, inside } = self;
+        let Self { service, image, inside, .. } = self;
         let mut database = self.said(environment)?;
         let mut settings = command::settings(service)?;
         let told = settings.iter().find(|(name, _)| name == "data_directory").map(|(_, path)| path.as_str());
@@ -167,7 +184,7 @@ impl<'a> Found<'a> {
 
     /// What its variables say.
     fn said(&self, environment: &Environment) -> Result<Database, DatabaseError> {
-        let Self { service, image, inside } = self;
+        let Self { service, image, inside, .. } = self;
         let stack = &environment.stack;
         let said = Said::read(service, stack, inside)?;
         let user = said.first(&["POSTGRES_USER", "POSTGRESQL_USERNAME"]).unwrap_or("postgres").to_owned();
@@ -181,7 +198,8 @@ impl<'a> Found<'a> {
             }
         };
         let initial = said.first(&["POSTGRES_DB", "POSTGRESQL_DATABASE"]).unwrap_or(&user).to_owned();
-        let application = environment.variables.value("APPLICATION_DB").filter(|name| !name.is_empty());
+        let application = environment.variables.value("APPLICATION_DB");
+        let application = application.filter(|name| self.is_own && !name.is_empty());
         let inside_port = said.get("PGPORT").and_then(|port| port.parse().ok()).unwrap_or(DEFAULT_PORT);
         let locale = self.locale(&said);
         let mut variables = said.all.clone();

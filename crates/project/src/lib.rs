@@ -5,6 +5,7 @@
 
 mod config;
 mod error;
+pub mod keys;
 mod name;
 mod project;
 #[doc(hidden)]

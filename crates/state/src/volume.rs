@@ -91,6 +91,9 @@ impl Site {
     /// # Errors
     /// When it cannot be found out what there is.
     pub fn removable_volumes(&self) -> Result<Vec<Volume>, EngineError> {
+        if self.service().is_some() {
+            return Ok(Vec::new());
+        }
         let mut volumes: Vec<Volume> = names_in(&self.volumes())?.into_iter().map(Volume::Own).collect();
         for name in names_in(&self.home().volumes())? {
             let volume = Volume::Shared(name);
@@ -167,7 +170,7 @@ fn made_by(site: &Site, project: &Path, volume: &Volume) -> VolumeRecord {
         Volume::Own(name) | Volume::Shared(name) => name.clone(),
         Volume::Folder(folder) => folder.display().to_string(),
     };
-    let (environment, place) = (site.name().to_owned(), site.dir().to_owned());
+    let (environment, place) = (site.environment().to_owned(), site.environment_dir());
     VolumeRecord {
         version: VERSION,
         name,

@@ -27,6 +27,7 @@ mod ports;
 mod protocols;
 mod readme;
 mod scenarios;
+mod several;
 mod signals;
 mod starts;
 mod testing;

@@ -96,7 +96,7 @@ impl Translation<'_> {
     /// The volume in which a database of this engine keeps its data.
     fn used_volume(&self, service: &Service) -> Option<Volume> {
         let container = Container::of(service, self.root);
-        if Some(service.name.as_str()) == self.database_service {
+        if self.is_database(&service.name) {
             let major = PostgresImage::of(service).and_then(|image| image.major);
             let storage = storage::of_postgres(service, &self.environment.stack, major, None).ok()?;
             return storage.volume().cloned();

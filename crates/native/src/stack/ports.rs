@@ -6,7 +6,7 @@ use backlot_facts::container::Container;
 use backlot_facts::references::{Endpoints, referred};
 use backlot_process::{free_ports_from, try_port};
 use backlot_project::stack::Protocol as PortProtocol;
-use backlot_state::usual_port_of;
+use backlot_state::{DatabaseRecord, usual_port_of};
 use backlot_supervisor::PortRun;
 
 use crate::stack::{error::StackError, translation::Translation};
@@ -52,14 +52,13 @@ impl Ports {
             }
         }
         let mut ports = Self { endpoints: Endpoints::new(), targets, published: BTreeSet::new() };
-        ports.take_database(translation);
+        translation.running.iter().for_each(|database| ports.take_database(database));
         ports.take_published(translation, containers);
         ports.take_free(translation)?;
         Ok(ports)
     }
 
-    fn take_database(&mut self, translation: &Translation<'_>) {
-        let Some(database) = translation.database else { return };
+    fn take_database(&mut self, database: &DatabaseRecord) {
         self.targets.insert(database.service.clone(), [database.inside_port].into());
         let key = (database.service.clone(), database.inside_port);
         self.published.insert(key.clone());
@@ -68,7 +67,7 @@ impl Ports {
 
     fn take_published(&mut self, translation: &Translation<'_>, containers: &BTreeMap<&str, Container<'_>>) {
         for (name, container) in containers {
-            if translation.database_service == Some(*name) {
+            if translation.is_database(name) {
                 continue;
             }
             let tcp = container.service.ports.iter().filter(|port| port.protocol == PortProtocol::Tcp);
@@ -88,7 +87,7 @@ impl Ports {
             .collect();
         let mut taken: BTreeSet<u16> = self.endpoints.values().copied().collect();
         for key in keys {
-            if translation.database_service == Some(key.0.as_str()) {
+            if translation.is_database(&key.0) {
                 continue;
             }
             let current = translation.current.get(&key).copied();

@@ -1,6 +1,6 @@
 //! The program of a service: its file, directory and variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use backlot_facts::address::{Address, HERE};
@@ -24,12 +24,26 @@ const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
 const HOST_ENDS: [&str; 6] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "BROKER"];
 /// Variables of a Dockerfile that are about the container's own files.
 const OF_THE_CONTAINER: [&str; 6] = ["PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "PWD"];
+/// Variables that tell where the database is, host and port: whoever is told the one is told the other, as a port of a
+/// container is not that of this machine.
+const DATABASE_PLACES: [(&str, &str); 3] =
+    [("POSTGRES_HOSTNAME", "POSTGRES_PORT"), ("POSTGRES_HOST", "POSTGRES_PORT"), ("PGHOST", "PGPORT")];
 /// Files that list what a Python project needs.
 const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.txt", "requirements/dev.txt"];
 
 /// The words of a service's command.
 pub(super) fn words(container: &Container<'_>) -> Result<Vec<String>, StackError> {
-    container.command().ok_or_else(|| StackError::NoCommand {
+    let words = container.command();
+    if let Some(option) = words.as_ref().and_then(|words| words.first()).filter(|word| word.starts_with('-'))
+    {
+        return Err(StackError::Options {
+            service: container.service.name.clone(),
+            option: option.clone(),
+            image: container.service.image.as_ref().map(|image| image.repository.clone()),
+            at: container.service.location.clone(),
+        });
+    }
+    words.ok_or_else(|| StackError::NoCommand {
         service: container.service.name.clone(),
         image: container.service.image.as_ref().map(|image| image.repository.clone()),
         at: container.service.location.clone(),
@@ -80,17 +94,19 @@ impl Translation<'_> {
 
     /// What the project's files give a service's program.
     pub(super) fn variables(&self, container: &Container<'_>, ports: &Ports) -> BTreeMap<String, String> {
-        let access = self.database.map(crate::access);
-        let running = self.database.zip(access.as_ref()).map(|(database, access)| RunningDatabase {
+        let access = self.database().map(crate::access);
+        let running = self.database().zip(access.as_ref()).map(|(database, access)| RunningDatabase {
             service: &database.service,
             access,
             throwaway: database.volume.is_none(),
         });
-        let own = variables(self.environment, self.scenario, running);
+        let others = self.other_addresses();
+        let own = variables(self.environment, self.scenario, running, &others);
         let mut all = own.clone();
         let names = self.names();
         let compose = &container.service.environment;
         let said = self.said(container);
+        let said_names: BTreeSet<String> = said.keys().cloned().collect();
         for (name, value) in &said {
             let value = match compose.get(name) {
                 Some(Some(_)) => {
@@ -102,9 +118,24 @@ impl Translation<'_> {
             all.insert(name.clone(), loopback(&self.led(&value)));
         }
         self.keep_database(&own, compose, &mut all);
+        // Nothing that its file does not mention: it may well mean something else to the program.
+        let is_for_all =
+            |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
+        let port_of = |name: &str| {
+            let hosts = DATABASE_PLACES.iter().filter(|(_, port)| *port == name).map(|(host, _)| *host);
+            hosts.into_iter().any(|host| said_names.contains(host))
+        };
+        // In what is thrown away, a program that asks for no place must not find another environment's database.
+        let keeps_apart = |name: &str| self.throwaway && matches!(name, "PGHOST" | "PGPORT");
+        all.retain(|name, _| {
+            said_names.contains(name) || is_for_all(name) || port_of(name) || keeps_apart(name)
+        });
         if let Some(running) = running {
             let said = said.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            running.address(self.here()).set_pairs(said, &mut all);
+            running.address(self.here()).set_pairs(said.clone(), &mut all);
+            for other in &others {
+                other.set_pairs(said.clone(), &mut all);
+            }
         }
         all
     }
@@ -120,15 +151,23 @@ impl Translation<'_> {
         said
     }
 
-    /// A text of a service with the database's address in its URLs and lists of parameters.
+    /// A text of a service with the databases' addresses in its URLs and lists of parameters.
     pub(super) fn led(&self, text: &str) -> String {
-        self.address().map_or_else(|| text.to_owned(), |address| address.led(text))
+        let all = self.other_addresses().into_iter().chain(self.address());
+        all.fold(text.to_owned(), |text, address| address.led(&text))
+    }
+
+    /// Where the databases beside the environment's own are.
+    fn other_addresses(&self) -> Vec<Address<'_>> {
+        let others = self.databases.iter().skip(1);
+        let port = |name: &str| self.server(name).map_or(0, |database| database.port);
+        others.map(|service| Address { service, host: "127.0.0.1", port: port(service), here: &[] }).collect()
     }
 
     /// Where the database is; before it runs, at a port that is nobody's.
     fn address(&self) -> Option<Address<'_>> {
-        let (host, port) = ("127.0.0.1", self.database.map_or(0, |database| database.port));
-        self.database_service.map(|service| Address { service, host, port, here: self.here() })
+        let (host, port) = ("127.0.0.1", self.database().map_or(0, |database| database.port));
+        self.databases.first().map(|service| Address { service, host, port, here: self.here() })
     }
 
     fn here(&self) -> &'static [&'static str] {
@@ -218,13 +257,11 @@ impl Translation<'_> {
         compose: &BTreeMap<String, Option<String>>,
         all: &mut BTreeMap<String, String>,
     ) {
-        let Some(database) = self.database else { return };
+        let Some(database) = self.database() else { return };
         if self.throwaway {
             all.retain(|name, _| !ABOVE_HOST.contains(&name.as_str()));
         }
-        for (host, port) in
-            [("POSTGRES_HOSTNAME", "POSTGRES_PORT"), ("POSTGRES_HOST", "POSTGRES_PORT"), ("PGHOST", "PGPORT")]
-        {
+        for (host, port) in DATABASE_PLACES {
             let said = compose.get(host).and_then(Option::as_deref);
             if said.is_none_or(|said| said == database.service || matches!(said, "localhost" | "127.0.0.1")) {
                 for name in [host, port] {

@@ -38,8 +38,8 @@ const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
 impl Translation<'_> {
     pub(super) fn service(&self, container: &Container<'_>, ports: &Ports) -> Result<ServiceRun, StackError> {
         let service = container.service;
-        if let Some(database) = self.database.filter(|database| database.service == service.name) {
-            return Ok(self.database(container, database, ports));
+        if let Some(database) = self.server(&service.name) {
+            return Ok(self.database_run(container, database, ports));
         }
         let keeps_data = self.kept(container)?.is_some_and(|kept| kept.volume.is_some());
         let (kind, sources, text) = if container.is_nginx() {
@@ -99,7 +99,12 @@ impl Translation<'_> {
         })
     }
 
-    fn database(&self, container: &Container<'_>, database: &DatabaseRecord, ports: &Ports) -> ServiceRun {
+    fn database_run(
+        &self,
+        container: &Container<'_>,
+        database: &DatabaseRecord,
+        ports: &Ports,
+    ) -> ServiceRun {
         let process = ProcessRun {
             program: database.bin_dir.join("postgres"),
             arguments: Vec::new(),
