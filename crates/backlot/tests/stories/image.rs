@@ -26,7 +26,7 @@ fn down(stage: &Stage) {
 fn nobody_is_asked_for_a_password_where_the_file_trusts() {
     let (stage, port) = project(
         "services:\n  db:\n    image: postgres\n    environment: {POSTGRES_HOST_AUTH_METHOD: trust, POSTGRES_USER: ada}\n    \
-         ports: ['PORT:5432']\n  web:\n    image: web\n    command: sh -c 'psql -XAtc \"select 42\"; exec sleep 1000'\n    \
+         ports: ['PORT:5432']\n  web:\n    image: web\n    environment: {PGHOST: db, PGUSER: ada}\n    command: sh -c 'psql -XAtc \"select 42\"; exec sleep 1000'\n    \
          depends_on: [db]\n",
     );
     stage.backlot(&UP).output().assert_prints("");
