@@ -14,7 +14,7 @@ use backlot_postgres::{DEFAULT_PORT, LocaleWish, Script, TRUST};
 use backlot_project::{Environment, Service, Stack, split_words};
 use secrecy::SecretString;
 
-use crate::base::base_of;
+use crate::dockerfile;
 use crate::image::{self, PostgresImage};
 use crate::inside::Inside;
 use crate::storage;
@@ -148,7 +148,7 @@ impl<'a> Found<'a> {
 
     fn at(service: &'a Service, stack: &Stack) -> Option<Self> {
         let image = PostgresImage::of(service)?;
-        let inside = Inside::of(service, stack, base_of(service).as_ref());
+        let inside = Inside::of(service, stack, dockerfile::of_service(service).ok().flatten().as_ref());
         Some(Self { service, image, inside, is_own: true })
     }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use backlot_project::Service;
 use backlot_project::stack::Image;
 
-use crate::base::{base_of, image_of};
-use crate::container::Container;
+use crate::container::{Container, image_of};
+use crate::dockerfile;
 
 /// Programs that run a line.
 const SHELLS: [&str; 4] = ["sh", "bash", "ash", "dash"];
@@ -128,11 +128,7 @@ pub fn wanted_major(image: &Image) -> Option<u32> {
 
 /// The words that a service with a Postgres image hands to it, without the program that comes with every such image.
 pub(crate) fn server_words(service: &Service) -> Vec<String> {
-    let own = [service.entrypoint.as_deref(), service.command.as_deref()];
-    let mut words: Vec<String> = own.into_iter().flatten().flatten().cloned().collect();
-    if service.entrypoint.is_none() && service.command.is_none() {
-        words = Container::of(service, Path::new("/")).dockerfile.command.unwrap_or_default();
-    }
+    let mut words = Container::of(service, Path::new("/")).own_command();
     let is = |word: Option<&String>, name: &str| {
         word.is_some_and(|word| Path::new(word).file_name().is_some_and(|file| file == name))
     };
@@ -168,9 +164,9 @@ fn file_name(word: &str) -> &str {
 
 /// What a service's Dockerfile does to a Postgres image that cannot be done here, in words.
 pub(crate) fn not_done(service: &Service) -> Option<String> {
-    let base = base_of(service)?;
+    let file = dockerfile::of_service(service).ok()??;
     let at = &service.location;
-    if let Some(target) = base.elsewhere.first() {
+    if let Some((target, _)) = file.copies.made.first() {
         let target = target.display();
         return Some(format!(
             "the Dockerfile of service {} puts something at {target} that is not in its folder, which is not there natively \
@@ -178,7 +174,7 @@ pub(crate) fn not_done(service: &Service) -> Option<String> {
             service.name
         ));
     }
-    base.runs.then(|| {
+    file.runs.then(|| {
         format!(
             "the Dockerfile of service {} runs commands, which are not run natively: what they install or change is not there \
              ({at}); --engine docker builds it",

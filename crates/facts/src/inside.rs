@@ -8,7 +8,7 @@ use backlot_postgres::ConfFiles;
 use backlot_project::stack::{FileGrant, FileSource, MountKind};
 use backlot_project::{Service, Stack};
 
-use crate::base::Base;
+use crate::dockerfile::Dockerfile;
 
 /// Where secrets are, and what of theirs has no absolute path.
 const SECRETS: &str = "/run/secrets";
@@ -36,10 +36,10 @@ pub(crate) enum Found {
 }
 
 impl Inside {
-    pub(crate) fn of(service: &Service, stack: &Stack, base: Option<&Base>) -> Self {
-        let copies = base.iter().flat_map(|base| &base.copies);
+    pub(crate) fn of(service: &Service, stack: &Stack, file: Option<&Dockerfile>) -> Self {
+        let copies = file.iter().flat_map(|file| &file.copies.places);
         let mut places: Vec<(PathBuf, Found)> =
-            copies.map(|(target, source)| (target.clone(), Found::Path(source.clone()))).collect();
+            copies.flat_map(|(target, source)| entries(target, source)).collect();
         let copies = places.len();
         for mount in &service.volumes {
             let found = match &mount.kind {
@@ -123,6 +123,15 @@ impl Inside {
     }
 }
 
+/// What is copied to `target`: of a folder, each that is in it, beside what is there.
+fn entries(target: &Path, source: &Path) -> Vec<(PathBuf, Found)> {
+    let Ok(entries) = std::fs::read_dir(source) else {
+        return vec![(target.to_owned(), Found::Path(source.to_owned()))];
+    };
+    let entries = entries.flatten();
+    entries.map(|entry| (target.join(entry.file_name()), Found::Path(entry.path()))).collect()
+}
+
 fn content(source: &FileSource, stack: &Stack) -> Found {
     match source {
         FileSource::File(path) => Found::Path(path.clone()),
@@ -193,7 +202,7 @@ mod tests {
     use backlot_project::{EnvironmentName, Lookup, Project};
 
     use super::{Found, Inside};
-    use crate::base::base_of;
+    use crate::dockerfile::of_service;
 
     const COMPOSE: &str = "\
 services:
@@ -226,7 +235,7 @@ volumes: {data: }
         let project = Project::find(Lookup { start_dir: root.clone(), ..Lookup::default() }).unwrap();
         let environment = project.environment(&EnvironmentName::parse("development").unwrap()).unwrap();
         let service = &environment.stack.services["db"];
-        let inside = Inside::of(service, &environment.stack, base_of(service).as_ref());
+        let inside = Inside::of(service, &environment.stack, of_service(service).unwrap().as_ref());
         let find = |path: &str| match inside.find(Path::new(path)) {
             None => "nothing".to_owned(),
             Some(Found::Path(path)) => path.strip_prefix(&root).unwrap().display().to_string(),

@@ -2,10 +2,9 @@
 //! commands, references and ports, and where its data goes.
 
 pub mod address;
-mod base;
 pub mod container;
 pub mod database;
-mod dockerfile;
+pub mod dockerfile;
 pub mod image;
 mod inside;
 pub mod references;

@@ -56,9 +56,8 @@ impl Targets {
 
 /// The services and ports that an nginx passes requests to, and the ports that it listens on.
 fn nginx(container: &Container<'_>, names: &BTreeSet<&str>) -> (BTreeSet<(String, u16)>, BTreeSet<u16>) {
-    let variables = container.service.environment.iter();
-    let variables = variables.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect();
-    let Ok(config) = Config::read(&Source { mounts: container.mounts(), variables }) else {
+    let Ok(config) = Config::read(&Source { mounts: container.files(), variables: container.environment() })
+    else {
         return (BTreeSet::new(), BTreeSet::new());
     };
     let names = names.iter().map(|name| (*name).to_owned()).collect();

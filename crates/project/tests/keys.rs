@@ -3,7 +3,6 @@
 //!
 //! `BACKLOT_WRITE_DOCS=1` writes `docs/compose.md` anew.
 
-#![expect(clippy::expect_used, reason = "what a test needs and lacks may end it")]
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -40,7 +39,6 @@ const SAMPLES: &[(&str, &str)] = &[
     ("dns_opt", "dns_opt: [a]"),
     ("dns_search", "dns_search: a"),
     ("domainname", "domainname: a"),
-    ("entrypoint", "entrypoint: [a]"),
     ("external_links", "external_links: [a]"),
     ("extra_hosts", "extra_hosts: ['a:1.1.1.1']"),
     ("group_add", "group_add: [a]"),

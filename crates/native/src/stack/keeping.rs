@@ -78,7 +78,7 @@ impl Translation<'_> {
         });
         match mounts.max_by_key(|(depth, _)| *depth) {
             Some((_, place)) => place.display().to_string().trim_end_matches('/').to_owned(),
-            None => word,
+            None => container.outside(path).map_or(word, |place| place.display().to_string()),
         }
     }
 
@@ -104,11 +104,12 @@ impl Translation<'_> {
         self.kept(&container).ok()??.volume
     }
 
-    /// The volumes of services that this engine does not mount, in words.
+    /// What this engine does not do as the files say: volumes that it does not mount, and what images have.
     pub(crate) fn unmounted<'n>(&self, services: impl Iterator<Item = &'n String>) -> Vec<String> {
         let services = services.filter_map(|name| self.environment.stack.services.get(name));
         let mut lines = Vec::new();
         for service in services {
+            lines.extend(self.notes(service));
             let used = self.used_volume(service);
             for mount in &service.volumes {
                 let MountKind::Volume { source: Some(key) } = &mount.kind else { continue };

@@ -33,21 +33,36 @@ const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.t
 
 /// The words of a service's command.
 pub(super) fn words(container: &Container<'_>) -> Result<Vec<String>, StackError> {
-    let words = container.command();
-    if let Some(option) = words.as_ref().and_then(|words| words.first()).filter(|word| word.starts_with('-'))
-    {
-        return Err(StackError::Options {
-            service: container.service.name.clone(),
-            option: option.clone(),
-            image: container.service.image.as_ref().map(|image| image.repository.clone()),
-            at: container.service.location.clone(),
-        });
+    let (service, at) = (container.service.name.clone(), container.service.location.clone());
+    let image = container.image().map(|image| image.repository.clone());
+    if let Some(words) = container.command() {
+        return match words.first().filter(|word| word.starts_with('-')) {
+            Some(option) => Err(StackError::Options { service, option: option.clone(), image, at }),
+            None => Ok(interpreted(container, words)),
+        };
     }
-    words.ok_or_else(|| StackError::NoCommand {
-        service: container.service.name.clone(),
-        image: container.service.image.as_ref().map(|image| image.repository.clone()),
-        at: container.service.location.clone(),
-    })
+    if let Some((path, error)) = &container.unread {
+        let (path, reason) = (path.clone(), error.to_string());
+        return Err(StackError::Dockerfile { service, path, reason, at });
+    }
+    Err(StackError::NoCommand { service, image, is_built: container.service.build.is_some(), at })
+}
+
+/// The command with the interpreter of its script before it, where only the Dockerfile makes that executable.
+fn interpreted(container: &Container<'_>, words: Vec<String>) -> Vec<String> {
+    let Some((first, rest)) = words.split_first() else { return words };
+    let made = || container.own_program(first).filter(|file| !is_executable(file));
+    let Some(file) = Some(()).filter(|()| container.dockerfile.makes_executable).and_then(|()| made()) else {
+        return words;
+    };
+    let text = std::fs::read(&file).unwrap_or_default();
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let Some(line) = String::from_utf8_lossy(line).strip_prefix("#!").map(|line| line.trim().to_owned())
+    else {
+        return words;
+    };
+    let interpreter = line.split_whitespace().map(str::to_owned);
+    interpreter.chain([file.display().to_string()]).chain(rest.iter().cloned()).collect()
 }
 
 impl Translation<'_> {
@@ -70,17 +85,16 @@ impl Translation<'_> {
         variables: &BTreeMap<String, String>,
     ) -> Result<PathBuf, StackError> {
         let word = words.first().map(String::as_str).unwrap_or_default();
-        let found = if word.starts_with('/') {
-            let outside = container.outside(Path::new(word));
-            outside.or_else(|| Some(PathBuf::from(word))).filter(|file| is_executable(file)).or_else(|| {
+        let own = container.own_program(word).filter(|file| is_executable(file));
+        let found = own.or_else(|| match word.rsplit_once('/') {
+            None => on_path(word, variables),
+            Some(_) if word.starts_with('/') => {
+                let here = Some(PathBuf::from(word)).filter(|file| is_executable(file));
                 // `/usr/local/bin/python` of an image is wherever this machine has it.
-                on_path(Path::new(word).file_name()?.to_str()?, variables)
-            })
-        } else if word.contains('/') {
-            Some(container.directory().join(word)).filter(|file| is_executable(file))
-        } else {
-            on_path(word, variables)
-        };
+                here.or_else(|| on_path(Path::new(word).file_name()?.to_str()?, variables))
+            }
+            Some(_) => None,
+        });
         found.ok_or_else(|| StackError::NoProgram {
             service: container.service.name.clone(),
             program: word.to_owned(),
@@ -187,10 +201,10 @@ impl Translation<'_> {
         said.retain(|name, value| corrected.get(name) == Some(value));
         let variables = said.into_iter().map(|(name, value)| (format!("its variable {name}"), value));
         let command = ("its command".to_owned(), words.join(" "));
-        let check = container.service.healthcheck.as_ref().and_then(|check| check.test.as_ref());
+        let check = container.healthcheck().and_then(|check| check.test);
         let check = check.map(|test| match test {
             HealthTest::Command(words) => words.join(" "),
-            HealthTest::Shell(line) => line.clone(),
+            HealthTest::Shell(line) => line,
         });
         let check = check.map(|text| ("its health check".to_owned(), text));
         // One that is at that port itself asks itself.

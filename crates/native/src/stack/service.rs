@@ -15,6 +15,7 @@ use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, S
 use crate::stack::{
     error::StackError,
     fingerprint,
+    notes::signal_named,
     ports::Ports,
     process::words,
     template::{command, literal, own_address},
@@ -59,7 +60,7 @@ impl Translation<'_> {
             kind,
             depends_on: container.service.depends_on.clone(),
             restart: service.restart,
-            stop_signal: stop_signal(service.stop_signal.as_deref(), container.is_nginx()),
+            stop_signal: stop_signal(container.stop_signal(), container.is_nginx()),
             stop_grace: service.stop_grace_period,
             keeps_data,
             fingerprint: String::new(),
@@ -158,8 +159,7 @@ impl Translation<'_> {
     }
 
     fn readiness(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Readiness {
-        let check = container.service.healthcheck.as_ref().filter(|check| !check.disable);
-        if let Some(check) = check
+        if let Some(check) = container.healthcheck()
             && let Some(test) = &check.test
             && let Some(check_run) = self.check_of(test, process, ports, &container.service.name)
         {
@@ -199,8 +199,5 @@ impl Translation<'_> {
 /// `SIGINT`, `INT` or a number; nginx finishes its requests on SIGQUIT, as its image has it.
 fn stop_signal(name: Option<&str>, is_nginx: bool) -> i32 {
     let usual = if is_nginx { Signal::SIGQUIT } else { Signal::SIGTERM };
-    let Some(name) = name else { return usual as i32 };
-    let full = if name.starts_with("SIG") { name.to_owned() } else { format!("SIG{name}") };
-    let number = name.parse().ok().filter(|number| Signal::try_from(*number).is_ok());
-    number.or_else(|| full.parse::<Signal>().ok().map(|signal| signal as i32)).unwrap_or(usual as i32)
+    name.and_then(signal_named).unwrap_or(usual) as i32
 }
