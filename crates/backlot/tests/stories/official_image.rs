@@ -205,6 +205,14 @@ fn its_own_health_check_decides() {
         assert!(stage.backlot(&["ps"]).output().stdout.contains("healthy"), "{test}");
         down(&stage);
     }
+    let (stage, _) = project("services:\n  db: {build: ., environment: {POSTGRES_PASSWORD: x}}\n");
+    stage.file(
+        "Dockerfile",
+        "FROM postgres\nHEALTHCHECK --interval=1s --retries=2 CMD echo from the image; exit 1\n",
+    );
+    let outcome = stage.backlot(&UP).output().assert_code(1);
+    assert!(outcome.stderr.contains("from the image"), "{outcome}");
+    down(&stage);
     for (test, why) in [("'echo not yet; exit 1'", "not yet"), ("[CMD, no-such-program]", "no-such-program")]
     {
         let (stage, _) = project(&compose(test, ""));
