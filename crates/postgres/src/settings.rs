@@ -84,12 +84,12 @@ mod tests {
     use std::path::Path;
 
     use super::of_server;
-    use crate::{ClusterSpec, Durability, HOST_AUTH};
+    use crate::{ClusterSpec, Durability};
 
     fn settings(durability: Durability, wishes: &[(&str, &str)]) -> Vec<(String, String)> {
         let settings = wishes.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let password = "secret".to_owned().into();
-        let (databases, initdb_args, host_auth) = (Vec::new(), Vec::new(), HOST_AUTH.into());
+        let (databases, initdb_args, host_auth) = (Vec::new(), Vec::new(), None);
         let superuser = "u".into();
         let spec =
             ClusterSpec { superuser, password, host_auth, databases, initdb_args, durability, settings };

@@ -142,7 +142,7 @@ impl Translation<'_> {
     /// The check that a database's own file asks for. One whose program is nowhere fails, and says so.
     fn own_check(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Option<HealthRun> {
         let service = container.service;
-        let check = service.healthcheck.as_ref().filter(|check| !check.disable)?;
+        let check = container.healthcheck()?;
         let test = check.test.as_ref()?;
         let own = self.check_of(test, process, ports, &service.name);
         let run = own.or_else(|| match test {
