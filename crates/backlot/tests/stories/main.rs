@@ -20,6 +20,7 @@ mod images;
 mod killed;
 mod kinds;
 mod left_overs;
+mod listening;
 mod load;
 mod output;
 mod ports;
