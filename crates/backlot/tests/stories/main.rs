@@ -22,6 +22,7 @@ mod keys;
 mod killed;
 mod kinds;
 mod left_overs;
+mod listening;
 mod load;
 mod official_image;
 mod output;
