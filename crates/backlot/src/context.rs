@@ -74,6 +74,7 @@ impl Context {
             project_name: self.global.project_name.clone(),
             env_files: self.global.env_files.clone(),
             profiles: self.global.profiles.clone(),
+            named: Vec::new(),
             process_env: self.caller.variables.clone(),
             withheld: self.caller.withheld.clone(),
         })?)
@@ -139,10 +140,24 @@ impl Context {
         Ok(environment)
     }
 
-    /// Warns where the files refer to variables of the caller that are not used.
+    /// Warns where the files refer to variables of the caller that are not used, and of what their choice leaves out.
     pub fn tell_withheld(&self, environment: &Environment) {
-        for text in &environment.withheld {
+        for text in environment.withheld.iter().chain(&environment.notes) {
             self.progress().show(Event::Warning(text.clone()));
+        }
+    }
+
+    /// What of an environment's files is not done, a line each; nothing where that is not known, as a verb will say why.
+    pub fn not_done(&self, project: &Project, environment: &Environment) -> Vec<String> {
+        let Ok(home) = self.home() else { return Vec::new() };
+        let ground = self.ground(&home, project);
+        backlot_engine::not_done(ground, environment.clone(), self.wanted_engine()).unwrap_or_default()
+    }
+
+    /// Warns of each of these.
+    pub fn tell(&self, lines: Vec<String>) {
+        for line in lines {
+            self.progress().show(Event::Warning(line));
         }
     }
 

@@ -45,7 +45,7 @@ fn service(node: &mut Node, path: &Path<'_>, ports_left: &mut usize) -> Result<(
                     value.value = single("service", Value::String(name.clone()), value);
                 }
             }
-            "networks" => {
+            "networks" | "models" => {
                 let nothing = |span: &crate::source::Span| Node::new(Value::Null, span.clone());
                 replace(value, |node| list_to_mapping(node, &nothing))?;
             }
@@ -189,9 +189,9 @@ fn grants(node: &mut Node) {
 
 fn ports(node: &mut Node, path: &Path<'_>, left: &mut usize) -> Result<(), Error> {
     let Value::List(items) = &mut node.value else { return Ok(()) };
-    let mut ports = Vec::with_capacity(items.len());
+    let mut ports: Vec<Node> = Vec::with_capacity(items.len());
     for (index, item) in std::mem::take(items).into_iter().enumerate() {
-        let span = item.span.clone();
+        let (span, mark) = (item.span.clone(), item.mark);
         let before = ports.len();
         match &item.value {
             Value::Int(port) => ports.extend(expand_port(&port.to_string(), &span)?),
@@ -202,6 +202,7 @@ fn ports(node: &mut Node, path: &Path<'_>, left: &mut usize) -> Result<(), Error
                 return Err(item.wrong_type(at, "an integer, a string or a mapping"));
             }
         }
+        ports[before..].iter_mut().for_each(|port| port.mark = mark);
         *left = left
             .checked_sub(ports.len() - before)
             .ok_or_else(|| span.error(Problem::TooManyPorts { limit: MAX_PORTS }))?;
@@ -214,7 +215,9 @@ fn volumes(node: &mut Node) -> Result<(), Error> {
     let Value::List(items) = &mut node.value else { return Ok(()) };
     for item in items {
         if let Value::String(text) = &item.value {
+            let mark = item.mark;
             *item = parse_volume(text, &item.span)?.into_node(&item.span);
+            item.mark = mark;
         }
     }
     Ok(())

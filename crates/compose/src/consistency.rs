@@ -66,7 +66,8 @@ fn text<'n>(service: &'n Node, key: &str) -> Option<&'n str> {
 pub(crate) fn check(model: &Node, disabled: &Map) -> Result<(), Error> {
     let mut container_names: BTreeMap<&str, &str> = BTreeMap::new();
     for Entry { key, key_span, value: service } in entries(model.get("services")) {
-        if text(service, "image").is_none() && service.get("build").is_none() {
+        let provided = service.get("provider").is_some();
+        if text(service, "image").is_none() && service.get("build").is_none() && !provided {
             let error = key_span.error(Problem::NoImage { service: key.clone() });
             return Err(error.with_hint("give it an image: or a build:"));
         }
@@ -193,6 +194,12 @@ fn check_mounts(model: &Node, name: &str, service: &Node) -> Result<(), Error> {
         }
         Ok(())
     };
+    let models = entries(model.get("models"));
+    for used in entries(service.get("models")) {
+        if !models.iter().any(|known| known.key == used.key) {
+            return Err(undefined(&used.key_span, name, "uses the model", &used.key, models));
+        }
+    }
     check(service.get("volumes"), "volumes", "uses the volume")?;
     check(service.get("build").and_then(|build| build.get("secrets")), "secrets", "builds with the secret")?;
     check(service.get("configs"), "configs", "uses the config")?;

@@ -29,7 +29,48 @@ pub fn read_env_file(source: &Arc<Source>, outer: &dyn Fn(&str) -> Option<String
     while reader.skip_to_statement() {
         reader.statement()?;
     }
+    reader.file.keep_last();
     Ok(reader.file)
+}
+
+impl EnvFile {
+    /// Of variables of one name, keeps the last.
+    fn keep_last(&mut self) {
+        let mut seen = BTreeSet::new();
+        let keep: Vec<bool> = self.variables.iter().rev().map(|(name, _)| seen.insert(name)).collect();
+        let mut keep = keep.into_iter().rev();
+        self.variables.retain(|_| keep.next().unwrap_or(true));
+    }
+}
+
+/// Reads a file in the form of `docker run --env-file`: a line is a name and a value, taken as they stand, or a name alone,
+/// which is taken from outside.
+pub(crate) fn read_raw_env_file(
+    source: &Arc<Source>,
+    outer: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<(String, String)>, Error> {
+    let mut variables = Vec::new();
+    let mut start = 0;
+    for whole in source.text.split_inclusive('\n') {
+        let line = whole.trim_end_matches(['\n', '\r']).trim_start();
+        let span = || source.span(start + whole.len() - whole.trim_start().len(), line.len());
+        if !line.is_empty() && !line.starts_with('#') {
+            let (name, value) =
+                line.split_once('=').map_or((line, None), |(name, value)| (name, Some(value)));
+            if name.contains(char::is_whitespace) {
+                let message = format!("the variable's name {name:?} has a space in it");
+                return Err(span().error(Problem::DotEnv { message }));
+            }
+            let value = value.map(str::to_owned).or_else(|| outer(name));
+            // A place is only counted out where one is needed.
+            if name.is_empty() || line.contains('\0') {
+                check_variable(name, value.as_deref().unwrap_or_default(), &span())?;
+            }
+            variables.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        start += whole.len();
+    }
+    Ok(variables)
 }
 
 /// Refuses what no process environment can hold.
@@ -99,9 +140,7 @@ impl<'s> Reader<'s> {
     }
 
     fn add(&mut self, name: String, value: String) {
-        if self.known.insert(name.clone(), value.clone()).is_some() {
-            self.file.variables.retain(|(known, _)| *known != name);
-        }
+        self.known.insert(name.clone(), value.clone());
         self.file.variables.push((name, value));
     }
 

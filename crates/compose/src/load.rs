@@ -1,12 +1,14 @@
 //! Loads Compose files: the stages in their order.
 
+use std::collections::BTreeSet;
 use std::path::{Path as FilePath, PathBuf};
 
 use crate::consistency::check;
 use crate::error::{Error, Problem};
 use crate::interpolate::Variables;
 use crate::loader::load as load_files;
-use crate::normalise::{apply_profiles, drop_unused, normalise};
+use crate::normalise::{drop_unused, normalise};
+use crate::profiles::{Profiles, apply_profiles};
 use crate::project_name::{PROJECT_NAME_HINT, is_project_name};
 use crate::reader::{Context, Reader};
 use crate::side_files::read_side_files;
@@ -25,12 +27,20 @@ pub struct Request<'r> {
     pub variables: &'r Variables,
     /// The profiles that are switched on.
     pub profiles: &'r [String],
+    /// The services that are asked for by name: one that is switched off switches its profiles on.
+    pub named: &'r [String],
 }
 
 /// What was loaded.
 pub struct Loaded {
     /// The model in long form, with the services that the profiles leave.
     pub model: Node,
+    /// Which of these are there only because one of them is asked for by name.
+    pub on_call: BTreeSet<String>,
+    /// The services that the profiles leave out.
+    pub off: BTreeSet<String>,
+    /// The profiles that are on, those of services that are asked for by name among them.
+    pub profiles: Vec<String>,
     /// All files read, in order.
     pub files: Vec<PathBuf>,
     /// What is odd, such as a variable that is not set.
@@ -60,10 +70,11 @@ fn run(request: &Request<'_>, mut reader: Reader) -> Result<Loaded, Error> {
     let context = Context { working_dir: request.working_dir, variables: &variables };
     let mut model = load_files(&mut reader, request.files, &context, &[])?;
     normalise(&mut model, request.name, &variables, &mut reader.missed);
-    let disabled = apply_profiles(&mut model, request.profiles);
+    let Profiles { active, on_call, disabled } = apply_profiles(&mut model, request.profiles, request.named);
     check(&model, &disabled)?;
     read_side_files(&mut reader, &mut model, &variables)?;
     drop_unused(&mut model);
     let (files, warnings, missed) = reader.finish();
-    Ok(Loaded { model, files, warnings, missed })
+    let off = disabled.entries.into_iter().map(|entry| entry.key).collect();
+    Ok(Loaded { model, on_call, off, profiles: active, files, warnings, missed })
 }

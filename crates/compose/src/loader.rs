@@ -9,7 +9,7 @@ use crate::error::{Error, Problem};
 use crate::extends::apply_extends;
 use crate::include::{Included, included, take_over};
 use crate::interpolate::Variables;
-use crate::merge::{merge, settle_marks};
+use crate::merge::{drop_reset_members, merge, settle_marks};
 use crate::path::Path;
 use crate::reader::{Context, Reader};
 use crate::resolve::make_absolute;
@@ -45,6 +45,7 @@ pub(crate) fn load(
             }
             canonicalise(&mut merged)?;
             make_unique(&mut merged, &Path::Root)?;
+            drop_reset_members(&mut merged);
             model = Some(merged);
         }
     }

@@ -50,10 +50,12 @@ const RULES: &[(&str, Rule)] = &[
     ("services.*.label_file", Rule::Join),
     ("services.*.labels", Rule::Join),
     ("services.*.logging", Rule::Logging),
+    ("services.*.models", Rule::Networks),
     ("services.*.networks", Rule::Networks),
     ("services.*.sysctls", Rule::Join),
     ("services.*.tmpfs", Rule::Join),
     ("services.*.ulimits.*", Rule::Replace),
+    ("services.*.volumes.*.volume.labels", Rule::Join),
 ];
 
 /// Puts `over` on top of `base`. Marks (`!reset`, `!override`) stay: what lies further below must meet them too.
@@ -86,15 +88,32 @@ pub(crate) fn merge(base: Node, over: Node, path: &Path<'_>) -> Result<Node, Err
     }
 }
 
-/// Drops what is marked `!reset` and forgets the other marks, once everything below has met them.
+/// Drops what is marked `!reset` and forgets the other marks, once everything below has met them. Members of lists keep
+/// theirs: which other member one takes away is known only when lists are made unique.
 pub(crate) fn settle_marks(node: &mut Node) {
-    node.mark = None;
+    node.mark = node.mark.filter(|mark| *mark == Mark::Reset);
     match &mut node.value {
         Value::Map(map) => {
             map.entries.retain(|entry| entry.value.mark != Some(Mark::Reset));
             map.entries.iter_mut().for_each(|entry| settle_marks(&mut entry.value));
         }
         Value::List(items) => items.iter_mut().for_each(settle_marks),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
+    }
+}
+
+/// Takes the members marked `!reset` out of lists, once they have taken away what they mean.
+pub(crate) fn drop_reset_members(node: &mut Node) {
+    node.mark = None;
+    match &mut node.value {
+        Value::Map(map) => {
+            map.entries.retain(|entry| entry.value.mark != Some(Mark::Reset));
+            map.entries.iter_mut().for_each(|entry| drop_reset_members(&mut entry.value));
+        }
+        Value::List(items) => {
+            items.retain(|item| item.mark != Some(Mark::Reset));
+            items.iter_mut().for_each(drop_reset_members);
+        }
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
     }
 }
@@ -123,7 +142,7 @@ fn merge_plainly(base: Node, over: Node, path: &Path<'_>) -> Result<Node, Error>
 fn merge_mappings(mut base: Map, over: Map, path: &Path<'_>) -> Result<Map, Error> {
     for entry in over.entries {
         let Some(known) = base.get_mut(&entry.key) else {
-            base.entries.push(entry);
+            base.push(entry);
             continue;
         };
         if entry.key.starts_with("x-") {
@@ -169,7 +188,9 @@ pub(crate) fn list_to_mapping(node: Node, default: &dyn Fn(&Span) -> Node) -> Re
         let Value::String(key) = item.value else {
             return Err(item.wrong_type("a member of this list", "a string"));
         };
-        map.insert(Entry { key, value: default(&item.span), key_span: item.span });
+        let mut value = default(&item.span);
+        value.mark = item.mark;
+        map.insert(Entry { key, value, key_span: item.span });
     }
     Ok(Node::new(Value::Map(map), node.span))
 }
@@ -178,7 +199,7 @@ fn join(base: Node, over: Node, path: &Path<'_>, skip_known: bool) -> Result<Nod
     let span = if over.is_null() { base.span.clone() } else { over.span.clone() };
     let mut items = to_sequence(base, path)?;
     let mut more = to_sequence(over, path)?;
-    more.retain(|item| !(skip_known && items.contains(item)));
+    more.retain(|item| !(skip_known && item.mark.is_none() && items.contains(item)));
     items.extend(more);
     Ok(Node::new(Value::List(items), span))
 }
@@ -205,6 +226,12 @@ fn to_sequence(node: Node, path: &Path<'_>) -> Result<Vec<Node>, Error> {
 /// A mapping's entry as `key=value`; without a value as `key`, with several as several.
 fn pairs(entry: Entry, path: &Path<'_>, into: &mut Vec<Node>) -> Result<(), Error> {
     let Entry { key, value: node, .. } = entry;
+    if node.mark == Some(Mark::Reset) {
+        let mut member = Node::string(key, node.span);
+        member.mark = node.mark;
+        into.push(member);
+        return Ok(());
+    }
     match &node.value {
         Value::Null => into.push(Node::string(key, node.span)),
         Value::List(values) => {

@@ -68,7 +68,7 @@ fn add_default_network(model: &mut Map, span: &Span) {
 fn normalise_service(service: &mut Map, span: &Span, variables: &Variables, missed: &mut Missed) {
     let has_networks =
         service.get("networks").and_then(Node::as_map).is_some_and(|all| !all.entries.is_empty());
-    if !has_networks && !service.contains("network_mode") {
+    if !has_networks && !service.contains("network_mode") && !service.contains("provider") {
         let mut networks = Map::default();
         networks.set("default", Value::Null, span);
         service.set("networks", Value::Map(networks), span);
@@ -99,7 +99,17 @@ fn normalise_service(service: &mut Map, span: &Span, variables: &Variables, miss
     if let Some(environment) = service.get_mut("environment") {
         give_values(environment, variables, true, missed);
     }
+    give_hooks_the_image(service);
     imply_dependencies(service, span);
+}
+
+/// What runs before a service runs in its image, unless it names another.
+fn give_hooks_the_image(service: &mut Map) {
+    let Some(image) = service.get("image").cloned() else { return };
+    let Some(Value::List(hooks)) = service.get_mut("pre_start").map(|hooks| &mut hooks.value) else { return };
+    for hook in hooks.iter_mut().filter_map(Node::as_map_mut).filter(|hook| !hook.contains("image")) {
+        hook.set("image", image.value.clone(), &image.span);
+    }
 }
 
 /// Makes a mapping of names and values; a name without a value takes the one that is set here. Without one there, it goes
@@ -175,26 +185,6 @@ fn imply_dependencies(service: &mut Map, span: &Span) {
     }
 }
 
-/// Takes out the services that no active profile switches on, and gives them back.
-pub(crate) fn apply_profiles(model: &mut Node, active: &[String]) -> Map {
-    let mut disabled = Map::default();
-    let Some(services) = model.as_map_mut().and_then(|model| model.get_mut("services")) else {
-        return disabled;
-    };
-    let Some(services) = services.as_map_mut() else { return disabled };
-    let is_on = |service: &Node| match service.get("profiles").and_then(Node::as_list) {
-        None | Some([]) => true,
-        Some(profiles) => profiles
-            .iter()
-            .filter_map(Node::as_str)
-            .any(|profile| active.iter().any(|active| active == "*" || active == profile)),
-    };
-    for entry in std::mem::take(&mut services.entries) {
-        if is_on(&entry.value) { services.entries.push(entry) } else { disabled.entries.push(entry) }
-    }
-    disabled
-}
-
 /// Leaves only the networks, volumes, secrets and configs that a service uses.
 pub(crate) fn drop_unused(model: &mut Node) {
     let mut used: BTreeSet<(&'static str, String)> = BTreeSet::new();
@@ -218,9 +208,12 @@ pub(crate) fn drop_unused(model: &mut Node) {
         used.extend(sources(service.get("secrets")).into_iter().map(|source| ("secrets", source)));
         let build_secrets = service.get("build").and_then(|build| build.get("secrets"));
         used.extend(sources(build_secrets).into_iter().map(|source| ("secrets", source)));
+        for model in service.get("models").and_then(Node::as_map).iter().flat_map(|map| &map.entries) {
+            used.insert(("models", model.key.clone()));
+        }
         used.extend(sources(service.get("configs")).into_iter().map(|source| ("configs", source)));
     }
-    for key in ["networks", "volumes", "secrets", "configs"] {
+    for key in ["networks", "volumes", "secrets", "configs", "models"] {
         let Some(model) = model.as_map_mut() else { return };
         let Some(resources) = model.get_mut(key).and_then(Node::as_map_mut) else { continue };
         resources.entries.retain(|entry| used.contains(&(key, entry.key.clone())));

@@ -5,11 +5,11 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use crate::canonical::canonicalise;
-use crate::dotenv::read_env_file;
+use crate::dotenv::{read_env_file, read_raw_env_file};
 use crate::error::{Error, Problem};
 use crate::expand::{Expansion, expand};
 use crate::interpolate::Variables;
-use crate::merge::{merge, settle_marks};
+use crate::merge::{drop_reset_members, merge, settle_marks};
 use crate::path::Path;
 use crate::resolve::{Base, make_absolute};
 use crate::source::{Missed, Source};
@@ -83,6 +83,7 @@ impl Reader {
         make_unique(&mut model, &Path::Root)?;
         canonicalise(&mut model)?;
         make_unique(&mut model, &Path::Root)?;
+        drop_reset_members(&mut model);
         let dir = file.parent().unwrap_or(file);
         make_absolute(&mut model, &Path::Root, self.base(dir))?;
         Ok(model)
@@ -108,6 +109,16 @@ impl Reader {
         self.unset.extend(file.unset);
         self.missed.extend(file.missed);
         Ok(file.variables)
+    }
+
+    /// Reads a file of variables in the form of `docker run --env-file`.
+    pub(crate) fn raw_env_file(
+        &mut self,
+        path: &FilePath,
+        outer: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let source = self.read(path)?;
+        read_raw_env_file(&source, outer)
     }
 
     fn read(&mut self, path: &FilePath) -> Result<Arc<Source>, Error> {

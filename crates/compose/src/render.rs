@@ -68,6 +68,10 @@ fn form(node: &Node, form: Form) -> Result<Option<Json>, Error> {
         Form::Texts => filled_list(texts(node)),
         Form::Pairs => filled_object(pairs(node, false)),
         Form::OpenPairs => filled_object(pairs(node, true)),
+        Form::TextLists => {
+            let entries = node.as_map().map(|map| map.entries.as_slice()).unwrap_or_default().iter();
+            filled_object(entries.map(|e| (e.key.clone(), Json::from(texts(&e.value)))).collect())
+        }
         Form::Hosts => filled_list(hosts(node)),
         Form::Words => Some(words(node)?),
         Form::Test => match node.as_str() {

@@ -67,14 +67,15 @@ fn insert_pair(values: &mut Map, item: &Node) {
 fn read_file(reader: &mut Reader, file: &Node, into: &mut Map, variables: &Variables) -> Result<(), Error> {
     let path = file.as_str().or_else(|| file.get("path")?.as_str());
     let Some(path) = path.map(PathBuf::from) else { return Ok(()) };
-    if let Some(format) = file.get("format") {
-        let value = format.value.scalar_text().unwrap_or_default();
-        let problem = Problem::NotAllowed { at: "env_file.format".to_owned(), value, allowed: Vec::new() };
-        return Err(format
-            .span
-            .error(problem)
-            .with_hint("leave the format out; this Compose knows only its own"));
-    }
+    let is_raw = match file.get("format").map(|format| (format.as_str(), format)) {
+        None | Some((Some("" | ".env"), _)) => false,
+        Some((Some("raw"), _)) => true,
+        Some((value, format)) => {
+            let (at, value) = ("env_file.format".to_owned(), value.unwrap_or_default().to_owned());
+            let problem = Problem::NotAllowed { at, value, allowed: vec!["raw".to_owned()] };
+            return Err(format.span.error(problem).with_hint("write raw, or leave the format out"));
+        }
+    };
     if !path.exists() {
         let required = file.get("required").is_none_or(|required| required.value != Value::Bool(false));
         return if required { Err(missing(&file.span, path)) } else { Ok(()) };
@@ -85,7 +86,8 @@ fn read_file(reader: &mut Reader, file: &Node, into: &mut Map, variables: &Varia
         .filter_map(|entry| Some((entry.key.clone(), entry.value.as_str()?.to_owned())))
         .collect();
     let outer = |name: &str| earlier.get(name).or_else(|| variables.get(name)).cloned();
-    for (name, value) in reader.env_file(&path, &outer)? {
+    let read = if is_raw { reader.raw_env_file(&path, &outer)? } else { reader.env_file(&path, &outer)? };
+    for (name, value) in read {
         into.set(&name, Value::String(value), &file.span);
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::error::Error;
 use crate::path::Path;
 use crate::volume::parse_volume;
-use crate::yaml::{Node, Value};
+use crate::yaml::{Mark, Node, Value};
 
 /// What makes two entries of a list the same.
 #[derive(Debug, Clone, Copy)]
@@ -66,12 +66,39 @@ pub(crate) fn make_unique(node: &mut Node, path: &Path<'_>) -> Result<(), Error>
             }
         }
         Value::List(items) => {
-            if let Some(identity) = path.find(LISTS) {
+            let identity = path.find(LISTS);
+            reset(items, identity)?;
+            if let Some(identity) = identity {
                 *items = unique(std::mem::take(items), identity)?;
             }
         }
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
     }
+    Ok(())
+}
+
+/// Takes away what members marked `!reset` mean: those before them that are the same.
+fn reset(items: &mut Vec<Node>, identity: Option<Identity>) -> Result<(), Error> {
+    if items.iter().all(|item| item.mark != Some(Mark::Reset)) {
+        return Ok(());
+    }
+    let key = |item: &Node| identity.map_or(Ok(None), |identity| key_of(item, identity));
+    let mut kept: Vec<Node> = Vec::with_capacity(items.len());
+    for item in std::mem::take(items) {
+        if item.mark == Some(Mark::Reset) {
+            let meant = key(&item)?;
+            let mut earlier = Vec::with_capacity(kept.len());
+            for known in kept {
+                let is_meant = known == item || (meant.is_some() && key(&known)? == meant);
+                if !is_meant {
+                    earlier.push(known);
+                }
+            }
+            kept = earlier;
+        }
+        kept.push(item);
+    }
+    *items = kept;
     Ok(())
 }
 

@@ -6,6 +6,20 @@ use crate::schema::{Shape, Table};
 use crate::units::parse_duration;
 use crate::yaml::{Entry, Node, Value};
 
+/// When an image is pulled, but for `every_` and a time.
+const PULL_POLICIES: [&str; 8] =
+    ["always", "never", "if_not_present", "build", "missing", "refresh", "daily", "weekly"];
+
+fn is_pull_policy(text: &str) -> bool {
+    let is_time = |time: &str| {
+        let digits = time.trim_end_matches(|c: char| "wdhms".contains(c));
+        digits != time
+            && !digits.is_empty()
+            && time.chars().all(|c| c.is_ascii_digit() || "wdhms".contains(c))
+    };
+    PULL_POLICIES.contains(&text) || text.strip_prefix("every_").is_some_and(is_time)
+}
+
 /// Checks a value and all below it.
 pub(crate) fn check(node: &Node, shape: &Shape, path: &Path<'_>) -> Result<(), Error> {
     if !has_kind(&node.value, shape) {
@@ -23,6 +37,12 @@ pub(crate) fn check(node: &Node, shape: &Shape, path: &Path<'_>) -> Result<(), E
             let allowed = words.iter().map(|word| (*word).to_owned()).collect();
             let problem = Problem::NotAllowed { at: path.to_string(), value: text.clone(), allowed };
             Err(node.span.error(problem).with_hint(format!("write one of {}", words.join(", "))))
+        }
+        (Shape::PullPolicy, Value::String(text)) if !is_pull_policy(text) => {
+            let allowed: Vec<String> = PULL_POLICIES.iter().map(|word| (*word).to_owned()).collect();
+            let hint = format!("write one of {}, or every_12h", allowed.join(", "));
+            let problem = Problem::NotAllowed { at: path.to_string(), value: text.clone(), allowed };
+            Err(node.span.error(problem).with_hint(hint))
         }
         (Shape::Period, Value::String(text)) if parse_duration(text).is_none() => {
             let (at, value, allowed) = (path.to_string(), text.clone(), Vec::new());
@@ -46,6 +66,7 @@ pub(crate) fn check(node: &Node, shape: &Shape, path: &Path<'_>) -> Result<(), E
             | Shape::Whole
             | Shape::Number
             | Shape::Word(_)
+            | Shape::PullPolicy
             | Shape::Period
             | Shape::Table(_)
             | Shape::Names(_)
@@ -121,7 +142,7 @@ fn has_kind(value: &Value, shape: &Shape) -> bool {
     match shape {
         Shape::Any => true,
         Shape::Null => matches!(value, Value::Null),
-        Shape::Text | Shape::Word(_) | Shape::Period => {
+        Shape::Text | Shape::Word(_) | Shape::PullPolicy | Shape::Period => {
             matches!(value, Value::String(_))
         }
         Shape::Flag => matches!(value, Value::Bool(_)),
@@ -145,7 +166,7 @@ fn describe(shape: &Shape) -> String {
     let kind = match shape {
         Shape::Any => "anything",
         Shape::Null => "nothing",
-        Shape::Text | Shape::Word(_) | Shape::Period => "a string",
+        Shape::Text | Shape::Word(_) | Shape::PullPolicy | Shape::Period => "a string",
         Shape::Flag => "a boolean",
         Shape::Whole => "an integer",
         Shape::Number => "a number",

@@ -35,7 +35,8 @@ impl Files {
     fn error(&self, variables: &Variables) -> Error {
         let root = self.root();
         let files = [root.join("compose.yaml")];
-        let request = Request { files: &files, working_dir: &root, name: "shop", variables, profiles: &[] };
+        let request =
+            Request { files: &files, working_dir: &root, name: "shop", variables, profiles: &[], named: &[] };
         load(&request).and_then(|loaded| render(&loaded.model)).expect_err("a refusal")
     }
 }
@@ -57,6 +58,12 @@ fn refusal(files: &Files) -> (String, Option<String>) {
 
 /// A Compose file, and how the error about it begins.
 const MISTAKES: &[(&str, &str)] = &[
+    // The place in a line that is not as far in as the letter of YAML has it.
+    (
+        "services:\n  web: {image: a,\ncomand: x\n}\n",
+        "compose.yaml:3:1 key-unknown: services.web has no key \"comand\"",
+    ),
+    ("services:\n  web:\n    command: [\n    ]]\n", "compose.yaml:4:6 yaml-syntax"),
     ("services:\n  web: {image: a\n", "compose.yaml:3:1 yaml-syntax"),
     ("services: [\n", "compose.yaml:2:1 yaml-syntax"),
     ("- a\n", "compose.yaml:1:1 value-type: a Compose file must be a mapping, but this is a list"),
@@ -207,7 +214,7 @@ fn the_way_out_is_told() {
         ),
         (
             "services:\n  web: {image: a, pull_policy: often}\n",
-            "write one of always, never, if_not_present, build, missing",
+            "write one of always, never, if_not_present, build, missing, refresh, daily, weekly, or every_12h",
         ),
         ("services:\n  web: {image: \"${A:?}\"}\n", "set A in the environment or in its config file"),
     ];
@@ -259,8 +266,10 @@ fn nesting_and_aliases_have_limits() {
     let range = |service: u32| format!("  s{service}: {{image: a, ports: [1-15000]}}");
     let ranges = format!("services:\n{}\n", (0..300).map(range).collect::<Vec<_>>().join("\n"));
     let huge = format!("# {}\n", "x".repeat(5 * 1024 * 1024));
+    let low = format!("x-a: {{b: {{c: [\n{}]}}}}\n", "x,\n".repeat(100_000));
     for (text, code) in [
         (deep.as_str(), "yaml-too-deep"),
+        (&low, "yaml"),
         (&indented, "yaml-too-deep"),
         (&bomb, "yaml-too-many-values"),
         (&extends, "chain-too-long"),

@@ -19,6 +19,7 @@ fn compose(text: &str) -> Result<Value, Error> {
         name: "test",
         variables: &variables,
         profiles: &["*".to_owned()],
+        named: &[],
     };
     load_text(&request, text).and_then(|loaded| render(&loaded.model))
 }

@@ -95,6 +95,11 @@ impl<'a> Deployment<'a> for DockerStack<'a> {
         Ok(None)
     }
 
+    /// Compose is given all that the files say.
+    fn told(&self, _wishes: &Wishes) -> Result<Vec<String>, EngineError> {
+        Ok(Vec::new())
+    }
+
     fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
         let observed = self.observed(&self.client.containers(&self.project())?)?;
         Ok(in_words(&containers_up(&self.desired(wishes)?, &observed, wishes.fresh)))
@@ -274,7 +279,7 @@ impl DockerStack<'_> {
             throwaway: self.throwaway,
         });
         let scenario = self.scenario.as_ref().map(|(name, _)| name.as_str());
-        variables(&self.environment, scenario, running)
+        variables(&self.environment, scenario, running, &[])
     }
 }
 

@@ -33,6 +33,10 @@ impl Engine for Client {
         }
     }
 
+    fn ended_when_unknown(&self, _site: &Site) -> Result<Vec<String>, EngineError> {
+        Ok(Vec::new())
+    }
+
     fn answer(
         &self,
         site: &Site,

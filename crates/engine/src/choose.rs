@@ -80,6 +80,23 @@ pub fn deployment<'a>(
     })
 }
 
+/// What of the files of `environment` the engine that `wanted` or its record names does not do, a line each; where neither
+/// names one, the native one.
+///
+/// # Errors
+/// When its files say what the engine cannot do, or another engine runs it.
+pub fn not_done(
+    ground: Ground<'_>,
+    environment: Environment,
+    wanted: Option<EngineKind>,
+) -> Result<Vec<String>, EngineError> {
+    let site = Site::new(ground.home, ground.project, environment.name.as_str());
+    match kind_at(&site, wanted)? {
+        EngineKind::Native => backlot_native::not_done(ground, environment),
+        EngineKind::Docker => Ok(Vec::new()),
+    }
+}
+
 fn best(
     ground: Ground<'_>,
     environment: &Environment,

@@ -53,7 +53,11 @@ fn summaries(
     wanted: impl Fn(&Site) -> bool,
 ) -> Result<Vec<Summary>, EngineError> {
     let mut found = Vec::new();
-    for site in Site::all(home, project)?.iter().filter(|site| wanted(site)) {
+    let sites = Site::all(home, project)?;
+    let is_there = |name: &str| sites.iter().any(|site| site.name() == name);
+    // A further database of an environment is no environment, unless nothing else is left of that.
+    let own = |site: &&Site| site.service().is_none() || !is_there(site.environment());
+    for site in sites.iter().filter(own).filter(|site| wanted(site)) {
         let name = site.name().strip_prefix(SCENARIO).unwrap_or(site.name());
         if site.live().is_dir() {
             found.push(summary(site, name, caller)?);

@@ -7,8 +7,8 @@ use backlot_plan::Protocol;
 use backlot_project::Service;
 use backlot_project::stack::{Healthcheck, Image, MountKind, Protocol as PortProtocol};
 
-use crate::database::extension_of;
-use crate::dockerfile::{self, Building, Dockerfile};
+use crate::dockerfile::{self, Dockerfile};
+use crate::image::is_postgres;
 
 /// Images that are known to be programs of this machine as well.
 const KNOWN: [Known; 3] = [
@@ -68,19 +68,10 @@ pub struct Container<'a> {
 impl<'a> Container<'a> {
     /// The container of `service`, of a project whose directory is `root`.
     pub fn of(service: &'a Service, root: &'a Path) -> Self {
-        let mut unread = None;
-        let dockerfile = service.build.as_ref().map(|build| {
-            let text = match &build.dockerfile_inline {
-                Some(text) => text.clone(),
-                None => std::fs::read_to_string(&build.dockerfile).unwrap_or_else(|error| {
-                    unread = Some((build.dockerfile.clone(), error));
-                    String::new()
-                }),
-            };
-            let target = build.target.as_deref();
-            dockerfile::read(&text, Building { context: &build.context, target, args: &build.args })
-        });
-        let dockerfile = dockerfile.unwrap_or_default();
+        let (dockerfile, unread) = match dockerfile::of_service(service) {
+            Ok(dockerfile) => (dockerfile.unwrap_or_default(), None),
+            Err(unread) => (Dockerfile::default(), Some(unread)),
+        };
         let image = base_image(service, &dockerfile).map(last_name).unwrap_or_default();
         let known = KNOWN.iter().find(|known| known.image == image);
         Self { service, dockerfile, unread, known, root }
@@ -135,7 +126,7 @@ impl<'a> Container<'a> {
     /// The entrypoint and the command, each the service's own, else its Dockerfile's. An entrypoint of its own takes the
     /// Dockerfile's command away; an empty one, or an empty command, takes nothing away but an entrypoint (as Docker does,
     /// whatever the documentation of Compose says).
-    fn own_command(&self) -> Vec<String> {
+    pub(crate) fn own_command(&self) -> Vec<String> {
         let (entrypoint, is_own) = match &self.service.entrypoint {
             Some(words) => (words.clone(), !words.is_empty()),
             None => (self.dockerfile.entrypoint.clone().unwrap_or_default(), false),
@@ -229,7 +220,7 @@ impl<'a> Container<'a> {
         } else {
             None
         };
-        found.filter(|file| file.is_file())
+        found.filter(|file| file.exists())
     }
 
     /// The directory that it works in: where the container's own is mounted, else a mounted directory, else what it is
@@ -270,7 +261,7 @@ impl<'a> Container<'a> {
             };
         }
         let is_usual = USUALLY_TCP.contains(&target);
-        if is_usual || self.known.is_some() || extension_of(self.service).is_some() {
+        if is_usual || self.known.is_some() || is_postgres(self.service) {
             Protocol::Tcp
         } else {
             Protocol::Auto

@@ -5,6 +5,8 @@ pub mod address;
 pub mod container;
 pub mod database;
 pub mod dockerfile;
+pub mod image;
+mod inside;
 pub mod references;
 pub mod storage;
 mod targets;

@@ -164,7 +164,7 @@ fn other_places(service: &Service) -> impl Iterator<Item = &'static str> + use<>
 }
 
 /// The places where a Postgres image may keep its data, the likeliest first; the only one where it is told.
-fn places(service: &Service, major: Option<u32>, told: Option<&str>) -> Vec<PathBuf> {
+pub(crate) fn places(service: &Service, major: Option<u32>, told: Option<&str>) -> Vec<PathBuf> {
     // Only its variables are asked for, wherever its files are.
     let container = Container::of(service, Path::new("/"));
     let variable = |name: &&str| container.variable(name).filter(|path| !path.is_empty());
@@ -255,7 +255,7 @@ fn of_options(key: &str, volume: &ComposeVolume, dir: &Path) -> Result<Option<Vo
 }
 
 /// A path without `.`, `..` and doubled slashes.
-fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {
         match part {

@@ -9,7 +9,7 @@ use backlot_postgres::DEFAULT_PORT;
 use backlot_project::Stack;
 
 use crate::container::Container;
-use crate::database::extension_of;
+use crate::image::is_postgres;
 use crate::references::referred;
 
 /// What the files tell of a stack's services.
@@ -29,7 +29,7 @@ impl Targets {
         for (name, service) in &stack.services {
             let container = Container::of(service, root);
             let mut ports = container.ports();
-            if extension_of(service).is_some() {
+            if is_postgres(service) {
                 ports.insert(DEFAULT_PORT);
             }
             for value in service.environment.values().flatten() {

@@ -37,22 +37,27 @@ impl<'a> RunningDatabase<'a> {
 /// The config file's own come first; a value that refers to the database's service (`db`, `db:5432`, a URL with
 /// `@db:5432` or `@localhost:…`) is turned into its native address, and the port beside a host that is one. Then `APPLICATION_CONFIG`, the address under the
 /// names that programs look for (`POSTGRES_HOSTNAME`, `POSTGRES_PORT`, libpq's `PG…`, `DATABASE_URL`), and the
-/// scenario's name.
+/// scenario's name. `others` are the addresses of further databases, to which values may refer as well.
 pub fn variables(
     environment: &Environment,
     scenario: Option<&str>,
     database: Option<RunningDatabase<'_>>,
+    others: &[Address<'_>],
 ) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (name, variable) in environment.variables.iter() {
         let value = &variable.value;
         // These files are this machine's own: what they say of it is its database.
         let value = database.map_or_else(|| value.clone(), |db| with_address(value, db.address(&HERE)));
+        let value = others.iter().fold(value, |value, other| with_address(&value, *other));
         all.insert(name.to_owned(), value);
     }
     if let Some(database) = database {
-        let said = environment.variables.iter().map(|(name, variable)| (name, variable.value.as_str()));
-        database.address(if database.throwaway { &HERE } else { &[] }).set_pairs(said, &mut all);
+        let said = || environment.variables.iter().map(|(name, variable)| (name, variable.value.as_str()));
+        database.address(if database.throwaway { &HERE } else { &[] }).set_pairs(said(), &mut all);
+        for other in others {
+            other.set_pairs(said(), &mut all);
+        }
     }
     all.insert("APPLICATION_CONFIG".into(), environment.name.to_string());
     if let Some(scenario) = scenario {

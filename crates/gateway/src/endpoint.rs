@@ -17,10 +17,10 @@ use crate::balancing::rotation::Rotation;
 use crate::balancing::state::{Action, Event};
 use crate::config::EndpointConfig;
 use crate::error::GatewayError;
+use crate::habits::Habits;
 use crate::latch::Latch;
+use crate::serving::accept::{self, Stopped};
 use crate::shared::Shared;
-use crate::sockets::accept;
-use crate::sockets::auto::Habits;
 use crate::sockets::workers::Workers;
 
 /// A listener and the replicas behind it. Cheap to clone; when the last handle is dropped, the endpoint closes at once.
@@ -40,13 +40,6 @@ pub struct Drained {
     pub in_flight: usize,
     /// How long it took.
     pub took: Duration,
-}
-
-/// How an endpoint ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stopped {
-    /// Clients' connections that were cut because the grace period was over.
-    pub cut: usize,
 }
 
 impl Endpoint {

@@ -9,8 +9,9 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::config::EndpointConfig;
-use crate::endpoint::{Endpoint, Stopped};
+use crate::endpoint::Endpoint;
 use crate::error::GatewayError;
+use crate::serving::accept::Stopped;
 use crate::sockets::workers::Workers;
 
 /// The endpoints, by name. Cheap to clone; they run on the runtime that was given.

@@ -8,11 +8,11 @@ use http::HeaderValue;
 use tokio::time::sleep;
 
 use crate::access::AccessLog;
-use crate::balancing::pool::REST;
 use crate::balancing::rotation::Rotation;
 use crate::config::{Kind, Limits, Trust};
+use crate::habits::Habits;
 use crate::latch::Latch;
-use crate::sockets::auto::Habits;
+use crate::upstream::pool::REST;
 
 pub(crate) struct Shared {
     pub(crate) name: String,

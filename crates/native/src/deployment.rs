@@ -1,5 +1,6 @@
 //! A whole stack on the native engine: its database, and its other services under a supervisor.
 
+mod databases;
 mod planning;
 
 use std::collections::BTreeMap;
@@ -7,9 +8,10 @@ use std::collections::BTreeMap;
 use backlot_facts::database::Database;
 use backlot_plan::Removal;
 use backlot_project::Environment;
+use backlot_project::keys::Level;
 use backlot_state::{
-    DatabaseRecord, Deployment, EngineError, EngineKind, Event, Filling, Ground, LiveDatabase, Purpose,
-    Record, Report, Site, Started, Taken, VERSION, Watcher, Wishes, in_words, now, volume,
+    DatabaseRecord, Deployment, EngineError, EngineKind, Event, Ground, LiveDatabase, Purpose, Report, Site,
+    Started, Taken, Watcher, Wishes, in_words, volume,
 };
 use backlot_supervisor::{FailureCode, News, Request, Runbook, ServiceReport};
 
@@ -29,7 +31,10 @@ pub struct NativeStack<'a> {
     ground: Ground<'a>,
     environment: Environment,
     site: Site,
+    /// The environment's own database.
     database: Option<DatabaseService<'a>>,
+    /// Further ones.
+    others: Vec<DatabaseService<'a>>,
     throwaway: bool,
 }
 
@@ -39,10 +44,13 @@ impl<'a> NativeStack<'a> {
     /// # Errors
     /// When the files say of its database what no server can be.
     pub fn new(ground: Ground<'a>, environment: Environment) -> Result<Self, EngineError> {
-        let database = Database::of(&environment)?;
-        let database = database.map(|database| DatabaseService::new(ground, environment.clone(), database));
         let site = Site::new(ground.home, ground.project, environment.name.as_str());
-        Ok(Self { ground, environment, site, database, throwaway: false })
+        let service =
+            |site: Site, database| DatabaseService::new(ground, site, environment.clone(), database);
+        let database = Database::of(&environment)?.map(|database| service(site.clone(), database));
+        let others = Database::others(&environment)?.into_iter();
+        let others = others.map(|database| service(site.part(&database.service), database)).collect();
+        Ok(Self { ground, environment, site, database, others, throwaway: false })
     }
 }
 
@@ -52,6 +60,14 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         if let Purpose::Run { site, .. } = &purpose {
             self.site = site.clone();
         }
+        let part = |other: DatabaseService<'a>| match &purpose {
+            Purpose::Scenario { .. } | Purpose::Throwaway => other.meant_for(Purpose::Throwaway),
+            Purpose::Run { site, mark } => {
+                let site = site.part(&other.database().service);
+                other.meant_for(Purpose::Run { site, mark: mark.clone() })
+            }
+        };
+        self.others = self.others.into_iter().map(part).collect();
         self.database = self.database.map(|database| database.meant_for(purpose));
         self
     }
@@ -69,11 +85,15 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
     }
 
     fn why_not(&self, wishes: &Wishes) -> Result<Option<EngineError>, EngineError> {
-        match self.translation(None, wishes, BTreeMap::new()).cast(&wishes.services) {
+        match self.translation(&[], wishes, BTreeMap::new()).cast(&wishes.services) {
             Ok(_) => Ok(None),
             Err(error @ StackError::NoService(_)) => Err(error.into()),
             Err(error) => Ok(Some(error.into())),
         }
+    }
+
+    fn told(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
+        Ok(self.told_of(&self.cast(wishes)?, wishes))
     }
 
     fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
@@ -115,24 +135,14 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         let taken = self.site.take()?;
         taken.tidy()?;
         self.check_ports(&cast, wishes)?;
-        let translation = self.translation(None, wishes, BTreeMap::new());
-        if !wishes.database_only {
-            translation
-                .unmounted(cast.services.iter())
-                .into_iter()
-                .for_each(|line| report(Event::Warning(line)));
-        }
-        for reason in &cast.left_out {
-            let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-            report(Event::Warning(format!("{reason}: it is left out{way_out}")));
-        }
-        let (mut started, database) = self.start_database(&taken, wishes, report)?;
+        self.told_of(&cast, wishes).into_iter().for_each(|line| report(Event::Warning(line)));
+        let (mut started, databases) = self.start_databases(&taken, &cast, wishes, report)?;
         // What runs beside the database is told even if the file has nothing any more that does: it is to stop.
         let to_stop = wishes.services.is_empty() && self.site.is_supervised()?;
-        if started.failure.is_some() || (self.beside(&cast).is_empty() && !to_stop) {
+        if started.failure.is_some() || !(self.is_watched(&cast, wishes) || to_stop) {
             return Ok(started);
         }
-        let outcome = self.start_services(taken, (&cast, wishes), database.as_ref(), report, news);
+        let outcome = self.start_services(taken, (&cast, wishes), &databases, report, news);
         match outcome {
             Ok(runbook) => {
                 started.published = published(&runbook, &cast);
@@ -153,64 +163,11 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
 }
 
 impl NativeStack<'_> {
-    fn start_database(
-        &self,
-        taken: &Taken,
-        wishes: &Wishes,
-        report: Report<'_>,
-    ) -> Result<(Started, Option<DatabaseRecord>), EngineError> {
-        let Some(service) = &self.database else {
-            let was_up = self.site.record()?.is_some();
-            if !was_up {
-                self.record_without_database(taken)?;
-            }
-            let started = Started {
-                database: None,
-                was_up,
-                failure: None,
-                filling: Filling::None,
-                published: Vec::new(),
-                has_services: false,
-                stock: None,
-            };
-            return Ok((started, None));
-        };
-        let up = service.up_taken(taken, again(wishes), report)?;
-        let started = Started {
-            database: Some((&up.database).into()),
-            was_up: up.ran,
-            failure: up.failure,
-            filling: up.record.filling,
-            published: Vec::new(),
-            has_services: false,
-            stock: up.stock,
-        };
-        Ok((started, Some(up.database)))
-    }
-
-    fn record_without_database(&self, taken: &Taken) -> Result<(), EngineError> {
-        taken.make_live()?;
-        let record = Record {
-            version: VERSION,
-            project: self.ground.project.root().to_owned(),
-            environment: self.environment.name.to_string(),
-            scenario: None,
-            engine: EngineKind::Native,
-            created: now(),
-            filling: Filling::None,
-            database: None,
-            docker: None,
-        };
-        record
-            .write(&self.site.record_path())
-            .map_err(|source| EngineError::Record { environment: self.site.name().to_owned(), source })
-    }
-
     fn start_services(
         &self,
         taken: Taken,
         (cast, wishes): (&Cast, &Wishes),
-        database: Option<&DatabaseRecord>,
+        databases: &[DatabaseRecord],
         report: Report<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<Runbook, EngineError> {
@@ -218,7 +175,7 @@ impl NativeStack<'_> {
         let current = self.current()?;
         let runs = !current.is_empty() || self.site.is_supervised()?;
         let ports = endpoints(&current);
-        let translation = self.translation(database, wishes, ports.clone());
+        let translation = self.translation(databases, wishes, ports.clone());
         self.make_folders(&translation, cast)?;
         let runbook = translation.runbook(&cast.services)?;
         let named = self.named(wishes);
@@ -252,12 +209,10 @@ impl NativeStack<'_> {
     ) -> Result<Runbook, EngineError> {
         let taken = self.site.take()?;
         super::supervise::stop(&self.site)?;
-        let service = self.database.as_ref();
-        // It may be another one than before.
-        let up = service
-            .map(|service| service.up_taken(&taken, Again { fresh: false, restart: true }, report))
-            .transpose()?;
-        let translation = self.translation(up.as_ref().map(|up| &up.database), wishes, ports);
+        // They may be others than before.
+        let kept = Wishes { fresh: false, database_only: false, ..wishes.clone() };
+        let (_, databases) = self.start_databases(&taken, cast, &kept, report)?;
+        let translation = self.translation(&databases, wishes, ports);
         let runbook = translation.runbook(&cast.services)?;
         hire(self.ground.home, &taken, &runbook, &self.named(wishes), self.ground.interrupted)?;
         Ok(runbook)
@@ -274,7 +229,7 @@ impl NativeStack<'_> {
 
     fn translation<'b>(
         &'b self,
-        database: Option<&'b DatabaseRecord>,
+        running: &'b [DatabaseRecord],
         wishes: &'b Wishes,
         current: BTreeMap<(String, u16), u16>,
     ) -> Translation<'b> {
@@ -284,8 +239,8 @@ impl NativeStack<'_> {
             root: self.ground.project.root(),
             caller: self.ground.caller,
             nginx: backlot_nginx::locate(self.ground.caller.get("PATH").map(String::as_str)),
-            database,
-            database_service: self.database_service(),
+            running,
+            databases: self.databases().map(|service| service.database().service.as_str()).collect(),
             scenario: scenario.map(|(name, _)| name.as_str()),
             site: &self.site,
             throwaway: self.throwaway,
@@ -322,6 +277,19 @@ fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {
     services.iter().flat_map(of).collect()
 }
 
+/// What of the files of `environment` is not done natively, a line each, whether its services can run here or not.
+///
+/// # Errors
+/// When the files say of its database what no server can be.
+pub fn not_done(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
+    let stack = NativeStack::new(ground, environment)?;
+    let (services, wishes) = (stack.environment.stack.with_dependencies(&[]), Wishes::default());
+    let translation = stack.translation(&[], &wishes, BTreeMap::new());
+    let keys = [Level::Error, Level::Warning].map(|level| translation.unhonoured(&services, level)).concat();
+    let volumes = translation.unmounted(services.iter());
+    Ok(keys.into_iter().chain(volumes).chain(stack.notes(&services)).collect())
+}
+
 /// Why `environment` cannot run natively when `wishes` are asked for; none when it can.
 ///
 /// # Errors
@@ -347,6 +315,6 @@ pub fn why_not(
     if wishes.database_only {
         return Ok(None);
     }
-    let translation = stack.translation(None, wishes, BTreeMap::new());
+    let translation = stack.translation(&[], wishes, BTreeMap::new());
     Ok(translation.why_not(&wishes.services)?.map(EngineError::from))
 }

@@ -1,7 +1,7 @@
 //! Taking an environment down, whatever is left of it.
 
-use backlot_plan::Removal;
-use backlot_state::{EngineError, Event, Filling, Report, Site, Taken, mark, tell};
+use backlot_plan::{Removal, Server};
+use backlot_state::{EngineError, Event, Filling, Report, Site, Taken, mark, tell, volume};
 
 use crate::look::look;
 use crate::server;
@@ -16,7 +16,7 @@ use crate::tidy;
 pub(crate) fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<Removal>, EngineError> {
     tidy::sweep(site);
     let has_volumes = volumes && !site.removable_volumes()?.is_empty();
-    if !has_volumes && !is_there(site.dir())? && !is_there(&site.sockets())? {
+    if !has_volumes && !is_there(site.dir())? && !is_there(&site.sockets())? && site.parts().is_empty() {
         return Ok(Vec::new());
     }
     take_down(&site.take()?, volumes, report)
@@ -27,7 +27,14 @@ pub(crate) fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec
 /// # Errors
 /// When what is there cannot be looked at.
 pub(crate) fn plan_down(site: &Site, volumes: bool) -> Result<Vec<Removal>, EngineError> {
-    Ok(backlot_plan::down(&look(site, None)?, volumes))
+    let mut observed = look(site, None)?;
+    for part in site.parts() {
+        observed.files |= part.has_files();
+        if observed.server == Server::Stopped && part.is_running()? {
+            observed.server = Server::Unrecorded;
+        }
+    }
+    Ok(backlot_plan::down(&observed, volumes))
 }
 
 pub(super) fn take_down(
@@ -38,7 +45,15 @@ pub(super) fn take_down(
     mark::take_over(taken)?;
     let steps = plan_down(taken.site(), volumes)?;
     for step in &steps {
-        tell(step, report, |_| take_away(taken, *step))?;
+        tell(step, report, |_| {
+            for part in taken.site().parts() {
+                match step {
+                    Removal::StopServer | Removal::Files => drop(take_away(&part.take()?, *step)?),
+                    Removal::StopServices | Removal::Volumes => {}
+                }
+            }
+            take_away(taken, *step)
+        })?;
     }
     taken.tidy()?;
     Ok(steps)
@@ -65,7 +80,7 @@ pub(super) fn take_away(taken: &Taken, step: Removal) -> Result<String, EngineEr
         }
         Removal::Volumes => {
             server::free_shared_memory(taken.site());
-            taken.remove_volumes()?;
+            volume::remove_all(taken)?;
             Ok(format!("the volumes of {name}"))
         }
     }

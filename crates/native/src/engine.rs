@@ -15,7 +15,7 @@ use crate::down::{down, plan_down};
 use crate::printed::OfProcesses;
 use crate::summary::summary;
 use crate::supervise::ask;
-use crate::views::{database_alone, describe, log_query, services_with_logs, status};
+use crate::views::{databases_alone, describe, log_query, services_with_logs, status};
 
 /// The engine whose services are processes of this machine.
 #[derive(Debug, Clone, Copy)]
@@ -28,9 +28,13 @@ impl Engine for Native {
 
     fn services(&self, site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
         match status(site) {
-            Err(EngineError::NoServices { .. }) => Ok(database_alone(site)?.into_iter().collect()),
+            Err(EngineError::NoServices { .. }) => databases_alone(site),
             status => status,
         }
+    }
+
+    fn ended_when_unknown(&self, site: &Site) -> Result<Vec<String>, EngineError> {
+        Ok(self.services(site)?.into_iter().map(|service| service.name).collect())
     }
 
     fn answer(

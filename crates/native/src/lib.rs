@@ -4,6 +4,7 @@
 mod attend;
 mod changes;
 mod claims;
+mod cluster;
 mod deployment;
 mod down;
 mod engine;
@@ -20,6 +21,7 @@ mod views;
 
 use std::collections::BTreeMap;
 
+use backlot_facts::address::Address;
 use backlot_facts::database::Database;
 use backlot_facts::variables::{RunningDatabase, variables};
 use backlot_plan::{Port, Storage};
@@ -30,14 +32,14 @@ use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Purpose, 
 
 pub use changes::ChangeError;
 pub use claims::{PortError, PortTrouble, Tenant};
-pub use deployment::{NativeStack, why_not};
+pub use deployment::{NativeStack, not_done, why_not};
 pub use engine::Native;
 pub use server::locate;
 pub use stack::StackError;
 pub use stock::fill_up;
 pub use supervise::{guard, supervise};
 
-/// One environment on the native engine.
+/// A Postgres service of an environment.
 #[derive(Debug)]
 pub struct DatabaseService<'a> {
     ground: Ground<'a>,
@@ -50,9 +52,8 @@ pub struct DatabaseService<'a> {
 }
 
 impl<'a> DatabaseService<'a> {
-    /// The environment, whose database is `database`.
-    pub fn new(ground: Ground<'a>, environment: Environment, database: Database) -> Self {
-        let site = Site::new(ground.home, ground.project, environment.name.as_str());
+    /// The service `database` of the environment, at `site`.
+    fn new(ground: Ground<'a>, site: Site, environment: Environment, database: Database) -> Self {
         let (dies_with_us, stdout) = (false, Stdout::Ours);
         Self { ground, site, environment, database, scenario: None, dies_with_us, stdout }
     }
@@ -94,7 +95,9 @@ impl<'a> DatabaseService<'a> {
             throwaway: database.volume.is_none(),
         };
         let scenario = self.scenario.as_ref().map(|(name, _)| name.as_str());
-        variables(&self.environment, scenario, Some(running))
+        let others = others(&self.site);
+        let others: Vec<Address<'_>> = others.iter().map(|other| address(other, &[])).collect();
+        variables(&self.environment, scenario, Some(running), &others)
     }
 
     /// All variables of a program that runs in the environment: the caller's, the environment's, and the project's
@@ -130,6 +133,38 @@ pub fn running(site: &Site) -> Result<DatabaseRecord, EngineError> {
             Err(EngineError::NotUp { environment: site.name().to_owned(), exists: site.live().exists() })
         }
     }
+}
+
+/// All database servers of the environment at `site` that run, the environment's own first.
+///
+/// # Errors
+/// When the state of the environment cannot be read.
+pub(crate) fn all_running(site: &Site) -> Result<Vec<DatabaseRecord>, EngineError> {
+    let own = match running(site) {
+        Ok(database) => Some(database),
+        Err(EngineError::NotUp { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(own.into_iter().chain(others(site)).collect())
+}
+
+/// Those that run beside the environment's own.
+fn others(site: &Site) -> Vec<DatabaseRecord> {
+    site.parts().iter().filter_map(|part| running(part).ok()).collect()
+}
+
+/// The database server of `service` that runs.
+pub(crate) fn running_service(site: &Site, service: &str) -> Result<DatabaseRecord, EngineError> {
+    match running(site) {
+        Ok(database) if database.service == service => Ok(database),
+        Ok(_) | Err(EngineError::NotUp { .. }) => running(&site.part(service)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where other services find a server.
+pub(crate) fn address<'r>(database: &'r DatabaseRecord, here: &'r [&'r str]) -> Address<'r> {
+    Address { service: &database.service, host: "127.0.0.1", port: database.port, here }
 }
 
 /// How to reach a recorded server.

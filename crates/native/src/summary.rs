@@ -6,7 +6,7 @@ use backlot_postgres::Connection;
 use backlot_state::{EngineError, Filling, Record, Site, State, Summary, mark, now};
 
 use crate::access;
-use crate::views::status;
+use crate::views::{databases_alone, status};
 
 /// How long a listing waits for a database that does not answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
@@ -46,7 +46,7 @@ pub(super) fn summary(site: &Site, name: &str) -> Result<Summary, EngineError> {
 
 /// The published ports of the services that a supervisor runs, beside the database.
 fn services(site: &Site, database: Option<&str>) -> Vec<(String, u16)> {
-    let services = status(site).unwrap_or_default();
+    let services = status(site).or_else(|_| databases_alone(site)).unwrap_or_default();
     let beside = services.into_iter().filter(|service| Some(service.name.as_str()) != database);
     beside
         .flat_map(|service| {

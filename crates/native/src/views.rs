@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use backlot_logs::{ForeignLog, LogQuery};
 use backlot_plan::{Endpoint, Protocol};
-use backlot_postgres::DEFAULT_PORT;
+use backlot_postgres::Access;
 use backlot_process::caller_allow_list;
 use backlot_state::{DatabaseRecord, EngineError, Site};
 use backlot_supervisor::{
@@ -14,7 +14,8 @@ use backlot_supervisor::{
 };
 
 use crate::access;
-use crate::running;
+use crate::all_running;
+use crate::running_service;
 use crate::supervise::ask;
 
 /// How long a supervisor that ends may take until nothing is left of it: its guard ends what it ran, which takes its time
@@ -43,19 +44,18 @@ pub(crate) fn status(site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
     }
 }
 
-/// The database of an environment, as a service; none when it does not run.
+/// The databases of an environment, as services: those that run.
 ///
 /// # Errors
 /// When the state of the environment cannot be read.
-pub(crate) fn database_alone(site: &Site) -> Result<Option<ServiceReport>, EngineError> {
-    let database = match running(site) {
-        Ok(database) => database,
-        Err(EngineError::NotUp { .. }) => return Ok(None),
-        Err(error) => return Err(error),
-    };
+pub(crate) fn databases_alone(site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
+    Ok(all_running(site)?.into_iter().map(report).collect())
+}
+
+fn report(database: DatabaseRecord) -> ServiceReport {
     let address = Endpoint::local(database.port);
     let endpoint = EndpointReport {
-        target: DEFAULT_PORT,
+        target: database.inside_port,
         address: address.clone(),
         published: true,
         protocol: Protocol::Tcp,
@@ -70,18 +70,18 @@ pub(crate) fn database_alone(site: &Site) -> Result<Option<ServiceReport>, Engin
         started: started(&database),
         restarts: 0,
     };
-    Ok(Some(ServiceReport {
+    ServiceReport {
         name: database.service,
         wanted: 1,
         rolling: false,
         endpoints: vec![endpoint],
         replicas: vec![replica],
-    }))
+    }
 }
 
 /// When a server was started, in milliseconds since 1970: it says so in seconds, in the third line of its lock file.
 fn started(database: &DatabaseRecord) -> Option<u64> {
-    let lock = std::fs::read_to_string(database.data_dir.join("postmaster.pid")).ok()?;
+    let lock = backlot_files::text(&database.data_dir.join("postmaster.pid")).ok()?;
     let seconds: u64 = lock.lines().nth(2)?.trim().parse().ok()?;
     seconds.checked_mul(1000)
 }
@@ -107,12 +107,12 @@ pub(crate) fn describe(
         Ok(Answer::Nothing | Answer::Status(_) | Answer::Plan(_) | Answer::Exit { .. }) => {
             Err(ClientError::Gone.into())
         }
-        Err(EngineError::NoServices { environment }) => match running(site) {
-            Ok(database) if database.service == name => {
+        Err(EngineError::NoServices { environment }) => match running_service(site, name) {
+            Ok(database) => {
                 let directory = site.record()?.map_or_else(|| site.live(), |record| record.project);
                 Ok(Described { variables: database_variables(&database, caller), directory })
             }
-            Ok(_) | Err(EngineError::NotUp { .. }) => Err(EngineError::NoServices { environment }),
+            Err(EngineError::NotUp { .. }) => Err(EngineError::NoServices { environment }),
             Err(error) => Err(error),
         },
         Err(error) => Err(error),
@@ -125,10 +125,18 @@ pub(crate) fn database_variables(
     caller: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut variables = caller_allow_list(caller);
-    // As in its container, no database is named: psql takes the one of the user's name.
-    for (name, value) in access(database).libpq_env().into_iter().filter(|(name, _)| *name != "PGDATABASE") {
-        variables.insert(name.into(), value);
+    variables.extend(database.variables.clone());
+    // As in its container: the socket asks for no password, and no database is named, so psql takes the one of the user's
+    // name, unless the service's own variables say so.
+    let host = database.socket_dir.display().to_string();
+    let address = Access { host, ..access(database) };
+    for (name, value) in address.libpq_env() {
+        let is_own = matches!(name, "PGUSER" | "PGDATABASE" | "PGPASSWORD");
+        if name != "PGDATABASE" && !(is_own && database.variables.contains_key(name)) {
+            variables.insert(name.into(), value);
+        }
     }
+    variables.insert("PGDATA".into(), database.data_dir.display().to_string());
     let bin = database.bin_dir.display();
     let path = variables.get("PATH").map_or_else(|| bin.to_string(), |path| format!("{bin}:{path}"));
     variables.insert("PATH".into(), path);
@@ -143,10 +151,12 @@ pub(crate) fn log_query(site: &Site, services: Vec<String>) -> Result<LogQuery, 
     if !site.live().is_dir() {
         return Err(EngineError::NotUp { environment: site.name().to_owned(), exists: false });
     }
-    let database = site.record().ok().flatten().and_then(|record| record.database);
-    let foreign =
-        database.map(|database| ForeignLog { path: site.log(&database.service), service: database.service });
-    Ok(LogQuery { services, foreign: foreign.into_iter().collect(), ..LogQuery::new(site.logs()) })
+    let parts = site.parts();
+    let foreign = parts.iter().chain([site]).filter_map(|place| {
+        let service = place.record().ok().flatten()?.database?.service;
+        Some(ForeignLog { path: place.log(&service), service })
+    });
+    Ok(LogQuery { services, foreign: foreign.collect(), ..LogQuery::new(site.logs()) })
 }
 
 /// The services that have printed something, and the gateway, which has a log of its own.

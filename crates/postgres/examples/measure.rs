@@ -27,6 +27,7 @@ fn main() {
             password: "password".to_owned().into(),
             databases: vec!["application".into()],
             initdb_args: Vec::new(),
+            host_auth: None,
             durability,
             settings: Vec::new(),
         };

@@ -24,13 +24,15 @@ impl Access {
     pub fn url(&self) -> String {
         let [user, password, database] =
             [&self.user, self.password.expose_secret(), self.database.as_str()].map(percent_encode);
+        // Where nobody is asked for one, there may be none.
+        let user = if password.is_empty() { user } else { format!("{user}:{password}") };
         if self.host.starts_with('/') {
             let host = percent_encode(&self.host);
-            return format!("postgresql://{user}:{password}@/{database}?host={host}&port={}", self.port);
+            return format!("postgresql://{user}@/{database}?host={host}&port={}", self.port);
         }
         let host =
             if self.host.contains(':') { format!("[{}]", self.host) } else { percent_encode(&self.host) };
-        format!("postgresql://{user}:{password}@{host}:{}/{database}", self.port)
+        format!("postgresql://{user}@{host}:{}/{database}", self.port)
     }
 
     /// The variables that `psql` and every other client built on libpq reads. **They hold the password.**
@@ -80,6 +82,7 @@ mod tests {
     fn writes_urls() {
         let url = access("127.0.0.1", "user", "p@ss:w/rd?", "my db").url();
         assert_eq!(url, "postgresql://user:p%40ss%3Aw%2Frd%3F@127.0.0.1:20000/my%20db");
+        assert_eq!(access("127.0.0.1", "u", "", "d").url(), "postgresql://u@127.0.0.1:20000/d");
         assert_eq!(access("::1", "u", "p", "d").url(), "postgresql://u:p@[::1]:20000/d");
         let socket = access("/run/my pg", "u", "p", "d").url();
         assert_eq!(socket, "postgresql://u:p@/d?host=%2Frun%2Fmy%20pg&port=20000");

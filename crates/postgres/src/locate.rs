@@ -127,6 +127,19 @@ impl Installation {
         self.bin_dir.join(name)
     }
 
+    /// Whether an extension's files are there (`postgis`).
+    pub fn has_extension(&self, name: &str) -> bool {
+        let control = format!("extension/{name}.control");
+        let beside = ["../share", "../share/postgresql"].map(|share| self.bin_dir.join(share));
+        let debian = PathBuf::from(format!("/usr/share/postgresql/{}", self.version.major));
+        if beside.iter().chain([&debian]).any(|share| share.join(&control).exists()) {
+            return true;
+        }
+        let asked = Program::new(self.program("pg_config")).arg("--sharedir").output(Duration::from_secs(5));
+        let share = asked.ok().and_then(|output| String::from_utf8(output.stdout).ok());
+        share.is_some_and(|share| Path::new(share.trim_end()).join(&control).exists())
+    }
+
     /// What is in this folder, if it holds a server.
     fn at(dir: &Path) -> Option<Self> {
         if !is_program(&dir.join("postgres")) || !is_program(&dir.join("initdb")) {

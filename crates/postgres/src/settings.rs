@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
+use crate::conf;
 use crate::spec::{ClusterSpec, Durability};
+
+/// The setting that names another file of settings than that of the data directory.
+const CONFIG_FILE: &str = "config_file";
 
 /// For data that need not survive a crash.
 const EPHEMERAL: &[(&str, &str)] = &[
@@ -24,7 +28,12 @@ const WITHOUT_SUBSCRIPTIONS: (&str, &str) = ("max_logical_replication_workers", 
 /// All settings that are given on the command line, ours first, so that the wishes win; where the server listens comes
 /// last and cannot be wished otherwise.
 pub(crate) fn of_server(spec: &ClusterSpec, socket_dir: &Path, port: u16) -> Vec<(String, String)> {
-    let wished = |name: &str| spec.settings.iter().any(|(wish, _)| wish.eq_ignore_ascii_case(name));
+    // What a file of the project's own says, counts as well.
+    let file = spec.settings.iter().rfind(|(name, _)| name == CONFIG_FILE);
+    let file = file.and_then(|(_, path)| backlot_files::text(Path::new(path)).ok()).unwrap_or_default();
+    let in_file = conf::settings(&file);
+    let wished =
+        |name: &str| spec.settings.iter().chain(&in_file).any(|(wish, _)| wish.eq_ignore_ascii_case(name));
     let mut ours: Vec<(&str, &str)> = Vec::new();
     match spec.durability {
         Durability::Durable => {}
@@ -80,9 +89,10 @@ mod tests {
     fn settings(durability: Durability, wishes: &[(&str, &str)]) -> Vec<(String, String)> {
         let settings = wishes.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let password = "secret".to_owned().into();
-        let (databases, initdb_args) = (Vec::new(), Vec::new());
+        let (databases, initdb_args, host_auth) = (Vec::new(), Vec::new(), None);
+        let superuser = "u".into();
         let spec =
-            ClusterSpec { superuser: "u".into(), password, databases, initdb_args, durability, settings };
+            ClusterSpec { superuser, password, host_auth, databases, initdb_args, durability, settings };
         of_server(&spec, Path::new("/run/my, \"pg\""), 20_001)
     }
 

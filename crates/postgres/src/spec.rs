@@ -18,8 +18,11 @@ pub enum Durability {
 pub struct ClusterSpec {
     /// The superuser's name (`POSTGRES_USER`).
     pub superuser: String,
-    /// The superuser's password (`POSTGRES_PASSWORD`). Not empty, without line breaks.
+    /// The superuser's password (`POSTGRES_PASSWORD`), without line breaks; empty only where nobody is asked for one.
     pub password: SecretString,
+    /// How whoever connects by TCP shows who he is (`POSTGRES_HOST_AUTH_METHOD`); where nothing is said, as passwords are
+    /// kept. The socket is open to our account alone, so nobody is asked there.
+    pub host_auth: Option<String>,
     /// Databases that are there from the start, beside `postgres`. The first one is also the one that a start is checked
     /// with.
     pub databases: Vec<String>,
@@ -30,6 +33,9 @@ pub struct ClusterSpec {
     /// Settings of the server (`max_connections`, `200`), which win over ours.
     pub settings: Vec<(String, String)>,
 }
+
+/// The way to show by TCP who one is in which nobody has to.
+pub const TRUST: &str = "trust";
 
 /// A wish that no cluster can fulfil. The messages fit after "failed to …".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +55,12 @@ pub enum SpecError {
         name: String,
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// What `pg_hba.conf` has no line for.
+    #[error("make a cluster that asks by {method:?} (POSTGRES_HOST_AUTH_METHOD)")]
+    HostAuth {
+        /// The method.
+        method: String,
     },
     /// An argument of `initdb` that would place or own the cluster otherwise than told.
     #[error("make a cluster with the initdb argument `{arg}`: Backlot sets that itself")]
@@ -78,8 +90,13 @@ impl ClusterSpec {
     /// Checks what `initdb` and Postgres would refuse, or misread.
     pub fn check(&self) -> Result<(), SpecError> {
         let password = self.password.expose_secret();
-        if password.is_empty() {
+        if password.is_empty() && self.host_auth.as_deref() != Some(TRUST) {
             return Err(SpecError::EmptyPassword);
+        }
+        if let Some(method) = &self.host_auth
+            && (method.trim().is_empty() || method.contains(['\n', '\r', '\0', '#']))
+        {
+            return Err(SpecError::HostAuth { method: method.clone() });
         }
         if password.contains(['\n', '\r', '\0']) {
             return Err(SpecError::PasswordCharacter);
@@ -136,12 +153,13 @@ impl fmt::Display for Durability {
 
 #[cfg(test)]
 mod tests {
-    use super::{ClusterSpec, Durability, SpecError};
+    use super::{ClusterSpec, Durability, SpecError, TRUST};
 
     fn spec() -> ClusterSpec {
         ClusterSpec {
             superuser: "user".into(),
             password: "secret".to_owned().into(),
+            host_auth: None,
             databases: vec!["application".into()],
             initdb_args: Vec::new(),
             durability: Durability::Ephemeral,
@@ -155,6 +173,13 @@ mod tests {
         let password =
             |password: &str| ClusterSpec { password: password.to_owned().into(), ..spec() }.check();
         assert_eq!(password(""), Err(SpecError::EmptyPassword));
+        let trusting =
+            ClusterSpec { host_auth: Some(TRUST.into()), password: String::new().into(), ..spec() };
+        trusting.check().unwrap();
+        for method in ["", " ", "trust\nhost all all all trust", "trust # x"] {
+            let result = ClusterSpec { host_auth: Some(method.into()), ..spec() }.check();
+            assert_eq!(result, Err(SpecError::HostAuth { method: method.into() }));
+        }
         for wrong in ["a\nb", "a\rb", "a\0b"] {
             assert_eq!(password(wrong), Err(SpecError::PasswordCharacter), "{wrong:?}");
         }

@@ -11,7 +11,10 @@ use backlot_process::{
     port_holder,
 };
 
-use crate::connection::DatabaseError;
+use tokio_postgres::error::SqlState;
+
+use crate::access::Access;
+use crate::connection::{Connection, DatabaseError};
 use crate::locate::Installation;
 use crate::log::{Log, tells_full_disk};
 use crate::place::Place;
@@ -239,7 +242,10 @@ impl ClusterStarter {
         let cluster = RunningCluster::attach(child.id(), port, socket_dir, data_dir);
         let access = cluster.socket(&self.spec.superuser, &self.spec.password, self.spec.first_database());
         let error = match until_ready(&mut child, data_dir, &access, deadline)? {
-            Outcome::Ready => return Ok(Some(cluster)),
+            Outcome::Ready => match self.wrong_password(&cluster) {
+                None => return Ok(Some(cluster)),
+                Some(error) => StartError::Rejected(error),
+            },
             Outcome::Died(status) => {
                 remains::remove(data_dir, socket_dir, port);
                 let last_lines = log.last_lines();
@@ -261,11 +267,30 @@ impl ClusterStarter {
                     log_file: log.path.into(),
                 }
             }
-            Outcome::Rejected(error) => StartError::Rejected(error),
+            // A `pg_hba.conf` of the project's own may let us in by TCP alone.
+            Outcome::Rejected(error) => match Connection::open(&self.by_tcp(&cluster), STOPPING) {
+                Ok(_) => return Ok(Some(cluster)),
+                Err(_) => StartError::Rejected(error),
+            },
         };
         // That it did not come up is what matters; a failure to stop it would hide it.
         let _ = cluster.stop(StopMode::Immediate, STOPPING);
         Err(error)
+    }
+
+    /// That kept data was made with another password: who comes to the socket is not asked for one.
+    fn wrong_password(&self, cluster: &RunningCluster) -> Option<DatabaseError> {
+        match self.spec.durability {
+            Durability::Ephemeral => None,
+            Durability::Durable => {
+                let error = Connection::open(&self.by_tcp(cluster), STOPPING).err()?;
+                (error.code() == Some(SqlState::INVALID_PASSWORD.code())).then_some(error)
+            }
+        }
+    }
+
+    fn by_tcp(&self, cluster: &RunningCluster) -> Access {
+        cluster.tcp(&self.spec.superuser, &self.spec.password, self.spec.first_database())
     }
 
     fn spawn(&self, port: u16, log: File) -> Result<Child, StartError> {

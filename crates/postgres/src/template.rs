@@ -12,10 +12,12 @@
 //! ```
 
 mod clone;
+mod filled;
 mod folder;
 mod key;
 mod make;
 
+pub use self::clone::Fill;
 pub use self::folder::{is_cluster, is_unfinished};
 
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -26,14 +28,16 @@ use std::time::{Duration, SystemTime};
 
 use backlot_process::{Owner, OwnerError, ProcessError};
 
-use self::folder::{DATA, fresh, lock_spares, remove_prefixed, remove_tree};
+use self::folder::{DATA, fresh, lock_spares, remove_prefixed};
 use self::key::key;
 use self::make::make;
 use crate::copy::count_files;
+use crate::init::InitError;
 use crate::locate::Installation;
 use crate::lock::{self, Sharing};
 use crate::spec::{ClusterSpec, Durability, SpecError};
 use crate::storage::StorageError;
+use crate::storage::remove_tree;
 
 /// How long another process may take to make a template before we give up.
 const MAKING: Duration = Duration::from_mins(2);
@@ -99,6 +103,9 @@ pub enum TemplateError {
     /// `initdb`, or the making of a database, failed.
     #[error("make a new cluster")]
     Make(#[source] ProcessError),
+    /// It could not be filled.
+    #[error(transparent)]
+    Init(#[from] InitError),
     /// A clone could not be written through to the disk.
     #[error("sync the new cluster to disk")]
     Sync(#[source] ProcessError),

@@ -9,11 +9,13 @@ mod end;
 mod environment;
 mod error;
 mod exit;
+mod flaw;
 mod foreground;
 mod holders;
 mod identity;
 #[cfg(target_os = "linux")]
 mod listeners;
+mod locale;
 mod marked;
 mod output;
 mod owner;
@@ -35,9 +37,11 @@ pub use end::{wait_for_child, wait_for_end};
 pub use environment::{caller_allow_list, caller_without_postgres, is_of_libpq};
 pub use error::{ProcessError, in_full};
 pub use exit::{describe_exit, exit_code};
+pub use flaw::Flaw;
 pub use foreground::{Ended, Stdout, is_ignored};
 pub use holders::{kill_all_holding, processes_holding};
 pub use identity::ProcessId;
+pub use locale::has_locale;
 pub use marked::{
     all_of_program_in, all_with_variable, end_all_with_variable, kill_all_working_in, working_in,
 };

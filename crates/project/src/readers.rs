@@ -9,6 +9,7 @@ use backlot_compose::{Base, Request, Source, interpolate, load_text, read_env_fi
 
 use crate::config::read_config;
 use crate::error::ProjectError;
+use crate::keys::Unhonoured;
 use crate::stack::{Stack, extract};
 
 /// Reads the text of a config file: names and values, in order.
@@ -21,10 +22,23 @@ pub fn config(text: &str) -> Result<Vec<(String, String)>, ProjectError> {
 fn compose(text: &str, variables: &BTreeMap<String, String>) -> Result<Stack, ProjectError> {
     let dir = Path::new("/project");
     let files = [dir.join("compose.yaml")];
-    let request =
-        Request { files: &files, working_dir: dir, name: "test", variables, profiles: &["*".to_owned()] };
+    let request = Request {
+        files: &files,
+        working_dir: dir,
+        name: "test",
+        variables,
+        profiles: &["*".to_owned()],
+        named: &[],
+    };
     let loaded = load_text(&request, text)?;
     Ok(extract(&loaded.model, Base { dir, home: None })?)
+}
+
+/// The keys of a Compose file's text that are not honoured for programs, or for Postgres servers, each once.
+pub fn unhonoured(text: &str, is_postgres: bool) -> Result<Vec<Unhonoured>, ProjectError> {
+    let stack = compose(text, &BTreeMap::new())?;
+    let services = stack.services.keys().cloned().collect();
+    Ok(stack.unhonoured(&services, &|_| is_postgres).cloned().collect())
 }
 
 /// Feeds a text to every reader; what they make of it does not matter, only that they come back.

@@ -8,6 +8,8 @@
 //! - Where Compose 2.26 is installed, it is asked again, so that the records stay true; `BACKLOT_REQUIRE_COMPOSE=1` makes
 //!   its absence a failure. `tests/install-compose-v2` installs it.
 //! - `BACKLOT_RECORD=1` records anew.
+//! - What Compose 2.26 does not know yet has a file `newer`, which says since when Compose does it or in what Backlot goes
+//!   further; its result was written by hand, after the source of Compose.
 
 #![expect(clippy::expect_used, reason = "what a test needs and lacks may end it")]
 
@@ -72,6 +74,10 @@ impl Fixture {
 
     fn home(&self) -> PathBuf {
         self.dir.path().canonicalize().expect("the directory").join("home")
+    }
+
+    fn is_newer(&self) -> bool {
+        self.source.join("newer").exists()
     }
 
     fn lines(&self, file: &str) -> Vec<String> {
@@ -259,7 +265,7 @@ fn backlot_agrees_with_the_recorded_results() {
         return;
     }
     let fixtures = Fixture::all();
-    assert!(fixtures.len() >= 40, "only {} fixtures", fixtures.len());
+    assert!(fixtures.len() >= 78, "only {} fixtures", fixtures.len());
     let failures: Vec<String> = fixtures
         .iter()
         .flat_map(|fixture| fixture.differences(&fixture.expected(), &fixture.read()))
@@ -280,7 +286,7 @@ fn compose_itself_agrees_with_the_recorded_results() {
         }
     };
     let mut failures = Vec::new();
-    for fixture in Fixture::all() {
+    for fixture in Fixture::all().into_iter().filter(|fixture| !fixture.is_newer()) {
         let result = fixture.ask_compose(&compose);
         if is_set("BACKLOT_RECORD") {
             let text = serde_json::to_string_pretty(&result).expect("JSON") + "\n";

@@ -121,7 +121,7 @@ fn scenarios_and_tests_keep_nothing_and_claim_nothing() {
     assert_eq!(users.variables.value("APPLICATION_SCENARIO_NAME"), Some("users"));
     for read in [users, testing] {
         let db = &read.stack.services["db"];
-        assert_eq!(db.command, None, "the override file is for development");
+        assert_eq!(db.command.as_deref(), Some(["override".to_owned()].as_slice()));
         assert_eq!(
             db.ports.iter().map(|port| (port.target, port.published)).collect::<Vec<_>>(),
             [(5432, None)]
@@ -261,4 +261,66 @@ secrets: {word: {environment: PGDATABASE}}
     // What the files set is not told of, nor what nobody withholds.
     files.write(".env", "PGAPPNAME=a\nPGHOST=b\nPGPASSWORD=c\nPGPORT=1\nPGUSER=e\nPGDATABASE=f\nPGTZ=g\n");
     assert_eq!(told(lookup), [""; 0]);
+}
+
+#[test]
+fn a_file_that_is_whole_is_not_laid_over_the_base() {
+    let files = shop();
+    let whole = "services:\n  db: {image: 'postgres:17'}\n  front: {build: ., depends_on: [db]}\n";
+    files.write("compose.production.yaml", whole);
+    let read = files.project().environment(&environment("production")).expect("an environment");
+    assert_eq!(read.compose.files, [files.root().join("compose.production.yaml")]);
+    assert_eq!(read.stack.services.keys().collect::<Vec<_>>(), ["db", "front"]);
+    assert_eq!((read.stack.services["db"].volumes.len(), read.notes.len()), (0, 0));
+    // What it leaves out of the base is told.
+    files.write("compose.production.yaml", "services:\n  front: {image: a}\n");
+    let read = files.project().environment(&environment("production")).expect("an environment");
+    assert!(read.notes[0].contains("without db of the base file"), "{:?}", read.notes);
+    // These need the base.
+    for text in [
+        "services:\n  db: {image: 'postgres:17'}\n  front: {command: x}\n",
+        "services:\n  front: {image: a, depends_on: [db]}\n",
+        "services:\n  front: {image: a, depends_on: {db: {condition: service_healthy}}}\n",
+        "services:\n  front: {image: a, volumes: ['data:/data']}\n",
+        "services:\n  front: {image: a, networks: [back]}\n",
+    ] {
+        files.write("compose.production.yaml", text);
+        let project = files.project();
+        let name = environment("production");
+        let laid_over = match project.environment(&name) {
+            Ok(read) => read.compose.files.len() == 2,
+            Err(error) => error.to_string().contains("back") || error.to_string().contains("front"),
+        };
+        assert!(laid_over, "{text}");
+    }
+}
+
+#[test]
+fn a_service_that_is_named_switches_its_profiles_on() {
+    let text = "
+services:
+  web: {image: a}
+  debug: {image: a, profiles: [debug], depends_on: [web, helper]}
+  helper: {image: a, profiles: [debug, other]}
+  alone: {image: a, profiles: [alone], depends_on: [helper]}
+";
+    let files = Files::new(&[("compose.yaml", text)]);
+    let read = |names: &[&str]| {
+        let named = names.iter().map(|name| (*name).to_owned());
+        files.project().naming(named).environment(&environment("development"))
+    };
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let plain = read(&[]).expect("an environment");
+    assert_eq!(plain.stack.services.keys().collect::<Vec<_>>(), ["web"]);
+    assert_eq!(plain.stack.off.iter().cloned().collect::<Vec<_>>(), set(&["alone", "debug", "helper"]));
+    let debug = read(&["debug"]).expect("an environment").stack;
+    assert_eq!(debug.services.keys().cloned().collect::<Vec<_>>(), set(&["debug", "helper", "web"]));
+    assert_eq!(debug.on_call.iter().cloned().collect::<Vec<_>>(), set(&["debug", "helper"]));
+    // Those that are there only because they are named do not come by themselves.
+    assert_eq!(debug.with_dependencies(&[]).into_iter().collect::<Vec<_>>(), set(&["web"]));
+    assert_eq!(debug.with_dependencies(&set(&["debug"])).len(), 3);
+    // As with Compose, what another profile's service needs is not switched on.
+    let error = read(&["alone"]).expect_err("a dependency that is off");
+    assert_eq!(error.code(), "service-undefined");
+    assert!(error.hint().is_some_and(|hint| hint.contains("--profile debug")), "{error}");
 }

@@ -60,6 +60,12 @@ pub trait Deployment<'a>: Debug {
     /// For a service that is not there.
     fn why_not(&self, wishes: &Wishes) -> Result<Option<EngineError>, EngineError>;
 
+    /// What [`Deployment::up`] would not do that the files say, a line each; it tells that itself, too.
+    ///
+    /// # Errors
+    /// As [`Deployment::up`], as far as that is known from the files alone.
+    fn told(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError>;
+
     /// The steps that [`Deployment::up`] would carry out now, in words.
     ///
     /// # Errors

@@ -32,6 +32,13 @@ pub trait Engine: Debug {
     /// When that cannot be found out.
     fn services(&self, site: &Site) -> Result<Vec<ServiceReport>, EngineError>;
 
+    /// The services of the environment at `site` that an `up` ends when its files have them no more. Compose leaves alone
+    /// what its profiles leave out.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn ended_when_unknown(&self, site: &Site) -> Result<Vec<String>, EngineError>;
+
     /// Does what is asked of a running environment; `news` hears what happens meanwhile.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ pub fn place_name(environment: &str, mark: &str) -> String {
 
 /// The run that an environment was made for, if it was made for one.
 pub fn run_of(site: &Site) -> Option<&str> {
-    site.name().split_once('.').map(|(_, run)| run)
+    site.environment().split_once('.').map(|(_, run)| run)
 }
 
 /// Whether the process is still there that does the work of the run that an environment was made for.

@@ -13,6 +13,7 @@
 //!     data/              a throw-away cluster
 //!     <service>.log
 //!   volumes/<volume>/        its own volumes; see `volume`
+//! <environment>+<service>/   the same for each further Postgres server, whose volumes are the environment's
 //! ```
 
 use std::fs;
@@ -27,7 +28,7 @@ use crate::error::EngineError;
 use crate::home::{Home, HomeError};
 use crate::lock::{Lock, LockError};
 use crate::record::Record;
-use crate::volume;
+use crate::taken::Taken;
 
 /// How long a command waits for another one that changes the same environment.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
@@ -92,6 +93,38 @@ impl Site {
         &self.name
     }
 
+    /// What stands between the names of an environment and of a further database of it.
+    const PART: char = '+';
+
+    /// The place of a further database of this environment, by its service.
+    #[must_use]
+    pub fn part(&self, service: &str) -> Self {
+        let name = format!("{}{}{service}", self.name, Self::PART);
+        Self { home: self.home.clone(), dir: self.dir.with_file_name(&name), name }
+    }
+
+    /// The places of further databases at which something is, by service.
+    pub fn parts(&self) -> Vec<Self> {
+        let mut sites = self.beside();
+        sites.retain(|site| site.name != self.name && site.environment() == self.name);
+        sites
+    }
+
+    /// The service of a further database that this is the place of, if it is that.
+    pub fn service(&self) -> Option<&str> {
+        self.name.split_once(Self::PART).map(|(_, service)| service)
+    }
+
+    /// The name on disk of the environment that it belongs to.
+    pub fn environment(&self) -> &str {
+        self.name.split_once(Self::PART).map_or(&self.name, |(environment, _)| environment)
+    }
+
+    /// The directory of the environment that it belongs to.
+    pub fn environment_dir(&self) -> PathBuf {
+        self.dir.with_file_name(self.environment())
+    }
+
     /// The environment's directory.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -103,7 +136,7 @@ impl Site {
     }
 
     /// Where what is live goes while it is removed.
-    fn doomed(&self) -> PathBuf {
+    pub(crate) fn doomed(&self) -> PathBuf {
         self.dir.join("removed")
     }
 
@@ -120,11 +153,15 @@ impl Site {
             || !self.partial_copies().is_empty()
             || is_without(&[self.live()])
                 && ([self.sockets(), self.control_dir()].iter().any(|path| path.exists())
+                    || self.service().is_some()
                     || is_without(&[self.volumes()]))
     }
 
     /// Copies of clusters in volumes that were begun and never completed.
-    fn partial_copies(&self) -> Vec<PathBuf> {
+    pub(crate) fn partial_copies(&self) -> Vec<PathBuf> {
+        if self.service().is_some() {
+            return Vec::new();
+        }
         let entries =
             |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
         let is_partial = |path: &PathBuf| {
@@ -220,7 +257,7 @@ impl Site {
 
     /// Where the volumes are.
     pub fn volumes(&self) -> PathBuf {
-        self.dir.join("volumes")
+        self.environment_dir().join("volumes")
     }
 
     /// The record, if there is one.
@@ -248,7 +285,7 @@ impl Site {
         Ok(Lock::is_held(&self.busy_lock())?)
     }
 
-    fn busy_lock(&self) -> PathBuf {
+    pub(crate) fn busy_lock(&self) -> PathBuf {
         self.dir.join("busy.lock")
     }
 
@@ -283,145 +320,5 @@ impl Site {
                 Err(error) => return Err(error.into()),
             }
         }
-    }
-}
-
-/// An environment that is ours to change, until this is dropped.
-#[derive(Debug)]
-pub struct Taken {
-    site: Site,
-    _lock: Lock,
-}
-
-impl Taken {
-    /// The environment's place.
-    pub fn site(&self) -> &Site {
-        &self.site
-    }
-
-    /// Removes what a killed command has left under another name than its own.
-    ///
-    /// # Errors
-    /// When something cannot be removed.
-    pub fn tidy(&self) -> Result<(), EngineError> {
-        if !self.site.has_leftovers() {
-            return Ok(());
-        }
-        remove(&self.site.doomed())?;
-        if !self.site.live().exists() {
-            self.remove_sockets()?;
-            remove(&self.site.control_dir())?;
-        }
-        for partial in self.site.partial_copies() {
-            remove(&partial)?;
-            // The volume's directory, when there is nothing else in it.
-            if let Some(volume) = partial.parent() {
-                let _ = fs::remove_dir(volume);
-                let _ = fs::remove_dir(self.site.volumes());
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the directory that holds what is live.
-    ///
-    /// # Errors
-    /// When it cannot be made.
-    pub fn make_live(&self) -> Result<(), EngineError> {
-        Ok(self.site.home.make(&self.site.live())?)
-    }
-
-    /// Removes the sockets' directory.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
-    pub fn remove_sockets(&self) -> Result<(), EngineError> {
-        remove(&self.site.sockets())
-    }
-
-    /// Removes the lock file of a supervisor that was killed: by this its guard sees that somebody has taken over.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
-    pub fn remove_supervisor_lock(&self) -> Result<(), EngineError> {
-        remove_file(self.site.supervisor_lock())
-    }
-
-    /// Removes the record: nothing is known of the environment any more.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
-    pub fn remove_record(&self) -> Result<(), EngineError> {
-        remove_file(self.site.record_path())
-    }
-
-    /// Removes all that is live, and the sockets. What is left of a removal that was cut short goes, too.
-    ///
-    /// # Errors
-    /// When something cannot be removed.
-    pub fn remove_live(&self) -> Result<(), EngineError> {
-        self.remove_sockets()?;
-        remove(&self.site.control_dir())?;
-        // Out of sight in one step first: whoever looks meanwhile sees nothing rather than half of it.
-        let doomed = self.site.doomed();
-        remove(&doomed)?;
-        match fs::rename(self.site.live(), &doomed) {
-            Ok(()) => remove(&doomed),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(EngineError::Io { what: "remove", path: self.site.live(), source }),
-        }
-    }
-
-    /// Removes the volumes: the durable data.
-    ///
-    /// # Errors
-    /// When something cannot be removed, or another environment uses it.
-    pub fn remove_volumes(&self) -> Result<(), EngineError> {
-        for volume in self.site.removable_volumes()? {
-            match volume {
-                Volume::Own(_) | Volume::Folder(_) => {}
-                Volume::Shared(name) => volume::remove(&self.site.home, &name)?,
-            }
-        }
-        let doomed = self.site.doomed();
-        remove(&doomed)?;
-        match fs::rename(self.site.volumes(), &doomed) {
-            Ok(()) => remove(&doomed),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(EngineError::Io { what: "remove", path: self.site.volumes(), source }),
-        }
-    }
-}
-
-impl Drop for Taken {
-    /// Leaves no empty directory behind: neither the environment's, nor the project's.
-    fn drop(&mut self) {
-        let (live, volumes) = (self.site.live(), self.site.volumes());
-        if live.exists() || volumes.exists() {
-            return;
-        }
-        let _ = fs::remove_file(self.site.busy_lock());
-        let _ = fs::remove_dir(&self.site.dir);
-        if let Some(project) = self.site.dir.parent() {
-            let _ = fs::remove_dir(project);
-        }
-    }
-}
-
-/// Removes a file; one that is not there is as good as removed.
-fn remove_file(path: PathBuf) -> Result<(), EngineError> {
-    match fs::remove_file(&path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(EngineError::Io { what: "remove", path, source }),
-    }
-}
-
-/// Removes a directory with all that is in it; one that is not there is as good as removed.
-fn remove(dir: &Path) -> Result<(), EngineError> {
-    match fs::remove_dir_all(dir) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(EngineError::Io { what: "remove", path: dir.to_owned(), source }),
     }
 }

@@ -29,6 +29,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let mut environment = context.environment(&project)?;
     context.tell_withheld(&environment);
+    context.tell(context.not_done(&project, &environment));
     if project.layout() == Layout::Compose && !context.names_environment() {
         environment.stack = project.plain_stack()?;
     }

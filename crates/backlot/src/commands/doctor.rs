@@ -57,7 +57,7 @@ pub fn run(_args: &Args, context: &Context) -> Exit {
     let root = context.project().ok().map(|project| project.root().to_owned());
     let mut findings = vec![postgres(variables)];
     findings.extend(account_and_directories(context));
-    findings.push(project(context));
+    findings.extend(project(context));
     findings.push(python(root.as_deref(), variables));
     findings.push(docker(variables));
     findings.push(nginx(variables));
@@ -158,12 +158,12 @@ fn directories(home: &Home) -> Finding {
     }
 }
 
-fn project(context: &Context) -> Finding {
+fn project(context: &Context) -> Vec<Finding> {
     let project = match context.project() {
         Ok(project) => project,
         Err(error) => {
             let mend = error.hints.first().cloned().unwrap_or_else(|| "".into());
-            return Finding::warning("project", error.error.to_string(), mend);
+            return vec![Finding::warning("project", error.error.to_string(), mend)];
         }
     };
     let mut names = Vec::new();
@@ -178,18 +178,24 @@ fn project(context: &Context) -> Finding {
         if let Err(error) = checked {
             let see = || Hint::from("see `").then(Hint::command(&["config", "-e", name.as_str()])).then("`");
             let mend = error.hints.first().cloned().unwrap_or_else(see);
-            return Finding::bad(
+            return vec![Finding::bad(
                 "project",
                 format!("{} in {}: {}", name, project.root().display(), error.error),
                 mend,
-            );
+            )];
         }
         names.push(name.to_string());
     }
-    Finding::good(
-        "project",
-        format!("{} in {}: {}", project.name(), project.root().display(), names.join(", ")),
-    )
+    let found = format!("{} in {}: {}", project.name(), project.root().display(), names.join(", "));
+    let mut findings = vec![Finding::good("project", found)];
+    if let Ok(environment) = context.environment(&project) {
+        let lines = context.not_done(&project, &environment).into_iter();
+        findings.extend(lines.map(|line| match line.rsplit_once("; ") {
+            Some((what, way_out)) => Finding::warning("key", what, way_out),
+            None => Finding { mend: None, ..Finding::warning("key", line, "") },
+        }));
+    }
+    findings
 }
 
 fn python(root: Option<&Path>, variables: &BTreeMap<String, String>) -> Finding {

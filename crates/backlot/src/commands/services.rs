@@ -39,7 +39,8 @@ pub fn check(
     }
     // What runs can be looked at even if the files are broken by now.
     let environment = context.environment(project).ok();
-    known.extend(environment.iter().flat_map(|environment| environment.stack.services.keys().cloned()));
+    let stacks = environment.iter().map(|environment| &environment.stack);
+    known.extend(stacks.flat_map(|stack| stack.services.keys().chain(&stack.off)).cloned());
     named.iter().find(|name| !known.contains(*name)).map_or(Ok(()), |name| Err(unknown(name, &known)))
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use backlot_engine::{Deployment, EngineError, Hint, Started, Wishes};
+use backlot_engine::{Deployment, EngineError, Hint, Home, Started, Wishes};
+use backlot_project::{Environment, Project};
 use backlot_supervisor::{Health, Request, ServiceReport, State};
 use serde_json::json;
 
@@ -49,8 +50,15 @@ pub fn parse_scale(text: &str) -> Result<(String, u32), String> {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (project, home) = (context.project()?, context.home()?);
-    let environment = context.environment(&project)?;
+    let home = context.home()?;
+    let named = args.services.iter().chain(args.scale.iter().map(|(service, _)| service));
+    let mut project = context.project()?.naming(named.cloned());
+    let mut environment = context.environment(&project)?;
+    let called = called(&environment, context, &home, &project)?;
+    if !called.is_empty() {
+        project = project.naming(called);
+        environment = context.environment(&project)?;
+    }
     let wishes = Wishes {
         services: args.services.clone(),
         scale: args.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
@@ -59,6 +67,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     };
     let deployment = context.deployment(context.ground(&home, &project), environment, &wishes)?;
     if context.global.dry_run {
+        context.tell(deployment.told(&wishes)?);
         return context.show_steps(&deployment.plan_up(&wishes)?);
     }
     let start = Instant::now();
@@ -89,6 +98,23 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     };
     show(deployment.as_ref(), &started, &services, start, args.wait, context);
     Ok(Exit::Done)
+}
+
+/// The services that profiles leave out and that were started by their name: they stay as they are.
+fn called(
+    environment: &Environment,
+    context: &Context,
+    home: &Home,
+    project: &Project,
+) -> Result<Vec<String>, CommandError> {
+    let off = &environment.stack.off;
+    if off.is_empty() {
+        return Ok(Vec::new());
+    }
+    let site = context.site(home, project)?;
+    let mut known = context.engine(&site)?.ended_when_unknown(&site)?;
+    known.retain(|name| off.contains(name));
+    Ok(known)
 }
 
 /// Waits until the services do well, and tells how they do then.

@@ -1,9 +1,11 @@
 //! What a Compose file may hold: the type of each value, and how it is written out again.
 
+mod keys;
 mod resources;
 mod service;
 mod tables;
 
+pub use keys::keys;
 pub(crate) use tables::MODEL;
 
 /// The type that a value must have.
@@ -17,6 +19,8 @@ pub(crate) enum Shape {
     Number,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// When an image is pulled: a word, or `every_12h`.
+    PullPolicy,
     /// A duration such as `1m30s`.
     Period,
     /// A mapping with known keys.
@@ -58,6 +62,8 @@ pub(crate) enum Form {
     Pairs,
     /// The same with keys that may have no value.
     OpenPairs,
+    /// A mapping of lists of texts; a single text is a list of one.
+    TextLists,
     /// A mapping of hosts to addresses, as a sorted list of `host=address`.
     Hosts,
     /// Words, or text to be split into words; written as `null` when there is none.

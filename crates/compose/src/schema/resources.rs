@@ -2,8 +2,8 @@
 
 use super::service::{GRANT, GRANTS};
 use super::{
-    COMMAND, FLAG, Field, Form, HOSTS, NUMBER_OR_TEXT, PAIRS, Shape, TEXT_SET, TEXTS, Table, WHOLE_OR_TEXT,
-    closed, field, table,
+    COMMAND, FLAG, Field, Form, HOSTS, NUMBER_OR_TEXT, PAIRS, Shape, TEXT_OR_SET, TEXT_SET, TEXTS, Table,
+    WHOLE_OR_TEXT, closed, field, table,
 };
 
 pub(super) static BUILD: Table = table(&[
@@ -17,8 +17,11 @@ pub(super) static BUILD: Table = table(&[
     field("cache_from", TEXTS, Form::Texts),
     field("cache_to", TEXTS, Form::Texts),
     field("no_cache", FLAG, Form::Flag),
+    field("no_cache_filter", TEXT_OR_SET, Form::Texts),
     field("additional_contexts", PAIRS, Form::Pairs),
     field("network", Shape::Text, Form::Text),
+    field("provenance", TEXT_OR_FLAG, Form::Text),
+    field("sbom", TEXT_OR_FLAG, Form::Text),
     field("pull", FLAG, Form::Flag),
     field("target", Shape::Text, Form::Text),
     field("shm_size", WHOLE_OR_TEXT, Form::Bytes),
@@ -30,6 +33,8 @@ pub(super) static BUILD: Table = table(&[
     field("ulimits", ULIMITS, Form::Ulimits),
     field("platforms", TEXTS, Form::Texts),
 ]);
+
+const TEXT_OR_FLAG: Shape = Shape::Either(&[Shape::Text, Shape::Flag]);
 
 pub(super) const ULIMITS: Shape =
     Shape::Keys(&Shape::Either(&[Shape::Whole, Shape::Text, Shape::Table(&ULIMIT)]));
@@ -80,7 +85,9 @@ static WATCH: Table = Table {
         ),
         field("target", Shape::Text, Form::Text),
         field("exec", Shape::Table(&HOOK), Form::Table(&HOOK)),
-        field("ignore", TEXTS, Form::Texts),
+        field("include", TEXT_OR_SET, Form::Texts),
+        field("ignore", TEXT_OR_SET, Form::Texts),
+        field("initial_sync", FLAG, Form::Flag),
     ],
     extensible: true,
     required: &["path", "action"],
@@ -94,6 +101,17 @@ pub(super) static HOOK: Table = table(&[
     field("privileged", FLAG, Form::Flag),
     field("working_dir", Shape::Text, Form::Text),
     field("environment", PAIRS, Form::OpenPairs),
+]);
+
+/// A command that runs in a container of its own before the service's starts.
+pub(super) static PRE_START: Table = table(&[
+    field("command", COMMAND, Form::Words),
+    field("image", Shape::Text, Form::Text),
+    field("user", Shape::Text, Form::Text),
+    field("privileged", FLAG, Form::Flag),
+    field("working_dir", Shape::Text, Form::Text),
+    field("environment", PAIRS, Form::OpenPairs),
+    field("per_replica", FLAG, Form::SetFlag),
 ]);
 
 pub(super) static DEPLOY: Table = Table {

@@ -1,6 +1,6 @@
 //! A service.
 
-use super::resources::{BLKIO, BUILD, DEPLOY, DEVELOP, GPU, HOOK, LOGGING, ULIMITS};
+use super::resources::{BLKIO, BUILD, DEPLOY, DEVELOP, GPU, HOOK, LOGGING, PRE_START, ULIMITS};
 use super::{
     COMMAND, FLAG, Form, HOSTS, NUMBER_OR_TEXT, OPTIONS, PAIRS, Shape, TEXT_OR_SET, TEXT_SET, TEXTS, Table,
     WHOLE_OR_TEXT, field, table,
@@ -73,6 +73,11 @@ pub(super) static SERVICE: Table = table(&[
     field("mem_reservation", WHOLE_OR_TEXT, Form::Bytes),
     field("mem_swappiness", WHOLE_OR_TEXT, Form::Bytes),
     field("memswap_limit", NUMBER_OR_TEXT, Form::Bytes),
+    field(
+        "models",
+        Shape::Either(&[TEXT_SET, Shape::Names(&Shape::Either(&[Shape::Table(&BINDING), Shape::Null]))]),
+        Form::TableMap(&BINDING),
+    ),
     field("network_mode", Shape::Text, Form::Text),
     field(
         "networks",
@@ -90,10 +95,13 @@ pub(super) static SERVICE: Table = table(&[
         Form::Tables(&PORT),
     ),
     field("post_start", HOOKS, Form::Tables(&HOOK)),
+    field("pre_start", Shape::List(&Shape::Table(&PRE_START)), Form::Tables(&PRE_START)),
     field("pre_stop", HOOKS, Form::Tables(&HOOK)),
     field("privileged", FLAG, Form::Flag),
     field("profiles", TEXT_SET, Form::Texts),
-    field("pull_policy", Shape::Word(&["always", "never", "if_not_present", "build", "missing"]), Form::Text),
+    field("provider", Shape::Table(&PROVIDER), Form::Table(&PROVIDER)),
+    field("pull_policy", Shape::PullPolicy, Form::Text),
+    field("pull_refresh_after", Shape::Text, Form::Omit),
     field("read_only", FLAG, Form::Flag),
     field("restart", Shape::Text, Form::Text),
     field("runtime", Shape::Text, Form::Text),
@@ -109,6 +117,7 @@ pub(super) static SERVICE: Table = table(&[
     field("tmpfs", TEXT_OR_SET, Form::Texts),
     field("tty", FLAG, Form::Flag),
     field("ulimits", ULIMITS, Form::Ulimits),
+    field("use_api_socket", Shape::Flag, Form::Flag),
     field("user", Shape::Text, Form::Text),
     field("userns_mode", Shape::Text, Form::Text),
     field("uts", Shape::Text, Form::Text),
@@ -128,6 +137,24 @@ pub(super) static GRANT: Table = table(&[
     field("gid", Shape::Text, Form::Text),
     field("mode", NUMBER_OR_TEXT, Form::SetWhole),
 ]);
+
+/// How a service is told of a model.
+static BINDING: Table =
+    table(&[field("endpoint_var", Shape::Text, Form::Text), field("model_var", Shape::Text, Form::Text)]);
+
+/// What runs a service in the place of a container.
+static PROVIDER: Table = Table {
+    fields: &[
+        field("type", Shape::Text, Form::Text),
+        field("options", Shape::Keys(&OPTION), Form::TextLists),
+    ],
+    extensible: true,
+    required: &["type"],
+    always: &[],
+};
+
+const ONE_OPTION: Shape = Shape::Either(&[Shape::Text, Shape::Number, Shape::Flag]);
+const OPTION: Shape = Shape::Either(&[Shape::Text, Shape::Number, Shape::Flag, Shape::List(&ONE_OPTION)]);
 
 static CREDENTIAL: Table = table(&[
     field("config", Shape::Text, Form::Text),
@@ -184,6 +211,7 @@ static HEALTHCHECK: Table = table(&[
 static ATTACHMENT: Table = table(&[
     field("priority", NUMBER_OR_TEXT, Form::Whole),
     field("aliases", TEXT_SET, Form::Texts),
+    field("interface_name", Shape::Text, Form::Text),
     field("ipv4_address", Shape::Text, Form::Text),
     field("ipv6_address", Shape::Text, Form::Text),
     field("link_local_ips", TEXT_SET, Form::Texts),
@@ -223,6 +251,7 @@ static MOUNT: Table = Table {
         field("bind", Shape::Table(&BIND), Form::Table(&BIND)),
         field("volume", Shape::Table(&MOUNT_VOLUME), Form::Table(&MOUNT_VOLUME)),
         field("tmpfs", Shape::Table(&TMPFS), Form::Table(&TMPFS)),
+        field("image", Shape::Table(&MOUNT_IMAGE), Form::Table(&MOUNT_IMAGE)),
     ],
     extensible: true,
     required: &["type"],
@@ -236,8 +265,13 @@ static BIND: Table = table(&[
     field("recursive", Shape::Word(&["enabled", "disabled", "writable", "readonly"]), Form::Text),
 ]);
 
-static MOUNT_VOLUME: Table =
-    table(&[field("nocopy", FLAG, Form::Flag), field("subpath", Shape::Text, Form::Text)]);
+static MOUNT_VOLUME: Table = table(&[
+    field("labels", PAIRS, Form::Pairs),
+    field("nocopy", FLAG, Form::Flag),
+    field("subpath", Shape::Text, Form::Text),
+]);
+
+static MOUNT_IMAGE: Table = table(&[field("subpath", Shape::Text, Form::Text)]);
 
 static TMPFS: Table =
     table(&[field("size", WHOLE_OR_TEXT, Form::Bytes), field("mode", NUMBER_OR_TEXT, Form::Whole)]);

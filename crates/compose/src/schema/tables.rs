@@ -1,7 +1,7 @@
 //! The top level, and networks, volumes, secrets and configs.
 
 use super::service::SERVICE;
-use super::{FLAG, Field, Form, OPTIONS, PAIRS, Shape, TEXT_OR_SET, Table, closed, field, table};
+use super::{FLAG, Field, Form, OPTIONS, PAIRS, Shape, TEXT_OR_SET, TEXTS, Table, closed, field, table};
 
 /// The whole file.
 pub(crate) static MODEL: Table = table(&[
@@ -21,6 +21,7 @@ pub(crate) static MODEL: Table = table(&[
     ),
     field("secrets", Shape::Names(&Shape::Table(&SECRET)), Form::TableMap(&SECRET)),
     field("configs", Shape::Names(&Shape::Table(&CONFIG)), Form::TableMap(&CONFIG)),
+    field("models", Shape::Names(&Shape::Table(&LANGUAGE_MODEL)), Form::TableMap(&LANGUAGE_MODEL)),
 ]);
 
 static INCLUDE: Table = closed(&[
@@ -71,6 +72,18 @@ static VOLUME: Table = table(&[
     field("external", EXTERNAL, Form::Flag),
     field("labels", PAIRS, Form::Pairs),
 ]);
+
+static LANGUAGE_MODEL: Table = Table {
+    fields: &[
+        field("name", Shape::Text, Form::Text),
+        field("model", Shape::Text, Form::Text),
+        field("context_size", Shape::Whole, Form::Whole),
+        field("runtime_flags", TEXTS, Form::Texts),
+    ],
+    extensible: true,
+    required: &["model"],
+    always: &[],
+};
 
 static SECRET: Table = table(&[
     field("name", Shape::Text, Form::Text),

@@ -1,5 +1,6 @@
 //! YAML as a tree in which every value knows its place.
 
+mod lenient;
 mod node;
 mod parse;
 mod scalar;

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
+use super::lenient::Lenient;
 use super::node::{Entry, Map, Mark, Node, Value};
 use super::scalar::{resolve_plain, resolve_tagged};
 use crate::error::{Error, Problem};
@@ -18,48 +19,37 @@ pub(crate) const MAX_NODES: usize = 50_000;
 
 /// Reads all documents of a file. An empty document is `Null`.
 pub(crate) fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Error> {
-    let mut reader = Reader {
-        source,
-        parser: Parser::new_from_str(&source.text),
-        anchors: HashMap::new(),
-        open: Vec::new(),
-        nodes: 0,
-        depth: 0,
-    };
-    let mut documents = Vec::new();
-    while let Some((event, span)) = reader.next()? {
-        match event {
-            Event::StreamEnd => break,
-            Event::DocumentStart(_) => {
-                reader.anchors.clear();
-                if let Some((event, span)) = reader.next()? {
-                    documents.push(reader.node(event, span)?);
-                }
-            }
-            Event::Nothing
-            | Event::StreamStart
-            | Event::DocumentEnd
-            | Event::SequenceEnd
-            | Event::MappingEnd
-            | Event::Alias(_)
-            | Event::Scalar(..)
-            | Event::SequenceStart(..)
-            | Event::MappingStart(..) => {
-                let _ = span;
-            }
+    let mut lenient = Lenient::new(&source.text);
+    loop {
+        let mut reader = Reader {
+            source,
+            lenient: &lenient,
+            parser: Parser::new_from_str(lenient.text()),
+            anchors: HashMap::new(),
+            open: Vec::new(),
+            nodes: 0,
+            depth: 0,
+            complaint: None,
+        };
+        let outcome = reader.documents();
+        let Some(complaint) = reader.complaint else { return outcome };
+        if !lenient.mend(complaint.info(), complaint.marker()) {
+            return outcome;
         }
     }
-    Ok(documents)
 }
 
 struct Reader<'s> {
     source: &'s Arc<Source>,
+    lenient: &'s Lenient<'s>,
     parser: Parser<'s, saphyr_parser::StrInput<'s>>,
     anchors: HashMap<usize, Anchored>,
     /// The anchors whose values are being read: an alias to one of them would never end.
     open: Vec<usize>,
     nodes: usize,
     depth: usize,
+    /// Why the parser has stopped.
+    complaint: Option<ScanError>,
 }
 
 struct Anchored {
@@ -73,6 +63,30 @@ struct Anchored {
 type Step<'s> = Option<(Event<'s>, Span)>;
 
 impl<'s> Reader<'s> {
+    fn documents(&mut self) -> Result<Vec<Node>, Error> {
+        let mut documents = Vec::new();
+        while let Some((event, _)) = self.next()? {
+            match event {
+                Event::StreamEnd => break,
+                Event::DocumentStart(_) => {
+                    if let Some((event, span)) = self.next()? {
+                        documents.push(self.node(event, span)?);
+                    }
+                }
+                Event::Nothing
+                | Event::StreamStart
+                | Event::DocumentEnd
+                | Event::SequenceEnd
+                | Event::MappingEnd
+                | Event::Alias(_)
+                | Event::Scalar(..)
+                | Event::SequenceStart(..)
+                | Event::MappingStart(..) => {}
+            }
+        }
+        Ok(documents)
+    }
+
     fn next(&mut self) -> Result<Step<'s>, Error> {
         match self.parser.next_event() {
             None => Ok(None),
@@ -87,7 +101,9 @@ impl<'s> Reader<'s> {
                 if error.info().contains("recursion limit") {
                     return Err(too_deep(&span));
                 }
-                Err(span.error(Problem::Yaml { message: error.info().to_owned() }))
+                let problem = Problem::Yaml { message: error.info().to_owned() };
+                self.complaint = Some(error);
+                Err(span.error(problem))
             }
         }
     }
@@ -98,7 +114,7 @@ impl<'s> Reader<'s> {
         Span {
             source: Arc::clone(self.source),
             line: span.start.line().max(1),
-            column: span.start.col() + 1,
+            column: self.lenient.column(&span.start),
             length: length.max(1),
         }
     }
@@ -135,7 +151,6 @@ impl<'s> Reader<'s> {
                 Some((event, span)) => items.push(self.node(event, span)?),
             }
         }
-        items.retain(|item: &Node| item.mark != Some(Mark::Reset));
         let mut node = Node::new(Value::List(items), span);
         node.mark = mark(tag.map(AsRef::as_ref));
         self.leave(anchor, &node)?;
@@ -166,7 +181,7 @@ impl<'s> Reader<'s> {
                     .error(Problem::DuplicateKey { key, first_line })
                     .with_hint("keep one of the two"));
             }
-            map.entries.push(Entry { key, key_span, value });
+            map.push(Entry { key, key_span, value });
         }
         for (value, use_span) in merged {
             merge_in(&mut map, value, &use_span)?;
@@ -292,7 +307,7 @@ fn merge_in(map: &mut Map, value: Node, use_span: &Span) -> Result<(), Error> {
         let Value::Map(source) = source else { return Err(use_span.error(Problem::MergeKey { found })) };
         for entry in source.entries {
             if !map.contains(&entry.key) {
-                map.entries.push(entry);
+                map.push(entry);
             }
         }
     }

@@ -37,6 +37,8 @@ pub(super) fn resolve_tagged(text: &str, tag: &str) -> Option<Value> {
             let fits = matches!((tag, &value), ("bool", Value::Bool(_)) | ("null", Value::Null));
             fits.then_some(value)
         }
+        // Bytes are no value that a Compose file has a use for.
+        "binary" => None,
         _ => Some(resolve_plain(text)),
     }
 }

@@ -5,9 +5,11 @@ mod lines;
 mod words;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use backlot_project::Service;
 use backlot_project::stack::{HealthTest, Healthcheck, Image};
 
 pub use copies::Copies;
@@ -47,6 +49,22 @@ pub struct Dockerfile {
     pub copies: Copies,
     /// Whether it makes files executable that need not be so in the project.
     pub makes_executable: bool,
+    /// Whether commands are run for it.
+    pub runs: bool,
+}
+
+/// What the Dockerfile of a service says; none for a service that is not built.
+///
+/// # Errors
+/// When it cannot be read: with its path.
+pub fn of_service(service: &Service) -> Result<Option<Dockerfile>, (PathBuf, io::Error)> {
+    let Some(build) = &service.build else { return Ok(None) };
+    let text = match &build.dockerfile_inline {
+        Some(text) => text.clone(),
+        None => backlot_files::text(&build.dockerfile).map_err(|error| (build.dockerfile.clone(), error))?,
+    };
+    let target = build.target.as_deref();
+    Ok(Some(read(&text, Building { context: &build.context, target, args: &build.args })))
 }
 
 /// How a Dockerfile is built.
@@ -202,7 +220,10 @@ impl Reader<'_> {
                 self.change(|stage| stage.file.stop_signal = Some(signal));
             }
             "HEALTHCHECK" => self.change(|stage| stage.file.healthcheck = stage.healthcheck(rest)),
-            "RUN" => self.change(|stage| stage.file.makes_executable |= rest.contains("chmod")),
+            "RUN" => self.change(|stage| {
+                stage.file.runs = true;
+                stage.file.makes_executable |= rest.contains("chmod");
+            }),
             // How it is built, and labels.
             _ => {}
         }

@@ -2,7 +2,6 @@
 
 mod balance;
 pub(crate) mod in_flight;
-pub(crate) mod pool;
 pub(crate) mod recheck;
 pub(crate) mod replica;
 pub(crate) mod rotation;

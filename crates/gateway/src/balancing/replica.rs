@@ -3,12 +3,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::balancing::in_flight::Count;
-use crate::balancing::pool::Pool;
 use crate::balancing::state::ReplicaState;
 use crate::latch::Latch;
-use crate::sockets::replica_stream::Sockets;
+use crate::sockets::replica_stream::{ConnectError, ReplicaStream, Sockets};
+use crate::upstream::pool::Pool;
 
 /// The caller's name for a replica, such as `web.1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,7 +62,7 @@ pub(crate) struct Replica {
     /// Connections at rest.
     pub(crate) pool: Pool,
     /// Every open connection, to cut them all.
-    pub(crate) sockets: Sockets,
+    pub(crate) sockets: Arc<Sockets>,
     /// It is given nothing more, and what is not busy with it should look for another.
     pub(crate) leaving: Latch,
 }
@@ -73,8 +74,13 @@ impl Replica {
             addr,
             in_flight: Count::default(),
             pool: Pool::new(workers),
-            sockets: Sockets::default(),
+            sockets: Arc::default(),
             leaving: Latch::default(),
         }
+    }
+
+    /// Opens a connection to it.
+    pub(crate) async fn connect(&self, limit: Duration) -> Result<ReplicaStream, ConnectError> {
+        ReplicaStream::connect(self.addr, &self.sockets, limit).await
     }
 }

@@ -9,10 +9,10 @@ use http::{HeaderValue, Response, StatusCode};
 use crate::balancing::replica::ReplicaId;
 use crate::http::attempt::Cause;
 use crate::http::client::Ticket;
-use crate::http::request_body::Fault;
 use crate::http::response_body::ResponseBody;
 use crate::http::screen::Refusal;
 use crate::shared::Shared;
+use crate::upstream::request_body::Fault;
 
 /// Why a request gets no answer from a replica.
 #[derive(Debug)]

@@ -12,13 +12,13 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::balancing::in_flight::InFlight;
 use crate::http::headers::Outgoing;
-use crate::http::link::Link;
-use crate::http::request_body::{Fault, Progress, RequestBody, Upload};
 use crate::http::response_body::{Source, Streamed};
 use crate::http::retry::Reached;
 use crate::shared::Shared;
 use crate::sockets::replica_stream::{ConnectError, ReplicaStream};
 use crate::sockets::stall::Stall;
+use crate::upstream::link::Link;
+use crate::upstream::request_body::{Fault, Progress, RequestBody, Upload};
 
 /// A body of at most so many bytes is read whole before the client gets anything of the response. Until then another
 /// replica can still be asked, and the replica is free as soon as it has answered, however slowly the client reads.
@@ -138,7 +138,8 @@ impl Attempt<'_> {
             return Ok(link);
         }
         let failed = |cause| Failure { cause, reached: Reached::Nobody };
-        let upstream = ReplicaStream::connect(replica, self.shared.limits.connect_timeout)
+        let upstream = replica
+            .connect(self.shared.limits.connect_timeout)
             .await
             .map_err(|error| failed(Cause::Connect(error)))?;
         Link::new(upstream).await.map_err(|error| failed(Cause::Died(Some(error))))

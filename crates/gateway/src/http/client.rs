@@ -13,6 +13,8 @@ use crate::balancing::in_flight::InFlight;
 use crate::balancing::replica::Replica;
 use crate::config::Trust;
 use crate::shared::Shared;
+use crate::sockets::client_stream::ClientStream;
+use crate::sockets::interim::Interim;
 use crate::sockets::replica_stream::ReplicaStream;
 
 /// A client's connection.
@@ -26,6 +28,8 @@ pub(crate) struct Client {
     pub(crate) trusted: bool,
     /// Requests that are not over; at most one, as hyper serves them.
     busy: AtomicUsize,
+    /// What is said to the client before an answer.
+    pub(crate) interim: Arc<Interim>,
     /// What the connection becomes when it has changed protocols.
     switch: Mutex<Option<Switch>>,
 }
@@ -40,7 +44,12 @@ pub(crate) struct Switch {
 }
 
 impl Client {
-    pub(crate) fn new(shared: Arc<Shared>, peer: SocketAddr, worker: usize) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        downstream: &ClientStream,
+        peer: SocketAddr,
+        worker: usize,
+    ) -> Self {
         let trusted = match shared.trust {
             Trust::Loopback => peer.ip().to_canonical().is_loopback(),
             Trust::Nobody => false,
@@ -48,7 +57,8 @@ impl Client {
         // An address consists of what a header may hold.
         let address = HeaderValue::from_str(&peer.ip().to_canonical().to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { shared, peer, worker, address, trusted, busy: AtomicUsize::new(0), switch: Mutex::default() }
+        let (busy, interim) = (AtomicUsize::new(0), downstream.interim());
+        Self { shared, peer, worker, address, trusted, busy, interim, switch: Mutex::default() }
     }
 
     pub(crate) fn is_busy(&self) -> bool {

@@ -12,9 +12,9 @@ use crate::http::answer::{Trouble, answer};
 use crate::http::attempt::{Attempt, Cause, Failure, Reply, ReplyContent};
 use crate::http::client::{Client, Switch, Ticket};
 use crate::http::headers::{Outgoing, for_client};
-use crate::http::request_body::Upload;
 use crate::http::response_body::ResponseBody;
 use crate::http::retry::{ATTEMPTS, BodyLeft, Reached, is_idempotent, may_repeat};
+use crate::upstream::request_body::Upload;
 
 /// Answers a request, in whatever way.
 pub(crate) async fn forward(client: Arc<Client>, request: Request<Incoming>) -> Response<ResponseBody> {

@@ -1,13 +1,17 @@
 //! What a replica is sent for what a client sent, and the other way round.
 
-use http::header::{CONNECTION, EXPECT, HOST, UPGRADE, VIA};
+use std::sync::Arc;
+
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE, VIA};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, response};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, response};
+use hyper::ext::on_informational;
 
 use crate::http::client::Client;
-use crate::http::request_body::RequestBody;
 use crate::http::screen::{Refusal, check, host_of_target};
 use crate::http::{forwarded, hop};
+use crate::sockets::interim::Interim;
+use crate::upstream::request_body::RequestBody;
 
 const THIS: HeaderValue = HeaderValue::from_static("1.1 backlot");
 
@@ -19,12 +23,14 @@ pub(crate) struct Outgoing {
     pub(crate) waits: bool,
     /// The protocol that the client wants to change to.
     pub(crate) upgrade: Option<HeaderValue>,
+    /// Where interim responses go; nowhere if the client is of HTTP/1.0, which has none.
+    interim: Option<Arc<Interim>>,
 }
 
 impl Outgoing {
     /// Makes the request for a replica; `has_body` tells whether the client sends one.
     pub(crate) fn new(mut parts: Parts, has_body: bool, client: &Client) -> Result<Self, Refusal> {
-        check(&parts.method, parts.version, &parts.headers)?;
+        check(&parts)?;
         if let Some(authority) = parts.uri.authority() {
             parts.headers.insert(HOST, host_of_target(authority)?);
             let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -32,7 +38,8 @@ impl Outgoing {
         } else if !parts.headers.contains_key(HOST) {
             parts.headers.insert(HOST, client.shared.default_host.clone());
         }
-        let may_upgrade = parts.version == http::Version::HTTP_11 && !has_body;
+        let interim = (parts.version == Version::HTTP_11).then(|| Arc::clone(&client.interim));
+        let may_upgrade = parts.version == Version::HTTP_11 && !has_body;
         let upgrade = if may_upgrade { hop::wanted_upgrade(&parts.headers) } else { None };
         hop::strip(&mut parts.headers);
         if let Some(protocol) = &upgrade {
@@ -49,8 +56,8 @@ impl Outgoing {
         }
         forwarded::tell(&mut parts.headers, &client.address, client.trusted);
         parts.headers.append(VIA, THIS);
-        parts.version = http::Version::HTTP_11;
-        Ok(Self { parts, waits, upgrade })
+        parts.version = Version::HTTP_11;
+        Ok(Self { parts, waits, upgrade, interim })
     }
 
     pub(crate) fn method(&self) -> &Method {
@@ -59,14 +66,45 @@ impl Outgoing {
 
     /// One request to one replica.
     pub(crate) fn request(&self, body: RequestBody) -> Request<RequestBody> {
-        Request::from_parts(self.parts.clone(), body)
+        let mut request = Request::from_parts(self.parts.clone(), body);
+        if let Some(interim) = self.interim.clone() {
+            on_informational(&mut request, move |response| {
+                // hyper tells the client itself to go on with its body.
+                if response.status() != StatusCode::CONTINUE {
+                    interim.add(&head(response.status(), response.headers()));
+                }
+            });
+        }
+        request
     }
+}
+
+/// An interim response as it is written.
+fn head(status: StatusCode, headers: &HeaderMap) -> Vec<u8> {
+    let mut headers = headers.clone();
+    hop::strip(&mut headers);
+    // It has no body, whatever it says.
+    headers.remove(CONTENT_LENGTH);
+    let mut head =
+        format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default())
+            .into_bytes();
+    for (name, value) in &headers {
+        for piece in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            head.extend_from_slice(piece);
+        }
+    }
+    head.extend_from_slice(b"\r\n");
+    head
 }
 
 /// Makes a replica's response one for the client.
 pub(crate) fn for_client(parts: &mut response::Parts) {
-    parts.version = http::Version::HTTP_11;
+    parts.version = Version::HTTP_11;
     let protocol = switches(parts.status, &parts.headers);
+    // The body was read by its chunks (RFC 9112, 6.3), and is written anew.
+    if parts.headers.contains_key(TRANSFER_ENCODING) {
+        parts.headers.remove(CONTENT_LENGTH);
+    }
     hop::strip(&mut parts.headers);
     if let Some(protocol) = protocol {
         parts.headers.insert(UPGRADE, protocol);

@@ -7,13 +7,10 @@ mod forward;
 mod forwarded;
 mod headers;
 mod hop;
-mod link;
-mod request_body;
 mod response_body;
 mod retry;
 mod screen;
 mod serve;
 
-pub(crate) use link::Link;
 pub(crate) use retry::ATTEMPTS;
 pub(crate) use serve::serve;

@@ -10,9 +10,9 @@ use hyper::body::Incoming;
 
 use crate::balancing::in_flight::InFlight;
 use crate::http::client::Ticket;
-use crate::http::link::Link;
 use crate::shared::Shared;
 use crate::sockets::stall::Stall;
+use crate::upstream::link::Link;
 
 /// A body, and the request that it ends.
 pub(crate) struct ResponseBody {

@@ -5,8 +5,10 @@
 //! connection afterwards (RFC 9112, 6.3); a replica then sees one framing, made anew.
 
 use http::header::{HOST, TRANSFER_ENCODING};
+use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use http::uri::Scheme;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,29 @@ fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
+/// Names of methods as nginx takes them: servers behind differ on `get`.
+fn check_method(method: &Method) -> Result<(), Refusal> {
+    let is_usual = |byte: u8| byte.is_ascii_uppercase() || byte == b'-' || byte == b'_';
+    match method {
+        &Method::CONNECT => {
+            Err(Refusal { status: StatusCode::METHOD_NOT_ALLOWED, why: "CONNECT is not offered" })
+        }
+        method if method.as_str().bytes().all(is_usual) => Ok(()),
+        _ => Err(bad("a method is written in capital letters")),
+    }
+}
+
+/// A target is a path, a URL of the web, or `*` where all of a server is meant (RFC 9112, 3.2).
+fn check_target(method: &Method, target: &Uri) -> Result<(), Refusal> {
+    let web = [Scheme::HTTP, Scheme::HTTPS];
+    match (target.scheme(), target.authority()) {
+        (Some(scheme), _) if !web.contains(scheme) => Err(bad("the target is no URL of the web")),
+        (None, Some(_)) => Err(bad("the target does not begin with a slash")),
+        _ if target.path() == "*" && method != Method::OPTIONS => Err(bad("only OPTIONS asks for *")),
+        _ => Ok(()),
+    }
+}
+
 /// The host that a target in absolute form names. It counts for more than the header (RFC 9112, 3.2.2).
 pub(crate) fn host_of_target(authority: &Authority) -> Result<HeaderValue, Refusal> {
     let refusal = bad("the target names no proper host");
@@ -57,25 +82,27 @@ pub(crate) fn host_of_target(authority: &Authority) -> Result<HeaderValue, Refus
 }
 
 /// Refuses what must not be handed on.
-pub(crate) fn check(method: &Method, version: Version, headers: &HeaderMap) -> Result<(), Refusal> {
-    if method == Method::CONNECT {
-        return Err(Refusal { status: StatusCode::METHOD_NOT_ALLOWED, why: "CONNECT is not offered" });
-    }
-    check_host(headers, version)?;
-    check_coding(headers)
+pub(crate) fn check(parts: &Parts) -> Result<(), Refusal> {
+    check_method(&parts.method)?;
+    check_target(&parts.method, &parts.uri)?;
+    check_host(&parts.headers, parts.version)?;
+    check_coding(&parts.headers)
 }
 
 #[cfg(test)]
 mod tests {
     use super::{check, host_of_target};
-    use http::{HeaderMap, HeaderName, Method, Version};
+    use http::{Request, Version};
+
+    fn asked(method: &str, target: &str, version: Version, lines: &[(&str, &str)]) -> u16 {
+        let request = Request::builder().method(method).uri(target).version(version);
+        let request = lines.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        check(&parts).map_or_else(|refusal| refusal.status.as_u16(), |()| 200)
+    }
 
     fn verdict(version: Version, lines: &[(&str, &str)]) -> u16 {
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
-        }
-        check(&Method::GET, version, &headers).map_or_else(|refusal| refusal.status.as_u16(), |()| 200)
+        asked("GET", "/", version, lines)
     }
 
     #[test]
@@ -103,9 +130,26 @@ mod tests {
     }
 
     #[test]
-    fn connect_and_targets() {
-        let refused = check(&Method::CONNECT, Version::HTTP_11, &HeaderMap::new()).unwrap_err();
-        assert_eq!(refused.status, 405);
+    fn methods_and_targets() {
+        for (method, target, status) in [
+            ("CONNECT", "a:80", 405),
+            ("BREW", "/", 200),
+            ("M-SEARCH", "/", 200),
+            ("get", "/", 400),
+            ("GET1", "/", 400),
+            ("OPTIONS", "*", 200),
+            ("GET", "*", 400),
+            ("GET", "index.html", 400),
+            ("GET", "http://a/", 200),
+            ("GET", "HTTPS://a/", 200),
+            ("GET", "ftp://a/", 400),
+        ] {
+            assert_eq!(
+                asked(method, target, Version::HTTP_11, &[("host", "a")]),
+                status,
+                "{method} {target}"
+            );
+        }
         assert_eq!(host_of_target(&"a.test:80".parse().unwrap()).unwrap(), "a.test:80");
         assert!(host_of_target(&"user@a.test".parse().unwrap()).is_err());
     }

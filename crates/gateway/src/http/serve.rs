@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::{Builder, Connection};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::http::client::{Client, Switch};
@@ -20,7 +21,9 @@ use crate::http::forward::forward;
 use crate::http::response_body::ResponseBody;
 use crate::shared::Shared;
 use crate::sockets::client_stream::{ClientStream, Traffic};
+use crate::sockets::peer;
 use crate::sockets::pipe::pipe;
+use crate::upstream::link::MAX_HEADERS;
 
 /// A request's head may be this long, as with nginx's usual buffers.
 const HEAD_BYTES: usize = 32 * 1024;
@@ -28,10 +31,14 @@ const HEAD_BYTES: usize = 32 * 1024;
 /// What is read ahead of a body, and what is written behind it, for each connection.
 const BUFFER_BYTES: usize = 128 * 1024;
 
+/// How often it is looked after a client that says no more and waits for its answer.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Serves a client until it leaves, is idle for too long, or the endpoint closes.
 pub(crate) async fn serve(shared: Arc<Shared>, downstream: ClientStream, peer: SocketAddr, worker: usize) {
-    let client = Arc::new(Client::new(Arc::clone(&shared), peer, worker));
+    let client = Arc::new(Client::new(Arc::clone(&shared), &downstream, peer, worker));
     let traffic = downstream.traffic();
+    let local = downstream.stream().local_addr();
     let service = {
         let client = Arc::clone(&client);
         service_fn(move |request: Request<Incoming>| {
@@ -42,11 +49,15 @@ pub(crate) async fn serve(shared: Arc<Shared>, downstream: ClientStream, peer: S
     let connection = Builder::new()
         .title_case_headers(true)
         .max_header_size(HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
+        .half_close(true)
         .max_buf_size(BUFFER_BYTES)
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(downstream), service);
-    let idle = Idle::new(Arc::clone(&client), traffic);
-    let Some((downstream, read)) = run(connection, idle, &shared).await else { return };
+    let idle = Idle::new(Arc::clone(&client), Arc::clone(&traffic));
+    let presence =
+        Presence { client: Arc::clone(&client), traffic, ends: local.ok().zip(Some(peer)), looking: None };
+    let Some((downstream, read)) = run(connection, idle, presence, &shared).await else { return };
     if let Some(switch) = client.take_switch() {
         switched(downstream, read, switch, shared.limits.stall_timeout).await;
     }
@@ -56,6 +67,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, downstream: ClientStream, peer: S
 async fn run<S>(
     mut connection: Connection<TokioIo<ClientStream>, S>,
     mut idle: Idle,
+    mut presence: Presence,
     shared: &Shared,
 ) -> Option<(ClientStream, Bytes)>
 where
@@ -80,7 +92,10 @@ where
             return Poll::Ready(false);
         }
         // Its errors are the client's: nobody is left to be told.
-        Pin::new(&mut connection).poll(context).map(|ended| ended.is_ok())
+        if let Poll::Ready(ended) = Pin::new(&mut connection).poll(context) {
+            return Poll::Ready(ended.is_ok());
+        }
+        presence.poll_gone(context).map(|()| false)
     })
     .await;
     ended.then(|| {
@@ -119,6 +134,35 @@ impl Idle {
             self.running = self.timer.as_mut().poll(context).is_pending();
         }
         false
+    }
+}
+
+/// Whether a client still waits for its answer that has said its last.
+struct Presence {
+    client: Arc<Client>,
+    traffic: Arc<Traffic>,
+    /// The connection's addresses, here and there.
+    ends: Option<(SocketAddr, SocketAddr)>,
+    looking: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Presence {
+    /// Ready when the client is gone: nobody is left who would read the answer.
+    fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.traffic.is_half_closed() || !self.client.is_busy() {
+            return Poll::Pending;
+        }
+        let Some((local, peer)) = self.ends else { return Poll::Pending };
+        let looking = self.looking.get_or_insert_with(|| Box::pin(gone(local, peer)));
+        looking.as_mut().poll(context)
+    }
+}
+
+/// Waits until a client has closed its socket.
+async fn gone(local: SocketAddr, peer: SocketAddr) {
+    // It reads a table that may be long.
+    while !matches!(spawn_blocking(move || peer::is_gone(local, peer)).await, Ok(true)) {
+        sleep(LOOK).await;
     }
 }
 

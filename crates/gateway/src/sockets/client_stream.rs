@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::sockets::gather;
+use crate::sockets::interim::Interim;
 use crate::sockets::protocol::{self, Protocol};
 use crate::sockets::stall::Stall;
 
@@ -50,7 +51,7 @@ impl Traffic {
 /// What a client has said first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// A request of HTTP/1.
+    /// A request of HTTP/1, if perhaps a bad one.
     Http,
     /// Something else.
     Other,
@@ -70,6 +71,11 @@ pub(crate) struct ClientStream {
     ahead: BytesMut,
     traffic: Arc<Traffic>,
     stall: Option<Stall>,
+    interim: Arc<Interim>,
+    /// What is being written of interim responses.
+    between: BytesMut,
+    /// Something is there to be read, so the end is not next.
+    unread: bool,
 }
 
 impl ClientStream {
@@ -82,12 +88,24 @@ impl ClientStream {
             written: AtomicU64::new(0),
             half_closed: AtomicBool::new(false),
         };
-        let (ahead, traffic) = (BytesMut::new(), Arc::new(traffic));
-        Self { stream, ahead, traffic, stall: Some(Stall::new(stall)) }
+        Self {
+            stream,
+            ahead: BytesMut::new(),
+            traffic: Arc::new(traffic),
+            stall: Some(Stall::new(stall)),
+            interim: Arc::default(),
+            between: BytesMut::new(),
+            unread: false,
+        }
     }
 
     pub(crate) fn traffic(&self) -> Arc<Traffic> {
         Arc::clone(&self.traffic)
+    }
+
+    /// What is written before the next message.
+    pub(crate) fn interim(&self) -> Arc<Interim> {
+        Arc::clone(&self.interim)
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
@@ -123,6 +141,11 @@ impl ClientStream {
         }
     }
 
+    /// Whether it begins with text, which a server of HTTP takes for a request.
+    pub(crate) fn said_text(&self) -> bool {
+        protocol::is_text(&self.ahead)
+    }
+
     /// From now on the client may take its time.
     pub(crate) fn without_stall(mut self) -> Self {
         self.stall = None;
@@ -155,6 +178,39 @@ impl ClientStream {
     }
 }
 
+impl ClientStream {
+    /// Writes the interim responses that wait.
+    fn poll_between(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(more) = self.interim.take() {
+            self.between.extend_from_slice(&more);
+        }
+        while !self.between.is_empty() {
+            let written = Pin::new(&mut self.stream).poll_write(context, &self.between);
+            let count = ready!(self.note(context, written))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.between.advance(count);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Looks whether the client has said its last, which nobody else does while its request is answered.
+    fn look_for_the_end(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if self.unread || self.traffic.is_half_closed() {
+            return Ok(());
+        }
+        match self.stream.poll_peek(context, &mut ReadBuf::new(&mut [0])) {
+            Poll::Ready(Ok(0)) => self.traffic.half_closed.store(true, Ordering::Relaxed),
+            Poll::Ready(Ok(_)) => self.unread = true,
+            // The client is gone, and with what it was sent unread.
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Pending => {}
+        }
+        Ok(())
+    }
+}
+
 impl AsyncRead for ClientStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -167,6 +223,7 @@ impl AsyncRead for ClientStream {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
+        self.unread = false;
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let count = buffer.filled().len() - before;
         if count == 0 {
@@ -183,6 +240,8 @@ impl AsyncWrite for ClientStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_between(context))?;
+        self.interim.set_within(true);
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.note(context, written)
     }
@@ -192,6 +251,8 @@ impl AsyncWrite for ClientStream {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_between(context))?;
+        self.interim.set_within(true);
         let written = gather::poll_write(&mut self.stream, context, slices);
         self.note(context, written)
     }
@@ -201,6 +262,10 @@ impl AsyncWrite for ClientStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_between(context))?;
+        // It is asked to flush when all that was to be written was.
+        self.interim.set_within(false);
+        self.look_for_the_end(context)?;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

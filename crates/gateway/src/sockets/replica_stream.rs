@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::balancing::replica::Replica;
 use crate::sockets::gather;
 
 /// The open connections to one replica.
@@ -43,7 +43,8 @@ impl Sockets {
 pub(crate) struct ReplicaStream {
     stream: TcpStream,
     wrote: Arc<AtomicBool>,
-    replica: Arc<Replica>,
+    /// Where it is known as open.
+    among: Arc<Sockets>,
 }
 
 /// Why there is no connection.
@@ -76,15 +77,18 @@ impl ConnectError {
 }
 
 impl ReplicaStream {
-    /// Connects to a replica.
-    pub(crate) async fn connect(replica: &Arc<Replica>, limit: Duration) -> Result<Self, ConnectError> {
-        let stream = timeout(limit, TcpStream::connect(replica.addr))
-            .await
-            .map_err(|_| ConnectError::TimedOut(limit))??;
+    /// Connects to a replica, whose open connections are `among`.
+    pub(crate) async fn connect(
+        addr: SocketAddr,
+        among: &Arc<Sockets>,
+        limit: Duration,
+    ) -> Result<Self, ConnectError> {
+        let stream =
+            timeout(limit, TcpStream::connect(addr)).await.map_err(|_| ConnectError::TimedOut(limit))??;
         // What is written is whole messages or streamed pieces; neither should wait for the other side's ack.
         stream.set_nodelay(true)?;
-        replica.sockets.open().insert(stream.as_raw_fd());
-        Ok(Self { stream, wrote: Arc::default(), replica: Arc::clone(replica) })
+        among.open().insert(stream.as_raw_fd());
+        Ok(Self { stream, wrote: Arc::default(), among: Arc::clone(among) })
     }
 
     /// Becomes true with the first byte that is written, and can be set back.
@@ -102,7 +106,7 @@ impl ReplicaStream {
 
 impl Drop for ReplicaStream {
     fn drop(&mut self) {
-        self.replica.sockets.open().remove(&self.stream.as_raw_fd());
+        self.among.open().remove(&self.stream.as_raw_fd());
     }
 }
 

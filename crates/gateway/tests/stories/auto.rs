@@ -132,3 +132,33 @@ async fn a_replica_that_speaks_http_is_not_bothered_with_silent_clients() {
     let answer = early.ask(get("/headers")).await.unwrap();
     assert!(answer.text().contains("x-forwarded-for: 127.0.0.1"), "{}", answer.text());
 }
+
+#[tokio::test]
+async fn what_is_nearly_http_is_refused_and_not_handed_on() {
+    let stage = stage(1).await;
+    let refused = [
+        "get / HTTP/1.1\r\nHost: a\r\n\r\n",
+        " GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1 \r\nHost: a\r\n\r\n",
+        "GET\t/\tHTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / http/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1\r\nHost: a\r\n\r\n",
+        "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET index.html HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    ];
+    for request in refused {
+        assert_eq!(once(stage.addr(), request).await.unwrap().status, 400, "{request:?}");
+    }
+    assert_eq!(stage.backends[0].requests(), 0);
+    // Where HTTP was answered before, any other line is a bad request, too.
+    assert_eq!(once(stage.addr(), &get("/")).await.unwrap().status, 200);
+    for request in ["GET /\r\n", "GET\r\n\r\n", "hello\r\n\r\n"] {
+        assert_eq!(once(stage.addr(), request).await.unwrap().status, 400, "{request:?}");
+    }
+    assert_eq!(stage.backends[0].requests(), 1);
+}

@@ -37,7 +37,7 @@ async fn replica(answers: usize, answer: &'static [u8]) -> (SocketAddr, Arc<Atom
     (addr, connections)
 }
 
-async fn stage(answers: usize, answer: &'static [u8]) -> (Stage, Arc<AtomicUsize>) {
+pub(crate) async fn stage(answers: usize, answer: &'static [u8]) -> (Stage, Arc<AtomicUsize>) {
     let stage = Stage::new(0).await;
     let (addr, connections) = replica(answers, answer).await;
     stage.endpoint.add("web.1", addr).unwrap();
@@ -98,21 +98,6 @@ async fn one_whose_bodies_end_with_the_connection() {
         assert_eq!(answer.text(), "as long as it lasts");
         assert_eq!(answer.line, "HTTP/1.1 200 OK");
     }
-}
-
-#[tokio::test]
-async fn one_that_hints_early() {
-    let (stage, connections) = stage(
-        9,
-        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-    )
-    .await;
-    let mut client = Client::connect(stage.addr()).await.unwrap();
-    for _ in 0..3 {
-        let answer = client.ask(get("/")).await.unwrap();
-        assert_eq!((answer.status, answer.text()), (200, "ok"));
-    }
-    assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::DirBuilderExt;
 
+use backlot_facts::container::Container;
 use backlot_facts::storage;
 use backlot_plan::{Removal, ServiceStep, Step, Volume};
+use backlot_project::keys::Level;
 use backlot_project::stack::MountKind;
 use backlot_state::{EngineError, Wishes, volume};
 use backlot_supervisor::{Answer, FailureCode, Request};
 
 use crate::DatabaseService;
+use crate::all_running;
 use crate::claims::{self, Claim};
 use crate::deployment::{NativeStack, again, endpoints};
 use crate::running;
@@ -21,10 +24,13 @@ impl NativeStack<'_> {
     pub(super) fn steps(&self, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
         let cast = self.cast(wishes)?;
         self.check_volumes(&cast.services)?;
-        let mut steps = match &self.database {
-            Some(service) => service.plan_up(again(wishes))?,
-            None => Vec::new(),
-        };
+        let mut steps = self.steps_of_others(&cast, wishes)?;
+        if let Some(service) = &self.database {
+            steps.extend(service.plan_up(again(wishes))?);
+        }
+        if self.stops_services(steps.iter())? && !steps.contains(&Step::Remove(Removal::StopServices)) {
+            steps.insert(0, Step::Remove(Removal::StopServices));
+        }
         let ends = steps.contains(&Step::Remove(Removal::StopServices)) || !self.site.is_supervised()?;
         let services = if ends { None } else { self.plan_services(&cast, wishes)? };
         let anew = || {
@@ -33,6 +39,30 @@ impl NativeStack<'_> {
         };
         steps.extend(services.unwrap_or_else(anew).into_iter().map(Step::Service));
         Ok(steps)
+    }
+
+    /// The further databases that an `up` starts.
+    pub(super) fn wanted_others<'s>(
+        &'s self,
+        cast: &'s Cast,
+        wishes: &Wishes,
+    ) -> impl Iterator<Item = &'s DatabaseService<'s>> {
+        let others = if wishes.database_only { &[] } else { self.others.as_slice() };
+        others.iter().filter(|other| cast.services.contains(&other.database().service))
+    }
+
+    /// What an `up` does to the further databases.
+    pub(super) fn steps_of_others(&self, cast: &Cast, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
+        let steps = self.wanted_others(cast, wishes).map(|other| other.plan_up(again(wishes)));
+        Ok(steps.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// Whether a supervisor runs that would start again what these steps stop.
+    pub(super) fn stops_services<'s>(
+        &self,
+        mut steps: impl Iterator<Item = &'s Step>,
+    ) -> Result<bool, EngineError> {
+        Ok(steps.any(|step| *step == Step::Remove(Removal::StopServer)) && self.site.is_supervised()?)
     }
 
     /// What an `up` does to the services that a supervisor runs; nothing when it starts them all anew.
@@ -44,10 +74,9 @@ impl NativeStack<'_> {
         if self.beside(cast).is_empty() && !wishes.services.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        let database = running(&self.site).ok();
+        let databases = all_running(&self.site)?;
         let current = endpoints(&self.current()?);
-        let translation =
-            Translation { writes: false, ..self.translation(database.as_ref(), wishes, current) };
+        let translation = Translation { writes: false, ..self.translation(&databases, wishes, current) };
         let runbook = Box::new(translation.runbook(&cast.services)?);
         let request = Request::Plan { runbook, services: self.named(wishes) };
         match ask(&self.site, &request, self.ground.interrupted, &mut |_| {}) {
@@ -59,8 +88,30 @@ impl NativeStack<'_> {
         }
     }
 
+    /// What an `up` of these services does not do that the files say, a line each.
+    pub(super) fn told_of(&self, cast: &Cast, wishes: &Wishes) -> Vec<String> {
+        let left_out = cast.left_out.iter().map(|reason| {
+            let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("{reason}: it is left out{way_out}")
+        });
+        if wishes.database_only {
+            return left_out.collect();
+        }
+        let translation = self.translation(&[], wishes, BTreeMap::new());
+        let keys = translation.unhonoured(&cast.services, Level::Warning);
+        let volumes = translation.unmounted(cast.services.iter());
+        keys.into_iter().chain(volumes).chain(self.notes(&cast.services)).chain(left_out).collect()
+    }
+
+    /// What of those of `services` that are databases is not as in their containers.
+    pub(super) fn notes(&self, services: &BTreeSet<String>) -> Vec<String> {
+        let databases = self.databases().map(DatabaseService::database);
+        let databases = databases.filter(|database| services.contains(&database.service));
+        databases.flat_map(|database| database.notes.iter().cloned()).collect()
+    }
+
     pub(super) fn cast(&self, wishes: &Wishes) -> Result<Cast, EngineError> {
-        Ok(self.translation(None, wishes, BTreeMap::new()).cast(&wishes.services)?)
+        Ok(self.translation(&[], wishes, BTreeMap::new()).cast(&wishes.services)?)
     }
 
     /// The volumes that somebody else must have made are there, and all have names that lead nowhere else. Returns the
@@ -95,22 +146,39 @@ impl NativeStack<'_> {
         Ok(())
     }
 
-    pub(super) fn database_service(&self) -> Option<&str> {
-        self.database.as_ref().map(|service| service.database().service.as_str())
+    /// All databases, the environment's own first.
+    pub(super) fn databases(&self) -> impl Iterator<Item = &DatabaseService<'_>> {
+        self.database.iter().chain(&self.others)
     }
 
-    /// The services of `cast` beside the database, by name.
+    /// The services of `cast` beside databases, by name.
     pub(super) fn beside(&self, cast: &Cast) -> Vec<String> {
-        let database = self.database_service();
-        cast.services.iter().filter(|name| Some(name.as_str()) != database).cloned().collect()
+        let is_database =
+            |name: &&String| self.databases().any(|service| service.database().service == **name);
+        cast.services.iter().filter(|name| !is_database(name)).cloned().collect()
+    }
+
+    /// Whether a supervisor is to watch over what an `up` runs: other services, or a check of the database that the file has.
+    pub(super) fn is_watched(&self, cast: &Cast, wishes: &Wishes) -> bool {
+        let checked = |database: &DatabaseService<'_>| {
+            let service = self.environment.stack.services.get(&database.database().service);
+            let root = self.ground.project.root();
+            let check = service.and_then(|service| Container::of(service, root).healthcheck());
+            check.is_some_and(|check| check.test.is_some())
+        };
+        let is_checked = self.database.iter().chain(self.wanted_others(cast, wishes)).any(checked);
+        !self.beside(cast).is_empty() || (is_checked && !self.throwaway && !wishes.database_only)
     }
 
     /// The services that a supervisor is told to run; none means all. The database runs in any case: it is the
     /// environment's.
     pub(super) fn named(&self, wishes: &Wishes) -> Vec<String> {
         let mut named = wishes.services.clone();
+        if named.is_empty() && !self.environment.stack.on_call.is_empty() {
+            named.extend(self.environment.stack.with_dependencies(&[]));
+        }
         if !named.is_empty() {
-            named.extend(self.database_service().map(str::to_owned));
+            named.extend(self.database.as_ref().map(|service| service.database().service.clone()));
         }
         named
     }
@@ -118,11 +186,12 @@ impl NativeStack<'_> {
     /// Tries the ports that are wanted and not held yet.
     pub(super) fn check_ports(&self, cast: &Cast, wishes: &Wishes) -> Result<(), EngineError> {
         let mut claims = Vec::new();
-        let held = running(&self.site).ok().map(|database| database.port);
-        let claim = self.database.as_ref().and_then(DatabaseService::claim);
-        let stays = |claim: &Claim| held == Some(claim.port) || (held.is_some() && wishes.database_only);
-        claims.extend(claim.filter(|claim| !stays(claim)));
-        claims.extend(self.translation(None, wishes, BTreeMap::new()).claims(&cast.services)?);
+        for service in self.database.iter().chain(self.wanted_others(cast, wishes)) {
+            let held = running(service.site()).ok().map(|database| database.port);
+            let stays = |claim: &Claim| held == Some(claim.port) || (held.is_some() && wishes.database_only);
+            claims.extend(service.claim().filter(|claim| !stays(claim)));
+        }
+        claims.extend(self.translation(&[], wishes, BTreeMap::new()).claims(&cast.services)?);
         if claims.is_empty() {
             return Ok(());
         }

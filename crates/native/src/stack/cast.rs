@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use backlot_facts::NoService;
 use backlot_facts::container::Container;
-use backlot_facts::database::extension_of;
+use backlot_project::keys::Level;
 use backlot_supervisor::ServiceRun;
 
 use crate::claims::Claim;
@@ -21,16 +21,17 @@ pub(crate) struct Cast {
 
 impl Translation<'_> {
     /// The services that run when `wanted` are asked for; none named means all. What can be known from the files alone to
-    /// be wrong with them is an error. Only nginx may be missing from this machine, as long as nobody has asked for it and
-    /// nothing depends on it: the gateway serves without it.
+    /// be wrong with them is an error. Only nginx may be missing from this machine, and what is nothing but the program of
+    /// its image or a provider's, as long as nobody has asked for it and nothing depends on it.
     pub(crate) fn cast(&self, wanted: &[String]) -> Result<Cast, StackError> {
         let mut services = self.named(wanted)?;
         let mut left_out = Vec::new();
+        self.check_keys(&services)?;
         for name in services.clone() {
             match self.check(&name) {
                 Ok(()) => {}
-                Err(error @ StackError::NoNginx { .. })
-                    if wanted.is_empty() && !self.is_needed(&name, &services) =>
+                Err(error)
+                    if error.may_be_left_out() && wanted.is_empty() && !self.is_needed(&name, &services) =>
                 {
                     services.remove(&name);
                     left_out.push(error);
@@ -44,7 +45,22 @@ impl Translation<'_> {
     /// Why not all of what `wanted` asks for can run, if that is so.
     pub(crate) fn why_not(&self, wanted: &[String]) -> Result<Option<StackError>, StackError> {
         let services = self.named(wanted)?;
+        if let Err(error) = self.check_keys(&services) {
+            return Ok(Some(error));
+        }
         Ok(services.iter().find_map(|name| self.check(name).err()))
+    }
+
+    /// The keys of these services that are not honoured here, a line each.
+    pub(crate) fn unhonoured(&self, services: &BTreeSet<String>, level: Level) -> Vec<String> {
+        let is_postgres = |name: &str| self.is_database(name);
+        let keys = self.environment.stack.unhonoured(services, &is_postgres);
+        keys.filter(|named| named.gap.level == level).map(ToString::to_string).collect()
+    }
+
+    fn check_keys(&self, services: &BTreeSet<String>) -> Result<(), StackError> {
+        let lines = self.unhonoured(services, Level::Error);
+        if lines.is_empty() { Ok(()) } else { Err(StackError::NotHonoured { lines }) }
     }
 
     /// The services that are asked for by name, with all that they depend on; none named means all.
@@ -63,16 +79,12 @@ impl Translation<'_> {
     /// Whether it is known what a service runs, and that this is on the machine.
     fn check(&self, name: &str) -> Result<(), StackError> {
         let Some(service) = self.environment.stack.services.get(name) else { return Ok(()) };
-        let container = Container::of(service, self.root);
-        let is_database = extension_of(service).is_some() && service.extension.command.is_none();
-        if let Some(first) = self.database_service.filter(|first| is_database && *first != name) {
-            return Err(StackError::SecondDatabase {
-                first: first.to_owned(),
-                second: name.to_owned(),
-                at: service.location.clone(),
-            });
+        if let Some(provider) = service.provider.clone().filter(|_| service.extension.command.is_none()) {
+            let (service, at) = (name.to_owned(), service.location.clone());
+            return Err(StackError::Provided { service, provider, at });
         }
-        if self.database_service == Some(name) || container.is_nginx() {
+        let container = Container::of(service, self.root);
+        if self.is_database(name) || container.is_nginx() {
             if let Some(replicas) = self.scale.get(name).copied().filter(|count| *count > 1) {
                 return Err(StackError::Scaled { service: name.to_owned(), replicas });
             }
@@ -88,13 +100,13 @@ impl Translation<'_> {
         self.program(&container, &command, &self.surroundings()).map(|_| ())
     }
 
-    /// The ports of this machine that these services publish, but for the database's. Two cannot have the same.
+    /// The ports of this machine that these services publish, but for those of databases. Two cannot have the same.
     pub(crate) fn claims(&self, services: &BTreeSet<String>) -> Result<Vec<Claim>, StackError> {
         let mut claims: Vec<Claim> = Vec::new();
         if self.throwaway {
             return Ok(claims);
         }
-        for name in services.iter().filter(|name| self.database_service != Some(name.as_str())) {
+        for name in services.iter().filter(|name| !self.is_database(name)) {
             let Some(service) = self.environment.stack.services.get(name) else { continue };
             let listens = if Container::of(service, self.root).is_nginx() {
                 // One that is published and not in its configuration leads nowhere.
@@ -181,8 +193,8 @@ services:
             root: dir.path(),
             caller: &BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
             nginx: if has_nginx { Ok(Nginx { program }) } else { Err(LocateError) },
-            database: None,
-            database_service: Some("db"),
+            running: &[],
+            databases: vec!["db"],
             scenario: None,
             site: &Site::new(&home, &project, "development"),
             throwaway: false,
@@ -245,13 +257,5 @@ services:
         assert_eq!(claims(COMPOSE, &["web"]).unwrap(), [web]);
         let error = claims(&COMPOSE.replace("8080:", "8000:"), &["nginx", "web"]).unwrap_err();
         assert_eq!(error.to_string(), "services nginx and web both publish port 8000");
-    }
-
-    #[test]
-    fn a_second_postgres_is_an_error_when_it_is_asked_for() {
-        let compose = format!("{COMPOSE}  other: {{image: 'postgres:16'}}\n");
-        let asked = |wanted: &str| cast(&compose, true, |translation| translation.cast(&[wanted.to_owned()]));
-        assert_eq!(names(&asked("web").unwrap()), ["db", "web"]);
-        assert!(matches!(asked("other"), Err(StackError::SecondDatabase { .. })));
     }
 }

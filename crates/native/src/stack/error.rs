@@ -6,6 +6,7 @@ use backlot_facts::NoService;
 use backlot_facts::storage::StorageError;
 use backlot_hint::{Explain, Hint, quoted};
 use backlot_nginx::{ConfigError, LocateError};
+use backlot_process::Flaw;
 use backlot_project::Location;
 use backlot_state::EngineError;
 
@@ -36,6 +37,36 @@ pub enum StackError {
         /// Where it is defined.
         at: Location,
     },
+    /// Keys without which something else would be done than the files say.
+    #[error("{}", lines.join("\n       "))]
+    NotHonoured {
+        /// Each with what is made of it, its place and a way out.
+        lines: Vec<String>,
+    },
+    /// Something else than a program or container is the service.
+    #[error(
+        "service {service} is what the provider {provider} runs for Compose, which is not known natively"
+    )]
+    Provided {
+        /// The service.
+        service: String,
+        /// The provider.
+        provider: String,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// A service's command is only options.
+    #[error("service {service} is the program of its image{}, of which its command says only the options ({option} …): that is not known natively", image.as_deref().map(|image| format!(" {image}")).unwrap_or_default())]
+    Options {
+        /// The service.
+        service: String,
+        /// The first option.
+        option: String,
+        /// Its image.
+        image: Option<String>,
+        /// Where it is defined.
+        at: Location,
+    },
     /// The program of a service is not there.
     #[error("service {service} runs {program}, which is {}", if program.contains('/') { "not there" } else { "not on PATH" })]
     NoProgram {
@@ -48,15 +79,15 @@ pub enum StackError {
         /// Where it is defined.
         at: Location,
     },
-    /// A stack has two Postgres services.
-    #[error("services {first} and {second} are both Postgres servers; natively, a stack has one")]
-    SecondDatabase {
-        /// The one that is the environment's.
-        first: String,
-        /// The other.
-        second: String,
-        /// Where the other is defined.
-        at: Location,
+    /// The program of a service is there, but cannot be run.
+    #[error("service {service} runs {}, which {flaw}", program.display())]
+    Unrunnable {
+        /// The service.
+        service: String,
+        /// The program's file.
+        program: PathBuf,
+        /// What is wrong with it.
+        flaw: Flaw,
     },
     /// Somebody asked for a service that is not in the stack.
     #[error(transparent)]
@@ -124,12 +155,21 @@ pub enum StackError {
 }
 
 impl StackError {
+    /// Whether the rest may well run without the service, if nobody has asked for it by its name.
+    pub(crate) fn may_be_left_out(&self) -> bool {
+        matches!(self, Self::NoNginx { .. } | Self::Options { .. } | Self::Provided { .. })
+    }
+
     /// A stable name of the kind of error.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoCommand { .. } | Self::Dockerfile { .. } => "no-command",
+            Self::NoCommand { .. }
+            | Self::Options { .. }
+            | Self::Provided { .. }
+            | Self::Dockerfile { .. } => "no-command",
+            Self::NotHonoured { .. } => "not-honoured",
             Self::NoProgram { .. } => "no-program",
-            Self::SecondDatabase { .. } => "second-database",
+            Self::Unrunnable { .. } => "not-executable",
             Self::NoService(_) => "no-service",
             Self::LeadsElsewhere { .. } => "leads-elsewhere",
             Self::Scaled { .. } => "impossible",
@@ -148,6 +188,13 @@ impl StackError {
             Self::NoCommand { at, .. } => Some(format!(
                 "say what runs it outside of Docker: `x-backlot: {{command: …}}` under the service ({at})"
             )),
+            Self::Provided { at, .. } => Some(format!(
+                "say what runs it natively: `x-backlot: {{command: …}}` under the service ({at}); or name the services that are to run without it"
+            )),
+            Self::Options { at, .. } => Some(format!(
+                "say which program takes the options: `x-backlot: {{command: …}}` or `entrypoint` under the service ({at}); or name \
+                 the services that are to run without it"
+            )),
             Self::Dockerfile { at, .. } => Some(format!("name it under `build`: `dockerfile: …` ({at})")),
             Self::NoProgram { requirements: Some(file), .. } => Some(format!(
                 "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
@@ -156,17 +203,19 @@ impl StackError {
             Self::NoProgram { program, at, .. } => Some(format!(
                 "install {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})"
             )),
-            Self::SecondDatabase { second, at, .. } => {
-                Some(format!("keep {second} out with a profile that is not switched on ({at})"))
-            }
+            Self::Unrunnable { program, flaw, .. } => flaw.hint(program),
             Self::NoNginx { source, .. } => Some(source.hint()),
             Self::Nginx(error) => error.hint(),
             Self::Storage(error) => Some(error.hint()),
             Self::SamePort { second, at, .. } => Some(format!("publish another port for {second} ({at})")),
             Self::LeadsElsewhere { at, .. } => Some(format!(
-                "name the database's service as the host, or take the address from PGHOST and PGPORT, which are set ({at})"
+                "name the database's service as the host: a variable such as PGHOST that says it is given the address ({at})"
             )),
-            Self::NoService(_) | Self::Scaled { .. } | Self::NoPort { .. } | Self::Write { .. } => None,
+            Self::NotHonoured { .. }
+            | Self::NoService(_)
+            | Self::Scaled { .. }
+            | Self::NoPort { .. }
+            | Self::Write { .. } => None,
         }
     }
 }

@@ -3,16 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use backlot_facts::container::Container;
-use backlot_facts::database::wanted_major;
+use backlot_facts::image::PostgresImage;
 use backlot_facts::storage;
 use backlot_plan::{Storage, Volume};
 use backlot_project::Service;
 use backlot_project::stack::{Mount, MountKind};
 
 use crate::stack::{error::StackError, translation::Translation};
-
-/// Where the images of Postgres look for scripts that fill a new database.
-const INITDB_SCRIPTS: &str = "/docker-entrypoint-initdb.d";
 
 /// The folder of a service's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,8 +96,8 @@ impl Translation<'_> {
     /// The volume in which a database of this engine keeps its data.
     fn used_volume(&self, service: &Service) -> Option<Volume> {
         let container = Container::of(service, self.root);
-        if Some(service.name.as_str()) == self.database_service {
-            let major = container.image().and_then(wanted_major);
+        if self.is_database(&service.name) {
+            let major = PostgresImage::of(service).and_then(|image| image.major);
             let storage = storage::of_postgres(service, &self.environment.stack, major, None).ok()?;
             return storage.volume().cloned();
         }
@@ -114,15 +111,6 @@ impl Translation<'_> {
         for service in services {
             lines.extend(self.notes(service));
             let used = self.used_volume(service);
-            let is_database = Some(service.name.as_str()) == self.database_service;
-            if let Some(mount) =
-                service.volumes.iter().find(|mount| is_database && mount.target.starts_with(INITDB_SCRIPTS))
-            {
-                lines.push(format!(
-                    "service {} has scripts at {}, which are not run natively ({}); --engine docker runs them",
-                    service.name, mount.target, service.location
-                ));
-            }
             for mount in &service.volumes {
                 let MountKind::Volume { source: Some(key) } = &mount.kind else { continue };
                 let volume = storage::volume(key, &self.environment.stack).ok().flatten();

@@ -16,15 +16,7 @@ impl Translation<'_> {
     pub(super) fn notes(&self, service: &Service) -> Vec<String> {
         let container = Container::of(service, self.root);
         let (name, at) = (&service.name, &service.location);
-        if self.database_service == Some(name.as_str()) {
-            let hooks = [("post_start", &service.post_start), ("pre_stop", &service.pre_stop)];
-            let hooks = hooks.into_iter().filter(|(_, hooks)| !hooks.is_empty());
-            let line = |(key, _)| {
-                format!("{key} of the database {name} is not run natively ({at}); --engine docker runs it")
-            };
-            return hooks.map(line).collect();
-        }
-        if service.extension.command.is_some() {
+        if self.is_database(name) || service.extension.command.is_some() {
             return Vec::new();
         }
         let mut lines = Vec::new();
@@ -43,9 +35,6 @@ impl Translation<'_> {
             let user = hook.user.as_deref().filter(|user| !ROOT.contains(user));
             if let Some(user) = user.or_else(|| hook.privileged.then_some("root with all privileges")) {
                 lines.push(format!("{key} of service {name} runs as you, not as {user} ({at})"));
-            }
-            if hook.command.is_empty() {
-                lines.push(format!("{key} of service {name} has no command: it is left out ({at})"));
             }
         }
         if container.is_nginx() {

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backlot_facts::container::Container;
 use backlot_facts::references::{Endpoints, referred};
-use backlot_postgres::DEFAULT_PORT;
 use backlot_process::{free_ports_from, try_port};
 use backlot_project::stack::Protocol as PortProtocol;
-use backlot_state::usual_port_of;
+use backlot_state::{DatabaseRecord, usual_port_of};
 use backlot_supervisor::PortRun;
 
 use crate::stack::{error::StackError, translation::Translation};
@@ -53,23 +52,22 @@ impl Ports {
             }
         }
         let mut ports = Self { endpoints: Endpoints::new(), targets, published: BTreeSet::new() };
-        ports.take_database(translation);
+        translation.running.iter().for_each(|database| ports.take_database(database));
         ports.take_published(translation, containers);
         ports.take_free(translation)?;
         Ok(ports)
     }
 
-    fn take_database(&mut self, translation: &Translation<'_>) {
-        let Some(database) = translation.database else { return };
-        self.targets.insert(database.service.clone(), [DEFAULT_PORT].into());
-        let key = (database.service.clone(), DEFAULT_PORT);
+    fn take_database(&mut self, database: &DatabaseRecord) {
+        self.targets.insert(database.service.clone(), [database.inside_port].into());
+        let key = (database.service.clone(), database.inside_port);
         self.published.insert(key.clone());
         self.endpoints.insert(key, database.port);
     }
 
     fn take_published(&mut self, translation: &Translation<'_>, containers: &BTreeMap<&str, Container<'_>>) {
         for (name, container) in containers {
-            if translation.database_service == Some(*name) {
+            if translation.is_database(name) {
                 continue;
             }
             let tcp = container.service.ports.iter().filter(|port| port.protocol == PortProtocol::Tcp);
@@ -89,7 +87,7 @@ impl Ports {
             .collect();
         let mut taken: BTreeSet<u16> = self.endpoints.values().copied().collect();
         for key in keys {
-            if translation.database_service == Some(key.0.as_str()) {
+            if translation.is_database(&key.0) {
                 continue;
             }
             let current = translation.current.get(&key).copied();

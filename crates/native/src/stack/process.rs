@@ -7,7 +7,7 @@ use backlot_facts::address::{Address, HERE};
 use backlot_facts::container::Container;
 use backlot_facts::references::replaced;
 use backlot_facts::variables::{ABOVE_HOST, RunningDatabase, variables};
-use backlot_process::caller_allow_list;
+use backlot_process::{Flaw, caller_allow_list};
 use backlot_project::stack::HealthTest;
 use backlot_state::tools::{
     is_executable, keep_tree_clean, on_path, virtual_environment, with_virtual_environment,
@@ -24,20 +24,26 @@ const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
 const HOST_ENDS: [&str; 6] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "BROKER"];
 /// Variables of a Dockerfile that are about the container's own files.
 const OF_THE_CONTAINER: [&str; 6] = ["PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "PWD"];
+/// Variables that tell where the database is, host and port.
+const DATABASE_PLACES: [(&str, &str); 3] =
+    [("POSTGRES_HOSTNAME", "POSTGRES_PORT"), ("POSTGRES_HOST", "POSTGRES_PORT"), ("PGHOST", "PGPORT")];
 /// Files that list what a Python project needs.
 const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.txt", "requirements/dev.txt"];
 
 /// The words of a service's command.
 pub(super) fn words(container: &Container<'_>) -> Result<Vec<String>, StackError> {
-    if let Some(words) = container.command() {
-        return Ok(interpreted(container, words));
-    }
     let (service, at) = (container.service.name.clone(), container.service.location.clone());
+    let image = container.image().map(|image| image.repository.clone());
+    if let Some(words) = container.command() {
+        return match words.first().filter(|word| word.starts_with('-')) {
+            Some(option) => Err(StackError::Options { service, option: option.clone(), image, at }),
+            None => Ok(interpreted(container, words)),
+        };
+    }
     if let Some((path, error)) = &container.unread {
         let (path, reason) = (path.clone(), error.to_string());
         return Err(StackError::Dockerfile { service, path, reason, at });
     }
-    let image = container.image().map(|image| image.repository.clone());
     Err(StackError::NoCommand { service, image, is_built: container.service.build.is_some(), at })
 }
 
@@ -48,7 +54,7 @@ fn interpreted(container: &Container<'_>, words: Vec<String>) -> Vec<String> {
     let Some(file) = Some(()).filter(|()| container.dockerfile.makes_executable).and_then(|()| made()) else {
         return words;
     };
-    let text = std::fs::read(&file).unwrap_or_default();
+    let text = backlot_files::bytes(&file, backlot_files::MOST).unwrap_or_default();
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let Some(line) = String::from_utf8_lossy(line).strip_prefix("#!").map(|line| line.trim().to_owned())
     else {
@@ -78,6 +84,13 @@ impl Translation<'_> {
         variables: &BTreeMap<String, String>,
     ) -> Result<PathBuf, StackError> {
         let word = words.first().map(String::as_str).unwrap_or_default();
+        // Only a path says which file is meant: on PATH, one that cannot be run is passed over.
+        let here = || Some(PathBuf::from(word)).filter(|_| word.starts_with('/'));
+        let file = container.own_program(word).or_else(here).filter(|_| word.contains('/'));
+        if let Some((program, flaw)) = file.and_then(|file| Flaw::of(&file).map(|flaw| (file, flaw))) {
+            let service = container.service.name.clone();
+            return Err(StackError::Unrunnable { service, program, flaw });
+        }
         let own = container.own_program(word).filter(|file| is_executable(file));
         let found = own.or_else(|| match word.rsplit_once('/') {
             None => on_path(word, variables),
@@ -101,13 +114,14 @@ impl Translation<'_> {
 
     /// What the project's files give a service's program.
     pub(super) fn variables(&self, container: &Container<'_>, ports: &Ports) -> BTreeMap<String, String> {
-        let access = self.database.map(crate::access);
-        let running = self.database.zip(access.as_ref()).map(|(database, access)| RunningDatabase {
+        let access = self.database().map(crate::access);
+        let running = self.database().zip(access.as_ref()).map(|(database, access)| RunningDatabase {
             service: &database.service,
             access,
             throwaway: database.volume.is_none(),
         });
-        let own = variables(self.environment, self.scenario, running);
+        let others = self.other_addresses();
+        let own = variables(self.environment, self.scenario, running, &others);
         let mut all = own.clone();
         let names = self.names();
         let compose = &container.service.environment;
@@ -125,8 +139,20 @@ impl Translation<'_> {
         self.keep_database(&own, compose, &mut all);
         if let Some(running) = running {
             let said = said.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            running.address(self.here()).set_pairs(said, &mut all);
+            running.address(self.here()).set_pairs(said.clone(), &mut all);
+            for other in &others {
+                other.set_pairs(said.clone(), &mut all);
+            }
         }
+        // Nothing that its file does not mention: it may well mean something else to the program.
+        let is_for_all =
+            |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
+        // In what is thrown away, a program that asks for no place must not find another environment's database.
+        let keeps_apart = |name: &str| self.throwaway && matches!(name, "PGHOST" | "PGPORT");
+        // A port of a container is not that of this machine: whoever is told the one's host is told it.
+        all.retain(|name, _| {
+            said.contains_key(name) || is_for_all(name) || is_of_a_host(name, &said) || keeps_apart(name)
+        });
         all
     }
 
@@ -141,15 +167,23 @@ impl Translation<'_> {
         said
     }
 
-    /// A text of a service with the database's address in its URLs and lists of parameters.
+    /// A text of a service with the databases' addresses in its URLs and lists of parameters.
     pub(super) fn led(&self, text: &str) -> String {
-        self.address().map_or_else(|| text.to_owned(), |address| address.led(text))
+        let all = self.other_addresses().into_iter().chain(self.address());
+        all.fold(text.to_owned(), |text, address| address.led(&text))
+    }
+
+    /// Where the databases beside the environment's own are.
+    fn other_addresses(&self) -> Vec<Address<'_>> {
+        let others = self.databases.iter().skip(1);
+        let port = |name: &str| self.server(name).map_or(0, |database| database.port);
+        others.map(|service| Address { service, host: "127.0.0.1", port: port(service), here: &[] }).collect()
     }
 
     /// Where the database is; before it runs, at a port that is nobody's.
     fn address(&self) -> Option<Address<'_>> {
-        let (host, port) = ("127.0.0.1", self.database.map_or(0, |database| database.port));
-        self.database_service.map(|service| Address { service, host, port, here: self.here() })
+        let (host, port) = ("127.0.0.1", self.database().map_or(0, |database| database.port));
+        self.databases.first().map(|service| Address { service, host, port, here: self.here() })
     }
 
     fn here(&self) -> &'static [&'static str] {
@@ -239,13 +273,11 @@ impl Translation<'_> {
         compose: &BTreeMap<String, Option<String>>,
         all: &mut BTreeMap<String, String>,
     ) {
-        let Some(database) = self.database else { return };
+        let Some(database) = self.database() else { return };
         if self.throwaway {
             all.retain(|name, _| !ABOVE_HOST.contains(&name.as_str()));
         }
-        for (host, port) in
-            [("POSTGRES_HOSTNAME", "POSTGRES_PORT"), ("POSTGRES_HOST", "POSTGRES_PORT"), ("PGHOST", "PGPORT")]
-        {
+        for (host, port) in DATABASE_PLACES {
             let said = compose.get(host).and_then(Option::as_deref);
             if said.is_none_or(|said| said == database.service || matches!(said, "localhost" | "127.0.0.1")) {
                 for name in [host, port] {
@@ -257,9 +289,9 @@ impl Translation<'_> {
 }
 
 /// Whether a port variable belongs to a host variable beside it.
-fn is_of_a_host(name: &str, compose: &BTreeMap<String, Option<String>>) -> bool {
+fn is_of_a_host<T>(name: &str, said: &BTreeMap<String, T>) -> bool {
     name.strip_suffix("PORT")
-        .is_some_and(|stem| HOST_ENDS.iter().any(|end| compose.contains_key(&format!("{stem}{end}"))))
+        .is_some_and(|stem| HOST_ENDS.iter().any(|end| said.contains_key(&format!("{stem}{end}"))))
 }
 
 /// Nothing listens beyond the loopback interface.

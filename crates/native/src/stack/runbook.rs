@@ -1,9 +1,10 @@
 //! All services together, as a supervisor runs them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use backlot_facts::container::Container;
-use backlot_state::mark;
+use backlot_state::{DatabaseRecord, mark};
 use backlot_supervisor::{Runbook, ServiceRun};
 
 use crate::stack::{
@@ -36,13 +37,15 @@ impl Translation<'_> {
             environment: self.environment.name.to_string(),
             marks: [mark::of_site(self.site)].map(|(name, value)| (name.to_owned(), value)).into(),
             logs: self.site.logs(),
-            foreign_logs: self
-                .database
-                .map(|database| self.site.log(&database.service))
-                .into_iter()
-                .collect(),
+            foreign_logs: self.running.iter().map(|database| self.log_of(database)).collect(),
             services,
         })
+    }
+
+    fn log_of(&self, database: &DatabaseRecord) -> PathBuf {
+        let is_own = self.databases.first() == Some(&database.service.as_str());
+        let part = self.site.part(&database.service);
+        if is_own { self.site.log(&database.service) } else { part.log(&database.service) }
     }
 
     /// Where those of `services` that keep data keep it.

@@ -1,6 +1,7 @@
 //! A service, ready to be run.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use backlot_facts::container::Container;
@@ -17,7 +18,7 @@ use crate::stack::{
     notes::signal_named,
     ports::Ports,
     process::words,
-    template::{command, own_address},
+    template::{command, literal, own_address},
     translation::Translation,
 };
 use crate::views::database_variables;
@@ -42,8 +43,8 @@ const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
 impl Translation<'_> {
     pub(super) fn service(&self, container: &Container<'_>, ports: &Ports) -> Result<ServiceRun, StackError> {
         let service = container.service;
-        if let Some(database) = self.database.filter(|database| database.service == service.name) {
-            return Ok(self.database(container, database, ports));
+        if let Some(database) = self.server(&service.name) {
+            return Ok(self.database_run(container, database, ports));
         }
         let keeps_data = self.kept(container)?.is_some_and(|kept| kept.volume.is_some());
         let (kind, sources, text) = if container.is_nginx() {
@@ -81,7 +82,7 @@ impl Translation<'_> {
                 if source.is_dir() {
                     fingerprint::of_directory(source, &self.environment.files)
                 } else {
-                    std::fs::read_to_string(source).unwrap_or_default()
+                    fingerprint::of_file(source)
                 }
             })
             .collect();
@@ -109,7 +110,12 @@ impl Translation<'_> {
         })
     }
 
-    fn database(&self, container: &Container<'_>, database: &DatabaseRecord, ports: &Ports) -> ServiceRun {
+    fn database_run(
+        &self,
+        container: &Container<'_>,
+        database: &DatabaseRecord,
+        ports: &Ports,
+    ) -> ServiceRun {
         let process = ProcessRun {
             program: database.bin_dir.join("postgres"),
             arguments: Vec::new(),
@@ -119,6 +125,14 @@ impl Translation<'_> {
             port_variables: Vec::new(),
             ports: ports.runs(container),
         };
+        let health = self.own_check(container, &process, ports).unwrap_or(HealthRun {
+            check: Check::Database,
+            times: HealthTimes {
+                interval: DATABASE_INTERVAL,
+                timeout: DATABASE_TIMEOUT,
+                ..HealthTimes::default()
+            },
+        });
         // A durable one writes its data first.
         let stop = if database.volume.is_some() { Signal::SIGINT } else { Signal::SIGQUIT };
         ServiceRun {
@@ -126,14 +140,7 @@ impl Translation<'_> {
             replicas: 1,
             kind: ServiceKind::Database { port: database.port, process },
             depends_on: container.service.depends_on.clone(),
-            readiness: Readiness::Check(HealthRun {
-                check: Check::Database,
-                times: HealthTimes {
-                    interval: DATABASE_INTERVAL,
-                    timeout: DATABASE_TIMEOUT,
-                    ..HealthTimes::default()
-                },
-            }),
+            readiness: Readiness::Check(health),
             post_start: Vec::new(),
             pre_stop: Vec::new(),
             quiet_after: Duration::ZERO,
@@ -143,6 +150,25 @@ impl Translation<'_> {
             keeps_data: true,
             fingerprint: String::new(),
         }
+    }
+
+    /// The check that a database's own file asks for. One whose program is nowhere fails, and says so.
+    fn own_check(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Option<HealthRun> {
+        let service = container.service;
+        let check = container.healthcheck()?;
+        let test = check.test.as_ref()?;
+        let own = self.check_of(test, process, ports, &service.name);
+        let run = own.or_else(|| match test {
+            HealthTest::Command(words) => {
+                let program = self.program(container, words, &process.environment());
+                let program =
+                    program.unwrap_or_else(|_| words.first().map(PathBuf::from).unwrap_or_default());
+                let arguments = words.iter().skip(1).map(literal).collect();
+                Some(Check::Program { program, arguments })
+            }
+            HealthTest::Shell(_) => None,
+        })?;
+        Some(HealthRun { check: run, times: check.times() })
     }
 
     fn readiness(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Readiness {

@@ -17,10 +17,10 @@ pub(crate) struct Translation<'a> {
     pub caller: &'a BTreeMap<String, String>,
     /// The nginx of this machine, or how to get one.
     pub nginx: Result<Nginx, LocateError>,
-    /// Its database, once that runs.
-    pub database: Option<&'a DatabaseRecord>,
-    /// The name of its database's service.
-    pub database_service: Option<&'a str>,
+    /// Its databases, once they run.
+    pub running: &'a [DatabaseRecord],
+    /// The names of its databases' services, that of its own first.
+    pub databases: Vec<&'a str>,
     /// The scenario's name, for one.
     pub scenario: Option<&'a str>,
     pub site: &'a Site,
@@ -35,6 +35,21 @@ pub(crate) struct Translation<'a> {
 }
 
 impl Translation<'_> {
+    /// Whether the service `name` is a database server of this engine.
+    pub(crate) fn is_database(&self, name: &str) -> bool {
+        self.databases.contains(&name)
+    }
+
+    /// The server of the service `name`, once it runs.
+    pub(super) fn server(&self, name: &str) -> Option<&DatabaseRecord> {
+        self.running.iter().find(|database| database.service == name)
+    }
+
+    /// The environment's own database, once it runs.
+    pub(super) fn database(&self) -> Option<&DatabaseRecord> {
+        self.databases.first().and_then(|name| self.server(name))
+    }
+
     /// The names of all services.
     pub(super) fn names(&self) -> BTreeSet<&str> {
         self.environment.stack.services.keys().map(String::as_str).collect()

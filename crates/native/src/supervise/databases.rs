@@ -14,7 +14,7 @@ use crate::server;
 /// The database that every cluster has.
 const MAINTENANCE: &str = "postgres";
 
-/// The one server of an environment.
+/// The servers of an environment.
 #[derive(Debug)]
 pub(super) struct SiteDatabases {
     pub(super) home: Home,
@@ -22,22 +22,29 @@ pub(super) struct SiteDatabases {
 }
 
 impl SiteDatabases {
-    fn start_or_find(&self) -> Result<ProcessId, EngineError> {
+    /// The place of the server of `service`.
+    fn site_of(&self, service: &str) -> Site {
+        let part = self.site.part(service);
+        if part.dir().is_dir() { part } else { self.site.clone() }
+    }
+
+    fn start_or_find(&self, service: &str) -> Result<ProcessId, EngineError> {
+        let site = self.site_of(service);
         // The usual case needs no lock: whoever started us may still hold it.
-        if let Ok(database) = running(&self.site) {
+        if let Ok(database) = running(&site) {
             return Ok(database.process);
         }
-        let taken = self.site.take()?;
-        if let Ok(database) = running(&self.site) {
+        let taken = site.take()?;
+        if let Ok(database) = running(&site) {
             return Ok(database.process);
         }
-        let not_up = || EngineError::NotUp { environment: self.site.name().to_owned(), exists: true };
-        let record = self.site.record()?.ok_or_else(not_up)?;
+        let not_up = || EngineError::NotUp { environment: site.name().to_owned(), exists: true };
+        let record = site.record()?.ok_or_else(not_up)?;
         server::restart(&self.home, &taken, &record)
     }
 
-    fn ask(&self, limit: Duration) -> Result<(), EngineError> {
-        let database = running(&self.site)?;
+    fn ask(&self, service: &str, limit: Duration) -> Result<(), EngineError> {
+        let database = running(&self.site_of(service))?;
         // The application's database may not have been created yet.
         let maintenance = Access { database: MAINTENANCE.into(), ..access(&database) };
         Connection::open(&maintenance, limit)?.query_one_text("SELECT 1")?;
@@ -46,12 +53,12 @@ impl SiteDatabases {
 }
 
 impl Databases for SiteDatabases {
-    fn start(&self, _service: &str) -> Result<ProcessId, String> {
-        self.start_or_find().map_err(|error| in_full(&error))
+    fn start(&self, service: &str) -> Result<ProcessId, String> {
+        self.start_or_find(service).map_err(|error| in_full(&error))
     }
 
-    fn check(&self, _service: &str, limit: Duration) -> Result<(), String> {
-        self.ask(limit).map_err(|error| in_full(&error))
+    fn check(&self, service: &str, limit: Duration) -> Result<(), String> {
+        self.ask(service, limit).map_err(|error| in_full(&error))
     }
 
     fn has_to_end_at_once(&self, postmaster: ProcessId) -> bool {

@@ -50,12 +50,20 @@ pub fn guard(home: &Home, site_dir: &Path) -> Result<(), EngineError> {
         if let Ok(taken) = site.take()
             && is_still_at(&seen, &site.supervisor_lock())
         {
+            for part in site.parts() {
+                let _ = part.take().and_then(|part| server::stop_within(&part, false, STOP_LIMIT));
+            }
             let _ = server::stop_within(&taken, false, STOP_LIMIT);
             let _ = taken.remove_supervisor_lock();
         }
     };
-    let outcome = backlot_supervisor::guard(&program, options, file, || server::processes(&site), after);
+    let outcome = backlot_supervisor::guard(&program, options, file, || all_processes(&site), after);
     Ok(outcome?)
+}
+
+/// The processes of all database servers of an environment.
+fn all_processes(site: &Site) -> Vec<i32> {
+    site.parts().iter().chain([site]).flat_map(server::processes).collect()
 }
 
 /// Runs the stack that comes on `stdin`, until it is told to stop. Says, in one line, whether it could begin.

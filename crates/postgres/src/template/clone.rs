@@ -7,20 +7,29 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::folder::{UNFINISHED, VERSION, fresh, lock_spares, remove_tree};
+use super::folder::{UNFINISHED, VERSION, fresh, lock_spares};
 use super::{MAKING_PREFIX, MARKER, SPARES, Template, TemplateError, make};
 use crate::copy::copy_cluster;
 use crate::storage::StorageError;
+use crate::storage::remove_tree;
 
 /// How long the sync of a durable clone may take.
 const SYNCING: Duration = Duration::from_mins(5);
 /// The names of complete spares begin so.
 const SPARE: &str = "ready-";
 
+/// Fills a copy that is not in its place yet.
+pub type Fill<'a> = &'a mut dyn FnMut(&Path) -> Result<(), TemplateError>;
+
 impl Template {
     /// Makes `data_dir` a copy, complete or not there at all; its parent must exist. A durable one is synced to disk first.
     /// With a spare on the same file system this takes no time.
     pub fn clone_into(&self, data_dir: &Path) -> Result<(), TemplateError> {
+        self.clone_and_fill(data_dir, None)
+    }
+
+    /// The same; `fill` is called with the copy before it is in its place, and if that fails, there is none.
+    pub fn clone_and_fill(&self, data_dir: &Path, fill: Option<Fill<'_>>) -> Result<(), TemplateError> {
         if data_dir.symlink_metadata().is_ok() {
             return Err(TemplateError::Exists { path: data_dir.to_owned() });
         }
@@ -30,16 +39,16 @@ impl Template {
             (Some(parent), Some(name)) => fresh(parent, &format!("{name}.partial-"))?,
             _ => return Err(StorageError::new("make", data_dir, io::ErrorKind::InvalidInput.into()).into()),
         };
-        if self.spares()?.iter().any(|spare| fs::rename(spare, data_dir).is_ok()) {
+        if fill.is_none() && self.spares()?.iter().any(|spare| fs::rename(spare, data_dir).is_ok()) {
             return self.settle(data_dir);
         }
-        self.copy(&partial, data_dir)?;
+        self.copy(&partial, data_dir, fill)?;
         self.settle(data_dir)
     }
 
     /// Makes a copy in `folder`, which is there and empty, or holds what an earlier call has left unfinished; it may be the
     /// root of a file system. A durable one is synced to disk.
-    pub fn clone_within(&self, folder: &Path) -> Result<(), TemplateError> {
+    pub fn clone_within(&self, folder: &Path, fill: Option<Fill<'_>>) -> Result<(), TemplateError> {
         self.owner.check_reach(folder)?;
         let partial = folder.join(UNFINISHED);
         let entries = entries(folder)?;
@@ -54,7 +63,15 @@ impl Template {
         let ours = fs::set_permissions(folder, mode).and_then(|()| self.owner.take(folder));
         ours.map_err(StorageError::at("take", folder))?;
         let files = copy_cluster(&self.data_dir, &partial, &self.owner)?;
-        self.check(files).and_then(|()| self.sync(&partial))?;
+        self.check(files)?;
+        if let Some(fill) = fill
+            && let Err(error) = fill(&partial)
+        {
+            // That error matters more than what is left behind, which the next try removes.
+            let _ = remove_tree(&partial);
+            return Err(error);
+        }
+        self.sync(&partial)?;
         let mut parts = self::entries(&partial)?;
         parts.sort_by_key(|part| part.ends_with(VERSION));
         for part in parts {
@@ -78,7 +95,7 @@ impl Template {
             let partial = fresh(&dir, MAKING_PREFIX)?;
             let name =
                 partial.file_name().and_then(OsStr::to_str).unwrap_or_default().replace(MAKING_PREFIX, SPARE);
-            self.copy(&partial, &dir.join(name))?;
+            self.copy(&partial, &dir.join(name), None)?;
         }
         Ok(missing)
     }
@@ -101,9 +118,10 @@ impl Template {
     }
 
     /// Copies to `partial`, and renames that when it is complete.
-    fn copy(&self, partial: &Path, target: &Path) -> Result<(), TemplateError> {
+    fn copy(&self, partial: &Path, target: &Path, fill: Option<Fill<'_>>) -> Result<(), TemplateError> {
         let done = copy_cluster(&self.data_dir, partial, &self.owner).map_err(TemplateError::from);
         let done = done.and_then(|files| self.check(files));
+        let done = done.and_then(|()| fill.map_or(Ok(()), |fill| fill(partial)));
         let done = done.and_then(|()| self.sync(partial));
         let done = done.and_then(|()| {
             fs::rename(partial, target).map_err(|error| StorageError::new("make", target, error).into())
@@ -130,11 +148,7 @@ impl Template {
     /// Writes all files of a durable copy through to the disk.
     fn sync(&self, data_dir: &Path) -> Result<(), TemplateError> {
         let Some(initdb) = &self.syncer else { return Ok(()) };
-        make::initdb(initdb, data_dir, &self.owner)
-            .arg("--sync-only")
-            .succeed_with(&[], SYNCING)
-            .map(|_output| ())
-            .map_err(|error| make::or_full_disk(error, data_dir, TemplateError::Sync))
+        make::sync(initdb, data_dir, &self.owner, SYNCING)
     }
 
     /// The same for the name of a durable data directory.

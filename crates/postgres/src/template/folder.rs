@@ -11,6 +11,7 @@ use crate::lock::{self, Sharing};
 use crate::remains::free_shared_memory;
 use crate::spread;
 use crate::storage::StorageError;
+use crate::storage::remove_tree;
 
 /// The data directory in the folder of a template.
 pub(super) const DATA: &str = "data";
@@ -33,21 +34,13 @@ pub(super) fn remove_prefixed(parent: &Path, prefix: &str) -> Result<(), Storage
         |entry| {
             // Whoever began it was killed; what it ran may still be at work, or have been killed as well. A server
             // whose files go while it works ends without freeing its memory.
-            let data_dir = entry.path().join(DATA);
-            kill_all_working_in(&data_dir, "postgres", ENDING);
-            free_shared_memory(&data_dir);
+            for data_dir in [entry.path().join(DATA), entry.path()] {
+                kill_all_working_in(&data_dir, "postgres", ENDING);
+                free_shared_memory(&data_dir);
+            }
             remove_tree(&entry.path())
         },
     )
-}
-
-/// Removes a directory with all that is in it; it need not be there.
-pub(super) fn remove_tree(path: &Path) -> Result<(), StorageError> {
-    match fs::remove_dir_all(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(StorageError::new("remove", path, error)),
-    }
 }
 
 /// In a folder that was there before its cluster: what is copied, until it is complete. As long as it is there, all else in

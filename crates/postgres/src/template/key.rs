@@ -3,16 +3,19 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use backlot_process::Owner;
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
+use crate::init::Init;
 use crate::locate::Installation;
 use crate::spec::{ClusterSpec, Durability};
+use crate::storage::StorageError;
 
 /// Changes whenever templates are made differently, so that old ones are not taken for new ones.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// The version and 16 hexadecimal digits. The password takes part only through the hash.
 pub(super) fn key(installation: &Installation, spec: &ClusterSpec, owner: &Owner) -> io::Result<String> {
@@ -27,10 +30,33 @@ pub(super) fn key(installation: &Installation, spec: &ClusterSpec, owner: &Owner
     Ok(format!("{}-{}", installation.version, of_wishes(hash, spec, owner)))
 }
 
+/// The same for what `init` has filled with a server of these settings.
+pub(super) fn filled_key(
+    installation: &Installation,
+    spec: &ClusterSpec,
+    owner: &Owner,
+    init: &Init,
+) -> Result<String, StorageError> {
+    let made = key(installation, spec, owner).map_err(StorageError::at("look at", &installation.bin_dir))?;
+    let mut hash = Hash(Sha256::new());
+    hash.add(&made);
+    hash.0.update(init.hash()?);
+    hash.add(&spec.databases.join("\0"));
+    for (name, value) in &spec.settings {
+        hash.add(name);
+        // A file of settings is somewhere else for each environment; its name tells what is in it.
+        let path = Path::new(value);
+        let name = if path.is_absolute() { path.file_name().and_then(|name| name.to_str()) } else { None };
+        hash.add(name.unwrap_or(value));
+    }
+    Ok(format!("{}-{}", installation.version, digits(hash)))
+}
+
 fn of_wishes(mut hash: Hash, spec: &ClusterSpec, owner: &Owner) -> String {
     hash.add(&owner.uid().to_string());
     hash.add(&spec.superuser);
     hash.add(spec.password.expose_secret());
+    hash.add(spec.host_auth.as_deref().unwrap_or_default());
     hash.add(match spec.durability {
         Durability::Ephemeral => "ephemeral",
         Durability::Durable => "durable",
@@ -41,6 +67,10 @@ fn of_wishes(mut hash: Hash, spec: &ClusterSpec, owner: &Owner) -> String {
             hash.add(each);
         }
     }
+    digits(hash)
+}
+
+fn digits(hash: Hash) -> String {
     let digits = hash.0.finalize();
     let mut first = [0; 8];
     first.copy_from_slice(&digits[..8]);
@@ -71,6 +101,7 @@ mod tests {
         ClusterSpec {
             superuser: "user".into(),
             password: "secret".to_owned().into(),
+            host_auth: None,
             databases: vec!["application".into()],
             initdb_args: Vec::new(),
             durability: Durability::Ephemeral,
@@ -95,6 +126,7 @@ mod tests {
             ClusterSpec { databases: words(&["ab"]), ..one.clone() },
             ClusterSpec { initdb_args: words(&["--data-checksums"]), ..one.clone() },
             ClusterSpec { durability: Durability::Durable, ..one.clone() },
+            ClusterSpec { host_auth: Some("md5".into()), ..one.clone() },
             one,
         ];
         let hashes: BTreeSet<String> = different.iter().map(hash).collect();

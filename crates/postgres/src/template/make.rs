@@ -11,20 +11,24 @@ use secrecy::ExposeSecret;
 
 use super::TemplateError;
 use super::folder::DATA;
+use crate::conf;
 use crate::locate::Installation;
 use crate::log::tells_full_disk;
 use crate::spec::{ClusterSpec, Durability};
 use crate::sql::identifier_in_any_encoding;
 use crate::storage::StorageError;
 
-/// `C.UTF-8` is the same everywhere and sorts fastest. macOS has none: its `C` sorts the same, and only case mapping needs
-/// a real locale.
+/// Where nothing is said, see [`crate::LocaleWish`].
 #[cfg(not(target_os = "macos"))]
 const LOCALE: &[&str] = &["--locale=C.UTF-8"];
 #[cfg(target_os = "macos")]
 const LOCALE: &[&str] = &["--locale=C", "--lc-ctype=en_US.UTF-8"];
+/// The major version from which on passwords are kept so that nobody can use them who reads them.
+const SCRAM: u32 = 14;
+/// Who gets to the socket may do everything anyway, as in the official image.
+const AUTH: &[&str] = &["--auth-local=trust", "--auth-host=trust", "--no-sync"];
 
-/// A template that is being made.
+/// A cluster that is being made ready to be copied.
 struct Making<'a> {
     installation: &'a Installation,
     spec: &'a ClusterSpec,
@@ -52,7 +56,18 @@ pub(super) fn make(
     fs::remove_file(&password_file).map_err(StorageError::at("remove", &password_file))?;
     making.make_databases()?;
     making.drop_the_needless()?;
-    making.run(&making.initdb().arg("--sync-only"), &[])
+    sync(&installation.program("initdb"), data_dir, owner, limit)
+}
+
+/// Drops from a cluster whose server has stopped what its copies do not need.
+pub(super) fn drop_the_needless(
+    installation: &Installation,
+    spec: &ClusterSpec,
+    owner: &Owner,
+    data_dir: &Path,
+    limit: Duration,
+) -> Result<(), TemplateError> {
+    Making { installation, spec, owner, data_dir, limit }.drop_the_needless()
 }
 
 impl Making<'_> {
@@ -60,8 +75,7 @@ impl Making<'_> {
         let Self { spec, .. } = self;
         let mut args =
             vec![format!("--pwfile={}", password_file.display()), format!("--username={}", spec.superuser)];
-        args.extend(["--auth=scram-sha-256", "--no-sync"].map(str::to_owned));
-        args.extend(LOCALE.iter().map(|&arg| arg.to_owned()));
+        args.extend(AUTH.iter().chain(LOCALE).map(|&arg| arg.to_owned()));
         match spec.durability {
             // A segment is as much as is written at the least, and so copied: 1 MiB instead of 16.
             Durability::Ephemeral => args.push("--wal-segsize=1".to_owned()),
@@ -69,7 +83,23 @@ impl Making<'_> {
         }
         // The last one wins.
         args.extend(spec.initdb_args.iter().cloned());
-        self.run(&self.initdb().args(args), &[])
+        self.run(&self.initdb().args(args), &[])?;
+        let hba = self.data_dir.join("pg_hba.conf");
+        let text = backlot_files::text(&hba).map_err(StorageError::at("read", &hba))?;
+        let text = conf::with_host_auth(&text, &self.host_auth()?);
+        Ok(fs::write(&hba, text).map_err(StorageError::at("write", &hba))?)
+    }
+
+    /// As it is told, else as the new cluster keeps passwords: `initdb` may have been told so by its own arguments.
+    fn host_auth(&self) -> Result<String, TemplateError> {
+        if let Some(method) = &self.spec.host_auth {
+            return Ok(method.clone());
+        }
+        let conf = self.data_dir.join("postgresql.conf");
+        let text = fs::read_to_string(&conf).map_err(StorageError::at("read", &conf))?;
+        let kept = conf::settings(&text).into_iter().rfind(|(name, _)| name == "password_encryption");
+        let usual = if self.installation.version.major < SCRAM { "md5" } else { "scram-sha-256" };
+        Ok(kept.map_or_else(|| usual.to_owned(), |(_, method)| method))
     }
 
     /// A server without network, socket or other processes reads the statements from its input. It ends at the first error.
@@ -119,8 +149,19 @@ impl Making<'_> {
     }
 }
 
+/// Writes all files of a cluster through to the disk.
+pub(super) fn sync(
+    program: &Path,
+    data_dir: &Path,
+    owner: &Owner,
+    limit: Duration,
+) -> Result<(), TemplateError> {
+    let done = initdb(program, data_dir, owner).arg("--sync-only").succeed_with(&[], limit);
+    done.map(|_output| ()).map_err(|error| or_full_disk(error, data_dir, TemplateError::Sync))
+}
+
 /// `initdb` for this data directory, with nothing said but where it is.
-pub(super) fn initdb(program: &Path, data_dir: &Path, owner: &Owner) -> Program {
+fn initdb(program: &Path, data_dir: &Path, owner: &Owner) -> Program {
     let program = Program::new(program).arg("--pgdata").arg(data_dir);
     in_surroundings(program, data_dir.parent().unwrap_or(data_dir), owner)
 }
@@ -138,11 +179,13 @@ fn in_surroundings(program: Program, dir: &Path, owner: &Owner) -> Program {
 fn write_password(path: &Path, spec: &ClusterSpec, owner: &Owner) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     owner.take(path)?;
-    file.write_all(spec.password.expose_secret().as_bytes())
+    file.write_all(spec.password.expose_secret().as_bytes())?;
+    // `initdb` takes no file without a line.
+    file.write_all(b"\n")
 }
 
 /// The same error, unless the program says that it was the disk.
-pub(super) fn or_full_disk(
+fn or_full_disk(
     error: ProcessError,
     data_dir: &Path,
     otherwise: fn(ProcessError) -> TemplateError,

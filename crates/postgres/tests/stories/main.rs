@@ -5,5 +5,6 @@ mod cluster;
 mod databases;
 mod durable;
 mod fakes;
+mod scripts;
 mod templates;
 mod world;

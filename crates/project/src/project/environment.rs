@@ -10,7 +10,7 @@ use crate::error::{Problem, ProjectError};
 use crate::name::{EnvironmentName, ScenarioName};
 use crate::stack::{Stack, extract};
 use crate::variables::{Origin, Variables};
-use backlot_compose::{self as compose, Base, Loaded, Missed, Request, load};
+use backlot_compose::{self as compose, Base, Loaded, Missed, Request, load, services_if_whole};
 
 /// The environment that is Compose's own reading of the files.
 const DEVELOPMENT: &str = "development";
@@ -79,7 +79,7 @@ fn read_seed(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, Proj
     let (config, compose_file) = seed_files(&project.root, wanted.files);
     let files = if project.compose.explicit { project.compose.base.clone() } else { vec![compose_file] };
     let missing: Vec<&PathBuf> =
-        std::iter::once(&config).chain(&files).filter(|path| !path.is_file()).collect();
+        std::iter::once(&config).chain(&files).filter(|path| !path.exists()).collect();
     if let Some(path) = missing.first() {
         let known: Vec<String> = seed_environments(&project.root).into_iter().collect();
         let hint = format!("these environments have both their files: {}", known.join(", "));
@@ -106,7 +106,8 @@ fn read_seed(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, Proj
     let seen = for_interpolation(pwd(project), &project.lookup, &variables, below);
     let read = [vec![config], env].concat();
     let loading = Loading { name, files, working_dir, seen, read, missed, throwaway: false };
-    loading.run(project, wanted, variables)
+    let environment = loading.run(project, wanted, variables)?;
+    Ok(Environment { for_all: true, ..environment })
 }
 
 fn seed_files(root: &Path, name: &str) -> (PathBuf, PathBuf) {
@@ -119,7 +120,7 @@ fn read_compose(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, P
     let env_overlay = project.root.join(format!(".env.{}", wanted.files));
     let needs_none =
         compose.explicit || wanted.scenario.is_some() || [DEVELOPMENT, TESTING].contains(&wanted.files);
-    if !needs_none && overlay.is_none() && !env_overlay.is_file() {
+    if !needs_none && overlay.is_none() && !env_overlay.exists() {
         let known: Vec<String> = list(project).iter().map(ToString::to_string).collect();
         let hint = format!("there are {}; compose.{}.yaml would make it", known.join(", "), wanted.files);
         let problem = Problem::EnvironmentUnknown { name: wanted.files.to_owned(), known };
@@ -130,18 +131,43 @@ fn read_compose(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, P
     let (_, from_files) = env_values(&env, &project.lookup, &mut missed)?;
     let mut variables = from_env_files(from_files, &project.lookup);
     add_own(&mut variables, wanted);
-    let mut files = compose.base.clone();
-    if wanted.files == DEVELOPMENT {
-        files.extend(compose.override_file.clone());
-    }
-    // Without files of their own, scenarios and tests take the base stack, but keep nothing and claim no ports.
+    // Without files of their own, scenarios and tests take the stack of development, but keep nothing and claim no ports.
     let throwaway = overlay.is_none() && (wanted.scenario.is_some() || wanted.files == TESTING);
-    files.extend(overlay);
+    let Chosen { files, note } = choose_files(project, wanted.files == DEVELOPMENT || throwaway, overlay);
     let name = format!("{}_{}", project.name, wanted.name.as_str().to_ascii_lowercase());
     let seen = for_interpolation(pwd(project), &project.lookup, &variables, compose::Variables::new());
     let working_dir = working_dir(project);
     let loading = Loading { name, files, working_dir, seen, read: env, missed, throwaway };
-    loading.run(project, wanted, variables)
+    let environment = loading.run(project, wanted, variables)?;
+    Ok(Environment { notes: note.into_iter().collect(), ..environment })
+}
+
+/// The Compose files of an environment.
+struct Chosen {
+    files: Vec<PathBuf>,
+    /// What a file that is whole leaves out of the base.
+    note: Option<String>,
+}
+
+/// The base files and what lies over them: `compose.override.yaml` where Compose itself would take it, and the
+/// environment's own file, unless that is whole.
+fn choose_files(project: &Project, with_override: bool, overlay: Option<PathBuf>) -> Chosen {
+    let compose = &project.compose;
+    if let Some((file, own)) = overlay.as_ref().and_then(|file| Some((file, services_if_whole(file)?))) {
+        let base = compose.base.iter().filter_map(|file| services_if_whole(file)).flatten();
+        let missing: BTreeSet<String> = base.filter(|name| !own.contains(name)).collect();
+        let note = (!missing.is_empty()).then(|| {
+            let missing = missing.into_iter().collect::<Vec<_>>().join(", ");
+            format!(
+                "{} says of all its services what they are made of, so it is taken alone, without {missing} of the base file; \
+                 name both with -f to lay one over the other",
+                file.display()
+            )
+        });
+        return Chosen { files: vec![file.clone()], note };
+    }
+    let over = compose.override_file.iter().filter(|_| with_override).cloned();
+    Chosen { files: compose.base.iter().cloned().chain(over).chain(overlay).collect(), note: None }
 }
 
 /// `compose.<name>.yaml`, in each of Compose's spellings.
@@ -154,7 +180,7 @@ fn overlay_file(project: &Project, name: &str) -> Option<PathBuf> {
     spellings
         .iter()
         .map(|(stem, extension)| project.root.join(format!("{stem}.{name}.{extension}")))
-        .find(|path| path.is_file())
+        .find(|path| path.exists())
 }
 
 /// `PWD` is the project's directory wherever the caller stands in it, except beside files that the caller names: they need
@@ -209,11 +235,11 @@ impl Loading {
         wanted: &Wanted<'_>,
         variables: Variables,
     ) -> Result<Environment, ProjectError> {
-        let compose = ComposeCall {
+        let mut compose = ComposeCall {
             files: self.files.clone(),
             working_dir: self.working_dir.clone(),
             caller_dir: pwd(project).to_owned(),
-            profiles: self.profiles(project),
+            profiles: Vec::new(),
             env_files: project
                 .lookup
                 .env_files
@@ -223,7 +249,8 @@ impl Loading {
         };
         let lookup = &project.lookup;
         let (stack, loaded) = self.stack(project).map_err(|error| explain(error, lookup))?;
-        let Loaded { files: read, warnings, missed, .. } = loaded;
+        let Loaded { files: read, warnings, missed, profiles, .. } = loaded;
+        compose.profiles = profiles;
         self.missed.extend(missed);
         let withheld = told(&self.missed, &lookup.withheld);
         for file in read {
@@ -233,7 +260,8 @@ impl Loading {
         }
         let stack = if self.throwaway { stack.into_throwaway() } else { stack };
         let (name, files) = (wanted.name.clone(), self.read);
-        Ok(Environment { name, variables, files, compose, stack, warnings, withheld })
+        let (for_all, notes) = (false, Vec::new());
+        Ok(Environment { name, variables, files, compose, stack, for_all, notes, warnings, withheld })
     }
 
     fn stack(&self, project: &Project) -> Result<(Stack, Loaded), ProjectError> {
@@ -244,11 +272,14 @@ impl Loading {
             name: &self.name,
             variables: &self.seen,
             profiles: &profiles,
+            named: &project.lookup.named,
         };
-        let loaded = load(&request)?;
+        let mut loaded = load(&request)?;
         let home = self.seen.get("HOME").map(String::as_str);
-        let stack = extract(&loaded.model, Base { dir: &self.working_dir, home })?;
-        Ok((stack, loaded))
+        let mut stack = extract(&loaded.model, Base { dir: &self.working_dir, home })?;
+        stack.on_call = std::mem::take(&mut loaded.on_call);
+        stack.off = std::mem::take(&mut loaded.off);
+        Ok((stack.given_by(&self.seen), loaded))
     }
 }
 
@@ -293,10 +324,10 @@ fn has_files(project: &Project, name: &str) -> bool {
     match project.layout {
         Layout::Seed => {
             let (config, compose_file) = seed_files(&project.root, name);
-            config.is_file() || compose_file.is_file()
+            config.exists() || compose_file.exists()
         }
         Layout::Compose => {
-            overlay_file(project, name).is_some() || project.root.join(format!(".env.{name}")).is_file()
+            overlay_file(project, name).is_some() || project.root.join(format!(".env.{name}")).exists()
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Lookup {
     pub env_files: Vec<PathBuf>,
     /// Profiles named with `--profile`.
     pub profiles: Vec<String>,
+    /// The services that the caller names: one that is switched off switches its profiles on.
+    pub named: Vec<String>,
     /// The caller's environment.
     pub process_env: BTreeMap<String, String>,
     /// The names of variables that the caller has and that are not used: a file that refers to one is told of.
@@ -85,6 +87,11 @@ pub struct Environment {
     pub compose: ComposeCall,
     /// The services, resolved.
     pub stack: Stack,
+    /// Whether every service gets the variables, as the seed layout's config file is for all; else a service gets what its
+    /// own `environment` and `env_file` say.
+    pub for_all: bool,
+    /// What has to be known of the choice of files.
+    pub notes: Vec<String>,
     /// What Compose would warn about, such as a variable that is not set.
     pub warnings: Vec<String>,
     /// Where the files refer to variables of the caller that are not used, see [`Lookup::withheld`].
@@ -167,6 +174,13 @@ impl Project {
     /// The project's name, as Compose would have it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The same project for a caller who names these services.
+    #[must_use]
+    pub fn naming(mut self, services: impl IntoIterator<Item = String>) -> Self {
+        self.lookup.named.extend(services);
+        self
     }
 
     /// How the project lays out its files.

@@ -1,6 +1,6 @@
 //! From a resolved model to typed services.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use super::parts;
 use super::{
     Build, FileGrant, FileSource, HealthTest, Healthcheck, Hook, Mount, MountKind, Service, Stack, Volume,
 };
+use crate::keys::unhonoured;
 use crate::stack::extension;
 use backlot_compose::{Base, Entry, Error, Node, Value, is_remote, render};
 use backlot_plan::{Condition, Dependency};
@@ -31,11 +32,15 @@ pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
         name: text(model, "name").unwrap_or_default(),
         working_dir: base.dir.to_owned(),
         services,
+        on_call: BTreeSet::new(),
+        off: BTreeSet::new(),
         volumes: entries(model.get("volumes")).iter().map(|e| (e.key.clone(), volume(&e.value))).collect(),
         secrets: sources("secrets"),
         configs: sources("configs"),
         throwaway: false,
         extension: extension::of_stack(model.get("x-backlot"), base)?,
+        unhonoured: unhonoured(model),
+        given: BTreeMap::new(),
         resolved: render(model)?,
     })
 }
@@ -46,6 +51,7 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
         name: name.to_owned(),
         image: text(node, "image").map(|image| parts::image(&image)),
         build: node.get("build").map(build),
+        provider: node.get("provider").and_then(|provider| text(provider, "type")),
         command: node.get("command").map(parts::words).transpose()?.flatten(),
         entrypoint: node.get("entrypoint").map(parts::words).transpose()?.flatten(),
         environment: open_pairs(node.get("environment")),

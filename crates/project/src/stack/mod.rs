@@ -2,6 +2,7 @@
 
 mod extension;
 mod extract;
+mod given;
 mod nodes;
 mod parts;
 mod service;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
+use crate::keys::Unhonoured;
 use crate::secret::mask;
 
 pub(crate) use extract::extract;
@@ -30,6 +32,10 @@ pub struct Stack {
     pub working_dir: PathBuf,
     /// The services that the active profiles leave, by name.
     pub services: BTreeMap<String, Service>,
+    /// Which of these are there only because one of them is asked for by name: their profiles are off.
+    pub on_call: BTreeSet<String>,
+    /// The services that the profiles leave out.
+    pub off: BTreeSet<String>,
     /// The named volumes that services use.
     pub volumes: BTreeMap<String, Volume>,
     /// The secrets that services use.
@@ -40,6 +46,10 @@ pub struct Stack {
     pub throwaway: bool,
     /// `x-backlot` at the top level.
     pub extension: StackExtension,
+    /// The keys that a process would not honour, and those that a Postgres server would not.
+    unhonoured: [Vec<Unhonoured>; 2],
+    /// The values of those variables that secrets, configs and services take from the environment, by name.
+    given: BTreeMap<String, String>,
     resolved: Json,
 }
 
@@ -49,17 +59,36 @@ impl Stack {
         &self.resolved
     }
 
+    /// The keys of these services, and of the whole stack, that the native engine does not honour; `is_postgres` says which
+    /// services are Postgres servers of its own.
+    pub fn unhonoured<'s>(
+        &'s self,
+        services: &'s BTreeSet<String>,
+        is_postgres: &'s dyn Fn(&str) -> bool,
+    ) -> impl Iterator<Item = &'s Unhonoured> {
+        let [processes, servers] = &self.unhonoured;
+        let of = move |named: &&Unhonoured, postgres: bool| match &named.service {
+            Some(service) => services.contains(service) && is_postgres(service) == postgres,
+            None => !postgres,
+        };
+        let processes = processes.iter().filter(move |named| of(named, false));
+        processes.chain(servers.iter().filter(move |named| of(named, true)))
+    }
+
     /// The whole model with secrets masked, for showing: values whose key tells that they are secret, and passwords in
     /// URLs wherever they stand.
     pub fn resolved_masked(&self) -> Json {
         masked("", &self.resolved)
     }
 
-    /// The services named, with all that they depend on; none named means all.
+    /// The services named, with all that they depend on; none named means all that are not on call.
     pub fn with_dependencies(&self, names: &[String]) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
-        let mut next: Vec<&String> =
-            if names.is_empty() { self.services.keys().collect() } else { names.iter().collect() };
+        let mut next: Vec<&String> = if names.is_empty() {
+            self.services.keys().filter(|name| !self.on_call.contains(*name)).collect()
+        } else {
+            names.iter().collect()
+        };
         while let Some(name) = next.pop() {
             if let Some(service) = self.services.get(name)
                 && found.insert(name.clone())

@@ -17,6 +17,8 @@ pub struct Service {
     pub image: Option<Image>,
     /// How to build the image, when it is built.
     pub build: Option<Build>,
+    /// What runs it in the place of a container, when something does.
+    pub provider: Option<String>,
     /// The command, split into words; empty resets the image's own.
     pub command: Option<Vec<String>>,
     /// The entrypoint, split into words; empty resets the image's own.

@@ -91,7 +91,7 @@ impl Driver {
         let port = *process.told.iter().find(taken)?;
         let Some(holder) = port_holder(port) else { return Some((port, String::new())) };
         let ours = with_descendants(std::process::id().cast_signed());
-        (!ours.contains(&holder.pid)).then(|| (port, format!(" by {holder}")))
+        (!holder.pid().is_some_and(|pid| ours.contains(&pid))).then(|| (port, format!(" by {holder}")))
     }
 
     /// A server takes its time to start, and is not our child.

@@ -18,8 +18,11 @@ use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::task::coop::unconstrained;
 
-use crate::http::request_body::RequestBody;
 use crate::sockets::replica_stream::ReplicaStream;
+use crate::upstream::request_body::RequestBody;
+
+/// A message has at most so many lines of headers, as with nginx's own limit.
+pub(crate) const MAX_HEADERS: usize = 1000;
 
 /// A connection that carries one request at a time.
 #[derive(Debug)]
@@ -34,8 +37,11 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) async fn new(upstream: ReplicaStream) -> Result<Box<Self>, hyper::Error> {
         let wrote = upstream.wrote();
-        let (sender, connection) =
-            Builder::new().title_case_headers(true).handshake(TokioIo::new(upstream)).await?;
+        let (sender, connection) = Builder::new()
+            .title_case_headers(true)
+            .max_headers(MAX_HEADERS)
+            .handshake(TokioIo::new(upstream))
+            .await?;
         Ok(Box::new(Self { sender, connection, ended: false, wrote }))
     }
 

@@ -6,7 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::http::Link;
+use crate::upstream::link::Link;
 
 /// How long a connection may rest. Gunicorn's threaded workers close theirs after 2 s.
 pub(crate) const REST: Duration = Duration::from_secs(1);

@@ -83,7 +83,7 @@ async fn reach(shared: &Arc<Shared>, call: &mut Call) -> Option<(ReplicaStream, 
         let replica = Arc::clone(in_flight.replica());
         call.attempts += 1;
         call.replica = Some(Arc::clone(&replica));
-        match ReplicaStream::connect(&replica, shared.limits.connect_timeout).await {
+        match replica.connect(shared.limits.connect_timeout).await {
             Ok(upstream) => return Some((upstream, in_flight)),
             Err(error) if error.blames_replica() => unreachable(shared, &replica),
             Err(_) => return None,

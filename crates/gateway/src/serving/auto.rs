@@ -10,7 +10,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -20,34 +20,15 @@ use tokio::time::{Instant, timeout};
 use crate::balancing::recheck::unreachable;
 use crate::balancing::replica::Replica;
 use crate::http;
-use crate::latch::Latch;
+use crate::serving::tcp;
 use crate::shared::Shared;
 use crate::sockets::client_stream::{ClientStream, Opening};
 use crate::sockets::replica_stream::ReplicaStream;
-use crate::sockets::tcp;
 
 /// How long a client may be silent before that means something.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// The most that is read of a server's first word.
 const GREETING: usize = 4 * 1024;
-
-/// What was learned of an endpoint's replicas.
-#[derive(Debug, Default)]
-pub(crate) struct Habits {
-    /// One has answered in HTTP.
-    http: Latch,
-    /// One has spoken first.
-    speaks_first: AtomicBool,
-}
-
-impl Habits {
-    /// A replica has answered in HTTP.
-    pub(crate) fn answered_http(&self) {
-        if !self.http.is_set() {
-            self.http.set();
-        }
-    }
-}
 
 /// Serves a client as it turns out to speak.
 pub(crate) async fn serve(
@@ -66,6 +47,10 @@ pub(crate) async fn serve(
     let knows_http = shared.habits.http.is_set();
     match heard {
         Opening::Http => http::serve(shared, downstream, peer, worker).await,
+        // Nothing but a bad request, and the replica is not to be the judge of it.
+        Opening::Other if knows_http && downstream.said_text() => {
+            http::serve(shared, downstream, peer, worker).await;
+        }
         Opening::Nothing if knows_http => http::serve(shared, downstream, peer, worker).await,
         Opening::Nothing => wait_for_a_word(shared, downstream, peer, worker).await,
         Opening::End if knows_http => {}
@@ -140,7 +125,7 @@ async fn reach(shared: &Arc<Shared>) -> Option<(Arc<Replica>, ReplicaStream)> {
         let in_flight = shared.rotation.acquire(&[], deadline).await?;
         let replica = Arc::clone(in_flight.replica());
         drop(in_flight);
-        match ReplicaStream::connect(&replica, shared.limits.connect_timeout).await {
+        match replica.connect(shared.limits.connect_timeout).await {
             Ok(upstream) => return Some((replica, upstream)),
             Err(error) if error.blames_replica() => unreachable(shared, &replica),
             Err(_) => return None,

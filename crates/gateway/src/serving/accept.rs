@@ -11,15 +11,21 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::config::Kind;
-use crate::endpoint::Stopped;
 use crate::http;
+use crate::serving::{auto, tcp};
 use crate::shared::Shared;
 use crate::sockets::client_stream::ClientStream;
 use crate::sockets::workers::Workers;
-use crate::sockets::{auto, tcp};
 
 /// After an error that will not go away by trying at once, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How an endpoint ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// Clients' connections that were cut because the grace period was over.
+    pub cut: usize,
+}
 
 /// Serves an endpoint until `stop` holds the time at which it has to be over.
 pub(crate) async fn run(

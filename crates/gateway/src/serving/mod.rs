@@ -1,0 +1,5 @@
+//! Clients taken in, and served as they turn out to speak.
+
+pub(crate) mod accept;
+mod auto;
+mod tcp;

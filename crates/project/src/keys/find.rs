@@ -1,0 +1,133 @@
+//! Finds the keys in use that are not honoured.
+
+use backlot_compose::{Entry, Location, Node, Value};
+
+use super::Unhonoured;
+use super::row::{Gap, Native, Row, When};
+use super::table::ROWS;
+
+/// The keys of a resolved model that the native engine does not honour if all its services are programs, and if all are
+/// Postgres servers: which they are the engine knows.
+pub(crate) fn unhonoured(model: &Node) -> [Vec<Unhonoured>; 2] {
+    [false, true].map(|is_postgres| {
+        let mut walk = Walk { model, is_postgres, found: Vec::new() };
+        walk.entries(model, &mut Vec::new());
+        walk.found
+    })
+}
+
+struct Walk<'w> {
+    model: &'w Node,
+    is_postgres: bool,
+    found: Vec<Unhonoured>,
+}
+
+impl<'w> Walk<'w> {
+    fn entries(&mut self, node: &'w Node, path: &mut Vec<String>) {
+        match &node.value {
+            Value::Map(map) => {
+                for Entry { key, key_span, value } in &map.entries {
+                    path.push(key.clone());
+                    if !key.starts_with("x-") && !self.is_named(path, value, &key_span.location()) {
+                        self.entries(value, path);
+                    }
+                    path.pop();
+                }
+            }
+            Value::List(items) => {
+                path.push("[]".to_owned());
+                for item in items {
+                    self.entries(item, path);
+                }
+                path.pop();
+            }
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
+        }
+    }
+
+    /// Whether a key is named, and with it all that is below it.
+    fn is_named(&mut self, path: &[String], value: &Node, at: &Location) -> bool {
+        let Some(row) = row(path) else { return false };
+        let service = path.get(1).filter(|_| path[0] == "services").cloned();
+        let done = if self.is_postgres { row.postgres } else { row.process };
+        let Native::Named(gap) = done else { return false };
+        let makes_a_difference = !is_empty(value) && self.holds(&gap, value, service.as_deref());
+        if makes_a_difference {
+            let key = path.iter().filter(|part| *part != "[]").cloned().collect::<Vec<_>>().join(".");
+            let known = |known: &Unhonoured| known.key == key && known.gap == gap;
+            // Members of a list are named once.
+            if !self.found.iter().any(known) {
+                self.found.push(Unhonoured { service, key, gap, at: at.clone() });
+            }
+        }
+        makes_a_difference
+    }
+
+    fn holds(&self, gap: &Gap, value: &Node, service: Option<&str>) -> bool {
+        let word = value.value.scalar_text().unwrap_or_default();
+        let flag =
+            |flag: bool| value.value == Value::Bool(flag) || word.eq_ignore_ascii_case(&flag.to_string());
+        match gap.when {
+            When::Always => true,
+            When::True => !flag(false),
+            When::False => flag(false),
+            When::Is(words) => words.contains(&word.as_str()),
+            When::IsNot(words) => {
+                !words.iter().any(|known| word == *known || (known.ends_with(':') && word.starts_with(known)))
+            }
+            When::Referred => {
+                let names = if word.is_empty() { members(value) } else { vec![word] };
+                names.iter().any(|name| Some(name.as_str()) != service && self.is_referred_to(name))
+            }
+            When::Renames => members(value)
+                .iter()
+                .any(|link| link.split_once(':').is_some_and(|(service, name)| service != name)),
+        }
+    }
+
+    /// Whether a command, variable or check of a service has a name as a word of its own.
+    fn is_referred_to(&self, name: &str) -> bool {
+        let services = self.model.get("services").and_then(Node::as_map);
+        let services = services.iter().flat_map(|services| &services.entries);
+        services
+            .flat_map(|service| REFERRING.iter().filter_map(|key| service.value.get(key)))
+            .any(|node| mentions(node, name))
+    }
+}
+
+/// The keys of a service in which others are referred to.
+const REFERRING: [&str; 4] = ["command", "entrypoint", "environment", "healthcheck"];
+
+fn members(value: &Node) -> Vec<String> {
+    value.as_list().unwrap_or_default().iter().filter_map(|item| item.value.scalar_text()).collect()
+}
+
+fn mentions(node: &Node, name: &str) -> bool {
+    match &node.value {
+        Value::String(text) => text
+            .split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')))
+            .any(|word| word == name),
+        Value::List(items) => items.iter().any(|item| mentions(item, name)),
+        Value::Map(map) => map.entries.iter().any(|entry| mentions(&entry.value, name)),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => false,
+    }
+}
+
+/// Nothing is said of what says nothing.
+fn is_empty(value: &Node) -> bool {
+    match &value.value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::List(items) => items.is_empty(),
+        Value::Map(map) => map.entries.is_empty(),
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) => false,
+    }
+}
+
+fn row(path: &[String]) -> Option<&'static Row> {
+    ROWS.iter().find(|row| {
+        let mut parts = row.key.split('.');
+        path.iter().all(|part| parts.next().is_some_and(|known| known == "*" || known == part))
+            && parts.next().is_none()
+    })
+}

@@ -1,0 +1,288 @@
+//! Every key of a Compose file is honoured or named: the table is whole, what is documented is the table, and whatever keys
+//! a file has, those that are not honoured are named.
+//!
+//! `BACKLOT_WRITE_DOCS=1` writes `docs/compose.md` anew.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+
+use backlot_project::keys::{Gap, Level, Native, ROWS, Row, When};
+use backlot_project::readers;
+use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
+
+/// For every key that is named, what a service says to have it named.
+const SAMPLES: &[(&str, &str)] = &[
+    ("attach", "attach: false"),
+    ("blkio_config", "blkio_config: {weight: 300}"),
+    ("cap_add", "cap_add: [NET_ADMIN]"),
+    ("cap_drop", "cap_drop: [ALL]"),
+    ("cgroup", "cgroup: private"),
+    ("cgroup_parent", "cgroup_parent: x"),
+    ("configs", "configs: [c]"),
+    ("container_name", "container_name: the-name"),
+    ("cpu_count", "cpu_count: 1"),
+    ("cpu_percent", "cpu_percent: 50"),
+    ("cpu_period", "cpu_period: 1000"),
+    ("cpu_quota", "cpu_quota: 1000"),
+    ("cpu_rt_period", "cpu_rt_period: 1000"),
+    ("cpu_rt_runtime", "cpu_rt_runtime: 1000"),
+    ("cpu_shares", "cpu_shares: 10"),
+    ("cpus", "cpus: 1.5"),
+    ("cpuset", "cpuset: '0'"),
+    ("credential_spec", "credential_spec: {file: a}"),
+    ("deploy.resources.limits", "deploy: {resources: {limits: {memory: 1g}}}"),
+    ("device_cgroup_rules", "device_cgroup_rules: ['c 1:3 mr']"),
+    ("devices", "devices: ['/dev/a:/dev/b']"),
+    ("dns", "dns: 1.1.1.1"),
+    ("dns_opt", "dns_opt: [a]"),
+    ("dns_search", "dns_search: a"),
+    ("domainname", "domainname: a"),
+    ("external_links", "external_links: [a]"),
+    ("extra_hosts", "extra_hosts: ['a:1.1.1.1']"),
+    ("group_add", "group_add: [a]"),
+    ("hostname", "hostname: a"),
+    ("ipc", "ipc: private"),
+    ("links", "links: ['other:name']"),
+    ("logging.driver", "logging: {driver: syslog}"),
+    ("mac_address", "mac_address: 'a'"),
+    ("mem_limit", "mem_limit: 1g"),
+    ("mem_swappiness", "mem_swappiness: 1"),
+    ("memswap_limit", "memswap_limit: 1g"),
+    ("models", "models: [m]"),
+    ("network_mode", "network_mode: none"),
+    ("networks.n.aliases", "networks: {n: {aliases: [the-alias]}}"),
+    ("networks.n.ipv4_address", "networks: {n: {ipv4_address: 1.1.1.1}}"),
+    ("networks.n.ipv6_address", "networks: {n: {ipv6_address: '::2'}}"),
+    ("networks.n.link_local_ips", "networks: {n: {link_local_ips: [1.1.1.1]}}"),
+    ("networks.n.mac_address", "networks: {n: {mac_address: a}}"),
+    ("oom_kill_disable", "oom_kill_disable: true"),
+    ("oom_score_adj", "oom_score_adj: 1"),
+    ("pid", "pid: private"),
+    ("pids_limit", "pids_limit: 1"),
+    ("ports.protocol", "ports: ['53/udp']"),
+    ("post_start", "post_start: [{command: a}]"),
+    ("pre_start", "pre_start: [{command: a}]"),
+    ("pre_stop", "pre_stop: [{command: a}]"),
+    ("privileged", "privileged: true"),
+    ("read_only", "read_only: true"),
+    ("secrets", "secrets: [s]"),
+    ("security_opt", "security_opt: [a]"),
+    ("stdin_open", "stdin_open: true"),
+    ("storage_opt", "storage_opt: {size: 1g}"),
+    ("sysctls", "sysctls: {a: 1}"),
+    ("tmpfs", "tmpfs: /x"),
+    ("tty", "tty: true"),
+    ("ulimits", "ulimits: {nofile: 10}"),
+    ("use_api_socket", "use_api_socket: true"),
+    ("user", "user: a"),
+    ("userns_mode", "userns_mode: a"),
+    ("uts", "uts: private"),
+    ("volumes.type", "volumes: [{type: tmpfs, target: /x}]"),
+    ("volumes_from", "volumes_from: [other]"),
+];
+
+/// What is not named.
+const QUIET: &[&str] = &[
+    "annotations: {a: b}",
+    "attach: true",
+    "command: a",
+    "container_name: nobody-knows-it",
+    "deploy: {replicas: 1, labels: {a: b}, update_config: {order: start-first}, placement: {constraints: [a]}}",
+    "deploy: {resources: {reservations: {memory: 1g}}, restart_policy: {condition: on-failure}}",
+    "develop: {watch: [{path: ., action: rebuild}]}",
+    "depends_on: [other]",
+    "environment: {A: b}",
+    "expose: [80]",
+    "gpus: all",
+    "healthcheck: {test: a, interval: 1s}",
+    "init: true",
+    "ipc: host",
+    "labels: [a=b]",
+    "links: [other]",
+    "logging: {driver: json-file, options: {max-size: 1m}}",
+    "network_mode: host",
+    "networks: {n: {aliases: [nobody-knows-it], priority: 1}}",
+    "platform: linux/amd64",
+    "ports: ['80:80', {target: 81, published: 81, protocol: tcp, mode: host, name: a}]",
+    "privileged: false",
+    "profiles: [a]",
+    "pull_policy: always",
+    "read_only: false",
+    "restart: always",
+    "shm_size: 1g",
+    "stop_grace_period: 1s",
+    "stop_signal: SIGINT",
+    "tty: false",
+    "volumes: ['v:/v', './a:/a:ro', /b]",
+    "working_dir: /a",
+    "x-own: {cap_add: a}",
+];
+
+const REST: &str = "  other: {image: x, environment: {A: 'the-name:80 http://the-alias/'}}
+networks: {n: {}, in: {internal: true}}
+volumes: {v: {labels: {a: b}}}
+secrets: {s: {file: a}}
+configs: {c: {content: a}}
+models: {m: {model: a}}
+";
+
+fn patterns() -> Vec<(&'static str, String)> {
+    let pattern = |key: &str| {
+        let parts = key.split('.').map(|part| if part == "n" { "*" } else { part });
+        let key = format!("services.*.{}", parts.collect::<Vec<_>>().join("."));
+        key.replace(".ports.", ".ports.[].").replace(".volumes.", ".volumes.[].")
+    };
+    SAMPLES.iter().map(|(key, _)| (*key, pattern(key))).collect()
+}
+
+fn is_named(native: Native) -> bool {
+    matches!(native, Native::Named(_))
+}
+
+#[test]
+fn no_key_is_in_the_reader_and_not_in_the_table_or_the_other_way_round() {
+    let known = backlot_compose::keys();
+    for row in ROWS {
+        assert!(known.iter().any(|key| key == row.key), "the reader knows no key {}", row.key);
+    }
+    let distinct: BTreeSet<&str> = ROWS.iter().map(|row| row.key).collect();
+    assert_eq!(distinct.len(), ROWS.len(), "a key has two rows");
+    for key in &known {
+        let above = |row: &&Row| {
+            key.strip_prefix(row.key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let row = ROWS.iter().filter(above).max_by_key(|row| row.key.len());
+        let row = row.unwrap_or_else(|| panic!("no row is about {key}"));
+        // What is below a key that is honoured has to be told of itself.
+        let is_covered = row.key == *key || ![row.process, row.postgres].contains(&Native::Honoured);
+        assert!(is_covered, "{key} has no row, and {} is honoured", row.key);
+    }
+}
+
+#[test]
+fn every_key_that_is_named_has_a_sample() {
+    let sampled: BTreeSet<String> = patterns().into_iter().map(|(_, pattern)| pattern).collect();
+    let named = ROWS.iter().filter(|row| is_named(row.process) || is_named(row.postgres)).map(|row| row.key);
+    let named: BTreeSet<String> =
+        named.filter(|key| key.starts_with("services.")).map(str::to_owned).collect();
+    assert_eq!(named, sampled);
+}
+
+/// Takes those lines whose first key is not there yet.
+fn service(lines: &[&'static str]) -> Vec<&'static str> {
+    let mut taken: Vec<&str> = Vec::new();
+    for line in lines {
+        let key = |line: &str| line.split(':').next().unwrap_or_default().replace("network_mode", "networks");
+        if !taken.iter().any(|known| key(known) == key(line)) {
+            taken.push(line);
+        }
+    }
+    taken
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_not_honoured_is_named_and_nothing_else(
+        first in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 0..12),
+        second in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 0..12),
+        is_postgres in any::<bool>(),
+    ) {
+        let patterns = patterns();
+        let mut text = "services:\n".to_owned();
+        let mut expected = BTreeSet::new();
+        for (name, chosen) in [("one", first), ("two", second)] {
+            let lines: Vec<&str> = chosen
+                .iter()
+                .map(|(sample, index)| if *sample { index.get(SAMPLES).1 } else { *index.get(QUIET) })
+                .collect();
+            let _ = write!(text, "  {name}:\n    image: x\n");
+            for line in service(&lines) {
+                // One container name is for one service.
+                let line = line.replace("nobody-knows-it", &format!("{name}-known-to-nobody"));
+                if name == "two" && line.starts_with("container_name: the") {
+                    continue;
+                }
+                let _ = writeln!(text, "    {line}");
+                let Some(index) = SAMPLES.iter().position(|(_, sample)| *sample == line) else { continue };
+                let row = ROWS.iter().find(|row| row.key == patterns[index].1).expect("a row");
+                if is_named(if is_postgres { row.postgres } else { row.process }) {
+                    expected.insert(format!("services.{name}.{}", patterns[index].0));
+                }
+            }
+        }
+        text.push_str(REST);
+        let found = readers::unhonoured(&text, is_postgres);
+        let found: BTreeSet<String> = found.expect(&text).into_iter().map(|named| named.key).collect();
+        prop_assert_eq!(found, expected, "{}", text);
+    }
+}
+
+#[test]
+fn what_is_about_the_whole_stack_is_named_where_it_is_used() {
+    let text = "services:\n  a: {image: x, networks: [in, ext]}\nnetworks:\n  in: {internal: true}\n  ext: {external: true}\n  off: {internal: true}\n";
+    let found = readers::unhonoured(text, false).expect("a stack");
+    let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].starts_with(
+        "networks.in.internal: services reach the outside natively (/project/compose.yaml:4:8); "
+    ));
+}
+
+fn cell(native: Native) -> String {
+    match native {
+        Native::Honoured => "honoured".to_owned(),
+        Native::Void(why) => format!("– ({why})"),
+        Native::Named(Gap { when, level, what, .. }) => {
+            let level = match level {
+                Level::Warning => "warning",
+                Level::Error => "error",
+            };
+            let quoted =
+                |words: &[&str]| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+            let when = match when {
+                When::Always => String::new(),
+                When::True => " if true".to_owned(),
+                When::False => " if false".to_owned(),
+                When::Is(words) => format!(" if {}", quoted(words)),
+                When::IsNot(words) => format!(" unless {}", quoted(words)),
+                When::Referred => " if a service refers to it".to_owned(),
+                When::Renames => " if it gives another name".to_owned(),
+            };
+            format!("**{level}**{when}: {what}")
+        }
+    }
+}
+
+#[test]
+fn the_documentation_is_the_table() {
+    let mut text = "\
+# Keys of Compose files
+
+A key is honoured, or it is named: `backlot up` (with `--dry-run`, too), `backlot config` and `backlot doctor` tell of every key
+in use that is not honoured, a line each with its place and a way out. An *error* is about a key without which something else
+would be done than the file says; with a *warning* the stack works. A dash means that the key changes nothing for a native
+process. What stands below a key that is not honoured goes with it, unless it has a line of its own.
+
+With `--engine docker` Compose is given the files as they are: what it honours is honoured. Keys that begin with `x-` are
+yours; those of `x-backlot` are told of in the README. This table is made by a test from the one that the program uses.
+
+| key | native program | native Postgres server, where that differs |
+|---|---|---|
+".to_owned();
+    for row in ROWS {
+        let postgres = if row.postgres == row.process { String::new() } else { cell(row.postgres) };
+        let _ = writeln!(text, "| `{}` | {} | {postgres} |", row.key, cell(row.process));
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/compose.md");
+    if std::env::var("BACKLOT_WRITE_DOCS").is_ok_and(|value| value == "1") {
+        std::fs::write(&path, &text).expect("the documentation");
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == text,
+        "docs/compose.md is stale: write it with BACKLOT_WRITE_DOCS=1 cargo test -p backlot-project --test keys"
+    );
+}
