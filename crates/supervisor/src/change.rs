@@ -92,6 +92,8 @@ mod tests {
             kind,
             depends_on: BTreeMap::new(),
             readiness: Readiness::Running(Duration::ZERO),
+            post_start: Vec::new(),
+            pre_stop: Vec::new(),
             quiet_after: Duration::ZERO,
             restart: RestartPolicy::No,
             stop_signal: 15,

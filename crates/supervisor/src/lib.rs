@@ -20,7 +20,7 @@ pub use protocol::{
     ServiceReport, State,
 };
 pub use runbook::{
-    Check, Databases, HealthRun, Part, PortRun, ProcessRun, Readiness, Runbook, ServiceKind, ServiceRun,
-    Template,
+    Check, Databases, HealthRun, HookRun, Part, PortRun, ProcessRun, Readiness, Runbook, ServiceKind,
+    ServiceRun, Template,
 };
 pub use seat::{SeatError, guard, run};

@@ -55,6 +55,12 @@ pub struct ServiceRun {
     pub depends_on: BTreeMap<String, Dependency>,
     /// When it counts as ready.
     pub readiness: Readiness,
+    /// What runs beside each replica when that has started, one after another; one that fails is its failure.
+    #[serde(default)]
+    pub post_start: Vec<HookRun>,
+    /// What runs beside each replica before that is asked to end, within the time that it has for its end.
+    #[serde(default)]
+    pub pre_stop: Vec<HookRun>,
     /// How long it may take to listen at its ports. After that it counts as running, as not all that says a port listens;
     /// what takes the place of one that serves has to.
     #[serde(default)]
@@ -171,6 +177,19 @@ pub enum Readiness {
     Listening(Duration),
     /// When its health check succeeds.
     Check(HealthRun),
+}
+
+/// A command beside a service's own, with that one's variables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookRun {
+    /// The program's file.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<Template>,
+    /// The directory it works in.
+    pub directory: PathBuf,
+    /// Variables beside those of the service.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// A health check.

@@ -5,6 +5,7 @@ mod cast;
 mod error;
 mod fingerprint;
 mod front;
+mod hooks;
 mod keeping;
 mod notes;
 mod ports;

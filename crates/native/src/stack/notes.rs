@@ -15,10 +15,10 @@ impl Translation<'_> {
     /// What of a service is not as its image has it, in words.
     pub(super) fn notes(&self, service: &Service) -> Vec<String> {
         let container = Container::of(service, self.root);
-        if self.is_database(&service.name) || service.extension.command.is_some() {
+        let (name, at) = (&service.name, &service.location);
+        if self.is_database(name) || service.extension.command.is_some() {
             return Vec::new();
         }
-        let (name, at) = (&service.name, &service.location);
         let mut lines = Vec::new();
         if let Some(user) = &container.dockerfile.user
             && service.user.is_none()
@@ -27,6 +27,15 @@ impl Translation<'_> {
             lines.push(format!(
                 "service {name} runs as you, not as USER {user} of its Dockerfile ({at}); --engine docker changes the user"
             ));
+        }
+        let hooks = [("post_start", &service.post_start), ("pre_stop", &service.pre_stop)];
+        for (key, hook) in
+            hooks.into_iter().flat_map(|(key, hooks)| hooks.iter().map(move |hook| (key, hook)))
+        {
+            let user = hook.user.as_deref().filter(|user| !ROOT.contains(user));
+            if let Some(user) = user.or_else(|| hook.privileged.then_some("root with all privileges")) {
+                lines.push(format!("{key} of service {name} runs as you, not as {user} ({at})"));
+            }
         }
         if container.is_nginx() {
             lines.extend(container.dockerfile.copies.made.iter().map(|(target, what)| {

@@ -63,6 +63,8 @@ impl Translation<'_> {
             readiness: Readiness::Running(SETTLED),
             kind,
             depends_on: container.service.depends_on.clone(),
+            post_start: Vec::new(),
+            pre_stop: Vec::new(),
             quiet_after: Duration::ZERO,
             restart: service.restart,
             stop_signal: stop_signal(container.stop_signal(), container.is_nginx()),
@@ -72,6 +74,8 @@ impl Translation<'_> {
         };
         run.readiness = self.readiness(container, run.process(), ports);
         run.quiet_after = quiet_after(run.process());
+        run.post_start = self.hooks(&service.post_start, container, run.process(), ports)?;
+        run.pre_stop = self.hooks(&service.pre_stop, container, run.process(), ports)?;
         let hashes: Vec<String> = sources
             .iter()
             .map(|source| {
@@ -137,6 +141,8 @@ impl Translation<'_> {
             kind: ServiceKind::Database { port: database.port, process },
             depends_on: container.service.depends_on.clone(),
             readiness: Readiness::Check(health),
+            post_start: Vec::new(),
+            pre_stop: Vec::new(),
             quiet_after: Duration::ZERO,
             restart: container.service.restart,
             stop_signal: stop as i32,

@@ -99,7 +99,9 @@ impl Phase {
 }
 
 impl Standing {
-    pub(super) const fn is_leaving(self) -> bool {
+    /// Whether it is to go.
+    #[must_use]
+    pub const fn is_leaving(self) -> bool {
         match self {
             Self::Leaving | Self::Doomed => true,
             Self::Current | Self::Outdated | Self::Candidate => false,

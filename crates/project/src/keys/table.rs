@@ -11,6 +11,7 @@ const NETWORK: &str = "all services of a stack reach each other on this machine"
 const SERVER: &str = "the server runs with what it needs of this machine";
 const USED: &str = "it is named where a service uses it";
 const LIMIT: &str = "a native process has no such limit";
+const HOOK_USER: &str = "it runs as you, which `up` names";
 const RIGHTS: &str = "a native process has the rights of whoever starts it";
 const NAME: &str = "the name is not known natively";
 const FILE: &str = "the file is read where it is";
@@ -252,23 +253,23 @@ pub const ROWS: &[Row] = &[
     ),
     yes("services.*.ports.[].published"),
     yes("services.*.ports.[].target"),
-    warn_when(
-        "services.*.post_start",
-        When::Always,
-        "it is not run natively",
-        "run it with `backlot exec` after the start, or use --engine docker",
-    ),
+    process_only("services.*.post_start"),
+    yes("services.*.post_start.[].command"),
+    yes("services.*.post_start.[].environment"),
+    void("services.*.post_start.[].privileged", HOOK_USER),
+    void("services.*.post_start.[].user", HOOK_USER),
+    yes("services.*.post_start.[].working_dir"),
     refuse(
         "services.*.pre_start",
         "it is not run natively before the service starts",
         "make it a service of its own that this one depends on (service_completed_successfully), or use --engine docker",
     ),
-    warn_when(
-        "services.*.pre_stop",
-        When::Always,
-        "it is not run natively",
-        "run it with `backlot exec` before `backlot down`, or use --engine docker",
-    ),
+    process_only("services.*.pre_stop"),
+    yes("services.*.pre_stop.[].command"),
+    yes("services.*.pre_stop.[].environment"),
+    void("services.*.pre_stop.[].privileged", HOOK_USER),
+    void("services.*.pre_stop.[].user", HOOK_USER),
+    yes("services.*.pre_stop.[].working_dir"),
     warn_when("services.*.privileged", When::True, RIGHTS, DOCKER).void_for_postgres(SERVER),
     yes("services.*.profiles"),
     yes("services.*.provider"),
@@ -358,3 +359,8 @@ pub const ROWS: &[Row] = &[
     void("volumes.*.labels", LABEL),
     yes("volumes.*.name"),
 ];
+
+/// Honoured for a program; a database has nothing to run it beside.
+const fn process_only(key: &'static str) -> Row {
+    Row { key, process: Native::Honoured, postgres: gap(When::Always, "it is not run natively", DOCKER) }
+}

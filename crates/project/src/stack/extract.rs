@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::nodes::{duration, entries, flag, list, text, texts};
 use super::parts;
 use super::{
-    Build, FileGrant, FileSource, HealthTest, Healthcheck, Mount, MountKind, Service, Stack, Volume,
+    Build, FileGrant, FileSource, HealthTest, Healthcheck, Hook, Mount, MountKind, Service, Stack, Volume,
 };
 use crate::keys::unhonoured;
 use crate::stack::extension;
@@ -64,6 +64,8 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
             .map(|e| (e.key.clone(), dependency(&e.value)))
             .collect(),
         healthcheck: node.get("healthcheck").filter(|check| !check.is_null()).map(healthcheck),
+        post_start: hooks(node, "post_start")?,
+        pre_stop: hooks(node, "pre_stop")?,
         restart: parts::restart(node)?,
         stop_grace_period: duration(node, "stop_grace_period").unwrap_or(DEFAULT_GRACE_PERIOD),
         stop_signal: text(node, "stop_signal"),
@@ -127,6 +129,19 @@ fn mount(node: &Node) -> Mount {
         subpath: node.get("volume").and_then(|volume| text(volume, "subpath")).map(PathBuf::from),
         creates_source: creates.is_none_or(|creates| creates.value != Value::Bool(false)),
     }
+}
+
+fn hooks(node: &Node, key: &str) -> Result<Vec<Hook>, Error> {
+    let hook = |node: &Node| {
+        Ok(Hook {
+            command: node.get("command").map(parts::words).transpose()?.flatten().unwrap_or_default(),
+            user: text(node, "user"),
+            privileged: flag(node, "privileged"),
+            environment: open_pairs(node.get("environment")),
+            working_dir: text(node, "working_dir"),
+        })
+    };
+    list(node, key).iter().map(hook).collect()
 }
 
 fn dependency(node: &Node) -> Dependency {

@@ -19,8 +19,8 @@ use crate::secret::mask;
 
 pub(crate) use extract::extract;
 pub use service::{
-    Build, FileGrant, HealthTest, Healthcheck, Image, Mount, MountKind, Port, PortRange, Protocol, Service,
-    ServiceExtension,
+    Build, FileGrant, HealthTest, Healthcheck, Hook, Image, Mount, MountKind, Port, PortRange, Protocol,
+    Service, ServiceExtension,
 };
 
 /// An environment's services, resolved. Its `Debug` leaves out what may hold secrets.

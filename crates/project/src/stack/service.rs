@@ -37,6 +37,10 @@ pub struct Service {
     pub depends_on: BTreeMap<String, Dependency>,
     /// How to tell that it is well.
     pub healthcheck: Option<Healthcheck>,
+    /// What runs in it when it has started.
+    pub post_start: Vec<Hook>,
+    /// What runs in it before it is stopped.
+    pub pre_stop: Vec<Hook>,
     /// What to do when it ends.
     pub restart: RestartPolicy,
     /// How long it may take to stop before it is killed; Compose's default is 10 s.
@@ -222,6 +226,21 @@ impl Healthcheck {
             start_interval: self.start_interval.unwrap_or(usual.start_interval),
         }
     }
+}
+
+/// A command that runs in a service beside its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// The command, split into words.
+    pub command: Vec<String>,
+    /// The user in the container.
+    pub user: Option<String>,
+    /// Whether it may do everything.
+    pub privileged: bool,
+    /// Variables beside those of the service.
+    pub environment: BTreeMap<String, Option<String>>,
+    /// The directory in the container, where it is not the service's.
+    pub working_dir: Option<String>,
 }
 
 /// What a health check runs.

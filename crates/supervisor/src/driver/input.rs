@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use backlot_plan::supervise::{Epoch, Exit, ReplicaId};
 use backlot_process::ProcessId;
 
+use crate::driver::hooks::When;
 use crate::outbox::Outbox;
 use crate::protocol::Request;
 
@@ -23,6 +24,8 @@ pub(crate) enum Input {
     ListensElsewhere { replica: ReplicaId, address: SocketAddr },
     /// A health check was answered.
     Health { replica: ReplicaId, epoch: Epoch, answer: Result<(), String> },
+    /// What runs beside a replica has ended, for its process with this number.
+    Hooked { replica: ReplicaId, pid: i32, when: When, outcome: Result<(), String> },
     /// The gateway has no more requests at a replica.
     Drained { replica: ReplicaId },
     /// Somebody wants something.

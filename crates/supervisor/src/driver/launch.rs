@@ -9,7 +9,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use backlot_plan::supervise::{Exit, ReplicaId};
+use backlot_plan::supervise::{Exit, ReplicaId, Signal as PlanSignal};
 use backlot_process::{
     Child, Group, PortClaim, ProcessId, Program, Signal, SpawnOptions, Stream, in_full, wait_for_child,
     wait_for_end,
@@ -52,6 +52,12 @@ pub(crate) struct Process {
     pub(crate) stopping: bool,
     /// Whether it was killed already.
     pub(crate) killed: bool,
+    /// Ends what runs beside it.
+    pub(crate) hooks: Option<Arc<AtomicBool>>,
+    /// What it is to be sent, or was, when that has ended which runs before.
+    pub(crate) asked: Option<PlanSignal>,
+    /// Why it counts as not started.
+    pub(crate) failed: Option<String>,
     /// Its last lines.
     pub(crate) tail: Tail,
     /// Ends the search for where it listens.
@@ -74,6 +80,9 @@ impl Process {
             in_gateway: false,
             stopping: false,
             killed: false,
+            hooks: None,
+            asked: None,
+            failed: None,
             tail: Tail::default(),
             over: Arc::default(),
         }
@@ -163,6 +172,9 @@ impl Launch<'_> {
             in_gateway: false,
             stopping: false,
             killed: false,
+            hooks: None,
+            asked: None,
+            failed: None,
             tail,
             over,
         })

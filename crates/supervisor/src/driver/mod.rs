@@ -6,6 +6,7 @@
 mod adopt;
 mod endpoints;
 mod health;
+mod hooks;
 mod input;
 mod launch;
 mod listening;
@@ -25,7 +26,7 @@ use backlot_gateway::ReplicaId as GatewayId;
 use backlot_plan::supervise::{
     Action, Command, Event, Moment, Outcome, Release, ReplicaId, ServiceId, ServiceStatus, Supervision,
 };
-use backlot_process::{Signal, give_way, kill_descendants, reap_strangers};
+use backlot_process::{Signal, kill_descendants, reap_strangers};
 
 use crate::driver::endpoints::{Backends, Endpoints};
 use crate::driver::health::HealthCheck;
@@ -155,6 +156,7 @@ impl Driver {
                 self.act(action);
             }
         }
+        self.give_up_hooks();
         if !self.machine.status().any(|status| status.is_rolling()) {
             self.endpoints.close_stale();
         }
@@ -202,6 +204,7 @@ impl Driver {
                     if too_early { Err("it is well, but does not listen yet".to_owned()) } else { answer };
                 self.tell(Event::Health { replica, epoch, answer });
             }
+            Input::Hooked { replica, pid, when, outcome } => self.hooked(replica, pid, when, outcome),
             Input::Drained { replica } => self.tell(Event::Drained(replica)),
             Input::Request { connection, request, reply } => self.request(connection, request, reply),
             Input::HungUp { connection } => self.hung_up(connection),
@@ -243,25 +246,7 @@ impl Driver {
                     self.tell(Event::Drained(replica));
                 }
             }
-            Action::Signal { replica, signal } => {
-                let is_database = self.run_of(replica).is_some_and(|run| run.database_port().is_some());
-                let is_replaced = self.status_of(replica.service).is_some_and(|status| status.is_rolling());
-                if let Some(process) = self.processes.get_mut(&replica) {
-                    process.stopping = true;
-                    if is_replaced {
-                        // It serves nobody any more, and the one that takes the next one's place is on its way.
-                        let _ = give_way(&process.id);
-                    }
-                    let signal = if is_database && self.databases.has_to_end_at_once(process.id) {
-                        Ok(Signal::SIGQUIT)
-                    } else {
-                        Signal::try_from(signal.0)
-                    };
-                    if let Ok(signal) = signal {
-                        let _ = process.id.signal(signal);
-                    }
-                }
-            }
+            Action::Signal { replica, signal } => self.ask_to_end(replica, signal),
             Action::Kill(replica) => self.kill(replica),
             Action::SetTimer { timer, after } => self.timers.set(timer, Instant::now() + after),
             Action::Report(report) => self.report(&report),
@@ -293,6 +278,9 @@ impl Driver {
         let is_database = self.run_of(replica).is_some_and(|run| run.database_port().is_some());
         let Some(process) = self.processes.get_mut(&replica) else { return };
         process.stopping = true;
+        if let Some(hooks) = &process.hooks {
+            hooks.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
         // A server that is killed leaves its children and its shared memory: it is asked to stop at once first.
         let _ = if is_database && !process.killed {
             process.id.signal(Signal::SIGQUIT)
@@ -308,6 +296,9 @@ impl Driver {
     fn forget(&mut self, replica: ReplicaId) {
         if let Some(process) = self.processes.remove(&replica) {
             process.over.store(true, std::sync::atomic::Ordering::Relaxed);
+            if let Some(hooks) = &process.hooks {
+                hooks.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
             self.endpoints.remove(&self.service_name(replica), &self.gateway_id(replica));
         }
     }

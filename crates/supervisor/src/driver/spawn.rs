@@ -27,7 +27,7 @@ impl Driver {
         }
         match run.kind {
             ServiceKind::Process(_) | ServiceKind::Front(_) => match self.launch(replica, &run, 1) {
-                Ok(()) => self.tell(Event::Spawned(replica)),
+                Ok(()) => self.started(replica, &run),
                 Err(detail) => self.tell(Event::SpawnFailed { replica, detail }),
             },
             ServiceKind::Database { .. } => self.start_database(replica, &run.name),
@@ -69,11 +69,15 @@ impl Driver {
             self.logs.line(&run.name, &self.machine.label(replica), Stream::Err, &text);
             self.forget(replica);
             if self.launch(replica, &run, count).is_ok() {
-                return;
+                return self.started(replica, &run);
             }
         }
+        let failed = self.processes.get_mut(&replica).and_then(|process| process.failed.take());
         self.forget(replica);
-        self.tell(Event::Exited { replica, exit });
+        self.tell(match failed {
+            Some(detail) => Event::SpawnFailed { replica, detail },
+            None => Event::Exited { replica, exit },
+        });
     }
 
     /// A port that a replica was told, that it does not listen on, and that somebody else has; and who, for people.
@@ -112,7 +116,10 @@ impl Driver {
                 let process =
                     Process::of_database(id, self.run_of(replica).and_then(|run| run.database_port()));
                 self.processes.insert(replica, process);
-                self.tell(Event::Spawned(replica));
+                match self.run_of(replica) {
+                    Some(run) => self.started(replica, &run),
+                    None => self.tell(Event::Spawned(replica)),
+                }
             }
             Err(detail) => self.tell(Event::SpawnFailed { replica, detail }),
         }

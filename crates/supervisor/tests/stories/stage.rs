@@ -171,6 +171,8 @@ pub(crate) fn script(name: &str, script: &str) -> ServiceRun {
         }),
         depends_on: BTreeMap::new(),
         readiness: Readiness::Running(Duration::ZERO),
+        post_start: Vec::new(),
+        pre_stop: Vec::new(),
         quiet_after: LIMIT,
         restart: RestartPolicy::No,
         stop_signal: 15,

@@ -1,0 +1,198 @@
+//! What runs beside a replica when it has started, and before it is asked to end: each on a thread of its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use backlot_logs::{LogSet, Stream};
+use backlot_plan::supervise::{Event, ReplicaId, Signal as PlanSignal};
+use backlot_process::{Program, Signal, describe_exit, in_full};
+
+use crate::driver::Driver;
+use crate::driver::input::Input;
+use crate::driver::launch::filled;
+use crate::runbook::{HookRun, ServiceKind, ServiceRun};
+
+/// Programs of the user's may take their time: this is for ever.
+const NO_LIMIT: Duration = Duration::from_hours(24 * 365);
+
+/// When hooks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// After the start.
+    PostStart,
+    /// Before the end.
+    PreStop,
+}
+
+impl When {
+    fn key(self) -> &'static str {
+        match self {
+            Self::PostStart => "post_start",
+            Self::PreStop => "pre_stop",
+        }
+    }
+}
+
+/// Hooks to be run one after another, until one fails.
+struct Hooks {
+    list: Vec<HookRun>,
+    when: When,
+    limit: Duration,
+    service: String,
+    label: String,
+    /// Variables of all of them.
+    variables: BTreeMap<String, String>,
+    /// The replica's port for each container port.
+    ports: BTreeMap<u16, u16>,
+    logs: LogSet,
+    over: Arc<AtomicBool>,
+}
+
+impl Driver {
+    /// A process of a replica runs: it has started when what is to run then has ended well.
+    pub(super) fn started(&mut self, replica: ReplicaId, run: &ServiceRun) {
+        if run.post_start.is_empty() {
+            self.tell(Event::Spawned(replica));
+        } else {
+            self.run_hooks(replica, run, When::PostStart, NO_LIMIT);
+        }
+    }
+
+    /// Asks a process to end, after what is to run before.
+    pub(super) fn ask_to_end(&mut self, replica: ReplicaId, signal: PlanSignal) {
+        let Some(run) = self.run_of(replica) else { return };
+        let Some(process) = self.processes.get_mut(&replica) else { return };
+        process.stopping = true;
+        if run.pre_stop.is_empty() || process.asked.is_some() {
+            return self.signal(replica, signal);
+        }
+        process.asked = Some(signal);
+        self.run_hooks(replica, &run, When::PreStop, run.stop_grace);
+    }
+
+    fn run_hooks(&mut self, replica: ReplicaId, run: &ServiceRun, when: When, limit: Duration) {
+        let label = self.machine.label(replica);
+        let Some(process) = self.processes.get_mut(&replica) else { return };
+        let over = Arc::new(AtomicBool::new(false));
+        process.hooks = Some(Arc::clone(&over));
+        let mut variables = run.process().environment();
+        if let (Some(port), ServiceKind::Process(own)) = (process.ports().first(), &run.kind) {
+            variables.extend(own.port_variables.iter().map(|name| (name.clone(), port.to_string())));
+        }
+        variables.extend(self.runbook.marks.clone());
+        variables.insert("BACKLOT_REPLICA".into(), label.clone());
+        let list = match when {
+            When::PostStart => run.post_start.clone(),
+            When::PreStop => run.pre_stop.clone(),
+        };
+        let ports = filled(run.process(), &process.ports());
+        let (service, logs, pid) = (run.name.clone(), self.logs.clone(), process.id.pid);
+        let hooks = Hooks { list, when, limit, service, label, variables, ports, logs, over };
+        let inputs = self.inputs.clone();
+        let all = move || {
+            let outcome = hooks.run();
+            let _ = inputs.send(Input::Hooked { replica, pid, when, outcome });
+        };
+        if let Err(error) = thread::Builder::new().name("hook".into()).spawn(all) {
+            self.hooked(replica, pid, when, Err(error.to_string()));
+        }
+    }
+
+    /// Hooks have run, for the process with this number.
+    pub(super) fn hooked(&mut self, replica: ReplicaId, pid: i32, when: When, outcome: Result<(), String>) {
+        let leaves = self.leaves(replica);
+        let Some(process) = self.processes.get_mut(&replica).filter(|process| process.id.pid == pid) else {
+            return;
+        };
+        process.hooks = None;
+        match (when, outcome) {
+            (When::PreStop, _) => {
+                if let Some(signal) = process.asked {
+                    self.signal(replica, signal);
+                }
+            }
+            (When::PostStart, Err(detail)) if !leaves => {
+                // Its end is told when it has come.
+                process.failed = Some(detail);
+                self.kill(replica);
+            }
+            (When::PostStart, Ok(()) | Err(_)) => self.tell(Event::Spawned(replica)),
+        }
+    }
+
+    /// Ends what runs after the start of those that are to go.
+    pub(super) fn give_up_hooks(&self) {
+        for (replica, process) in &self.processes {
+            if let Some(over) = process.hooks.as_ref().filter(|_| process.asked.is_none())
+                && self.leaves(*replica)
+            {
+                over.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn leaves(&self, replica: ReplicaId) -> bool {
+        let status = self.status_of(replica.service);
+        let found = status.and_then(|status| status.replicas().find(|status| status.replica == replica));
+        found.is_none_or(|found| found.standing.is_leaving())
+    }
+
+    fn signal(&mut self, replica: ReplicaId, signal: PlanSignal) {
+        let is_database = self.run_of(replica).is_some_and(|run| run.database_port().is_some());
+        let is_replaced = self.status_of(replica.service).is_some_and(|status| status.is_rolling());
+        let Some(process) = self.processes.get(&replica) else { return };
+        if is_replaced {
+            // It serves nobody any more, and the one that takes the next one's place is on its way.
+            let _ = backlot_process::give_way(&process.id);
+        }
+        let signal = if is_database && self.databases.has_to_end_at_once(process.id) {
+            Ok(Signal::SIGQUIT)
+        } else {
+            Signal::try_from(signal.0)
+        };
+        if let Ok(signal) = signal {
+            let _ = process.id.signal(signal);
+        }
+    }
+}
+
+impl Hooks {
+    fn run(&self) -> Result<(), String> {
+        self.list.iter().try_for_each(|hook| {
+            let outcome = self.run_one(hook);
+            if let Err(detail) = &outcome {
+                self.logs.line(&self.service, &self.label, Stream::Err, &format!("(backlot: {detail})"));
+            }
+            outcome
+        })
+    }
+
+    fn run_one(&self, hook: &HookRun) -> Result<(), String> {
+        let program = Program::new(&hook.program)
+            .args(hook.arguments.iter().map(|argument| argument.fill(&self.ports)))
+            .envs(&self.variables)
+            .envs(&hook.variables)
+            .current_dir(&hook.directory);
+        let mut goes_on = |_: backlot_process::Printed<'_>| !self.over.load(Ordering::Relaxed);
+        let key = self.when.key();
+        let output = program
+            .output_while(&[], self.limit, &mut goes_on)
+            .map_err(|error| format!("its {key} failed: {}", in_full(&error)))?;
+        for (stream, text) in [(Stream::Out, &output.stdout), (Stream::Err, &output.stderr)] {
+            for line in String::from_utf8_lossy(text).lines() {
+                self.logs.line(&self.service, &self.label, stream, line);
+            }
+        }
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = output.last_lines(1).join("");
+        let said = if said.is_empty() { said } else { format!(": {said}") };
+        // Its arguments may hold secrets.
+        let program = hook.program.display();
+        Err(format!("its {key} `{program}` {}{said}", describe_exit(output.status)))
+    }
+}
