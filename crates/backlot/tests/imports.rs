@@ -16,7 +16,8 @@ use syn::{Attribute, ItemMod, ItemUse, UseTree, Visibility};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("compose", &[]),
     ("plan", &[]),
-    ("process", &[]),
+    ("view", &[]),
+    ("process", &["view"]),
     ("gateway", &[]),
     ("logs", &[]),
     ("testkit", &["process"]),

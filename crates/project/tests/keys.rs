@@ -3,7 +3,6 @@
 //!
 //! `BACKLOT_WRITE_DOCS=1` writes `docs/compose.md` anew.
 
-
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
