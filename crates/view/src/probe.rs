@@ -25,11 +25,11 @@ pub fn rung() -> Rung {
 
 /// Why it is not more.
 pub fn why_not() -> Option<String> {
-    found().clone()
+    found().cloned()
 }
 
-fn found() -> &'static Option<String> {
-    FOUND.get_or_init(|| probe().err().map(|error| in_words(&error)))
+fn found() -> Option<&'static String> {
+    FOUND.get_or_init(|| probe().err().map(|error| in_words(&error))).as_ref()
 }
 
 fn probe() -> io::Result<()> {

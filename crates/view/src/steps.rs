@@ -321,3 +321,6 @@ fn known(text: &str) -> CString {
         CString::new(bytes).unwrap_or_default()
     })
 }
+
+#[cfg(test)]
+mod tests;
