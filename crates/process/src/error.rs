@@ -29,6 +29,14 @@ pub enum ProcessError {
         /// The program as it was named.
         program: PathBuf,
     },
+    /// A view is the caller's own, and the program was to run as somebody else.
+    #[error("start {} as `{account}`: with paths of its own it runs as the caller only", program.display())]
+    ViewOfAnother {
+        /// The program as it was named.
+        program: PathBuf,
+        /// The other account.
+        account: String,
+    },
     /// It was not started, because we were asked to stop before.
     #[error("start {}: interrupted before", program.display())]
     AskedToStop {

@@ -89,13 +89,14 @@ impl Program {
         Ok(Ended { status, interrupted: SEEN.load(Ordering::SeqCst) != 0 })
     }
 
-    /// Becomes the program. Returns only if that fails.
+    /// Becomes the program. Returns only if that fails; then this process may be in the program's view already.
     pub fn exec(&self) -> ProcessError {
-        if self.has_nul_byte() {
-            return ProcessError::NulByte { program: self.path().to_owned() };
+        if let Err(error) = self.check() {
+            return error;
         }
-        let source = self.command().exec();
-        ProcessError::Start { program: self.path().to_owned(), source }
+        let mut command = self.command();
+        self.enter_view(&mut command);
+        self.start_error(command.exec())
     }
 }
 

@@ -1,12 +1,17 @@
 //! A program to run, as a value.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-use std::fmt;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::{fmt, io};
 
+use backlot_view::View;
+
+use crate::error::ProcessError;
 use crate::owner::Owner;
 use crate::quote::shell_quote;
 
@@ -20,13 +25,14 @@ pub struct Program {
     env: BTreeMap<OsString, OsString>,
     current_dir: Option<PathBuf>,
     owner: Owner,
+    view: Option<Arc<View>>,
 }
 
 impl Program {
     /// The program at `path`, without arguments and with an empty environment.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let (args, env) = (Vec::new(), BTreeMap::new());
-        Self { path: path.into(), args, env, current_dir: None, owner: Owner::Caller }
+        Self { path: path.into(), args, env, current_dir: None, owner: Owner::Caller, view: None }
     }
 
     /// Adds one argument.
@@ -60,7 +66,7 @@ impl Program {
         self
     }
 
-    /// The directory that the program starts in; the caller's if it is not set.
+    /// The directory that the program starts in; if it is not set, the caller's, or its view's. In a view it is a path there.
     #[must_use]
     pub fn current_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.current_dir = Some(dir.into());
@@ -71,6 +77,14 @@ impl Program {
     #[must_use]
     pub fn run_as(mut self, owner: &Owner) -> Self {
         self.owner = owner.clone();
+        self
+    }
+
+    /// The world that the program runs in, instead of the machine as it is; it is looked up there, too. Only as
+    /// [`Owner::Caller`].
+    #[must_use]
+    pub fn within(mut self, view: Arc<View>) -> Self {
+        self.view = Some(view);
         self
     }
 
@@ -98,12 +112,49 @@ impl Program {
             .any(|word| word.as_encoded_bytes().contains(&0))
     }
 
-    /// The standard library's form of it, with everything set but the streams.
+    /// That it can be started as it is, as far as we can see.
+    pub(crate) fn check(&self) -> Result<(), ProcessError> {
+        if self.has_nul_byte() {
+            return Err(ProcessError::NulByte { program: self.path.clone() });
+        }
+        match (&self.view, &self.owner) {
+            (Some(_), Owner::User { name, .. }) => {
+                Err(ProcessError::ViewOfAnother { program: self.path.clone(), account: name.clone() })
+            }
+            (Some(_), Owner::Caller) | (None, _) => Ok(()),
+        }
+    }
+
+    /// Has the child enter its view, after all that it does before; so this comes last.
+    pub(crate) fn enter_view(&self, command: &mut Command) {
+        let Some(view) = self.view.clone() else { return };
+        // NUL bytes have been looked for.
+        let directory =
+            self.current_dir.as_ref().and_then(|dir| CString::new(dir.as_os_str().as_bytes()).ok());
+        let enter = move || -> io::Result<()> {
+            view.enter()?;
+            directory.as_deref().map_or(Ok(()), |dir| Ok(nix::unistd::chdir(dir)?))
+        };
+        // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
+        unsafe { command.pre_exec(enter) };
+    }
+
+    /// The error of a start.
+    pub(crate) fn start_error(&self, source: io::Error) -> ProcessError {
+        let source = match &self.view {
+            Some(view) => view.explain(source),
+            None => source,
+        };
+        ProcessError::Start { program: self.path.clone(), source }
+    }
+
+    /// The standard library's form of it, with everything set but the streams and the view.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command.args(&self.args).env_clear().envs(&self.env);
-        if let Some(dir) = &self.current_dir {
+        // The standard library would go there before the view is entered.
+        if let Some(dir) = self.current_dir.as_ref().filter(|_| self.view.is_none()) {
             command.current_dir(dir);
         }
         match &self.owner {

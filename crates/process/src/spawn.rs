@@ -117,9 +117,7 @@ impl Program {
         how: SpawnOptions<'_>,
         close: fn() -> io::Result<()>,
     ) -> Result<Child, ProcessError> {
-        if self.has_nul_byte() {
-            return Err(ProcessError::NulByte { program: self.path().to_owned() });
-        }
+        self.check()?;
         let SpawnOptions { group, dies_with_parent, stdin, stdout, stderr, inherited, numbered } = how;
         let mut command = self.command();
         command.stdin(stdin).stdout(stdout).stderr(stderr);
@@ -129,8 +127,8 @@ impl Program {
         let kept = inherited.iter().map(AsRawFd::as_raw_fd).collect();
         let numbered = numbered.iter().map(|file| (file.as_raw_fd(), FIRST)).collect();
         prepare(&mut command, group, dies_with_parent, close, Files { kept, numbered });
-        let start = |source| ProcessError::Start { program: self.path().to_owned(), source };
-        let inner = command.spawn().map_err(start)?;
+        self.enter_view(&mut command);
+        let inner = command.spawn().map_err(|source| self.start_error(source))?;
         let id = ProcessId::of_child(inner.id());
         Ok(Child { inner, id, program: self.path().to_owned(), leads_group: group != Group::Same })
     }

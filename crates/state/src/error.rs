@@ -212,6 +212,7 @@ impl From<ProcessError> for EngineError {
             ProcessError::AskedToStop { .. } => Self::Interrupted,
             ProcessError::Start { .. }
             | ProcessError::NulByte { .. }
+            | ProcessError::ViewOfAnother { .. }
             | ProcessError::TimedOut { .. }
             | ProcessError::Failed { .. }
             | ProcessError::Wait { .. } => Self::Process(error),

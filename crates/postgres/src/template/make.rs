@@ -201,6 +201,7 @@ fn or_full_disk(
         }
         ProcessError::Start { .. }
         | ProcessError::NulByte { .. }
+        | ProcessError::ViewOfAnother { .. }
         | ProcessError::AskedToStop { .. }
         | ProcessError::TimedOut { .. }
         | ProcessError::Wait { .. } => otherwise(error),

@@ -1,0 +1,43 @@
+//! Systems without views.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::ViewError;
+use crate::mount::{Mount, Rung};
+
+/// A world of its own for a program; there is none on this system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum View {}
+
+impl View {
+    /// Always an error here.
+    pub fn new(_mounts: &[Mount], _directory: &Path) -> Result<Self, ViewError> {
+        Err(ViewError::NotHere)
+    }
+
+    /// Enters it.
+    pub fn enter(&self) -> io::Result<()> {
+        match *self {}
+    }
+
+    /// What an error of [`View::enter`] is about.
+    pub fn explain(&self, _error: io::Error) -> io::Error {
+        match *self {}
+    }
+
+    /// The folders of the machine that it has a copy of the list of.
+    pub fn spread(&self) -> &[(PathBuf, PathBuf)] {
+        match *self {}
+    }
+}
+
+/// How much of a view a program can be given.
+pub fn rung() -> Rung {
+    Rung::None
+}
+
+/// Why it is not more.
+pub fn why_not() -> Option<String> {
+    Some("mounts of a program's own are a thing of Linux".to_owned())
+}

@@ -1,0 +1,170 @@
+//! The child's side.
+
+use std::ffi::CStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, open};
+use nix::libc;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, SFlag, mknod, umask};
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{
+    UnlinkatFlags, chdir, getegid, geteuid, mkdir, pivot_root, symlinkat, unlink, unlinkat, write,
+};
+
+use crate::error::{EnterError, ViewError};
+use crate::machine::Real;
+use crate::mount::Mount;
+use crate::steps::{Account, Plan, Step, plan};
+
+/// An error of the child's holds the number of the step above these bits, and the system's own number in them.
+const ERRNO_BITS: u32 = 12;
+const NONE: Option<&CStr> = None;
+
+/// A world, worked out to the last system call, that a child enters between fork and exec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    plan: Plan,
+}
+
+impl View {
+    /// Works out the world of a program that starts in `directory` (a path of its world), with what the machine has now.
+    /// Where a folder has to be spread, what comes into it on the machine later is not seen; so make a view when it is needed.
+    pub fn new(mounts: &[Mount], directory: &Path) -> Result<Self, ViewError> {
+        let account = Account { user: geteuid().as_raw(), group: getegid().as_raw() };
+        Ok(Self { plan: plan(&Real, mounts, directory, &account)? })
+    }
+
+    /// Enters it, for good, and goes to its directory. It makes system calls only (it neither allocates nor takes a lock), so a
+    /// child may do this between fork and exec. An ordinary user's process must have one thread only, as that child has.
+    ///
+    /// # Errors
+    /// One whose number tells which step failed, too: [`View::explain`] takes it apart, in the parent.
+    pub fn enter(&self) -> io::Result<()> {
+        let mask = umask(Mode::empty());
+        let failed = self.plan.steps.iter().zip(1..).find_map(|(step, number): (_, i32)| {
+            take(step).err().map(|errno| io::Error::from_raw_os_error((number << ERRNO_BITS) | errno as i32))
+        });
+        umask(mask);
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// What an error of [`View::enter`] is about: an [`EnterError`] within. Any other error is returned as it is.
+    pub fn explain(&self, error: io::Error) -> io::Error {
+        let Some(number) = error.raw_os_error() else { return error };
+        let index = usize::try_from(number >> ERRNO_BITS).ok().and_then(|number| number.checked_sub(1));
+        let Some(step) = index.and_then(|index| self.plan.steps.get(index)) else { return error };
+        let source = io::Error::from_raw_os_error(number & ((1 << ERRNO_BITS) - 1));
+        io::Error::new(source.kind(), EnterError { doing: step.to_string(), source })
+    }
+
+    /// The folders that are spread: where the program has each, and which folder of the machine's it is. What a program creates
+    /// there, beside what exists, is its own and gone with it; it matters where that is a folder of the user's.
+    pub fn spread(&self) -> &[(PathBuf, PathBuf)] {
+        &self.plan.spread
+    }
+}
+
+/// Makes the system calls of one step.
+fn take(step: &Step) -> nix::Result<()> {
+    match step {
+        Step::Part { users, groups } => part(users, groups),
+        Step::Seclude => mount(NONE, c"/", NONE, MsFlags::MS_SLAVE | MsFlags::MS_REC, NONE),
+        Step::Tmpfs { at, options } => {
+            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+            mount(Some(c"view"), at.as_c_str(), Some(c"tmpfs"), flags, Some(options.as_c_str()))
+        }
+        Step::Folder { at, mode } => mkdir(at.as_c_str(), Mode::from_bits_truncate(*mode)),
+        Step::File { at } => mknod(at.as_c_str(), SFlag::S_IFREG, Mode::from_bits_truncate(0o644), 0),
+        Step::Link { at, target } => symlinkat(target.as_c_str(), AT_FDCWD, at.as_c_str()),
+        Step::Bind { from, at, read_only, may_have_gone } => bind(from, at, *read_only, *may_have_gone),
+        Step::ReadOnly { at } => refuse_writing(at, false),
+        Step::Turn { stage, machine } => {
+            pivot_root(stage.as_c_str(), machine.as_c_str())?;
+            chdir(c"/")
+        }
+        Step::Leave { machine } => {
+            umount2(machine.as_c_str(), MntFlags::MNT_DETACH)?;
+            rmdir(machine)
+        }
+        Step::Start { at } => chdir(at.as_c_str()),
+    }
+}
+
+fn part(users: &CStr, groups: &CStr) -> nix::Result<()> {
+    match unshare(CloneFlags::CLONE_NEWNS) {
+        Err(Errno::EPERM) => {}
+        done => return done,
+    }
+    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)?;
+    for (path, text) in
+        [(c"/proc/self/setgroups", c"deny"), (c"/proc/self/uid_map", users), (c"/proc/self/gid_map", groups)]
+    {
+        let file = open(path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        write(&file, text.to_bytes())?;
+    }
+    Ok(())
+}
+
+fn bind(from: &CStr, at: &CStr, read_only: bool, may_have_gone: bool) -> nix::Result<()> {
+    match mount(Some(from), at, NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE) {
+        Ok(()) if read_only => refuse_writing(at, true),
+        Ok(()) => Ok(()),
+        // What was there has ended since the view was made: so it is not there.
+        Err(Errno::ENOENT) if may_have_gone => unlink(at).or_else(|_| rmdir(at)),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn rmdir(at: &CStr) -> nix::Result<()> {
+    unlinkat(AT_FDCWD, at, UnlinkatFlags::RemoveDir)
+}
+
+/// Refuses writing below a mount; with all that is mounted within it, if the kernel can do that (Linux 5.12).
+fn refuse_writing(at: &CStr, within: bool) -> nix::Result<()> {
+    #[repr(C)]
+    struct Attributes {
+        set: u64,
+        clear: u64,
+        propagation: u64,
+        user_namespace: u64,
+    }
+    let change = Attributes { set: libc::MOUNT_ATTR_RDONLY, clear: 0, propagation: 0, user_namespace: 0 };
+    let flags = if within { libc::AT_RECURSIVE } else { 0 };
+    // SAFETY: both pointers are to memory that lives through the call, which only reads from it.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            at.as_ptr(),
+            flags,
+            &raw const change,
+            size_of::<Attributes>(),
+        )
+    };
+    match Errno::result(done) {
+        Ok(_) => Ok(()),
+        Err(Errno::ENOSYS) => remount(at),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// The older way, which has to repeat what the mount refuses already.
+fn remount(at: &CStr) -> nix::Result<()> {
+    let now = statvfs(at)?.flags();
+    let kept = [
+        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
+        (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
+        (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
+    ];
+    let same = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+    let flags =
+        kept.into_iter().filter(|(flag, _)| now.contains(*flag)).fold(same, |all, (_, flag)| all | flag);
+    mount(NONE, at, NONE, flags, NONE)
+}

@@ -1,0 +1,33 @@
+//! A world of its own for one program: what the machine has, and over it what the program is to find at paths of its own.
+//!
+//! A [`View`] is worked out in whole before anything is started ([`View::new`]): a list of system calls, which a child makes
+//! between fork and exec ([`View::enter`]) and which touch nothing outside of it. Nothing is created on the machine: where a
+//! path does not exist there, its folder is *spread*, which is to say that a file system in memory stands in for it, holding
+//! all of its entries as they were when the view was made, and the new one.
+//!
+//! Below here are a tree of what the program will see (`tree`), made from what the machine has (`machine`), and the system
+//! calls that bring it about (`steps`).
+
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
+mod enter;
+mod error;
+#[cfg(target_os = "linux")]
+mod machine;
+mod mount;
+#[cfg(target_os = "linux")]
+mod probe;
+#[cfg(target_os = "linux")]
+mod steps;
+#[cfg(target_os = "linux")]
+mod tree;
+
+#[cfg(not(target_os = "linux"))]
+pub use elsewhere::{View, rung, why_not};
+#[cfg(target_os = "linux")]
+pub use enter::View;
+pub use error::{EnterError, Reason, ViewError};
+pub use mount::{Mount, Rung, What};
+#[cfg(target_os = "linux")]
+pub use probe::{rung, why_not};

@@ -1,0 +1,39 @@
+//! What is asked for.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// One thing that a service has at a path of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// Where the service has it.
+    pub target: PathBuf,
+    /// What it is.
+    pub what: What,
+    /// Whether writing there is refused.
+    pub read_only: bool,
+}
+
+/// What a service has at a path of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum What {
+    /// A file or folder of this machine.
+    Path(PathBuf),
+    /// An empty file system in memory.
+    Tmpfs {
+        /// As many bytes as it may hold; half of the machine's memory if it is not set.
+        size: Option<u64>,
+        /// The permissions of its folder; open to all, as Docker has it, if they are not set.
+        mode: Option<u32>,
+    },
+}
+
+/// How much of a view this machine can give to a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rung {
+    /// Mounts of its own.
+    Mounts,
+    /// Nothing: programs see the machine as it is.
+    None,
+}
