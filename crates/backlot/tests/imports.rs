@@ -26,9 +26,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("project", &["compose", "files", "plan"]),
     ("nginx", &["files", "process"]),
     ("postgres", &["files", "process"]),
-    ("supervisor", &["gateway", "logs", "plan", "process"]),
+    ("supervisor", &["gateway", "logs", "plan", "process", "view"]),
     ("facts", &["files", "hint", "nginx", "plan", "postgres", "project"]),
-    ("state", &["facts", "files", "hint", "logs", "plan", "postgres", "process", "project", "supervisor"]),
+    (
+        "state",
+        &["facts", "files", "hint", "logs", "plan", "postgres", "process", "project", "supervisor", "view"],
+    ),
     (
         "native",
         &[
@@ -43,10 +46,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "project",
             "state",
             "supervisor",
+            "view",
         ],
     ),
     ("docker", &["facts", "hint", "logs", "plan", "postgres", "process", "project", "state", "supervisor"]),
-    ("engine", &["docker", "facts", "hint", "native", "postgres", "process", "project", "state"]),
+    ("engine", &["docker", "facts", "hint", "native", "postgres", "process", "project", "state", "view"]),
     ("backlot", &["engine", "logs", "nginx", "plan", "postgres", "process", "project", "supervisor"]),
 ];
 

@@ -211,7 +211,7 @@ impl<'a> Container<'a> {
         let found = if word.starts_with('/') {
             self.outside(Path::new(word))
         } else if word.contains('/') {
-            let inside = self.service.working_dir.as_deref().or(self.dockerfile.working_dir.as_deref());
+            let inside = self.working_dir();
             let path = dockerfile::normal(&Path::new(inside.unwrap_or("/")).join(word));
             self.outside(&path).filter(|file| file.exists()).or_else(|| Some(self.directory().join(word)))
         } else if self.service.extension.command.is_none() {
@@ -226,12 +226,17 @@ impl<'a> Container<'a> {
     /// The directory that it works in: where the container's own is mounted, else a mounted directory, else what it is
     /// built from, else the project.
     pub fn directory(&self) -> PathBuf {
-        let inside = self.service.working_dir.as_deref().or(self.dockerfile.working_dir.as_deref());
+        let inside = self.working_dir();
         let working = inside.and_then(|inside| self.outside(Path::new(inside)));
         let mounted = || self.mounts().into_iter().map(|(_, source)| source).find(|source| source.is_dir());
         let built = || self.service.build.as_ref().map(|build| build.context.clone());
         let found = working.or_else(mounted).or_else(built).filter(|dir| dir.is_dir());
         found.unwrap_or_else(|| self.root.to_owned())
+    }
+
+    /// The directory that it works in, as it knows it.
+    pub fn working_dir(&self) -> Option<&str> {
+        self.service.working_dir.as_deref().or(self.dockerfile.working_dir.as_deref())
     }
 
     /// Where its sources are, if they are on this machine.

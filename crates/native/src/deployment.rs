@@ -240,6 +240,7 @@ impl NativeStack<'_> {
             caller: self.ground.caller,
             nginx: backlot_nginx::locate(self.ground.caller.get("PATH").map(String::as_str)),
             running,
+            has_views: has_views(self.ground.caller),
             databases: self.databases().map(|service| service.database().service.as_str()).collect(),
             scenario: scenario.map(|(name, _)| name.as_str()),
             site: &self.site,
@@ -249,6 +250,12 @@ impl NativeStack<'_> {
             writes: true,
         }
     }
+}
+
+/// Whether services can have views of their own: `BACKLOT_VIEW=4` does without, as on machines that cannot make any.
+fn has_views(caller: &BTreeMap<String, String>) -> bool {
+    caller.get("BACKLOT_VIEW").is_none_or(|rung| rung != "4")
+        && backlot_view::rung() == backlot_view::Rung::Mounts
 }
 
 /// What an `up` does to a database that is there: a command that only needs it takes it as it runs.

@@ -1,6 +1,7 @@
 //! What can be asked of an environment that runs as processes of this machine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
@@ -9,6 +10,7 @@ use backlot_state::{
     Started, Summary, Watcher, in_words,
 };
 use backlot_supervisor::{Answer, News, Request, ServiceReport};
+use backlot_view::View;
 
 use crate::attend::Attended;
 use crate::down::{down, plan_down};
@@ -92,7 +94,9 @@ impl Engine for Native {
     ) -> Result<Exec, EngineError> {
         let described = describe(site, &beside.service, caller)?;
         let directory = beside.directory.clone().unwrap_or(described.directory);
-        Ok(Exec::Here { variables: described.variables, directory })
+        let view = View::new(&described.mounts, &directory).map(Arc::new);
+        let view = if described.mounts.is_empty() { None } else { Some(view?) };
+        Ok(Exec::Here { variables: described.variables, directory, view })
     }
 
     fn summary(&self, site: &Site, name: &str) -> Result<Summary, EngineError> {

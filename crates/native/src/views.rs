@@ -110,7 +110,11 @@ pub(crate) fn describe(
         Err(EngineError::NoServices { environment }) => match running_service(site, name) {
             Ok(database) => {
                 let directory = site.record()?.map_or_else(|| site.live(), |record| record.project);
-                Ok(Described { variables: database_variables(&database, caller), directory })
+                Ok(Described {
+                    variables: database_variables(&database, caller),
+                    directory,
+                    mounts: Vec::new(),
+                })
             }
             Err(EngineError::NotUp { .. }) => Err(EngineError::NoServices { environment }),
             Err(error) => Err(error),

@@ -78,7 +78,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("user", "user: a"),
     ("userns_mode", "userns_mode: a"),
     ("uts", "uts: private"),
-    ("volumes.type", "volumes: [{type: tmpfs, target: /x}]"),
+    ("volumes.type", "volumes: [{type: image, source: a, target: /x}]"),
     ("volumes_from", "volumes_from: [other]"),
 ];
 
@@ -250,6 +250,7 @@ fn cell(native: Native) -> String {
                 When::IsNot(words) => format!(" unless {}", quoted(words)),
                 When::Referred => " if a service refers to it".to_owned(),
                 When::Renames => " if it gives another name".to_owned(),
+                When::NoView => " where no view can be made".to_owned(),
             };
             format!("**{level}**{when}: {what}")
         }
@@ -263,7 +264,8 @@ fn the_documentation_is_the_table() {
 
 A key is honoured, or it is named: `backlot up` (with `--dry-run`, too), `backlot config` and `backlot doctor` tell of every key
 in use that is not honoured, a line each with its place and a way out. An *error* is about a key without which something else
-would be done than the file says; with a *warning* the stack works. A dash means that the key changes nothing for a native
+would be done than the file says; with a *warning* the stack works. A view, in which a service has its mounts, secrets and
+configs at their own paths, needs a Linux that lets you make one: `backlot doctor` tells. A dash means that the key changes nothing for a native
 process. What stands below a key that is not honoured goes with it, unless it has a line of its own.
 
 With `--engine docker` Compose is given the files as they are: what it honours is honoured. Keys that begin with `x-` are

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use backlot_process::Program;
 use backlot_supervisor::{Answer, News, Request, ServiceReport};
+use backlot_view::View;
 
 use crate::attend::Attendance;
 use crate::error::EngineError;
@@ -141,6 +143,8 @@ pub enum Exec {
         variables: BTreeMap<String, String>,
         /// The directory.
         directory: PathBuf,
+        /// What the service sees, if that is not the machine as it is.
+        view: Option<Arc<View>>,
     },
     /// By this program, which is told the command already.
     Elsewhere(Program),

@@ -14,6 +14,7 @@ use backlot_postgres::{
 };
 use backlot_process::ProcessError;
 use backlot_supervisor::{ClientError, Failure};
+use backlot_view::ViewError;
 
 use crate::home::HomeError;
 use crate::lock::LockError;
@@ -187,6 +188,9 @@ pub enum EngineError {
         /// The environment.
         environment: String,
     },
+    /// A service cannot see what it is to have at paths of its own.
+    #[error(transparent)]
+    View(#[from] ViewError),
     /// Another engine runs the environment.
     #[error("{environment} runs on the {engine} engine")]
     OtherEngine {

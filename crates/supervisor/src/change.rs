@@ -45,13 +45,22 @@ impl ServiceRun {
 }
 
 fn differ(old: &ProcessRun, new: &ProcessRun) -> bool {
-    let ProcessRun { program, arguments, directory, variables, surroundings: _, port_variables, ports: _ } =
-        old;
+    let ProcessRun {
+        program,
+        arguments,
+        directory,
+        variables,
+        surroundings: _,
+        port_variables,
+        ports: _,
+        mounts,
+    } = old;
     !is_same_program(program, &new.program)
         || *arguments != new.arguments
         || *directory != new.directory
         || *variables != new.variables
         || *port_variables != new.port_variables
+        || *mounts != new.mounts
 }
 
 /// Whether two paths lead to one program: `/bin/sh` and `/usr/bin/sh`, where the former directory is a link to the latter.

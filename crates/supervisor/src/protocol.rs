@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use backlot_plan::{Endpoint, Protocol, ServiceStep};
+use backlot_view::Mount;
 use serde::{Deserialize, Serialize};
 
 use crate::runbook::Runbook;
@@ -258,4 +259,7 @@ pub struct Described {
     pub variables: BTreeMap<String, String>,
     /// The directory it works in.
     pub directory: PathBuf,
+    /// What it sees at paths of its own.
+    #[serde(default)]
+    pub mounts: Vec<Mount>,
 }

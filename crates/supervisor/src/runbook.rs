@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backlot_plan::{Dependency, HealthTimes, Protocol, RestartPolicy};
-use backlot_process::ProcessId;
+use backlot_process::{ProcessId, Program, in_full};
+use backlot_view::{Mount, View};
 use serde::{Deserialize, Serialize};
 
 /// A stack, ready to be run. It holds secrets: it is handed over through a pipe or the private socket only.
@@ -131,9 +133,21 @@ pub struct ProcessRun {
     pub port_variables: Vec<String>,
     /// The ports that it listens on in its container.
     pub ports: Vec<PortRun>,
+    /// What it sees at paths of its own.
+    #[serde(default)]
+    pub mounts: Vec<Mount>,
 }
 
 impl ProcessRun {
+    /// `program`, which sees what this one sees.
+    pub(crate) fn within_view(&self, program: Program) -> Result<Program, String> {
+        if self.mounts.is_empty() {
+            return Ok(program);
+        }
+        let view = View::new(&self.mounts, &self.directory).map_err(|error| in_full(&error))?;
+        Ok(program.within(Arc::new(view)))
+    }
+
     /// Its whole environment, but for what each replica is given besides.
     pub fn environment(&self) -> BTreeMap<String, String> {
         let mut all = self.surroundings.clone();

@@ -44,7 +44,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         terminal: context.caller.can_ask && context.caller.has_terminal && !args.no_tty,
     };
     match context.engine(&site)?.exec(&site, &beside, &context.caller.variables)? {
-        Exec::Here { variables, directory } => become_command_in(&args.command, &variables, Some(&directory)),
+        Exec::Here { variables, directory, view } => {
+            become_command_in(&args.command, &variables, Some(&directory), view)
+        }
         Exec::Elsewhere(program) => Err(CommandError::failed("exec", program.exec())),
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 
-use backlot_engine::Wishes;
-use backlot_engine::tools;
+use backlot_engine::{View, Wishes, tools};
 use backlot_process::{Program, caller_without_postgres, shell_quote};
 
 use crate::context::Context;
@@ -62,7 +62,7 @@ pub fn become_command(
     command: &[OsString],
     variables: &BTreeMap<String, String>,
 ) -> Result<Exit, CommandError> {
-    become_command_in(command, variables, None)
+    become_command_in(command, variables, None, None)
 }
 
 /// The same in a directory.
@@ -70,6 +70,7 @@ pub fn become_command_in(
     command: &[OsString],
     variables: &BTreeMap<String, String>,
     directory: Option<&Path>,
+    view: Option<Arc<View>>,
 ) -> Result<Exit, CommandError> {
     let Some((name, arguments)) = command.split_first() else {
         return Err(CommandError::usage("no-command", "no command was given"));
@@ -92,6 +93,9 @@ pub fn become_command_in(
     let mut program = Program::new(path).args(arguments).envs(variables);
     if let Some(directory) = directory {
         program = program.current_dir(directory);
+    }
+    if let Some(view) = view {
+        program = program.within(view);
     }
     let mut failure = CommandError::failed("exec", program.exec());
     failure.exit = Exit::Child(126);

@@ -136,7 +136,9 @@ impl NativeStack<'_> {
 
     /// Makes the folders of services that keep data.
     pub(super) fn make_folders(&self, translation: &Translation<'_>, cast: &Cast) -> Result<(), EngineError> {
-        for kept in translation.all_kept(&cast.services)? {
+        let services = cast.services.iter().filter_map(|name| self.environment.stack.services.get(name));
+        let seen = translation.seen_volumes(services);
+        for kept in translation.all_kept(&cast.services)?.into_iter().chain(seen) {
             if let Some(volume) = &kept.volume {
                 drop(volume::hold(&self.site, self.ground.project.root(), volume)?);
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use backlot_facts::NoService;
 use backlot_facts::container::Container;
-use backlot_project::keys::Level;
+use backlot_project::keys::{Level, When};
 use backlot_supervisor::ServiceRun;
 
 use crate::claims::Claim;
@@ -55,7 +55,10 @@ impl Translation<'_> {
     pub(crate) fn unhonoured(&self, services: &BTreeSet<String>, level: Level) -> Vec<String> {
         let is_postgres = |name: &str| self.is_database(name);
         let keys = self.environment.stack.unhonoured(services, &is_postgres);
-        keys.filter(|named| named.gap.level == level).map(ToString::to_string).collect()
+        let keys = keys.filter(|named| named.gap.level == level);
+        keys.filter(|named| !(self.has_views && named.gap.when == When::NoView))
+            .map(ToString::to_string)
+            .collect()
     }
 
     fn check_keys(&self, services: &BTreeSet<String>) -> Result<(), StackError> {
@@ -195,6 +198,7 @@ services:
             nginx: if has_nginx { Ok(Nginx { program }) } else { Err(LocateError) },
             running: &[],
             databases: vec!["db"],
+            has_views: false,
             scenario: None,
             site: &Site::new(&home, &project, "development"),
             throwaway: false,

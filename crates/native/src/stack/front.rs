@@ -64,6 +64,7 @@ impl Translation<'_> {
         // Only what it listens on: a port that is published and not in its configuration leads nowhere.
         runs.retain(|port| front.listens.contains(&port.target));
         let process = ProcessRun {
+            mounts: self.mounts(container)?,
             program: nginx.program,
             arguments: arguments.into_iter().map(literal).collect(),
             directory: container.directory(),

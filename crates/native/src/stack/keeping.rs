@@ -110,11 +110,12 @@ impl Translation<'_> {
         let mut lines = Vec::new();
         for service in services {
             lines.extend(self.notes(service));
+            lines.extend(self.unseen(service));
             let used = self.used_volume(service);
             for mount in &service.volumes {
                 let MountKind::Volume { source: Some(key) } = &mount.kind else { continue };
                 let volume = storage::volume(key, &self.environment.stack).ok().flatten();
-                if volume.is_none() || volume != used {
+                if (volume.is_none() || volume != used) && !self.sees(service, volume.as_ref()) {
                     lines.push(format!(
                         "service {} has volume {key} at {}, which is not mounted natively: what is written there is not in \
                          the volume ({}); --engine docker mounts it",

@@ -14,6 +14,7 @@ mod runbook;
 mod service;
 mod template;
 mod translation;
+mod view;
 
 pub(crate) use cast::Cast;
 pub use error::StackError;

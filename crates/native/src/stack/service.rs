@@ -99,10 +99,16 @@ impl Translation<'_> {
         let program = self.program(container, &words, path)?;
         let runs = ports.runs(container);
         let targets = runs.iter().map(|port| port.target).collect();
+        let mounts = self.mounts(container)?;
+        let directory = match self.kept(container)? {
+            None => Self::seen_directory(container, &mounts),
+            Some(_) => None,
+        };
         Ok(ProcessRun {
             program,
             arguments: command(words.get(1..).unwrap_or_default(), &targets),
-            directory: self.directory(container)?,
+            directory: directory.map_or_else(|| self.directory(container), Ok)?,
+            mounts,
             variables,
             surroundings,
             port_variables: Self::port_variables(container, ports),
@@ -117,6 +123,7 @@ impl Translation<'_> {
         ports: &Ports,
     ) -> ServiceRun {
         let process = ProcessRun {
+            mounts: Vec::new(),
             program: database.bin_dir.join("postgres"),
             arguments: Vec::new(),
             directory: self.root.to_owned(),

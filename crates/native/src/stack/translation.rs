@@ -21,6 +21,8 @@ pub(crate) struct Translation<'a> {
     pub running: &'a [DatabaseRecord],
     /// The names of its databases' services, that of its own first.
     pub databases: Vec<&'a str>,
+    /// Whether services can have views of their own here.
+    pub has_views: bool,
     /// The scenario's name, for one.
     pub scenario: Option<&'a str>,
     pub site: &'a Site,

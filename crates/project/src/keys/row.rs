@@ -29,6 +29,8 @@ pub enum When {
     Referred,
     /// If it gives a service another name, after a colon.
     Renames,
+    /// Where the machine can give a service no view of its own.
+    NoView,
 }
 
 /// What is not as the file says.

@@ -1,6 +1,6 @@
 //! The table of keys.
 
-use super::row::{DOCKER, Row, When, refuse, void, warn, warn_when, yes};
+use super::row::{DOCKER, Native, Row, When, gap, refuse, void, warn, warn_when, yes};
 
 const BUILD: &str = "nothing is built natively";
 const PULL: &str = "no image is pulled natively";
@@ -97,7 +97,7 @@ pub const ROWS: &[Row] = &[
     yes("services.*.command"),
     warn_when(
         "services.*.configs",
-        When::Always,
+        When::NoView,
         "the file is not at its place natively",
         "mount it as a volume, name its own path, or use --engine docker",
     )
@@ -284,7 +284,7 @@ pub const ROWS: &[Row] = &[
     yes("services.*.scale"),
     warn_when(
         "services.*.secrets",
-        When::Always,
+        When::NoView,
         "the file is not at its place natively",
         "name its own path, or use --engine docker",
     )
@@ -309,7 +309,7 @@ pub const ROWS: &[Row] = &[
     warn("services.*.sysctls", "the settings of this machine's kernel hold").void_for_postgres(SERVER),
     warn_when(
         "services.*.tmpfs",
-        When::Always,
+        When::NoView,
         "the folder is not made natively",
         "use a folder below the working directory or /tmp, or --engine docker",
     )
@@ -339,7 +339,7 @@ pub const ROWS: &[Row] = &[
     void("services.*.volumes.[].tmpfs", "the mount is named by its type"),
     warn_when(
         "services.*.volumes.[].type",
-        When::Is(&["tmpfs", "image", "npipe", "cluster"]),
+        When::Is(&["image", "npipe", "cluster"]),
         "it is not mounted natively",
         DOCKER,
     )

@@ -58,7 +58,11 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
         labels: pairs(node.get("labels")),
         ports: ports.into_iter().flatten().collect(),
         expose: texts(node, "expose"),
-        volumes: list(node, "volumes").iter().map(mount).collect(),
+        volumes: list(node, "volumes")
+            .iter()
+            .map(mount)
+            .chain(texts(node, "tmpfs").iter().map(|path| memory(path)))
+            .collect(),
         depends_on: entries(node.get("depends_on"))
             .iter()
             .map(|e| (e.key.clone(), dependency(&e.value)))
@@ -142,6 +146,12 @@ fn hooks(node: &Node, key: &str) -> Result<Vec<Hook>, Error> {
         })
     };
     list(node, key).iter().map(hook).collect()
+}
+
+/// A folder in memory: `/run:size=64m`.
+fn memory(path: &str) -> Mount {
+    let target = path.split(':').next().unwrap_or(path).to_owned();
+    Mount { kind: MountKind::Tmpfs, target, read_only: false, subpath: None, creates_source: false }
 }
 
 fn dependency(node: &Node) -> Dependency {

@@ -38,6 +38,7 @@ impl EngineError {
             Self::Supervisor(failure) => failure.code.name(),
             Self::SupervisorLost { .. } | Self::SupervisorSilent { .. } | Self::Control(_) => "supervisor",
             Self::NoDatabase { .. } => "no-database",
+            Self::View(_) => "view",
             Self::OtherEngine { .. } => "other-engine",
             Self::Interrupted | Self::StoppedWaiting => "interrupted",
         }
@@ -101,6 +102,7 @@ impl EngineError {
             | Self::Stop(_)
             | Self::Connection(_)
             | Self::Process(_)
+            | Self::View(_)
             | Self::Scenario { .. }
             | Self::Control(_)
             | Self::Interrupted

@@ -47,6 +47,7 @@ impl HealthCheck {
             .args(arguments.iter().map(|argument| argument.fill(&self.ports)))
             .envs(&self.run.environment())
             .current_dir(&self.run.directory);
+        let program = self.run.within_view(program)?;
         let output = program.output(self.limit).map_err(|error| in_full(&error))?;
         if output.status.success() {
             return Ok(());

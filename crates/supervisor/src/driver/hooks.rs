@@ -11,30 +11,12 @@ use backlot_plan::supervise::{Event, ReplicaId, Signal as PlanSignal};
 use backlot_process::{Program, Signal, describe_exit, in_full};
 
 use crate::driver::Driver;
-use crate::driver::input::Input;
+use crate::driver::input::{Input, When};
 use crate::driver::launch::filled;
-use crate::runbook::{HookRun, ServiceKind, ServiceRun};
+use crate::runbook::{HookRun, ProcessRun, ServiceKind, ServiceRun};
 
 /// Programs of the user's may take their time: this is for ever.
 const NO_LIMIT: Duration = Duration::from_hours(24 * 365);
-
-/// When hooks run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum When {
-    /// After the start.
-    PostStart,
-    /// Before the end.
-    PreStop,
-}
-
-impl When {
-    fn key(self) -> &'static str {
-        match self {
-            Self::PostStart => "post_start",
-            Self::PreStop => "pre_stop",
-        }
-    }
-}
 
 /// Hooks to be run one after another, until one fails.
 struct Hooks {
@@ -44,6 +26,8 @@ struct Hooks {
     service: String,
     label: String,
     /// Variables of all of them.
+    /// What they run beside.
+    run: ProcessRun,
     variables: BTreeMap<String, String>,
     /// The replica's port for each container port.
     ports: BTreeMap<u16, u16>,
@@ -90,7 +74,8 @@ impl Driver {
         };
         let ports = filled(run.process(), &process.ports());
         let (service, logs, pid) = (run.name.clone(), self.logs.clone(), process.id.pid);
-        let hooks = Hooks { list, when, limit, service, label, variables, ports, logs, over };
+        let run = run.process().clone();
+        let hooks = Hooks { list, when, limit, service, label, run, variables, ports, logs, over };
         let inputs = self.inputs.clone();
         let all = move || {
             let outcome = hooks.run();
@@ -176,6 +161,7 @@ impl Hooks {
             .envs(&self.variables)
             .envs(&hook.variables)
             .current_dir(&hook.directory);
+        let program = self.run.within_view(program)?;
         let mut goes_on = |_: backlot_process::Printed<'_>| !self.over.load(Ordering::Relaxed);
         let key = self.when.key();
         let output = program

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use backlot_plan::supervise::{Epoch, Exit, ReplicaId};
 use backlot_process::ProcessId;
 
-use crate::driver::hooks::When;
 use crate::outbox::Outbox;
 use crate::protocol::Request;
 
@@ -39,3 +38,21 @@ pub(crate) enum Input {
 /// A connection at the control socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConnectionId(pub(crate) u64);
+
+/// When hooks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// After the start.
+    PostStart,
+    /// Before the end.
+    PreStop,
+}
+
+impl When {
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::PostStart => "post_start",
+            Self::PreStop => "pre_stop",
+        }
+    }
+}

@@ -84,6 +84,7 @@ impl Driver {
                 Next::Answer(Answer::Described(Box::new(Described {
                     variables: process.environment(),
                     directory: process.directory.clone(),
+                    mounts: process.mounts.clone(),
                 })))
             }
             Request::Attach => {

@@ -1,0 +1,217 @@
+//! What a service has at paths of its own: where this machine can give it a view, its mounts, secrets, configs and what its
+//! image has copies of are where its file says, for it alone.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use backlot_facts::container::Container;
+use backlot_facts::storage;
+use backlot_plan::Volume;
+use backlot_project::Service;
+use backlot_project::stack::{FileSource, MountKind};
+use backlot_state::short_hash;
+use backlot_view::{Mount, What};
+
+use crate::stack::{error::StackError, keeping::Kept, translation::Translation};
+
+/// Where secrets are, if they say no other path.
+const SECRETS: &str = "/run/secrets";
+/// Folders of the machine's own: what an image copies there is left alone.
+const MACHINE: [&str; 4] = ["/dev", "/proc", "/sys", "/tmp"];
+
+impl Translation<'_> {
+    /// What a service sees at paths of its own; nothing where a machine cannot do that.
+    pub(super) fn mounts(&self, container: &Container<'_>) -> Result<Vec<Mount>, StackError> {
+        let service = container.service;
+        if !self.has_views || service.extension.command.is_some() {
+            return Ok(Vec::new());
+        }
+        let mut mounts = copies(container);
+        for mount in &service.volumes {
+            let target = PathBuf::from(&mount.target);
+            let what = match &mount.kind {
+                MountKind::Bind { source } => Some(What::Path(source.clone())).filter(|_| source.exists()),
+                MountKind::Volume { source: Some(key) } => {
+                    let folder = self.volume_folder(key);
+                    folder
+                        .map(|folder| What::Path(mount.subpath.iter().fold(folder, |at, part| at.join(part))))
+                }
+                // What the image has there is what the project has there.
+                MountKind::Volume { source: None } if container.outside(&target).is_some() => None,
+                MountKind::Volume { source: None } | MountKind::Tmpfs => {
+                    Some(What::Tmpfs { size: None, mode: None })
+                }
+                MountKind::Other { .. } => None,
+            };
+            mounts.extend(what.map(|what| Mount { target, what, read_only: mount.read_only }));
+        }
+        for (grants, sources, root, kind) in [
+            (&service.configs, &self.environment.stack.configs, "/", "configs"),
+            (&service.secrets, &self.environment.stack.secrets, SECRETS, "secrets"),
+        ] {
+            for grant in grants {
+                let place = sources.get(&grant.source).map(|source| self.granted(source, service, kind));
+                let Some(place) = place.transpose()?.flatten() else { continue };
+                let target = Path::new(root).join(grant.target.as_deref().unwrap_or(&grant.source));
+                mounts.push(Mount { target, what: What::Path(place), read_only: true });
+            }
+        }
+        mounts.retain(|mount| !matches!(&mount.what, What::Path(place) if *place == mount.target));
+        if self.writes {
+            make_places(service, &mounts);
+        }
+        Ok(mounts)
+    }
+
+    /// The directory that a service works in, as it sees it; none where that is no path of its own.
+    pub(super) fn seen_directory(container: &Container<'_>, mounts: &[Mount]) -> Option<PathBuf> {
+        let inside = container.working_dir().map(PathBuf::from)?;
+        let is_there = |mount: &Mount| match &mount.what {
+            What::Path(place) => {
+                inside.strip_prefix(&mount.target).is_ok_and(|rest| place.join(rest).is_dir())
+            }
+            What::Tmpfs { .. } => inside == mount.target,
+        };
+        mounts.iter().any(is_there).then_some(inside)
+    }
+
+    /// The file of a secret or config; what is no file becomes a private one, named by what is in it.
+    fn granted(
+        &self,
+        source: &FileSource,
+        service: &Service,
+        kind: &str,
+    ) -> Result<Option<PathBuf>, StackError> {
+        let text = match source {
+            FileSource::File(path) => return Ok(Some(path.clone()).filter(|path| path.exists())),
+            FileSource::Content(text) => text,
+            FileSource::Environment(name) => match self.environment.stack.given(name) {
+                Some(value) => value,
+                None => return Ok(None),
+            },
+            FileSource::External(_) => return Ok(None),
+        };
+        let folder = self.site.live().join(kind).join(&service.name);
+        let path = folder.join(short_hash(text.as_bytes()));
+        if self.writes && !path.exists() {
+            let write = || -> io::Result<()> {
+                DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+                let new = path.with_extension("new");
+                let options =
+                    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).to_owned();
+                options.open(&new)?.write_all(text.as_bytes())?;
+                fs::rename(new, &path)
+            };
+            write().map_err(|source| StackError::Write { path: path.clone(), source })?;
+        }
+        Ok(Some(path))
+    }
+
+    /// Where the content of a volume is.
+    fn volume_folder(&self, key: &str) -> Option<PathBuf> {
+        match storage::volume(key, &self.environment.stack).ok()?? {
+            volume if !self.throwaway => Some(self.site.content(&volume)),
+            _ => Some(self.site.live().join("volumes").join(key)),
+        }
+    }
+
+    /// The folders of the volumes that services have in their views.
+    pub(crate) fn seen_volumes<'s>(&self, services: impl Iterator<Item = &'s Service>) -> Vec<Kept> {
+        let mounts = services
+            .filter(|service| self.has_views && !self.is_database(&service.name))
+            .flat_map(|service| &service.volumes);
+        let kept = mounts.filter_map(|mount| {
+            let MountKind::Volume { source: Some(key) } = &mount.kind else { return None };
+            let whole = self.volume_folder(key)?;
+            let folder = mount.subpath.iter().fold(whole, |at, part| at.join(part));
+            let volume = storage::volume(key, &self.environment.stack).ok()?;
+            Some(Kept { folder, volume: volume.filter(|_| !self.throwaway) })
+        });
+        kept.collect()
+    }
+
+    /// What of a service is not in its view, in words.
+    pub(super) fn unseen(&self, service: &Service) -> Vec<String> {
+        let (name, at) = (&service.name, &service.location);
+        if !self.has_views || self.is_database(name) {
+            return Vec::new();
+        }
+        let stack = &self.environment.stack;
+        let grants =
+            [("config", &service.configs, &stack.configs), ("secret", &service.secrets, &stack.secrets)];
+        let grants = grants.into_iter().flat_map(|(kind, grants, sources)| {
+            grants.iter().filter_map(move |grant| {
+                let why = match sources.get(&grant.source)? {
+                    FileSource::File(path) if !path.exists() => {
+                        format!("there is no file {}", path.display())
+                    }
+                    FileSource::Environment(name) if stack.given(name).is_none() => {
+                        format!("the variable {name} is not set")
+                    }
+                    FileSource::External(_) => "it is external, and only Docker has it".to_owned(),
+                    FileSource::File(_) | FileSource::Content(_) | FileSource::Environment(_) => return None,
+                };
+                Some(format!("service {name} does not see its {kind} {}: {why} ({at})", grant.source))
+            })
+        });
+        grants.collect()
+    }
+
+    /// Whether a service has the volume `volume` in its view.
+    pub(super) fn sees(&self, service: &Service, volume: Option<&Volume>) -> bool {
+        self.has_views
+            && volume.is_some()
+            && service.extension.command.is_none()
+            && !self.is_database(&service.name)
+    }
+}
+
+/// Makes the places of mounts that are below a folder of the user's, as Docker does; what is written beside them is to be in
+/// that folder.
+fn make_places(service: &Service, mounts: &[Mount]) {
+    for mount in mounts {
+        let folders = service.volumes.iter().filter_map(|volume| match &volume.kind {
+            MountKind::Bind { source } if source.is_dir() && mount.target != Path::new(&volume.target) => {
+                let rest = mount.target.strip_prefix(&volume.target).ok()?;
+                Some((volume.target.len(), source.join(rest)))
+            }
+            MountKind::Bind { .. }
+            | MountKind::Volume { .. }
+            | MountKind::Tmpfs
+            | MountKind::Other { .. } => None,
+        });
+        let Some((_, place)) = folders.max_by_key(|(depth, _)| *depth).filter(|(_, place)| !place.exists())
+        else {
+            continue;
+        };
+        // What cannot be made is told by the view.
+        let is_file = matches!(&mount.what, What::Path(path) if !path.is_dir());
+        let folder = if is_file { place.parent() } else { Some(place.as_path()) };
+        let _ = folder.map(fs::create_dir_all);
+        if is_file {
+            let _ = OpenOptions::new().write(true).create_new(true).open(&place);
+        }
+    }
+}
+
+/// What the image has copies of, where the project has it: a folder of the machine gets what is copied into it, and is not
+/// hidden by it.
+fn copies(container: &Container<'_>) -> Vec<Mount> {
+    let mut mounts = Vec::new();
+    let at = |target: PathBuf, place: PathBuf| Mount { target, what: What::Path(place), read_only: false };
+    for (target, place) in &container.dockerfile.copies.places {
+        if MACHINE.iter().any(|dir| target.starts_with(dir)) || target.parent().is_none() {
+            continue;
+        }
+        if place.is_dir() && target.is_dir() {
+            let entries = fs::read_dir(place).into_iter().flatten().flatten();
+            let new = entries.map(|entry| at(target.join(entry.file_name()), entry.path()));
+            mounts.extend(new.filter(|mount| !mount.target.is_dir()));
+        } else {
+            mounts.push(at(target.clone(), place.clone()));
+        }
+    }
+    mounts
+}
