@@ -13,6 +13,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use crate::error::ProcessError;
 use crate::program::Program;
 use crate::spawn::{Group, SpawnOptions, Stream};
+use crate::umask::give_umask;
 
 /// The child that has the terminal: its number, or 0.
 static CHILD: AtomicI32 = AtomicI32::new(0);
@@ -94,6 +95,8 @@ impl Program {
         if self.has_nul_byte() {
             return ProcessError::NulByte { program: self.path().to_owned() };
         }
+        // If it fails we end, too.
+        give_umask();
         let source = self.command().exec();
         ProcessError::Start { program: self.path().to_owned(), source }
     }
