@@ -15,5 +15,6 @@ mod global;
 mod render;
 
 fn main() -> std::process::ExitCode {
+    backlot_process::take_umask();
     cli::run(caller::Caller::read()).into()
 }

@@ -88,12 +88,13 @@ impl Attendance for Attended {
 
     fn stop(&mut self, hurry: &AtomicBool, news: &mut dyn FnMut(News)) -> Result<Vec<Heard>, EngineError> {
         let Some(supervisor) = &self.supervisor else { return Ok(Vec::new()) };
-        let never = AtomicBool::new(false);
-        match ask(&self.site, &Request::Down, hurry, news) {
-            Err(EngineError::Interrupted) => {
-                hurry.store(false, Ordering::SeqCst);
-                ask(&self.site, &Request::Kill, &never, news)?;
-            }
+        let mut outcome = ask(&self.site, &Request::Down, hurry, news);
+        if let Err(EngineError::Interrupted) = outcome {
+            hurry.store(false, Ordering::SeqCst);
+            outcome = ask(&self.site, &Request::Kill, &AtomicBool::new(false), news);
+        }
+        match outcome {
+            // It may have ended before it was asked, or while it was.
             Ok(_) | Err(EngineError::NoServices { .. } | EngineError::Control(_)) => {}
             Err(error) => return Err(error),
         }

@@ -253,7 +253,7 @@ impl ClusterStarter {
                     return Ok(None);
                 }
                 if tells_full_disk(&last_lines) {
-                    return Err(StorageError::Full { path: data_dir.clone(), source: None }.into());
+                    return Err(StorageError::full(data_dir.clone(), None).into());
                 }
                 return Err(StartError::Died { status, last_lines, log_file: log.path });
             }

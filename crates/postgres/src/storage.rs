@@ -4,14 +4,18 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::statvfs;
+
 /// Why a file or directory could not be used. The messages fit after "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     /// No space, or no quota, is left.
-    #[error("write {}: the disk is full", path.display())]
+    #[error("write {}: {}", path.display(), lack)]
     Full {
         /// What was being written.
         path: PathBuf,
+        /// What there was too little of then.
+        lack: &'static str,
         /// What the system said, where it was said to us.
         source: Option<io::Error>,
     },
@@ -45,14 +49,33 @@ pub enum StorageError {
     },
 }
 
+/// What there is too little of where `path` is.
+fn lack(path: &Path, source: Option<&io::Error>) -> &'static str {
+    if source.is_some_and(|source| source.kind() == io::ErrorKind::QuotaExceeded) {
+        return "this account's share of the disk is used up";
+    }
+    // The file itself could perhaps not be made.
+    let disk = path.ancestors().find_map(|path| statvfs(path).ok());
+    match disk {
+        Some(disk) if disk.f_files > 0 && disk.f_favail == 0 => {
+            "the disk takes no more files, however small (it has no inodes left)"
+        }
+        Some(_) | None => "the disk is full",
+    }
+}
+
 impl StorageError {
+    /// That `path` could not be written for want of space; looked into now, before anybody tidies up.
+    pub fn full(path: PathBuf, source: Option<io::Error>) -> Self {
+        let lack = lack(&path, source.as_ref());
+        Self::Full { path, lack, source }
+    }
+
     /// The error for doing `action` with `path`, by its kind.
     pub(crate) fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::Full { path, source: Some(source) }
-            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::full(path, Some(source)),
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path, source },
             io::ErrorKind::PermissionDenied => Self::Denied { action, path, source },
             _ => Self::Other { action, path, source },
@@ -85,6 +108,10 @@ mod tests {
     fn tells_a_full_disk_from_a_closed_door() {
         let cases = [
             (28, "write /x: the disk is full"),
+            (
+                rustix::io::Errno::DQUOT.raw_os_error(),
+                "write /x: this account's share of the disk is used up",
+            ),
             (30, "write /x: its file system is read-only"),
             (13, "make /x: permission denied"),
             (5, "make /x"),

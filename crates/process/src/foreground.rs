@@ -13,6 +13,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use crate::error::ProcessError;
 use crate::program::Program;
 use crate::spawn::{Group, SpawnOptions, Stream};
+use crate::umask::give_umask;
 
 /// The child that has the terminal: its number, or 0.
 static CHILD: AtomicI32 = AtomicI32::new(0);
@@ -94,6 +95,8 @@ impl Program {
         if let Err(error) = self.check() {
             return error;
         }
+        // If it fails we end, too.
+        give_umask();
         let mut command = self.command();
         self.enter_view(&mut command);
         self.start_error(command.exec())

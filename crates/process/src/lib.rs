@@ -29,6 +29,7 @@ mod sockets;
 mod spawn;
 mod stat;
 mod subreaper;
+mod umask;
 mod usage;
 mod waiting;
 
@@ -57,5 +58,6 @@ pub use shared_memory::{read_shared_memory, remove_shared_memory};
 pub use sockets::{Listening, listeners_of, listening};
 pub use spawn::{Child, Group, SpawnOptions, Stream, handed_file, keep_low_numbers};
 pub use subreaper::{become_subreaper, kill_descendants, reap_strangers, with_descendants};
+pub use umask::take_umask;
 pub use usage::{ProcessUsage, Usage, processes_of, usage_of};
 pub use waiting::wait_for;

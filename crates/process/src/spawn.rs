@@ -16,6 +16,7 @@ use nix::unistd::{Pid, getppid, setsid};
 use crate::error::ProcessError;
 use crate::identity::ProcessId;
 use crate::program::Program;
+use crate::umask::give_umask;
 use crate::waiting::wait_for;
 
 /// The first number after the standard streams.
@@ -197,6 +198,7 @@ fn prepare(
         if let Some(signal) = death {
             die_with(parent, signal)?;
         }
+        give_umask();
         close()?;
         files.renumber()?;
         for fd in &files.kept {

@@ -155,6 +155,11 @@ impl Stage {
         &self.variables[name]
     }
 
+    /// The Backlot that is run.
+    pub fn binary(&self) -> &str {
+        self.binary.to_str().unwrap()
+    }
+
     /// A run of Backlot in the project's directory; nothing happens before one of its last words.
     pub fn backlot(&self, arguments: &[&str]) -> Run<'_> {
         Run::new(self, &self.binary, arguments)

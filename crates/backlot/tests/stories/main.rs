@@ -17,6 +17,7 @@ mod fake_docker;
 mod flags;
 mod flask;
 mod hooks;
+mod hostile;
 mod images;
 mod initdb;
 mod keys;

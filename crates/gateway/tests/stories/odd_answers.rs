@@ -141,3 +141,32 @@ async fn hints_never_end_up_inside_of_an_answer() {
         }
     }
 }
+
+/// Some servers give a length to everything; then the other protocol would be taken for a body.
+#[tokio::test]
+async fn a_change_of_protocols_has_no_length() {
+    let (stage, _) = stage(
+        1,
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\nhi",
+    )
+    .await;
+    let mut client = Client::connect(stage.addr()).await.unwrap();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n").await.unwrap();
+    let head = timeout(LONG, client.read_head()).await.unwrap().unwrap();
+    assert_eq!(head.status, 101);
+    assert!(!head.headers.contains_key("content-length"), "{}", head.head);
+    assert_eq!(client.read_exactly(2).await.unwrap(), b"hi");
+}
+
+#[tokio::test]
+async fn a_head_is_answered_without_a_body_whatever_frames_it() {
+    for lines in ["Transfer-Encoding: chunked", "Content-Length: 5\r\nTransfer-Encoding: chunked"] {
+        let (stage, _) = stage(9, leaked(format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n"))).await;
+        let mut client = Client::connect(stage.addr()).await.unwrap();
+        for _ in 0..2 {
+            let answer = client.ask("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            assert_eq!(answer.status, 200, "{lines}");
+            assert!(!answer.headers.contains_key("content-length"), "{}", answer.head);
+        }
+    }
+}

@@ -192,7 +192,7 @@ fn or_full_disk(
 ) -> TemplateError {
     match error {
         ProcessError::Failed { last_lines, .. } if tells_full_disk(&last_lines) => {
-            StorageError::Full { path: data_dir.to_owned(), source: None }.into()
+            StorageError::full(data_dir.to_owned(), None).into()
         }
         ProcessError::Failed { program, status, mut last_lines } => {
             // `initdb` quotes the statement that sets the password when that fails.

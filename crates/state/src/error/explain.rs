@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_one_whoever_notices_it() {
         let io = || io::Error::from(io::ErrorKind::StorageFull);
-        let full = || StorageError::Full { path: PathBuf::new(), source: None };
+        let full = || StorageError::full(PathBuf::new(), None);
         for error in [
             EngineError::Template(TemplateError::Storage(full())),
             EngineError::Io { what: "write", path: PathBuf::new(), source: io() },
