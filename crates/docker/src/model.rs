@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use backlot_facts::address::Address;
-use backlot_facts::database::{extension_of, wanted_major};
+use backlot_facts::image::PostgresImage;
 use backlot_facts::storage::data_targets;
 use backlot_postgres::DEFAULT_PORT;
 use backlot_project::{Environment, Service, Stack};
@@ -135,9 +135,9 @@ fn mend(
         model.insert("ports".into(), ports);
     }
     // Another environment's data is in them.
-    let is_postgres = extension_of(service).is_some();
-    let major = service.image.as_ref().and_then(wanted_major);
-    let data = data_targets(service, is_postgres, major);
+    let postgres = PostgresImage::of(service);
+    let is_postgres = postgres.is_some();
+    let data = data_targets(service, is_postgres, postgres.and_then(|image| image.major));
     if let Some(Json::Array(mounts)) = model.get_mut("volumes") {
         mounts.retain(|mount| !data.iter().any(|target| mount["target"] == *target));
         for mount in mounts {

@@ -1,14 +1,14 @@
 //! What a service is as a container, and where that is on this machine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use backlot_plan::Protocol;
 use backlot_project::Service;
-use backlot_project::stack::{MountKind, Protocol as PortProtocol};
+use backlot_project::stack::{Healthcheck, Image, MountKind, Protocol as PortProtocol};
 
-use crate::database::extension_of;
 use crate::dockerfile::{self, Dockerfile};
+use crate::image::is_postgres;
 
 /// Images that are known to be programs of this machine as well.
 const KNOWN: [Known; 3] = [
@@ -32,6 +32,11 @@ const KNOWN: [Known; 3] = [
     },
 ];
 
+/// Images of nginx.
+const NGINX: [&str; 2] = ["nginx", "nginx-unprivileged"];
+/// Where programs are in an image.
+const PROGRAMS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
 /// Ports of servers that speak no HTTP/1, such as those of databases, queues, mail and SSH.
 const USUALLY_TCP: [u16; 19] = [
     22, 25, 143, 389, 465, 587, 993, 1025, 1433, 1883, 3306, 4222, 5432, 5672, 6379, 9042, 9092, 11_211,
@@ -54,6 +59,8 @@ pub struct Container<'a> {
     pub service: &'a Service,
     /// What its Dockerfile says, as far as there is one.
     pub dockerfile: Dockerfile,
+    /// Why nothing is known of its Dockerfile, if it is to have one.
+    pub unread: Option<(PathBuf, std::io::Error)>,
     known: Option<&'static Known>,
     root: &'a Path,
 }
@@ -61,24 +68,29 @@ pub struct Container<'a> {
 impl<'a> Container<'a> {
     /// The container of `service`, of a project whose directory is `root`.
     pub fn of(service: &'a Service, root: &'a Path) -> Self {
-        let dockerfile = service.build.as_ref().map(|build| {
-            let text = match &build.dockerfile_inline {
-                Some(text) => text.clone(),
-                None => std::fs::read_to_string(build.context.join(&build.dockerfile)).unwrap_or_default(),
-            };
-            dockerfile::read(&text, build.target.as_deref())
-        });
-        let image = service.image.as_ref().map(|image| image.repository.as_str()).unwrap_or_default();
-        let last = image.rsplit('/').next().unwrap_or_default();
-        let known = KNOWN.iter().find(|known| known.image == last && service.build.is_none());
-        Self { service, dockerfile: dockerfile.unwrap_or_default(), known, root }
+        let (dockerfile, unread) = match dockerfile::of_service(service) {
+            Ok(dockerfile) => (dockerfile.unwrap_or_default(), None),
+            Err(unread) => (Dockerfile::default(), Some(unread)),
+        };
+        let image = base_image(service, &dockerfile).map(last_name).unwrap_or_default();
+        let known = KNOWN.iter().find(|known| known.image == image);
+        Self { service, dockerfile, unread, known, root }
     }
 
-    /// Whether its image is nginx.
+    /// The image that it is, or that it is built from.
+    pub fn image(&self) -> Option<&Image> {
+        base_image(self.service, &self.dockerfile)
+    }
+
+    /// Whether its image is nginx, and that is what runs in it.
     pub fn is_nginx(&self) -> bool {
-        let image = self.service.image.as_ref().filter(|_| self.service.extension.command.is_none());
-        let name = image.and_then(|image| image.repository.rsplit('/').next());
-        matches!(name, Some("nginx" | "nginx-unprivileged"))
+        if self.service.extension.command.is_some() {
+            return false;
+        }
+        let of_file = self.dockerfile.entrypoint.iter().chain(&self.dockerfile.cmd).flatten();
+        let runs_it = of_file.fold(None, |found, word| Some(found == Some(true) || word.contains("nginx")));
+        let is_image = self.image().map(last_name).is_some_and(|name| NGINX.contains(&name));
+        is_image && runs_it != Some(false)
     }
 
     /// Whether its image is one that keeps data in the directory that it works in, whatever starts it there.
@@ -99,22 +111,69 @@ impl<'a> Container<'a> {
         if let Some(command) = &self.service.extension.command {
             return Some(command.clone()).filter(|command| !command.is_empty());
         }
-        let own = match (&self.service.entrypoint, &self.service.command) {
-            (None, None) => None,
-            (Some(entrypoint), command) => {
-                Some(entrypoint.iter().chain(command.iter().flatten()).cloned().collect())
-            }
+        let own = self.own_command();
+        let own = match self.known.and_then(|known| known.command.first()) {
             // As the entrypoints of these images have it: options are the server's.
-            (None, Some(command)) => {
-                let server = self.known.filter(|_| command.first().is_some_and(|word| word.starts_with('-')));
-                let server = server.and_then(|known| known.command.first()).map(|word| (*word).to_owned());
-                Some(server.into_iter().chain(command.iter().cloned()).collect())
+            Some(server) if own.first().is_some_and(|word| word.starts_with('-')) => {
+                [(*server).to_owned()].into_iter().chain(own).collect()
             }
+            Some(_) | None => own,
         };
-        let known = || Some(self.known?.command.iter().map(|word| (*word).to_owned()).collect());
-        own.or_else(|| self.dockerfile.command.clone())
-            .or_else(known)
-            .filter(|command: &Vec<String>| !command.is_empty())
+        let known = || self.known.map(|known| known.command.iter().map(|word| (*word).to_owned()).collect());
+        Some(own).filter(|own| !own.is_empty()).or_else(known)
+    }
+
+    /// The entrypoint and the command, each the service's own, else its Dockerfile's. An entrypoint of its own takes the
+    /// Dockerfile's command away; an empty one, or an empty command, takes nothing away but an entrypoint (as Docker does,
+    /// whatever the documentation of Compose says).
+    pub(crate) fn own_command(&self) -> Vec<String> {
+        let (entrypoint, is_own) = match &self.service.entrypoint {
+            Some(words) => (words.clone(), !words.is_empty()),
+            None => (self.dockerfile.entrypoint.clone().unwrap_or_default(), false),
+        };
+        let of_file = || self.dockerfile.cmd.clone().filter(|_| !is_own);
+        let command = self.service.command.clone().filter(|command| !command.is_empty()).or_else(of_file);
+        entrypoint.into_iter().chain(command.unwrap_or_default()).collect()
+    }
+
+    /// How to tell that it is well: what the service says, and its Dockerfile where that says nothing.
+    pub fn healthcheck(&self) -> Option<Healthcheck> {
+        let image = self.dockerfile.healthcheck.clone().filter(|check| !check.disable);
+        let Some(own) = &self.service.healthcheck else { return image };
+        if own.disable {
+            return None;
+        }
+        let Some(image) = image else { return Some(own.clone()) };
+        Some(Healthcheck {
+            test: own.test.clone().or(image.test),
+            interval: own.interval.or(image.interval),
+            timeout: own.timeout.or(image.timeout),
+            retries: own.retries.or(image.retries),
+            start_period: own.start_period.or(image.start_period),
+            start_interval: own.start_interval.or(image.start_interval),
+            disable: false,
+        })
+    }
+
+    /// The signal that asks it to stop, where one is named.
+    pub fn stop_signal(&self) -> Option<&str> {
+        self.service.stop_signal.as_deref().or(self.dockerfile.stop_signal.as_deref())
+    }
+
+    /// The variable of its image or of the service.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        match self.service.environment.get(name) {
+            Some(value) => value.as_deref(),
+            None => self.dockerfile.variables.get(name).map(String::as_str),
+        }
+    }
+
+    /// The variables of its image and of the service, but for those that are only named.
+    pub fn environment(&self) -> BTreeMap<String, String> {
+        let mut all = self.dockerfile.variables.clone();
+        let own = &self.service.environment;
+        all.extend(own.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?))));
+        all
     }
 
     /// The directories and files of this machine that it sees: its path, and ours.
@@ -126,7 +185,15 @@ impl<'a> Container<'a> {
         bound.collect()
     }
 
-    /// The place on this machine of a path inside of it, if it is mounted.
+    /// The same with the files of the project that its image has copies of, as far as nothing is mounted over them.
+    pub fn files(&self) -> Vec<(PathBuf, PathBuf)> {
+        let mounts = &self.service.volumes;
+        let is_seen = |place: &Path| !mounts.iter().any(|mount| place.starts_with(&mount.target));
+        let copies = self.dockerfile.copies.places.iter().filter(|(target, _)| is_seen(target)).cloned();
+        copies.chain(self.mounts()).collect()
+    }
+
+    /// The place on this machine of a path inside of it, if it is mounted or a copy of the project's.
     pub fn outside(&self, path: &Path) -> Option<PathBuf> {
         let found = self.mounts().into_iter().filter_map(|(target, source)| {
             let rest = path.strip_prefix(&target).ok()?.to_owned();
@@ -135,7 +202,25 @@ impl<'a> Container<'a> {
                 if rest.as_os_str().is_empty() { source } else { source.join(rest) },
             ))
         });
-        found.max_by_key(|(depth, _)| *depth).map(|(_, path)| path)
+        let mounted = found.max_by_key(|(depth, _)| *depth).map(|(_, path)| path);
+        mounted.or_else(|| self.dockerfile.copies.place(path))
+    }
+
+    /// A program that is the project's own: mounted, or what its image has a copy of. `word` is as a command has it.
+    pub fn own_program(&self, word: &str) -> Option<PathBuf> {
+        let found = if word.starts_with('/') {
+            self.outside(Path::new(word))
+        } else if word.contains('/') {
+            let inside = self.service.working_dir.as_deref().or(self.dockerfile.working_dir.as_deref());
+            let path = dockerfile::normal(&Path::new(inside.unwrap_or("/")).join(word));
+            self.outside(&path).filter(|file| file.exists()).or_else(|| Some(self.directory().join(word)))
+        } else if self.service.extension.command.is_none() {
+            let copies = &self.dockerfile.copies;
+            PROGRAMS.iter().find_map(|dir| copies.place(&Path::new(dir).join(word)))
+        } else {
+            None
+        };
+        found.filter(|file| file.is_file())
     }
 
     /// The directory that it works in: where the container's own is mounted, else a mounted directory, else what it is
@@ -176,12 +261,29 @@ impl<'a> Container<'a> {
             };
         }
         let is_usual = USUALLY_TCP.contains(&target);
-        if is_usual || self.known.is_some() || extension_of(self.service).is_some() {
+        if is_usual || self.known.is_some() || is_postgres(self.service) {
             Protocol::Tcp
         } else {
             Protocol::Auto
         }
     }
+}
+
+/// The image that a service is, or that it is built from, whatever the built one is called.
+fn base_image<'s>(service: &'s Service, dockerfile: &'s Dockerfile) -> Option<&'s Image> {
+    if service.build.is_some() { dockerfile.base.as_ref() } else { service.image.as_ref() }
+}
+
+/// The image that a service is, or that it is built from.
+pub fn image_of(service: &Service) -> Option<Image> {
+    match service.build {
+        Some(_) => Container::of(service, Path::new("/")).dockerfile.base,
+        None => service.image.clone(),
+    }
+}
+
+fn last_name(image: &Image) -> &str {
+    image.repository.rsplit('/').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -210,5 +312,42 @@ services:
         let app: Vec<Protocol> = [8000, 3306, 443, 25].map(|port| protocol("app", port)).into();
         assert_eq!(app, [Protocol::Auto, Protocol::Tcp, Protocol::Tcp, Protocol::Http]);
         assert_eq!(protocol("cache", 7000), Protocol::Tcp);
+    }
+
+    /// What runs in the service `app` of a project with these files.
+    fn command(compose: &str, dockerfile: &str) -> Option<Vec<String>> {
+        let dir = tempfile::tempdir().unwrap();
+        let compose = format!("services: {{app: {compose}}}");
+        std::fs::write(dir.path().join("compose.yaml"), compose).unwrap();
+        std::fs::write(dir.path().join("Dockerfile"), dockerfile).unwrap();
+        let lookup = Lookup { start_dir: dir.path().to_owned(), ..Lookup::default() };
+        let project = Project::find(lookup).unwrap();
+        let environment = project.environment(&EnvironmentName::parse("development").unwrap()).unwrap();
+        Container::of(&environment.stack.services["app"], dir.path()).command()
+    }
+
+    #[test]
+    fn entrypoint_and_command_are_combined_as_docker_does() {
+        let file = "FROM a\nENTRYPOINT [\"e\"]\nCMD [\"c\"]\n";
+        for (compose, dockerfile, expected) in [
+            ("{build: .}", file, "e c"),
+            ("{build: ., command: x y}", file, "e x y"),
+            ("{build: ., entrypoint: x}", file, "x"),
+            ("{build: ., entrypoint: x, command: y}", file, "x y"),
+            ("{build: ., entrypoint: [], command: y}", file, "y"),
+            ("{build: ., entrypoint: ''}", file, "c"),
+            ("{build: ., entrypoint: []}", file, "c"),
+            ("{build: ., command: []}", file, "e c"),
+            ("{build: ., x-backlot: {command: z}}", file, "z"),
+            ("{build: ., command: x}", "FROM a\nENTRYPOINT exec e\n", "/bin/sh -c exec e x"),
+            ("{build: {context: ., dockerfile_inline: \"FROM a\\nCMD [\\\"i\\\"]\"}}", file, "i"),
+            ("{build: {context: ., target: one}}", "FROM a AS one\nCMD [\"1\"]\nFROM a\nCMD [\"2\"]", "1"),
+            ("{image: a, command: x}", file, "x"),
+            ("{image: redis, command: --save 60 1}", "", "redis-server --save 60 1"),
+            ("{build: .}", "FROM valkey/valkey:8\n", "valkey-server --bind 127.0.0.1 --port 6379"),
+        ] {
+            assert_eq!(command(compose, dockerfile).unwrap().join(" "), expected, "{compose}");
+        }
+        assert_eq!(command("{build: .}", "FROM a\n"), None);
     }
 }

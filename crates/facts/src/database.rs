@@ -1,19 +1,33 @@
 //! Which service of a stack is its Postgres, and what the official image's variables ask of it.
 
+mod command;
+mod error;
+mod said;
+mod scripts;
+
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
-use backlot_hint::{Explain, Hint};
 use backlot_plan::{Port, Storage, Volume};
-use backlot_postgres::DEFAULT_PORT;
-use backlot_project::stack::{FileSource, Image};
-use backlot_project::{Environment, Location, Service, Stack};
+use backlot_postgres::{DEFAULT_PORT, LocaleWish, Script, TRUST};
+use backlot_project::{Environment, Service, Stack, split_words};
 use secrecy::SecretString;
 
-use crate::storage::{self, StorageError};
+use crate::dockerfile;
+use crate::image::{self, PostgresImage};
+use crate::inside::Inside;
+use crate::storage;
+
+pub use command::ConfFile;
+pub use error::DatabaseError;
+use said::Said;
+
+/// The setting for the libraries that a server loads when it starts.
+const PRELOAD: &str = "shared_preload_libraries";
 
 /// A stack's database, as the project's files describe it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Database {
     /// Its Compose service.
     pub service: String,
@@ -25,8 +39,10 @@ pub struct Database {
     pub extension: Option<&'static str>,
     /// The superuser: `POSTGRES_USER`.
     pub user: String,
-    /// The superuser's password: `POSTGRES_PASSWORD`.
+    /// The superuser's password: `POSTGRES_PASSWORD`; empty where nobody is asked for one.
     pub password: SecretString,
+    /// How whoever comes by TCP shows who he is: `POSTGRES_HOST_AUTH_METHOD`, else by what passwords are kept as.
+    pub host_auth: Option<String>,
     /// The database that exists from the start: `POSTGRES_DB`.
     pub initial: String,
     /// The application's database: `APPLICATION_DB`, else the initial one.
@@ -35,65 +51,30 @@ pub struct Database {
     pub storage: Storage,
     /// Where it listens.
     pub port: Port,
+    /// Where it listens in its container.
+    pub inside_port: u16,
     /// `POSTGRES_INITDB_ARGS`.
     pub initdb_args: Vec<String>,
+    /// The locale that it would have in its image.
+    pub locale: LocaleWish,
+    /// All variables of the service, as the image's scripts see them.
+    pub variables: BTreeMap<String, String>,
+    /// What fills it when it is made.
+    pub scripts: Vec<Script>,
+    /// Files of the server's own.
+    pub files: Vec<ConfFile>,
+    /// What of the service is not as in its container, in words.
+    pub notes: Vec<String>,
     /// Settings of the service's command (`postgres -c max_connections=200`).
     pub settings: Vec<(String, String)>,
 }
 
-/// A database service that cannot become a native server.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    /// The official image would refuse to start, too.
-    #[error("service {service} has no POSTGRES_PASSWORD")]
-    NoPassword {
-        /// The service.
-        service: String,
-        /// Where it is defined.
-        at: Location,
-    },
-    /// A `*_FILE` variable leads nowhere.
-    #[error("cannot read {path:?}, which {variable} of service {service} names")]
-    SecretFile {
-        /// The service.
-        service: String,
-        /// The variable.
-        variable: String,
-        /// Its value.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The command's arguments are not those of Postgres.
-    #[error("service {service} has the command {command:?}, of which {argument:?} is no setting of Postgres")]
-    Command {
-        /// The service.
-        service: String,
-        /// The command.
-        command: String,
-        /// The argument that was not understood.
-        argument: String,
-        /// Where it is defined.
-        at: Location,
-    },
-    /// Its data cannot be where the service has it.
-    #[error(transparent)]
-    Storage(#[from] Box<StorageError>),
-}
-
-impl DatabaseError {
-    /// The way out.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::NoPassword { at, .. } => format!(
-                "set it under `environment:` of the service ({at}); a value is enough for throw-away databases"
-            ),
-            Self::Storage(error) => error.hint(),
-            Self::SecretFile { .. } => "create the file, or set the variable itself".into(),
-            Self::Command { at, .. } => {
-                format!("natively, the command may only set parameters: `postgres -c name=value` ({at})")
-            }
-        }
+/// Without the variables, which hold secrets.
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut database = f.debug_struct("Database");
+        database.field("service", &self.service).field("storage", &self.storage).field("port", &self.port);
+        database.finish_non_exhaustive()
     }
 }
 
@@ -104,8 +85,8 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`] when the service says something that cannot be carried out natively.
     pub fn of(environment: &Environment) -> Result<Option<Self>, DatabaseError> {
-        let found = Self::find(environment)?;
-        found.map(|(service, database)| database.with_command(service, &environment.stack)).transpose()
+        let Some(found) = Found::of(environment) else { return Ok(None) };
+        found.database(environment).map(Some)
     }
 
     /// The other databases of a stack that has several, by name; but for those of which the file says what runs natively.
@@ -114,21 +95,13 @@ impl Database {
     /// As [`Database::of`].
     pub fn others(environment: &Environment) -> Result<Vec<Self>, DatabaseError> {
         let stack = &environment.stack;
-        let first = Self::first(stack).map(|service| &service.name);
-        let others = stack.services.values().filter(|service| {
-            extension_of(service).is_some()
-                && service.extension.command.is_none()
-                && Some(&service.name) != first
-        });
-        others.map(|service| Self::from_service(service, stack, None)?.with_command(service, stack)).collect()
-    }
-
-    /// The same with what the service's command and mounts say.
-    fn with_command(self, service: &Service, stack: &Stack) -> Result<Self, DatabaseError> {
-        let settings = settings(service)?;
-        let told = settings.iter().find(|(name, _)| name == "data_directory").map(|(_, path)| path.as_str());
-        let storage = storage::of_postgres(service, stack, self.wanted_major, told).map_err(Box::new)?;
-        Ok(Self { storage, settings, ..self })
+        let own = Found::of(environment).map(|found| &found.service.name);
+        let others = stack
+            .services
+            .values()
+            .filter(|service| service.extension.command.is_none() && Some(&service.name) != own);
+        let found = others.filter_map(|service| Found::at(service, stack));
+        found.map(|found| Found { is_own: false, ..found }.database(environment)).collect()
     }
 
     /// The same for a database in a container, whose command is its image's own business.
@@ -136,68 +109,15 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`] when it cannot be told how to log in.
     pub fn in_container(environment: &Environment) -> Result<Option<Self>, DatabaseError> {
-        let Some((service, database)) = Self::find(environment)? else { return Ok(None) };
+        let Some(found) = Found::of(environment) else { return Ok(None) };
+        let database = found.said(environment)?;
         // Where only Docker can mount it, Docker mounts it: what matters here is that it is not thrown away.
-        let storage = storage::of_postgres(service, &environment.stack, database.wanted_major, None);
+        let storage = storage::of_postgres(found.service, &environment.stack, database.wanted_major, None);
         let storage = storage.unwrap_or_else(|_| Storage::Durable {
-            volume: Volume::Shared(service.name.clone()),
+            volume: Volume::Shared(found.service.name.clone()),
             below: PathBuf::new(),
         });
         Ok(Some(Self { storage, ..database }))
-    }
-
-    /// The service, and what its variables ask of it; its command's settings are left out.
-    fn find(environment: &Environment) -> Result<Option<(&Service, Self)>, DatabaseError> {
-        let stack = &environment.stack;
-        let Some(service) = Self::first(stack) else { return Ok(None) };
-        let application = environment.variables.value("APPLICATION_DB").filter(|name| !name.is_empty());
-        Ok(Some((service, Self::from_service(service, stack, application)?)))
-    }
-
-    fn first(stack: &Stack) -> Option<&Service> {
-        let mut services = stack.services.values().filter(|service| extension_of(service).is_some());
-        let usual = ["db", "postgres", "database"]
-            .iter()
-            .find_map(|name| stack.services.get(*name).filter(|service| extension_of(service).is_some()));
-        usual.or_else(|| services.next())
-    }
-
-    fn from_service(
-        service: &Service,
-        stack: &Stack,
-        application: Option<&str>,
-    ) -> Result<Self, DatabaseError> {
-        let image = service.image.as_ref();
-        let setting = |name: &str| image_variable(service, stack, name);
-        // Bitnami's image has names of its own beside these.
-        let either = |name: &str, other: &str| -> Result<Option<String>, DatabaseError> {
-            Ok(match setting(name)? {
-                Some(value) => Some(value),
-                None => setting(other)?,
-            })
-        };
-        let user = either("POSTGRES_USER", "POSTGRESQL_USERNAME")?.unwrap_or_else(|| "postgres".into());
-        let password = either("POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD")?;
-        let password = password.ok_or_else(|| DatabaseError::NoPassword {
-            service: service.name.clone(),
-            at: service.location.clone(),
-        })?;
-        let initial = either("POSTGRES_DB", "POSTGRESQL_DATABASE")?.unwrap_or_else(|| user.clone());
-        let initdb_args = setting("POSTGRES_INITDB_ARGS")?.unwrap_or_default();
-        Ok(Self {
-            service: service.name.clone(),
-            wanted_major: image.and_then(wanted_major),
-            bin: service.extension.bin.clone().or_else(|| stack.extension.bin.clone()),
-            extension: extension_of(service).flatten(),
-            application: application.map_or_else(|| initial.clone(), str::to_owned),
-            user,
-            password: SecretString::from(password),
-            initial,
-            storage: Storage::Throwaway,
-            port: port(service),
-            initdb_args: initdb_args.split_whitespace().map(str::to_owned).collect(),
-            settings: Vec::new(),
-        })
     }
 
     /// The databases that a fresh throw-away cluster holds.
@@ -210,134 +130,135 @@ impl Database {
     }
 }
 
-/// Whether the service's image is a Postgres, and the extension that the image adds.
-pub fn extension_of(service: &Service) -> Option<Option<&'static str>> {
-    let repository = service.image.as_ref()?.repository.as_str();
-    match repository.rsplit('/').next()? {
-        "postgres" | "postgresql" => Some(None),
-        "postgis" => Some(Some("postgis")),
-        "pgvector" => Some(Some("vector")),
-        "timescaledb" | "timescaledb-ha" => Some(Some("timescaledb")),
-        _ => None,
+/// A service that is a Postgres.
+struct Found<'a> {
+    service: &'a Service,
+    image: PostgresImage,
+    inside: Inside,
+    /// Whether it is the environment's own, rather than a further one.
+    is_own: bool,
+}
+
+impl<'a> Found<'a> {
+    fn of(environment: &'a Environment) -> Option<Self> {
+        let stack = &environment.stack;
+        let usual = ["db", "postgres", "database"].iter().filter_map(|name| stack.services.get(*name));
+        usual.chain(stack.services.values()).find_map(|service| Self::at(service, stack))
     }
-}
 
-/// The major version in an image's tag: `15`, `15.4-alpine`, `15-3.3` (PostGIS), `0.7.0-pg16`.
-pub fn wanted_major(image: &Image) -> Option<u32> {
-    let tag = image.tag.as_deref()?;
-    let leading = |text: &str| -> Option<u32> {
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        text[..digits].parse().ok()
-    };
-    let marked = tag.split(['-', '_']).find_map(|part| leading(part.strip_prefix("pg")?));
-    marked.or_else(|| leading(tag))
-}
-
-fn port(service: &Service) -> Port {
-    let published = service.published().find(|(target, _)| *target == DEFAULT_PORT);
-    published.map_or(Port::Free, |(_, port)| Port::Exact(port))
-}
-
-/// A variable of the official image, or the content of the file that its `_FILE` twin names. Empty is unset.
-fn image_variable(service: &Service, stack: &Stack, name: &str) -> Result<Option<String>, DatabaseError> {
-    let value = |name: &str| {
-        service.environment.get(name).and_then(Option::as_deref).filter(|value| !value.is_empty())
-    };
-    if let Some(value) = value(name) {
-        return Ok(Some(value.to_owned()));
+    fn at(service: &'a Service, stack: &Stack) -> Option<Self> {
+        let image = PostgresImage::of(service)?;
+        let inside = Inside::of(service, stack, dockerfile::of_service(service).ok().flatten().as_ref());
+        Some(Self { service, image, inside, is_own: true })
     }
-    let variable = format!("{name}_FILE");
-    let Some(inside) = value(&variable) else { return Ok(None) };
-    let path = outside_path(inside, service, &stack.secrets);
-    let text = std::fs::read_to_string(&path).map_err(|source| DatabaseError::SecretFile {
-        service: service.name.clone(),
-        variable,
-        path,
-        source,
-    })?;
-    Ok(Some(text.trim_end_matches('\n').to_owned()))
-}
 
-/// Where a path inside the container (`/run/secrets/password`) is outside of it.
-fn outside_path(inside: &str, service: &Service, secrets: &BTreeMap<String, FileSource>) -> PathBuf {
-    let granted = inside.strip_prefix("/run/secrets/").and_then(|target| {
-        service.secrets.iter().find(|grant| grant.target.as_deref().unwrap_or(&grant.source) == target)
-    });
-    match granted.and_then(|grant| secrets.get(&grant.source)) {
-        Some(FileSource::File(path)) => path.clone(),
-        Some(FileSource::Environment(_) | FileSource::Content(_) | FileSource::External(_)) | None => {
-            inside.into()
+    /// All that a native server is to be.
+    fn database(&self, environment: &Environment) -> Result<Database, DatabaseError> {
+        let Self { service, image, inside, .. } = self;
+        let mut database = self.said(environment)?;
+        let mut settings = command::settings(service)?;
+        let told = settings.iter().find(|(name, _)| name == "data_directory").map(|(_, path)| path.as_str());
+        database.storage = storage::of_postgres(service, &environment.stack, database.wanted_major, told)
+            .map_err(Box::new)?;
+        database.files = command::take_files(&mut settings, service, inside, image.major)?;
+        let effective = |name: &str| command::effective(name, &settings, &database.files);
+        if let Some(port) = effective("port").and_then(|port| port.parse().ok()) {
+            database.inside_port = port;
+            database.port = port_of(service, port);
         }
+        database.host_auth = database.host_auth.or_else(|| effective("password_encryption"));
+        if let Some(library) = image.preload
+            && effective(PRELOAD).is_none()
+        {
+            settings.insert(0, (PRELOAD.to_owned(), library.to_owned()));
+        }
+        let (scripts, missing) = scripts::scripts(inside, image, database.locale.sorts_by_bytes());
+        database.scripts = scripts;
+        let at = &service.location;
+        let missing = missing.into_iter().map(|what| {
+            format!("{what}, where nothing is natively: service {} does not run it ({at})", service.name)
+        });
+        database.notes.extend(missing.chain(image::not_done(service)));
+        Ok(Database { settings, ..database })
     }
-}
 
-/// The settings in a command such as `postgres -c work_mem=64MB --max_connections=200 -N 50`.
-fn settings(service: &Service) -> Result<Vec<(String, String)>, DatabaseError> {
-    let command = service.command.as_deref().unwrap_or_default();
-    let refused = |argument: &str| DatabaseError::Command {
-        service: service.name.clone(),
-        command: command.join(" "),
-        argument: argument.to_owned(),
-        at: service.location.clone(),
-    };
-    let mut arguments = command.iter().map(String::as_str).peekable();
-    arguments.next_if_eq(&"postgres");
-    let mut settings = Vec::new();
-    while let Some(argument) = arguments.next() {
-        let (flag, attached) = match argument {
-            _ if argument.starts_with("--") => ("-c", Some(&argument[2..])),
-            _ if argument.starts_with('-') && argument.is_char_boundary(2) => {
-                (&argument[..2], Some(&argument[2..]).filter(|rest| !rest.is_empty()))
+    /// What its variables say.
+    fn said(&self, environment: &Environment) -> Result<Database, DatabaseError> {
+        let Self { service, image, inside, .. } = self;
+        let stack = &environment.stack;
+        let said = Said::read(service, stack, inside)?;
+        let user = said.first(&["POSTGRES_USER", "POSTGRESQL_USERNAME"]).unwrap_or("postgres").to_owned();
+        let host_auth = said.get("POSTGRES_HOST_AUTH_METHOD").map(str::to_owned);
+        let password = match said.first(&["POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD"]) {
+            Some(password) => password.to_owned(),
+            None if host_auth.as_deref() == Some(TRUST) => String::new(),
+            None => {
+                let (service, at) = (service.name.clone(), service.location.clone());
+                return Err(DatabaseError::NoPassword { service, at });
             }
-            _ => return Err(refused(argument)),
         };
-        let value = attached.or_else(|| arguments.next()).ok_or_else(|| refused(argument))?;
-        let (name, value) = match flag {
-            "-c" => value.split_once('=').ok_or_else(|| refused(value))?,
-            "-N" => ("max_connections", value),
-            "-B" => ("shared_buffers", value),
-            "-S" => ("work_mem", value),
-            _ => return Err(refused(argument)),
-        };
-        settings.push((name.replace('-', "_"), value.to_owned()));
-    }
-    Ok(settings)
-}
-
-impl Explain for DatabaseError {
-    fn code(&self) -> &'static str {
-        "database"
-    }
-
-    fn hint(&self) -> Option<Hint> {
-        Some(Self::hint(self).into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wanted_major;
-    use backlot_project::stack::Image;
-
-    #[test]
-    fn a_tag_asks_for_a_major_version() {
-        let major = |tag: &str| {
-            wanted_major(&Image { repository: "postgres".into(), tag: Some(tag.into()), digest: None })
-        };
-        for (tag, wanted) in [
-            ("15", Some(15)),
-            ("15.4", Some(15)),
-            ("16-alpine", Some(16)),
-            ("17.2-bookworm", Some(17)),
-            ("15-3.3", Some(15)),
-            ("pg16", Some(16)),
-            ("0.7.0-pg16", Some(16)),
-            ("latest-pg17", Some(17)),
-            ("latest", None),
-            ("alpine", None),
-            ("", None),
-        ] {
-            assert_eq!(major(tag), wanted, "{tag}");
+        let initial = said.first(&["POSTGRES_DB", "POSTGRESQL_DATABASE"]).unwrap_or(&user).to_owned();
+        let application = environment.variables.value("APPLICATION_DB");
+        let application = application.filter(|name| self.is_own && !name.is_empty());
+        let inside_port = said.get("PGPORT").and_then(|port| port.parse().ok()).unwrap_or(DEFAULT_PORT);
+        let locale = self.locale(&said);
+        let mut variables = said.all.clone();
+        for (name, value) in
+            [("POSTGRES_USER", &user), ("POSTGRES_PASSWORD", &password), ("POSTGRES_DB", &initial)]
+        {
+            variables.insert(name.to_owned(), value.clone());
         }
+        Ok(Database {
+            service: service.name.clone(),
+            wanted_major: image.major,
+            bin: service.extension.bin.clone().or_else(|| stack.extension.bin.clone()),
+            extension: image.extension,
+            application: application.map_or_else(|| initial.clone(), str::to_owned),
+            user,
+            password: SecretString::from(password),
+            host_auth,
+            initial,
+            storage: Storage::Throwaway,
+            port: port_of(service, inside_port),
+            inside_port,
+            initdb_args: self.initdb_args(&said)?,
+            locale,
+            variables,
+            scripts: Vec::new(),
+            files: Vec::new(),
+            notes: self.waldir(&said).into_iter().collect(),
+            settings: Vec::new(),
+        })
     }
+
+    fn initdb_args(&self, said: &Said) -> Result<Vec<String>, DatabaseError> {
+        let variable = "POSTGRES_INITDB_ARGS";
+        split_words(said.get(variable).unwrap_or_default()).map_err(|reason| DatabaseError::Words {
+            service: self.service.name.clone(),
+            variable,
+            reason: reason.to_string(),
+            at: self.service.location.clone(),
+        })
+    }
+
+    fn waldir(&self, said: &Said) -> Option<String> {
+        let (place, service) = (said.get("POSTGRES_INITDB_WALDIR")?, self.service);
+        Some(format!(
+            "POSTGRES_INITDB_WALDIR of service {} is not honoured natively: the log that would be in {place} stays with the \
+             data ({}); --engine docker honours it",
+            service.name, service.location
+        ))
+    }
+
+    /// What the image's variables make of its locale.
+    fn locale(&self, said: &Said) -> LocaleWish {
+        let (usual, bytewise) = self.image.locale();
+        let category = |name: &str| said.first(&["LC_ALL", name, "LANG"]).unwrap_or(usual).to_owned();
+        LocaleWish { collate: category("LC_COLLATE"), ctype: category("LC_CTYPE"), bytewise }
+    }
+}
+
+fn port_of(service: &Service, inside: u16) -> Port {
+    let published = service.published().find(|(target, _)| *target == inside);
+    published.map_or(Port::Free, |(_, port)| Port::Exact(port))
 }

@@ -4,7 +4,9 @@
 pub mod address;
 pub mod container;
 pub mod database;
-mod dockerfile;
+pub mod dockerfile;
+pub mod image;
+mod inside;
 pub mod references;
 pub mod storage;
 mod targets;

@@ -6,8 +6,10 @@ use std::path::{Component, Path, PathBuf};
 
 use backlot_hint::quoted;
 use backlot_plan::{Storage, Volume};
-use backlot_project::stack::{Image, Mount, MountKind, Volume as ComposeVolume};
+use backlot_project::stack::{Mount, MountKind, Volume as ComposeVolume};
 use backlot_project::{Location, Service, Stack};
+
+use crate::container::{Container, image_of};
 
 /// Variables by which images are told where their data goes.
 const TOLD_BY: [&str; 3] = ["PGDATA", "POSTGRESQL_DATA_DIR", "DATADIR"];
@@ -134,7 +136,7 @@ pub fn of_postgres(
 
 /// Where the data of a service with an image of another kind that is known to keep some goes; none for all others.
 pub fn of_others(service: &Service, stack: &Stack) -> Result<Option<Storage>, StorageError> {
-    let mut places = other_places(service.image.as_ref()).map(PathBuf::from).peekable();
+    let mut places = other_places(service).map(PathBuf::from).peekable();
     if places.peek().is_none() {
         return Ok(None);
     }
@@ -149,20 +151,23 @@ pub fn of_others(service: &Service, stack: &Stack) -> Result<Option<Storage>, St
 /// The targets of those mounts of a service at which its image, a database's, keeps the data.
 pub fn data_targets(service: &Service, is_postgres: bool, major: Option<u32>) -> Vec<&str> {
     let of_postgres = if is_postgres { places(service, major, None) } else { Vec::new() };
-    let others = other_places(service.image.as_ref()).map(PathBuf::from);
+    let others = other_places(service).map(PathBuf::from);
     let places: Vec<PathBuf> = of_postgres.into_iter().chain(others).collect();
     let for_data = |mount: &&Mount| places.iter().any(|place| relation(mount, place).is_some());
     service.volumes.iter().filter(for_data).map(|mount| mount.target.as_str()).collect()
 }
 
-fn other_places(image: Option<&Image>) -> impl Iterator<Item = &'static str> {
-    let last = image.and_then(|image| image.repository.rsplit('/').next()).unwrap_or_default().to_owned();
+fn other_places(service: &Service) -> impl Iterator<Item = &'static str> + use<> {
+    let image = image_of(service).map(|image| image.repository).unwrap_or_default();
+    let last = image.rsplit('/').next().unwrap_or_default().to_owned();
     OTHERS.iter().filter(move |(name, _)| *name == last).map(|(_, place)| *place)
 }
 
 /// The places where a Postgres image may keep its data, the likeliest first; the only one where it is told.
-fn places(service: &Service, major: Option<u32>, told: Option<&str>) -> Vec<PathBuf> {
-    let variable = |name: &&str| service.environment.get(*name)?.as_deref().filter(|path| !path.is_empty());
+pub(crate) fn places(service: &Service, major: Option<u32>, told: Option<&str>) -> Vec<PathBuf> {
+    // Only its variables are asked for, wherever its files are.
+    let container = Container::of(service, Path::new("/"));
+    let variable = |name: &&str| container.variable(name).filter(|path| !path.is_empty());
     if let Some(told) = told.or_else(|| TOLD_BY.iter().find_map(variable)) {
         return vec![normal(Path::new(told))];
     }
@@ -250,7 +255,7 @@ fn of_options(key: &str, volume: &ComposeVolume, dir: &Path) -> Result<Option<Vo
 }
 
 /// A path without `.`, `..` and doubled slashes.
-fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {
         match part {

@@ -9,7 +9,7 @@ use backlot_postgres::DEFAULT_PORT;
 use backlot_project::Stack;
 
 use crate::container::Container;
-use crate::database::extension_of;
+use crate::image::is_postgres;
 use crate::references::referred;
 
 /// What the files tell of a stack's services.
@@ -29,7 +29,7 @@ impl Targets {
         for (name, service) in &stack.services {
             let container = Container::of(service, root);
             let mut ports = container.ports();
-            if extension_of(service).is_some() {
+            if is_postgres(service) {
                 ports.insert(DEFAULT_PORT);
             }
             for value in service.environment.values().flatten() {
@@ -56,9 +56,8 @@ impl Targets {
 
 /// The services and ports that an nginx passes requests to, and the ports that it listens on.
 fn nginx(container: &Container<'_>, names: &BTreeSet<&str>) -> (BTreeSet<(String, u16)>, BTreeSet<u16>) {
-    let variables = container.service.environment.iter();
-    let variables = variables.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect();
-    let Ok(config) = Config::read(&Source { mounts: container.mounts(), variables }) else {
+    let Ok(config) = Config::read(&Source { mounts: container.files(), variables: container.environment() })
+    else {
         return (BTreeSet::new(), BTreeSet::new());
     };
     let names = names.iter().map(|name| (*name).to_owned()).collect();

@@ -11,6 +11,7 @@ use backlot_state::{DatabaseRecord, EngineError, Site};
 use secrecy::ExposeSecret;
 
 use crate::access;
+use crate::cluster;
 use crate::server;
 
 /// How long a server that runs may take to answer.
@@ -106,7 +107,8 @@ pub(super) fn outdated(database: &Database, record: &DatabaseRecord, site: &Site
     };
     note(port, PORT);
     note(site.data(&database.storage) == record.data_dir, "where its data is");
-    note(database.settings == record.settings, "its settings");
+    note(cluster::settings(database, site) == record.settings, "its settings");
+    note(database.inside_port == record.inside_port, "its port inside");
     note(database.service == record.service, "its name");
     note(database.bin.as_ref().is_none_or(|bin| *bin == record.bin_dir), "its programs");
     let names = database.storage != Storage::Throwaway || database.application == record.database;
@@ -144,7 +146,9 @@ pub(super) fn obstacle(database: &Database, record: &DatabaseRecord, site: &Site
 
 /// That a cluster was made by another major version than the one that is asked for.
 pub(super) fn other_major(database: &Database, made: Option<u32>, site: &Site) -> Option<ChangeError> {
-    let (wanted, made) = database.wanted_major.zip(made).filter(|(wanted, made)| wanted != made)?;
+    // What `x-backlot: {bin: …}` names is tried, whatever the image is called.
+    let wanted = database.wanted_major.filter(|_| database.bin.is_none());
+    let (wanted, made) = wanted.zip(made).filter(|(wanted, made)| wanted != made)?;
     let (service, data, way) = (database.service.clone(), data_of(database), way_out(database, site));
     Some(ChangeError::Major { service, wanted, data, made, way })
 }

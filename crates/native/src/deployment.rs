@@ -1,16 +1,17 @@
 //! A whole stack on the native engine: its database, and its other services under a supervisor.
 
+mod databases;
 mod planning;
 
 use std::collections::BTreeMap;
 
 use backlot_facts::database::Database;
-use backlot_plan::{Removal, Step};
+use backlot_plan::Removal;
 use backlot_project::Environment;
 use backlot_project::keys::Level;
 use backlot_state::{
-    DatabaseRecord, Deployment, EngineError, EngineKind, Event, Filling, Ground, LiveDatabase, Outcome,
-    Purpose, Record, Report, Site, Started, Taken, VERSION, Watcher, Wishes, in_words, now, tell, volume,
+    DatabaseRecord, Deployment, EngineError, EngineKind, Event, Ground, LiveDatabase, Purpose, Report, Site,
+    Started, Taken, Watcher, Wishes, in_words, volume,
 };
 use backlot_supervisor::{FailureCode, News, Request, Runbook, ServiceReport};
 
@@ -18,7 +19,6 @@ use crate::DatabaseService;
 use crate::down;
 use crate::locate;
 use crate::running;
-use crate::server;
 use crate::stack::{Cast, StackError, Translation};
 use crate::supervise::{ask, hire};
 use crate::tidy;
@@ -139,7 +139,7 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         let (mut started, databases) = self.start_databases(&taken, &cast, wishes, report)?;
         // What runs beside the database is told even if the file has nothing any more that does: it is to stop.
         let to_stop = wishes.services.is_empty() && self.site.is_supervised()?;
-        if started.failure.is_some() || (self.beside(&cast).is_empty() && !to_stop) {
+        if started.failure.is_some() || !(self.is_watched(&cast, wishes) || to_stop) {
             return Ok(started);
         }
         let outcome = self.start_services(taken, (&cast, wishes), &databases, report, news);
@@ -163,120 +163,6 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
 }
 
 impl NativeStack<'_> {
-    /// Starts the databases, that last which a scenario's file fills: it may use the others.
-    fn start_databases(
-        &self,
-        taken: &Taken,
-        cast: &Cast,
-        wishes: &Wishes,
-        report: Report<'_>,
-    ) -> Result<(Started, Vec<DatabaseRecord>), EngineError> {
-        self.make_way(taken, cast, wishes, report)?;
-        let mut databases = Vec::new();
-        for other in self.wanted_others(cast, wishes) {
-            let up = other.site().take().and_then(|part| {
-                part.tidy()?;
-                other.up_taken(&part, again(wishes), report)
-            });
-            match up {
-                Ok(up) => databases.push(up.database),
-                Err(error) => {
-                    if self.site.record().is_ok_and(|record| record.is_none()) {
-                        down::undo(taken, report);
-                    }
-                    return Err(error);
-                }
-            }
-        }
-        let (started, own) = self.start_database(taken, wishes, report)?;
-        databases.extend(own);
-        Ok((started, databases))
-    }
-
-    /// Stops what is not to run as it does: services whose supervisor would start a server again that is to stop, the
-    /// servers of services that the files do not have any more, and one that was the environment's own and is not now.
-    fn make_way(
-        &self,
-        taken: &Taken,
-        cast: &Cast,
-        wishes: &Wishes,
-        report: Report<'_>,
-    ) -> Result<(), EngineError> {
-        let mut unknown = if wishes.services.is_empty() { self.site.parts() } else { Vec::new() };
-        unknown.retain(|part| !self.others.iter().any(|other| other.site().dir() == part.dir()));
-        let is_other = |database: DatabaseRecord| {
-            self.others.iter().any(|other| other.database().service == database.service)
-        };
-        let has_moved = running(&self.site).is_ok_and(is_other);
-        let is_in_the_way = has_moved || !unknown.is_empty();
-        if (is_in_the_way && self.site.is_supervised()?)
-            || self.stops_services(self.steps_of_others(cast, wishes)?.iter())?
-        {
-            let stop = Step::Remove(Removal::StopServices);
-            tell(&stop, report, |_| down::take_away(taken, Removal::StopServices).map(Outcome::from))?;
-        }
-        for part in unknown {
-            down::take_down(&part.take()?, false, report)?;
-        }
-        if has_moved {
-            server::stop(taken, true)?;
-        }
-        Ok(())
-    }
-
-    fn start_database(
-        &self,
-        taken: &Taken,
-        wishes: &Wishes,
-        report: Report<'_>,
-    ) -> Result<(Started, Option<DatabaseRecord>), EngineError> {
-        let Some(service) = &self.database else {
-            let was_up = self.site.record()?.is_some();
-            if !was_up {
-                self.record_without_database(taken)?;
-            }
-            let started = Started {
-                database: None,
-                was_up,
-                failure: None,
-                filling: Filling::None,
-                published: Vec::new(),
-                has_services: false,
-                stock: None,
-            };
-            return Ok((started, None));
-        };
-        let up = service.up_taken(taken, again(wishes), report)?;
-        let started = Started {
-            database: Some((&up.database).into()),
-            was_up: up.ran,
-            failure: up.failure,
-            filling: up.record.filling,
-            published: Vec::new(),
-            has_services: false,
-            stock: up.stock,
-        };
-        Ok((started, Some(up.database)))
-    }
-
-    fn record_without_database(&self, taken: &Taken) -> Result<(), EngineError> {
-        taken.make_live()?;
-        let record = Record {
-            version: VERSION,
-            project: self.ground.project.root().to_owned(),
-            environment: self.environment.name.to_string(),
-            scenario: None,
-            engine: EngineKind::Native,
-            created: now(),
-            filling: Filling::None,
-            database: None,
-            docker: None,
-        };
-        record
-            .write(&self.site.record_path())
-            .map_err(|source| EngineError::Record { environment: self.site.name().to_owned(), source })
-    }
-
     fn start_services(
         &self,
         taken: Taken,

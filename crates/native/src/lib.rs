@@ -4,6 +4,7 @@
 mod attend;
 mod changes;
 mod claims;
+mod cluster;
 mod deployment;
 mod down;
 mod engine;

@@ -5,17 +5,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use backlot_facts::database::Database;
-use backlot_plan::{Port, Storage, Volume};
+use backlot_plan::{Port, Storage};
 use backlot_postgres::{
     ClusterSpec, ClusterStarter, Connection, Durability, HOST_AUTH, Installation, Place, PortWish,
-    RunningCluster, SearchPlaces, StartError, StopMode, Template, TemplateError, Templates, is_cluster,
-    quote_literal,
+    RunningCluster, SearchPlaces, StartError, StopMode,
 };
 use backlot_process::{FREE_PORTS, ProcessId, all_of_program_in, kill_all_holding, processes_holding};
-use backlot_state::volume::{self, ClusterRecord, VolumeError};
 use backlot_state::{DatabaseRecord, EngineError, Home, Lock, Record, Site, Taken, label, usual_port_of};
 
-use crate::changes;
+use crate::{changes, cluster};
 
 /// How long a server may take to answer; recovery after a kill is part of it.
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -27,8 +25,6 @@ const STOP_LIMIT: Duration = Duration::from_mins(1);
 const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 /// How long they have for it. A busy one notices nothing, nor does a program that it has started; then they are killed.
 const ORPHAN_LIMIT: Duration = Duration::from_millis(500);
-/// Templates that are kept, 35 MB each; the least recently used go first.
-const TEMPLATES_KEPT: usize = 8;
 
 /// Finds the Postgres that the database asks for; `made` is the major version that its data has been made by.
 ///
@@ -44,113 +40,9 @@ pub fn locate(
         path: path.map(Into::into),
         roots: SearchPlaces::default_roots(),
     };
-    Ok(Installation::locate(&places, database.wanted_major.or(made))?)
-}
-
-/// What the server is to be.
-fn spec(database: &Database) -> ClusterSpec {
-    let (durability, databases) = match database.storage {
-        Storage::Throwaway => (Durability::Ephemeral, database.databases()),
-        Storage::Durable { .. } => (Durability::Durable, vec![database.initial.clone()]),
-    };
-    ClusterSpec {
-        superuser: database.user.clone(),
-        password: database.password.clone(),
-        databases,
-        initdb_args: database.initdb_args.clone(),
-        host_auth: HOST_AUTH.into(),
-        durability,
-        settings: database.settings.clone(),
-    }
-}
-
-/// A cluster that is in its place.
-#[derive(Debug)]
-pub(crate) struct Made {
-    /// What was done, for people.
-    pub outcome: String,
-    /// The template that it was cloned from.
-    pub template: String,
-}
-
-/// Clones a cluster into its place, where nothing is yet; what is known of it is written down beside a volume.
-///
-/// # Errors
-/// When the template cannot be made or cloned, or something is there that is not ours.
-pub(super) fn make_cluster(
-    home: &Home,
-    taken: &Taken,
-    project: &Path,
-    database: &Database,
-    installation: &Installation,
-) -> Result<Made, EngineError> {
-    let site = taken.site();
-    home.make(&home.templates())?;
-    let templates = Templates::new(home.templates(), home.owner().clone());
-    let spec = spec(database);
-    let clone = || -> Result<Template, EngineError> {
-        let template = templates.ensure(installation, &spec)?;
-        put_into_place(home, taken, (project, database), installation, &template).map(|()| template)
-    };
-    let template = match clone() {
-        // It is not taken for a template any more, so the second time it is made anew.
-        Err(EngineError::Template(TemplateError::Damaged { .. })) => clone()?,
-        cloned => cloned?,
-    };
-    if template.was_made {
-        // Old templates cost space, nothing else; the next new one tries again.
-        let _ = templates.prune(TEMPLATES_KEPT);
-    }
-    let how = if template.was_made { "cloned from a new template" } else { "cloned" };
-    let what = database.storage.volume().map_or_else(|| "throw-away".to_owned(), ToString::to_string);
-    let outcome = format!("PostgreSQL {}, {what}, {how}", installation.version);
-    debug_assert!(
-        is_cluster(&site.data(&database.storage)),
-        "a cluster was cloned to where nobody looks for it"
-    );
-    Ok(Made { outcome, template: template.key.clone() })
-}
-
-fn put_into_place(
-    home: &Home,
-    taken: &Taken,
-    (project, database): (&Path, &Database),
-    installation: &Installation,
-    template: &Template,
-) -> Result<(), EngineError> {
-    let site = taken.site();
-    let data = site.data(&database.storage);
-    let Storage::Durable { volume, below } = &database.storage else {
-        home.make(data.parent().unwrap_or(home.root()))?;
-        return Ok(template.clone_into(&data)?);
-    };
-    let mut held = volume::hold(site, project, volume)?;
-    // Somebody else may have made it while we waited.
-    if is_cluster(&data) {
-        return Ok(());
-    }
-    volume::check_room(site, &database.storage)?;
-    let parent = data.parent().unwrap_or(home.root());
-    match volume {
-        Volume::Own(_) | Volume::Shared(_) => home.make(parent)?,
-        Volume::Folder(_) => fs::create_dir_all(&data).map_err(|source| EngineError::Io {
-            what: "make",
-            path: data.clone(),
-            source,
-        })?,
-    }
-    let cloned = if data.is_dir() { template.clone_within(&data, None) } else { template.clone_into(&data) };
-    match cloned {
-        Err(TemplateError::Exists { path }) => return Err(VolumeError::NotEmpty { path }.into()),
-        cloned => cloned?,
-    }
-    let cluster = ClusterRecord {
-        major: installation.version.major,
-        user: database.user.clone(),
-        databases: spec(database).databases,
-        initdb_args: database.initdb_args.clone(),
-    };
-    held.remember(below, cluster)
+    // The folder that somebody has named is what he wants, whatever the image is called.
+    let wanted = database.wanted_major.or(made).filter(|_| database.bin.is_none());
+    Ok(Installation::locate(&places, wanted)?)
 }
 
 /// How a server is started.
@@ -174,7 +66,11 @@ pub(super) fn start(
     how: Start,
 ) -> Result<DatabaseRecord, EngineError> {
     let site = taken.site();
+    cluster::check_extension(database, installation)?;
     taken.make_live()?;
+    cluster::write_files(database, taken)?;
+    let (spec, _) = cluster::spec(database, site, installation);
+    let settings = spec.settings.clone();
     home.make(site.sockets().parent().unwrap_or(home.root()))?;
     let place = Place {
         data_dir: site.data(&database.storage),
@@ -187,7 +83,7 @@ pub(super) fn start(
     let running = ClusterStarter {
         installation: installation.clone(),
         place: place.clone(),
-        spec: spec(database),
+        spec,
         owner: home.owner().clone(),
         port: match database.port {
             Port::Exact(port) => PortWish::Exact(port),
@@ -204,7 +100,6 @@ pub(super) fn start(
         }
         error => EngineError::Start(error),
     })?;
-    check_extension(database, installation, &running)?;
     if how.again && database.storage == Storage::Throwaway {
         make_databases(database, &running)?;
     }
@@ -220,7 +115,9 @@ pub(super) fn start(
         user: database.user.clone(),
         password: secrecy::ExposeSecret::expose_secret(&database.password).to_owned(),
         database: database.application.clone(),
-        settings: database.settings.clone(),
+        settings,
+        variables: database.variables.clone(),
+        inside_port: database.inside_port,
     })
 }
 
@@ -274,25 +171,6 @@ pub(super) fn restart(home: &Home, taken: &Taken, record: &Record) -> Result<Pro
         .write(&site.record_path())
         .map_err(|source| EngineError::Record { environment: site.name().to_owned(), source })?;
     Ok(running.process)
-}
-
-/// An image such as `postgis/postgis` promises an extension; the native server must have it, too.
-fn check_extension(
-    database: &Database,
-    installation: &Installation,
-    running: &RunningCluster,
-) -> Result<(), EngineError> {
-    let Some(extension) = database.extension else { return Ok(()) };
-    let access = running.tcp(&database.user, &database.password, &database.initial);
-    let sql = format!("SELECT name FROM pg_available_extensions WHERE name = {}", quote_literal(extension));
-    if Connection::open(&access, ANSWER_LIMIT)?.query_one_text(&sql)?.is_some() {
-        return Ok(());
-    }
-    Err(EngineError::NoExtension {
-        service: database.service.clone(),
-        extension,
-        version: installation.version.to_string(),
-    })
 }
 
 /// Whether a port is one of those that are taken where the files name none.

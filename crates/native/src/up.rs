@@ -17,6 +17,7 @@ use secrecy::ExposeSecret;
 use crate::DatabaseService;
 use crate::changes::{self, ChangeError};
 use crate::claims::{self, Claim};
+use crate::cluster::Making;
 use crate::down;
 use crate::installation;
 use crate::locate;
@@ -123,6 +124,7 @@ impl DatabaseService<'_> {
     /// What is kept in a volume has to be of the major version that is asked for; what else the files say of it counts
     /// only when it is made.
     fn check_volume(&self, report: Report<'_>) -> Result<(), EngineError> {
+        self.database.notes.iter().for_each(|note| report(Event::Warning(note.clone())));
         let Some(volume) = self.database.storage.volume() else { return Ok(()) };
         let made = volume::major_in(&self.site, &self.database.storage);
         if let Some(error) = changes::other_major(&self.database, made, &self.site) {
@@ -192,7 +194,7 @@ impl DatabaseService<'_> {
         let before = (observed.server == Server::Outdated).then(|| self.site.record()).transpose()?.flatten();
         let mut came = Came { before, ..Came::default() };
         let outcome = steps.iter().try_for_each(|step| {
-            tell(step, report, |_| self.carry_out(taken, step, &mut came))?;
+            tell(step, report, |report| self.carry_out(taken, step, &mut came, report))?;
             // After the last one, too: whoever has pressed Ctrl-C does not want what comes next.
             self.ground.go_on()
         });
@@ -217,7 +219,13 @@ impl DatabaseService<'_> {
         let _ = wait_for(RECOVERY_LIMIT, is_over);
     }
 
-    fn carry_out(&self, taken: &Taken, step: &Step, came: &mut Came) -> Result<Outcome, EngineError> {
+    fn carry_out(
+        &self,
+        taken: &Taken,
+        step: &Step,
+        came: &mut Came,
+        report: Report<'_>,
+    ) -> Result<Outcome, EngineError> {
         Ok(match step {
             Step::Remove(Removal::StopServer) if came.before.is_some() => {
                 server::stop(taken, true)?;
@@ -225,9 +233,9 @@ impl DatabaseService<'_> {
             }
             Step::Remove(removal) => down::take_away(taken, *removal)?.into(),
             Step::MakeCluster { .. } => {
-                let (home, project) = (self.ground.home, self.ground.project.root());
-                let made = server::make_cluster(home, taken, project, &self.database, &self.locate()?)?;
-                came.template = (self.database.storage == Storage::Throwaway).then_some(made.template);
+                let (ground, database, installation) = (self.ground, &self.database, &self.locate()?);
+                let made = Making { ground, taken, database, installation }.make(report)?;
+                came.template = made.template;
                 made.outcome.into()
             }
             Step::StartServer { .. } => self.start_server(taken, came.before.take())?.into(),
@@ -264,6 +272,7 @@ impl DatabaseService<'_> {
             user: self.database.user.clone(),
             password: self.database.password.expose_secret().to_owned(),
             database: self.database.application.clone(),
+            variables: self.database.variables.clone(),
             ..known.clone()
         };
         if wanted == *known {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use backlot_logs::{ForeignLog, LogQuery};
 use backlot_plan::{Endpoint, Protocol};
-use backlot_postgres::DEFAULT_PORT;
+use backlot_postgres::Access;
 use backlot_process::caller_allow_list;
 use backlot_state::{DatabaseRecord, EngineError, Site};
 use backlot_supervisor::{
@@ -55,7 +55,7 @@ pub(crate) fn databases_alone(site: &Site) -> Result<Vec<ServiceReport>, EngineE
 fn report(database: DatabaseRecord) -> ServiceReport {
     let address = Endpoint::local(database.port);
     let endpoint = EndpointReport {
-        target: DEFAULT_PORT,
+        target: database.inside_port,
         address: address.clone(),
         published: true,
         protocol: Protocol::Tcp,
@@ -125,10 +125,18 @@ pub(crate) fn database_variables(
     caller: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut variables = caller_allow_list(caller);
-    // As in its container, no database is named: psql takes the one of the user's name.
-    for (name, value) in access(database).libpq_env().into_iter().filter(|(name, _)| *name != "PGDATABASE") {
-        variables.insert(name.into(), value);
+    variables.extend(database.variables.clone());
+    // As in its container: the socket asks for no password, and no database is named, so psql takes the one of the user's
+    // name, unless the service's own variables say so.
+    let host = database.socket_dir.display().to_string();
+    let address = Access { host, ..access(database) };
+    for (name, value) in address.libpq_env() {
+        let is_own = matches!(name, "PGUSER" | "PGDATABASE" | "PGPASSWORD");
+        if name != "PGDATABASE" && !(is_own && database.variables.contains_key(name)) {
+            variables.insert(name.into(), value);
+        }
     }
+    variables.insert("PGDATA".into(), database.data_dir.display().to_string());
     let bin = database.bin_dir.display();
     let path = variables.get("PATH").map_or_else(|| bin.to_string(), |path| format!("{bin}:{path}"));
     variables.insert("PATH".into(), path);

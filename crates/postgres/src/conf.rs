@@ -1,14 +1,11 @@
 //! Postgres' own files: `postgresql.conf` and `pg_hba.conf`.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// So deep may files include others: as deep as the server takes it.
 const DEPTH: usize = 10;
-/// As much of one file is read, in bytes.
-const LONGEST: u64 = 4 * 1024 * 1024;
 /// Where the data is, is not for a file to say.
 const NOT_ITS: [&str; 1] = ["data_directory"];
 
@@ -79,19 +76,37 @@ pub fn settings(text: &str) -> Vec<(String, String)> {
     settings.collect()
 }
 
-/// The text of a file of settings with those that it includes in their places, and the paths of a container in it as
-/// `outside` has them on this machine. Where the data is, is left out.
+/// The files of whoever says what is included, by the paths that are theirs.
+pub trait ConfFiles {
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn read(&self, path: &Path) -> io::Result<String>;
+
+    /// The names of what is in a folder.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn list(&self, path: &Path) -> io::Result<Vec<String>>;
+
+    /// Where a file is for the server, if it is elsewhere for that.
+    fn outside(&self, path: &Path) -> Option<PathBuf>;
+}
+
+/// The text of a file of settings with those that it includes in their places, and the paths in it as the server has them.
+/// Where the data is, is left out.
 ///
 /// # Errors
 /// [`ConfError`] when one of the files cannot be read.
-pub fn flatten(path: &Path, outside: &dyn Fn(&Path) -> Option<PathBuf>) -> Result<String, ConfError> {
+pub fn flatten(path: &Path, files: &dyn ConfFiles) -> Result<String, ConfError> {
     let mut text = String::new();
-    Flattening { outside, text: &mut text }.file(path, None, 0)?;
+    Flattening { files, text: &mut text }.file(path, None, 0)?;
     Ok(text)
 }
 
 struct Flattening<'a> {
-    outside: &'a dyn Fn(&Path) -> Option<PathBuf>,
+    files: &'a dyn ConfFiles,
     text: &'a mut String,
 }
 
@@ -101,28 +116,27 @@ impl Flattening<'_> {
             return Err(ConfError::Deep { path: path.to_owned() });
         }
         let named_by = named_by.map(|by| by.display().to_string());
-        let text =
-            read(path).map_err(|source| ConfError::Read { path: path.to_owned(), named_by, source })?;
+        let text = self.files.read(path);
+        let text = text.map_err(|source| ConfError::Read { path: path.to_owned(), named_by, source })?;
         for line in text.lines() {
             let Line::Setting { name, value } = parse(line) else { continue };
             match name.to_ascii_lowercase().as_str() {
-                "include" => self.file(&self.place(&value, path), Some(path), depth + 1)?,
+                "include" => self.file(&beside(path, &value), Some(path), depth + 1)?,
                 "include_if_exists" => {
-                    let included = self.place(&value, path);
-                    if included.exists() {
+                    let included = beside(path, &value);
+                    if self.files.read(&included).is_ok() {
                         self.file(&included, Some(path), depth + 1)?;
                     }
                 }
-                "include_dir" => self.folder(&self.place(&value, path), path, depth)?,
+                "include_dir" => self.folder(&beside(path, &value), path, depth)?,
                 name if NOT_ITS.contains(&name) => {}
                 name => {
-                    let value = match (self.outside)(Path::new(&value)) {
-                        Some(place) if value.starts_with('/') => place.display().to_string(),
-                        Some(_) | None => value,
-                    };
+                    let place =
+                        if value.starts_with('/') { self.files.outside(Path::new(&value)) } else { None };
+                    let value = place.map_or(value, |place| place.display().to_string());
+                    let value = value.replace('\\', "\\\\").replace('\'', "''");
                     // Writing to a `String` cannot fail.
-                    let _ =
-                        writeln!(self.text, "{name} = '{}'", value.replace('\\', "\\\\").replace('\'', "''"));
+                    let _ = writeln!(self.text, "{name} = '{value}'");
                 }
             }
         }
@@ -130,40 +144,22 @@ impl Flattening<'_> {
     }
 
     fn folder(&mut self, folder: &Path, named_by: &Path, depth: usize) -> Result<(), ConfError> {
-        let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let entries = entries.map_err(|source| ConfError::Read {
+        let mut names = self.files.list(folder).map_err(|source| ConfError::Read {
             path: folder.to_owned(),
             named_by: Some(named_by.display().to_string()),
             source,
         })?;
-        let is_meant = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-            name.ends_with(b".conf") && !name.starts_with(b".") && path.is_file()
+        let is_meant = |name: &String| {
+            !name.starts_with('.') && Path::new(name).extension().is_some_and(|extension| extension == "conf")
         };
-        let mut files: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).filter(is_meant).collect();
-        files.sort();
-        files.iter().try_for_each(|file| self.file(file, Some(named_by), depth + 1))
-    }
-
-    /// A path in a file: of the container, or beside the file.
-    fn place(&self, named: &str, file: &Path) -> PathBuf {
-        let named = Path::new(named);
-        if named.is_absolute() {
-            return (self.outside)(named).unwrap_or_else(|| named.to_owned());
-        }
-        file.parent().unwrap_or(Path::new("/")).join(named)
+        names.retain(is_meant);
+        names.sort();
+        names.iter().try_for_each(|name| self.file(&folder.join(name), Some(named_by), depth + 1))
     }
 }
 
-fn read(path: &Path) -> io::Result<String> {
-    let metadata = fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
-    }
-    if metadata.len() > LONGEST {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    fs::read_to_string(path)
+fn beside(file: &Path, named: &str) -> PathBuf {
+    file.parent().unwrap_or(Path::new("/")).join(named)
 }
 
 /// A `pg_hba.conf` in which whoever comes by TCP, from this machine or any other, shows who he is in this way.
@@ -186,10 +182,28 @@ pub(crate) fn with_host_auth(text: &str, method: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::path::{Path, PathBuf};
+    use std::{fs, io};
 
-    use super::{ConfError, flatten, settings, with_host_auth};
+    use super::{ConfError, ConfFiles, flatten, settings, with_host_auth};
+
+    /// What is at /etc/pg.
+    struct Files(PathBuf);
+
+    impl ConfFiles for Files {
+        fn read(&self, path: &Path) -> io::Result<String> {
+            fs::read_to_string(self.outside(path).ok_or(io::ErrorKind::NotFound)?)
+        }
+
+        fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+            let entries = fs::read_dir(self.outside(path).ok_or(io::ErrorKind::NotFound)?)?;
+            Ok(entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
+        }
+
+        fn outside(&self, path: &Path) -> Option<PathBuf> {
+            Some(self.0.join(path.strip_prefix("/etc/pg").ok()?))
+        }
+    }
 
     #[test]
     fn a_file_of_settings_is_read_as_the_server_reads_it() {
@@ -206,27 +220,24 @@ mod tests {
             let path = dir.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, text).unwrap();
-            path
         };
         write("conf.d/b.conf", "c = 3\n");
         write("conf.d/a.conf", "b = 2\ninclude '../other.conf'\n");
         write("conf.d/.hidden.conf", "x = 1\n");
         write("conf.d/readme", "x = 1\n");
         write("other.conf", "hba_file = '/etc/pg/hba'\ndata_directory = '/data'\n");
-        let main = write(
-            "main.conf",
-            "a = '1\\\\'\ninclude_dir = '/etc/pg/conf.d'\ninclude_if_exists 'none'\nd = 4",
-        );
-        let outside = |path: &Path| Some(dir.path().join(path.strip_prefix("/etc/pg").ok()?));
+        write("main.conf", "a = '1\\\\'\ninclude_dir = '/etc/pg/conf.d'\ninclude_if_exists 'none'\nd = 4");
+        let files = Files(dir.path().to_owned());
         let hba = dir.path().join("hba");
         let expected = format!("a = '1\\\\'\nb = '2'\nhba_file = '{}'\nc = '3'\nd = '4'\n", hba.display());
-        assert_eq!(flatten(&main, &outside).unwrap(), expected);
+        assert_eq!(flatten(Path::new("/etc/pg/main.conf"), &files).unwrap(), expected);
 
-        let none = |_: &Path| -> Option<PathBuf> { None };
-        let error = flatten(&main, &none).unwrap_err().to_string();
-        assert_eq!(error, format!("read /etc/pg/conf.d, which {} includes", main.display()));
-        let itself = write("loop.conf", "include 'loop.conf'");
-        assert!(matches!(flatten(&itself, &none), Err(ConfError::Deep { .. })));
+        fs::remove_file(dir.path().join("other.conf")).unwrap();
+        let error = flatten(Path::new("/etc/pg/main.conf"), &files).unwrap_err().to_string();
+        assert_eq!(error, "read /etc/pg/conf.d/../other.conf, which /etc/pg/conf.d/a.conf includes");
+        write("loop.conf", "include 'loop.conf'");
+        let error = flatten(Path::new("/etc/pg/loop.conf"), &files);
+        assert!(matches!(error, Err(ConfError::Deep { .. })), "{error:?}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod template;
 mod version;
 
 pub use access::Access;
-pub use conf::{ConfError, flatten, settings as settings_in};
+pub use conf::{ConfError, ConfFiles, flatten, settings as settings_in};
 pub use connection::{Action, Connection, Creation, DatabaseError};
 pub use init::{INIT_DIR, Init, InitError, Onlooker, Script, ScriptContent, Workshop};
 pub use locale::{LocaleChoice, LocaleWish};

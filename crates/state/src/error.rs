@@ -9,7 +9,9 @@ use std::time::Duration;
 use backlot_facts::NoService;
 use backlot_facts::database::DatabaseError;
 use backlot_hint::{Explain, Explained};
-use backlot_postgres::{DatabaseError as PgError, LocateError, StartError, StopError, TemplateError};
+use backlot_postgres::{
+    DatabaseError as PgError, LocateError, StartError, StopError, TemplateError, Version,
+};
 use backlot_process::ProcessError;
 use backlot_supervisor::{ClientError, Failure};
 
@@ -82,7 +84,7 @@ pub enum EngineError {
         /// The extension.
         extension: &'static str,
         /// The server's version.
-        version: String,
+        version: Version,
     },
     /// The template cannot be made or cloned.
     #[error("cannot {0}")]

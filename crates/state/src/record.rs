@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use backlot_hint::Hint;
+use backlot_postgres::DEFAULT_PORT;
 use backlot_process::ProcessId;
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +104,21 @@ pub struct DatabaseRecord {
     /// The settings that its command gives, to start it again with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settings: Vec<(String, String)>,
+    /// The variables of its service, for what is run beside it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+    /// The port at which its service listens in a container.
+    #[serde(default = "usual_port", skip_serializing_if = "is_usual")]
+    pub inside_port: u16,
+}
+
+fn usual_port() -> u16 {
+    DEFAULT_PORT
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_usual(port: &u16) -> bool {
+    *port == DEFAULT_PORT
 }
 
 /// A Compose project of ours on Docker: all that it takes to call Compose for it again.
@@ -276,6 +292,8 @@ pub fn now() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::{
         ContainerDatabase, DatabaseRecord, DockerRecord, EngineKind, Filling, Record, RecordError, VERSION,
     };
@@ -304,6 +322,8 @@ mod tests {
                 password: "postgres".into(),
                 database: "application".into(),
                 settings: Vec::new(),
+                variables: BTreeMap::new(),
+                inside_port: 5432,
             }),
             docker: None,
         }

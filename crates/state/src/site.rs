@@ -28,7 +28,7 @@ use crate::error::EngineError;
 use crate::home::{Home, HomeError};
 use crate::lock::{Lock, LockError};
 use crate::record::Record;
-use crate::volume;
+use crate::taken::Taken;
 
 /// How long a command waits for another one that changes the same environment.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
@@ -136,7 +136,7 @@ impl Site {
     }
 
     /// Where what is live goes while it is removed.
-    fn doomed(&self) -> PathBuf {
+    pub(crate) fn doomed(&self) -> PathBuf {
         self.dir.join("removed")
     }
 
@@ -158,7 +158,7 @@ impl Site {
     }
 
     /// Copies of clusters in volumes that were begun and never completed.
-    fn partial_copies(&self) -> Vec<PathBuf> {
+    pub(crate) fn partial_copies(&self) -> Vec<PathBuf> {
         if self.service().is_some() {
             return Vec::new();
         }
@@ -285,7 +285,7 @@ impl Site {
         Ok(Lock::is_held(&self.busy_lock())?)
     }
 
-    fn busy_lock(&self) -> PathBuf {
+    pub(crate) fn busy_lock(&self) -> PathBuf {
         self.dir.join("busy.lock")
     }
 
@@ -320,145 +320,5 @@ impl Site {
                 Err(error) => return Err(error.into()),
             }
         }
-    }
-}
-
-/// An environment that is ours to change, until this is dropped.
-#[derive(Debug)]
-pub struct Taken {
-    site: Site,
-    _lock: Lock,
-}
-
-impl Taken {
-    /// The environment's place.
-    pub fn site(&self) -> &Site {
-        &self.site
-    }
-
-    /// Removes what a killed command has left under another name than its own.
-    ///
-    /// # Errors
-    /// When something cannot be removed.
-    pub fn tidy(&self) -> Result<(), EngineError> {
-        if !self.site.has_leftovers() {
-            return Ok(());
-        }
-        remove(&self.site.doomed())?;
-        if !self.site.live().exists() {
-            self.remove_sockets()?;
-            remove(&self.site.control_dir())?;
-        }
-        for partial in self.site.partial_copies() {
-            remove(&partial)?;
-            // The volume's directory, when there is nothing else in it.
-            if let Some(volume) = partial.parent() {
-                let _ = fs::remove_dir(volume);
-                let _ = fs::remove_dir(self.site.volumes());
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the directory that holds what is live.
-    ///
-    /// # Errors
-    /// When it cannot be made.
-    pub fn make_live(&self) -> Result<(), EngineError> {
-        Ok(self.site.home.make(&self.site.live())?)
-    }
-
-    /// Removes the sockets' directory.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
-    pub fn remove_sockets(&self) -> Result<(), EngineError> {
-        remove(&self.site.sockets())
-    }
-
-    /// Removes the lock file of a supervisor that was killed: by this its guard sees that somebody has taken over.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
-    pub fn remove_supervisor_lock(&self) -> Result<(), EngineError> {
-        remove_file(self.site.supervisor_lock())
-    }
-
-    /// Removes the record: nothing is known of the environment any more.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
-    pub fn remove_record(&self) -> Result<(), EngineError> {
-        remove_file(self.site.record_path())
-    }
-
-    /// Removes all that is live, and the sockets. What is left of a removal that was cut short goes, too.
-    ///
-    /// # Errors
-    /// When something cannot be removed.
-    pub fn remove_live(&self) -> Result<(), EngineError> {
-        self.remove_sockets()?;
-        remove(&self.site.control_dir())?;
-        // Out of sight in one step first: whoever looks meanwhile sees nothing rather than half of it.
-        let doomed = self.site.doomed();
-        remove(&doomed)?;
-        match fs::rename(self.site.live(), &doomed) {
-            Ok(()) => remove(&doomed),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(EngineError::Io { what: "remove", path: self.site.live(), source }),
-        }
-    }
-
-    /// Removes the volumes: the durable data.
-    ///
-    /// # Errors
-    /// When something cannot be removed, or another environment uses it.
-    pub fn remove_volumes(&self) -> Result<(), EngineError> {
-        for volume in self.site.removable_volumes()? {
-            match volume {
-                Volume::Own(_) | Volume::Folder(_) => {}
-                Volume::Shared(name) => volume::remove(&self.site.home, &name)?,
-            }
-        }
-        let doomed = self.site.doomed();
-        remove(&doomed)?;
-        match fs::rename(self.site.volumes(), &doomed) {
-            Ok(()) => remove(&doomed),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(EngineError::Io { what: "remove", path: self.site.volumes(), source }),
-        }
-    }
-}
-
-impl Drop for Taken {
-    /// Leaves no empty directory behind: neither the environment's, nor the project's.
-    fn drop(&mut self) {
-        let (live, volumes) = (self.site.live(), self.site.volumes());
-        if live.exists() || (self.site.service().is_none() && volumes.exists()) {
-            return;
-        }
-        let _ = fs::remove_file(self.site.busy_lock());
-        let _ = fs::remove_dir(&self.site.dir);
-        if let Some(project) = self.site.dir.parent() {
-            let _ = fs::remove_dir(project);
-        }
-    }
-}
-
-/// Removes a file; one that is not there is as good as removed.
-fn remove_file(path: PathBuf) -> Result<(), EngineError> {
-    match fs::remove_file(&path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(EngineError::Io { what: "remove", path, source }),
-    }
-}
-
-/// Removes a directory with all that is in it; one that is not there is as good as removed.
-fn remove(dir: &Path) -> Result<(), EngineError> {
-    match fs::remove_dir_all(dir) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(EngineError::Io { what: "remove", path: dir.to_owned(), source }),
     }
 }

@@ -27,6 +27,7 @@ use crate::home::Home;
 use crate::lock::Lock;
 use crate::record::{self, VERSION};
 use crate::site::Site;
+use crate::taken::Taken;
 
 pub use error::VolumeError;
 
@@ -323,6 +324,20 @@ pub fn create(home: &Home, name: &str) -> Result<bool, EngineError> {
     let record = VolumeRecord { version: VERSION, name: name.to_owned(), maker: None, created, clusters };
     write(&keeper, &record)?;
     Ok(true)
+}
+
+/// Removes the volumes of an environment: the durable data, those with a name that it has made included.
+///
+/// # Errors
+/// When something cannot be removed, or another environment uses it.
+pub fn remove_all(taken: &Taken) -> Result<(), EngineError> {
+    for volume in taken.site().removable_volumes()? {
+        match volume {
+            Volume::Own(_) | Volume::Folder(_) => {}
+            Volume::Shared(name) => remove(taken.site().home(), &name)?,
+        }
+    }
+    taken.remove_own_volumes()
 }
 
 /// Removes the volume `name` with all that is in it.

@@ -16,6 +16,7 @@ mod errors;
 mod fake_docker;
 mod flags;
 mod flask;
+mod images;
 mod keys;
 mod killed;
 mod kinds;

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use backlot_plan::{Storage, Volume};
@@ -10,15 +9,7 @@ use crate::database::{Database, DatabaseError};
 /// The environment of a Compose file in `dir`.
 fn environment(dir: &Path, compose: &str) -> Environment {
     std::fs::write(dir.join("compose.yaml"), compose).unwrap();
-    let lookup = Lookup {
-        start_dir: dir.to_owned(),
-        compose_files: Vec::new(),
-        project_name: Some("shop".into()),
-        env_files: Vec::new(),
-        profiles: Vec::new(),
-        process_env: BTreeMap::new(),
-        withheld: std::collections::BTreeSet::new(),
-    };
+    let lookup = Lookup { start_dir: dir.to_owned(), project_name: Some("shop".into()), ..Lookup::default() };
     let project = Project::find(lookup).unwrap();
     project.environment(&EnvironmentName::parse("development").unwrap()).unwrap()
 }

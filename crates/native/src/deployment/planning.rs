@@ -149,6 +149,17 @@ impl NativeStack<'_> {
         cast.services.iter().filter(|name| !is_database(name)).cloned().collect()
     }
 
+    /// Whether a supervisor is to watch over what an `up` runs: other services, or a check of the database that the file has.
+    pub(super) fn is_watched(&self, cast: &Cast, wishes: &Wishes) -> bool {
+        let checked = |database: &DatabaseService<'_>| {
+            let service = self.environment.stack.services.get(&database.database().service);
+            let check = service.and_then(|service| service.healthcheck.as_ref());
+            check.is_some_and(|check| !check.disable && check.test.is_some())
+        };
+        let is_checked = self.database.iter().chain(self.wanted_others(cast, wishes)).any(checked);
+        !self.beside(cast).is_empty() || (is_checked && !self.throwaway && !wishes.database_only)
+    }
+
     /// The services that a supervisor is told to run; none means all. The database runs in any case: it is the
     /// environment's.
     pub(super) fn named(&self, wishes: &Wishes) -> Vec<String> {

@@ -13,12 +13,26 @@ use backlot_state::EngineError;
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
     /// Nothing tells what a service would run.
-    #[error("service {service} has no command that can run natively{}", image.as_deref().map(|image| format!(" (its image is {image})")).unwrap_or_default())]
+    #[error("service {service} has no command that can run natively{}", image.as_deref().map(|image| format!(" (its image is {}{image})", if *.is_built { "built from " } else { "" })).unwrap_or_default())]
     NoCommand {
         /// The service.
         service: String,
-        /// Its image.
+        /// Its image, or the one that it is built from.
         image: Option<String>,
+        /// Whether it is built.
+        is_built: bool,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// What a service would run is in a Dockerfile that cannot be read.
+    #[error("service {service} is built by {}, which cannot be read: {reason}", path.display())]
+    Dockerfile {
+        /// The service.
+        service: String,
+        /// The Dockerfile.
+        path: PathBuf,
+        /// Why.
+        reason: String,
         /// Where it is defined.
         at: Location,
     },
@@ -138,7 +152,10 @@ impl StackError {
     /// A stable name of the kind of error.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoCommand { .. } | Self::Options { .. } | Self::Provided { .. } => "no-command",
+            Self::NoCommand { .. }
+            | Self::Options { .. }
+            | Self::Provided { .. }
+            | Self::Dockerfile { .. } => "no-command",
             Self::NotHonoured { .. } => "not-honoured",
             Self::NoProgram { .. } => "no-program",
             Self::NoService(_) => "no-service",
@@ -166,6 +183,7 @@ impl StackError {
                 "say which program takes the options: `x-backlot: {{command: …}}` or `entrypoint` under the service ({at}); or name \
                  the services that are to run without it"
             )),
+            Self::Dockerfile { at, .. } => Some(format!("name it under `build`: `dockerfile: …` ({at})")),
             Self::NoProgram { requirements: Some(file), .. } => Some(format!(
                 "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
                 quoted(file)

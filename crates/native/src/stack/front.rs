@@ -32,9 +32,7 @@ impl Translation<'_> {
             return Err(NoService::of(name, &self.environment.stack).into());
         };
         let container = Container::of(service, self.root);
-        let variables = service.environment.iter();
-        let variables = variables.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect();
-        let config = Config::read(&Source { mounts: container.mounts(), variables })?;
+        let config = Config::read(&Source { mounts: container.files(), variables: container.environment() })?;
         let references = config.references(&services.keys().cloned().collect())?;
         let listens = config.listens();
         Ok(Front { config, references, listens })

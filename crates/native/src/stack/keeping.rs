@@ -3,16 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use backlot_facts::container::Container;
-use backlot_facts::database::wanted_major;
+use backlot_facts::image::PostgresImage;
 use backlot_facts::storage;
 use backlot_plan::{Storage, Volume};
 use backlot_project::Service;
 use backlot_project::stack::{Mount, MountKind};
 
 use crate::stack::{error::StackError, translation::Translation};
-
-/// Where the images of Postgres look for scripts that fill a new database.
-const INITDB_SCRIPTS: &str = "/docker-entrypoint-initdb.d";
 
 /// The folder of a service's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +78,7 @@ impl Translation<'_> {
         });
         match mounts.max_by_key(|(depth, _)| *depth) {
             Some((_, place)) => place.display().to_string().trim_end_matches('/').to_owned(),
-            None => word,
+            None => container.outside(path).map_or(word, |place| place.display().to_string()),
         }
     }
 
@@ -100,28 +97,20 @@ impl Translation<'_> {
     fn used_volume(&self, service: &Service) -> Option<Volume> {
         let container = Container::of(service, self.root);
         if self.is_database(&service.name) {
-            let major = service.image.as_ref().and_then(wanted_major);
+            let major = PostgresImage::of(service).and_then(|image| image.major);
             let storage = storage::of_postgres(service, &self.environment.stack, major, None).ok()?;
             return storage.volume().cloned();
         }
         self.kept(&container).ok()??.volume
     }
 
-    /// The volumes of services that this engine does not mount, in words.
+    /// What this engine does not do as the files say: volumes that it does not mount, and what images have.
     pub(crate) fn unmounted<'n>(&self, services: impl Iterator<Item = &'n String>) -> Vec<String> {
         let services = services.filter_map(|name| self.environment.stack.services.get(name));
         let mut lines = Vec::new();
         for service in services {
+            lines.extend(self.notes(service));
             let used = self.used_volume(service);
-            let is_database = self.is_database(&service.name);
-            if let Some(mount) =
-                service.volumes.iter().find(|mount| is_database && mount.target.starts_with(INITDB_SCRIPTS))
-            {
-                lines.push(format!(
-                    "service {} has scripts at {}, which are not run natively ({}); --engine docker runs them",
-                    service.name, mount.target, service.location
-                ));
-            }
             for mount in &service.volumes {
                 let MountKind::Volume { source: Some(key) } = &mount.kind else { continue };
                 let volume = storage::volume(key, &self.environment.stack).ok().flatten();

@@ -6,6 +6,7 @@ mod error;
 mod fingerprint;
 mod front;
 mod keeping;
+mod notes;
 mod ports;
 mod process;
 mod runbook;

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backlot_facts::container::Container;
 use backlot_facts::references::{Endpoints, referred};
-use backlot_postgres::DEFAULT_PORT;
 use backlot_process::{free_ports_from, try_port};
 use backlot_project::stack::Protocol as PortProtocol;
 use backlot_state::{DatabaseRecord, usual_port_of};
@@ -60,8 +59,8 @@ impl Ports {
     }
 
     fn take_database(&mut self, database: &DatabaseRecord) {
-        self.targets.insert(database.service.clone(), [DEFAULT_PORT].into());
-        let key = (database.service.clone(), DEFAULT_PORT);
+        self.targets.insert(database.service.clone(), [database.inside_port].into());
+        let key = (database.service.clone(), database.inside_port);
         self.published.insert(key.clone());
         self.endpoints.insert(key, database.port);
     }

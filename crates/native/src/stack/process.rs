@@ -1,6 +1,6 @@
 //! The program of a service: its file, directory and variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use backlot_facts::address::{Address, HERE};
@@ -24,7 +24,8 @@ const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
 const HOST_ENDS: [&str; 6] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "BROKER"];
 /// Variables of a Dockerfile that are about the container's own files.
 const OF_THE_CONTAINER: [&str; 6] = ["PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "PWD"];
-/// Variables that tell where the database is, host and port.
+/// Variables that tell where the database is, host and port: whoever is told the one is told the other, as a port of a
+/// container is not that of this machine.
 const DATABASE_PLACES: [(&str, &str); 3] =
     [("POSTGRES_HOSTNAME", "POSTGRES_PORT"), ("POSTGRES_HOST", "POSTGRES_PORT"), ("PGHOST", "PGPORT")];
 /// Files that list what a Python project needs.
@@ -32,21 +33,36 @@ const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.t
 
 /// The words of a service's command.
 pub(super) fn words(container: &Container<'_>) -> Result<Vec<String>, StackError> {
-    let words = container.command();
-    if let Some(option) = words.as_ref().and_then(|words| words.first()).filter(|word| word.starts_with('-'))
-    {
-        return Err(StackError::Options {
-            service: container.service.name.clone(),
-            option: option.clone(),
-            image: container.service.image.as_ref().map(|image| image.repository.clone()),
-            at: container.service.location.clone(),
-        });
+    let (service, at) = (container.service.name.clone(), container.service.location.clone());
+    let image = container.image().map(|image| image.repository.clone());
+    if let Some(words) = container.command() {
+        return match words.first().filter(|word| word.starts_with('-')) {
+            Some(option) => Err(StackError::Options { service, option: option.clone(), image, at }),
+            None => Ok(interpreted(container, words)),
+        };
     }
-    words.ok_or_else(|| StackError::NoCommand {
-        service: container.service.name.clone(),
-        image: container.service.image.as_ref().map(|image| image.repository.clone()),
-        at: container.service.location.clone(),
-    })
+    if let Some((path, error)) = &container.unread {
+        let (path, reason) = (path.clone(), error.to_string());
+        return Err(StackError::Dockerfile { service, path, reason, at });
+    }
+    Err(StackError::NoCommand { service, image, is_built: container.service.build.is_some(), at })
+}
+
+/// The command with the interpreter of its script before it, where only the Dockerfile makes that executable.
+fn interpreted(container: &Container<'_>, words: Vec<String>) -> Vec<String> {
+    let Some((first, rest)) = words.split_first() else { return words };
+    let made = || container.own_program(first).filter(|file| !is_executable(file));
+    let Some(file) = Some(()).filter(|()| container.dockerfile.makes_executable).and_then(|()| made()) else {
+        return words;
+    };
+    let text = std::fs::read(&file).unwrap_or_default();
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let Some(line) = String::from_utf8_lossy(line).strip_prefix("#!").map(|line| line.trim().to_owned())
+    else {
+        return words;
+    };
+    let interpreter = line.split_whitespace().map(str::to_owned);
+    interpreter.chain([file.display().to_string()]).chain(rest.iter().cloned()).collect()
 }
 
 impl Translation<'_> {
@@ -69,17 +85,16 @@ impl Translation<'_> {
         variables: &BTreeMap<String, String>,
     ) -> Result<PathBuf, StackError> {
         let word = words.first().map(String::as_str).unwrap_or_default();
-        let found = if word.starts_with('/') {
-            let outside = container.outside(Path::new(word));
-            outside.or_else(|| Some(PathBuf::from(word))).filter(|file| is_executable(file)).or_else(|| {
+        let own = container.own_program(word).filter(|file| is_executable(file));
+        let found = own.or_else(|| match word.rsplit_once('/') {
+            None => on_path(word, variables),
+            Some(_) if word.starts_with('/') => {
+                let here = Some(PathBuf::from(word)).filter(|file| is_executable(file));
                 // `/usr/local/bin/python` of an image is wherever this machine has it.
-                on_path(Path::new(word).file_name()?.to_str()?, variables)
-            })
-        } else if word.contains('/') {
-            Some(container.directory().join(word)).filter(|file| is_executable(file))
-        } else {
-            on_path(word, variables)
-        };
+                here.or_else(|| on_path(Path::new(word).file_name()?.to_str()?, variables))
+            }
+            Some(_) => None,
+        });
         found.ok_or_else(|| StackError::NoProgram {
             service: container.service.name.clone(),
             program: word.to_owned(),
@@ -105,6 +120,7 @@ impl Translation<'_> {
         let names = self.names();
         let compose = &container.service.environment;
         let said = self.said(container);
+        let said_names: BTreeSet<String> = said.keys().cloned().collect();
         for (name, value) in &said {
             let value = match compose.get(name) {
                 Some(Some(_)) => {
@@ -116,6 +132,18 @@ impl Translation<'_> {
             all.insert(name.clone(), loopback(&self.led(&value)));
         }
         self.keep_database(&own, compose, &mut all);
+        // Nothing that its file does not mention: it may well mean something else to the program.
+        let is_for_all =
+            |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
+        let port_of = |name: &str| {
+            let hosts = DATABASE_PLACES.iter().filter(|(_, port)| *port == name).map(|(host, _)| *host);
+            hosts.into_iter().any(|host| said_names.contains(host))
+        };
+        // In what is thrown away, a program that asks for no place must not find another environment's database.
+        let keeps_apart = |name: &str| self.throwaway && matches!(name, "PGHOST" | "PGPORT");
+        all.retain(|name, _| {
+            said_names.contains(name) || is_for_all(name) || port_of(name) || keeps_apart(name)
+        });
         if let Some(running) = running {
             let said = said.iter().map(|(name, value)| (name.as_str(), value.as_str()));
             running.address(self.here()).set_pairs(said.clone(), &mut all);
@@ -123,11 +151,6 @@ impl Translation<'_> {
                 other.set_pairs(said.clone(), &mut all);
             }
         }
-        // Nothing that its file does not mention: it may well mean something else to the program.
-        let is_for_all =
-            |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
-        // A port of a container is not that of this machine: whoever is told the one's host is told it.
-        all.retain(|name, _| said.contains_key(name) || is_for_all(name) || is_of_a_host(name, &said));
         all
     }
 
@@ -178,10 +201,10 @@ impl Translation<'_> {
         said.retain(|name, value| corrected.get(name) == Some(value));
         let variables = said.into_iter().map(|(name, value)| (format!("its variable {name}"), value));
         let command = ("its command".to_owned(), words.join(" "));
-        let check = container.service.healthcheck.as_ref().and_then(|check| check.test.as_ref());
+        let check = container.healthcheck().and_then(|check| check.test);
         let check = check.map(|test| match test {
             HealthTest::Command(words) => words.join(" "),
-            HealthTest::Shell(line) => line.clone(),
+            HealthTest::Shell(line) => line,
         });
         let check = check.map(|text| ("its health check".to_owned(), text));
         // One that is at that port itself asks itself.
@@ -264,9 +287,9 @@ impl Translation<'_> {
 }
 
 /// Whether a port variable belongs to a host variable beside it.
-fn is_of_a_host<T>(name: &str, said: &BTreeMap<String, T>) -> bool {
+fn is_of_a_host(name: &str, compose: &BTreeMap<String, Option<String>>) -> bool {
     name.strip_suffix("PORT")
-        .is_some_and(|stem| HOST_ENDS.iter().any(|end| said.contains_key(&format!("{stem}{end}"))))
+        .is_some_and(|stem| HOST_ENDS.iter().any(|end| compose.contains_key(&format!("{stem}{end}"))))
 }
 
 /// Nothing listens beyond the loopback interface.

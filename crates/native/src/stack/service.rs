@@ -1,6 +1,7 @@
 //! A service, ready to be run.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use backlot_facts::container::Container;
@@ -14,9 +15,10 @@ use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, S
 use crate::stack::{
     error::StackError,
     fingerprint,
+    notes::signal_named,
     ports::Ports,
     process::words,
-    template::{command, own_address},
+    template::{command, literal, own_address},
     translation::Translation,
 };
 use crate::views::database_variables;
@@ -58,7 +60,7 @@ impl Translation<'_> {
             kind,
             depends_on: container.service.depends_on.clone(),
             restart: service.restart,
-            stop_signal: stop_signal(service.stop_signal.as_deref(), container.is_nginx()),
+            stop_signal: stop_signal(container.stop_signal(), container.is_nginx()),
             stop_grace: service.stop_grace_period,
             keeps_data,
             fingerprint: String::new(),
@@ -113,6 +115,14 @@ impl Translation<'_> {
             port_variables: Vec::new(),
             ports: ports.runs(container),
         };
+        let health = self.own_check(container, &process, ports).unwrap_or(HealthRun {
+            check: Check::Database,
+            times: HealthTimes {
+                interval: DATABASE_INTERVAL,
+                timeout: DATABASE_TIMEOUT,
+                ..HealthTimes::default()
+            },
+        });
         // A durable one writes its data first.
         let stop = if database.volume.is_some() { Signal::SIGINT } else { Signal::SIGQUIT };
         ServiceRun {
@@ -120,14 +130,7 @@ impl Translation<'_> {
             replicas: 1,
             kind: ServiceKind::Database { port: database.port, process },
             depends_on: container.service.depends_on.clone(),
-            readiness: Readiness::Check(HealthRun {
-                check: Check::Database,
-                times: HealthTimes {
-                    interval: DATABASE_INTERVAL,
-                    timeout: DATABASE_TIMEOUT,
-                    ..HealthTimes::default()
-                },
-            }),
+            readiness: Readiness::Check(health),
             restart: container.service.restart,
             stop_signal: stop as i32,
             stop_grace: DATABASE_GRACE,
@@ -136,9 +139,27 @@ impl Translation<'_> {
         }
     }
 
+    /// The check that a database's own file asks for. One whose program is nowhere fails, and says so.
+    fn own_check(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Option<HealthRun> {
+        let service = container.service;
+        let check = service.healthcheck.as_ref().filter(|check| !check.disable)?;
+        let test = check.test.as_ref()?;
+        let own = self.check_of(test, process, ports, &service.name);
+        let run = own.or_else(|| match test {
+            HealthTest::Command(words) => {
+                let program = self.program(container, words, &process.environment());
+                let program =
+                    program.unwrap_or_else(|_| words.first().map(PathBuf::from).unwrap_or_default());
+                let arguments = words.iter().skip(1).map(literal).collect();
+                Some(Check::Program { program, arguments })
+            }
+            HealthTest::Shell(_) => None,
+        })?;
+        Some(HealthRun { check: run, times: check.times() })
+    }
+
     fn readiness(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Readiness {
-        let check = container.service.healthcheck.as_ref().filter(|check| !check.disable);
-        if let Some(check) = check
+        if let Some(check) = container.healthcheck()
             && let Some(test) = &check.test
             && let Some(check_run) = self.check_of(test, process, ports, &container.service.name)
         {
@@ -178,8 +199,5 @@ impl Translation<'_> {
 /// `SIGINT`, `INT` or a number; nginx finishes its requests on SIGQUIT, as its image has it.
 fn stop_signal(name: Option<&str>, is_nginx: bool) -> i32 {
     let usual = if is_nginx { Signal::SIGQUIT } else { Signal::SIGTERM };
-    let Some(name) = name else { return usual as i32 };
-    let full = if name.starts_with("SIG") { name.to_owned() } else { format!("SIG{name}") };
-    let number = name.parse().ok().filter(|number| Signal::try_from(*number).is_ok());
-    number.or_else(|| full.parse::<Signal>().ok().map(|signal| signal as i32)).unwrap_or(usual as i32)
+    name.and_then(signal_named).unwrap_or(usual) as i32
 }

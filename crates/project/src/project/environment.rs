@@ -279,7 +279,7 @@ impl Loading {
         let mut stack = extract(&loaded.model, Base { dir: &self.working_dir, home })?;
         stack.on_call = std::mem::take(&mut loaded.on_call);
         stack.off = std::mem::take(&mut loaded.off);
-        Ok((stack, loaded))
+        Ok((stack.given_by(&self.seen), loaded))
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
         throwaway: false,
         extension: extension::of_stack(model.get("x-backlot"), base)?,
         unhonoured: unhonoured(model),
+        given: BTreeMap::new(),
         resolved: render(model)?,
     })
 }

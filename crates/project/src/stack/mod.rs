@@ -2,6 +2,7 @@
 
 mod extension;
 mod extract;
+mod given;
 mod nodes;
 mod parts;
 mod service;
@@ -47,6 +48,8 @@ pub struct Stack {
     pub extension: StackExtension,
     /// The keys that a process would not honour, and those that a Postgres server would not.
     unhonoured: [Vec<Unhonoured>; 2],
+    /// The values of those variables that secrets, configs and services take from the environment, by name.
+    given: BTreeMap<String, String>,
     resolved: Json,
 }
 

@@ -94,6 +94,13 @@ pub struct Image {
     pub digest: Option<String>,
 }
 
+impl Image {
+    /// Takes a name apart.
+    pub fn parse(name: &str) -> Self {
+        super::parts::image(name)
+    }
+}
+
 /// How an image is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {

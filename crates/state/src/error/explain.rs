@@ -23,6 +23,7 @@ impl EngineError {
             Self::Io { .. } => "io",
             Self::Locate(_) => "no-postgres",
             Self::NoExtension { .. } => "no-extension",
+            Self::Template(TemplateError::Init(_)) => "init-script",
             Self::Template(_) => "template",
             Self::Start(error) => error.code(),
             Self::Stop(_) => "stop",
@@ -69,10 +70,14 @@ impl EngineError {
             }
             Self::NoDatabase { .. } => "give it a service with `image: postgres`".into(),
             Self::CsvHeader { .. } => "write the columns' names into its first line: id,email".into(),
-            Self::NoExtension { extension, .. } => format!(
-                "install it for the native Postgres (on Debian: apt-cache search postgresql-.*{extension})"
+            Self::NoExtension { extension, version, .. } => format!(
+                "install it for the native Postgres (on Debian: sudo apt-get install {})",
+                debian_package(extension, version.major)
             )
             .into(),
+            Self::Template(TemplateError::Init(_)) => {
+                "mend it and try again: nothing of the new database was kept".into()
+            }
             Self::NoProgram { program, .. } => install(program),
             Self::NoTestProgram { program } => install(program),
             Self::NoPytest { python } => {
@@ -123,6 +128,16 @@ impl EngineError {
         }
         false
     }
+}
+
+/// The package of Debian, or of PostgreSQL's own archive for it, that has an extension.
+fn debian_package(extension: &str, major: u32) -> String {
+    let name = match extension {
+        "postgis" => "postgis-3",
+        "vector" => "pgvector",
+        extension => extension,
+    };
+    format!("postgresql-{major}-{name}")
 }
 
 fn install(program: &str) -> Hint {

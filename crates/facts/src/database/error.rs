@@ -1,0 +1,117 @@
+//! Why a database service cannot become a native server.
+
+use std::path::PathBuf;
+
+use backlot_hint::{Explain, Hint};
+use backlot_postgres::ConfError;
+use backlot_project::Location;
+
+use crate::storage::StorageError;
+
+/// A database service that cannot become a native server.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The official image would refuse to start, too.
+    #[error("service {service} has no POSTGRES_PASSWORD")]
+    NoPassword {
+        /// The service.
+        service: String,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// The same.
+    #[error(
+        "service {service} has both {variable} and {variable}_FILE, of which the official image takes one only"
+    )]
+    Both {
+        /// The service.
+        service: String,
+        /// The variable.
+        variable: String,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// A `*_FILE` variable leads nowhere.
+    #[error("cannot read {path:?}, which {variable} of service {service} names")]
+    SecretFile {
+        /// The service.
+        service: String,
+        /// The variable.
+        variable: String,
+        /// Its value.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Words that a shell would not take.
+    #[error("{variable} of service {service} is no list of arguments: {reason}")]
+    Words {
+        /// The service.
+        service: String,
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong.
+        reason: String,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// The command's arguments are not those of Postgres.
+    #[error("service {service} has the command {command:?}, of which {argument:?} is no setting of Postgres")]
+    Command {
+        /// The service.
+        service: String,
+        /// The command.
+        command: String,
+        /// The argument that was not understood.
+        argument: String,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// A file of Postgres' own cannot be read.
+    #[error("the {setting} of service {service} cannot be used")]
+    Conf {
+        /// The service.
+        service: String,
+        /// The setting that names it.
+        setting: &'static str,
+        /// Why.
+        source: Box<ConfError>,
+        /// Where the service is defined.
+        at: Location,
+    },
+    /// Its data cannot be where the service has it.
+    #[error(transparent)]
+    Storage(#[from] Box<StorageError>),
+}
+
+impl DatabaseError {
+    /// The way out.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NoPassword { at, .. } => format!(
+                "set it under `environment:` of the service ({at}); a value is enough for throw-away databases; or \
+                 POSTGRES_HOST_AUTH_METHOD: trust, and nobody is asked for one"
+            ),
+            Self::Both { at, .. } => format!("take one of them away ({at})"),
+            Self::Storage(error) => error.hint(),
+            Self::SecretFile { .. } => {
+                "give the service that file (`secrets:`, `volumes:`), or set the variable itself".into()
+            }
+            Self::Words { at, .. } => format!("close its quotes ({at})"),
+            Self::Command { at, .. } => {
+                format!("natively, the command may only set parameters: `postgres -c name=value` ({at})")
+            }
+            Self::Conf { at, .. } => format!("mount the file where the service looks for it ({at})"),
+        }
+    }
+}
+
+impl Explain for DatabaseError {
+    fn code(&self) -> &'static str {
+        "database"
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Some(Self::hint(self).into())
+    }
+}

@@ -1,0 +1,336 @@
+//! What a Dockerfile says of the container that it makes; not how it is built.
+
+mod copies;
+mod lines;
+mod words;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use backlot_project::Service;
+use backlot_project::stack::{HealthTest, Healthcheck, Image};
+
+pub use copies::Copies;
+use copies::From;
+pub(crate) use copies::normal;
+use lines::{Instruction, instructions};
+use words::Words;
+
+/// What images set that their Dockerfiles refer to.
+const USUAL: [(&str, &str); 2] =
+    [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root")];
+/// Ends of the names of archives that `ADD` unpacks.
+const ARCHIVES: [&str; 6] = [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst"];
+
+/// What the last stage, or the one that was asked for, starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dockerfile {
+    /// The image that it is made from, through its stages; none when that is empty (`scratch`).
+    pub base: Option<Image>,
+    /// `ENTRYPOINT`.
+    pub entrypoint: Option<Vec<String>>,
+    /// `CMD`.
+    pub cmd: Option<Vec<String>>,
+    /// `WORKDIR`.
+    pub working_dir: Option<String>,
+    /// `EXPOSE`.
+    pub ports: Vec<u16>,
+    /// `ENV`.
+    pub variables: BTreeMap<String, String>,
+    /// `USER`.
+    pub user: Option<String>,
+    /// `STOPSIGNAL`.
+    pub stop_signal: Option<String>,
+    /// `HEALTHCHECK`.
+    pub healthcheck: Option<Healthcheck>,
+    /// `COPY` and `ADD`.
+    pub copies: Copies,
+    /// Whether it makes files executable that need not be so in the project.
+    pub makes_executable: bool,
+    /// Whether commands are run for it.
+    pub runs: bool,
+}
+
+/// What the Dockerfile of a service says; none for a service that is not built.
+///
+/// # Errors
+/// When it cannot be read: with its path.
+pub fn of_service(service: &Service) -> Result<Option<Dockerfile>, (PathBuf, io::Error)> {
+    let Some(build) = &service.build else { return Ok(None) };
+    let text = match &build.dockerfile_inline {
+        Some(text) => text.clone(),
+        None => fs::read_to_string(&build.dockerfile).map_err(|error| (build.dockerfile.clone(), error))?,
+    };
+    let target = build.target.as_deref();
+    Ok(Some(read(&text, Building { context: &build.context, target, args: &build.args })))
+}
+
+/// How a Dockerfile is built.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Building<'b> {
+    /// The build context.
+    pub(crate) context: &'b Path,
+    /// The stage that is wanted.
+    pub(crate) target: Option<&'b str>,
+    /// The build arguments.
+    pub(crate) args: &'b BTreeMap<String, Option<String>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Stage {
+    name: String,
+    file: Dockerfile,
+    /// `ARG`, as far as the stage has asked for them.
+    args: BTreeMap<String, String>,
+    /// `SHELL`.
+    shell: Option<Vec<String>>,
+}
+
+/// Reads a Dockerfile. What is not understood is left out: Docker would tell.
+pub(crate) fn read(text: &str, building: Building<'_>) -> Dockerfile {
+    let (instructions, escape) = instructions(text);
+    let mut reader = Reader { building, escape, globals: BTreeMap::new(), stages: Vec::new() };
+    for instruction in &instructions {
+        reader.take(instruction);
+    }
+    let wanted = building.target.and_then(|target| reader.find(target));
+    let stage = wanted.map_or_else(|| reader.stages.last(), |at| reader.stages.get(at));
+    stage.map(|stage| stage.file.clone()).unwrap_or_default()
+}
+
+struct Reader<'b> {
+    building: Building<'b>,
+    escape: char,
+    /// `ARG` before the first stage.
+    globals: BTreeMap<String, String>,
+    stages: Vec<Stage>,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, Instruction { name, rest }: &Instruction) {
+        match (name.as_str(), self.stages.is_empty()) {
+            ("FROM", _) => self.begin(rest),
+            ("ARG", true) => {
+                let words = Words { escape: self.escape, variables: &self.globals }.split(rest);
+                let given = words.iter().filter_map(|word| self.argument(word));
+                self.globals.extend(given.collect::<Vec<_>>());
+            }
+            ("ARG", false) => {
+                let words = self.split(rest);
+                let given: Vec<_> = words.iter().filter_map(|word| self.argument(word)).collect();
+                self.change(|stage| stage.args.extend(given));
+            }
+            ("COPY" | "ADD", false) => self.copy(name, rest),
+            (_, false) => self.set(name, rest),
+            (_, true) => {}
+        }
+    }
+
+    /// A stage begins as the one that it is made from.
+    fn begin(&mut self, rest: &str) {
+        let words = Words { escape: self.escape, variables: &self.globals }.split(rest);
+        let words: Vec<&String> = words.iter().filter(|word| !word.starts_with("--")).collect();
+        let base = words.first().map(|base| base.as_str()).unwrap_or_default();
+        let is_named = words.get(1).is_some_and(|word| word.eq_ignore_ascii_case("AS"));
+        let name = words.get(2).filter(|_| is_named).map(|name| (*name).clone()).unwrap_or_default();
+        let mut stage = if let Some(stage) = self.stages.iter().find(|stage| stage.is_named(base)) {
+            Stage { args: BTreeMap::new(), ..stage.clone() }
+        } else {
+            let base = Some(base).filter(|base| !base.is_empty() && *base != "scratch").map(Image::parse);
+            Stage { file: Dockerfile { base, ..Dockerfile::default() }, ..Stage::default() }
+        };
+        stage.name = name;
+        self.stages.push(stage);
+    }
+
+    /// The stage of a name or number.
+    fn find(&self, wanted: &str) -> Option<usize> {
+        let named = self.stages.iter().position(|stage| stage.is_named(wanted));
+        named.or_else(|| wanted.parse().ok().filter(|at| *at < self.stages.len()))
+    }
+
+    /// `NAME=default` or `NAME`, with what it is.
+    fn argument(&self, word: &str) -> Option<(String, String)> {
+        let (name, usual) = match word.split_once('=') {
+            Some((name, usual)) => (name, Some(usual.to_owned())),
+            None => (word, None),
+        };
+        let given = self.building.args.get(name).cloned().flatten();
+        let value = given.or(usual).or_else(|| self.globals.get(name).cloned())?;
+        Some((name.to_owned(), value))
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Stage)) {
+        if let Some(stage) = self.stages.last_mut() {
+            change(stage);
+        }
+    }
+
+    /// What variables stand for in the present stage.
+    fn variables(&self) -> BTreeMap<String, String> {
+        let mut all: BTreeMap<String, String> =
+            USUAL.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        if let Some(stage) = self.stages.last() {
+            all.extend(stage.args.clone());
+            all.extend(stage.file.variables.clone());
+        }
+        all
+    }
+
+    fn split(&self, text: &str) -> Vec<String> {
+        Words { escape: self.escape, variables: &self.variables() }.split(text)
+    }
+
+    fn whole(&self, text: &str) -> String {
+        Words { escape: self.escape, variables: &self.variables() }.whole(text)
+    }
+
+    fn set(&mut self, name: &str, rest: &str) {
+        match name {
+            "CMD" => self.change(|stage| stage.file.cmd = Some(stage.command(rest))),
+            "ENTRYPOINT" => self.change(|stage| {
+                stage.file.entrypoint = Some(stage.command(rest));
+                stage.file.cmd = None;
+            }),
+            "SHELL" => self.change(|stage| stage.shell = serde_json::from_str(rest).ok()),
+            "WORKDIR" => {
+                let path = self.whole(rest);
+                self.change(|stage| {
+                    let base = stage.file.working_dir.as_deref().unwrap_or("/");
+                    let joined = normal(&Path::new(base).join(path));
+                    stage.file.working_dir = Some(joined.display().to_string());
+                });
+            }
+            "EXPOSE" => {
+                let ports: Vec<u16> = self.split(rest).iter().flat_map(|word| ports(word)).collect();
+                self.change(|stage| stage.file.ports.extend(ports));
+            }
+            "ENV" => {
+                let pairs = self.pairs(rest);
+                self.change(|stage| stage.file.variables.extend(pairs));
+            }
+            "USER" => {
+                let user = self.whole(rest);
+                self.change(|stage| stage.file.user = Some(user));
+            }
+            "STOPSIGNAL" => {
+                let signal = self.whole(rest);
+                self.change(|stage| stage.file.stop_signal = Some(signal));
+            }
+            "HEALTHCHECK" => self.change(|stage| stage.file.healthcheck = stage.healthcheck(rest)),
+            "RUN" => self.change(|stage| {
+                stage.file.runs = true;
+                stage.file.makes_executable |= rest.contains("chmod");
+            }),
+            // How it is built, and labels.
+            _ => {}
+        }
+    }
+
+    /// `A=1 B="two words"`, or the old `A all the rest`.
+    fn pairs(&self, rest: &str) -> Vec<(String, String)> {
+        let is_new = rest.split_whitespace().next().is_some_and(|word| word.contains('='));
+        if is_new {
+            let words = self.split(rest);
+            let pairs = words.iter().filter_map(|word| word.split_once('='));
+            return pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        }
+        let pair = rest.split_once(char::is_whitespace);
+        pair.map(|(name, value)| (name.to_owned(), self.whole(value.trim()))).into_iter().collect()
+    }
+
+    fn copy(&mut self, name: &str, rest: &str) {
+        let (options, rest) = options(rest);
+        let words = serde_json::from_str(rest).unwrap_or_else(|_| self.split(rest));
+        let Some(mut stage) = self.stages.pop() else { return };
+        let from = option(&options, "from");
+        let earlier = from.and_then(|from| Some((from, &self.stages[self.find(from)?].file.copies)));
+        let from = match (from, earlier) {
+            (_, Some((name, copies))) => From::Stage(name, copies),
+            (Some(other), None) => From::Elsewhere(other),
+            (None, None) => From::Context(self.building.context),
+        };
+        let unpacks = |word: &&String| name == "ADD" && ARCHIVES.iter().any(|end| word.ends_with(end));
+        let working_dir = stage.file.working_dir.clone().unwrap_or_else(|| "/".into());
+        match words.iter().find(unpacks) {
+            Some(archive) => stage.file.copies.add(&From::Elsewhere(archive), &words, &working_dir),
+            None => stage.file.copies.add(&from, &words, &working_dir),
+        }
+        stage.file.makes_executable |= option(&options, "chmod").is_some();
+        self.stages.push(stage);
+    }
+}
+
+impl Stage {
+    fn is_named(&self, name: &str) -> bool {
+        !self.name.is_empty() && self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// `["a", "b"]`, or a line for the shell.
+    fn command(&self, rest: &str) -> Vec<String> {
+        if rest.starts_with('[')
+            && let Ok(words) = serde_json::from_str(rest)
+        {
+            return words;
+        }
+        let usual = || ["/bin/sh", "-c"].map(str::to_owned).to_vec();
+        self.shell.clone().unwrap_or_else(usual).into_iter().chain([rest.to_owned()]).collect()
+    }
+
+    /// `--interval=5s CMD …`, or `NONE`.
+    fn healthcheck(&self, rest: &str) -> Option<Healthcheck> {
+        let (options, rest) = options(rest);
+        let (kind, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        let disable = kind.eq_ignore_ascii_case("NONE");
+        if !disable && !kind.eq_ignore_ascii_case("CMD") {
+            return None;
+        }
+        let time = |name: &str| option(&options, name).and_then(duration);
+        Some(Healthcheck {
+            test: (!disable).then(|| HealthTest::Command(self.command(rest.trim()))),
+            interval: time("interval"),
+            timeout: time("timeout"),
+            retries: option(&options, "retries").and_then(|count| count.parse().ok()),
+            start_period: time("start-period"),
+            start_interval: time("start-interval"),
+            disable,
+        })
+    }
+}
+
+/// The `--name=value` words at the beginning, and the rest.
+fn options(text: &str) -> (Vec<&str>, &str) {
+    let mut options = Vec::new();
+    let mut rest = text.trim_start();
+    while rest.starts_with("--") {
+        let (option, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        options.push(option);
+        rest = after.trim_start();
+    }
+    (options, rest)
+}
+
+fn option<'o>(options: &[&'o str], name: &str) -> Option<&'o str> {
+    options.iter().find_map(|option| option.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// A time as Docker writes it: `1m30s`, `500ms`. Zero stands for the usual one.
+fn duration(text: &str) -> Option<Duration> {
+    backlot_project::parse_duration(text).filter(|duration| !duration.is_zero())
+}
+
+/// `8000`, `8000/tcp`, `8000-8010`
+fn ports(word: &str) -> Vec<u16> {
+    let (numbers, protocol) = word.split_once('/').unwrap_or((word, "tcp"));
+    let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
+    match (first.parse::<u16>(), last.parse::<u16>()) {
+        (Ok(first), Ok(last)) if protocol.eq_ignore_ascii_case("tcp") => (first..=last).collect(),
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! Images that are a Postgres, and what each of them brings along.
+
+use std::path::Path;
+
+use backlot_project::Service;
+use backlot_project::stack::Image;
+
+use crate::container::{Container, image_of};
+use crate::dockerfile;
+
+/// What is known of images by the last part of their names.
+const KNOWN: [Known; 12] = [
+    Known { name: "postgres", ..PLAIN },
+    Known { name: "postgresql", ..PLAIN },
+    Known { name: "postgis", extension: Some("postgis"), makes: POSTGIS, script: "10_postgis.sql", ..PLAIN },
+    Known { name: "pgvector", extension: Some("vector"), ..PLAIN },
+    Known {
+        name: "pgrouting",
+        extension: Some("pgrouting"),
+        makes: PGROUTING,
+        script: "10_pgrouting.sql",
+        ..PLAIN
+    },
+    Known { name: "age", extension: Some("age"), preload: Some("age"), ..PLAIN },
+    Known {
+        name: "citus",
+        extension: Some("citus"),
+        preload: Some("citus"),
+        makes: CITUS,
+        script: "001-create-citus-extension.sql",
+        ..PLAIN
+    },
+    Known { name: "timescaledb", locale: MUSL, ..TIMESCALE },
+    Known { name: "timescaledb-ha", ..TIMESCALE },
+    Known { name: "timescaledb-postgis", locale: MUSL, ..TIMESCALE },
+    Known { name: "cloudnative-postgis", extension: Some("postgis"), ..PLAIN },
+    Known { name: "postgres-postgis", extension: Some("postgis"), ..PLAIN },
+];
+
+const POSTGIS: &[&str] = &["postgis", "postgis_topology", "fuzzystrmatch", "postgis_tiger_geocoder"];
+const PGROUTING: &[&str] = &["postgis", "pgrouting"];
+const CITUS: &[&str] = &["citus"];
+/// The locale of images that have GNU's library.
+const USUAL: &str = "en_US.utf8";
+/// That of images which have musl: its name counts, and it sorts by the numbers of characters.
+const MUSL: &str = "musl";
+
+const PLAIN: Known =
+    Known { name: "", extension: None, preload: None, makes: &[], script: "", locale: USUAL };
+const TIMESCALE: Known = Known {
+    name: "",
+    extension: Some("timescaledb"),
+    preload: Some("timescaledb"),
+    makes: &["timescaledb"],
+    script: "000_install_timescaledb.sql",
+    locale: "C.UTF-8",
+};
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    name: &'static str,
+    extension: Option<&'static str>,
+    preload: Option<&'static str>,
+    /// The extensions that its own script makes in a new database.
+    makes: &'static [&'static str],
+    /// The name of that script.
+    script: &'static str,
+    locale: &'static str,
+}
+
+/// An image that is a Postgres.
+#[derive(Debug, Clone)]
+pub struct PostgresImage {
+    /// The major version that its tag asks for.
+    pub major: Option<u32>,
+    /// The extension that it adds, which has to be installed here, too.
+    pub extension: Option<&'static str>,
+    /// The library that it has the server load.
+    pub preload: Option<&'static str>,
+    known: &'static Known,
+    is_musl: bool,
+}
+
+impl PostgresImage {
+    /// The image of a service that runs a Postgres server; none of one that runs something else, whatever its image.
+    pub fn of(service: &Service) -> Option<Self> {
+        let image = image_of(service)?;
+        let known = KNOWN.iter().find(|known| Some(known.name) == image.repository.rsplit('/').next())?;
+        if !runs_server(service) {
+            return None;
+        }
+        let tag = image.tag.as_deref().unwrap_or_default();
+        Some(Self {
+            major: wanted_major(&image),
+            extension: known.extension,
+            preload: known.preload,
+            known,
+            is_musl: known.locale == MUSL || tag.contains("alpine"),
+        })
+    }
+
+    /// Its locale, and whether its library has none but by name.
+    pub(crate) fn locale(&self) -> (&'static str, bool) {
+        (if self.known.locale == MUSL { USUAL } else { self.known.locale }, self.is_musl)
+    }
+
+    /// The script with which it fills a new database: its name, and what it does.
+    pub(crate) fn script(&self) -> Option<(&'static str, String)> {
+        let lines =
+            self.known.makes.iter().map(|name| format!("CREATE EXTENSION IF NOT EXISTS {name} CASCADE;\n"));
+        (!self.known.makes.is_empty()).then(|| (self.known.script, lines.collect()))
+    }
+}
+
+/// The major version in an image's tag: `15`, `15.4-alpine`, `15-3.3` (PostGIS), `0.7.0-pg16`.
+pub fn wanted_major(image: &Image) -> Option<u32> {
+    let tag = image.tag.as_deref()?;
+    let leading = |text: &str| -> Option<u32> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        text[..digits].parse().ok()
+    };
+    let marked = tag.split(['-', '_']).find_map(|part| leading(part.strip_prefix("pg")?));
+    marked.or_else(|| leading(tag))
+}
+
+/// The words that a service with a Postgres image hands to it, without the program that comes with every such image.
+pub(crate) fn server_words(service: &Service) -> Vec<String> {
+    let mut words = Container::of(service, Path::new("/")).own_command();
+    let is = |word: Option<&String>, name: &str| {
+        word.is_some_and(|word| Path::new(word).file_name().is_some_and(|file| file == name))
+    };
+    for name in ["docker-entrypoint.sh", "postgres"] {
+        if is(words.first(), name) {
+            words.remove(0);
+        }
+    }
+    words
+}
+
+/// Whether the server runs in it: a client of the same image is a program like others. A line of a shell that starts the
+/// server does what cannot be told.
+fn runs_server(service: &Service) -> bool {
+    let words = server_words(service);
+    let names_it = |word: &String| {
+        word.split(|c: char| c.is_whitespace() || ";&|".contains(c))
+            .any(|part| part.ends_with("docker-entrypoint.sh") || part.ends_with("postgres"))
+    };
+    words.first().is_none_or(|first| first.starts_with('-')) || words.iter().any(names_it)
+}
+
+/// What a service's Dockerfile does to a Postgres image that cannot be done here, in words.
+pub(crate) fn not_done(service: &Service) -> Option<String> {
+    let file = dockerfile::of_service(service).ok()??;
+    let at = &service.location;
+    if let Some((target, _)) = file.copies.made.first() {
+        let target = target.display();
+        return Some(format!(
+            "the Dockerfile of service {} puts something at {target} that is not in its folder, which is not there natively \
+             ({at}); --engine docker builds it",
+            service.name
+        ));
+    }
+    file.runs.then(|| {
+        format!(
+            "the Dockerfile of service {} runs commands, which are not run natively: what they install or change is not there \
+             ({at}); --engine docker builds it",
+            service.name
+        )
+    })
+}
+
+/// Whether the service's image is a Postgres whose server it runs.
+pub fn is_postgres(service: &Service) -> bool {
+    PostgresImage::of(service).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wanted_major;
+    use backlot_project::stack::Image;
+
+    #[test]
+    fn a_tag_asks_for_a_major_version() {
+        let major = |tag: &str| {
+            wanted_major(&Image { repository: "postgres".into(), tag: Some(tag.into()), digest: None })
+        };
+        for (tag, wanted) in [
+            ("15", Some(15)),
+            ("15.4", Some(15)),
+            ("16-alpine", Some(16)),
+            ("17.2-bookworm", Some(17)),
+            ("15-3.3", Some(15)),
+            ("pg16", Some(16)),
+            ("0.7.0-pg16", Some(16)),
+            ("latest-pg17", Some(17)),
+            ("pg15.4-ts2.11", Some(15)),
+            ("latest", None),
+            ("alpine", None),
+            ("", None),
+        ] {
+            assert_eq!(major(tag), wanted, "{tag}");
+        }
+    }
+}

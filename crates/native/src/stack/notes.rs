@@ -1,0 +1,64 @@
+//! What a service's image says and this engine does not do: it is named.
+
+use backlot_facts::container::Container;
+use backlot_process::Signal;
+use backlot_project::Service;
+use backlot_project::stack::HealthTest;
+use backlot_state::tools::on_path;
+
+use crate::stack::translation::Translation;
+
+/// Users that nobody is surprised not to be.
+const ROOT: [&str; 4] = ["root", "0", "root:root", "0:0"];
+
+impl Translation<'_> {
+    /// What of a service is not as its image has it, in words.
+    pub(super) fn notes(&self, service: &Service) -> Vec<String> {
+        let container = Container::of(service, self.root);
+        if self.is_database(&service.name) || service.extension.command.is_some() {
+            return Vec::new();
+        }
+        let (name, at) = (&service.name, &service.location);
+        let mut lines = Vec::new();
+        if let Some(user) = &container.dockerfile.user
+            && service.user.is_none()
+            && !ROOT.contains(&user.as_str())
+        {
+            lines.push(format!(
+                "service {name} runs as you, not as USER {user} of its Dockerfile ({at}); --engine docker changes the user"
+            ));
+        }
+        if container.is_nginx() {
+            lines.extend(container.dockerfile.copies.made.iter().map(|(target, what)| {
+                format!(
+                    "service {name} has {what} at {}, which only a build of its image makes: it is not there natively \
+                     ({at}); mount a folder there that has it, or take --engine docker",
+                    target.display()
+                )
+            }));
+        }
+        if let Some(signal) = container.stop_signal().filter(|signal| signal_named(signal).is_none()) {
+            lines.push(format!(
+                "service {name} has no stop signal {signal} natively: the usual one is sent ({at})"
+            ));
+        }
+        let check = container.healthcheck().and_then(|check| check.test);
+        if let Some(HealthTest::Command(words)) = check
+            && let Some(program) = words.first().filter(|program| !program.contains('/'))
+            && on_path(program, &self.surroundings()).is_none()
+        {
+            lines.push(format!(
+                "the health check of service {name} runs {program}, which is not on PATH: the service counts as well \
+                 when it runs ({at})"
+            ));
+        }
+        lines
+    }
+}
+
+/// `SIGINT`, `INT` or a number.
+pub(super) fn signal_named(name: &str) -> Option<Signal> {
+    let full = if name.starts_with("SIG") { name.to_owned() } else { format!("SIG{name}") };
+    let number = name.parse().ok().and_then(|number: i32| Signal::try_from(number).ok());
+    number.or_else(|| full.parse().ok())
+}

@@ -1,0 +1,142 @@
+//! An environment that a command changes.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::EngineError;
+use crate::lock::Lock;
+use crate::site::Site;
+
+/// An environment that is ours to change, until this is dropped.
+#[derive(Debug)]
+pub struct Taken {
+    pub(crate) site: Site,
+    pub(crate) _lock: Lock,
+}
+
+impl Taken {
+    /// The environment's place.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Removes what a killed command has left under another name than its own.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn tidy(&self) -> Result<(), EngineError> {
+        if !self.site.has_leftovers() {
+            return Ok(());
+        }
+        remove(&self.site.doomed())?;
+        if !self.site.live().exists() {
+            self.remove_sockets()?;
+            remove(&self.site.control_dir())?;
+        }
+        for partial in self.site.partial_copies() {
+            remove(&partial)?;
+            // The volume's directory, when there is nothing else in it.
+            if let Some(volume) = partial.parent() {
+                let _ = fs::remove_dir(volume);
+                let _ = fs::remove_dir(self.site.volumes());
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the directory that holds what is live.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make_live(&self) -> Result<(), EngineError> {
+        Ok(self.site.home().make(&self.site.live())?)
+    }
+
+    /// Removes the sockets' directory.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove_sockets(&self) -> Result<(), EngineError> {
+        remove(&self.site.sockets())
+    }
+
+    /// Removes the lock file of a supervisor that was killed: by this its guard sees that somebody has taken over.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove_supervisor_lock(&self) -> Result<(), EngineError> {
+        remove_file(self.site.supervisor_lock())
+    }
+
+    /// Removes the record: nothing is known of the environment any more.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove_record(&self) -> Result<(), EngineError> {
+        remove_file(self.site.record_path())
+    }
+
+    /// Removes all that is live, and the sockets. What is left of a removal that was cut short goes, too.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn remove_live(&self) -> Result<(), EngineError> {
+        self.remove_sockets()?;
+        remove(&self.site.control_dir())?;
+        self.put_away(&self.site.live())
+    }
+
+    /// Removes the volumes of its own: the durable data.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub(crate) fn remove_own_volumes(&self) -> Result<(), EngineError> {
+        self.put_away(&self.site.volumes())
+    }
+
+    /// Removes what is at `path`: out of sight in one step first, as whoever looks meanwhile is to see nothing rather than
+    /// half of it.
+    fn put_away(&self, path: &Path) -> Result<(), EngineError> {
+        let doomed = self.site.doomed();
+        remove(&doomed)?;
+        match fs::rename(path, &doomed) {
+            Ok(()) => remove(&doomed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(EngineError::Io { what: "remove", path: path.to_owned(), source }),
+        }
+    }
+}
+
+impl Drop for Taken {
+    /// Leaves no empty directory behind: neither the environment's, nor the project's.
+    fn drop(&mut self) {
+        let (live, volumes) = (self.site.live(), self.site.volumes());
+        if live.exists() || (self.site.service().is_none() && volumes.exists()) {
+            return;
+        }
+        let _ = fs::remove_file(self.site.busy_lock());
+        let _ = fs::remove_dir(self.site.dir());
+        if let Some(project) = self.site.dir().parent() {
+            let _ = fs::remove_dir(project);
+        }
+    }
+}
+
+/// Removes a file; one that is not there is as good as removed.
+fn remove_file(path: PathBuf) -> Result<(), EngineError> {
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(EngineError::Io { what: "remove", path, source }),
+    }
+}
+
+/// Removes a directory with all that is in it; one that is not there is as good as removed.
+fn remove(dir: &Path) -> Result<(), EngineError> {
+    match fs::remove_dir_all(dir) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(EngineError::Io { what: "remove", path: dir.to_owned(), source }),
+    }
+}
