@@ -220,7 +220,7 @@ impl<'a> Container<'a> {
         } else {
             None
         };
-        found.filter(|file| file.is_file())
+        found.filter(|file| file.exists())
     }
 
     /// The directory that it works in: where the container's own is mounted, else a mounted directory, else what it is

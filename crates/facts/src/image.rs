@@ -8,6 +8,9 @@ use backlot_project::stack::Image;
 use crate::container::{Container, image_of};
 use crate::dockerfile;
 
+/// Programs that run a line.
+const SHELLS: [&str; 4] = ["sh", "bash", "ash", "dash"];
+
 /// What is known of images by the last part of their names.
 const KNOWN: [Known; 12] = [
     Known { name: "postgres", ..PLAIN },
@@ -137,15 +140,26 @@ pub(crate) fn server_words(service: &Service) -> Vec<String> {
     words
 }
 
-/// Whether the server runs in it: a client of the same image is a program like others. A line of a shell that starts the
-/// server does what cannot be told.
+/// Whether the server runs in it: a client of the same image is a program like others.
 fn runs_server(service: &Service) -> bool {
     let words = server_words(service);
-    let names_it = |word: &String| {
-        word.split(|c: char| c.is_whitespace() || ";&|".contains(c))
-            .any(|part| part.ends_with("docker-entrypoint.sh") || part.ends_with("postgres"))
-    };
-    words.first().is_none_or(|first| first.starts_with('-')) || words.iter().any(names_it)
+    let Some(first) = words.first().filter(|first| !first.starts_with('-')) else { return true };
+    // A line of a shell may do something first.
+    let is_shell = SHELLS.contains(&file_name(first));
+    is_shell && words.iter().any(|line| line.split([';', '&', '|', '\n']).any(starts_server))
+}
+
+/// Whether a command in a line of a shell is the server.
+fn starts_server(command: &str) -> bool {
+    let mut words =
+        command.split_whitespace().skip_while(|word| matches!(*word, "exec" | "then" | "do" | "else"));
+    let first = words.next().map(file_name);
+    let program = if matches!(first, Some("gosu" | "su-exec")) { words.nth(1).map(file_name) } else { first };
+    matches!(program, Some("docker-entrypoint.sh" | "postgres"))
+}
+
+fn file_name(word: &str) -> &str {
+    word.rsplit('/').next().unwrap_or(word)
 }
 
 /// What a service's Dockerfile does to a Postgres image that cannot be done here, in words.
@@ -176,8 +190,22 @@ pub fn is_postgres(service: &Service) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::wanted_major;
+    use super::{starts_server, wanted_major};
     use backlot_project::stack::Image;
+
+    #[test]
+    fn a_line_of_a_shell_may_start_the_server() {
+        for (command, expected) in [
+            ("exec docker-entrypoint.sh postgres -c a=b", true),
+            (" gosu postgres postgres", true),
+            ("/usr/local/bin/docker-entrypoint.sh postgres", true),
+            ("psql -U postgres", false),
+            ("chown postgres /x", false),
+            ("", false),
+        ] {
+            assert_eq!(starts_server(command), expected, "{command}");
+        }
+    }
 
     #[test]
     fn a_tag_asks_for_a_major_version() {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use backlot_facts::database::Database;
 use backlot_plan::{Storage, Volume};
 use backlot_postgres::{
-    ClusterSpec, Durability, Fill, HOST_AUTH, Init, InitError, Installation, Onlooker, Template,
-    TemplateError, Templates, Workshop, is_cluster,
+    ClusterSpec, Durability, Fill, Init, InitError, Installation, Onlooker, Template, TemplateError,
+    Templates, Workshop, is_cluster,
 };
 use backlot_process::ProcessError;
 use backlot_state::volume::{self, ClusterRecord, VolumeError};
@@ -18,8 +18,6 @@ use sha2::{Digest, Sha256};
 
 /// Templates that are kept, 35 MB each; the least recently used go first.
 const TEMPLATES_KEPT: usize = 8;
-/// The major version from which on passwords are kept as [`HOST_AUTH`] has them.
-const SCRAM: u32 = 14;
 
 /// What the server is to be, and what of that is not as in its image, in words.
 pub(super) fn spec(
@@ -31,13 +29,11 @@ pub(super) fn spec(
         Storage::Throwaway => (Durability::Ephemeral, database.databases()),
         Storage::Durable { .. } => (Durability::Durable, vec![database.initial.clone()]),
     };
-    let major = installation.version.major;
-    let locale = database.locale.choose(&database.initdb_args, major);
-    let host_auth = database.host_auth.as_deref().unwrap_or(if major < SCRAM { "md5" } else { HOST_AUTH });
+    let locale = database.locale.choose(&database.initdb_args, installation.version.major);
     let spec = ClusterSpec {
         superuser: database.user.clone(),
         password: database.password.clone(),
-        host_auth: host_auth.to_owned(),
+        host_auth: database.host_auth.clone(),
         databases,
         initdb_args: locale.arguments,
         durability,

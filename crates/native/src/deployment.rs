@@ -286,7 +286,8 @@ pub fn not_done(ground: Ground<'_>, environment: Environment) -> Result<Vec<Stri
     let (services, wishes) = (stack.environment.stack.with_dependencies(&[]), Wishes::default());
     let translation = stack.translation(&[], &wishes, BTreeMap::new());
     let keys = [Level::Error, Level::Warning].map(|level| translation.unhonoured(&services, level)).concat();
-    Ok(keys.into_iter().chain(translation.unmounted(services.iter())).collect())
+    let volumes = translation.unmounted(services.iter());
+    Ok(keys.into_iter().chain(volumes).chain(stack.notes(&services)).collect())
 }
 
 /// Why `environment` cannot run natively when `wishes` are asked for; none when it can.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use backlot_facts::database::Database;
 use backlot_plan::{Port, Storage};
 use backlot_postgres::{
-    ClusterSpec, ClusterStarter, Connection, Durability, HOST_AUTH, Installation, Place, PortWish,
-    RunningCluster, SearchPlaces, StartError, StopMode,
+    ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, RunningCluster,
+    SearchPlaces, StartError, StopMode,
 };
 use backlot_process::{FREE_PORTS, ProcessId, all_of_program_in, kill_all_holding, processes_holding};
 use backlot_state::{DatabaseRecord, EngineError, Home, Lock, Record, Site, Taken, label, usual_port_of};
@@ -154,7 +154,7 @@ pub(super) fn restart(home: &Home, taken: &Taken, record: &Record) -> Result<Pro
             password: database.password.clone().into(),
             databases: vec![database.database.clone()],
             initdb_args: Vec::new(),
-            host_auth: HOST_AUTH.into(),
+            host_auth: None,
             durability,
             settings: database.settings.clone(),
         },
@@ -272,7 +272,7 @@ fn data_dirs(site: &Site) -> Vec<PathBuf> {
 /// The process and port in a data directory's `postmaster.pid`, if that process is the one that wrote it: a server
 /// works in its data directory, and no other process has a reason to.
 fn named_in(data: &Path) -> Option<(ProcessId, u16)> {
-    let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    let text = backlot_files::text(&data.join("postmaster.pid")).ok()?;
     let mut lines = text.lines();
     let process = ProcessId::of(lines.next()?.trim().parse().ok()?)?;
     let port = lines.nth(2)?.trim().parse().ok()?;

@@ -124,7 +124,6 @@ impl DatabaseService<'_> {
     /// What is kept in a volume has to be of the major version that is asked for; what else the files say of it counts
     /// only when it is made.
     fn check_volume(&self, report: Report<'_>) -> Result<(), EngineError> {
-        self.database.notes.iter().for_each(|note| report(Event::Warning(note.clone())));
         let Some(volume) = self.database.storage.volume() else { return Ok(()) };
         let made = volume::major_in(&self.site, &self.database.storage);
         if let Some(error) = changes::other_major(&self.database, made, &self.site) {

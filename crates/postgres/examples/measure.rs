@@ -27,7 +27,7 @@ fn main() {
             password: "password".to_owned().into(),
             databases: vec!["application".into()],
             initdb_args: Vec::new(),
-            host_auth: backlot_postgres::HOST_AUTH.into(),
+            host_auth: None,
             durability,
             settings: Vec::new(),
         };

@@ -39,7 +39,7 @@ pub use port::{DEFAULT_PORT, PortWish};
 pub use recovery::is_recovering;
 pub use remains::free_shared_memory;
 pub use running::{RunningCluster, StopError, StopMode, Stopped};
-pub use spec::{ClusterSpec, Durability, HOST_AUTH, SpecError, TRUST};
+pub use spec::{ClusterSpec, Durability, SpecError, TRUST};
 pub use sql::{quote_identifier, quote_literal};
 pub use start::{ClusterStarter, StartError};
 pub use storage::StorageError;

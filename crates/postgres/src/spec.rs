@@ -20,8 +20,9 @@ pub struct ClusterSpec {
     pub superuser: String,
     /// The superuser's password (`POSTGRES_PASSWORD`), without line breaks; empty only where nobody is asked for one.
     pub password: SecretString,
-    /// How whoever connects by TCP shows who he is (`POSTGRES_HOST_AUTH_METHOD`); [`HOST_AUTH`] where nothing is said.
-    pub host_auth: String,
+    /// How whoever connects by TCP shows who he is (`POSTGRES_HOST_AUTH_METHOD`); where nothing is said, as passwords are
+    /// kept. The socket is open to our account alone, so nobody is asked there.
+    pub host_auth: Option<String>,
     /// Databases that are there from the start, beside `postgres`. The first one is also the one that a start is checked
     /// with.
     pub databases: Vec<String>,
@@ -33,9 +34,7 @@ pub struct ClusterSpec {
     pub settings: Vec<(String, String)>,
 }
 
-/// The usual way to show by TCP who one is. The socket is open to our account alone, so nobody is asked there.
-pub const HOST_AUTH: &str = "scram-sha-256";
-/// The way in which nobody has to.
+/// The way to show by TCP who one is in which nobody has to.
 pub const TRUST: &str = "trust";
 
 /// A wish that no cluster can fulfil. The messages fit after "failed to …".
@@ -91,11 +90,13 @@ impl ClusterSpec {
     /// Checks what `initdb` and Postgres would refuse, or misread.
     pub fn check(&self) -> Result<(), SpecError> {
         let password = self.password.expose_secret();
-        if password.is_empty() && self.host_auth != TRUST {
+        if password.is_empty() && self.host_auth.as_deref() != Some(TRUST) {
             return Err(SpecError::EmptyPassword);
         }
-        if self.host_auth.trim().is_empty() || self.host_auth.contains(['\n', '\r', '\0', '#']) {
-            return Err(SpecError::HostAuth { method: self.host_auth.clone() });
+        if let Some(method) = &self.host_auth
+            && (method.trim().is_empty() || method.contains(['\n', '\r', '\0', '#']))
+        {
+            return Err(SpecError::HostAuth { method: method.clone() });
         }
         if password.contains(['\n', '\r', '\0']) {
             return Err(SpecError::PasswordCharacter);
@@ -152,13 +153,13 @@ impl fmt::Display for Durability {
 
 #[cfg(test)]
 mod tests {
-    use super::{ClusterSpec, Durability, HOST_AUTH, SpecError, TRUST};
+    use super::{ClusterSpec, Durability, SpecError, TRUST};
 
     fn spec() -> ClusterSpec {
         ClusterSpec {
             superuser: "user".into(),
             password: "secret".to_owned().into(),
-            host_auth: HOST_AUTH.into(),
+            host_auth: None,
             databases: vec!["application".into()],
             initdb_args: Vec::new(),
             durability: Durability::Ephemeral,
@@ -172,10 +173,11 @@ mod tests {
         let password =
             |password: &str| ClusterSpec { password: password.to_owned().into(), ..spec() }.check();
         assert_eq!(password(""), Err(SpecError::EmptyPassword));
-        let trusting = ClusterSpec { host_auth: TRUST.into(), password: String::new().into(), ..spec() };
+        let trusting =
+            ClusterSpec { host_auth: Some(TRUST.into()), password: String::new().into(), ..spec() };
         trusting.check().unwrap();
         for method in ["", " ", "trust\nhost all all all trust", "trust # x"] {
-            let result = ClusterSpec { host_auth: method.into(), ..spec() }.check();
+            let result = ClusterSpec { host_auth: Some(method.into()), ..spec() }.check();
             assert_eq!(result, Err(SpecError::HostAuth { method: method.into() }));
         }
         for wrong in ["a\nb", "a\rb", "a\0b"] {

@@ -38,7 +38,6 @@ const SAMPLES: &[(&str, &str)] = &[
     ("dns_opt", "dns_opt: [a]"),
     ("dns_search", "dns_search: a"),
     ("domainname", "domainname: a"),
-    ("entrypoint", "entrypoint: [a]"),
     ("external_links", "external_links: [a]"),
     ("extra_hosts", "extra_hosts: ['a:1.1.1.1']"),
     ("group_add", "group_add: [a]"),

@@ -202,7 +202,7 @@ pub fn check_room(site: &Site, storage: &Storage) -> Result<(), EngineError> {
     let (content, data) = (site.content(volume), site.data(storage));
     for found in clusters_in(&content) {
         if found != data {
-            let major = fs::read_to_string(found.join(MAJOR)).unwrap_or_default().trim().to_owned();
+            let major = backlot_files::text(&found.join(MAJOR)).unwrap_or_default().trim().to_owned();
             let (volume, wanted) = (volume.clone(), data);
             return Err(VolumeError::OtherCluster { volume, found, major, wanted }.into());
         }
@@ -249,7 +249,7 @@ fn clusters_in(content: &Path) -> Vec<PathBuf> {
 pub fn major_in(site: &Site, storage: &Storage) -> Option<u32> {
     storage.volume()?;
     let data = site.data(storage);
-    is_cluster(&data).then(|| fs::read_to_string(data.join(MAJOR)).ok()?.trim().parse().ok()).flatten()
+    is_cluster(&data).then(|| backlot_files::text(&data.join(MAJOR)).ok()?.trim().parse().ok()).flatten()
 }
 
 /// A volume that projects share, in a listing.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::DirBuilderExt;
 
+use backlot_facts::container::Container;
 use backlot_facts::storage;
 use backlot_plan::{Removal, ServiceStep, Step, Volume};
 use backlot_project::keys::Level;
@@ -98,7 +99,15 @@ impl NativeStack<'_> {
         }
         let translation = self.translation(&[], wishes, BTreeMap::new());
         let keys = translation.unhonoured(&cast.services, Level::Warning);
-        keys.into_iter().chain(translation.unmounted(cast.services.iter())).chain(left_out).collect()
+        let volumes = translation.unmounted(cast.services.iter());
+        keys.into_iter().chain(volumes).chain(self.notes(&cast.services)).chain(left_out).collect()
+    }
+
+    /// What of those of `services` that are databases is not as in their containers.
+    pub(super) fn notes(&self, services: &BTreeSet<String>) -> Vec<String> {
+        let databases = self.databases().map(DatabaseService::database);
+        let databases = databases.filter(|database| services.contains(&database.service));
+        databases.flat_map(|database| database.notes.iter().cloned()).collect()
     }
 
     pub(super) fn cast(&self, wishes: &Wishes) -> Result<Cast, EngineError> {
@@ -153,8 +162,9 @@ impl NativeStack<'_> {
     pub(super) fn is_watched(&self, cast: &Cast, wishes: &Wishes) -> bool {
         let checked = |database: &DatabaseService<'_>| {
             let service = self.environment.stack.services.get(&database.database().service);
-            let check = service.and_then(|service| service.healthcheck.as_ref());
-            check.is_some_and(|check| !check.disable && check.test.is_some())
+            let root = self.ground.project.root();
+            let check = service.and_then(|service| Container::of(service, root).healthcheck());
+            check.is_some_and(|check| check.test.is_some())
         };
         let is_checked = self.database.iter().chain(self.wanted_others(cast, wishes)).any(checked);
         !self.beside(cast).is_empty() || (is_checked && !self.throwaway && !wishes.database_only)

@@ -56,7 +56,7 @@ fn of_wishes(mut hash: Hash, spec: &ClusterSpec, owner: &Owner) -> String {
     hash.add(&owner.uid().to_string());
     hash.add(&spec.superuser);
     hash.add(spec.password.expose_secret());
-    hash.add(&spec.host_auth);
+    hash.add(spec.host_auth.as_deref().unwrap_or_default());
     hash.add(match spec.durability {
         Durability::Ephemeral => "ephemeral",
         Durability::Durable => "durable",
@@ -95,13 +95,13 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::{Hash, of_wishes};
-    use crate::{ClusterSpec, Durability, HOST_AUTH};
+    use crate::{ClusterSpec, Durability};
 
     fn spec() -> ClusterSpec {
         ClusterSpec {
             superuser: "user".into(),
             password: "secret".to_owned().into(),
-            host_auth: HOST_AUTH.into(),
+            host_auth: None,
             databases: vec!["application".into()],
             initdb_args: Vec::new(),
             durability: Durability::Ephemeral,
@@ -126,7 +126,7 @@ mod tests {
             ClusterSpec { databases: words(&["ab"]), ..one.clone() },
             ClusterSpec { initdb_args: words(&["--data-checksums"]), ..one.clone() },
             ClusterSpec { durability: Durability::Durable, ..one.clone() },
-            ClusterSpec { host_auth: "md5".into(), ..one.clone() },
+            ClusterSpec { host_auth: Some("md5".into()), ..one.clone() },
             one,
         ];
         let hashes: BTreeSet<String> = different.iter().map(hash).collect();

@@ -23,6 +23,8 @@ use crate::storage::StorageError;
 const LOCALE: &[&str] = &["--locale=C.UTF-8"];
 #[cfg(target_os = "macos")]
 const LOCALE: &[&str] = &["--locale=C", "--lc-ctype=en_US.UTF-8"];
+/// The major version from which on passwords are kept so that nobody can use them who reads them.
+const SCRAM: u32 = 14;
 /// Who gets to the socket may do everything anyway, as in the official image.
 const AUTH: &[&str] = &["--auth-local=trust", "--auth-host=trust", "--no-sync"];
 
@@ -83,9 +85,21 @@ impl Making<'_> {
         args.extend(spec.initdb_args.iter().cloned());
         self.run(&self.initdb().args(args), &[])?;
         let hba = self.data_dir.join("pg_hba.conf");
-        let text = fs::read_to_string(&hba).map_err(StorageError::at("read", &hba))?;
-        let text = conf::with_host_auth(&text, &spec.host_auth);
+        let text = backlot_files::text(&hba).map_err(StorageError::at("read", &hba))?;
+        let text = conf::with_host_auth(&text, &self.host_auth()?);
         Ok(fs::write(&hba, text).map_err(StorageError::at("write", &hba))?)
+    }
+
+    /// As it is told, else as the new cluster keeps passwords: `initdb` may have been told so by its own arguments.
+    fn host_auth(&self) -> Result<String, TemplateError> {
+        if let Some(method) = &self.spec.host_auth {
+            return Ok(method.clone());
+        }
+        let conf = self.data_dir.join("postgresql.conf");
+        let text = fs::read_to_string(&conf).map_err(StorageError::at("read", &conf))?;
+        let kept = conf::settings(&text).into_iter().rfind(|(name, _)| name == "password_encryption");
+        let usual = if self.installation.version.major < SCRAM { "md5" } else { "scram-sha-256" };
+        Ok(kept.map_or_else(|| usual.to_owned(), |(_, method)| method))
     }
 
     /// A server without network, socket or other processes reads the statements from its input. It ends at the first error.

@@ -140,7 +140,7 @@ pub(crate) fn spec(durability: Durability) -> ClusterSpec {
         password: "p@ss 'wörd\\".to_owned().into(),
         databases: vec!["application".into()],
         initdb_args: Vec::new(),
-        host_auth: backlot_postgres::HOST_AUTH.into(),
+        host_auth: None,
         durability,
         settings: Vec::new(),
     }

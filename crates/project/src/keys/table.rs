@@ -1,6 +1,6 @@
 //! The table of keys.
 
-use super::row::{DOCKER, Native, Row, When, gap, refuse, void, warn, warn_when, yes};
+use super::row::{DOCKER, Row, When, refuse, void, warn, warn_when, yes};
 
 const BUILD: &str = "nothing is built natively";
 const PULL: &str = "no image is pulled natively";
@@ -99,7 +99,13 @@ pub const ROWS: &[Row] = &[
         When::Always,
         "the file is not at its place natively",
         "mount it as a volume, name its own path, or use --engine docker",
-    ),
+    )
+    .with_postgres(),
+    void("services.*.configs.[].gid", FILE),
+    void("services.*.configs.[].mode", FILE),
+    yes("services.*.configs.[].source"),
+    yes("services.*.configs.[].target"),
+    void("services.*.configs.[].uid", FILE),
     warn_when(
         "services.*.container_name",
         When::Referred,
@@ -145,15 +151,7 @@ pub const ROWS: &[Row] = &[
     warn("services.*.dns_opt", "names are looked up as this machine does"),
     warn("services.*.dns_search", "names are looked up as this machine does"),
     warn("services.*.domainname", "a native process sees this machine's name"),
-    Row {
-        key: "services.*.entrypoint",
-        process: Native::Honoured,
-        postgres: gap(
-            When::Always,
-            "the server is started without it",
-            "say what it does in a script of /docker-entrypoint-initdb.d, or use --engine docker",
-        ),
-    },
+    yes("services.*.entrypoint"),
     yes("services.*.env_file"),
     yes("services.*.env_file.[].format"),
     yes("services.*.env_file.[].path"),
