@@ -48,7 +48,7 @@ fn a_service_of_a_scenario_is_led_to_the_scenarios_database() {
         "web",
         "sh",
         "-c",
-        "echo $PGHOSTADDR$PGHOST; PGPASSWORD=x psql -XAtc 'select 42' -h 127.0.0.1 -p $HERE_DB_PORT -U postgres",
+        "echo $PGHOSTADDR; PGPASSWORD=x psql -XAtc 'select 42' -h 127.0.0.1 -p $HERE_DB_PORT -U postgres",
     ];
     stage.backlot(&none).output().assert_prints("\n42");
     stage.backlot(&["scenario", "down", "it", "-q"]).output().assert_prints("");
