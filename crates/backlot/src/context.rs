@@ -156,7 +156,9 @@ impl Context {
 
     /// Warns of each of these.
     pub fn tell(&self, lines: Vec<String>) {
-        lines.into_iter().for_each(|line| self.progress().show(Event::Warning(line)));
+        for line in lines {
+            self.progress().show(Event::Warning(line));
+        }
     }
 
     /// The engine that `--engine` asks for; none leaves it to what is there and to what can be.

@@ -114,3 +114,27 @@ fn the_absences_hold() {
         }
     }
 }
+
+/// What a path leads to may be a named pipe, a device without an end or a file of gigabytes. Only what the kernel makes up
+/// (`/proc`) is read in another way.
+#[test]
+fn whole_files_are_read_in_one_way() {
+    let root = repository().join("crates");
+    let of_the_kernel = ["process/src", "gateway/src/sockets/peer.rs"].map(|path| root.join(path));
+    let ours = |path: &PathBuf| {
+        let is_source = path.components().any(|part| part.as_os_str() == "src");
+        let is_exempt = ["files", "testkit"].iter().any(|name| path.starts_with(root.join(name)));
+        is_source && !is_exempt && !of_the_kernel.iter().any(|exempt| path.starts_with(exempt))
+    };
+    let mut found = Vec::new();
+    for path in files(&root, "rs").into_iter().filter(ours) {
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let reads = |line: &&str| ["fs::read(", "fs::read_to_string("].iter().any(|call| line.contains(call));
+        let lines = code.lines().filter(reads).filter(|line| !line.contains("/proc/"));
+        if !path.ends_with("tests.rs") {
+            found.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
+        }
+    }
+    assert!(found.is_empty(), "read by crates/files instead:\n{}", found.join("\n"));
+}

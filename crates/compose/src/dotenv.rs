@@ -29,7 +29,18 @@ pub fn read_env_file(source: &Arc<Source>, outer: &dyn Fn(&str) -> Option<String
     while reader.skip_to_statement() {
         reader.statement()?;
     }
+    reader.file.keep_last();
     Ok(reader.file)
+}
+
+impl EnvFile {
+    /// Of variables of one name, keeps the last.
+    fn keep_last(&mut self) {
+        let mut seen = BTreeSet::new();
+        let keep: Vec<bool> = self.variables.iter().rev().map(|(name, _)| seen.insert(name)).collect();
+        let mut keep = keep.into_iter().rev();
+        self.variables.retain(|_| keep.next().unwrap_or(true));
+    }
 }
 
 /// Reads a file in the form of `docker run --env-file`: a line is a name and a value, taken as they stand, or a name alone,
@@ -129,9 +140,7 @@ impl<'s> Reader<'s> {
     }
 
     fn add(&mut self, name: String, value: String) {
-        if self.known.insert(name.clone(), value.clone()).is_some() {
-            self.file.variables.retain(|(known, _)| *known != name);
-        }
+        self.known.insert(name.clone(), value.clone());
         self.file.variables.push((name, value));
     }
 

@@ -114,7 +114,8 @@ fn variables(
     outer: &Variables,
 ) -> Result<Variables, Error> {
     let default = project_dir.join(".env");
-    let files = if env_files.is_empty() && default.is_file() { vec![default] } else { env_files };
+    let files =
+        if env_files.is_empty() && default.exists() && !default.is_dir() { vec![default] } else { env_files };
     let mut own = Variables::new();
     for file in files {
         let seen = own.clone();
@@ -155,7 +156,7 @@ fn add(to: &mut Map, entry: Entry, key: &str) -> Result<(), Error> {
                 .with_hint("rename one of the two"))
         }
         None => {
-            to.entries.push(entry);
+            to.push(entry);
             Ok(())
         }
     }

@@ -142,7 +142,7 @@ fn merge_plainly(base: Node, over: Node, path: &Path<'_>) -> Result<Node, Error>
 fn merge_mappings(mut base: Map, over: Map, path: &Path<'_>) -> Result<Map, Error> {
     for entry in over.entries {
         let Some(known) = base.get_mut(&entry.key) else {
-            base.entries.push(entry);
+            base.push(entry);
             continue;
         };
         if entry.key.starts_with("x-") {

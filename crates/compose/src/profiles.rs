@@ -27,12 +27,12 @@ pub(crate) fn apply_profiles(model: &mut Node, active: &[String], named: &[Strin
     }
     for entry in std::mem::take(&mut services.entries) {
         if is_on(&entry.value, active) {
-            services.entries.push(entry);
+            services.push(entry);
         } else if is_on(&entry.value, &profiles.active) {
             profiles.on_call.insert(entry.key.clone());
-            services.entries.push(entry);
+            services.push(entry);
         } else {
-            profiles.disabled.entries.push(entry);
+            profiles.disabled.push(entry);
         }
     }
     profiles

@@ -1,49 +1,61 @@
 //! The text of a file, and places in it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use backlot_files::Unfit;
 
 use crate::error::{Error, Fault, Location, Place, Problem};
 
-/// The largest file that is read, in bytes. A config or Compose file of this size is surely not meant.
-const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// So many bytes of a text are counted anew for each place in it; what is before was counted once.
+const BETWEEN_MARKS: usize = 1024;
 
 /// A file's text.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Source {
     /// The file.
     pub path: PathBuf,
     /// Its whole text.
     pub text: Arc<str>,
+    /// Where lines begin, and places within long ones.
+    marks: OnceLock<Vec<Mark>>,
 }
+
+/// A place whose line and column are known.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    offset: usize,
+    line: usize,
+    column: usize,
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path && self.text == other.text
+    }
+}
+
+impl Eq for Source {}
 
 impl Source {
     /// A text as that of a file.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> Arc<Self> {
-        Arc::new(Self { path: path.into(), text: text.into() })
+        Arc::new(Self { path: path.into(), text: text.into(), marks: OnceLock::new() })
     }
 
     /// Reads a file; a byte order mark at its beginning is dropped.
     pub fn read(path: &Path) -> Result<Arc<Self>, Error> {
         let unreadable =
             |source: io::Error| Error::new(Problem::Unreadable { path: path.to_owned(), source });
-        // Looked at before it is opened: opening a named pipe waits for whoever writes to it.
-        let kind = std::fs::metadata(path).map_err(unreadable)?.file_type();
-        if kind.is_dir() {
-            return Err(unreadable(io::ErrorKind::IsADirectory.into()));
-        }
-        if !kind.is_file() {
-            return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
-        }
-        let file = File::open(path).map_err(unreadable)?;
-        let mut bytes = Vec::new();
-        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Err(Error::new(Problem::TooLarge { path: path.to_owned(), limit: MAX_FILE_BYTES }));
-        }
+        let bytes =
+            backlot_files::bytes(path, backlot_files::MOST).map_err(|error| match Unfit::of(&error) {
+                Some(Unfit::TooLarge { limit }) => {
+                    Error::new(Problem::TooLarge { path: path.to_owned(), limit })
+                }
+                Some(Unfit::Kind(_)) | None => unreadable(error),
+            })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let offset = error.utf8_error().valid_up_to();
             Error::new(Problem::NotUtf8 { path: path.to_owned(), offset })
@@ -56,15 +68,36 @@ impl Source {
     pub fn span(self: &Arc<Self>, start: usize, length: usize) -> Span {
         let start = self.text.floor_char_boundary(start.min(self.text.len()));
         let end = self.text.floor_char_boundary(start.saturating_add(length).min(self.text.len()));
-        let before = &self.text[..start];
-        let line_start = before.rfind('\n').map_or(0, |index| index + 1);
+        let marks = self.marks();
+        let mark = marks[marks.partition_point(|mark| mark.offset <= start).saturating_sub(1)];
         let first_line = self.text[start..end].lines().next().unwrap_or_default();
         Span {
             source: Arc::clone(self),
-            line: before.matches('\n').count() + 1,
-            column: self.text[line_start..start].chars().count() + 1,
+            line: mark.line,
+            column: mark.column + self.text[mark.offset..start].chars().count(),
             length: first_line.chars().count().max(1),
         }
+    }
+
+    /// The marks, in order; the first one is the beginning.
+    fn marks(&self) -> &[Mark] {
+        self.marks.get_or_init(|| {
+            let mut marks = vec![Mark { offset: 0, line: 1, column: 1 }];
+            let (mut line, mut column, mut last) = (1, 1, 0);
+            for (offset, character) in self.text.char_indices() {
+                if character == '\n' {
+                    (line, column, last) = (line + 1, 1, offset + 1);
+                    marks.push(Mark { offset: last, line, column });
+                } else {
+                    if offset - last >= BETWEEN_MARKS {
+                        last = offset;
+                        marks.push(Mark { offset, line, column });
+                    }
+                    column += 1;
+                }
+            }
+            marks
+        })
     }
 }
 
@@ -125,6 +158,19 @@ mod tests {
         let start = source.text.find('[').unwrap();
         let span = source.span(start, 100);
         assert_eq!((span.line, span.column, span.length), (2, 5, 3));
+    }
+
+    #[test]
+    fn places_are_right_wherever_they_are() {
+        let text = format!("a\n{}ö x\n\nlast", "ä".repeat(5000));
+        let source = Source::new("/p/f", text.as_str());
+        for (offset, _) in text.char_indices() {
+            let before = &text[..offset];
+            let line_start = before.rfind('\n').map_or(0, |index| index + 1);
+            let span = source.span(offset, 1);
+            let counted = (before.matches('\n').count() + 1, text[line_start..offset].chars().count() + 1);
+            assert_eq!((span.line, span.column), counted, "{offset}");
+        }
     }
 
     #[test]

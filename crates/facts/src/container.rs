@@ -7,8 +7,8 @@ use backlot_plan::Protocol;
 use backlot_project::Service;
 use backlot_project::stack::{Healthcheck, Image, MountKind, Protocol as PortProtocol};
 
-use crate::database::is_postgres;
 use crate::dockerfile::{self, Dockerfile};
+use crate::image::is_postgres;
 
 /// Images that are known to be programs of this machine as well.
 const KNOWN: [Known; 3] = [
@@ -220,7 +220,7 @@ impl<'a> Container<'a> {
         } else {
             None
         };
-        found.filter(|file| file.is_file())
+        found.filter(|file| file.exists())
     }
 
     /// The directory that it works in: where the container's own is mounted, else a mounted directory, else what it is

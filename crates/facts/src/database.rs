@@ -258,11 +258,6 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Whether the service's image is a Postgres whose server it runs.
-pub fn is_postgres(service: &Service) -> bool {
-    PostgresImage::of(service).is_some()
-}
-
 fn port_of(service: &Service, inside: u16) -> Port {
     let published = service.published().find(|(target, _)| *target == inside);
     published.map_or(Port::Free, |(_, port)| Port::Exact(port))

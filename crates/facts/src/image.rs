@@ -183,6 +183,11 @@ pub(crate) fn not_done(service: &Service) -> Option<String> {
     })
 }
 
+/// Whether the service's image is a Postgres whose server it runs.
+pub fn is_postgres(service: &Service) -> bool {
+    PostgresImage::of(service).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{starts_server, wanted_major};

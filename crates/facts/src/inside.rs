@@ -13,8 +13,6 @@ use crate::dockerfile::Dockerfile;
 
 /// Where secrets are, and what of theirs has no absolute path.
 const SECRETS: &str = "/run/secrets";
-/// As much of one file is read, in bytes.
-const LONGEST: u64 = 4 * 1024 * 1024;
 
 /// What a container has at its paths.
 #[derive(Debug)]
@@ -165,19 +163,7 @@ impl Found {
         match self {
             Self::Text(text) => Ok(text.clone()),
             Self::Missing(what) => Err(io::Error::new(io::ErrorKind::NotFound, format!("it is {what}"))),
-            Self::Path(path) => {
-                let metadata = std::fs::metadata(path)?;
-                if !metadata.is_file() {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidInput,
-                        format!("{} is no file", path.display()),
-                    ));
-                }
-                if metadata.len() > LONGEST {
-                    return Err(io::ErrorKind::FileTooLarge.into());
-                }
-                std::fs::read_to_string(path)
-            }
+            Self::Path(path) => backlot_files::text(path),
         }
     }
 }

@@ -9,7 +9,7 @@ use backlot_postgres::DEFAULT_PORT;
 use backlot_project::Stack;
 
 use crate::container::Container;
-use crate::database::is_postgres;
+use crate::image::is_postgres;
 use crate::references::referred;
 
 /// What the files tell of a stack's services.

@@ -115,8 +115,8 @@ impl Source {
         // Newest first: one that is renamed meanwhile is then met twice, and not missed. There may be one more by now.
         for number in 0..=self.oldest + 1 {
             let opened = match number {
-                0 => File::open(&self.path),
-                number => File::open(numbered(&self.path, number)),
+                0 => backlot_files::open(&self.path),
+                number => backlot_files::open(&numbered(&self.path, number)),
             };
             let file = match opened {
                 // It is being renamed, or was never written.

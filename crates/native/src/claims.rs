@@ -75,8 +75,12 @@ impl PortError {
             PortTrouble::InUse { tenant: Some(tenant), .. } => {
                 Hint::from("stop it: ").then(tenant.way_down())
             }
-            PortTrouble::InUse { holder: Some(holder), .. } => format!("stop it: kill {}", holder.pid).into(),
-            PortTrouble::InUse { holder: None, .. } => "stop what uses it".into(),
+            PortTrouble::InUse { holder: Some(PortHolder::Process { pid, .. }), .. } => {
+                format!("stop it: kill {pid}").into()
+            }
+            PortTrouble::InUse { holder: Some(PortHolder::Account(_)) | None, .. } => {
+                "stop what uses it".into()
+            }
             PortTrouble::Forbidden => "run backlot as root".into(),
         };
         let way = way.then(format!("; or publish another port for {service} ({at})"));
@@ -99,7 +103,8 @@ fn by(holder: Option<&PortHolder>, tenant: Option<&Tenant>) -> String {
     match (holder, tenant) {
         (Some(holder), Some(tenant)) => {
             let (name, place) = (&tenant.name, tenant.project.as_ref().unwrap_or(&tenant.dir).display());
-            format!(" by {name} of {place} (process {})", holder.pid)
+            let process = holder.pid().map(|pid| format!(" (process {pid})")).unwrap_or_default();
+            format!(" by {name} of {place}{process}")
         }
         (Some(holder), None) => format!(" by {holder}"),
         (None, _) => String::new(),
@@ -138,8 +143,8 @@ fn try_patiently(port: u16) -> io::Result<()> {
     loop {
         match try_port(port) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                let is_ending =
-                    cfg!(target_os = "linux") && port_holder(port).is_none_or(|holder| has_ended(holder.pid));
+                let ends = |holder: PortHolder| holder.pid().is_some_and(has_ended);
+                let is_ending = cfg!(target_os = "linux") && port_holder(port).is_none_or(ends);
                 if !is_ending || start.elapsed() > ENDING {
                     return Err(error);
                 }
@@ -157,7 +162,8 @@ fn has_ended(pid: i32) -> bool {
 
 /// That somebody holds a port.
 pub(super) fn in_use(claim: &Claim, holder: Option<PortHolder>, environment: &Environment) -> PortError {
-    let tenant = holder.as_ref().and_then(|holder| tenant(&command_lines_up_from(holder.pid)));
+    let tenant =
+        holder.as_ref().and_then(PortHolder::pid).and_then(|pid| tenant(&command_lines_up_from(pid)));
     error_of(claim, PortTrouble::InUse { holder, tenant }, environment)
 }
 

@@ -1,7 +1,7 @@
 //! Taking an environment down, whatever is left of it.
 
 use backlot_plan::{Removal, Server};
-use backlot_state::{EngineError, Event, Filling, Report, Site, Taken, mark, tell};
+use backlot_state::{EngineError, Event, Filling, Report, Site, Taken, mark, tell, volume};
 
 use crate::look::look;
 use crate::server;
@@ -80,7 +80,7 @@ pub(super) fn take_away(taken: &Taken, step: Removal) -> Result<String, EngineEr
         }
         Removal::Volumes => {
             server::free_shared_memory(taken.site());
-            taken.remove_volumes()?;
+            volume::remove_all(taken)?;
             Ok(format!("the volumes of {name}"))
         }
     }

@@ -272,7 +272,7 @@ fn data_dirs(site: &Site) -> Vec<PathBuf> {
 /// The process and port in a data directory's `postmaster.pid`, if that process is the one that wrote it: a server
 /// works in its data directory, and no other process has a reason to.
 fn named_in(data: &Path) -> Option<(ProcessId, u16)> {
-    let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    let text = backlot_files::text(&data.join("postmaster.pid")).ok()?;
     let mut lines = text.lines();
     let process = ProcessId::of(lines.next()?.trim().parse().ok()?)?;
     let port = lines.nth(2)?.trim().parse().ok()?;

@@ -81,7 +81,7 @@ fn report(database: DatabaseRecord) -> ServiceReport {
 
 /// When a server was started, in milliseconds since 1970: it says so in seconds, in the third line of its lock file.
 fn started(database: &DatabaseRecord) -> Option<u64> {
-    let lock = std::fs::read_to_string(database.data_dir.join("postmaster.pid")).ok()?;
+    let lock = backlot_files::text(&database.data_dir.join("postmaster.pid")).ok()?;
     let seconds: u64 = lock.lines().nth(2)?.trim().parse().ok()?;
     seconds.checked_mul(1000)
 }

@@ -131,8 +131,8 @@ struct Reader<'s> {
 
 impl Reader<'_> {
     fn file(&mut self, file: &Path, depth: usize) -> Result<Vec<Directive>, ConfigError> {
-        let text =
-            fs::read_to_string(file).map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
+        let text = backlot_files::text(file)
+            .map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
         self.files.push(file.to_owned());
         self.text(&text, &Arc::from(file), depth)
     }
@@ -214,7 +214,7 @@ impl Reader<'_> {
         }
         let files = self.matching(Path::new("/etc/nginx/templates/*.template"));
         let filled = files.into_iter().filter_map(|file| {
-            let text = fs::read_to_string(&file).ok()?;
+            let text = backlot_files::text(&file).ok()?;
             self.files.push(file.clone());
             Some((file, self.filled(&text)))
         });

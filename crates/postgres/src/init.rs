@@ -17,7 +17,7 @@ use crate::locate::Installation;
 use crate::running::{StopError, StopMode};
 use crate::spec::ClusterSpec;
 use crate::storage::StorageError;
-use crate::template::remove_tree;
+use crate::storage::remove_tree;
 
 /// Where the official image has them.
 pub const INIT_DIR: &str = "/docker-entrypoint-initdb.d";

@@ -1,6 +1,6 @@
 //! Where a cluster is, and in what state it was left.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ impl Place {
         const SHUT_DOWN: u32 = 1;
         let path = self.data_dir.join("global/pg_control");
         let mut header = [0; STATE.end];
-        let read = File::open(&path).and_then(|mut file| file.read_exact(&mut header));
+        let read = backlot_files::open(&path).and_then(|mut file| file.read_exact(&mut header));
         read.map_err(StorageError::at("read", &path))?;
         Ok(header[STATE] == SHUT_DOWN.to_ne_bytes())
     }
@@ -46,7 +46,7 @@ impl Place {
         owner.check_reach(&self.socket_dir)?;
         check_socket_dir(&self.socket_dir)?;
         let path = self.data_dir.join("PG_VERSION");
-        let data = match fs::read_to_string(&path) {
+        let data = match backlot_files::text(&path) {
             Ok(text) => text.trim().to_owned(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(StartError::NotACluster { data_dir: self.data_dir.clone() });
@@ -95,7 +95,7 @@ impl Place {
     /// by itself, but for a server in a container that works here: it is looked for by the directory.
     fn drop_misleading_pid_file(&self) -> Result<(), StartError> {
         let path = self.data_dir.join("postmaster.pid");
-        let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
+        let Ok(text) = backlot_files::text(&path) else { return Ok(()) };
         let socket_dir = text.lines().nth(4).map(Path::new);
         if socket_dir
             .is_some_and(|dir| !dir.as_os_str().is_empty() && dir.parent() != self.socket_dir.parent())

@@ -1,6 +1,5 @@
 //! Waiting until a new server answers.
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::thread;
@@ -69,7 +68,7 @@ pub(crate) fn until_ready(
 
 /// Whether the pid file in the data directory, written by this very server, says so: line 8.
 fn says_ready(data_dir: &Path, pid: i32) -> bool {
-    let Ok(text) = fs::read_to_string(data_dir.join("postmaster.pid")) else { return false };
+    let Ok(text) = backlot_files::text(&data_dir.join("postmaster.pid")) else { return false };
     let mut lines = text.lines();
     lines.next() == Some(pid.to_string().as_str())
         && lines.nth(6).is_some_and(|status| status.trim() == "ready")

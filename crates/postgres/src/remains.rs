@@ -16,7 +16,7 @@ const MAGIC_NUMBER: u32 = 679_834_894;
 /// servers in one data directory would notice each other. A server that ends by itself leaves none of these, so nothing is
 /// reported here; the memory stays if anyone still uses it.
 pub(crate) fn remove(data_dir: &Path, socket_dir: &Path, port: u16) {
-    let pid_file = fs::read_to_string(data_dir.join("postmaster.pid")).unwrap_or_default();
+    let pid_file = backlot_files::text(&data_dir.join("postmaster.pid")).unwrap_or_default();
     if pid(&pid_file).and_then(ProcessId::of).is_some() {
         // The record was old: another server has been started here since.
         return;
@@ -30,7 +30,7 @@ pub(crate) fn remove(data_dir: &Path, socket_dir: &Path, port: u16) {
 /// Frees the shared memory that a killed server has left, of which its data directory tells. Nothing happens while a
 /// process still uses it; whoever calls this holds the cluster's lock.
 pub fn free_shared_memory(data_dir: &Path) {
-    free(&fs::read_to_string(data_dir.join("postmaster.pid")).unwrap_or_default());
+    free(&backlot_files::text(&data_dir.join("postmaster.pid")).unwrap_or_default());
 }
 
 fn free(pid_file: &str) {
@@ -46,7 +46,7 @@ fn free(pid_file: &str) {
 /// of which are segments' names; others, by chance, are none's.
 fn remove_dynamic_segments(control: u32) {
     let control = segment_file(control);
-    let list = fs::read(&control).unwrap_or_default();
+    let list = backlot_files::bytes(&control, backlot_files::MOST).unwrap_or_default();
     let numbers = list.chunks_exact(4).filter_map(|bytes| Some(u32::from_ne_bytes(bytes.try_into().ok()?)));
     for number in numbers.filter(|number| *number != 0) {
         let _ = fs::remove_file(segment_file(number));

@@ -1,6 +1,5 @@
 //! The server's settings.
 
-use std::fs;
 use std::path::Path;
 
 use crate::conf;
@@ -31,7 +30,7 @@ const WITHOUT_SUBSCRIPTIONS: (&str, &str) = ("max_logical_replication_workers", 
 pub(crate) fn of_server(spec: &ClusterSpec, socket_dir: &Path, port: u16) -> Vec<(String, String)> {
     // What a file of the project's own says, counts as well.
     let file = spec.settings.iter().rfind(|(name, _)| name == CONFIG_FILE);
-    let file = file.and_then(|(_, path)| fs::read_to_string(path).ok()).unwrap_or_default();
+    let file = file.and_then(|(_, path)| backlot_files::text(Path::new(path)).ok()).unwrap_or_default();
     let in_file = conf::settings(&file);
     let wished =
         |name: &str| spec.settings.iter().chain(&in_file).any(|(wish, _)| wish.eq_ignore_ascii_case(name));

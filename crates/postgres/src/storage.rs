@@ -1,5 +1,6 @@
 //! Files and directories: errors that tell a full disk from a closed door.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -61,6 +62,15 @@ impl StorageError {
     /// For `map_err`: the error for doing `action` with `path`.
     pub(crate) fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
         move |source| Self::new(action, path, source)
+    }
+}
+
+/// Removes a directory with all that is in it; it need not be there.
+pub(crate) fn remove_tree(path: &Path) -> Result<(), StorageError> {
+    match fs::remove_dir_all(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(StorageError::new("remove", path, error)),
     }
 }
 

@@ -18,7 +18,6 @@ mod key;
 mod make;
 
 pub use self::clone::Fill;
-pub(crate) use self::folder::remove_tree;
 pub use self::folder::{is_cluster, is_unfinished};
 
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -38,6 +37,7 @@ use crate::locate::Installation;
 use crate::lock::{self, Sharing};
 use crate::spec::{ClusterSpec, Durability, SpecError};
 use crate::storage::StorageError;
+use crate::storage::remove_tree;
 
 /// How long another process may take to make a template before we give up.
 const MAKING: Duration = Duration::from_mins(2);

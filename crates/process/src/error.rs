@@ -1,16 +1,22 @@
 //! What can go wrong when a program is run.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::exit::describe_exit;
+use crate::flaw::Flaw;
+
+/// What is wrong with the file, since the system's word on it ("not found") may be about something else.
+fn flaw(program: &Path) -> String {
+    Flaw::of(program).map(|flaw| format!(", which {flaw}")).unwrap_or_default()
+}
 
 /// Why a program could not be started, or did not end as it should have. The messages fit after "failed to …".
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// The program does not exist, is not executable, or the system refused another process.
-    #[error("start {}", program.display())]
+    #[error("start {}{}", program.display(), flaw(program))]
     Start {
         /// The program as it was named.
         program: PathBuf,

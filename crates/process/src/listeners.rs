@@ -1,9 +1,12 @@
 //! From a port to its process, through `/proc`.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use nix::unistd::{Uid, User, geteuid};
 
 use crate::ports::PortHolder;
-use crate::sockets::all_listening;
+use crate::sockets::{LISTEN_HEX, all_listening};
 
 /// So much of a command line, in characters, says what it is.
 const SHORT: usize = 80;
@@ -12,7 +15,37 @@ pub(crate) fn find(port: u16) -> Option<PortHolder> {
     let on_port = all_listening().into_iter().filter(|(address, _)| address.port() == port);
     let sockets: Vec<String> = on_port.map(|(_, inode)| format!("socket:[{inode}]")).collect();
     let pids = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.into_iter().find(|&pid| holds(pid, &sockets)).map(|pid| PortHolder { pid, command: command(pid) })
+    let other = |uid: u32| (uid != geteuid().as_raw()).then(|| account(uid));
+    match pids.into_iter().find(|&pid| holds(pid, &sockets)) {
+        Some(pid) => {
+            let owner = fs::metadata(format!("/proc/{pid}")).ok().and_then(|process| other(process.uid()));
+            Some(PortHolder::Process { pid, command: command(pid), account: owner })
+        }
+        // What others have open is not shown; whose a socket is, is.
+        None => owner_of(port).and_then(other).map(PortHolder::Account),
+    }
+}
+
+/// The account that listens on the port.
+fn owner_of(port: u16) -> Option<u32> {
+    let tables =
+        ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
+    tables.iter().find_map(|table| owner_in(table, port))
+}
+
+fn owner_in(table: &str, port: u16) -> Option<u32> {
+    let listens = format!(":{port:04X}");
+    table.lines().skip(1).find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let is_it = fields.get(1)?.ends_with(&listens) && *fields.get(3)? == LISTEN_HEX;
+        is_it.then(|| fields.get(7)?.parse().ok()).flatten()
+    })
+}
+
+/// Its name, else its number.
+fn account(uid: u32) -> String {
+    let known = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    known.map_or_else(|| uid.to_string(), |user| user.name)
 }
 
 fn holds(pid: i32, sockets: &[String]) -> bool {
@@ -29,4 +62,18 @@ fn command(pid: i32) -> String {
         short.push('…');
     }
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::owner_in;
+
+    #[test]
+    fn the_account_is_in_the_table() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+            0: 0100007F:4717 0100007F:C350 01 00000000:00000000 00:00000000 00000000     7        0 1 1 0\n\
+            1: 0100007F:4717 00000000:0000 0A 00000000:00000000 00:00000000 00000000 65534        0 2 1 0\n";
+        assert_eq!(owner_in(table, 0x4717), Some(65534));
+        assert_eq!(owner_in(table, 0x4718), None);
+    }
 }

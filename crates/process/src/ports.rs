@@ -5,19 +5,41 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 
-/// The process that listens on a port.
+/// Who listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PortHolder {
-    /// Its number.
-    pub pid: i32,
-    /// Its command line, shortened.
-    pub command: String,
+pub enum PortHolder {
+    /// A process.
+    Process {
+        /// Its number.
+        pid: i32,
+        /// Its command line, shortened.
+        command: String,
+        /// Its account, if that is another one.
+        account: Option<String>,
+    },
+    /// A process of another account, and the system does not tell this one which.
+    Account(String),
+}
+
+impl PortHolder {
+    /// The process.
+    pub fn pid(&self) -> Option<i32> {
+        match self {
+            Self::Process { pid, .. } => Some(*pid),
+            Self::Account(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for PortHolder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pid, command } = self;
-        write!(formatter, "process {pid} ({command})")
+        match self {
+            Self::Process { pid, command, account: None } => write!(formatter, "process {pid} ({command})"),
+            Self::Process { pid, command, account: Some(account) } => {
+                write!(formatter, "process {pid} of the account {account} ({command})")
+            }
+            Self::Account(account) => write!(formatter, "a process of the account {account}"),
+        }
     }
 }
 
@@ -80,9 +102,10 @@ mod tests {
         #[cfg(target_os = "linux")]
         {
             let holder = super::port_holder(port).unwrap();
-            assert_eq!(holder.pid, i32::try_from(std::process::id()).unwrap());
-            assert!(holder.command.contains("backlot_process"), "{holder:?}");
-            let lines = super::command_lines_up_from(holder.pid);
+            let own = i32::try_from(std::process::id()).unwrap();
+            assert!(holder.to_string().starts_with(&format!("process {own} (")), "{holder}");
+            assert!(holder.to_string().contains("backlot_process"), "{holder}");
+            let lines = super::command_lines_up_from(own);
             assert!(lines[0][0].contains("backlot_process") && lines.len() > 1, "{lines:?}");
         }
         drop(listener);

@@ -15,7 +15,7 @@ use crate::subreaper::with_descendants;
 
 /// The state of a listening socket: its number, and as it is written in `/proc/net/tcp`.
 const LISTEN: u8 = 10;
-const LISTEN_HEX: &str = "0A";
+pub(crate) const LISTEN_HEX: &str = "0A";
 /// From `linux/netlink.h` and `linux/sock_diag.h`.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const REQUEST_AND_DUMP: u16 = 0x1 | 0x300;

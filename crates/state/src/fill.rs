@@ -125,7 +125,7 @@ impl Filler<'_> {
     /// Loads a file into the table that it is named after; its first line names the columns.
     fn csv(&self, file: &Path) -> Result<u8, EngineError> {
         let failed = |source| EngineError::Io { what: "read", path: file.to_owned(), source };
-        let columns = header(&mut std::fs::File::open(file).map_err(failed)?, file)?;
+        let columns = header(&mut backlot_files::open(file).map_err(failed)?.take(MOST_HEADER), file)?;
         let columns: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
         let copy = format!(
             "\\copy {} ({}) FROM {} WITH (FORMAT csv, HEADER true)",
@@ -152,6 +152,9 @@ impl Filler<'_> {
         Ok(exit_code(ended.status))
     }
 }
+
+/// The longest first line of a CSV file, in bytes.
+const MOST_HEADER: u64 = 1 << 20;
 
 /// The table of a CSV file: its name without the extension and without a leading number (`01-users.csv` → `users`).
 fn table_of(file: &Path) -> String {

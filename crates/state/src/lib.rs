@@ -22,6 +22,7 @@ mod record;
 pub mod runs;
 mod site;
 mod summary;
+mod taken;
 pub mod tools;
 mod up;
 pub mod volume;
@@ -41,6 +42,7 @@ pub use printed::{Lines, LogWish};
 pub use record::{
     ContainerDatabase, DatabaseRecord, DockerRecord, EngineKind, Filling, Record, RecordError, VERSION, now,
 };
-pub use site::{Site, Taken};
+pub use site::Site;
 pub use summary::{State, Summary};
+pub use taken::Taken;
 pub use up::{Failure, Started, Wishes};

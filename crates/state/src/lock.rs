@@ -72,7 +72,7 @@ impl Lock {
     /// [`LockError::Io`] when the file is there and cannot be looked at.
     pub fn is_held(path: &Path) -> Result<bool, LockError> {
         let failed = |source| LockError::Io { path: path.to_owned(), source };
-        let file = match File::open(path) {
+        let file = match backlot_files::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(failed(error)),
@@ -123,7 +123,7 @@ fn sign(file: &mut File) -> io::Result<()> {
 
 /// What the holder of the lock at `path` wrote into it.
 pub fn holder_at(path: &Path) -> Option<String> {
-    holder(&mut File::open(path).ok()?)
+    holder(&mut backlot_files::open(path).ok()?)
 }
 
 fn holder(file: &mut File) -> Option<String> {

@@ -11,7 +11,8 @@ use crate::home::short_hash;
 use crate::lock::Lock;
 use crate::ourselves::GUARD_VERB;
 use crate::runs;
-use crate::site::{Site, Taken};
+use crate::site::Site;
+use crate::taken::Taken;
 
 /// The variable whose value is the mark.
 pub const VARIABLE: &str = "BACKLOT_RUN";

@@ -265,9 +265,12 @@ pub(crate) fn write(state: &impl Serialize, path: &Path) -> Result<(), RecordErr
     write().map_err(failed)
 }
 
+/// More than any record has: the variables of a stack are most of it.
+const MOST: u64 = 64 << 20;
+
 /// Reads a state file; none is none, and a damaged one is an error.
 pub(crate) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, RecordError> {
-    let text = match fs::read(path) {
+    let text = match backlot_files::bytes(path, MOST) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(RecordError::Read { path: path.to_owned(), source }),

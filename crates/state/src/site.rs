@@ -16,8 +16,6 @@
 //! <environment>+<service>/   the same for each further Postgres server, whose volumes are the environment's
 //! ```
 
-mod taken;
-
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,8 +28,7 @@ use crate::error::EngineError;
 use crate::home::{Home, HomeError};
 use crate::lock::{Lock, LockError};
 use crate::record::Record;
-
-pub use taken::Taken;
+use crate::taken::Taken;
 
 /// How long a command waits for another one that changes the same environment.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
@@ -139,7 +136,7 @@ impl Site {
     }
 
     /// Where what is live goes while it is removed.
-    fn doomed(&self) -> PathBuf {
+    pub(crate) fn doomed(&self) -> PathBuf {
         self.dir.join("removed")
     }
 
@@ -161,7 +158,7 @@ impl Site {
     }
 
     /// Copies of clusters in volumes that were begun and never completed.
-    fn partial_copies(&self) -> Vec<PathBuf> {
+    pub(crate) fn partial_copies(&self) -> Vec<PathBuf> {
         if self.service().is_some() {
             return Vec::new();
         }
@@ -288,7 +285,7 @@ impl Site {
         Ok(Lock::is_held(&self.busy_lock())?)
     }
 
-    fn busy_lock(&self) -> PathBuf {
+    pub(crate) fn busy_lock(&self) -> PathBuf {
         self.dir.join("busy.lock")
     }
 

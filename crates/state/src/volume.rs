@@ -27,6 +27,7 @@ use crate::home::Home;
 use crate::lock::Lock;
 use crate::record::{self, VERSION};
 use crate::site::Site;
+use crate::taken::Taken;
 
 pub use error::VolumeError;
 
@@ -201,7 +202,7 @@ pub fn check_room(site: &Site, storage: &Storage) -> Result<(), EngineError> {
     let (content, data) = (site.content(volume), site.data(storage));
     for found in clusters_in(&content) {
         if found != data {
-            let major = fs::read_to_string(found.join(MAJOR)).unwrap_or_default().trim().to_owned();
+            let major = backlot_files::text(&found.join(MAJOR)).unwrap_or_default().trim().to_owned();
             let (volume, wanted) = (volume.clone(), data);
             return Err(VolumeError::OtherCluster { volume, found, major, wanted }.into());
         }
@@ -248,7 +249,7 @@ fn clusters_in(content: &Path) -> Vec<PathBuf> {
 pub fn major_in(site: &Site, storage: &Storage) -> Option<u32> {
     storage.volume()?;
     let data = site.data(storage);
-    is_cluster(&data).then(|| fs::read_to_string(data.join(MAJOR)).ok()?.trim().parse().ok()).flatten()
+    is_cluster(&data).then(|| backlot_files::text(&data.join(MAJOR)).ok()?.trim().parse().ok()).flatten()
 }
 
 /// A volume that projects share, in a listing.
@@ -323,6 +324,20 @@ pub fn create(home: &Home, name: &str) -> Result<bool, EngineError> {
     let record = VolumeRecord { version: VERSION, name: name.to_owned(), maker: None, created, clusters };
     write(&keeper, &record)?;
     Ok(true)
+}
+
+/// Removes the volumes of an environment: the durable data, those with a name that it has made included.
+///
+/// # Errors
+/// When something cannot be removed, or another environment uses it.
+pub fn remove_all(taken: &Taken) -> Result<(), EngineError> {
+    for volume in taken.site().removable_volumes()? {
+        match volume {
+            Volume::Own(_) | Volume::Folder(_) => {}
+            Volume::Shared(name) => remove(taken.site().home(), &name)?,
+        }
+    }
+    taken.remove_own_volumes()
 }
 
 /// Removes the volume `name` with all that is in it.

@@ -92,6 +92,7 @@ mod tests {
             kind,
             depends_on: BTreeMap::new(),
             readiness: Readiness::Running(Duration::ZERO),
+            quiet_after: Duration::ZERO,
             restart: RestartPolicy::No,
             stop_signal: 15,
             stop_grace: Duration::from_secs(10),

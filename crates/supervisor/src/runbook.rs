@@ -55,6 +55,10 @@ pub struct ServiceRun {
     pub depends_on: BTreeMap<String, Dependency>,
     /// When it counts as ready.
     pub readiness: Readiness,
+    /// How long it may take to listen at its ports. After that it counts as running, as not all that says a port listens;
+    /// what takes the place of one that serves has to.
+    #[serde(default)]
+    pub quiet_after: Duration,
     /// What to do when it ends.
     pub restart: RestartPolicy,
     /// The number of the signal that asks it to end.
@@ -163,7 +167,7 @@ pub struct PortRun {
 pub enum Readiness {
     /// When it has run for so long, or has ended well.
     Running(Duration),
-    /// When it listens; the limit is how long that may take.
+    /// When it listens, or has not for [`ServiceRun::quiet_after`]; the limit is how long one may take that has to.
     Listening(Duration),
     /// When its health check succeeds.
     Check(HealthRun),

@@ -1,8 +1,13 @@
 //! Values and their places.
 
+use std::collections::HashMap;
+
 use super::scalar::format_float;
 use crate::error::{Error, Problem};
 use crate::source::Span;
+
+/// So many entries are looked through as quickly as they are looked up.
+const MANY: usize = 32;
 
 /// A value and its place.
 #[derive(Debug, Clone)]
@@ -162,6 +167,9 @@ pub struct Entry {
 pub struct Map {
     /// The entries; no key comes twice.
     pub entries: Vec<Entry>,
+    /// Where each key is, once there are many. It holds as long as it knows as many as there are: entries come by
+    /// [`Map::push`] alone.
+    places: HashMap<String, usize>,
 }
 
 /// Mappings are equal in whatever order they are written.
@@ -173,8 +181,28 @@ impl PartialEq for Map {
 }
 
 impl Map {
+    fn position(&self, key: &str) -> Option<usize> {
+        if self.places.len() == self.entries.len() {
+            return self.places.get(key).copied();
+        }
+        self.entries.iter().position(|entry| entry.key == key)
+    }
+
+    /// Adds an entry whose key is not there.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        let count = self.entries.len();
+        if count >= MANY {
+            if self.places.len() != count {
+                let keys = self.entries.iter().map(|entry| entry.key.clone());
+                self.places = keys.zip(0..).collect();
+            }
+            self.places.insert(entry.key.clone(), count);
+        }
+        self.entries.push(entry);
+    }
+
     pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.key == key)
+        self.position(key).map(|index| &self.entries[index])
     }
 
     /// The value under a key.
@@ -183,7 +211,7 @@ impl Map {
     }
 
     pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
-        self.entries.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.value)
+        self.position(key).map(|index| &mut self.entries[index].value)
     }
 
     pub(crate) fn contains(&self, key: &str) -> bool {
@@ -191,15 +219,15 @@ impl Map {
     }
 
     pub(crate) fn remove(&mut self, key: &str) -> Option<Entry> {
-        let index = self.entries.iter().position(|entry| entry.key == key)?;
+        let index = self.position(key)?;
         Some(self.entries.remove(index))
     }
 
     /// Sets a key; a known one keeps its place in the order.
     pub(crate) fn insert(&mut self, entry: Entry) {
-        match self.entries.iter_mut().find(|known| known.key == entry.key) {
-            Some(known) => *known = entry,
-            None => self.entries.push(entry),
+        match self.position(&entry.key) {
+            Some(index) => self.entries[index] = entry,
+            None => self.push(entry),
         }
     }
 
@@ -207,5 +235,31 @@ impl Map {
     pub(crate) fn set(&mut self, key: &str, value: Value, span: &Span) {
         let value = Node::new(value, span.clone());
         self.insert(Entry { key: key.to_owned(), key_span: span.clone(), value });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MANY, Map, Value};
+    use crate::source::Source;
+
+    #[test]
+    fn a_large_mapping_finds_what_it_holds_and_nothing_else() {
+        let span = Source::new("/p/f", "x").span(0, 1);
+        let mut map = Map::default();
+        for number in 0..MANY * 3 {
+            map.set(&format!("k{number}"), Value::Int(0), &span);
+        }
+        map.set("k70", Value::Int(1), &span);
+        assert_eq!(map.entries.len(), MANY * 3);
+        map.remove("k5");
+        map.entries.retain(|entry| entry.key != "k6");
+        assert!(!map.contains("k5") && !map.contains("k6"));
+        for key in ["new", "other"] {
+            map.set(key, Value::Null, &span);
+        }
+        assert_eq!(map.get("k70").map(|node| &node.value), Some(&Value::Int(1)));
+        assert!(map.contains("new") && map.contains("other") && map.contains("k95") && !map.contains("k6"));
+        assert_eq!(map.entries.len(), MANY * 3);
     }
 }

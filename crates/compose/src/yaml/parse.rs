@@ -181,7 +181,7 @@ impl<'s> Reader<'s> {
                     .error(Problem::DuplicateKey { key, first_line })
                     .with_hint("keep one of the two"));
             }
-            map.entries.push(Entry { key, key_span, value });
+            map.push(Entry { key, key_span, value });
         }
         for (value, use_span) in merged {
             merge_in(&mut map, value, &use_span)?;
@@ -307,7 +307,7 @@ fn merge_in(map: &mut Map, value: Node, use_span: &Span) -> Result<(), Error> {
         let Value::Map(source) = source else { return Err(use_span.error(Problem::MergeKey { found })) };
         for entry in source.entries {
             if !map.contains(&entry.key) {
-                map.entries.push(entry);
+                map.push(entry);
             }
         }
     }

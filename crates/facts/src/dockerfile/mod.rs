@@ -5,7 +5,6 @@ mod lines;
 mod words;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -62,7 +61,7 @@ pub fn of_service(service: &Service) -> Result<Option<Dockerfile>, (PathBuf, io:
     let Some(build) = &service.build else { return Ok(None) };
     let text = match &build.dockerfile_inline {
         Some(text) => text.clone(),
-        None => fs::read_to_string(&build.dockerfile).map_err(|error| (build.dockerfile.clone(), error))?,
+        None => backlot_files::text(&build.dockerfile).map_err(|error| (build.dockerfile.clone(), error))?,
     };
     let target = build.target.as_deref();
     Ok(Some(read(&text, Building { context: &build.context, target, args: &build.args })))

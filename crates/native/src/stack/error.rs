@@ -6,6 +6,7 @@ use backlot_facts::NoService;
 use backlot_facts::storage::StorageError;
 use backlot_hint::{Explain, Hint, quoted};
 use backlot_nginx::{ConfigError, LocateError};
+use backlot_process::Flaw;
 use backlot_project::Location;
 use backlot_state::EngineError;
 
@@ -77,6 +78,16 @@ pub enum StackError {
         requirements: Option<PathBuf>,
         /// Where it is defined.
         at: Location,
+    },
+    /// The program of a service is there, but cannot be run.
+    #[error("service {service} runs {}, which {flaw}", program.display())]
+    Unrunnable {
+        /// The service.
+        service: String,
+        /// The program's file.
+        program: PathBuf,
+        /// What is wrong with it.
+        flaw: Flaw,
     },
     /// Somebody asked for a service that is not in the stack.
     #[error(transparent)]
@@ -158,6 +169,7 @@ impl StackError {
             | Self::Dockerfile { .. } => "no-command",
             Self::NotHonoured { .. } => "not-honoured",
             Self::NoProgram { .. } => "no-program",
+            Self::Unrunnable { .. } => "not-executable",
             Self::NoService(_) => "no-service",
             Self::LeadsElsewhere { .. } => "leads-elsewhere",
             Self::Scaled { .. } => "impossible",
@@ -191,6 +203,7 @@ impl StackError {
             Self::NoProgram { program, at, .. } => Some(format!(
                 "install {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})"
             )),
+            Self::Unrunnable { program, flaw, .. } => flaw.hint(program),
             Self::NoNginx { source, .. } => Some(source.hint()),
             Self::Nginx(error) => error.hint(),
             Self::Storage(error) => Some(error.hint()),

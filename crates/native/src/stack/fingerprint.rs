@@ -19,6 +19,26 @@ pub(super) fn of_directory(dir: &Path, read: &[PathBuf]) -> String {
     hex(&files.hash.finalize())
 }
 
+/// What a file says; of one that is not read whole, when it was written.
+pub(super) fn of_file(file: &Path) -> String {
+    let mut hash = Sha256::new();
+    match backlot_files::bytes(file, backlot_files::MOST) {
+        Ok(bytes) => hash.update(bytes),
+        Err(_) => {
+            if let Some(found) = fs::metadata(file).ok().filter(fs::Metadata::is_file) {
+                written(&mut hash, &found);
+            }
+        }
+    }
+    hex(&hash.finalize())
+}
+
+fn written(hash: &mut Sha256, file: &fs::Metadata) {
+    hash.update(file.len().to_le_bytes());
+    hash.update(file.mtime().to_le_bytes());
+    hash.update(file.mtime_nsec().to_le_bytes());
+}
+
 /// A hash over some texts.
 pub(super) fn of_texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     let mut hash = Sha256::new();
@@ -59,9 +79,7 @@ impl Files<'_> {
                 self.left -= 1;
                 if let Ok(file) = entry.metadata() {
                     self.hash.update(path.as_os_str().as_encoded_bytes());
-                    self.hash.update(file.len().to_le_bytes());
-                    self.hash.update(file.mtime().to_le_bytes());
-                    self.hash.update(file.mtime_nsec().to_le_bytes());
+                    written(&mut self.hash, &file);
                 }
             }
         }

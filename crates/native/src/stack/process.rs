@@ -1,13 +1,13 @@
 //! The program of a service: its file, directory and variables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use backlot_facts::address::{Address, HERE};
 use backlot_facts::container::Container;
 use backlot_facts::references::replaced;
 use backlot_facts::variables::{ABOVE_HOST, RunningDatabase, variables};
-use backlot_process::caller_allow_list;
+use backlot_process::{Flaw, caller_allow_list};
 use backlot_project::stack::HealthTest;
 use backlot_state::tools::{
     is_executable, keep_tree_clean, on_path, virtual_environment, with_virtual_environment,
@@ -24,8 +24,7 @@ const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
 const HOST_ENDS: [&str; 6] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "BROKER"];
 /// Variables of a Dockerfile that are about the container's own files.
 const OF_THE_CONTAINER: [&str; 6] = ["PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "PWD"];
-/// Variables that tell where the database is, host and port: whoever is told the one is told the other, as a port of a
-/// container is not that of this machine.
+/// Variables that tell where the database is, host and port.
 const DATABASE_PLACES: [(&str, &str); 3] =
     [("POSTGRES_HOSTNAME", "POSTGRES_PORT"), ("POSTGRES_HOST", "POSTGRES_PORT"), ("PGHOST", "PGPORT")];
 /// Files that list what a Python project needs.
@@ -55,7 +54,7 @@ fn interpreted(container: &Container<'_>, words: Vec<String>) -> Vec<String> {
     let Some(file) = Some(()).filter(|()| container.dockerfile.makes_executable).and_then(|()| made()) else {
         return words;
     };
-    let text = std::fs::read(&file).unwrap_or_default();
+    let text = backlot_files::bytes(&file, backlot_files::MOST).unwrap_or_default();
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let Some(line) = String::from_utf8_lossy(line).strip_prefix("#!").map(|line| line.trim().to_owned())
     else {
@@ -85,6 +84,13 @@ impl Translation<'_> {
         variables: &BTreeMap<String, String>,
     ) -> Result<PathBuf, StackError> {
         let word = words.first().map(String::as_str).unwrap_or_default();
+        // Only a path says which file is meant: on PATH, one that cannot be run is passed over.
+        let here = || Some(PathBuf::from(word)).filter(|_| word.starts_with('/'));
+        let file = container.own_program(word).or_else(here).filter(|_| word.contains('/'));
+        if let Some((program, flaw)) = file.and_then(|file| Flaw::of(&file).map(|flaw| (file, flaw))) {
+            let service = container.service.name.clone();
+            return Err(StackError::Unrunnable { service, program, flaw });
+        }
         let own = container.own_program(word).filter(|file| is_executable(file));
         let found = own.or_else(|| match word.rsplit_once('/') {
             None => on_path(word, variables),
@@ -120,7 +126,6 @@ impl Translation<'_> {
         let names = self.names();
         let compose = &container.service.environment;
         let said = self.said(container);
-        let said_names: BTreeSet<String> = said.keys().cloned().collect();
         for (name, value) in &said {
             let value = match compose.get(name) {
                 Some(Some(_)) => {
@@ -132,18 +137,6 @@ impl Translation<'_> {
             all.insert(name.clone(), loopback(&self.led(&value)));
         }
         self.keep_database(&own, compose, &mut all);
-        // Nothing that its file does not mention: it may well mean something else to the program.
-        let is_for_all =
-            |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
-        let port_of = |name: &str| {
-            let hosts = DATABASE_PLACES.iter().filter(|(_, port)| *port == name).map(|(host, _)| *host);
-            hosts.into_iter().any(|host| said_names.contains(host))
-        };
-        // In what is thrown away, a program that asks for no place must not find another environment's database.
-        let keeps_apart = |name: &str| self.throwaway && matches!(name, "PGHOST" | "PGPORT");
-        all.retain(|name, _| {
-            said_names.contains(name) || is_for_all(name) || port_of(name) || keeps_apart(name)
-        });
         if let Some(running) = running {
             let said = said.iter().map(|(name, value)| (name.as_str(), value.as_str()));
             running.address(self.here()).set_pairs(said.clone(), &mut all);
@@ -151,6 +144,15 @@ impl Translation<'_> {
                 other.set_pairs(said.clone(), &mut all);
             }
         }
+        // Nothing that its file does not mention: it may well mean something else to the program.
+        let is_for_all =
+            |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
+        // In what is thrown away, a program that asks for no place must not find another environment's database.
+        let keeps_apart = |name: &str| self.throwaway && matches!(name, "PGHOST" | "PGPORT");
+        // A port of a container is not that of this machine: whoever is told the one's host is told it.
+        all.retain(|name, _| {
+            said.contains_key(name) || is_for_all(name) || is_of_a_host(name, &said) || keeps_apart(name)
+        });
         all
     }
 
@@ -287,9 +289,9 @@ impl Translation<'_> {
 }
 
 /// Whether a port variable belongs to a host variable beside it.
-fn is_of_a_host(name: &str, compose: &BTreeMap<String, Option<String>>) -> bool {
+fn is_of_a_host<T>(name: &str, said: &BTreeMap<String, T>) -> bool {
     name.strip_suffix("PORT")
-        .is_some_and(|stem| HOST_ENDS.iter().any(|end| compose.contains_key(&format!("{stem}{end}"))))
+        .is_some_and(|stem| HOST_ENDS.iter().any(|end| said.contains_key(&format!("{stem}{end}"))))
 }
 
 /// Nothing listens beyond the loopback interface.

@@ -23,8 +23,12 @@ use crate::stack::{
 };
 use crate::views::database_variables;
 
-/// How long a service may take to listen.
+/// How long what takes the place of one that serves may take to listen.
 const LISTEN_LIMIT: Duration = Duration::from_mins(1);
+/// How long it is waited for that a service listens at a published port.
+const PUBLISHED_LIMIT: Duration = Duration::from_secs(10);
+/// The same for ports that are for other services only.
+const EXPOSED_LIMIT: Duration = Duration::from_secs(2);
 /// The same, for one that is built first.
 const BUILD_LIMIT: Duration = Duration::from_mins(20);
 /// How long a service without port and check has to run to count as ready.
@@ -59,6 +63,7 @@ impl Translation<'_> {
             readiness: Readiness::Running(SETTLED),
             kind,
             depends_on: container.service.depends_on.clone(),
+            quiet_after: Duration::ZERO,
             restart: service.restart,
             stop_signal: stop_signal(container.stop_signal(), container.is_nginx()),
             stop_grace: service.stop_grace_period,
@@ -66,13 +71,14 @@ impl Translation<'_> {
             fingerprint: String::new(),
         };
         run.readiness = self.readiness(container, run.process(), ports);
+        run.quiet_after = quiet_after(run.process());
         let hashes: Vec<String> = sources
             .iter()
             .map(|source| {
                 if source.is_dir() {
                     fingerprint::of_directory(source, &self.environment.files)
                 } else {
-                    std::fs::read_to_string(source).unwrap_or_default()
+                    fingerprint::of_file(source)
                 }
             })
             .collect();
@@ -131,6 +137,7 @@ impl Translation<'_> {
             kind: ServiceKind::Database { port: database.port, process },
             depends_on: container.service.depends_on.clone(),
             readiness: Readiness::Check(health),
+            quiet_after: Duration::ZERO,
             restart: container.service.restart,
             stop_signal: stop as i32,
             stop_grace: DATABASE_GRACE,
@@ -168,8 +175,7 @@ impl Translation<'_> {
         if process.ports.is_empty() {
             return Readiness::Running(SETTLED);
         }
-        let builds = process.program.file_name().is_some_and(|name| name == "cargo");
-        Readiness::Listening(if builds { BUILD_LIMIT } else { LISTEN_LIMIT })
+        Readiness::Listening(if builds(process) { BUILD_LIMIT } else { LISTEN_LIMIT })
     }
 
     /// A health check on this machine; none when its program is only in the image.
@@ -193,6 +199,21 @@ impl Translation<'_> {
         };
         let arguments = arguments.iter().map(|argument| own_address(&self.led(argument), &targets)).collect();
         Some(Check::Program { program, arguments })
+    }
+}
+
+fn builds(process: &ProcessRun) -> bool {
+    process.program.file_name().is_some_and(|name| name == "cargo")
+}
+
+/// How long it is waited for that a program listens. `EXPOSE` and `expose` are notes; what is published is meant.
+fn quiet_after(process: &ProcessRun) -> Duration {
+    if builds(process) {
+        BUILD_LIMIT
+    } else if process.ports.iter().any(|port| port.published) {
+        PUBLISHED_LIMIT
+    } else {
+        EXPOSED_LIMIT
     }
 }
 

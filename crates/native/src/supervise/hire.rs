@@ -113,7 +113,7 @@ fn first_words(
 }
 
 fn last_lines(log: &std::path::Path) -> Vec<String> {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let text = backlot_files::text(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines.iter().rev().take(10).rev().map(|line| (*line).to_owned()).collect()
 }

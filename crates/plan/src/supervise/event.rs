@@ -35,6 +35,9 @@ pub enum Event {
         /// Where it listens instead.
         address: String,
     },
+    /// The process runs and listens nowhere where it might, and nobody waits for that any longer: not all that says a port
+    /// ever listens.
+    Quiet(ReplicaId),
     /// A health check was answered.
     Health {
         /// Which one's.

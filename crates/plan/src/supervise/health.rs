@@ -131,6 +131,18 @@ impl Replica {
         }
     }
 
+    pub(super) fn on_quiet(&mut self, out: &mut Outbox) {
+        match self.terms.readiness {
+            Readiness::Listening { .. } => {
+                if let Phase::Running { .. } = self.phase {
+                    self.stop_waiting();
+                    self.become_healthy(out);
+                }
+            }
+            Readiness::Running { .. } | Readiness::Check(_) => {}
+        }
+    }
+
     pub(super) fn on_listen_limit(&mut self, out: &mut Outbox) {
         if let Readiness::Listening { limit } = self.terms.readiness {
             self.become_unhealthy(Reason::NotListening { waited: limit }, out);

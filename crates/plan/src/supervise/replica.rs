@@ -158,7 +158,9 @@ impl Replica {
         let never_ran = matches!(&reason, Reason::NotSpawned { .. }) && self.restarts.count() == 0;
         let may_end = match self.terms.readiness {
             Readiness::Running { .. } => true,
-            Readiness::Listening { .. } | Readiness::Check(_) => false,
+            // One that never listened was no server.
+            Readiness::Listening { .. } => !self.present.listens,
+            Readiness::Check(_) => false,
         };
         if success && job {
             self.complete(out);

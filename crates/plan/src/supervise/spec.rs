@@ -58,7 +58,8 @@ pub enum Readiness {
         /// How long; nothing makes it ready at once.
         for_at_least: Duration,
     },
-    /// When it listens.
+    /// When it listens, or has been quiet for so long that nobody waits any longer ([`super::Event::Quiet`]). One that never
+    /// listened may end well.
     Listening {
         /// How long it may take; it stays, but counts as failed.
         limit: Duration,

@@ -53,6 +53,7 @@ impl Supervision {
             Event::ListensElsewhere { replica: id, address } => {
                 self.tell(id, |replica, out| replica.on_listens_elsewhere(address, out));
             }
+            Event::Quiet(id) => self.tell(id, Replica::on_quiet),
             Event::Health { replica: id, epoch, answer } => {
                 self.tell(id, |replica, out| replica.on_health(epoch, answer, out, now));
             }

@@ -145,6 +145,17 @@ fn one_that_listens_elsewhere_is_told_at_once() {
 }
 
 #[test]
+fn one_that_never_listens_is_ready_when_nobody_waits_for_it_any_longer_and_may_end_well() {
+    let mut stage = Stage::new([service("worker", |worker| worker.readiness = LISTENS)]);
+    stage.up();
+    stage.spawned("worker-1");
+    stage.tell(Event::Quiet(stage.id("worker-1")));
+    assert_eq!(stage.machine.outcome(), backlot_plan::supervise::Outcome::Ready);
+    assert_eq!(stage.exits("worker-1", 0), ["worker-1 completed"]);
+    assert_eq!(stage.machine.outcome(), backlot_plan::supervise::Outcome::Ready);
+}
+
+#[test]
 fn one_without_a_check_may_have_to_run_for_a_while() {
     let mut stage = Stage::new([service("worker", |worker| {
         worker.readiness = Readiness::Running { for_at_least: Duration::from_millis(300) };

@@ -88,6 +88,7 @@ fn a_server_that_ends_well_has_failed() {
     let mut stage = Stage::new([service("web", |web| web.readiness = LISTENS)]);
     stage.up();
     stage.spawned("web-1");
+    stage.listening("web-1");
     assert_eq!(stage.exits("web-1", 0), ["web-1 failed: exited with code 0"]);
 }
 

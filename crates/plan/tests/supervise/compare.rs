@@ -152,6 +152,7 @@ impl World {
             Event::Spawned(_)
             | Event::SpawnFailed { .. }
             | Event::Listening(_)
+            | Event::Quiet(_)
             | Event::ListensElsewhere { .. }
             | Event::Drained(_) => 0,
         };

@@ -58,6 +58,7 @@ pub(crate) enum Evidence {
     Settled,
     Listening,
     Elsewhere,
+    Quiet,
     ListenLimit,
     CheckOk,
     CheckFailed,

@@ -28,7 +28,7 @@ pub(crate) fn health(process: &Process) -> Kind {
             // That it listens is true whatever it is judged by.
             let listens = process.evidence.iter().any(|(_, what)| *what == Evidence::Listening);
             let bad = has(Evidence::Elsewhere) || has(Evidence::ListenLimit);
-            match (before == Kind::Healthy || listens, bad) {
+            match (before == Kind::Healthy || listens || has(Evidence::Quiet), bad) {
                 (true, _) => Kind::Healthy,
                 (false, true) => Kind::Unhealthy,
                 (false, false) => Kind::Starting,
@@ -90,7 +90,12 @@ pub(crate) fn after(last: &Process, ends: &[(Duration, End)], standing: Standing
         RestartPolicy::Always | RestartPolicy::UnlessStopped => true,
         RestartPolicy::OnFailure(max_retries) => !good && max_retries.is_none_or(|most| restarts < most),
     };
-    match (good && job, again, good && matches!(last.readiness, Readiness::Running { .. })) {
+    let may_end = match last.readiness {
+        Readiness::Running { .. } => true,
+        Readiness::Listening { .. } => !last.evidence.iter().any(|(_, what)| *what == Evidence::Listening),
+        Readiness::Check(_) => false,
+    };
+    match (good && job, again, good && may_end) {
         (true, _, _) | (false, false, true) => Kind::Completed,
         (false, true, _) => Kind::BackingOff,
         (false, false, false) => Kind::Failed,

@@ -133,7 +133,7 @@ fn natural(world: &World, choice: &mut Choice, faults: bool) -> Option<Event> {
     }
     let at = choice.below(events.len());
     let event = events.swap_remove(at);
-    if faults && choice.one_in(6) { Some(spoil(event)) } else { Some(event) }
+    if faults && choice.one_in(6) { Some(spoil(event, choice)) } else { Some(event) }
 }
 
 fn offer(world: &World, process: &Process, events: &mut Vec<Event>) {
@@ -157,15 +157,17 @@ fn offer(world: &World, process: &Process, events: &mut Vec<Event>) {
 }
 
 /// The same, gone wrong.
-fn spoil(event: Event) -> Event {
+fn spoil(event: Event, choice: &mut Choice) -> Event {
     match event {
         Event::Spawned(replica) => Event::SpawnFailed { replica, detail: String::new() },
         Event::Health { replica, epoch, .. } => Event::Health { replica, epoch, answer: Err(String::new()) },
+        Event::Listening(replica) if choice.one_in(2) => Event::Quiet(replica),
         Event::Listening(replica) => Event::ListensElsewhere { replica, address: String::new() },
         Event::Exited { replica, .. } => Event::Exited { replica, exit: Exit::Code(1) },
         Event::Command(_)
         | Event::SpawnFailed { .. }
         | Event::ListensElsewhere { .. }
+        | Event::Quiet(_)
         | Event::Drained(_)
         | Event::Timer(_) => event,
     }
@@ -229,6 +231,7 @@ fn stale(world: &mut World, choice: &mut Choice) -> Result<(), String> {
     match kind {
         2 => world.apply_stale(&Event::Spawned(replica)),
         3 if dead => world.apply_stale(&Event::Exited { replica, exit: Exit::Code(1) }),
+        4 if dead && choice.one_in(2) => world.apply_stale(&Event::Quiet(replica)),
         4 if dead => world.apply_stale(&Event::Listening(replica)),
         5 if undrained => world.apply_stale(&Event::Drained(replica)),
         _ => Ok(()),

@@ -153,6 +153,7 @@ impl World {
             Event::SpawnFailed { replica, .. } => self.note_end(*replica, End::NotSpawned),
             Event::Exited { replica, exit } => self.note_end(*replica, End::Exit(*exit)),
             Event::Listening(id) => self.process_mut(*id).evidence.push((now, Evidence::Listening)),
+            Event::Quiet(id) => self.process_mut(*id).evidence.push((now, Evidence::Quiet)),
             Event::ListensElsewhere { replica, .. } => {
                 self.process_mut(*replica).evidence.push((now, Evidence::Elsewhere));
             }

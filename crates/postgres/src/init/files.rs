@@ -1,6 +1,6 @@
 //! Copies of scripts, and what of them takes part in a hash.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -43,7 +43,8 @@ impl Init {
                             add(&metadata.len().to_le_bytes());
                             add(format!("{:?}", metadata.modified().ok()).as_bytes());
                         } else {
-                            add(&fs::read(&path).map_err(StorageError::at("read", &path))?);
+                            add(&backlot_files::bytes(&path, HASHED)
+                                .map_err(StorageError::at("read", &path))?);
                         }
                     }
                 }
@@ -111,7 +112,7 @@ fn files(path: &Path) -> Result<Vec<(PathBuf, PathBuf, fs::Metadata)>, StorageEr
 fn copy_file(source: &Path, target: &Path, metadata: &fs::Metadata, owner: &Owner) -> io::Result<()> {
     let _ = fs::remove_file(target);
     if reflink_copy::reflink(source, target).is_err() {
-        let mut from = File::open(source)?;
+        let mut from = backlot_files::open(source)?;
         let mut to = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(target)?;
         io::copy(&mut from, &mut to)?;
     }

@@ -1,6 +1,6 @@
 //! Running scripts, one after another in one shell, with a server that only its socket leads to.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -100,7 +100,7 @@ impl Init {
         let mut child = program.spawn(options)?;
         let mut lines = Lines::new(&log.path, workshop)?;
         let status = attend(&mut child, &program, &mut lines, onlooker)?;
-        let script = fs::read_to_string(&step).unwrap_or_default();
+        let script = backlot_files::text(&step).unwrap_or_default();
         // A script that is sourced may end the shell, and no other comes after it.
         if status.success() && script.is_empty() {
             return Ok(());

@@ -7,10 +7,11 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::folder::{UNFINISHED, VERSION, fresh, lock_spares, remove_tree};
+use super::folder::{UNFINISHED, VERSION, fresh, lock_spares};
 use super::{MAKING_PREFIX, MARKER, SPARES, Template, TemplateError, make};
 use crate::copy::copy_cluster;
 use crate::storage::StorageError;
+use crate::storage::remove_tree;
 
 /// How long the sync of a durable clone may take.
 const SYNCING: Duration = Duration::from_mins(5);

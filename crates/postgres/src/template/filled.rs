@@ -4,7 +4,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use super::folder::{DATA, fresh, remove_tree};
+use super::folder::{DATA, fresh};
 use super::key::filled_key;
 use super::{MAKING, MAKING_PREFIX, Template, TemplateError, Templates, make};
 use crate::copy::copy_cluster;
@@ -12,6 +12,7 @@ use crate::init::Init;
 use crate::locate::Installation;
 use crate::spec::ClusterSpec;
 use crate::storage::StorageError;
+use crate::storage::remove_tree;
 
 impl Templates {
     /// The template of clusters that `init` has filled, if there is one.

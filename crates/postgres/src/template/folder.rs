@@ -11,6 +11,7 @@ use crate::lock::{self, Sharing};
 use crate::remains::free_shared_memory;
 use crate::spread;
 use crate::storage::StorageError;
+use crate::storage::remove_tree;
 
 /// The data directory in the folder of a template.
 pub(super) const DATA: &str = "data";
@@ -40,15 +41,6 @@ pub(super) fn remove_prefixed(parent: &Path, prefix: &str) -> Result<(), Storage
             remove_tree(&entry.path())
         },
     )
-}
-
-/// Removes a directory with all that is in it; it need not be there.
-pub(crate) fn remove_tree(path: &Path) -> Result<(), StorageError> {
-    match fs::remove_dir_all(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(StorageError::new("remove", path, error)),
-    }
 }
 
 /// In a folder that was there before its cluster: what is copied, until it is complete. As long as it is there, all else in

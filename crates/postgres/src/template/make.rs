@@ -85,7 +85,7 @@ impl Making<'_> {
         args.extend(spec.initdb_args.iter().cloned());
         self.run(&self.initdb().args(args), &[])?;
         let hba = self.data_dir.join("pg_hba.conf");
-        let text = fs::read_to_string(&hba).map_err(StorageError::at("read", &hba))?;
+        let text = backlot_files::text(&hba).map_err(StorageError::at("read", &hba))?;
         let text = conf::with_host_auth(&text, &self.host_auth()?);
         Ok(fs::write(&hba, text).map_err(StorageError::at("write", &hba))?)
     }

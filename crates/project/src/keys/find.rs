@@ -3,7 +3,8 @@
 use backlot_compose::{Entry, Location, Node, Value};
 
 use super::Unhonoured;
-use super::table::{Gap, Native, ROWS, Row, When};
+use super::row::{Gap, Native, Row, When};
+use super::table::ROWS;
 
 /// The keys of a resolved model that the native engine does not honour if all its services are programs, and if all are
 /// Postgres servers: which they are the engine knows.

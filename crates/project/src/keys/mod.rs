@@ -4,6 +4,7 @@
 //! documentation is made as well, and which a test holds against the keys that the reader knows.
 
 mod find;
+mod row;
 mod table;
 
 use std::fmt;
@@ -11,7 +12,8 @@ use std::fmt;
 use backlot_compose::Location;
 
 pub(crate) use find::unhonoured;
-pub use table::{Gap, Level, Native, ROWS, Row, When};
+pub use row::{Gap, Level, Native, Row, When};
+pub use table::ROWS;
 
 /// A key in use that an engine does not honour.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -79,7 +79,7 @@ fn read_seed(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, Proj
     let (config, compose_file) = seed_files(&project.root, wanted.files);
     let files = if project.compose.explicit { project.compose.base.clone() } else { vec![compose_file] };
     let missing: Vec<&PathBuf> =
-        std::iter::once(&config).chain(&files).filter(|path| !path.is_file()).collect();
+        std::iter::once(&config).chain(&files).filter(|path| !path.exists()).collect();
     if let Some(path) = missing.first() {
         let known: Vec<String> = seed_environments(&project.root).into_iter().collect();
         let hint = format!("these environments have both their files: {}", known.join(", "));
@@ -120,7 +120,7 @@ fn read_compose(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, P
     let env_overlay = project.root.join(format!(".env.{}", wanted.files));
     let needs_none =
         compose.explicit || wanted.scenario.is_some() || [DEVELOPMENT, TESTING].contains(&wanted.files);
-    if !needs_none && overlay.is_none() && !env_overlay.is_file() {
+    if !needs_none && overlay.is_none() && !env_overlay.exists() {
         let known: Vec<String> = list(project).iter().map(ToString::to_string).collect();
         let hint = format!("there are {}; compose.{}.yaml would make it", known.join(", "), wanted.files);
         let problem = Problem::EnvironmentUnknown { name: wanted.files.to_owned(), known };
@@ -180,7 +180,7 @@ fn overlay_file(project: &Project, name: &str) -> Option<PathBuf> {
     spellings
         .iter()
         .map(|(stem, extension)| project.root.join(format!("{stem}.{name}.{extension}")))
-        .find(|path| path.is_file())
+        .find(|path| path.exists())
 }
 
 /// `PWD` is the project's directory wherever the caller stands in it, except beside files that the caller names: they need
@@ -324,10 +324,10 @@ fn has_files(project: &Project, name: &str) -> bool {
     match project.layout {
         Layout::Seed => {
             let (config, compose_file) = seed_files(&project.root, name);
-            config.is_file() || compose_file.is_file()
+            config.exists() || compose_file.exists()
         }
         Layout::Compose => {
-            overlay_file(project, name).is_some() || project.root.join(format!(".env.{name}")).is_file()
+            overlay_file(project, name).is_some() || project.root.join(format!(".env.{name}")).exists()
         }
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn seed_environments(dir: &Path) -> BTreeSet<String> {
         let entries = std::fs::read_dir(dir.join(folder)).into_iter().flatten().flatten();
         entries
             .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|found| found == extension) && path.is_file())
+            .filter(|path| path.extension().is_some_and(|found| found == extension) && path.exists())
             .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
             .filter(|stem| EnvironmentName::parse(stem).is_ok())
             .collect()
@@ -90,7 +90,7 @@ pub(super) fn seed_environments(dir: &Path) -> BTreeSet<String> {
 }
 
 fn compose_files(dir: &Path, start: &Path, lookup: &Lookup) -> Result<Option<ComposeFiles>, ProjectError> {
-    let own = |names: &[&str]| names.iter().map(|name| dir.join(name)).find(|path| path.is_file());
+    let own = |names: &[&str]| names.iter().map(|name| dir.join(name)).find(|path| path.exists());
     let settings = settings(dir, lookup);
     // The caller's COMPOSE_FILE counts from where the caller is, the project's own from the project.
     let (from, names) = match lookup.process_env.get("COMPOSE_FILE") {

@@ -32,7 +32,9 @@ fn source(root: &Path, name: &ScenarioName) -> Result<ScenarioSource, ProjectErr
     let mut found: Vec<ScenarioSource> = Vec::new();
     let file = |extension: &str| -> Result<Option<PathBuf>, ProjectError> {
         let path = folder.join(format!("{name}.{extension}"));
-        Ok(look_at(&path)?.filter(fs::Metadata::is_file).map(|_| path))
+        let Some(there) = look_at(&path)? else { return Ok(None) };
+        readable(&path, &there)?;
+        Ok(Some(path))
     };
     found.extend(file("py")?.map(|file| ScenarioSource::Python { file, module: format!("{FOLDER}.{name}") }));
     found.extend(file("sql")?.map(|file| ScenarioSource::Sql { file }));
@@ -45,7 +47,8 @@ fn source(root: &Path, name: &ScenarioName) -> Result<ScenarioSource, ProjectErr
         if !files.is_empty() {
             found.push(ScenarioSource::Folder { dir: plain, files });
         }
-    } else if there.is_some_and(|there| there.is_file()) {
+    } else if let Some(there) = there {
+        readable(&plain, &there)?;
         found.push(ScenarioSource::Executable { file: plain });
     }
     let mut found = found.into_iter();
@@ -68,7 +71,7 @@ fn list(root: &Path) -> Result<Vec<ScenarioName>, ProjectError> {
     let mut names = BTreeSet::new();
     for path in entries(&folder)? {
         let is_scenario = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("py" | "sql" | "rs" | "sh") => path.is_file(),
+            Some("py" | "sql" | "rs" | "sh") => path.exists(),
             Some(_) => false,
             None if path.is_dir() => !data_files(&path)?.is_empty(),
             None => is_executable(&path),
@@ -91,6 +94,12 @@ fn look_at(path: &Path) -> Result<Option<fs::Metadata>, ProjectError> {
     }
 }
 
+/// Refuses what would not be read to an end, or not at all: a named pipe, a device, a folder.
+fn readable(path: &Path, there: &fs::Metadata) -> Result<(), ProjectError> {
+    let unreadable = |source| ProjectError::new(ComposeProblem::Unreadable { path: path.to_owned(), source });
+    backlot_files::check(there.file_type()).map_err(unreadable)
+}
+
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
     let unreadable =
         |source| ProjectError::new(ComposeProblem::Unreadable { path: folder.to_owned(), source });
@@ -108,8 +117,13 @@ fn data_files(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
     let mut files = entries(folder)?;
     files.retain(|path| {
         let extension = path.extension().and_then(|extension| extension.to_str());
-        matches!(extension, Some("sql" | "csv")) && path.is_file()
+        matches!(extension, Some("sql" | "csv")) && path.exists()
     });
+    for file in &files {
+        if let Some(there) = look_at(file)? {
+            readable(file, &there)?;
+        }
+    }
     Ok(files)
 }
 

@@ -1,5 +1,7 @@
 //! The variables of an environment's files, and what interpolation sees.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use super::Lookup;
@@ -22,7 +24,7 @@ pub(super) fn env_files(
     if !named.is_empty() {
         let existing = |name: &PathBuf| {
             let path = lookup.start_dir.join(name);
-            if path.is_file() {
+            if path.exists() {
                 Ok(path)
             } else {
                 Err(ProjectError::new(compose::Problem::EnvFileMissing { path }))
@@ -36,7 +38,8 @@ pub(super) fn env_files(
     }
     let mut files = vec![dir.join(".env")];
     files.extend(overlay.map(|overlay| dir.join(format!(".env.{overlay}"))));
-    files.retain(|file| file.is_file());
+    // A folder of that name is a virtual environment, which Compose passes over, too.
+    files.retain(|file| file.exists() && !file.is_dir());
     Ok(files)
 }
 
@@ -51,6 +54,7 @@ pub(super) fn env_values(
 ) -> Result<(compose::Variables, FromFiles), ProjectError> {
     let mut values = compose::Variables::new();
     let mut from_files = FromFiles::new();
+    let mut places = BTreeMap::new();
     for file in files {
         let source = Source::read(file)?;
         let seen = values.clone();
@@ -59,9 +63,12 @@ pub(super) fn env_values(
         missed.extend(read.missed);
         for (name, value) in read.variables {
             values.insert(name.clone(), value.clone());
-            match from_files.iter_mut().find(|(known, ..)| *known == name) {
-                Some(known) => *known = (name, value, file.clone()),
-                None => from_files.push((name, value, file.clone())),
+            match places.entry(name.clone()) {
+                Entry::Occupied(place) => from_files[*place.get()] = (name, value, file.clone()),
+                Entry::Vacant(place) => {
+                    place.insert(from_files.len());
+                    from_files.push((name, value, file.clone()));
+                }
             }
         }
     }

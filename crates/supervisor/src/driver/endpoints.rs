@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use backlot_gateway::{Endpoint, EndpointConfig, Gateway, Kind, ReplicaId as GatewayId};
+use backlot_gateway::{Endpoint, EndpointConfig, Gateway, Kind, ReplicaId as GatewayId, ReplicaStatus};
 use backlot_logs::{GATEWAY_LOG, LogSet, Stream};
 use backlot_plan::Protocol;
 use backlot_plan::supervise::ReplicaId;
@@ -175,8 +175,15 @@ impl Endpoints {
     pub(crate) fn add(&self, service: &str, id: &GatewayId, backends: &Backends) {
         for (port, address) in backends {
             let Some(opened) = self.open.get(&(service.to_owned(), *port)) else { continue };
-            if opened.endpoint.add(id.clone(), *address).is_err() {
-                // It is there already.
+            if opened.endpoint.add(id.clone(), *address).is_ok() {
+                continue;
+            }
+            // It is there already.
+            let has_moved = |known: &ReplicaStatus| known.id == *id && known.addr != *address;
+            if opened.endpoint.replicas().iter().any(has_moved) {
+                let _ = opened.endpoint.remove(id);
+                let _ = opened.endpoint.add(id.clone(), *address);
+            } else {
                 let _ = opened.endpoint.set_health(id, true);
             }
         }

@@ -15,8 +15,10 @@ pub(crate) enum Input {
     Exited { replica: ReplicaId, exit: Exit },
     /// A database server runs, or does not.
     DatabaseStarted { replica: ReplicaId, outcome: Result<ProcessId, String> },
-    /// A replica listens at these addresses, in the order of its service's ports.
-    Listens { replica: ReplicaId, addresses: Vec<SocketAddr> },
+    /// A replica listens at these addresses, in the order of its service's ports, as far as it does.
+    Listens { replica: ReplicaId, addresses: Vec<Option<SocketAddr>> },
+    /// A replica has listened nowhere for so long that nobody need wait for it.
+    Quiet { replica: ReplicaId },
     /// A replica listens where nobody looks for it.
     ListensElsewhere { replica: ReplicaId, address: SocketAddr },
     /// A health check was answered.

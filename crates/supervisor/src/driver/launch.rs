@@ -42,8 +42,8 @@ pub(crate) struct Process {
     pub(crate) claims: Vec<PortClaim>,
     /// How often the replica's process was started: again, when somebody took such a port.
     pub(crate) launches: u32,
-    /// Where it listens, once that is known.
-    pub(crate) addresses: Vec<SocketAddr>,
+    /// Where it serves each of its service's ports, in their order, as far as that is known.
+    pub(crate) addresses: Vec<Option<SocketAddr>>,
     /// Where else it listens.
     pub(crate) elsewhere: Option<SocketAddr>,
     /// Whether the gateway has it.
@@ -69,7 +69,7 @@ impl Process {
             told: port.into_iter().collect(),
             claims: Vec::new(),
             launches: 1,
-            addresses: address.into_iter().collect(),
+            addresses: vec![address],
             elsewhere: None,
             in_gateway: false,
             stopping: false,
@@ -77,6 +77,19 @@ impl Process {
             tail: Tail::default(),
             over: Arc::default(),
         }
+    }
+}
+
+impl Process {
+    /// Whether it is known where it listens.
+    pub(crate) fn listens(&self) -> bool {
+        self.addresses.iter().any(Option::is_some)
+    }
+
+    /// The port at which it serves each of its service's ports: where it listens, else where it was told to.
+    pub(crate) fn ports(&self) -> Vec<u16> {
+        let found = |at: usize| self.addresses.get(at).copied().flatten().map(|address| address.port());
+        self.told.iter().enumerate().map(|(at, told)| found(at).unwrap_or(*told)).collect()
     }
 }
 
@@ -88,6 +101,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) run: &'a ProcessRun,
     /// Whether it gets its requests through the gateway, at a socket of its own for each port.
     pub(crate) behind_gateway: bool,
+    /// After how long nobody need wait any more for it to listen.
+    pub(crate) quiet_after: Duration,
     /// How often it was started, this time included.
     pub(crate) count: u32,
     pub(crate) logs: &'a LogSet,
@@ -126,7 +141,14 @@ impl Launch<'_> {
         };
         if !expected.is_empty() {
             let handed = handed.iter().map(TcpListener::try_clone).collect::<Result<_, _>>().map_err(told)?;
-            let watch = Watch { pid: id.pid, handed, told: expected.clone(), over: Arc::clone(&over) };
+            let watch = Watch {
+                pid: id.pid,
+                handed,
+                told: expected.clone(),
+                targets: self.run.ports.iter().map(|port| port.target).collect(),
+                quiet_after: self.quiet_after,
+                over: Arc::clone(&over),
+            };
             self.tell_listening(watch).map_err(told)?;
         }
         Ok(Process {
@@ -202,6 +224,7 @@ impl Launch<'_> {
                 let _ = inputs.send(match found {
                     Found::Here(addresses) => Input::Listens { replica, addresses },
                     Found::Elsewhere(address) => Input::ListensElsewhere { replica, address },
+                    Found::Quiet => Input::Quiet { replica },
                 });
             });
         };

@@ -8,12 +8,14 @@ mod endpoints;
 mod health;
 mod input;
 mod launch;
+mod listening;
 mod report;
 mod requests;
 mod spawn;
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -60,6 +62,8 @@ pub(crate) struct Driver {
     waiters: Vec<Waiter>,
     /// The services of which it was told that they are ready, and where.
     announced: BTreeSet<ServiceId>,
+    /// Those of which it was told that nobody answers at their ports.
+    silent: BTreeSet<ServiceId>,
     asked_to_end: u32,
     /// Cuts logs that others write, which takes as long as they are.
     capping: Option<JoinHandle<()>>,
@@ -101,6 +105,7 @@ impl Driver {
             events: VecDeque::new(),
             waiters: Vec::new(),
             announced: BTreeSet::new(),
+            silent: BTreeSet::new(),
             asked_to_end: 0,
             capping: None,
         })
@@ -162,27 +167,39 @@ impl Driver {
             Input::DatabaseStarted { replica, outcome } => self.database_started(replica, outcome),
             Input::Listens { replica, addresses } => {
                 if let Some(process) = self.processes.get_mut(&replica) {
-                    let taken = process
-                        .handed
-                        .iter()
-                        .zip(&addresses)
-                        .all(|(socket, address)| socket.local_addr().is_ok_and(|own| own == *address));
-                    if !taken {
+                    let is_own = |(socket, address): (&TcpListener, &Option<SocketAddr>)| {
+                        address.is_none_or(|address| socket.local_addr().is_ok_and(|own| own == address))
+                    };
+                    if !process.handed.iter().zip(&addresses).all(is_own) {
                         // Nobody listens there: a client must not be let in.
                         process.handed.clear();
                     }
                     process.addresses = addresses;
                     process.elsewhere = None;
-                    self.tell(Event::Listening(replica));
+                    self.heard_of_listening(replica);
                 }
             }
             Input::ListensElsewhere { replica, address } => {
                 if let Some(process) = self.processes.get_mut(&replica) {
                     process.elsewhere = Some(address);
-                    self.tell(Event::ListensElsewhere { replica, address: address.to_string() });
+                    if self.has_to_listen(replica) {
+                        self.tell(Event::ListensElsewhere { replica, address: address.to_string() });
+                    }
+                }
+            }
+            Input::Quiet { replica } => {
+                if !self.has_to_listen(replica) {
+                    self.warn_of_silence(replica);
+                    self.tell(Event::Quiet(replica));
                 }
             }
             Input::Health { replica, epoch, answer } => {
+                // It takes the place of one that serves: not before it can.
+                let too_early = answer.is_ok()
+                    && self.has_to_listen(replica)
+                    && self.processes.get(&replica).is_some_and(|process| !process.listens());
+                let answer =
+                    if too_early { Err("it is well, but does not listen yet".to_owned()) } else { answer };
                 self.tell(Event::Health { replica, epoch, answer });
             }
             Input::Drained { replica } => self.tell(Event::Drained(replica)),
@@ -208,12 +225,7 @@ impl Driver {
                 else {
                     return;
                 };
-                let at: Vec<u16> = if process.addresses.is_empty() {
-                    process.told.clone()
-                } else {
-                    process.addresses.iter().map(std::net::SocketAddr::port).collect()
-                };
-                let ports = filled(run.process(), &at);
+                let ports = filled(run.process(), &process.ports());
                 let (service, check) = (run.name.clone(), health.check.clone());
                 let run = run.process().clone();
                 let check = HealthCheck { replica, epoch, limit, service, check, run, ports };
@@ -259,11 +271,7 @@ impl Driver {
     fn add_to_gateway(&mut self, replica: ReplicaId) {
         let (service, id) = (self.service_name(replica), self.gateway_id(replica));
         if let Some(process) = self.processes.get_mut(&replica) {
-            if process.addresses.is_empty() {
-                // It is well by its health check, before it was seen to listen.
-                let local = |port: &u16| std::net::SocketAddr::from(([127, 0, 0, 1], *port));
-                process.addresses = process.told.iter().map(local).collect();
-            }
+            // Where it does not listen yet it is added as soon as it does.
             process.in_gateway = true;
             self.endpoints.add(&service, &id, &self.backends(replica));
         }
@@ -275,7 +283,10 @@ impl Driver {
             return Backends::new();
         };
         let endpoints = run.process().ports.iter().map(|port| port.endpoint);
-        endpoints.zip(process.addresses.iter().copied()).collect()
+        endpoints
+            .zip(&process.addresses)
+            .filter_map(|(endpoint, address)| Some((endpoint, (*address)?)))
+            .collect()
     }
 
     fn kill(&mut self, replica: ReplicaId) {

@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use backlot_plan::Endpoint;
 use backlot_plan::supervise::{
-    Health as PlanHealth, Phase, Reason, ReplicaStatus, Report, ServiceId, ServiceStatus,
+    Health as PlanHealth, Phase, Reason, ReplicaId, ReplicaStatus, Report, ServiceId, ServiceStatus,
 };
 
 use crate::driver::Driver;
@@ -13,6 +13,7 @@ use crate::protocol::{
     EndpointReport, Failure, FailureCode, Health, News, ReplicaReport, ServiceReport, State,
 };
 use crate::runbook::ServiceKind;
+use backlot_logs::Stream;
 
 impl Driver {
     /// How everything is, each service after those that it depends on.
@@ -53,7 +54,8 @@ impl Driver {
             reason: reason.map(ToString::to_string),
             addresses: process
                 .map(|process| {
-                    process.addresses.iter().map(|at| Endpoint::new(at.ip().to_string(), at.port())).collect()
+                    let known = process.addresses.iter().flatten();
+                    known.map(|at| Endpoint::new(at.ip().to_string(), at.port())).collect()
                 })
                 .unwrap_or_default(),
             pid: process.map(|process| process.id.pid),
@@ -71,15 +73,57 @@ impl Driver {
         (!urls.is_empty()).then_some(News { service: name, replica: None, text, bad: false })
     }
 
+    /// Tells where a service is reached, when that is known for the first time; whether it was told.
+    pub(super) fn announce(&mut self, replica: ReplicaId) -> bool {
+        if self.is_silent(replica) || !self.announced.insert(replica.service) {
+            return false;
+        }
+        let news = self.announcement(replica.service);
+        news.as_ref().inspect(|news| self.broadcast(news)).is_some()
+    }
+
+    /// Whether a replica has ports, and listens at none of them.
+    fn is_silent(&self, replica: ReplicaId) -> bool {
+        self.processes.get(&replica).is_some_and(|process| !process.told.is_empty() && !process.listens())
+    }
+
+    /// Says once of a service that nobody answers at its ports, if they are published, and where it listens instead.
+    pub(super) fn warn_of_silence(&mut self, replica: ReplicaId) {
+        let Some(run) = self.run_of(replica) else { return };
+        let published = run.process().ports.iter().filter(|port| port.published);
+        let ports: Vec<String> = published.map(|port| port.endpoint.to_string()).collect();
+        if ports.is_empty() || !self.silent.insert(replica.service) {
+            return;
+        }
+        let reason = Reason::NotListening { waited: run.quiet_after };
+        let elsewhere = self.processes.get(&replica).and_then(|process| process.elsewhere);
+        let why = match elsewhere {
+            Some(address) => self.way_out(replica.service, &address.to_string()),
+            None => self.not_listening(replica.service, &reason),
+        };
+        let text =
+            format!("runs, and nobody answers at its published port {} yet: it {why}", ports.join(", "));
+        self.logs.line(
+            &run.name,
+            &self.machine.label(replica),
+            Stream::Err,
+            &format!("(backlot: it {text})"),
+        );
+        let replica = Some(self.machine.label(replica));
+        self.broadcast(&News { service: run.name.clone(), replica, text, bad: true });
+    }
+
     /// Tells those who look on.
     pub(super) fn report(&mut self, report: &Report) {
         if let Report::Healthy(id) = report
-            && self.announced.insert(id.service)
-            && let Some(news) = self.announcement(id.service)
+            && self.announce(*id)
         {
-            return self.broadcast(&news);
+            return;
         }
         let (replica, service, text, bad) = match report {
+            Report::Healthy(id) if self.is_silent(*id) => {
+                (Some(*id), id.service, "is running".to_owned(), false)
+            }
             Report::Healthy(id) => (Some(*id), id.service, "is ready".to_owned(), false),
             Report::Restarting { replica, reason, after } => {
                 let text = format!("{reason} and is started again in {} ms", after.as_millis());

@@ -42,6 +42,7 @@ impl Driver {
             service: &run.name,
             run: run.process(),
             behind_gateway: matches!(run.kind, ServiceKind::Process(_)),
+            quiet_after: run.quiet_after,
             count,
             logs: &self.logs,
             marks: &self.runbook.marks,
@@ -78,7 +79,7 @@ impl Driver {
     /// A port that a replica was told, that it does not listen on, and that somebody else has; and who, for people.
     pub(super) fn taken_from(&self, replica: ReplicaId) -> Option<(u16, String)> {
         let process = self.processes.get(&replica)?;
-        if !process.addresses.is_empty() || process.claims.is_empty() {
+        if process.listens() || process.claims.is_empty() {
             return None;
         }
         let taken =
@@ -86,7 +87,7 @@ impl Driver {
         let port = *process.told.iter().find(taken)?;
         let Some(holder) = port_holder(port) else { return Some((port, String::new())) };
         let ours = with_descendants(std::process::id().cast_signed());
-        (!ours.contains(&holder.pid)).then(|| (port, format!(" by {holder}")))
+        (!holder.pid().is_some_and(|pid| ours.contains(&pid))).then(|| (port, format!(" by {holder}")))
     }
 
     /// A server takes its time to start, and is not our child.

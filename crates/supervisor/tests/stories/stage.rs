@@ -171,6 +171,7 @@ pub(crate) fn script(name: &str, script: &str) -> ServiceRun {
         }),
         depends_on: BTreeMap::new(),
         readiness: Readiness::Running(Duration::ZERO),
+        quiet_after: LIMIT,
         restart: RestartPolicy::No,
         stop_signal: 15,
         stop_grace: Duration::from_secs(10),

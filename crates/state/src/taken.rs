@@ -4,18 +4,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use backlot_plan::Volume;
-
-use super::Site;
 use crate::error::EngineError;
 use crate::lock::Lock;
-use crate::volume;
+use crate::site::Site;
 
 /// An environment that is ours to change, until this is dropped.
 #[derive(Debug)]
 pub struct Taken {
-    pub(super) site: Site,
-    pub(super) _lock: Lock,
+    pub(crate) site: Site,
+    pub(crate) _lock: Lock,
 }
 
 impl Taken {
@@ -53,7 +50,7 @@ impl Taken {
     /// # Errors
     /// When it cannot be made.
     pub fn make_live(&self) -> Result<(), EngineError> {
-        Ok(self.site.home.make(&self.site.live())?)
+        Ok(self.site.home().make(&self.site.live())?)
     }
 
     /// Removes the sockets' directory.
@@ -87,33 +84,26 @@ impl Taken {
     pub fn remove_live(&self) -> Result<(), EngineError> {
         self.remove_sockets()?;
         remove(&self.site.control_dir())?;
-        // Out of sight in one step first: whoever looks meanwhile sees nothing rather than half of it.
-        let doomed = self.site.doomed();
-        remove(&doomed)?;
-        match fs::rename(self.site.live(), &doomed) {
-            Ok(()) => remove(&doomed),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(EngineError::Io { what: "remove", path: self.site.live(), source }),
-        }
+        self.put_away(&self.site.live())
     }
 
-    /// Removes the volumes: the durable data.
+    /// Removes the volumes of its own: the durable data.
     ///
     /// # Errors
-    /// When something cannot be removed, or another environment uses it.
-    pub fn remove_volumes(&self) -> Result<(), EngineError> {
-        for volume in self.site.removable_volumes()? {
-            match volume {
-                Volume::Own(_) | Volume::Folder(_) => {}
-                Volume::Shared(name) => volume::remove(&self.site.home, &name)?,
-            }
-        }
+    /// When something cannot be removed.
+    pub(crate) fn remove_own_volumes(&self) -> Result<(), EngineError> {
+        self.put_away(&self.site.volumes())
+    }
+
+    /// Removes what is at `path`: out of sight in one step first, as whoever looks meanwhile is to see nothing rather than
+    /// half of it.
+    fn put_away(&self, path: &Path) -> Result<(), EngineError> {
         let doomed = self.site.doomed();
         remove(&doomed)?;
-        match fs::rename(self.site.volumes(), &doomed) {
+        match fs::rename(path, &doomed) {
             Ok(()) => remove(&doomed),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(EngineError::Io { what: "remove", path: self.site.volumes(), source }),
+            Err(source) => Err(EngineError::Io { what: "remove", path: path.to_owned(), source }),
         }
     }
 }
@@ -126,8 +116,8 @@ impl Drop for Taken {
             return;
         }
         let _ = fs::remove_file(self.site.busy_lock());
-        let _ = fs::remove_dir(&self.site.dir);
-        if let Some(project) = self.site.dir.parent() {
+        let _ = fs::remove_dir(self.site.dir());
+        if let Some(project) = self.site.dir().parent() {
             let _ = fs::remove_dir(project);
         }
     }

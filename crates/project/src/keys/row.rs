@@ -1,0 +1,109 @@
+//! What may be said of a key.
+
+/// The way out of most.
+pub(super) const DOCKER: &str = "--engine docker honours it";
+
+/// What is said of a key that is not honoured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// The stack works as it is.
+    Warning,
+    /// Without it something else would be done than the file says.
+    Error,
+}
+
+/// When a key makes a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Whenever it is there.
+    Always,
+    /// Unless it is false.
+    True,
+    /// If it is false.
+    False,
+    /// If it is one of these words.
+    Is(&'static [&'static str]),
+    /// If it is another word than these, one that begins with these included.
+    IsNot(&'static [&'static str]),
+    /// If a service refers to a name in it: a text has the name as a word.
+    Referred,
+    /// If it gives a service another name, after a colon.
+    Renames,
+}
+
+/// What is not as the file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// When that makes a difference.
+    pub when: When,
+    /// How bad it is.
+    pub level: Level,
+    /// What happens.
+    pub what: &'static str,
+    /// The way out.
+    pub instead: &'static str,
+}
+
+/// What the native engine does about a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Native {
+    /// What the file says is done.
+    Honoured,
+    /// It changes nothing for a process, and why.
+    Void(&'static str),
+    /// It is named.
+    Named(Gap),
+}
+
+/// A key, with all below it that has no row of its own if it is not honoured.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Its path; `*` is any name, `[]` any member of a list.
+    pub key: &'static str,
+    /// What is done about it for a program.
+    pub process: Native,
+    /// The same for a Postgres server.
+    pub postgres: Native,
+}
+
+pub(super) const fn yes(key: &'static str) -> Row {
+    Row { key, process: Native::Honoured, postgres: Native::Honoured }
+}
+
+pub(super) const fn void(key: &'static str, why: &'static str) -> Row {
+    Row { key, process: Native::Void(why), postgres: Native::Void(why) }
+}
+
+pub(super) const fn gap(when: When, what: &'static str, instead: &'static str) -> Native {
+    Native::Named(Gap { when, level: Level::Warning, what, instead })
+}
+
+pub(super) const fn warn(key: &'static str, what: &'static str) -> Row {
+    warn_when(key, When::Always, what, DOCKER)
+}
+
+pub(super) const fn warn_when(
+    key: &'static str,
+    when: When,
+    what: &'static str,
+    instead: &'static str,
+) -> Row {
+    Row { key, process: gap(when, what, instead), postgres: gap(when, what, instead) }
+}
+
+pub(super) const fn refuse(key: &'static str, what: &'static str, instead: &'static str) -> Row {
+    let named = Native::Named(Gap { when: When::Always, level: Level::Error, what, instead });
+    Row { key, process: named, postgres: named }
+}
+
+impl Row {
+    /// The same, but nothing for a Postgres server.
+    pub(super) const fn void_for_postgres(self, why: &'static str) -> Self {
+        Self { postgres: Native::Void(why), ..self }
+    }
+
+    /// The same, but honoured for a Postgres server.
+    pub(super) const fn with_postgres(self) -> Self {
+        Self { postgres: Native::Honoured, ..self }
+    }
+}
