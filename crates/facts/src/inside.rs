@@ -1,6 +1,7 @@
 //! What is in a service's container at a path, as far as its files tell: copied into its image, mounted, configs and secrets.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -90,10 +91,19 @@ impl Inside {
                 Some((entry.file_name().into_string().ok()?, Found::Path(entry.path())))
             }));
         }
-        for (target, found) in self.seen(folder).filter(|(target, _)| target.parent() == Some(folder)) {
-            if let Some(name) = target.file_name().and_then(|name| name.to_str()) {
-                all.retain(|(known, _)| known != name);
-                all.push((name.to_owned(), found.clone()));
+        // What is copied to where the image has a folder goes into that, with a slash at the end or without.
+        let into = |target: &PathBuf, found: &Found| match found {
+            Found::Path(source) if target == folder && source.is_file() => {
+                source.file_name().map(OsStr::to_owned)
+            }
+            Found::Path(_) | Found::Text(_) | Found::Missing(_) => None,
+        };
+        for (target, found) in self.seen(folder) {
+            let inside = if target.parent() == Some(folder) { target.file_name() } else { None };
+            let name = inside.map(OsStr::to_owned).or_else(|| into(target, found));
+            if let Some(name) = name.and_then(|name| name.into_string().ok()) {
+                all.retain(|(known, _)| *known != name);
+                all.push((name, found.clone()));
             }
         }
         all

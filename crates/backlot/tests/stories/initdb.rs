@@ -178,3 +178,32 @@ fn scenarios_are_cloned_with_what_scripts_make() {
     seen("it", "filled later");
     stage.backlot(&["scenario", "down", "it", "-q"]).output().assert_prints("");
 }
+
+#[test]
+fn what_people_have_reported_of_the_image() {
+    // A script that lets others in; a folder for the data beside one script that makes a database of its own; a file that
+    // is added to the folder without a slash; names with a dash.
+    let stage = project(
+        "    build: .\n    command: postgres -c log_statement=all\n    volumes: ['./my-db:/var/lib/postgresql/data']",
+    );
+    let file = std::fs::read_to_string(stage.project().join("compose.yaml")).unwrap();
+    stage
+        .file("compose.yaml", file.replace("POSTGRES_DB: shop", "POSTGRES_DB: shop, POSTGRES_USER: my-user"));
+    stage.file(
+        "Dockerfile",
+        "FROM postgres\nADD ./scripts/seed.sql /docker-entrypoint-initdb.d\nCOPY hba.sh /docker-entrypoint-initdb.d/\n",
+    );
+    stage
+        .file("scripts/seed.sql", "create database \"my-db\";\n\\connect \"my-db\"\ncreate table seen ();\n");
+    stage.file("hba.sh", "echo 'host my-db all all trust' > \"$PGDATA/hba\" && cat \"$PGDATA/pg_hba.conf\" >> \"$PGDATA/hba\" && mv \"$PGDATA/hba\" \"$PGDATA/pg_hba.conf\"\n");
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
+    let count = "select count(*) from seen";
+    let local = stage.backlot(&["exec", "db", "psql", "-d", "my-db", "-AtXc", count]).output();
+    local.assert_prints("0");
+    let line = "psql -w -h 127.0.0.1 -U my-user -d my-db -AtXc 'select count(*) from seen'";
+    stage
+        .backlot(&["exec", "db", "sh", "-c", &format!("unset PGPASSWORD; {line}")])
+        .output()
+        .assert_prints("0");
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+}

@@ -96,7 +96,7 @@ impl Making<'_> {
             return Ok(method.clone());
         }
         let conf = self.data_dir.join("postgresql.conf");
-        let text = fs::read_to_string(&conf).map_err(StorageError::at("read", &conf))?;
+        let text = backlot_files::text(&conf).map_err(StorageError::at("read", &conf))?;
         let kept = conf::settings(&text).into_iter().rfind(|(name, _)| name == "password_encryption");
         let usual = if self.installation.version.major < SCRAM { "md5" } else { "scram-sha-256" };
         Ok(kept.map_or_else(|| usual.to_owned(), |(_, method)| method))
