@@ -1,6 +1,6 @@
 //! The table of keys.
 
-use super::row::{DOCKER, Row, When, refuse, void, warn, warn_when, yes};
+use super::row::{DOCKER, Native, Row, When, gap, refuse, void, warn, warn_when, yes};
 
 const BUILD: &str = "nothing is built natively";
 const PULL: &str = "no image is pulled natively";
