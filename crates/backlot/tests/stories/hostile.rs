@@ -32,8 +32,11 @@ fn project() -> Stage {
     stage
 }
 
-/// Puts something in a file's place; and what is said of it.
-const KINDS: [(&str, fn(&Path)); 5] = [
+/// Puts something in a file's place.
+type Put = fn(&Path);
+
+/// What is put there, and what is said of it.
+const KINDS: [(&str, Put); 5] = [
     ("it is a named pipe, not a regular file", |path| mkfifo(path, Mode::S_IRWXU).unwrap()),
     ("it is a device, not a regular file", |path| symlink("/dev/zero", path).unwrap()),
     ("it is a socket, not a regular file", |path| {
