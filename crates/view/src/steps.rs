@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsString};
-use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use crate::error::{Reason, ViewError};
 use crate::machine::{Entry, Machine};
@@ -266,7 +266,7 @@ impl<M: Machine> Layout<'_, M> {
     fn spread(&mut self, at: &Path, folder: &Folder, read_only: bool) -> Result<(), Reason> {
         let Some(source) = &folder.source else { return Ok(()) };
         self.spread.push((at.to_owned(), source.clone()));
-        let listed = self.machine.list(source).map_err(|error| Reason::unreadable(source, error))?;
+        let listed = self.machine.list(source).map_err(|error| unreadable(source, error))?;
         for (name, entry) in listed {
             let path = at.join(&name);
             if folder.entries.contains_key(&name) || path == Path::new(MACHINE) {
@@ -302,9 +302,13 @@ impl<M: Machine> Layout<'_, M> {
     /// The permissions of a folder that stands in for another one: the program may write there, it is its own.
     fn mode(&self, folder: &Folder) -> Result<u32, Reason> {
         let Some(source) = folder.source.as_ref().filter(|_| folder.is_spread) else { return Ok(0o755) };
-        let mode = self.machine.mode(source).map_err(|error| Reason::unreadable(source, error))?;
+        let mode = self.machine.mode(source).map_err(|error| unreadable(source, error))?;
         Ok(mode | 0o700)
     }
+}
+
+fn unreadable(path: &Path, source: io::Error) -> Reason {
+    Reason::Unreadable { path: path.to_owned(), source }
 }
 
 fn text(path: &Path) -> Result<CString, Reason> {
