@@ -58,6 +58,13 @@ fn project() -> tempfile::TempDir {
     dir
 }
 
+/// Copies a program. Were it written here, a child that another test starts meanwhile would have it open for writing for a
+/// moment, and it could not be started.
+fn install(source: &Path, target: &Path) {
+    let copy = Program::new("/usr/bin/install").args(["-m", "755"]).arg(source).arg(target);
+    copy.succeed_with(&[], LIMIT).unwrap();
+}
+
 fn entries(dir: &Path) -> Vec<String> {
     let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
@@ -168,8 +175,8 @@ fn a_program_is_looked_up_and_started_in_its_view() {
         return;
     }
     let dir = project();
-    fs::write(dir.path().join("tool"), "#!/bin/sh\npwd\n").unwrap();
-    fs::set_permissions(dir.path().join("tool"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(dir.path().join("text"), "#!/bin/sh\npwd\n").unwrap();
+    install(&dir.path().join("text"), &dir.path().join("tool"));
     let view = Arc::new(View::new(&[bind(dir.path(), "/app/bin")], Path::new("/app")).unwrap());
     let tool = |path: &str| Program::new(path).env("PATH", "/app/bin").within(Arc::clone(&view));
     for (program, expected) in [
@@ -258,7 +265,7 @@ fn an_ordinary_user_has_the_same() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let tests = dir.path().join("tests");
-    fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
+    install(&std::env::current_exe().unwrap(), &tests);
     let output = Program::new("setpriv")
         .args(["--reuid", USER, "--regid", USER, "--clear-groups", "--"])
         .arg(tests)
