@@ -24,6 +24,14 @@ pub enum ViewError {
         #[source]
         reason: Reason,
     },
+    /// The process whose view was to be shared.
+    #[error("see the file system of process {pid}")]
+    Process {
+        /// The process.
+        pid: i32,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The machine's own directories.
     #[error("lay out the file system")]
     Machine(#[source] Reason),

@@ -25,6 +25,8 @@ const SHARED_MEMORY: &str = "/dev/shm";
 pub(crate) enum Step {
     /// Take mounts of its own, as an ordinary user also a user namespace in which it is who it was.
     Part { users: CString, groups: CString },
+    /// Go to the mounts of another process, and to its user namespace where that is not ours.
+    Join { users: Option<CString>, mounts: CString },
     /// Nothing that is mounted from here on is seen by the machine.
     Seclude,
     /// Mount an empty file system in memory.
@@ -56,6 +58,7 @@ impl fmt::Display for Step {
         };
         match self {
             Self::Part { .. } => write!(f, "take mounts of its own"),
+            Self::Join { mounts, .. } => write!(f, "join {}", show(mounts)),
             Self::Seclude => write!(f, "keep mounts to itself"),
             Self::Tmpfs { at, options } => {
                 write!(f, "mount memory at {} ({})", show(at), options.to_string_lossy())
@@ -115,6 +118,15 @@ pub(crate) fn plan<M: Machine>(
     layout.steps.push(Step::Leave { machine: known(MACHINE) });
     layout.steps.push(start);
     Ok(Plan { steps: layout.steps, spread: layout.spread })
+}
+
+/// The way into the view that a process is in. `is_other` says that it is in another user namespace than we are.
+pub(crate) fn joining(pid: i32, is_other: bool, directory: &Path) -> Result<Plan, ViewError> {
+    let namespace = |name: &str| known(&format!("/proc/{pid}/ns/{name}"));
+    let in_directory = |reason| ViewError::Directory { directory: directory.to_owned(), reason };
+    let at = text(directory).map_err(in_directory)?;
+    let join = Step::Join { users: is_other.then(|| namespace("user")), mounts: namespace("mnt") };
+    Ok(Plan { steps: vec![join, Step::Start { at }], spread: Vec::new() })
 }
 
 fn opening<M: Machine>(machine: &M, account: &Account) -> Result<[Step; 5], ViewError> {

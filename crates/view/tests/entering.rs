@@ -237,6 +237,31 @@ fn it_dies_with_its_parent_and_has_the_files_that_it_was_handed() {
     assert_eq!(status.map(backlot_process::exit_code), Some(128 + 9));
 }
 
+#[test]
+fn another_program_can_share_it() {
+    if !is_possible() {
+        return;
+    }
+    let dir = project();
+    let mounts = [bind(dir.path(), "/app"), tmpfs("/tmp", None)];
+    let line = "echo kept > /tmp/state; echo layer > /made; echo > /app/ready; exec sleep 60";
+    let mut child = shell(&mounts, "/app", line).spawn(SpawnOptions::default()).unwrap();
+    wait_until(|| dir.path().join("ready").exists());
+    let beside = |directory: &str| {
+        let view = View::of(child.id().pid, Path::new(directory)).unwrap();
+        let program = Program::new("/bin/cat").args(["/tmp/state", "/made", "main"]).within(Arc::new(view));
+        program.output(LIMIT)
+    };
+    let output = beside("/app").unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "kept\nlayer\ncode\n");
+    assert_eq!(output.stderr, b"");
+    let error = in_full(&beside("/none").unwrap_err());
+    assert_eq!(error, "start /bin/cat: start in /none: No such file or directory (os error 2)");
+    let pid = child.id().pid;
+    child.kill().unwrap();
+    assert!(View::of(pid, Path::new("/")).is_err());
+}
+
 fn wait_until(mut done: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !done() {
