@@ -1,14 +1,14 @@
 //! The child's side.
 
 use std::ffi::CStr;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, open};
 use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::{Mode, SFlag, mknod, umask};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{
@@ -18,7 +18,7 @@ use nix::unistd::{
 use crate::error::{EnterError, ViewError};
 use crate::machine::Real;
 use crate::mount::Mount;
-use crate::steps::{Account, Plan, Step, plan};
+use crate::steps::{Account, Plan, Step, joining, plan};
 
 /// An error of the child's holds the number of the step above these bits, and the system's own number in them.
 const ERRNO_BITS: u32 = 12;
@@ -36,6 +36,15 @@ impl View {
     pub fn new(mounts: &[Mount], directory: &Path) -> Result<Self, ViewError> {
         let account = Account { user: geteuid().as_raw(), group: getegid().as_raw() };
         Ok(Self { plan: plan(&Real, mounts, directory, &account)? })
+    }
+
+    /// The very world that a process is in: what it wrote to its own memory is there, too, which another view of the same mounts
+    /// does not have. The caller knows that the process is still the one that it means.
+    pub fn of(pid: i32, directory: &Path) -> Result<Self, ViewError> {
+        let users = |process: &str| fs::read_link(format!("/proc/{process}/ns/user"));
+        let gone = |source| ViewError::Process { pid, source };
+        let is_other = users(&pid.to_string()).map_err(gone)? != users("self").map_err(gone)?;
+        Ok(Self { plan: joining(pid, is_other, directory)? })
     }
 
     /// Enters it, for good, and goes to its directory. It makes system calls only (it neither allocates nor takes a lock), so a
@@ -72,6 +81,7 @@ impl View {
 fn take(step: &Step) -> nix::Result<()> {
     match step {
         Step::Part { users, groups } => part(users, groups),
+        Step::Join { users, mounts } => join(users.as_deref(), mounts),
         Step::Seclude => mount(NONE, c"/", NONE, MsFlags::MS_SLAVE | MsFlags::MS_REC, NONE),
         Step::Tmpfs { at, options } => {
             let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
@@ -107,6 +117,15 @@ fn part(users: &CStr, groups: &CStr) -> nix::Result<()> {
         write(&file, text.to_bytes())?;
     }
     Ok(())
+}
+
+fn join(users: Option<&CStr>, mounts: &CStr) -> nix::Result<()> {
+    let open = |path: &CStr| open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+    let mounts = open(mounts)?;
+    if let Some(users) = users {
+        setns(open(users)?, CloneFlags::CLONE_NEWUSER)?;
+    }
+    setns(mounts, CloneFlags::CLONE_NEWNS)
 }
 
 fn bind(from: &CStr, at: &CStr, read_only: bool, may_have_gone: bool) -> nix::Result<()> {

@@ -1,7 +1,7 @@
 //! Why there is no such view.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Why a view cannot be made. The messages fit after "failed to …".
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,14 @@ pub enum ViewError {
         /// What is wrong with it.
         #[source]
         reason: Reason,
+    },
+    /// The process whose view was to be shared.
+    #[error("see the file system of process {pid}")]
+    Process {
+        /// The process.
+        pid: i32,
+        /// What the system said.
+        source: io::Error,
     },
     /// The machine's own directories.
     #[error("lay out the file system")]
@@ -82,12 +90,6 @@ pub enum Reason {
         /// What the system said.
         source: io::Error,
     },
-}
-
-impl Reason {
-    pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
-        Self::Unreadable { path: path.to_owned(), source }
-    }
 }
 
 /// Why a child could not enter its view. The message fits after "failed to …".

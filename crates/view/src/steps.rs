@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsString};
-use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use crate::error::{Reason, ViewError};
 use crate::machine::{Entry, Machine};
@@ -25,6 +25,8 @@ const SHARED_MEMORY: &str = "/dev/shm";
 pub(crate) enum Step {
     /// Take mounts of its own, as an ordinary user also a user namespace in which it is who it was.
     Part { users: CString, groups: CString },
+    /// Go to the mounts of another process, and to its user namespace where that is not ours.
+    Join { users: Option<CString>, mounts: CString },
     /// Nothing that is mounted from here on is seen by the machine.
     Seclude,
     /// Mount an empty file system in memory.
@@ -56,6 +58,7 @@ impl fmt::Display for Step {
         };
         match self {
             Self::Part { .. } => write!(f, "take mounts of its own"),
+            Self::Join { mounts, .. } => write!(f, "join {}", show(mounts)),
             Self::Seclude => write!(f, "keep mounts to itself"),
             Self::Tmpfs { at, options } => {
                 write!(f, "mount memory at {} ({})", show(at), options.to_string_lossy())
@@ -115,6 +118,15 @@ pub(crate) fn plan<M: Machine>(
     layout.steps.push(Step::Leave { machine: known(MACHINE) });
     layout.steps.push(start);
     Ok(Plan { steps: layout.steps, spread: layout.spread })
+}
+
+/// The way into the view that a process is in. `is_other` says that it is in another user namespace than we are.
+pub(crate) fn joining(pid: i32, is_other: bool, directory: &Path) -> Result<Plan, ViewError> {
+    let namespace = |name: &str| known(&format!("/proc/{pid}/ns/{name}"));
+    let in_directory = |reason| ViewError::Directory { directory: directory.to_owned(), reason };
+    let at = text(directory).map_err(in_directory)?;
+    let join = Step::Join { users: is_other.then(|| namespace("user")), mounts: namespace("mnt") };
+    Ok(Plan { steps: vec![join, Step::Start { at }], spread: Vec::new() })
 }
 
 fn opening<M: Machine>(machine: &M, account: &Account) -> Result<[Step; 5], ViewError> {
@@ -266,7 +278,7 @@ impl<M: Machine> Layout<'_, M> {
     fn spread(&mut self, at: &Path, folder: &Folder, read_only: bool) -> Result<(), Reason> {
         let Some(source) = &folder.source else { return Ok(()) };
         self.spread.push((at.to_owned(), source.clone()));
-        let listed = self.machine.list(source).map_err(|error| Reason::unreadable(source, error))?;
+        let listed = self.machine.list(source).map_err(|error| unreadable(source, error))?;
         for (name, entry) in listed {
             let path = at.join(&name);
             if folder.entries.contains_key(&name) || path == Path::new(MACHINE) {
@@ -302,9 +314,13 @@ impl<M: Machine> Layout<'_, M> {
     /// The permissions of a folder that stands in for another one: the program may write there, it is its own.
     fn mode(&self, folder: &Folder) -> Result<u32, Reason> {
         let Some(source) = folder.source.as_ref().filter(|_| folder.is_spread) else { return Ok(0o755) };
-        let mode = self.machine.mode(source).map_err(|error| Reason::unreadable(source, error))?;
+        let mode = self.machine.mode(source).map_err(|error| unreadable(source, error))?;
         Ok(mode | 0o700)
     }
+}
+
+fn unreadable(path: &Path, source: io::Error) -> Reason {
+    Reason::Unreadable { path: path.to_owned(), source }
 }
 
 fn text(path: &Path) -> Result<CString, Reason> {

@@ -122,7 +122,7 @@ impl<'m, M: Machine> Tree<'m, M> {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                     return missing(names, rest, Found::Closed);
                 }
-                Err(error) => return Err(Reason::unreadable(&path_of(&names), error)),
+                Err(error) => return Err(Reason::Unreadable { path: path_of(&names), source: error }),
             }
         }
         Ok(Place { existing: names.len(), names, found: Found::Folder })

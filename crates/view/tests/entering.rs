@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has to fail loudly")]
+#![expect(clippy::print_stdout, reason = "what was skipped and what was measured is to be seen")]
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -55,6 +56,13 @@ fn project() -> tempfile::TempDir {
     fs::write(dir.path().join("main"), "code\n").unwrap();
     fs::create_dir(dir.path().join("sub")).unwrap();
     dir
+}
+
+/// Copies a program. Were it written here, a child that another test starts meanwhile would have it open for writing for a
+/// moment, and it could not be started.
+fn install(source: &Path, target: &Path) {
+    let copy = Program::new("/usr/bin/install").args(["-m", "755"]).arg(source).arg(target);
+    copy.succeed_with(&[], LIMIT).unwrap();
 }
 
 fn entries(dir: &Path) -> Vec<String> {
@@ -167,8 +175,8 @@ fn a_program_is_looked_up_and_started_in_its_view() {
         return;
     }
     let dir = project();
-    fs::write(dir.path().join("tool"), "#!/bin/sh\npwd\n").unwrap();
-    fs::set_permissions(dir.path().join("tool"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(dir.path().join("text"), "#!/bin/sh\npwd\n").unwrap();
+    install(&dir.path().join("text"), &dir.path().join("tool"));
     let view = Arc::new(View::new(&[bind(dir.path(), "/app/bin")], Path::new("/app")).unwrap());
     let tool = |path: &str| Program::new(path).env("PATH", "/app/bin").within(Arc::clone(&view));
     for (program, expected) in [
@@ -229,6 +237,31 @@ fn it_dies_with_its_parent_and_has_the_files_that_it_was_handed() {
     assert_eq!(status.map(backlot_process::exit_code), Some(128 + 9));
 }
 
+#[test]
+fn another_program_can_share_it() {
+    if !is_possible() {
+        return;
+    }
+    let dir = project();
+    let mounts = [bind(dir.path(), "/app"), tmpfs("/tmp", None)];
+    let line = "echo kept > /tmp/state; echo layer > /made; echo > /app/ready; exec sleep 60";
+    let mut child = shell(&mounts, "/app", line).spawn(SpawnOptions::default()).unwrap();
+    wait_until(|| dir.path().join("ready").exists());
+    let beside = |directory: &str| {
+        let view = View::of(child.id().pid, Path::new(directory)).unwrap();
+        let program = Program::new("/bin/cat").args(["/tmp/state", "/made", "main"]).within(Arc::new(view));
+        program.output(LIMIT)
+    };
+    let output = beside("/app").unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "kept\nlayer\ncode\n");
+    assert_eq!(output.stderr, b"");
+    let error = in_full(&beside("/none").unwrap_err());
+    assert_eq!(error, "start /bin/cat: start in /none: No such file or directory (os error 2)");
+    let pid = child.id().pid;
+    child.kill().unwrap();
+    assert!(View::of(pid, Path::new("/")).is_err());
+}
+
 fn wait_until(mut done: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !done() {
@@ -257,7 +290,7 @@ fn an_ordinary_user_has_the_same() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let tests = dir.path().join("tests");
-    fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
+    install(&std::env::current_exe().unwrap(), &tests);
     let output = Program::new("setpriv")
         .args(["--reuid", USER, "--regid", USER, "--clear-groups", "--"])
         .arg(tests)
@@ -265,7 +298,7 @@ fn an_ordinary_user_has_the_same() {
         .env("PATH", "/usr/bin:/bin")
         .env("TMPDIR", dir.path())
         .current_dir("/")
-        .output(Duration::from_secs(120))
+        .output(Duration::from_mins(2))
         .unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     println!("{stdout}");
