@@ -1,11 +1,12 @@
 //! The ports that an `up` wants: they are tried before anything is started.
 
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use backlot_hint::{self, Explain, Hint};
-use backlot_process::{PortHolder, command_lines_up_from, port_holder, try_port};
+use backlot_process::{PortHolder, address_holder, command_lines_up_from, try_address, try_port};
 use backlot_project::{Environment, Location};
 use backlot_state::{EngineError, GUARD_VERB, Record, SUPERVISOR_VERB, Site};
 
@@ -18,18 +19,41 @@ const STEP: Duration = Duration::from_millis(5);
 pub(crate) struct Claim {
     /// The service.
     pub service: String,
-    /// The port of 127.0.0.1.
-    pub port: u16,
+    /// The address.
+    pub address: SocketAddr,
     /// Where the service is defined.
     pub at: Location,
 }
 
+impl Claim {
+    /// A port of 127.0.0.1.
+    pub(crate) fn local(service: String, port: u16, at: Location) -> Self {
+        Self { service, address: (Ipv4Addr::LOCALHOST, port).into(), at }
+    }
+
+    /// Whether both cannot be had.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        let (one, other) = (self.address, other.address);
+        let covers = one.ip().is_unspecified() || other.ip().is_unspecified();
+        one.port() == other.port() && (one.ip() == other.ip() || (covers && one.is_ipv4() == other.is_ipv4()))
+    }
+
+    /// Whether it is the other address of this machine, of a port that is published at both.
+    fn is_twin(&self, all: &[Self]) -> bool {
+        let port = self.address.port();
+        self.address.ip() == Ipv6Addr::LOCALHOST
+            && all.iter().any(|other| {
+                other.service == self.service && other.address == (Ipv4Addr::LOCALHOST, port).into()
+            })
+    }
+}
+
 /// A port that cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("port {port}, which service {service} publishes, is {trouble}")]
+#[error("port {}, which service {service} publishes, is {trouble}", named(*.address))]
 pub struct PortError {
-    /// The port.
-    pub port: u16,
+    /// The address.
+    pub address: SocketAddr,
     /// The service that wants it.
     pub service: String,
     /// Where that is defined.
@@ -54,6 +78,9 @@ pub enum PortTrouble {
     /// Only root may listen there.
     #[error("not open to this account")]
     Forbidden,
+    /// The address is another machine's.
+    #[error("at no address of this machine")]
+    Elsewhere,
 }
 
 /// An environment that runs.
@@ -82,6 +109,7 @@ impl PortError {
                 "stop what uses it".into()
             }
             PortTrouble::Forbidden => "run backlot as root".into(),
+            PortTrouble::Elsewhere => "name one of this machine's addresses".into(),
         };
         let way = way.then(format!("; or publish another port for {service} ({at})"));
         match other {
@@ -97,6 +125,11 @@ impl Tenant {
             self.project.as_ref().map_or_else(|| "ITS_PROJECT".into(), |project| project.to_string_lossy());
         Hint::anywhere(&[&["-C", &*project], backlot_hint::down(&self.name).as_slice()].concat())
     }
+}
+
+/// The port, with its address where that is not the usual one.
+fn named(address: SocketAddr) -> String {
+    if address.ip() == Ipv4Addr::LOCALHOST { address.port().to_string() } else { address.to_string() }
 }
 
 fn by(holder: Option<&PortHolder>, tenant: Option<&Tenant>) -> String {
@@ -119,18 +152,22 @@ pub(super) fn check(
     open: &[u16],
     environment: &Environment,
 ) -> Result<(), Box<PortError>> {
-    claims.iter().try_for_each(|claim| match try_patiently(claim.port) {
+    claims.iter().try_for_each(|claim| match try_patiently(claim.address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            let error = in_use(claim, port_holder(claim.port), environment);
+            let error = in_use(claim, address_holder(claim.address), environment);
             let is_ours = match &error.trouble {
                 PortTrouble::InUse { tenant: Some(tenant), .. } => tenant.dir == site.dir(),
-                PortTrouble::InUse { holder: None, .. } => open.contains(&claim.port),
-                PortTrouble::InUse { .. } | PortTrouble::Forbidden => false,
+                PortTrouble::InUse { holder: None, .. } => open.contains(&claim.address.port()),
+                PortTrouble::InUse { .. } | PortTrouble::Forbidden | PortTrouble::Elsewhere => false,
             };
             if is_ours { Ok(()) } else { Err(Box::new(error)) }
         }
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             Err(Box::new(error_of(claim, PortTrouble::Forbidden, environment)))
+        }
+        // Not every machine has both of its own.
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && !claim.is_twin(claims) => {
+            Err(Box::new(error_of(claim, PortTrouble::Elsewhere, environment)))
         }
         // Whatever else may be wrong with it, whoever listens there will find out and tell.
         Ok(()) | Err(_) => Ok(()),
@@ -138,13 +175,13 @@ pub(super) fn check(
 }
 
 /// Tries a port. One whose holder is about to end, such as a supervisor that was just killed, is tried again for a moment.
-fn try_patiently(port: u16) -> io::Result<()> {
+fn try_patiently(address: SocketAddr) -> io::Result<()> {
     let start = Instant::now();
     loop {
-        match try_port(port) {
+        match try_address(address) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 let ends = |holder: PortHolder| holder.pid().is_some_and(has_ended);
-                let is_ending = cfg!(target_os = "linux") && port_holder(port).is_none_or(ends);
+                let is_ending = cfg!(target_os = "linux") && address_holder(address).is_none_or(ends);
                 if !is_ending || start.elapsed() > ENDING {
                     return Err(error);
                 }
@@ -168,8 +205,8 @@ pub(super) fn in_use(claim: &Claim, holder: Option<PortHolder>, environment: &En
 }
 
 fn error_of(claim: &Claim, trouble: PortTrouble, environment: &Environment) -> PortError {
-    let Claim { service, port, at } = claim.clone();
-    PortError { port, service, at, trouble, other: another(port, environment) }
+    let Claim { service, address, at } = claim.clone();
+    PortError { address, service, at, trouble, other: another(address.port(), environment) }
 }
 
 /// A variable that has this port, set to the next one that is free.

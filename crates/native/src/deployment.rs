@@ -13,7 +13,7 @@ use backlot_state::{
     DatabaseRecord, Deployment, EngineError, EngineKind, Event, Ground, LiveDatabase, Purpose, Report, Site,
     Started, Taken, Watcher, Wishes, in_words, volume,
 };
-use backlot_supervisor::{FailureCode, News, Request, Runbook, ServiceReport};
+use backlot_supervisor::{FailureCode, News, PortRun, Request, Runbook, ServiceReport};
 
 use crate::DatabaseService;
 use crate::down;
@@ -270,8 +270,8 @@ fn published(runbook: &Runbook, cast: &Cast) -> Vec<(String, u16)> {
         .iter()
         .filter(|service| cast.services.contains(&service.name) && service.database_port().is_none());
     let ports = beside.flat_map(|service| {
-        let ports = service.process().ports.iter().filter(|port| port.published);
-        ports.map(|port| (service.name.clone(), port.endpoint))
+        let ports = service.process().ports.iter().flat_map(PortRun::published_at);
+        ports.map(|address| (service.name.clone(), address.port()))
     });
     ports.collect()
 }
@@ -281,7 +281,8 @@ fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {
         let ports = service.endpoints.iter().map(|endpoint| (endpoint.target, endpoint.address.port));
         ports.map(|(target, port)| ((service.name.clone(), target), port)).collect::<Vec<_>>()
     };
-    services.iter().flat_map(of).collect()
+    // The first of each port is the one of this machine for itself.
+    services.iter().flat_map(of).rev().collect()
 }
 
 /// What of the files of `environment` is not done natively, a line each, whether its services can run here or not.

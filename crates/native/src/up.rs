@@ -311,7 +311,7 @@ impl DatabaseService<'_> {
         let Port::Exact(port) = self.database.port else { return None };
         let service = self.database.service.clone();
         let at = self.environment.stack.services.get(&service)?.location.clone();
-        Some(Claim { service, port, at })
+        Some(Claim::local(service, port, at))
     }
 
     /// Whose a port is that is in use.

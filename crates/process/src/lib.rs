@@ -49,7 +49,10 @@ pub use marked::{
 pub use nix::sys::signal::Signal;
 pub use output::{Output, Printed};
 pub use owner::{Owner, OwnerError};
-pub use ports::{FREE_PORTS, PortHolder, command_lines_up_from, free_ports_from, port_holder, try_port};
+pub use ports::{
+    FREE_PORTS, PortHolder, address_holder, command_lines_up_from, free_ports_from, port_holder, try_address,
+    try_port,
+};
 pub use priority::give_way;
 pub use program::Program;
 pub use quote::shell_quote;

@@ -1,18 +1,19 @@
 //! From a port to its process, through `/proc`.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 
 use nix::unistd::{Uid, User, geteuid};
 
 use crate::ports::PortHolder;
-use crate::sockets::{LISTEN_HEX, all_listening};
+use crate::sockets::{LISTEN_HEX, all_listening, parse_address};
 
 /// So much of a command line, in characters, says what it is.
 const SHORT: usize = 80;
 
-pub(crate) fn find(port: u16) -> Option<PortHolder> {
-    let on_port = all_listening().into_iter().filter(|(address, _)| address.port() == port);
+pub(crate) fn find(is_wanted: impl Fn(SocketAddr) -> bool) -> Option<PortHolder> {
+    let on_port = all_listening().into_iter().filter(|(address, _)| is_wanted(*address));
     let sockets: Vec<String> = on_port.map(|(_, inode)| format!("socket:[{inode}]")).collect();
     let pids = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let other = |uid: u32| (uid != geteuid().as_raw()).then(|| account(uid));
@@ -22,22 +23,21 @@ pub(crate) fn find(port: u16) -> Option<PortHolder> {
             Some(PortHolder::Process { pid, command: command(pid), account: owner })
         }
         // What others have open is not shown; whose a socket is, is.
-        None => owner_of(port).and_then(other).map(PortHolder::Account),
+        None => owner_of(&is_wanted).and_then(other).map(PortHolder::Account),
     }
 }
 
-/// The account that listens on the port.
-fn owner_of(port: u16) -> Option<u32> {
+/// The account that listens there.
+fn owner_of(is_wanted: &impl Fn(SocketAddr) -> bool) -> Option<u32> {
     let tables =
         ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
-    tables.iter().find_map(|table| owner_in(table, port))
+    tables.iter().find_map(|table| owner_in(table, is_wanted))
 }
 
-fn owner_in(table: &str, port: u16) -> Option<u32> {
-    let listens = format!(":{port:04X}");
+fn owner_in(table: &str, is_wanted: &impl Fn(SocketAddr) -> bool) -> Option<u32> {
     table.lines().skip(1).find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let is_it = fields.get(1)?.ends_with(&listens) && *fields.get(3)? == LISTEN_HEX;
+        let is_it = is_wanted(parse_address(fields.get(1)?)?) && *fields.get(3)? == LISTEN_HEX;
         is_it.then(|| fields.get(7)?.parse().ok()).flatten()
     })
 }
@@ -73,7 +73,7 @@ mod tests {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
             0: 0100007F:4717 0100007F:C350 01 00000000:00000000 00:00000000 00000000     7        0 1 1 0\n\
             1: 0100007F:4717 00000000:0000 0A 00000000:00000000 00:00000000 00000000 65534        0 2 1 0\n";
-        assert_eq!(owner_in(table, 0x4717), Some(65534));
-        assert_eq!(owner_in(table, 0x4718), None);
+        assert_eq!(owner_in(table, &|at| at.port() == 0x4717), Some(65534));
+        assert_eq!(owner_in(table, &|at| at.port() == 0x4718), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 
 /// Who listens on a port.
@@ -59,13 +59,38 @@ pub fn free_ports_from(first: u16) -> impl Iterator<Item = u16> {
 /// # Errors
 /// What the system says: [`io::ErrorKind::AddrInUse`] when somebody listens there.
 pub fn try_port(port: u16) -> io::Result<()> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop)
+    try_address((Ipv4Addr::LOCALHOST, port).into())
+}
+
+/// Tries an address, as [`try_port`].
+///
+/// # Errors
+/// The same, and [`io::ErrorKind::AddrNotAvailable`] when it is none of this machine's.
+pub fn try_address(address: SocketAddr) -> io::Result<()> {
+    TcpListener::bind(address).map(drop)
 }
 
 /// Who listens on the port, as far as this account may know. Nobody where the system does not tell (no `/proc`).
 #[cfg(target_os = "linux")]
 pub fn port_holder(port: u16) -> Option<PortHolder> {
-    crate::listeners::find(port)
+    crate::listeners::find(|address| address.port() == port)
+}
+
+/// Who listens at an address, or at all of this machine's; none where the system does not tell.
+#[cfg(target_os = "linux")]
+pub fn address_holder(address: SocketAddr) -> Option<PortHolder> {
+    let is_there = |other: SocketAddr| {
+        let covers =
+            other.ip() == address.ip() || other.ip().is_unspecified() || address.ip().is_unspecified();
+        covers && other.port() == address.port()
+    };
+    crate::listeners::find(is_there)
+}
+
+/// Who listens at the address: the system does not tell.
+#[cfg(not(target_os = "linux"))]
+pub fn address_holder(_address: SocketAddr) -> Option<PortHolder> {
+    None
 }
 
 /// Who listens on the port: the system does not tell.

@@ -153,7 +153,7 @@ fn parse_table(table: &str) -> Vec<Listening> {
 }
 
 /// `0100007F:1F90`: 32-bit words in the machine's order, then the port.
-fn parse_address(text: &str) -> Option<SocketAddr> {
+pub(crate) fn parse_address(text: &str) -> Option<SocketAddr> {
     let (ip, port) = text.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
     let words: Option<Vec<u32>> =

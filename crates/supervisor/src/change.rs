@@ -37,7 +37,9 @@ impl ServiceRun {
             (ServiceKind::Process(old), ServiceKind::Process(new)) => {
                 ServiceKind::Process(ProcessRun { ports: new.ports.clone(), ..old.clone() })
             }
-            (ServiceKind::Front(_), ServiceKind::Front(_)) => self.kind.clone(),
+            (ServiceKind::Front(old), ServiceKind::Front(new)) => {
+                ServiceKind::Front(ProcessRun { ports: new.ports.clone(), ..old.clone() })
+            }
             (_, new) => new.clone(),
         };
         Self { kind, ..wanted.clone() }
@@ -90,7 +92,13 @@ mod tests {
             variables: [("A".to_owned(), "1".to_owned())].into(),
             surroundings: [("PATH".to_owned(), "/bin".to_owned())].into(),
             port_variables: vec!["PORT".into()],
-            ports: vec![PortRun { target: 80, endpoint: 5000, published: true, protocol: Protocol::Http }],
+            ports: vec![PortRun {
+                target: 80,
+                endpoint: 5000,
+                published: true,
+                also: Vec::new(),
+                protocol: Protocol::Http,
+            }],
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a supervisor runs, worked out to the last argument.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -170,7 +171,7 @@ pub enum Part {
 }
 
 /// A container port of a service, and the endpoint at which it is reached from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortRun {
     /// The port inside the container.
     pub target: u16,
@@ -178,8 +179,33 @@ pub struct PortRun {
     pub endpoint: u16,
     /// Whether the endpoint is what the Compose file publishes, rather than one for other services only.
     pub published: bool,
+    /// Where else the Compose file publishes it.
+    #[serde(default)]
+    pub also: Vec<SocketAddr>,
     /// What is spoken there.
     pub protocol: Protocol,
+}
+
+impl PortRun {
+    /// The addresses at which it is published, as people open them: each port of this machine once, at 127.0.0.1 if it can be
+    /// reached there.
+    pub fn published_at(&self) -> Vec<SocketAddr> {
+        let own = self.published.then(|| local(self.endpoint));
+        let mut all: Vec<SocketAddr> = own.into_iter().collect();
+        for address in &self.also {
+            let address = if address.ip().is_unspecified() { local(address.port()) } else { *address };
+            let is_twin = address.ip() == Ipv6Addr::LOCALHOST && all.contains(&local(address.port()));
+            if !is_twin && !all.contains(&address) {
+                all.push(address);
+            }
+        }
+        all
+    }
+}
+
+/// The address of this machine for itself.
+pub(crate) fn local(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 /// When a service counts as ready.

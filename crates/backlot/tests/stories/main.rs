@@ -30,6 +30,7 @@ mod official_image;
 mod output;
 mod ports;
 mod protocols;
+mod published;
 mod readme;
 mod scenarios;
 mod several;

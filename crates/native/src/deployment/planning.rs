@@ -169,7 +169,14 @@ impl NativeStack<'_> {
             check.is_some_and(|check| check.test.is_some())
         };
         let is_checked = self.database.iter().chain(self.wanted_others(cast, wishes)).any(checked);
-        !self.beside(cast).is_empty() || (is_checked && !self.throwaway && !wishes.database_only)
+        // The gateway relays what is published beside the port at which a server listens itself.
+        let databases = self.database.iter().chain(self.wanted_others(cast, wishes));
+        let translation = self.translation(&[], wishes, BTreeMap::new());
+        let is_relayed = databases
+            .filter_map(|database| self.environment.stack.services.get(&database.database().service))
+            .any(|service| !translation.published(service).is_empty());
+        !self.beside(cast).is_empty()
+            || ((is_checked || is_relayed) && !self.throwaway && !wishes.database_only)
     }
 
     /// The services that a supervisor is told to run; none means all. The database runs in any case: it is the
@@ -190,7 +197,9 @@ impl NativeStack<'_> {
         let mut claims = Vec::new();
         for service in self.database.iter().chain(self.wanted_others(cast, wishes)) {
             let held = running(service.site()).ok().map(|database| database.port);
-            let stays = |claim: &Claim| held == Some(claim.port) || (held.is_some() && wishes.database_only);
+            let stays = |claim: &Claim| {
+                held == Some(claim.address.port()) || (held.is_some() && wishes.database_only)
+            };
             claims.extend(service.claim().filter(|claim| !stays(claim)));
         }
         claims.extend(self.translation(&[], wishes, BTreeMap::new()).claims(&cast.services)?);

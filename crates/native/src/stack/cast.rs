@@ -1,9 +1,11 @@
 //! Which services an `up` runs.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
 use backlot_facts::NoService;
 use backlot_facts::container::Container;
+use backlot_project::Service;
 use backlot_project::keys::{Level, When};
 use backlot_supervisor::ServiceRun;
 
@@ -103,13 +105,14 @@ impl Translation<'_> {
         self.program(&container, &command, &self.surroundings()).map(|_| ())
     }
 
-    /// The ports of this machine that these services publish, but for those of databases. Two cannot have the same.
+    /// The addresses of this machine that these services publish, but for those at which databases listen themselves. Two
+    /// cannot have the same.
     pub(crate) fn claims(&self, services: &BTreeSet<String>) -> Result<Vec<Claim>, StackError> {
         let mut claims: Vec<Claim> = Vec::new();
         if self.throwaway {
             return Ok(claims);
         }
-        for name in services.iter().filter(|name| !self.is_database(name)) {
+        for name in services {
             let Some(service) = self.environment.stack.services.get(name) else { continue };
             let listens = if Container::of(service, self.root).is_nginx() {
                 // One that is published and not in its configuration leads nowhere.
@@ -118,16 +121,31 @@ impl Translation<'_> {
                 None
             };
             let is_listened = |target: &u16| listens.as_ref().is_none_or(|listens| listens.contains(target));
-            for (_, port) in service.published().filter(|(target, _)| is_listened(target)) {
+            for (_, address) in self.published(service).into_iter().filter(|(target, _)| is_listened(target))
+            {
                 let (service, at) = (name.clone(), service.location.clone());
-                if let Some(first) = claims.iter().find(|claim| claim.port == port) {
-                    let first = first.service.clone();
-                    return Err(StackError::SamePort { port, first, second: service, at });
+                let claim = Claim { service, address, at };
+                if let Some(first) = claims.iter().find(|other| other.overlaps(&claim)) {
+                    let (first, second) = (first.service.clone(), claim.service);
+                    return Err(StackError::SamePort { port: address.port(), first, second, at: claim.at });
                 }
-                claims.push(Claim { service, port, at });
+                claims.push(claim);
             }
         }
         Ok(claims)
+    }
+
+    /// Where a service is published: the port in its container, and an address of this machine. A database listens at the
+    /// first of its ports itself.
+    pub(crate) fn published(&self, service: &Service) -> Vec<(u16, SocketAddr)> {
+        let replicas = self.scale.get(&service.name).copied().unwrap_or(service.replicas);
+        let mut all = service.published_at(replicas);
+        if self.is_database(&service.name) {
+            let own: BTreeSet<(u16, u16)> = service.published().collect();
+            let is_here = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
+            all.retain(|(target, at)| !(own.contains(&(*target, at.port())) && is_here(at.ip())));
+        }
+        all
     }
 }
 
@@ -155,7 +173,6 @@ mod tests {
     use backlot_project::{Environment, EnvironmentName, Lookup, Project};
 
     use super::Cast;
-    use crate::claims::Claim;
     use crate::stack::error::StackError;
     use crate::stack::translation::Translation;
     use backlot_state::Home;
@@ -253,7 +270,11 @@ services:
         let claims = |compose: &str, services: &[&str]| -> Result<Vec<(String, u16)>, StackError> {
             let services = set(services);
             let claims = cast(compose, true, |translation| translation.claims(&services))?;
-            Ok(claims.into_iter().map(|Claim { service, port, .. }| (service, port)).collect())
+            Ok(claims
+                .into_iter()
+                .filter(|claim| claim.address.is_ipv4())
+                .map(|claim| (claim.service, claim.address.port()))
+                .collect())
         };
         let (web, nginx) = (("web".to_owned(), 8000), ("nginx".to_owned(), 8080));
         // nginx does not listen on 443: nothing is behind that port.

@@ -1,5 +1,7 @@
 //! What a service's image says and this engine does not do: it is named.
 
+use std::net::IpAddr;
+
 use backlot_facts::container::Container;
 use backlot_process::Signal;
 use backlot_project::Service;
@@ -16,7 +18,19 @@ impl Translation<'_> {
     pub(super) fn notes(&self, service: &Service) -> Vec<String> {
         let container = Container::of(service, self.root);
         let (name, at) = (&service.name, &service.location);
-        if self.is_database(name) || service.extension.command.is_some() {
+        if self.is_database(name) {
+            let ports = service.ports.iter().filter(|port| {
+                let ip = port.host_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok());
+                port.published.is_some() && ip.is_some_and(|ip| ip.is_unspecified())
+            });
+            let line = |_| {
+                format!(
+                    "the database {name} is published at all addresses of this machine: natively it listens at 127.0.0.1 only ({at})"
+                )
+            };
+            return ports.map(line).take(1).collect();
+        }
+        if service.extension.command.is_some() {
             return Vec::new();
         }
         let mut lines = Vec::new();

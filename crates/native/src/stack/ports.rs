@@ -1,6 +1,7 @@
 //! Which ports each service has inside of its container, and at which of this machine each is reached.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use backlot_facts::container::Container;
 use backlot_facts::references::{Endpoints, referred};
@@ -20,6 +21,8 @@ pub(super) struct Ports {
     targets: BTreeMap<String, BTreeSet<u16>>,
     /// Those that the Compose file publishes.
     published: BTreeSet<(String, u16)>,
+    /// Where else it does.
+    also: BTreeMap<(String, u16), Vec<SocketAddr>>,
 }
 
 impl Ports {
@@ -51,7 +54,8 @@ impl Ports {
                 targets.entry(service).or_default().insert(port);
             }
         }
-        let mut ports = Self { endpoints: Endpoints::new(), targets, published: BTreeSet::new() };
+        let mut ports =
+            Self { endpoints: Endpoints::new(), targets, published: BTreeSet::new(), also: BTreeMap::new() };
         translation.running.iter().for_each(|database| ports.take_database(database));
         ports.take_published(translation, containers);
         ports.take_free(translation)?;
@@ -67,13 +71,24 @@ impl Ports {
 
     fn take_published(&mut self, translation: &Translation<'_>, containers: &BTreeMap<&str, Container<'_>>) {
         for (name, container) in containers {
-            if translation.is_database(name) {
-                continue;
+            let service = container.service;
+            let fixed = if translation.throwaway { Vec::new() } else { translation.published(service) };
+            let is_database = translation.is_database(name);
+            let tcp = service.ports.iter().filter(|port| port.protocol == PortProtocol::Tcp);
+            for port in tcp.filter(|port| !is_database && (port.published.is_none() || translation.throwaway))
+            {
+                self.published.insert(((*name).to_owned(), port.target));
             }
-            let tcp = container.service.ports.iter().filter(|port| port.protocol == PortProtocol::Tcp);
-            self.published.extend(tcp.map(|port| ((*name).to_owned(), port.target)));
-            let fixed = container.service.published().filter(|_| !translation.throwaway);
-            self.endpoints.extend(fixed.map(|(target, port)| (((*name).to_owned(), target), port)));
+            for (target, address) in fixed {
+                let key = ((*name).to_owned(), target);
+                let is_first = address.ip() == Ipv4Addr::LOCALHOST && !self.endpoints.contains_key(&key);
+                if is_first && !is_database {
+                    self.endpoints.insert(key.clone(), address.port());
+                    self.published.insert(key);
+                } else {
+                    self.also.entry(key).or_default().push(address);
+                }
+            }
         }
     }
 
@@ -116,6 +131,7 @@ impl Ports {
                 target,
                 endpoint: *self.endpoints.get(&key)?,
                 published: self.published.contains(&key),
+                also: self.also.get(&key).cloned().unwrap_or_default(),
                 protocol: container.protocol(target),
             })
         };

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -68,6 +69,28 @@ pub struct Service {
 }
 
 impl Service {
+    /// The addresses of this machine at which its TCP ports are published, each with the container's port. One without an
+    /// address of its own is for this machine alone, at both of its addresses; of a range for one port of the container there is one for each of so
+    /// many replicas.
+    pub fn published_at(&self, replicas: u32) -> Vec<(u16, SocketAddr)> {
+        let mut all = Vec::new();
+        for port in self.ports.iter().filter(|port| port.protocol == Protocol::Tcp) {
+            let Some(PortRange { first, last }) = port.published else { continue };
+            let ip: Option<IpAddr> = port.host_ip.as_deref().and_then(|ip| ip.parse().ok());
+            let both = || vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            let places = ip.map_or_else(both, |ip| vec![ip]);
+            let most = usize::try_from(replicas.max(1)).unwrap_or(usize::MAX);
+            for host in (first..=last).take(most) {
+                for place in places.iter().map(|ip| (port.target, SocketAddr::new(*ip, host))) {
+                    if !all.contains(&place) {
+                        all.push(place);
+                    }
+                }
+            }
+        }
+        all
+    }
+
     /// The TCP ports that it publishes: the container's port, and the first of this machine's that it may have. Of several
     /// that are published for one port of the container, the first counts.
     pub fn published(&self) -> impl Iterator<Item = (u16, u16)> {

@@ -1,7 +1,8 @@
 //! The endpoints of the stack, and the gateway behind them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
@@ -10,11 +11,11 @@ use backlot_gateway::{Endpoint, EndpointConfig, Gateway, Kind, ReplicaId as Gate
 use backlot_logs::{GATEWAY_LOG, LogSet, Stream};
 use backlot_plan::Protocol;
 use backlot_plan::supervise::ReplicaId;
-use backlot_process::port_holder;
+use backlot_process::address_holder;
 
 use crate::driver::input::Input;
 use crate::protocol::{Failure, FailureCode};
-use crate::runbook::{PortRun, ServiceKind, ServiceRun};
+use crate::runbook::{ServiceKind, ServiceRun, local};
 
 /// Threads that serve requests, beside the one that accepts and balances.
 const THREADS: usize = 2;
@@ -29,12 +30,20 @@ pub(crate) struct Endpoints {
     gateway: Gateway,
 }
 
-/// A service, and the port of its endpoint.
-type Key = (String, u16);
+/// A service, and the address of its endpoint.
+type Key = (String, SocketAddr);
 
-struct OpenEndpoint {
+/// What an endpoint is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wanted {
     target: u16,
     protocol: Protocol,
+    /// The place to which all of it is handed on: that of a program that listens at its own endpoint itself.
+    relayed: Option<SocketAddr>,
+}
+
+struct OpenEndpoint {
+    wanted: Wanted,
     endpoint: Endpoint,
     /// Its socket, for the endpoint that may have the port after it.
     listener: TcpListener,
@@ -42,7 +51,7 @@ struct OpenEndpoint {
     is_stale: bool,
 }
 
-/// Where a replica serves which endpoint.
+/// Where a replica serves which port of its container.
 pub(crate) type Backends = Vec<(u16, SocketAddr)>;
 
 impl Endpoints {
@@ -58,16 +67,13 @@ impl Endpoints {
         Ok(Self { runtime: handle, open: BTreeMap::new(), logs, gateway })
     }
 
-    /// Opens an endpoint for each port of a service that is behind the gateway, unless they are open.
+    /// Opens the endpoints of a service, unless they are open.
     pub(crate) fn open(&mut self, service: &ServiceRun) -> Result<(), Failure> {
-        let ServiceKind::Process(run) = &service.kind else { return Ok(()) };
-        let ports = run.ports.iter().map(|port| ((service.name.clone(), port.endpoint), *port));
-        let is_target = |target: u16| {
-            move |((owner, _), opened): (&Key, &OpenEndpoint)| {
-                *owner == service.name && opened.target == target
-            }
+        let is_open = |target: u16| {
+            let mut open = self.open.iter();
+            open.any(|((owner, _), opened)| *owner == service.name && opened.wanted.target == target)
         };
-        let new: Vec<_> = ports.filter(|(_, port)| !self.open.iter().any(is_target(port.target))).collect();
+        let new: Vec<_> = wanted(service).filter(|(_, wanted)| !is_open(wanted.target)).collect();
         self.open_all(&new)
     }
 
@@ -82,74 +88,86 @@ impl Endpoints {
     /// # Errors
     /// When a port is in use by others; then nothing has changed.
     pub(crate) fn adopt(&mut self, services: &[&ServiceRun]) -> Result<(), Failure> {
-        let mut wanted: BTreeMap<Key, PortRun> = BTreeMap::new();
-        for service in services {
-            if let ServiceKind::Process(run) = &service.kind {
-                wanted.extend(run.ports.iter().map(|port| ((service.name.clone(), port.endpoint), *port)));
+        let wanted: BTreeMap<Key, Wanted> = services.iter().flat_map(|service| wanted(service)).collect();
+        let is_there = |key: &Key, wanted: &Wanted| {
+            self.open.get(key).is_some_and(|opened| {
+                opened.wanted.protocol == wanted.protocol && opened.wanted.relayed == wanted.relayed
+            })
+        };
+        let new = wanted.iter().filter(|(key, wanted)| !is_there(key, wanted));
+        let mut opening: Vec<(Key, Wanted, TcpListener)> = Vec::new();
+        for (key, wanted) in new {
+            if let Some(listener) = self.listener(key)? {
+                opening.push((key.clone(), *wanted, listener));
             }
         }
-        let is_there = |key: &Key, port: &PortRun| {
-            self.open.get(key).is_some_and(|opened| opened.protocol == port.protocol)
-        };
-        let new: BTreeMap<Key, PortRun> = wanted
-            .iter()
-            .filter(|(key, port)| !is_there(key, port))
-            .map(|(key, port)| (key.clone(), *port))
-            .collect();
-        let listeners = new.keys().map(|key| self.listener(key)).collect::<Result<Vec<_>, _>>()?;
-        let taken: BTreeSet<u16> =
-            services.iter().flat_map(|run| &run.process().ports).map(|port| port.endpoint).collect();
+        let taken: BTreeSet<SocketAddr> =
+            services.iter().flat_map(|run| &run.process().ports).map(|port| local(port.endpoint)).collect();
         for key in self.open.keys().cloned().collect::<Vec<Key>>() {
             let Some(opened) = self.open.get_mut(&key) else { continue };
-            let stays = wanted.get(&key).filter(|_| !new.contains_key(&key));
-            let moves =
-                new.iter().any(|((service, _), port)| *service == key.0 && port.target == opened.target);
+            let is_new = opening.iter().any(|(new, ..)| *new == key);
+            let stays = wanted.get(&key).filter(|_| !is_new);
+            let moves = opening
+                .iter()
+                .any(|((service, _), new, _)| *service == key.0 && new.target == opened.wanted.target);
             opened.is_stale = stays.is_none();
-            if let Some(port) = stays {
-                opened.target = port.target;
+            if let Some(wanted) = stays {
+                opened.wanted.target = wanted.target;
             } else if moves || taken.contains(&key.1) {
                 self.close_one(&key);
             }
         }
-        for ((key, port), listener) in new.into_iter().zip(listeners) {
-            let opened = self.make(&key.0, port, listener)?;
+        for (key, wanted, listener) in opening {
+            let opened = self.make(&key, wanted, listener)?;
             self.open.insert(key, opened);
         }
         Ok(())
     }
 
-    /// The socket of the endpoint that has the port now, else a new one.
-    fn listener(&self, (service, port): &Key) -> Result<TcpListener, Failure> {
-        match self.open.iter().find(|((_, open), _)| open == port) {
-            Some((_, opened)) => opened.listener.try_clone().map_err(|error| impossible(&error)),
-            None => listen(*port, service),
+    /// The socket of the endpoint that has the address now, else a new one; none where that is not to be had, nor needed.
+    fn listener(&self, (service, address): &Key) -> Result<Option<TcpListener>, Failure> {
+        match self.open.iter().find(|((_, open), _)| open == address) {
+            Some((_, opened)) => opened.listener.try_clone().map(Some).map_err(|error| impossible(&error)),
+            None => listen(*address, service),
         }
     }
 
     /// Opens all of them; none when a port is in use.
-    fn open_all(&mut self, wanted: &[(Key, PortRun)]) -> Result<(), Failure> {
-        let listeners = wanted.iter().map(|(key, _)| listen(key.1, &key.0)).collect::<Result<Vec<_>, _>>()?;
-        for ((key, port), listener) in wanted.iter().zip(listeners) {
-            let opened = self.make(&key.0, *port, listener)?;
+    fn open_all(&mut self, all: &[(Key, Wanted)]) -> Result<(), Failure> {
+        let listeners = all.iter().map(|(key, _)| listen(key.1, &key.0)).collect::<Result<Vec<_>, _>>()?;
+        for ((key, wanted), listener) in all.iter().zip(listeners) {
+            let Some(listener) = listener else { continue };
+            let opened = self.make(key, *wanted, listener)?;
             self.open.insert(key.clone(), opened);
         }
         Ok(())
     }
 
-    fn make(&self, service: &str, port: PortRun, listener: TcpListener) -> Result<OpenEndpoint, Failure> {
-        let kind = match port.protocol {
+    fn make(
+        &self,
+        (service, address): &Key,
+        wanted: Wanted,
+        listener: TcpListener,
+    ) -> Result<OpenEndpoint, Failure> {
+        let kind = match wanted.protocol {
+            _ if wanted.relayed.is_some() => Kind::Tcp,
             Protocol::Http => Kind::Http,
             Protocol::Tcp => Kind::Tcp,
             Protocol::Auto => Kind::Auto,
         };
-        let name = format!("{service}:{}", port.target);
-        let (logs, label) = (self.logs.clone(), name.clone());
+        let plain = format!("{service}:{}", wanted.target);
+        let is_free = self.gateway.endpoint(&plain).is_none();
+        let name = if is_free { plain.clone() } else { format!("{plain} at {address}") };
+        let logs = self.logs.clone();
         let own = listener.try_clone().map_err(|error| impossible(&error))?;
         let config = EndpointConfig::new(name, own, kind).access_log(move |line| {
-            logs.line(GATEWAY_LOG, &label, Stream::Out, &without_query(&line.to_string()));
+            logs.line(GATEWAY_LOG, &plain, Stream::Out, &without_query(&line.to_string()));
         });
         let endpoint = self.gateway.open(config).map_err(|error| impossible(&error))?;
-        Ok(OpenEndpoint { target: port.target, protocol: port.protocol, endpoint, listener, is_stale: false })
+        if let Some(place) = wanted.relayed {
+            let _ = endpoint.add(service.as_str(), place);
+        }
+        Ok(OpenEndpoint { wanted, endpoint, listener, is_stale: false })
     }
 
     /// Takes no more clients there; what is under way is finished.
@@ -173,8 +191,10 @@ impl Endpoints {
 
     /// Gives a replica requests, or gives it some again.
     pub(crate) fn add(&self, service: &str, id: &GatewayId, backends: &Backends) {
-        for (port, address) in backends {
-            let Some(opened) = self.open.get(&(service.to_owned(), *port)) else { continue };
+        let own = self.open.iter().filter(|((owner, _), _)| owner == service).map(|(_, opened)| opened);
+        for opened in own {
+            let place = backends.iter().find(|(target, _)| *target == opened.wanted.target);
+            let Some((_, address)) = place.filter(|_| opened.wanted.relayed.is_none()) else { continue };
             if opened.endpoint.add(id.clone(), *address).is_ok() {
                 continue;
             }
@@ -247,21 +267,42 @@ fn impossible(error: &dyn std::error::Error) -> Failure {
     Failure { code: FailureCode::Impossible, service: None, text: error.to_string(), last_lines: Vec::new() }
 }
 
-/// Whoever starts a supervisor has tried the port before; somebody may have been faster.
-fn listen(port: u16, service: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-        let is_in_use = error.kind() == std::io::ErrorKind::AddrInUse;
-        let by = port_holder(port).filter(|_| is_in_use).map(|holder| format!(" by {holder}"));
-        Failure {
+/// The endpoints of a service. What listens at its own endpoint itself has only the others here.
+fn wanted(service: &ServiceRun) -> impl Iterator<Item = (Key, Wanted)> {
+    let is_behind = matches!(service.kind, ServiceKind::Process(_));
+    service.process().ports.iter().flat_map(move |port| {
+        let own = Some(local(port.endpoint)).filter(|_| is_behind);
+        let relayed = (!is_behind).then(|| local(port.endpoint));
+        let wanted = Wanted { target: port.target, protocol: port.protocol, relayed };
+        own.into_iter().chain(port.also.iter().copied()).map(move |at| ((service.name.clone(), at), wanted))
+    })
+}
+
+/// Whoever starts a supervisor has tried the address before; somebody may have been faster. Not every machine has the other
+/// loopback address, of which nobody has spoken.
+fn listen(address: SocketAddr, service: &str) -> Result<Option<TcpListener>, Failure> {
+    TcpListener::bind(address).map(Some).or_else(|error| {
+        let is_had = matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied);
+        if address.ip() == Ipv6Addr::LOCALHOST && !is_had {
+            return Ok(None);
+        }
+        let is_in_use = error.kind() == ErrorKind::AddrInUse;
+        let by = address_holder(address).filter(|_| is_in_use).map(|holder| format!(" by {holder}"));
+        let port = if address.ip() == Ipv4Addr::LOCALHOST {
+            address.port().to_string()
+        } else {
+            address.to_string()
+        };
+        Err(Failure {
             code: if is_in_use { FailureCode::PortInUse } else { FailureCode::Impossible },
             service: Some(service.to_owned()),
             text: if is_in_use {
                 format!("port {port}, which service {service} needs, is in use{}", by.unwrap_or_default())
             } else {
-                format!("cannot listen on 127.0.0.1:{port} for {service}: {error}")
+                format!("cannot listen on {address} for {service}: {error}")
             },
             last_lines: Vec::new(),
-        }
+        })
     })
 }
 

@@ -262,16 +262,13 @@ impl Driver {
         }
     }
 
-    /// Where a replica serves which endpoint.
+    /// Where a replica serves which port of its container.
     fn backends(&self, replica: ReplicaId) -> Backends {
         let (Some(run), Some(process)) = (self.run_of(replica), self.processes.get(&replica)) else {
             return Backends::new();
         };
-        let endpoints = run.process().ports.iter().map(|port| port.endpoint);
-        endpoints
-            .zip(&process.addresses)
-            .filter_map(|(endpoint, address)| Some((endpoint, (*address)?)))
-            .collect()
+        let targets = run.process().ports.iter().map(|port| port.target);
+        targets.zip(&process.addresses).filter_map(|(target, address)| Some((target, (*address)?))).collect()
     }
 
     fn kill(&mut self, replica: ReplicaId) {

@@ -1,5 +1,6 @@
 //! What is told of a running stack.
 
+use std::net::SocketAddr;
 use std::sync::PoisonError;
 use std::time::UNIX_EPOCH;
 
@@ -12,7 +13,7 @@ use crate::driver::Driver;
 use crate::protocol::{
     EndpointReport, Failure, FailureCode, Health, News, ReplicaReport, ServiceReport, State,
 };
-use crate::runbook::ServiceKind;
+use crate::runbook::{PortRun, ServiceKind};
 use backlot_logs::Stream;
 
 impl Driver {
@@ -34,13 +35,22 @@ impl Driver {
 
     fn endpoints(&self, name: &str) -> Vec<EndpointReport> {
         let Some(run) = self.runbook.services.iter().find(|run| run.name == name) else { return Vec::new() };
-        let report = |port: &crate::runbook::PortRun| EndpointReport {
-            target: port.target,
-            address: Endpoint::local(port.endpoint),
-            published: port.published,
-            protocol: port.protocol,
+        let reports = |port: &PortRun| {
+            let published = port.published_at();
+            let own = crate::runbook::local(port.endpoint);
+            let hidden = Some(own).filter(|own| !published.contains(own));
+            let all =
+                hidden.into_iter().map(|own| (own, false)).chain(published.into_iter().map(|at| (at, true)));
+            let (target, protocol) = (port.target, port.protocol);
+            let report = move |(at, published): (SocketAddr, bool)| EndpointReport {
+                target,
+                address: Endpoint::new(at.ip().to_string(), at.port()),
+                published,
+                protocol,
+            };
+            all.map(report).collect::<Vec<_>>()
         };
-        run.process().ports.iter().map(report).collect()
+        run.process().ports.iter().flat_map(reports).collect()
     }
 
     fn replica_report(&self, status: &ReplicaStatus<'_>) -> ReplicaReport {
@@ -90,8 +100,8 @@ impl Driver {
     /// Says once of a service that nobody answers at its ports, if they are published, and where it listens instead.
     pub(super) fn warn_of_silence(&mut self, replica: ReplicaId) {
         let Some(run) = self.run_of(replica) else { return };
-        let published = run.process().ports.iter().filter(|port| port.published);
-        let ports: Vec<String> = published.map(|port| port.endpoint.to_string()).collect();
+        let published = run.process().ports.iter().flat_map(PortRun::published_at);
+        let ports: Vec<String> = published.map(|at| at.port().to_string()).collect();
         if ports.is_empty() || !self.silent.insert(replica.service) {
             return;
         }
