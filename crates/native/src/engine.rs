@@ -94,8 +94,13 @@ impl Engine for Native {
     ) -> Result<Exec, EngineError> {
         let described = describe(site, &beside.service, caller)?;
         let directory = beside.directory.clone().unwrap_or(described.directory);
-        let view = View::new(&described.mounts, &directory).map(Arc::new);
-        let view = if described.mounts.is_empty() { None } else { Some(view?) };
+        let view = if described.mounts.is_empty() {
+            None
+        } else {
+            let living = described.process.filter(backlot_process::ProcessId::is_alive);
+            let joined = living.and_then(|process| View::of(process.pid, &directory).ok());
+            Some(Arc::new(joined.map_or_else(|| View::new(&described.mounts, &directory), Ok)?))
+        };
         Ok(Exec::Here { variables: described.variables, directory, view })
     }
 

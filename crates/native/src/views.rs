@@ -114,6 +114,7 @@ pub(crate) fn describe(
                     variables: database_variables(&database, caller),
                     directory,
                     mounts: Vec::new(),
+                    process: None,
                 })
             }
             Err(EngineError::NotUp { .. }) => Err(EngineError::NoServices { environment }),

@@ -92,6 +92,7 @@ mod tests {
             variables: [("A".to_owned(), "1".to_owned())].into(),
             surroundings: [("PATH".to_owned(), "/bin".to_owned())].into(),
             port_variables: vec!["PORT".into()],
+            mounts: Vec::new(),
             ports: vec![PortRun {
                 target: 80,
                 endpoint: 5000,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use backlot_plan::{Endpoint, Protocol, ServiceStep};
+use backlot_process::ProcessId;
 use backlot_view::Mount;
 use serde::{Deserialize, Serialize};
 
@@ -262,4 +263,7 @@ pub struct Described {
     /// What it sees at paths of its own.
     #[serde(default)]
     pub mounts: Vec<Mount>,
+    /// A process of it, whose view can be shared.
+    #[serde(default)]
+    pub process: Option<ProcessId>,
 }

@@ -140,13 +140,15 @@ pub struct ProcessRun {
 }
 
 impl ProcessRun {
-    /// `program`, which sees what this one sees.
-    pub(crate) fn within_view(&self, program: Program) -> Result<Program, String> {
+    /// `program`, which sees what this one sees: the very same as the process `beside`, if that lives.
+    pub(crate) fn within_view(&self, program: Program, beside: Option<ProcessId>) -> Result<Program, String> {
         if self.mounts.is_empty() {
             return Ok(program);
         }
-        let view = View::new(&self.mounts, &self.directory).map_err(|error| in_full(&error))?;
-        Ok(program.within(Arc::new(view)))
+        let living = beside.filter(ProcessId::is_alive);
+        let joined = living.and_then(|process| View::of(process.pid, &self.directory).ok());
+        let made = || View::new(&self.mounts, &self.directory).map_err(|error| in_full(&error));
+        Ok(program.within(Arc::new(joined.map_or_else(made, Ok)?)))
     }
 
     /// Its whole environment, but for what each replica is given besides.

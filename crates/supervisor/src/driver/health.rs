@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use backlot_plan::supervise::{Epoch, ReplicaId};
-use backlot_process::{Program, describe_exit, in_full};
+use backlot_process::{ProcessId, Program, describe_exit, in_full};
 
 use crate::driver::input::Input;
 use crate::runbook::{Check, Databases, ProcessRun};
@@ -20,6 +20,8 @@ pub(crate) struct HealthCheck {
     pub(crate) service: String,
     pub(crate) check: Check,
     pub(crate) run: ProcessRun,
+    /// The process that is checked.
+    pub(crate) beside: ProcessId,
     /// The replica's port for each container port.
     pub(crate) ports: BTreeMap<u16, u16>,
 }
@@ -47,7 +49,7 @@ impl HealthCheck {
             .args(arguments.iter().map(|argument| argument.fill(&self.ports)))
             .envs(&self.run.environment())
             .current_dir(&self.run.directory);
-        let program = self.run.within_view(program)?;
+        let program = self.run.within_view(program, Some(self.beside))?;
         let output = program.output(self.limit).map_err(|error| in_full(&error))?;
         if output.status.success() {
             return Ok(());

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use backlot_logs::{LogSet, Stream};
 use backlot_plan::supervise::{Event, ReplicaId, Signal as PlanSignal};
-use backlot_process::{Program, Signal, describe_exit, in_full};
+use backlot_process::{ProcessId, Program, Signal, describe_exit, in_full};
 
 use crate::driver::Driver;
 use crate::driver::input::{Input, When};
@@ -25,9 +25,10 @@ struct Hooks {
     limit: Duration,
     service: String,
     label: String,
-    /// Variables of all of them.
     /// What they run beside.
     run: ProcessRun,
+    beside: Option<ProcessId>,
+    /// Variables of all of them.
     variables: BTreeMap<String, String>,
     /// The replica's port for each container port.
     ports: BTreeMap<u16, u16>,
@@ -75,7 +76,8 @@ impl Driver {
         let ports = filled(run.process(), &process.ports());
         let (service, logs, pid) = (run.name.clone(), self.logs.clone(), process.id.pid);
         let run = run.process().clone();
-        let hooks = Hooks { list, when, limit, service, label, run, variables, ports, logs, over };
+        let beside = self.processes.get(&replica).map(|process| process.id);
+        let hooks = Hooks { list, when, limit, service, label, run, beside, variables, ports, logs, over };
         let inputs = self.inputs.clone();
         let all = move || {
             let outcome = hooks.run();
@@ -161,7 +163,7 @@ impl Hooks {
             .envs(&self.variables)
             .envs(&hook.variables)
             .current_dir(&hook.directory);
-        let program = self.run.within_view(program)?;
+        let program = self.run.within_view(program, self.beside)?;
         let mut goes_on = |_: backlot_process::Printed<'_>| !self.over.load(Ordering::Relaxed);
         let key = self.when.key();
         let output = program

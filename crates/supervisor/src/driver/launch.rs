@@ -128,7 +128,7 @@ impl Launch<'_> {
         let handed = (0..ports).map(|_| free_socket()).collect::<Result<Vec<_>, _>>().map_err(told)?;
         let claims = (0..ports).map(|_| PortClaim::any()).collect::<Result<Vec<_>, _>>().map_err(told)?;
         let own: Vec<u16> = claims.iter().map(PortClaim::port).collect();
-        let program = self.run.within_view(self.program(&own))?;
+        let program = self.run.within_view(self.program(&own), None)?;
         let options = SpawnOptions {
             group: Group::NewGroup,
             dies_with_parent: Some(Signal::SIGKILL),

@@ -230,8 +230,8 @@ impl Driver {
                 };
                 let ports = filled(run.process(), &process.ports());
                 let (service, check) = (run.name.clone(), health.check.clone());
-                let run = run.process().clone();
-                let check = HealthCheck { replica, epoch, limit, service, check, run, ports };
+                let (run, beside) = (run.process().clone(), process.id);
+                let check = HealthCheck { replica, epoch, limit, service, check, run, beside, ports };
                 check.start(Arc::clone(&self.databases), self.inputs.clone());
             }
             Action::AddToGateway(replica) => self.add_to_gateway(replica),

@@ -81,10 +81,13 @@ impl Driver {
                 let id = self.find(&service)?;
                 let (_, run) = self.current(id).ok_or_else(|| impossible("it is not known"))?;
                 let process = run.process();
+                let mut of_service = self.processes.iter().filter(|(replica, _)| replica.service == id);
+                let living = of_service.find(|(_, process)| !process.stopping).map(|(_, process)| process.id);
                 Next::Answer(Answer::Described(Box::new(Described {
                     variables: process.environment(),
                     directory: process.directory.clone(),
                     mounts: process.mounts.clone(),
+                    process: living,
                 })))
             }
             Request::Attach => {

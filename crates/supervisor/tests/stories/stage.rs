@@ -167,6 +167,7 @@ pub(crate) fn script(name: &str, script: &str) -> ServiceRun {
             variables: BTreeMap::new(),
             surroundings: [("PATH".to_owned(), path)].into(),
             port_variables: vec!["PORT".into()],
+            mounts: Vec::new(),
             ports: Vec::new(),
         }),
         depends_on: BTreeMap::new(),
