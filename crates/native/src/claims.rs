@@ -64,6 +64,11 @@ pub struct PortError {
     pub other: Option<String>,
 }
 
+/// All ports that cannot be had, at least one.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+pub struct PortErrors(pub Vec<PortError>);
+
 /// Why a port cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum PortTrouble {
@@ -151,8 +156,8 @@ pub(super) fn check(
     site: &Site,
     open: &[u16],
     environment: &Environment,
-) -> Result<(), Box<PortError>> {
-    claims.iter().try_for_each(|claim| match try_patiently(claim.address) {
+) -> Result<(), PortErrors> {
+    let tried = |claim: &Claim| match try_patiently(claim.address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let error = in_use(claim, address_holder(claim.address), environment);
             let is_ours = match &error.trouble {
@@ -160,18 +165,20 @@ pub(super) fn check(
                 PortTrouble::InUse { holder: None, .. } => open.contains(&claim.address.port()),
                 PortTrouble::InUse { .. } | PortTrouble::Forbidden | PortTrouble::Elsewhere => false,
             };
-            if is_ours { Ok(()) } else { Err(Box::new(error)) }
+            (!is_ours).then_some(error)
         }
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Err(Box::new(error_of(claim, PortTrouble::Forbidden, environment)))
+            Some(error_of(claim, PortTrouble::Forbidden, environment))
         }
         // Not every machine has both of its own.
         Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && !claim.is_twin(claims) => {
-            Err(Box::new(error_of(claim, PortTrouble::Elsewhere, environment)))
+            Some(error_of(claim, PortTrouble::Elsewhere, environment))
         }
         // Whatever else may be wrong with it, whoever listens there will find out and tell.
-        Ok(()) | Err(_) => Ok(()),
-    })
+        Ok(()) | Err(_) => None,
+    };
+    let errors: Vec<PortError> = claims.iter().filter_map(tried).collect();
+    if errors.is_empty() { Ok(()) } else { Err(PortErrors(errors)) }
 }
 
 /// Tries a port. One whose holder is about to end, such as a supervisor that was just killed, is tried again for a moment.
@@ -256,6 +263,22 @@ impl Explain for PortError {
 
     fn hint(&self) -> Option<Hint> {
         Some(Self::hint(self))
+    }
+}
+
+impl Explain for PortErrors {
+    fn code(&self) -> &'static str {
+        "port-in-use"
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        self.0.iter().map(PortError::hint).reduce(|one, other| one.then("\n").then(other))
+    }
+}
+
+impl From<PortErrors> for EngineError {
+    fn from(errors: PortErrors) -> Self {
+        Self::of(errors)
     }
 }
 

@@ -31,7 +31,7 @@ use backlot_project::{Environment, ScenarioName, ScenarioSource};
 use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Purpose, Site, tools};
 
 pub use changes::ChangeError;
-pub use claims::{PortError, PortTrouble, Tenant};
+pub use claims::{PortError, PortErrors, PortTrouble, Tenant};
 pub use deployment::{NativeStack, not_done, why_not};
 pub use engine::Native;
 pub use server::locate;

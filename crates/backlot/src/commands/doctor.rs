@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use backlot_engine::{Client, Database, DockerError, Hint, Home, locate, named_daemon, tools};
+use backlot_engine::{Client, Database, DockerError, Hint, Home, Wishes, locate, named_daemon, tools};
 use backlot_postgres::{Installation, SearchPlaces};
 use backlot_process::{Owner, Program, caller_allow_list};
+use backlot_project::Project;
 use serde_json::json;
 
 use crate::context::Context;
@@ -195,7 +196,21 @@ fn project(context: &Context) -> Vec<Finding> {
             None => Finding { mend: None, ..Finding::warning("key", line, "") },
         }));
     }
+    findings.extend(obstacles(context, &project));
     findings
+}
+
+/// What would keep an `up` of the chosen environment from starting: what its dry run tells.
+fn obstacles(context: &Context, project: &Project) -> Option<Finding> {
+    let (home, environment) = (context.home().ok()?, context.environment(project).ok()?);
+    let wishes = Wishes::default();
+    let deployment = context.deployment(context.ground(&home, project), environment, &wishes).ok()?;
+    let error = deployment.plan_up(&wishes).err()?;
+    let (found, mend) = (error.to_string(), error.hint());
+    Some(Finding {
+        mend: mend.clone(),
+        ..Finding::warning("stack", found, mend.unwrap_or_else(|| "".into()))
+    })
 }
 
 fn python(root: Option<&Path>, variables: &BTreeMap<String, String>) -> Finding {

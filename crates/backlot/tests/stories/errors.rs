@@ -246,3 +246,41 @@ fn a_full_disk_is_called_one() {
         assert_says(&outcome.stderr, &["the disk is full", "help: free some space"]);
     }
 }
+
+#[test]
+fn all_that_is_in_the_way_is_told_at_once_and_the_same_by_a_dry_run_and_doctor() {
+    let stage = Stage::empty(BACKLOT);
+    let port = backlot_testkit::free_port();
+    let compose = format!(
+        "services:
+  one: {{image: x, command: no-such-program}}
+  two: {{image: company/two}}
+  three: {{image: x, command: sleep 1, depends_on: [two]}}
+  good: {{image: x, command: sleep 100, ports: ['{port}:80']}}
+"
+    );
+    stage.file("compose.yaml", compose);
+    let up = stage.backlot(&["up", "-d"]).output().assert_code(1).stderr;
+    let told = [
+        "error: 2 things are in the way:",
+        "  service one runs no-such-program, which is not on PATH",
+        "  service two has no command that can run natively (its image is company/two)",
+        "or run the rest: `backlot up good`",
+    ];
+    for part in told {
+        assert!(up.contains(part), "{part}\n{up}");
+    }
+    assert_eq!(stage.backlot(&["up", "-d", "--dry-run"]).output().assert_code(1).stderr, up);
+    let doctor = stage.backlot(&["doctor"]).output();
+    assert!(told[1..3].iter().all(|part| doctor.stdout.contains(part)), "{doctor}");
+    let json = stage.backlot(&["--json", "up", "-d"]).output().assert_code(1).stderr;
+    let json: serde_json::Value = serde_json::from_str(json.trim()).unwrap();
+    assert_eq!(json["error"]["code"], "no-program");
+    assert!(json["error"]["message"].as_str().unwrap().contains("service two has no command"), "{json}");
+    // A port that somebody has is told by a dry run, too.
+    let _held = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let up = stage.backlot(&["up", "-d", "good"]).output().assert_code(1).stderr;
+    assert!(up.contains(&format!("port {port}, which service good publishes, is in use")), "{up}");
+    assert_eq!(stage.backlot(&["up", "-d", "good", "--dry-run"]).output().assert_code(1).stderr, up);
+    stage.assert_nothing_left();
+}

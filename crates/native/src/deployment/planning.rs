@@ -24,6 +24,7 @@ impl NativeStack<'_> {
     pub(super) fn steps(&self, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
         let cast = self.cast(wishes)?;
         self.check_volumes(&cast.services)?;
+        self.check_ports(&cast, wishes)?;
         let mut steps = self.steps_of_others(&cast, wishes)?;
         if let Some(service) = &self.database {
             steps.extend(service.plan_up(again(wishes))?);

@@ -28,7 +28,9 @@ impl Translation<'_> {
     pub(crate) fn cast(&self, wanted: &[String]) -> Result<Cast, StackError> {
         let mut services = self.named(wanted)?;
         let mut left_out = Vec::new();
-        self.check_keys(&services)?;
+        let mut obstacles: Vec<StackError> = self.check_keys(&services).err().into_iter().collect();
+        let mut faulty: BTreeSet<String> =
+            if obstacles.is_empty() { BTreeSet::new() } else { services.clone() };
         for name in services.clone() {
             match self.check(&name) {
                 Ok(()) => {}
@@ -38,10 +40,33 @@ impl Translation<'_> {
                     services.remove(&name);
                     left_out.push(error);
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    obstacles.push(error);
+                    faulty.insert(name);
+                }
             }
         }
-        Ok(Cast { services, left_out })
+        // What else may be wrong with it is told already.
+        if let Err(error @ StackError::SamePort { .. }) = self.claims(&services) {
+            obstacles.push(error);
+            faulty.clone_from(&services);
+        }
+        let rest = if wanted.is_empty() { self.without(&services, &faulty) } else { Vec::new() };
+        match obstacles.pop() {
+            None => Ok(Cast { services, left_out }),
+            Some(one) if obstacles.is_empty() && rest.is_empty() => Err(one),
+            Some(last) => {
+                obstacles.push(last);
+                Err(StackError::Several { obstacles, rest })
+            }
+        }
+    }
+
+    /// Those of `services` that can do without the `faulty` ones.
+    fn without(&self, services: &BTreeSet<String>, faulty: &BTreeSet<String>) -> Vec<String> {
+        let stack = &self.environment.stack;
+        let can = |name: &&String| stack.with_dependencies(&[(*name).clone()]).is_disjoint(faulty);
+        services.iter().filter(can).cloned().collect()
     }
 
     /// Why not all of what `wanted` asks for can run, if that is so.
@@ -102,7 +127,12 @@ impl Translation<'_> {
         }
         let command = process::words(&container)?;
         self.check_addresses(&container, &command)?;
-        self.program(&container, &command, &self.surroundings()).map(|_| ())
+        let hooks = service.post_start.iter().chain(&service.pre_stop).map(|hook| &hook.command);
+        let hooks = hooks.filter(|command| !command.is_empty());
+        [&command]
+            .into_iter()
+            .chain(hooks)
+            .try_for_each(|command| self.program(&container, command, &self.surroundings()).map(|_| ()))
     }
 
     /// The addresses of this machine that these services publish, but for those at which databases listen themselves. Two
@@ -246,7 +276,10 @@ services:
         assert_eq!(names(&asked(&["web"]).unwrap()), ["db", "web"]);
         assert!(matches!(asked(&["nginx"]), Err(StackError::NoNginx { .. })));
         assert!(matches!(asked(&["worker"]), Err(StackError::NoProgram { .. })));
-        assert!(matches!(asked(&[]), Err(StackError::NoProgram { .. })));
+        let all = asked(&[]).unwrap_err();
+        let StackError::Several { obstacles, rest } = &all else { panic!("{all}") };
+        assert!(matches!(obstacles[..], [StackError::NoProgram { .. }]));
+        assert_eq!((rest.join(" ").as_str(), all.code()), ("db web", "no-program"));
         let error = asked(&["wbe"]).unwrap_err().to_string();
         assert_eq!(error, "there is no service wbe (there are db, nginx, web, worker)");
     }
@@ -266,6 +299,21 @@ services:
     }
 
     #[test]
+    fn everything_that_is_in_the_way_is_told_at_once() {
+        let more = "  other: {image: other}\n  third: {image: x, command: sleep 1, ports: ['8000:1']}\n";
+        let compose = format!("{COMPOSE}{more}");
+        let error = cast(&compose, true, |translation| translation.cast(&[])).unwrap_err();
+        let said = error.to_string();
+        assert_eq!(said.lines().next(), Some("3 things are in the way:"), "{said}");
+        for part in
+            ["service other has no command", "service worker runs no-such-program", "both publish port 8000"]
+        {
+            assert!(said.contains(part), "{said}");
+        }
+        assert_eq!(error.code(), "no-command");
+    }
+
+    #[test]
     fn ports_that_are_published_are_claimed_once() {
         let claims = |compose: &str, services: &[&str]| -> Result<Vec<(String, u16)>, StackError> {
             let services = set(services);
@@ -277,9 +325,13 @@ services:
                 .collect())
         };
         let (web, nginx) = (("web".to_owned(), 8000), ("nginx".to_owned(), 8080));
+        let second = ("web".to_owned(), 8001);
         // nginx does not listen on 443: nothing is behind that port.
-        assert_eq!(claims(COMPOSE, &["db", "nginx", "web"]).unwrap(), [nginx.clone(), web.clone()]);
-        assert_eq!(claims(COMPOSE, &["web"]).unwrap(), [web]);
+        assert_eq!(
+            claims(COMPOSE, &["db", "nginx", "web"]).unwrap(),
+            [nginx.clone(), web.clone(), second.clone()]
+        );
+        assert_eq!(claims(COMPOSE, &["web"]).unwrap(), [web, second]);
         let error = claims(&COMPOSE.replace("8080:", "8000:"), &["nginx", "web"]).unwrap_err();
         assert_eq!(error.to_string(), "services nginx and web both publish port 8000");
     }

@@ -138,6 +138,14 @@ pub enum StackError {
         /// Where it is defined.
         at: Location,
     },
+    /// Several things are in the way, or one that the rest can do without.
+    #[error("{}", told(.obstacles))]
+    Several {
+        /// What is in the way, at least one thing.
+        obstacles: Vec<StackError>,
+        /// The services that could run without those.
+        rest: Vec<String>,
+    },
     /// No port is free.
     #[error("no port is free for service {service}")]
     NoPort {
@@ -177,6 +185,7 @@ impl StackError {
             Self::Nginx(_) => "nginx-config",
             Self::Storage(_) => "storage",
             Self::SamePort { .. } => "same-port",
+            Self::Several { obstacles, .. } => obstacles.first().map_or("impossible", Self::code),
             Self::NoPort { .. } => "no-port",
             Self::Write { .. } => "io",
         }
@@ -211,11 +220,27 @@ impl StackError {
             Self::LeadsElsewhere { at, .. } => Some(format!(
                 "name the database's service as the host: a variable such as PGHOST that says it is given the address ({at})"
             )),
+            Self::Several { obstacles, .. } => {
+                let mut hints: Vec<String> = obstacles.iter().filter_map(Self::hint).collect();
+                hints.dedup();
+                (!hints.is_empty()).then(|| hints.join("\n"))
+            }
             Self::NotHonoured { .. }
             | Self::NoService(_)
             | Self::Scaled { .. }
             | Self::NoPort { .. }
             | Self::Write { .. } => None,
+        }
+    }
+}
+
+/// One of them as it is; several a line each.
+fn told(obstacles: &[StackError]) -> String {
+    match obstacles {
+        [one] => one.to_string(),
+        all => {
+            let lines: Vec<String> = all.iter().map(|one| format!("\n  {one}")).collect();
+            format!("{} things are in the way:{}", all.len(), lines.concat())
         }
     }
 }
@@ -226,7 +251,17 @@ impl Explain for StackError {
     }
 
     fn hint(&self) -> Option<Hint> {
-        Self::hint(self).map(Hint::from)
+        let hint = Self::hint(self).map(Hint::from);
+        let Self::Several { rest, .. } = self else { return hint };
+        if rest.is_empty() {
+            return hint;
+        }
+        let words: Vec<&str> = ["up"].into_iter().chain(rest.iter().map(String::as_str)).collect();
+        let without = Hint::from("or run the rest: `").then(Hint::command(&words)).then("`");
+        Some(match hint {
+            Some(hint) => hint.then("\n").then(without),
+            None => without,
+        })
     }
 }
 
