@@ -1,11 +1,11 @@
 //! `backlot run`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use backlot_engine::{View, Wishes, tools};
+use backlot_engine::{Hint, View, Wishes, tools};
 use backlot_process::{Program, caller_without_postgres, shell_quote};
 
 use crate::context::Context;
@@ -34,8 +34,10 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
     let own: Vec<_> =
         environment.variables.iter().map(|(name, v)| (name.to_owned(), v.value.clone())).collect();
     let name = environment.name.to_string();
+    let services: BTreeSet<String> = environment.stack.services.keys().cloned().collect();
     let deployment = context.deployment(context.ground(&home, &project), environment, &Wishes::default())?;
     let has_database = deployment.database().is_some();
+    let service = command.iter().filter_map(|word| word.to_str()).find(|word| services.contains(*word));
     if context.global.dry_run {
         let mut steps =
             if has_database { deployment.plan_up(&deployment.database_only(false)?)? } else { Vec::new() };
@@ -54,7 +56,15 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
         all.insert("APPLICATION_CONFIG".into(), name);
         tools::with_virtual_environment(project.root(), all)
     };
-    become_command(command, &variables)
+    become_command(command, &variables).map_err(|failure| {
+        match service.filter(|_| failure.code == "no-program") {
+            Some(service) => {
+                let way = Hint::from("`").then(Hint::command(&["exec", service, "…"]));
+                failure.hint(way.then(format!("` runs a command beside service {service}")))
+            }
+            None => failure,
+        }
+    })
 }
 
 /// Replaces this process by `command`; returns only when that fails.

@@ -57,8 +57,37 @@ impl LocateError {
             return format!("ask for a newer one: the oldest that can be used is {OLDEST_MAJOR}");
         }
         let install = install_command(wanted, |program| Path::new(program).exists());
-        install.map_or("install a Postgres server".to_owned(), |line| format!("install it: {line}"))
+        let line =
+            install.map_or("install a Postgres server".to_owned(), |line| format!("install it: {line}"));
+        let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+        match wanted {
+            Some(major) if lacks(&release, major) => {
+                format!(
+                    "{line} (this release has no such package of its own: PGDG, the packages of the Postgres project, has it)"
+                )
+            }
+            Some(_) | None => line,
+        }
     }
+}
+
+/// Whether the release of Debian or Ubuntu that its `os-release` tells of is known to have another major version.
+fn lacks(release: &str, major: u32) -> bool {
+    const MAJORS: [(&str, &str, u32); 7] = [
+        ("debian", "11", 13),
+        ("debian", "12", 15),
+        ("debian", "13", 17),
+        ("ubuntu", "20.04", 12),
+        ("ubuntu", "22.04", 14),
+        ("ubuntu", "24.04", 16),
+        ("ubuntu", "25.04", 17),
+    ];
+    let value = |key: &str| {
+        let mut lines = release.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        lines.next().map(|value| value.trim_matches('"'))
+    };
+    let (id, version) = (value("ID"), value("VERSION_ID"));
+    MAJORS.iter().any(|(name, number, own)| id == Some(*name) && version == Some(*number) && *own != major)
 }
 
 /// The command that installs a server with the package manager that is there.
@@ -91,7 +120,14 @@ fn install_command(wanted: Option<u32>, exists: impl Fn(&str) -> bool) -> Option
 
 #[cfg(test)]
 mod tests {
-    use super::install_command;
+    use super::{install_command, lacks};
+
+    #[test]
+    fn a_release_has_one_major() {
+        let release = "PRETTY_NAME=\"x\"\nID=debian\nVERSION_ID=\"12\"\n";
+        assert_eq!([14, 15].map(|major| lacks(release, major)), [true, false]);
+        assert!(!lacks("ID=arch\n", 14) && !lacks("", 14));
+    }
 
     #[test]
     fn tells_how_to_install_with_what_is_there() {
