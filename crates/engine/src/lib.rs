@@ -22,7 +22,7 @@ pub use backlot_state::{
     LogWish, Purpose, Record, RecordError, Report, STOCK_VERB, SUPERVISOR_VERB, Site, Started, State,
     Summary, Watcher, Wishes, tools, volume,
 };
-pub use backlot_view::View;
+pub use backlot_view::{View, why_not as no_view};
 pub use choose::{deployment, engine_at, not_done};
 pub use list::{list, list_all};
 pub use runner::test_command;

@@ -59,7 +59,7 @@ impl LocateError {
         let install = install_command(wanted, |program| Path::new(program).exists());
         let line =
             install.map_or("install a Postgres server".to_owned(), |line| format!("install it: {line}"));
-        let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+        let release = backlot_files::text(std::path::Path::new("/etc/os-release")).unwrap_or_default();
         match wanted {
             Some(major) if lacks(&release, major) => {
                 format!(
