@@ -5,7 +5,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use backlot_testkit::{DockerStage, Stage, free_port, get};
+use backlot_testkit::{DockerStage, Stage, free_port, get, wait_until};
 use serde_json::Value;
 
 use crate::{BACKLOT, Flask, change};
@@ -32,6 +32,14 @@ fn shape(value: &Value) -> Value {
 /// What `ps --json` says: of each service its endpoints' targets and whether they are published, and how its replicas do;
 /// and all keys in their order, with the types of their values.
 fn told(stage: &DockerStage, environment: &str) -> Value {
+    // A replica that is well may not have been seen to listen yet.
+    wait_until("all have addresses", || {
+        let outcome = stage.backlot(&["-e", environment, "ps", "--json"]).output().assert_code(0);
+        let services: Value = serde_json::from_str(&outcome.stdout).unwrap();
+        let mut replicas =
+            services.as_array().unwrap().iter().flat_map(|service| service["replicas"].as_array().unwrap());
+        replicas.all(|replica| replica["addresses"].as_array().is_some_and(|all| !all.is_empty()))
+    });
     let outcome = stage.backlot(&["-e", environment, "ps", "--json"]).output().assert_code(0);
     let mut services: Value = serde_json::from_str(&outcome.stdout).unwrap();
     for service in services.as_array_mut().unwrap() {

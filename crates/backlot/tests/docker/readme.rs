@@ -28,7 +28,7 @@ fn the_readme_shows_what_happens() {
             stage.file(path, output.replace("- \"7700:7700\"", &published));
         }
     }
-    stage.program("search/searchd", SEARCHD);
+    stage.file("search/search.py", SEARCHD);
     let binary = std::env::var("BACKLOT_TEST_BINARY").unwrap_or_else(|_| BACKLOT.to_owned());
     let bin = Path::new(&binary).parent().unwrap().display();
     stage.set("PATH", &format!("{bin}:{}", std::env::var("PATH").unwrap()));
