@@ -119,8 +119,24 @@ impl<'a> Container<'a> {
             }
             Some(_) | None => own,
         };
+        let own = self.with_own_port(own);
         let known = || self.known.map(|known| known.command.iter().map(|word| (*word).to_owned()).collect());
         Some(own).filter(|own| !own.is_empty()).or_else(known)
+    }
+
+    /// The words of a server that is known, with the address that it is to have unless they name a port: natively it is not
+    /// alone on its machine.
+    fn with_own_port(&self, own: Vec<String>) -> Vec<String> {
+        let Some((server, address)) = self.known.and_then(|known| known.command.split_first()) else {
+            return own;
+        };
+        let is_server =
+            own.first().is_some_and(|word| Path::new(word).file_name().is_some_and(|name| name == *server));
+        let names_port = own.iter().any(|word| word == "-p" || word.starts_with("--port"));
+        if !is_server || names_port {
+            return own;
+        }
+        own.into_iter().chain(address.iter().map(|word| (*word).to_owned())).collect()
     }
 
     /// The entrypoint and the command, each the service's own, else its Dockerfile's. An entrypoint of its own takes the

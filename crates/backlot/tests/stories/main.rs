@@ -38,6 +38,7 @@ mod signals;
 mod starts;
 mod testing;
 mod up;
+mod views;
 
 use backlot_testkit::Stage;
 

@@ -26,7 +26,10 @@ impl Translation<'_> {
                 variables.extend(value.map(|value| (name.clone(), value.clone())));
             }
             let inside = hook.working_dir.as_deref().map(Path::new);
-            let directory = inside.and_then(|inside| container.outside(inside)).filter(|dir| dir.is_dir());
+            let outside = inside.and_then(|inside| container.outside(inside)).filter(|dir| dir.is_dir());
+            // What is no place of the service's own is one of the machine.
+            let here = || inside.filter(|dir| dir.is_dir()).map(Path::to_owned);
+            let directory = outside.or_else(here);
             let arguments = hook.command.iter().skip(1);
             Ok(HookRun {
                 program: self.program(container, &hook.command, &process.environment())?,

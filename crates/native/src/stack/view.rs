@@ -32,14 +32,20 @@ impl Translation<'_> {
         for mount in &service.volumes {
             let target = PathBuf::from(&mount.target);
             let what = match &mount.kind {
-                MountKind::Bind { source } => Some(What::Path(source.clone())).filter(|_| source.exists()),
+                MountKind::Bind { source } => {
+                    if self.writes && mount.creates_source && !source.exists() {
+                        // As Docker does; what cannot be made is not there.
+                        let _ = fs::create_dir_all(source);
+                    }
+                    Some(What::Path(source.clone())).filter(|_| source.exists())
+                }
                 MountKind::Volume { source: Some(key) } => {
                     let folder = self.volume_folder(key);
                     folder
                         .map(|folder| What::Path(mount.subpath.iter().fold(folder, |at, part| at.join(part))))
                 }
                 // What the image has there is what the project has there.
-                MountKind::Volume { source: None } if container.outside(&target).is_some() => None,
+                MountKind::Volume { source: None } if has_files(container.outside(&target)) => None,
                 MountKind::Volume { source: None } | MountKind::Tmpfs => {
                     Some(What::Tmpfs { size: None, mode: None })
                 }
@@ -59,6 +65,7 @@ impl Translation<'_> {
             }
         }
         mounts.retain(|mount| !matches!(&mount.what, What::Path(place) if *place == mount.target));
+        let mounts = last_of_each(mounts);
         if self.writes {
             make_places(service, &mounts);
         }
@@ -168,6 +175,20 @@ impl Translation<'_> {
     }
 }
 
+fn has_files(folder: Option<PathBuf>) -> bool {
+    folder.and_then(|folder| fs::read_dir(folder).ok()).is_some_and(|mut entries| entries.next().is_some())
+}
+
+/// Of several at one path, the last one counts.
+fn last_of_each(mounts: Vec<Mount>) -> Vec<Mount> {
+    let mut kept: Vec<Mount> = Vec::new();
+    for mount in mounts {
+        kept.retain(|earlier| earlier.target != mount.target);
+        kept.push(mount);
+    }
+    kept
+}
+
 /// Makes the places of mounts that are below a folder of the user's, as Docker does; what is written beside them is to be in
 /// that folder.
 fn make_places(service: &Service, mounts: &[Mount]) {
@@ -201,8 +222,11 @@ fn make_places(service: &Service, mounts: &[Mount]) {
 fn copies(container: &Container<'_>) -> Vec<Mount> {
     let mut mounts = Vec::new();
     let at = |target: PathBuf, place: PathBuf| Mount { target, what: What::Path(place), read_only: false };
+    let is_hidden =
+        |target: &Path| container.service.volumes.iter().any(|mount| target.starts_with(&mount.target));
     for (target, place) in &container.dockerfile.copies.places {
-        if MACHINE.iter().any(|dir| target.starts_with(dir)) || target.parent().is_none() {
+        if is_hidden(target) || MACHINE.iter().any(|dir| target.starts_with(dir)) || target.parent().is_none()
+        {
             continue;
         }
         if place.is_dir() && target.is_dir() {

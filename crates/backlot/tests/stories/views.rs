@@ -1,0 +1,125 @@
+//! A service has what its file mounts at the paths that the file names.
+
+use std::fs;
+
+use backlot_testkit::Stage;
+
+use crate::BACKLOT;
+
+#[track_caller]
+fn up(stage: &Stage) {
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+}
+
+#[track_caller]
+fn sh(stage: &Stage, service: &str, line: &str) -> String {
+    let run = stage.backlot(&["exec", "-T", service, "sh", "-c", line]).output();
+    run.assert_code(0).stdout.trim_end().to_owned()
+}
+
+fn can_be_made() -> bool {
+    std::env::var("BACKLOT_VIEW").is_err() && backlot_engine::no_view().is_none()
+}
+
+#[test]
+fn mounts_volumes_secrets_and_configs_are_where_the_file_has_them() {
+    if !can_be_made() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "compose.yaml",
+        "services:
+  writer: &service
+    image: app
+    command: sleep 1000
+    working_dir: /srv/app
+    volumes: ['./code:/srv/app', 'shared:/srv/app/out', './new:/srv/new', '/srv/app/mine', '/srv/app/deps']
+    tmpfs: /srv/memory
+    secrets: [word, {source: file, target: /srv/key}]
+    configs: [{source: text, target: /srv/text.conf}]
+  reader: {<<: *service, volumes: ['shared:/srv/in:ro']}
+volumes: {shared: }
+secrets: {word: {environment: WORD}, file: {file: ./key.txt}}
+configs: {text: {content: hello}}
+",
+    );
+    stage
+        .file("code/main.txt", "main")
+        .file("code/deps/a", "a")
+        .file("key.txt", "key")
+        .file(".env", "WORD=s3cret\n");
+    up(&stage);
+    assert_eq!(sh(&stage, "writer", "pwd; cat main.txt"), "/srv/app\nmain");
+    assert_eq!(sh(&stage, "writer", "cat /run/secrets/word /srv/key /srv/text.conf"), "s3cretkeyhello");
+    sh(
+        &stage,
+        "writer",
+        "echo one > out/file; echo two > beside; echo x > mine/x; echo y > /srv/memory/y; cat deps/a",
+    );
+    assert_eq!(
+        sh(&stage, "reader", "cat /srv/in/file; touch /srv/in/file 2>/dev/null || echo refused"),
+        "one\nrefused"
+    );
+    // What is written beside a mount is in the user's folder; what is in a mount is not.
+    let code = stage.project().join("code");
+    assert_eq!(fs::read_to_string(code.join("beside")).unwrap(), "two\n");
+    assert!(!code.join("out/file").exists() && !code.join("mine/x").exists());
+    assert!(stage.project().join("new").is_dir() && !std::path::Path::new("/srv/app").exists());
+
+    stage.backlot(&["down", "-q"]).output().assert(0, "", "");
+    up(&stage);
+    assert_eq!(sh(&stage, "reader", "cat /srv/in/file"), "one");
+    stage.backlot(&["down", "-q", "--volumes", "--yes"]).output().assert(0, "", "");
+    up(&stage);
+    assert_eq!(sh(&stage, "reader", "ls /srv/in"), "");
+    stage.backlot(&["down", "-q", "--volumes", "--yes"]).output().assert(0, "", "");
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn a_bind_mount_hides_what_the_image_has_copies_of() {
+    if !can_be_made() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage
+        .file("Dockerfile", "FROM app\nWORKDIR /code\nCOPY . /code\nCOPY tools /opt/tools\nCMD sleep 1000\n");
+    stage.file("tools/t", "tool").file("src/main", "one");
+    stage.file(
+        "compose.yaml",
+        "services:\n  web: {build: ., volumes: ['.:/code', '/code/deps']}\n  copy: {build: .}\n  \
+         hooked: {build: ., post_start: [{command: ['sh', '-c', 'pwd > /code/where'], working_dir: /usr}], volumes: ['.:/code']}\n",
+    );
+    up(&stage);
+    assert_eq!(sh(&stage, "web", "pwd; cat src/main /opt/tools/t"), "/code\nonetool");
+    assert_eq!(sh(&stage, "copy", "cat /code/src/main"), "one");
+    assert_eq!(fs::read_to_string(stage.project().join("where")).unwrap(), "/usr\n");
+    stage.backlot(&["down", "-q"]).output().assert(0, "", "");
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn a_redis_that_is_told_options_has_its_port_all_the_same() {
+    if !std::path::Path::new("/usr/bin/redis-server").exists() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "compose.yaml",
+        "services:\n  a: {image: 'redis:7', command: redis-server --save 60 1, ports: ['6379']}\n  \
+         b: {image: 'redis:7', command: ['redis-server', '--appendonly', 'yes'], ports: ['6379']}\n",
+    );
+    up(&stage);
+    for service in ["a", "b"] {
+        let endpoint = stage.backlot(&["endpoints", service]).output().assert_code(0).stdout;
+        let port: u16 = endpoint.trim().rsplit(':').next().unwrap().parse().unwrap();
+        let mut redis = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        std::io::Write::write_all(&mut redis, b"PING\r\n").unwrap();
+        let mut answer = [0; 7];
+        std::io::Read::read_exact(&mut redis, &mut answer).unwrap();
+        assert_eq!(&answer, b"+PONG\r\n");
+    }
+    stage.backlot(&["down", "-q"]).output().assert(0, "", "");
+    stage.assert_nothing_left();
+}
