@@ -364,7 +364,11 @@ services:
             ("{build: {context: ., dockerfile_inline: \"FROM a\\nCMD [\\\"i\\\"]\"}}", file, "i"),
             ("{build: {context: ., target: one}}", "FROM a AS one\nCMD [\"1\"]\nFROM a\nCMD [\"2\"]", "1"),
             ("{image: a, command: x}", file, "x"),
-            ("{image: redis, command: --save 60 1}", "", "redis-server --save 60 1"),
+            (
+                "{image: redis, command: --save 60 1}",
+                "",
+                "redis-server --save 60 1 --bind 127.0.0.1 --port 6379",
+            ),
             ("{build: .}", "FROM valkey/valkey:8\n", "valkey-server --bind 127.0.0.1 --port 6379"),
         ] {
             assert_eq!(command(compose, dockerfile).unwrap().join(" "), expected, "{compose}");
