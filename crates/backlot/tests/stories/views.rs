@@ -123,3 +123,23 @@ fn a_redis_that_is_told_options_has_its_port_all_the_same() {
     stage.backlot(&["down", "-q"]).output().assert(0, "", "");
     stage.assert_nothing_left();
 }
+
+#[test]
+fn what_is_not_at_its_place_is_named() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "compose.yaml",
+        "services:\n  app:\n    image: app\n    command: sleep 1000\n    tmpfs: /one\n    volumes:\n      \
+         - {type: tmpfs, target: /two}\n      - {type: bind, source: ./none, target: /three, bind: {create_host_path: false}}\n",
+    );
+    let without = stage.backlot(&["up", "--dry-run"]).env("BACKLOT_VIEW", "4").output().assert_code(0);
+    for place in ["app.tmpfs: ", "a tmpfs at /two"] {
+        assert_eq!(without.stderr.matches(place).count(), 1, "{without}");
+    }
+    if can_be_made() {
+        let within = stage.backlot(&["up", "--dry-run"]).output().assert_code(0);
+        assert!(within.stderr.contains("does not see /three: there is no "), "{within}");
+        assert!(!within.stderr.contains("tmpfs"), "{within}");
+    }
+    stage.assert_nothing_left();
+}

@@ -113,6 +113,17 @@ impl Translation<'_> {
             lines.extend(self.unseen(service));
             let used = self.used_volume(service);
             for mount in &service.volumes {
+                // One of `tmpfs:` is named with its key.
+                if mount.kind == MountKind::Tmpfs
+                    && !mount.is_short
+                    && !self.has_views
+                    && !self.is_database(&service.name)
+                {
+                    lines.push(format!(
+                        "service {} has a tmpfs at {}, which is not mounted natively ({}); --engine docker mounts it",
+                        service.name, mount.target, service.location
+                    ));
+                }
                 let MountKind::Volume { source: Some(key) } = &mount.kind else { continue };
                 let volume = storage::volume(key, &self.environment.stack).ok().flatten();
                 if (volume.is_none() || volume != used) && !self.sees(service, volume.as_ref()) {

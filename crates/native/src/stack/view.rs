@@ -146,6 +146,17 @@ impl Translation<'_> {
             return Vec::new();
         }
         let stack = &self.environment.stack;
+        let missing = service.volumes.iter().filter_map(|mount| match &mount.kind {
+            MountKind::Bind { source } if !mount.creates_source && !source.exists() => Some(format!(
+                "service {name} does not see {}: there is no {} ({at})",
+                mount.target,
+                source.display()
+            )),
+            MountKind::Bind { .. }
+            | MountKind::Volume { .. }
+            | MountKind::Tmpfs
+            | MountKind::Other { .. } => None,
+        });
         let grants =
             [("config", &service.configs, &stack.configs), ("secret", &service.secrets, &stack.secrets)];
         let grants = grants.into_iter().flat_map(|(kind, grants, sources)| {
@@ -163,7 +174,7 @@ impl Translation<'_> {
                 Some(format!("service {name} does not see its {kind} {}: {why} ({at})", grant.source))
             })
         });
-        grants.collect()
+        missing.chain(grants).collect()
     }
 
     /// Whether a service has the volume `volume` in its view.

@@ -132,6 +132,7 @@ fn mount(node: &Node) -> Mount {
         read_only: flag(node, "read_only"),
         subpath: node.get("volume").and_then(|volume| text(volume, "subpath")).map(PathBuf::from),
         creates_source: creates.is_none_or(|creates| creates.value != Value::Bool(false)),
+        is_short: false,
     }
 }
 
@@ -151,7 +152,14 @@ fn hooks(node: &Node, key: &str) -> Result<Vec<Hook>, Error> {
 /// A folder in memory: `/run:size=64m`.
 fn memory(path: &str) -> Mount {
     let target = path.split(':').next().unwrap_or(path).to_owned();
-    Mount { kind: MountKind::Tmpfs, target, read_only: false, subpath: None, creates_source: false }
+    Mount {
+        kind: MountKind::Tmpfs,
+        target,
+        read_only: false,
+        subpath: None,
+        creates_source: false,
+        is_short: true,
+    }
 }
 
 fn dependency(node: &Node) -> Dependency {

@@ -191,6 +191,8 @@ pub struct Mount {
     pub subpath: Option<PathBuf>,
     /// Whether a path of the host that is not there is made.
     pub creates_source: bool,
+    /// Whether it stands under `tmpfs` rather than `volumes`.
+    pub is_short: bool,
 }
 
 /// What a [`Mount`] mounts.
