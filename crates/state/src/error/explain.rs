@@ -38,7 +38,7 @@ impl EngineError {
             Self::Supervisor(failure) => failure.code.name(),
             Self::SupervisorLost { .. } | Self::SupervisorSilent { .. } | Self::Control(_) => "supervisor",
             Self::NoDatabase { .. } => "no-database",
-            Self::View(_) => "view",
+            Self::View(_) | Self::Network(_) => "view",
             Self::OtherEngine { .. } => "other-engine",
             Self::Interrupted | Self::StoppedWaiting => "interrupted",
         }
@@ -103,6 +103,7 @@ impl EngineError {
             | Self::Connection(_)
             | Self::Process(_)
             | Self::View(_)
+            | Self::Network(_)
             | Self::Scenario { .. }
             | Self::Control(_)
             | Self::Interrupted
