@@ -136,9 +136,10 @@ impl Translation<'_> {
             |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
         if is_addressed {
             // Its names and ports mean what they say.
+            let said = self.said(container);
             let mut all = own;
-            all.retain(|name, _| is_for_all(name));
-            all.extend(self.said(container));
+            all.retain(|name, _| is_for_all(name) || is_of_a_host(name, &said));
+            all.extend(said);
             return all;
         }
         let mut all = own.clone();

@@ -162,7 +162,7 @@ impl Launch<'_> {
         };
         if let Some(network) = self.network.clone().filter(|_| !expected.is_empty()) {
             let over = Arc::clone(&over);
-            let heard = Heard::of(network, targets, self.quiet_after, over);
+            let heard = Heard::of(network, &self.run.ports, self.quiet_after, over);
             self.tell_listening(|tell| heard.run(tell)).map_err(told)?;
         } else if !expected.is_empty() {
             let handed = handed.iter().map(TcpListener::try_clone).collect::<Result<_, _>>().map_err(told)?;
