@@ -49,9 +49,13 @@ pub fn listening() -> io::Result<Vec<Listening>> {
 ///
 /// # Errors
 /// When the system does not tell.
-pub fn waiting_at(address: SocketAddr) -> io::Result<u32> {
-    let there = sockets()?.into_iter().filter(|socket| socket.address == address);
-    Ok(there.map(|socket| socket.waiting).sum())
+pub fn waiting_at(address: SocketAddr) -> io::Result<Option<u32>> {
+    // Who listens on every address does so at this one.
+    let is_there = |at: SocketAddr| {
+        at == address || at.ip().is_unspecified() && at.port() == address.port()
+    };
+    let there = sockets()?.into_iter().filter(|socket| is_there(socket.address));
+    Ok(there.map(|socket| socket.waiting).reduce(|all, more| all + more))
 }
 
 fn sockets() -> io::Result<Vec<Socket>> {
@@ -224,11 +228,11 @@ mod tests {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let clients: Vec<_> = (0..3).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
-        assert_eq!(super::waiting_at(address).unwrap(), 3);
+        assert_eq!(super::waiting_at(address).unwrap(), Some(3));
         let _accepted = socket.accept().unwrap();
-        assert_eq!(super::waiting_at(address).unwrap(), 2);
+        assert_eq!(super::waiting_at(address).unwrap(), Some(2));
         drop((clients, socket));
-        assert_eq!(super::waiting_at(address).unwrap(), 0);
+        assert_eq!(super::waiting_at(address).unwrap(), None);
     }
 
     #[test]

@@ -114,13 +114,20 @@ impl Heard {
             let Ok(knock) = TcpStream::connect(place) else { return false };
             self.knocks.insert(place, knock);
         }
-        // Where the system does not tell, listening has to do.
-        let is_in = waiting_at(place).map_or(true, |waiting| waiting == 0);
-        if is_in {
-            self.knocks.remove(&place);
-            self.open.insert(place);
+        match waiting_at(place) {
+            Ok(Some(0)) => {}
+            Ok(Some(_)) => return false,
+            // It was closed before anybody was let in.
+            Ok(None) => {
+                self.knocks.remove(&place);
+                return false;
+            }
+            // The system does not tell: that it listens has to do.
+            Err(_) => {}
         }
-        is_in
+        self.knocks.remove(&place);
+        self.open.insert(place);
+        true
     }
 
     /// Forgets where nobody listens any more. A program that is started again within its process takes the same port mostly,

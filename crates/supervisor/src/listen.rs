@@ -200,12 +200,12 @@ pub(crate) fn all_listeners() -> Vec<SocketAddr> {
 
 /// How many connections wait there to be accepted.
 #[cfg(target_os = "linux")]
-pub(crate) fn waiting_at(place: SocketAddr) -> std::io::Result<u32> {
+pub(crate) fn waiting_at(place: SocketAddr) -> std::io::Result<Option<u32>> {
     backlot_process::waiting_at(place)
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn waiting_at(_place: SocketAddr) -> std::io::Result<u32> {
+pub(crate) fn waiting_at(_place: SocketAddr) -> std::io::Result<Option<u32>> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
