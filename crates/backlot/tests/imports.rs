@@ -15,7 +15,8 @@ use syn::{Attribute, ItemMod, ItemUse, UseTree, Visibility};
 /// The crates of ours that each crate may use, from the bottom up.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("files", &[]),
-    ("compose", &["files"]),
+    ("yaml", &["files"]),
+    ("compose", &["yaml"]),
     ("plan", &[]),
     ("view", &[]),
     ("process", &["files", "view"]),
@@ -23,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("logs", &["files"]),
     ("testkit", &["process"]),
     ("hint", &["process"]),
-    ("project", &["compose", "files", "plan"]),
+    ("project", &["compose", "files", "plan", "yaml"]),
     ("nginx", &["files", "process"]),
     ("postgres", &["files", "process"]),
     ("supervisor", &["gateway", "logs", "plan", "process", "view"]),

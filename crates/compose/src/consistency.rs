@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use backlot_yaml::{Entry, Map, Node, Problem as YamlProblem, Span, Value};
+
 use crate::error::{Error, Problem};
-use crate::source::Span;
-use crate::yaml::{Entry, Map, Node, Value};
 
 /// Checks volumes, secrets and configs of one file and what it was laid over.
 pub(crate) fn check_resources(model: &Node) -> Result<(), Error> {
@@ -146,7 +146,7 @@ fn check_health(name: &str, service: &Node) -> Result<(), Error> {
             let (at, value) =
                 (format!("services.{name}.healthcheck.test"), first.value.scalar_text().unwrap_or_default());
             let allowed = ["CMD", "CMD-SHELL", "NONE"].map(str::to_owned).to_vec();
-            let error = first.span.error(Problem::NotAllowed { at, value, allowed });
+            let error = first.span.error(YamlProblem::NotAllowed { at, value, allowed });
             Err(error
                 .with_hint("begin the list with CMD, CMD-SHELL or NONE, or write one string for the shell"))
         }

@@ -1,7 +1,6 @@
 //! What Compose fills in where nothing is written.
 
-use crate::source::Span;
-use crate::yaml::{Entry, Map, Node, Value};
+use backlot_yaml::{Entry, Map, Node, Span, Value};
 
 /// Fills in defaults of builds, ports, secrets and devices.
 pub(crate) fn set_defaults(model: &mut Node) {

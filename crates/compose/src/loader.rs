@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use backlot_yaml::{Node, Value};
+
 use crate::canonical::canonicalise;
 use crate::consistency::check_resources;
 use crate::defaults::set_defaults;
@@ -16,7 +18,6 @@ use crate::resolve::make_absolute;
 use crate::schema::{MODEL, Shape};
 use crate::unique::make_unique;
 use crate::validate::check;
-use crate::yaml::{Node, Value};
 
 /// Loads files into one model in long form, with absolute paths. `including` are the files that led here.
 pub(crate) fn load(

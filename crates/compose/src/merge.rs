@@ -1,9 +1,9 @@
 //! How one file's values meet those of another: Compose's rules for override files and `extends`.
 
+use backlot_yaml::{Entry, Map, Node, Span, Value};
+
 use crate::error::{Error, Problem};
 use crate::path::Path;
-use crate::source::Span;
-use crate::yaml::{Entry, Map, Mark, Node, Value};
 
 /// The keys at which the general rule (mappings merge, lists join, the rest is replaced) does not hold.
 #[derive(Debug, Clone, Copy)]
@@ -58,9 +58,21 @@ const RULES: &[(&str, Rule)] = &[
     ("services.*.volumes.*.volume.labels", Rule::Join),
 ];
 
+/// The tag of a value that goes away.
+const RESET: &str = "reset";
+
+pub(crate) fn is_reset(node: &Node) -> bool {
+    node.tag.as_deref() == Some(RESET)
+}
+
+/// Whether a tag of Compose's own says how the value meets the one that it overrides.
+fn is_marked(node: &Node) -> bool {
+    is_reset(node) || node.tag.as_deref() == Some("override")
+}
+
 /// Puts `over` on top of `base`. Marks (`!reset`, `!override`) stay: what lies further below must meet them too.
 pub(crate) fn merge(base: Node, over: Node, path: &Path<'_>) -> Result<Node, Error> {
-    if over.mark.is_some() || base.mark == Some(Mark::Reset) {
+    if is_marked(&over) || is_reset(&base) {
         return Ok(over);
     }
     let Some(rule) = path.find(RULES) else { return merge_plainly(base, over, path) };
@@ -91,10 +103,10 @@ pub(crate) fn merge(base: Node, over: Node, path: &Path<'_>) -> Result<Node, Err
 /// Drops what is marked `!reset` and forgets the other marks, once everything below has met them. Members of lists keep
 /// theirs: which other member one takes away is known only when lists are made unique.
 pub(crate) fn settle_marks(node: &mut Node) {
-    node.mark = node.mark.filter(|mark| *mark == Mark::Reset);
+    node.tag.take_if(|tag| **tag != *RESET);
     match &mut node.value {
         Value::Map(map) => {
-            map.entries.retain(|entry| entry.value.mark != Some(Mark::Reset));
+            map.entries.retain(|entry| !is_reset(&entry.value));
             map.entries.iter_mut().for_each(|entry| settle_marks(&mut entry.value));
         }
         Value::List(items) => items.iter_mut().for_each(settle_marks),
@@ -104,14 +116,14 @@ pub(crate) fn settle_marks(node: &mut Node) {
 
 /// Takes the members marked `!reset` out of lists, once they have taken away what they mean.
 pub(crate) fn drop_reset_members(node: &mut Node) {
-    node.mark = None;
+    node.tag = None;
     match &mut node.value {
         Value::Map(map) => {
-            map.entries.retain(|entry| entry.value.mark != Some(Mark::Reset));
+            map.entries.retain(|entry| !is_reset(&entry.value));
             map.entries.iter_mut().for_each(|entry| drop_reset_members(&mut entry.value));
         }
         Value::List(items) => {
-            items.retain(|item| item.mark != Some(Mark::Reset));
+            items.retain(|item| !is_reset(item));
             items.iter_mut().for_each(drop_reset_members);
         }
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
@@ -189,7 +201,7 @@ pub(crate) fn list_to_mapping(node: Node, default: &dyn Fn(&Span) -> Node) -> Re
             return Err(item.wrong_type("a member of this list", "a string"));
         };
         let mut value = default(&item.span);
-        value.mark = item.mark;
+        value.tag = item.tag;
         map.insert(Entry { key, value, key_span: item.span });
     }
     Ok(Node::new(Value::Map(map), node.span))
@@ -199,7 +211,7 @@ fn join(base: Node, over: Node, path: &Path<'_>, skip_known: bool) -> Result<Nod
     let span = if over.is_null() { base.span.clone() } else { over.span.clone() };
     let mut items = to_sequence(base, path)?;
     let mut more = to_sequence(over, path)?;
-    more.retain(|item| !(skip_known && item.mark.is_none() && items.contains(item)));
+    more.retain(|item| !(skip_known && !is_marked(item) && items.contains(item)));
     items.extend(more);
     Ok(Node::new(Value::List(items), span))
 }
@@ -226,9 +238,9 @@ fn to_sequence(node: Node, path: &Path<'_>) -> Result<Vec<Node>, Error> {
 /// A mapping's entry as `key=value`; without a value as `key`, with several as several.
 fn pairs(entry: Entry, path: &Path<'_>, into: &mut Vec<Node>) -> Result<(), Error> {
     let Entry { key, value: node, .. } = entry;
-    if node.mark == Some(Mark::Reset) {
+    if is_reset(&node) {
         let mut member = Node::string(key, node.span);
-        member.mark = node.mark;
+        member.tag = node.tag;
         into.push(member);
         return Ok(());
     }

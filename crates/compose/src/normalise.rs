@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use backlot_yaml::{Entry, Map, Node, Span, Value};
+
 use crate::interpolate::Variables;
-use crate::source::{Missed, Span};
+use crate::missed::Missed;
 use crate::volume::clean_path;
-use crate::yaml::{Entry, Map, Node, Value};
 
 /// Completes the model of a stack called `name`.
 pub(crate) fn normalise(model: &mut Node, name: &str, variables: &Variables, missed: &mut Missed) {

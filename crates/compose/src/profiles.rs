@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::yaml::{Map, Node};
+use backlot_yaml::{Map, Node};
 
 /// What the profiles make of a model.
 pub(crate) struct Profiles {

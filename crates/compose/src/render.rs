@@ -2,11 +2,12 @@
 
 use serde_json::{Map as JsonMap, Number, Value as Json};
 
+use backlot_yaml::{Entry, Map, Node, Problem as YamlProblem, Value};
+
 use crate::error::{Error, Problem};
 use crate::expand::truth;
 use crate::schema::{Form, MODEL, Table};
 use crate::units::{format_duration, parse_bytes, parse_duration, split_words};
-use crate::yaml::{Entry, Map, Node, Value};
 
 /// The resolved model as JSON. Dollar signs are doubled, so that Compose can read it back.
 pub fn render(model: &Node) -> Result<Json, Error> {
@@ -114,7 +115,7 @@ fn text(node: &Node) -> Option<String> {
 
 fn invalid(node: &Node, expected: &'static str) -> Error {
     let (at, value) = ("this value".to_owned(), text(node).unwrap_or_else(|| node.value.kind().to_owned()));
-    node.span.error(Problem::Cast { at, expected, value })
+    node.span.error(YamlProblem::Cast { at, expected, value })
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a fraction is refused, and what is too large saturates")]

@@ -2,10 +2,11 @@
 
 use std::path::Path as FilePath;
 
-use crate::error::{Error, Problem};
+use backlot_yaml::{Node, Problem as YamlProblem, Value};
+
+use crate::error::Error;
 use crate::path::Path;
 use crate::volume::clean_path;
-use crate::yaml::{Node, Value};
 
 /// How a path is written at a key.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +106,7 @@ fn mount(node: &mut Node, base: Base<'_>) -> Result<(), Error> {
         absolute_text(source, base);
         Ok(())
     } else {
-        let problem = Problem::KeyMissing { at: "a volume of type bind".to_owned(), key: "source" };
+        let problem = YamlProblem::KeyMissing { at: "a volume of type bind".to_owned(), key: "source" };
         Err(span.error(problem))
     }
 }

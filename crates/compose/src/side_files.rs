@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use backlot_yaml::{Entry, Map, Node, Problem as YamlProblem, Span, Value};
+
 use crate::error::{Error, Problem};
 use crate::interpolate::Variables;
 use crate::reader::Reader;
-use crate::source::Span;
-use crate::yaml::{Entry, Map, Node, Value};
 
 /// How many bytes the values of all services may have in all: one large file can be used by many of them.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -72,7 +72,7 @@ fn read_file(reader: &mut Reader, file: &Node, into: &mut Map, variables: &Varia
         Some((Some("raw"), _)) => true,
         Some((value, format)) => {
             let (at, value) = ("env_file.format".to_owned(), value.unwrap_or_default().to_owned());
-            let problem = Problem::NotAllowed { at, value, allowed: vec!["raw".to_owned()] };
+            let problem = YamlProblem::NotAllowed { at, value, allowed: vec!["raw".to_owned()] };
             return Err(format.span.error(problem).with_hint("write raw, or leave the format out"));
         }
     };

@@ -1,10 +1,11 @@
 //! Holds a model against the types that Compose knows.
 
-use crate::error::{Error, Problem};
+use backlot_yaml::{Entry, Node, Problem as YamlProblem, Value};
+
+use crate::error::Error;
 use crate::path::Path;
 use crate::schema::{Shape, Table};
 use crate::units::parse_duration;
-use crate::yaml::{Entry, Node, Value};
 
 /// When an image is pulled, but for `every_` and a time.
 const PULL_POLICIES: [&str; 8] =
@@ -35,18 +36,18 @@ pub(crate) fn check(node: &Node, shape: &Shape, path: &Path<'_>) -> Result<(), E
         },
         (Shape::Word(words), Value::String(text)) if !words.contains(&text.as_str()) => {
             let allowed = words.iter().map(|word| (*word).to_owned()).collect();
-            let problem = Problem::NotAllowed { at: path.to_string(), value: text.clone(), allowed };
+            let problem = YamlProblem::NotAllowed { at: path.to_string(), value: text.clone(), allowed };
             Err(node.span.error(problem).with_hint(format!("write one of {}", words.join(", "))))
         }
         (Shape::PullPolicy, Value::String(text)) if !is_pull_policy(text) => {
             let allowed: Vec<String> = PULL_POLICIES.iter().map(|word| (*word).to_owned()).collect();
             let hint = format!("write one of {}, or every_12h", allowed.join(", "));
-            let problem = Problem::NotAllowed { at: path.to_string(), value: text.clone(), allowed };
+            let problem = YamlProblem::NotAllowed { at: path.to_string(), value: text.clone(), allowed };
             Err(node.span.error(problem).with_hint(hint))
         }
         (Shape::Period, Value::String(text)) if parse_duration(text).is_none() => {
             let (at, value, allowed) = (path.to_string(), text.clone(), Vec::new());
-            let error = node.span.error(Problem::NotAllowed { at, value, allowed });
+            let error = node.span.error(YamlProblem::NotAllowed { at, value, allowed });
             Err(error.with_hint("write a duration with units, such as 500ms, 10s or 1m30s"))
         }
         (Shape::Table(table), Value::Map(map)) => check_table(node, &map.entries, table, path),
@@ -84,7 +85,8 @@ fn check_table(node: &Node, entries: &[Entry], table: &Table, path: &Path<'_>) -
             Some(field) => check(value, &field.shape, &path.key(key))?,
             None if table.extensible && key.starts_with("x-") => {}
             None => {
-                let error = key_span.error(Problem::UnknownKey { at: path.to_string(), key: key.clone() });
+                let error =
+                    key_span.error(YamlProblem::UnknownKey { at: path.to_string(), key: key.clone() });
                 let known = table.fields.iter().map(|field| field.key);
                 return Err(match nearest(key, known) {
                     Some(near) => error.with_hint(format!("did you mean {near}?")),
@@ -95,7 +97,7 @@ fn check_table(node: &Node, entries: &[Entry], table: &Table, path: &Path<'_>) -
         }
     }
     match table.required.iter().find(|key| !entries.iter().any(|entry| entry.key == **key)) {
-        Some(key) => Err(node.span.error(Problem::KeyMissing { at: path.to_string(), key })),
+        Some(key) => Err(node.span.error(YamlProblem::KeyMissing { at: path.to_string(), key })),
         None => Ok(()),
     }
 }
@@ -104,7 +106,7 @@ fn check_names(entries: &[Entry], shape: &Shape, path: &Path<'_>) -> Result<(), 
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     for entry in entries {
         if entry.key.is_empty() || !entry.key.chars().all(fits) {
-            let problem = Problem::UnknownKey { at: path.to_string(), key: entry.key.clone() };
+            let problem = YamlProblem::UnknownKey { at: path.to_string(), key: entry.key.clone() };
             return Err(entry
                 .key_span
                 .error(problem)
@@ -131,7 +133,7 @@ fn check_repeats(items: &[Node], path: &Path<'_>) -> Result<(), Error> {
     match repeated {
         Some(item) => {
             let value = item.value.scalar_text().unwrap_or_default();
-            let problem = Problem::NotUnique { at: path.to_string(), value };
+            let problem = YamlProblem::NotUnique { at: path.to_string(), value };
             Err(item.span.error(problem).with_hint("remove one of the two"))
         }
         None => Ok(()),

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::source::Source;
-use crate::yaml::{Entry, Node, documents};
+use backlot_yaml::{Entry, Node, Source, documents};
 
 /// The names of a file's services if it stands on its own: each says what it is made of, and what they refer to is there. A
 /// file that cannot be read is no such one; its error comes when it is loaded.

@@ -1,6 +1,6 @@
 //! Finds the keys in use that are not honoured.
 
-use backlot_compose::{Entry, Location, Node, Value};
+use backlot_yaml::{Entry, Location, Node, Value};
 
 use super::Unhonoured;
 use super::row::{Gap, Native, Row, When};

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::nodes::entries;
 use super::parts::words;
 use super::{ServiceExtension, StackExtension};
-use backlot_compose::{Base, Entry, Error, Node, Problem};
+use backlot_compose::{Base, Error};
+use backlot_yaml::{Entry, Node, Problem};
 
 /// `x-backlot` at the top level.
 pub(super) fn of_stack(node: Option<&Node>, base: Base<'_>) -> Result<StackExtension, Error> {

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::keys::unhonoured;
 use crate::stack::extension;
-use backlot_compose::{Base, Entry, Error, Node, Value, is_remote, render};
+use backlot_compose::{Base, Error, is_remote, render};
 use backlot_plan::{Condition, Dependency};
+use backlot_yaml::{Entry, Node, Value};
 
 /// How long a service may take to stop when it does not say.
 const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(10);

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use backlot_compose::{Entry, Node, Value, parse_duration};
+use backlot_compose::parse_duration;
+use backlot_yaml::{Entry, Node, Value};
 
 /// The entries of a mapping.
 pub(super) fn entries(node: Option<&Node>) -> &[Entry] {

@@ -1,14 +1,10 @@
-//! What can be wrong with files: the fact, the place in the file, and the way out.
-
-mod code;
-mod problem;
+//! Errors that point into a text: the fact, the place, and the way out.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::source::Span;
-pub use problem::Problem;
+use crate::problem::Problem;
 
 /// A position in a file. Line and column count from 1; the column counts characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +22,9 @@ impl fmt::Display for Location {
         write!(f, "{}:{}:{}", self.path.display(), self.line, self.column)
     }
 }
+
+/// Why a text could not be read as YAML, or a value is not what was asked for.
+pub type Error = Fault<Problem>;
 
 /// Where an error points to, with the text that a renderer needs to show it.
 #[derive(Clone)]
@@ -51,9 +50,6 @@ impl fmt::Debug for Place {
 /// files bring problems of their own as `P`.
 pub struct Fault<P>(Box<Inner<P>>);
 
-/// Why a Compose file could not be read.
-pub type Error = Fault<Problem>;
-
 #[derive(Debug)]
 struct Inner<P> {
     problem: P,
@@ -69,8 +65,8 @@ impl<P> Fault<P> {
 
     /// The same at a place.
     #[must_use]
-    pub fn at(mut self, span: &Span) -> Self {
-        self.0.place = Some(span.place());
+    pub fn at(mut self, place: Place) -> Self {
+        self.0.place = Some(place);
         self
     }
 
@@ -105,13 +101,6 @@ impl<P> Fault<P> {
     /// The way out: what to do, a fragment that starts in lower case.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
-    }
-}
-
-impl Error {
-    /// A stable name of the kind of error, for programs.
-    pub fn code(&self) -> &'static str {
-        self.problem().code()
     }
 }
 

@@ -1,9 +1,9 @@
-//! What a plain scalar means: the rules of the YAML reader that Compose is built on.
+//! What a plain scalar means: the rules of `yaml.v3`.
 
-use super::node::Value;
+use crate::node::Value;
 
 /// Resolves a scalar without quotes and without a tag.
-pub(super) fn resolve_plain(text: &str) -> Value {
+pub(crate) fn resolve_plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "true" | "True" | "TRUE" => return Value::Bool(true),
@@ -27,7 +27,7 @@ pub(super) fn resolve_plain(text: &str) -> Value {
 }
 
 /// Resolves a scalar with a tag of YAML's core schema, such as `!!str`; `None` when it does not fit the tag.
-pub(super) fn resolve_tagged(text: &str, tag: &str) -> Option<Value> {
+pub(crate) fn resolve_tagged(text: &str, tag: &str) -> Option<Value> {
     match tag {
         "str" => Some(Value::String(text.to_owned())),
         "int" => integer(text).map(Value::Int),
@@ -37,7 +37,7 @@ pub(super) fn resolve_tagged(text: &str, tag: &str) -> Option<Value> {
             let fits = matches!((tag, &value), ("bool", Value::Bool(_)) | ("null", Value::Null));
             fits.then_some(value)
         }
-        // Bytes are no value that a Compose file has a use for.
+        // Bytes are no value of ours.
         "binary" => None,
         _ => Some(resolve_plain(text)),
     }
@@ -87,7 +87,7 @@ fn float(text: &str) -> Option<f64> {
     if mantissa_fits && exponent_fits { text.parse().ok() } else { None }
 }
 
-/// A float in the shortest form, with an exponent below 1e-4 and from 1e21 on, as Compose writes it.
+/// A float in the shortest form, with an exponent below 1e-4 and from 1e21 on, as Go programs write it.
 pub(crate) fn format_float(number: f64) -> String {
     if number.is_nan() {
         return "NaN".to_owned();

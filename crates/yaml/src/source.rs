@@ -1,13 +1,13 @@
 //! The text of a file, and places in it.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use backlot_files::Unfit;
 
-use crate::error::{Error, Fault, Location, Place, Problem};
+use crate::fault::{Error, Fault, Location, Place};
+use crate::problem::Problem;
 
 /// So many bytes of a text are counted anew for each place in it; what is before was counted once.
 const BETWEEN_MARKS: usize = 1024;
@@ -104,13 +104,14 @@ impl Source {
 /// A place in a file's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
-    pub(crate) source: Arc<Source>,
+    /// The file.
+    pub source: Arc<Source>,
     /// The line, from 1.
     pub line: usize,
     /// In characters, from 1.
-    pub(crate) column: usize,
+    pub column: usize,
     /// In characters, at least 1.
-    pub(crate) length: usize,
+    pub length: usize,
 }
 
 impl Span {
@@ -124,27 +125,8 @@ impl Span {
     }
 
     /// An error at this place.
-    pub fn error<P>(&self, problem: P) -> Fault<P> {
-        Fault::new(problem).at(self)
-    }
-}
-
-/// The names that texts refer to and nobody sets, even if the text says what is taken then, each with its first place.
-#[derive(Debug, Default)]
-pub struct Missed(pub BTreeMap<String, Span>);
-
-impl Missed {
-    pub(crate) fn add(&mut self, name: &str, at: &Span) {
-        if !self.0.contains_key(name) {
-            self.0.insert(name.to_owned(), at.clone());
-        }
-    }
-
-    /// Adds those of others; the first place counts.
-    pub fn extend(&mut self, other: Self) {
-        for (name, at) in other.0 {
-            self.0.entry(name).or_insert(at);
-        }
+    pub fn error<P>(&self, problem: impl Into<P>) -> Fault<P> {
+        Fault::new(problem.into()).at(self.place())
     }
 }
 

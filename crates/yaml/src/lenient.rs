@@ -1,4 +1,4 @@
-//! What the YAML reader of Compose takes and ours, which follows the letter of YAML, does not: inside of brackets and
+//! What the YAML reader of Go programs takes and our parser, which follows the letter of YAML, does not: inside of brackets and
 //! quotes lines may begin at any column; a tab may follow a key's colon; a comment may follow a closing quote at once. Where
 //! our parser complains of that, the text is mended there and read again; places are counted in the text as it was.
 
@@ -38,7 +38,7 @@ const COMPLAINTS: [(&str, Mend); 7] = [
 ];
 
 /// A file's text as the parser is given it.
-pub(super) struct Lenient<'t> {
+pub(crate) struct Lenient<'t> {
     text: Cow<'t, str>,
     /// The lines that are pushed in, from 1, and by how many columns.
     added: BTreeMap<usize, usize>,
@@ -46,21 +46,21 @@ pub(super) struct Lenient<'t> {
 }
 
 impl<'t> Lenient<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         Self { text: Cow::Borrowed(text), added: BTreeMap::new(), bytes: 0 }
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// The column in the text as it was, from 1.
-    pub(super) fn column(&self, mark: &Marker) -> usize {
+    pub(crate) fn column(&self, mark: &Marker) -> usize {
         (mark.col() + 1).saturating_sub(self.added.get(&mark.line()).copied().unwrap_or(0)).max(1)
     }
 
     /// Mends what the parser complains of; `false` when that cannot be.
-    pub(super) fn mend(&mut self, complaint: &str, mark: &Marker) -> bool {
+    pub(crate) fn mend(&mut self, complaint: &str, mark: &Marker) -> bool {
         let Some((_, mend)) = COMPLAINTS.iter().find(|(known, _)| *known == complaint) else { return false };
         self.bytes += self.text.len();
         if self.bytes > MAX_BYTES {

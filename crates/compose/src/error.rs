@@ -1,36 +1,19 @@
 //! Every kind of thing that can be wrong with Compose files and what belongs to them.
 
-use std::io;
 use std::path::PathBuf;
+
+use backlot_yaml::{Fault, Problem as YamlProblem};
+
+/// Why a Compose file could not be read.
+pub type Error = Fault<Problem>;
 
 /// The kinds of [`crate::Error`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// A file that cannot be read.
-    #[error("{path} cannot be read", path = .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file too large to be a config or Compose file.
-    #[error("{path} is larger than {limit} bytes", path = .path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// The largest size, in bytes.
-        limit: u64,
-    },
-    /// A file that is no text.
-    #[error("{path} is not UTF-8 from byte {offset} on", path = .path.display())]
-    NotUtf8 {
-        /// The file.
-        path: PathBuf,
-        /// The first byte that does not fit, from 0.
-        offset: usize,
-    },
+    /// A file that cannot be read, or values that are not what Compose takes.
+    #[error(transparent)]
+    Yaml(#[from] YamlProblem),
     /// A file that should be there.
     #[error("{path} does not exist", path = .path.display())]
     FileMissing {
@@ -60,47 +43,6 @@ pub enum Problem {
     DotEnv {
         /// What is wrong.
         message: String,
-    },
-    /// A Compose file that is no YAML.
-    #[error("this is not YAML: {message}")]
-    Yaml {
-        /// What the reader says.
-        message: String,
-    },
-    /// A mapping key that is no string.
-    #[error("a key must be a string, but this is {found}")]
-    KeyNotString {
-        /// What it is.
-        found: &'static str,
-    },
-    /// A key twice in one mapping.
-    #[error("the key {key:?} is there a second time; line {first_line} has it first")]
-    DuplicateKey {
-        /// The key.
-        key: String,
-        /// The first one's line.
-        first_line: usize,
-    },
-    /// A merge key with nothing to merge.
-    #[error("`<<` takes a mapping or a list of mappings, but this is {found}")]
-    MergeKey {
-        /// What it is.
-        found: &'static str,
-    },
-    /// An alias inside the value of its own anchor.
-    #[error("this alias is part of what it stands for")]
-    AliasLoop,
-    /// Nesting beyond reason.
-    #[error("lists and mappings nest deeper than {limit} levels")]
-    TooDeep {
-        /// How deep they may.
-        limit: usize,
-    },
-    /// More values than reason has, aliases expanded.
-    #[error("the file has more than {limit} values")]
-    TooManyValues {
-        /// How many it may.
-        limit: usize,
     },
     /// Ranges of ports beyond reason.
     #[error("the services have more than {limit} ports in all")]
@@ -141,60 +83,6 @@ pub enum Problem {
         variable: String,
         /// What the file says about it.
         message: String,
-    },
-    /// Text where a number or boolean belongs.
-    #[error("{at} must be {expected}, but {value:?} is not")]
-    Cast {
-        /// The key's path.
-        at: String,
-        /// What should be there.
-        expected: &'static str,
-        /// What is there.
-        value: String,
-    },
-    /// A value of the wrong type.
-    #[error("{at} must be {expected}, but this is {found}")]
-    WrongType {
-        /// The key's path.
-        at: String,
-        /// What should be there.
-        expected: String,
-        /// What is there.
-        found: &'static str,
-    },
-    /// A key that Compose does not know.
-    #[error("{at} has no key {key:?}")]
-    UnknownKey {
-        /// The path of the mapping.
-        at: String,
-        /// The key.
-        key: String,
-    },
-    /// A key that must be there.
-    #[error("{at} needs the key {key:?}")]
-    KeyMissing {
-        /// The path of the mapping.
-        at: String,
-        /// The key.
-        key: &'static str,
-    },
-    /// A list that may not repeat a value.
-    #[error("{at} has {value:?} twice")]
-    NotUnique {
-        /// The list's path.
-        at: String,
-        /// The value.
-        value: String,
-    },
-    /// A value outside of those that Compose takes.
-    #[error("{at} cannot be {value:?}")]
-    NotAllowed {
-        /// The key's path.
-        at: String,
-        /// What is there.
-        value: String,
-        /// What may be there; empty when it is no short list.
-        allowed: Vec<String>,
     },
     /// Two files that give one key different types.
     #[error("{at} is {base} and cannot be overridden by {over}")]
@@ -292,6 +180,38 @@ pub enum Problem {
         /// The other.
         second: String,
     },
+}
+
+impl Problem {
+    /// A stable name of the kind of error, for programs: a name that was given stays.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Yaml(problem) => problem.code(),
+            Self::FileMissing { .. } => "file-missing",
+            Self::ProjectName { .. } => "project-name-invalid",
+            Self::VariableName { .. } => "variable-name-invalid",
+            Self::VariableValue { .. } => "variable-value-invalid",
+            Self::DotEnv { .. } => "env-file-syntax",
+            Self::TooManyPorts { .. } => "ports-too-many",
+            Self::TooMuchText { .. } => "text-too-long",
+            Self::ChainTooLong { .. } => "chain-too-long",
+            Self::EmptyCompose { .. } => "compose-empty",
+            Self::Interpolation { .. } => "interpolation-syntax",
+            Self::VariableRequired { .. } => "variable-required",
+            Self::CannotOverride { .. } => "merge-types",
+            Self::Port { .. } => "port-invalid",
+            Self::Mount { .. } => "volume-invalid",
+            Self::Command { .. } => "command-quotes",
+            Self::EnvFileMissing { .. } => "env-file-missing",
+            Self::ServiceUndefined { .. } => "service-undefined",
+            Self::Cycle { .. } => "cycle",
+            Self::IncludeConflict { .. } => "include-conflict",
+            Self::Remote { .. } => "remote-unsupported",
+            Self::NoImage { .. } => "service-without-image",
+            Self::Conflict { .. } => "keys-conflict",
+            Self::ContainerName { .. } => "container-name-taken",
+        }
+    }
 }
 
 fn explained(message: &str) -> String {

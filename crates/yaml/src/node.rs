@@ -1,9 +1,11 @@
 //! Values and their places.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::scalar::format_float;
-use crate::error::{Error, Problem};
+use crate::fault::Fault;
+use crate::problem::Problem;
+use crate::scalar::format_float;
 use crate::source::Span;
 
 /// So many entries are looked through as quickly as they are looked up.
@@ -16,16 +18,8 @@ pub struct Node {
     pub value: Value,
     /// Where it stands.
     pub span: Span,
-    pub(crate) mark: Option<Mark>,
-}
-
-/// Compose's own tags, which say how a value meets the one that it overrides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mark {
-    /// `!reset`: the value goes away.
-    Reset,
-    /// `!override`: this value takes its place as a whole.
-    Override,
+    /// A tag of the file's own, such as `keep` of `!keep`.
+    pub tag: Option<Arc<str>>,
 }
 
 /// A YAML value with string keys only.
@@ -55,11 +49,13 @@ impl PartialEq for Node {
 }
 
 impl Node {
-    pub(crate) fn new(value: Value, span: Span) -> Self {
-        Self { value, span, mark: None }
+    /// A value without a tag.
+    pub fn new(value: Value, span: Span) -> Self {
+        Self { value, span, tag: None }
     }
 
-    pub(crate) fn string(text: impl Into<String>, span: Span) -> Self {
+    /// A text.
+    pub fn string(text: impl Into<String>, span: Span) -> Self {
         Self::new(Value::String(text.into()), span)
     }
 
@@ -73,7 +69,8 @@ impl Node {
         if let Value::Map(map) = &self.value { Some(map) } else { None }
     }
 
-    pub(crate) fn as_map_mut(&mut self) -> Option<&mut Map> {
+    /// The mapping, if this is one.
+    pub fn as_map_mut(&mut self) -> Option<&mut Map> {
         if let Value::Map(map) = &mut self.value { Some(map) } else { None }
     }
 
@@ -88,7 +85,11 @@ impl Node {
     }
 
     /// That something else is `expected` here; `at` is the key's path.
-    pub fn wrong_type(&self, at: impl Into<String>, expected: impl Into<String>) -> Error {
+    pub fn wrong_type<P: From<Problem>>(
+        &self,
+        at: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Fault<P> {
         let (at, expected, found) = (at.into(), expected.into(), self.value.kind());
         self.span.error(Problem::WrongType { at, expected, found })
     }
@@ -99,12 +100,12 @@ impl Node {
     }
 
     /// How many values there are, this one included.
-    pub(crate) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.measure().0
     }
 
     /// How many values there are, and how many levels.
-    pub(super) fn measure(&self) -> (usize, usize) {
+    pub(crate) fn measure(&self) -> (usize, usize) {
         let (mut size, mut levels) = (1, 0);
         let mut add = |node: &Self| {
             let (inner_size, inner_levels) = node.measure();
@@ -139,7 +140,7 @@ impl Value {
         }
     }
 
-    /// A scalar as text, the way Compose writes it into a variable or label.
+    /// A scalar as text, as Go programs write it.
     pub fn scalar_text(&self) -> Option<String> {
         match self {
             Self::Bool(value) => Some(value.to_string()),
@@ -189,7 +190,7 @@ impl Map {
     }
 
     /// Adds an entry whose key is not there.
-    pub(crate) fn push(&mut self, entry: Entry) {
+    pub fn push(&mut self, entry: Entry) {
         let count = self.entries.len();
         if count >= MANY {
             if self.places.len() != count {
@@ -201,7 +202,8 @@ impl Map {
         self.entries.push(entry);
     }
 
-    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+    /// A key with its value and both their places.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.position(key).map(|index| &self.entries[index])
     }
 
@@ -210,21 +212,24 @@ impl Map {
         self.entry(key).map(|entry| &entry.value)
     }
 
-    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+    /// The value under a key.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
         self.position(key).map(|index| &mut self.entries[index].value)
     }
 
-    pub(crate) fn contains(&self, key: &str) -> bool {
+    /// Whether a key is there.
+    pub fn contains(&self, key: &str) -> bool {
         self.entry(key).is_some()
     }
 
-    pub(crate) fn remove(&mut self, key: &str) -> Option<Entry> {
+    /// Takes a key out; the others keep their order.
+    pub fn remove(&mut self, key: &str) -> Option<Entry> {
         let index = self.position(key)?;
         Some(self.entries.remove(index))
     }
 
     /// Sets a key; a known one keeps its place in the order.
-    pub(crate) fn insert(&mut self, entry: Entry) {
+    pub fn insert(&mut self, entry: Entry) {
         match self.position(&entry.key) {
             Some(index) => self.entries[index] = entry,
             None => self.push(entry),
@@ -232,7 +237,7 @@ impl Map {
     }
 
     /// Sets a key that no file names, at the place of what made it necessary.
-    pub(crate) fn set(&mut self, key: &str, value: Value, span: &Span) {
+    pub fn set(&mut self, key: &str, value: Value, span: &Span) {
         let value = Node::new(value, span.clone());
         self.insert(Entry { key: key.to_owned(), key_span: span.clone(), value });
     }

@@ -6,19 +6,20 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
-use super::lenient::Lenient;
-use super::node::{Entry, Map, Mark, Node, Value};
-use super::scalar::{resolve_plain, resolve_tagged};
-use crate::error::{Error, Problem};
+use crate::fault::Error;
+use crate::lenient::Lenient;
+use crate::node::{Entry, Map, Node, Value};
+use crate::problem::Problem;
+use crate::scalar::{resolve_plain, resolve_tagged};
 use crate::source::{Source, Span};
 
-/// How deep lists and mappings may nest. Compose's own model needs 8 levels; every later walk of the tree is recursive.
-pub(crate) const MAX_DEPTH: usize = 64;
+/// How deep lists and mappings may nest: every walk of the tree is recursive. (Compose's own model needs 8 levels.)
+const MAX_DEPTH: usize = 64;
 /// How many values one file may have once its aliases are expanded.
-pub(crate) const MAX_NODES: usize = 50_000;
+pub const MAX_NODES: usize = 50_000;
 
 /// Reads all documents of a file. An empty document is `Null`.
-pub(crate) fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Error> {
+pub fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Error> {
     let mut lenient = Lenient::new(&source.text);
     loop {
         let mut reader = Reader {
@@ -101,7 +102,7 @@ impl<'s> Reader<'s> {
                 if error.info().contains("recursion limit") {
                     return Err(too_deep(&span));
                 }
-                let problem = Problem::Yaml { message: error.info().to_owned() };
+                let problem = Problem::Syntax { message: error.info().to_owned() };
                 self.complaint = Some(error);
                 Err(span.error(problem))
             }
@@ -137,7 +138,7 @@ impl<'s> Reader<'s> {
             | Event::DocumentEnd
             | Event::SequenceEnd
             | Event::MappingEnd => {
-                Err(span.error(Problem::Yaml { message: "a value was expected".to_owned() }))
+                Err(span.error(Problem::Syntax { message: "a value was expected".to_owned() }))
             }
         }
     }
@@ -152,7 +153,7 @@ impl<'s> Reader<'s> {
             }
         }
         let mut node = Node::new(Value::List(items), span);
-        node.mark = mark(tag.map(AsRef::as_ref));
+        node.tag = own_tag(tag.map(AsRef::as_ref));
         self.leave(anchor, &node)?;
         Ok(node)
     }
@@ -187,7 +188,7 @@ impl<'s> Reader<'s> {
             merge_in(&mut map, value, &use_span)?;
         }
         let mut node = Node::new(Value::Map(map), span);
-        node.mark = mark(tag.map(AsRef::as_ref));
+        node.tag = own_tag(tag.map(AsRef::as_ref));
         self.leave(anchor, &node)?;
         Ok(node)
     }
@@ -212,7 +213,7 @@ impl<'s> Reader<'s> {
             return Err(span.error(Problem::AliasLoop));
         }
         let Some(anchored) = self.anchors.get(&anchor) else {
-            return Err(span.error(Problem::Yaml { message: "this alias has no anchor".to_owned() }));
+            return Err(span.error(Problem::Syntax { message: "this alias has no anchor".to_owned() }));
         };
         if self.depth + anchored.levels > MAX_DEPTH {
             return Err(too_deep(span));
@@ -267,25 +268,20 @@ fn too_deep(span: &Span) -> Error {
     span.error(Problem::TooDeep { limit: MAX_DEPTH })
 }
 
-fn mark(tag: Option<&Tag>) -> Option<Mark> {
-    let tag = tag.filter(|tag| tag.handle == "!")?;
-    match tag.suffix.as_str() {
-        "reset" => Some(Mark::Reset),
-        "override" => Some(Mark::Override),
-        _ => None,
-    }
+fn own_tag(tag: Option<&Tag>) -> Option<Arc<str>> {
+    tag.filter(|tag| tag.handle == "!").map(|tag| tag.suffix.as_str().into())
 }
 
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Result<Node, Error> {
     let value = match tag.filter(|tag| tag.is_yaml_core_schema()) {
         Some(tag) => resolve_tagged(text, &tag.suffix).ok_or_else(|| {
-            span.error(Problem::Yaml { message: format!("{text:?} is no !!{}", tag.suffix) })
+            span.error(Problem::Syntax { message: format!("{text:?} is no !!{}", tag.suffix) })
         })?,
         None if style == ScalarStyle::Plain => resolve_plain(text),
         None => Value::String(text.to_owned()),
     };
     let mut node = Node::new(value, span);
-    node.mark = mark(tag);
+    node.tag = own_tag(tag);
     Ok(node)
 }
 
