@@ -16,7 +16,8 @@ use syn::{Attribute, ItemMod, ItemUse, UseTree, Visibility};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("yaml", &["files"]),
-    ("compose", &["yaml"]),
+    ("compose-schema", &["yaml"]),
+    ("compose", &["compose-schema", "yaml"]),
     ("plan", &[]),
     ("view", &[]),
     ("process", &["files", "view"]),

@@ -1,10 +1,10 @@
 //! From the short forms to the long ones, and the defaults of what is not written.
 
+use backlot_compose_schema::Path;
 use backlot_yaml::{Entry, Map, Node, Problem as YamlProblem, Span, Value};
 
 use crate::error::{Error, Problem};
 use crate::merge::{default_dependency, list_to_mapping};
-use crate::path::Path;
 use crate::port::expand_port;
 use crate::volume::parse_volume;
 

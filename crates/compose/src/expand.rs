@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use backlot_compose_schema::Path;
 use backlot_yaml::{Node, Problem as YamlProblem, Value};
 
 use crate::error::{Error, Problem};
 use crate::interpolate::Variables;
 use crate::interpolate::{InterpolationError, interpolate};
 use crate::missed::Missed;
-use crate::path::Path;
 
 /// What text becomes once its variables are in.
 #[derive(Debug, Clone, Copy)]

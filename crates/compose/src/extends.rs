@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::path::{Path as FilePath, PathBuf};
 
+use backlot_compose_schema::Path;
 use backlot_yaml::{Map, Node, Problem as YamlProblem, Span, Value};
 
 use crate::error::{Error, Problem};
 use crate::merge::merge;
-use crate::path::Path;
 use crate::reader::{Context, Reader};
 use crate::resolve::is_remote;
 

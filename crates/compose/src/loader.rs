@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use backlot_compose_schema::{Path, check};
 use backlot_yaml::{Node, Value};
 
 use crate::canonical::canonicalise;
@@ -12,12 +13,9 @@ use crate::extends::apply_extends;
 use crate::include::{Included, included, take_over};
 use crate::interpolate::Variables;
 use crate::merge::{drop_reset_members, merge, settle_marks};
-use crate::path::Path;
 use crate::reader::{Context, Reader};
 use crate::resolve::make_absolute;
-use crate::schema::{MODEL, Shape};
 use crate::unique::make_unique;
-use crate::validate::check;
 
 /// Loads files into one model in long form, with absolute paths. `including` are the files that led here.
 pub(crate) fn load(
@@ -39,7 +37,7 @@ pub(crate) fn load(
             };
             settle_marks(&mut merged);
             make_unique(&mut merged, &Path::Root)?;
-            check(&merged, &Shape::Table(&MODEL), &Path::Root)?;
+            check(&merged).map_err(|error| error.map(Problem::Yaml))?;
             // Old files begin with a version that has long had no meaning.
             if let Some(map) = merged.as_map_mut() {
                 map.remove("version");

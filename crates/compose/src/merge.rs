@@ -1,9 +1,9 @@
 //! How one file's values meet those of another: Compose's rules for override files and `extends`.
 
+use backlot_compose_schema::Path;
 use backlot_yaml::{Entry, Map, Node, Span, Value};
 
 use crate::error::{Error, Problem};
-use crate::path::Path;
 
 /// The keys at which the general rule (mappings merge, lists join, the rest is replaced) does not hold.
 #[derive(Debug, Clone, Copy)]

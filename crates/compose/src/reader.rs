@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
+use backlot_compose_schema::Path;
 use backlot_yaml::{MAX_NODES, Node, Problem as YamlProblem, Source, documents};
 
 use crate::canonical::canonicalise;
@@ -13,7 +14,6 @@ use crate::expand::{Expansion, expand};
 use crate::interpolate::Variables;
 use crate::merge::{drop_reset_members, merge, settle_marks};
 use crate::missed::Missed;
-use crate::path::Path;
 use crate::resolve::{Base, make_absolute};
 use crate::unique::make_unique;
 

@@ -2,12 +2,11 @@
 
 use serde_json::{Map as JsonMap, Number, Value as Json};
 
+use backlot_compose_schema::{Form, MODEL, Table, format_duration, parse_bytes, parse_duration, split_words};
 use backlot_yaml::{Entry, Map, Node, Problem as YamlProblem, Value};
 
 use crate::error::{Error, Problem};
 use crate::expand::truth;
-use crate::schema::{Form, MODEL, Table};
-use crate::units::{format_duration, parse_bytes, parse_duration, split_words};
 
 /// The resolved model as JSON. Dollar signs are doubled, so that Compose can read it back.
 pub fn render(model: &Node) -> Result<Json, Error> {

@@ -2,10 +2,10 @@
 
 use std::path::Path as FilePath;
 
+use backlot_compose_schema::Path;
 use backlot_yaml::{Node, Problem as YamlProblem, Value};
 
 use crate::error::Error;
-use crate::path::Path;
 use crate::volume::clean_path;
 
 /// How a path is written at a key.

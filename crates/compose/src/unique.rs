@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
+use backlot_compose_schema::Path;
 use backlot_yaml::{Node, Value};
 
 use crate::error::Error;
 use crate::merge::is_reset;
-use crate::path::Path;
 use crate::volume::parse_volume;
 
 /// What makes two entries of a list the same.

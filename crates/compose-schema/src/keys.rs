@@ -1,6 +1,7 @@
 //! The keys that a Compose file may have, as paths.
 
-use super::{MODEL, Shape, Table};
+use crate::tables::MODEL;
+use crate::types::{Shape, Table};
 
 /// Every key that a Compose file may have, as a path such as `services.*.ports.[].target`: `*` is a name that the user
 /// chooses, `[]` any member of a list.

@@ -1,10 +1,12 @@
 //! Holds a model against the types that Compose knows.
 
-use backlot_yaml::{Entry, Node, Problem as YamlProblem, Value};
+use std::collections::HashSet;
 
-use crate::error::Error;
+use backlot_yaml::{Entry, Error, Node, Problem, Value};
+
 use crate::path::Path;
-use crate::schema::{Shape, Table};
+use crate::tables::MODEL;
+use crate::types::{Shape, Table};
 use crate::units::parse_duration;
 
 /// When an image is pulled, but for `every_` and a time.
@@ -21,8 +23,12 @@ fn is_pull_policy(text: &str) -> bool {
     PULL_POLICIES.contains(&text) || text.strip_prefix("every_").is_some_and(is_time)
 }
 
-/// Checks a value and all below it.
-pub(crate) fn check(node: &Node, shape: &Shape, path: &Path<'_>) -> Result<(), Error> {
+/// Checks a model, as it is written or in long form.
+pub fn check(model: &Node) -> Result<(), Error> {
+    check_value(model, &Shape::Table(&MODEL), &Path::Root)
+}
+
+fn check_value(node: &Node, shape: &Shape, path: &Path<'_>) -> Result<(), Error> {
     if !has_kind(&node.value, shape) {
         let error = node.wrong_type(path.to_string(), describe(shape));
         let quoted =
@@ -31,23 +37,23 @@ pub(crate) fn check(node: &Node, shape: &Shape, path: &Path<'_>) -> Result<(), E
     }
     match (shape, &node.value) {
         (Shape::Either(shapes), value) => match shapes.iter().find(|shape| has_kind(value, shape)) {
-            Some(shape) => check(node, shape, path),
+            Some(shape) => check_value(node, shape, path),
             None => Ok(()),
         },
         (Shape::Word(words), Value::String(text)) if !words.contains(&text.as_str()) => {
             let allowed = words.iter().map(|word| (*word).to_owned()).collect();
-            let problem = YamlProblem::NotAllowed { at: path.to_string(), value: text.clone(), allowed };
+            let problem = Problem::NotAllowed { at: path.to_string(), value: text.clone(), allowed };
             Err(node.span.error(problem).with_hint(format!("write one of {}", words.join(", "))))
         }
         (Shape::PullPolicy, Value::String(text)) if !is_pull_policy(text) => {
             let allowed: Vec<String> = PULL_POLICIES.iter().map(|word| (*word).to_owned()).collect();
             let hint = format!("write one of {}, or every_12h", allowed.join(", "));
-            let problem = YamlProblem::NotAllowed { at: path.to_string(), value: text.clone(), allowed };
+            let problem = Problem::NotAllowed { at: path.to_string(), value: text.clone(), allowed };
             Err(node.span.error(problem).with_hint(hint))
         }
         (Shape::Period, Value::String(text)) if parse_duration(text).is_none() => {
             let (at, value, allowed) = (path.to_string(), text.clone(), Vec::new());
-            let error = node.span.error(YamlProblem::NotAllowed { at, value, allowed });
+            let error = node.span.error(Problem::NotAllowed { at, value, allowed });
             Err(error.with_hint("write a duration with units, such as 500ms, 10s or 1m30s"))
         }
         (Shape::Table(table), Value::Map(map)) => check_table(node, &map.entries, table, path),
@@ -82,11 +88,10 @@ pub(crate) fn check(node: &Node, shape: &Shape, path: &Path<'_>) -> Result<(), E
 fn check_table(node: &Node, entries: &[Entry], table: &Table, path: &Path<'_>) -> Result<(), Error> {
     for Entry { key, key_span, value } in entries {
         match table.fields.iter().find(|field| field.key == key) {
-            Some(field) => check(value, &field.shape, &path.key(key))?,
+            Some(field) => check_value(value, &field.shape, &path.key(key))?,
             None if table.extensible && key.starts_with("x-") => {}
             None => {
-                let error =
-                    key_span.error(YamlProblem::UnknownKey { at: path.to_string(), key: key.clone() });
+                let error = key_span.error(Problem::UnknownKey { at: path.to_string(), key: key.clone() });
                 let known = table.fields.iter().map(|field| field.key);
                 return Err(match nearest(key, known) {
                     Some(near) => error.with_hint(format!("did you mean {near}?")),
@@ -97,7 +102,7 @@ fn check_table(node: &Node, entries: &[Entry], table: &Table, path: &Path<'_>) -
         }
     }
     match table.required.iter().find(|key| !entries.iter().any(|entry| entry.key == **key)) {
-        Some(key) => Err(node.span.error(YamlProblem::KeyMissing { at: path.to_string(), key })),
+        Some(key) => Err(node.span.error(Problem::KeyMissing { at: path.to_string(), key })),
         None => Ok(()),
     }
 }
@@ -106,7 +111,7 @@ fn check_names(entries: &[Entry], shape: &Shape, path: &Path<'_>) -> Result<(), 
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     for entry in entries {
         if entry.key.is_empty() || !entry.key.chars().all(fits) {
-            let problem = YamlProblem::UnknownKey { at: path.to_string(), key: entry.key.clone() };
+            let problem = Problem::UnknownKey { at: path.to_string(), key: entry.key.clone() };
             return Err(entry
                 .key_span
                 .error(problem)
@@ -117,15 +122,15 @@ fn check_names(entries: &[Entry], shape: &Shape, path: &Path<'_>) -> Result<(), 
 }
 
 fn check_entries(entries: &[Entry], shape: &Shape, path: &Path<'_>) -> Result<(), Error> {
-    entries.iter().try_for_each(|entry| check(&entry.value, shape, &path.key(&entry.key)))
+    entries.iter().try_for_each(|entry| check_value(&entry.value, shape, &path.key(&entry.key)))
 }
 
 fn check_items(items: &[Node], shape: &Shape, path: &Path<'_>) -> Result<(), Error> {
-    items.iter().enumerate().try_for_each(|(index, item)| check(item, shape, &path.index(index)))
+    items.iter().enumerate().try_for_each(|(index, item)| check_value(item, shape, &path.index(index)))
 }
 
 fn check_repeats(items: &[Node], path: &Path<'_>) -> Result<(), Error> {
-    let mut texts = std::collections::HashSet::new();
+    let mut texts = HashSet::new();
     let repeated = items.iter().find(|item| match item.value.scalar_text() {
         Some(text) => !texts.insert((item.value.kind(), text)),
         None => false,
@@ -133,7 +138,7 @@ fn check_repeats(items: &[Node], path: &Path<'_>) -> Result<(), Error> {
     match repeated {
         Some(item) => {
             let value = item.value.scalar_text().unwrap_or_default();
-            let problem = YamlProblem::NotUnique { at: path.to_string(), value };
+            let problem = Problem::NotUnique { at: path.to_string(), value };
             Err(item.span.error(problem).with_hint("remove one of the two"))
         }
         None => Ok(()),

@@ -4,23 +4,29 @@ use std::fmt;
 
 /// A path from the model's root, linked through the walk's stack frames.
 #[derive(Clone, Copy)]
-pub(crate) enum Path<'p> {
+#[must_use]
+pub enum Path<'p> {
+    /// The file.
     Root,
+    /// What is under a key.
     Key(&'p Path<'p>, &'p str),
+    /// A member of a list, from 0.
     Index(&'p Path<'p>, usize),
 }
 
 impl<'p> Path<'p> {
-    pub(crate) fn key(&'p self, key: &'p str) -> Self {
+    /// What is under a key here.
+    pub fn key(&'p self, key: &'p str) -> Self {
         Self::Key(self, key)
     }
 
-    pub(crate) fn index(&'p self, index: usize) -> Self {
+    /// A member of the list here, from 0.
+    pub fn index(&'p self, index: usize) -> Self {
         Self::Index(self, index)
     }
 
     /// Says whether the path fits a pattern such as `services.*.ports.[]`: `*` is any key, `[]` any index.
-    pub(crate) fn matches(&self, pattern: &str) -> bool {
+    pub fn matches(&self, pattern: &str) -> bool {
         let mut path = self;
         for part in pattern.rsplit('.') {
             path = match path {
@@ -33,7 +39,7 @@ impl<'p> Path<'p> {
     }
 
     /// What a table says about this path.
-    pub(crate) fn find<T: Copy>(&self, table: &[(&str, T)]) -> Option<T> {
+    pub fn find<T: Copy>(&self, table: &[(&str, T)]) -> Option<T> {
         table.iter().find(|(pattern, _)| self.matches(pattern)).map(|(_, value)| *value)
     }
 }

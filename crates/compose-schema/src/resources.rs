@@ -1,12 +1,12 @@
 //! The larger parts of a service: how it is built, deployed, logged and limited.
 
-use super::service::{GRANT, GRANTS};
-use super::{
+use crate::service::{GRANT, GRANTS};
+use crate::types::{
     COMMAND, FLAG, Field, Form, HOSTS, NUMBER_OR_TEXT, PAIRS, Shape, TEXT_OR_SET, TEXT_SET, TEXTS, Table,
     WHOLE_OR_TEXT, closed, field, table,
 };
 
-pub(super) static BUILD: Table = table(&[
+pub(crate) static BUILD: Table = table(&[
     field("context", Shape::Text, Form::Text),
     field("entitlements", TEXTS, Form::Texts),
     field("dockerfile", Shape::Text, Form::Text),
@@ -36,7 +36,7 @@ pub(super) static BUILD: Table = table(&[
 
 const TEXT_OR_FLAG: Shape = Shape::Either(&[Shape::Text, Shape::Flag]);
 
-pub(super) const ULIMITS: Shape =
+pub(crate) const ULIMITS: Shape =
     Shape::Keys(&Shape::Either(&[Shape::Whole, Shape::Text, Shape::Table(&ULIMIT)]));
 
 static ULIMIT: Table = Table {
@@ -46,12 +46,12 @@ static ULIMIT: Table = Table {
     always: &[],
 };
 
-pub(super) static LOGGING: Table = table(&[
+pub(crate) static LOGGING: Table = table(&[
     field("driver", Shape::Text, Form::Text),
     field("options", Shape::Keys(&Shape::Either(&[Shape::Text, Shape::Number, Shape::Null])), Form::Pairs),
 ]);
 
-pub(super) static BLKIO: Table = closed(&[
+pub(crate) static BLKIO: Table = closed(&[
     field("weight", WHOLE_OR_TEXT, Form::Whole),
     field("weight_device", Shape::List(&Shape::Table(&WEIGHT_DEVICE)), Form::Tables(&WEIGHT_DEVICE)),
     field("device_read_bps", THROTTLES, Form::Tables(&THROTTLE)),
@@ -72,7 +72,7 @@ static WEIGHT_DEVICE: Table = closed(&[
     Field { key: "weight", written: "Weight", shape: Shape::Whole, form: Form::SetWhole },
 ]);
 
-pub(super) static DEVELOP: Table =
+pub(crate) static DEVELOP: Table =
     table(&[field("watch", Shape::List(&Shape::Table(&WATCH)), Form::Tables(&WATCH))]);
 
 static WATCH: Table = Table {
@@ -95,7 +95,7 @@ static WATCH: Table = Table {
 };
 
 /// A command that runs in the container at some point of its life.
-pub(super) static HOOK: Table = table(&[
+pub(crate) static HOOK: Table = table(&[
     field("command", COMMAND, Form::Words),
     field("user", Shape::Text, Form::Text),
     field("privileged", FLAG, Form::Flag),
@@ -104,7 +104,7 @@ pub(super) static HOOK: Table = table(&[
 ]);
 
 /// A command that runs in a container of its own before the service's starts.
-pub(super) static PRE_START: Table = table(&[
+pub(crate) static PRE_START: Table = table(&[
     field("command", COMMAND, Form::Words),
     field("image", Shape::Text, Form::Text),
     field("user", Shape::Text, Form::Text),
@@ -114,7 +114,7 @@ pub(super) static PRE_START: Table = table(&[
     field("per_replica", FLAG, Form::SetFlag),
 ]);
 
-pub(super) static DEPLOY: Table = Table {
+pub(crate) static DEPLOY: Table = Table {
     fields: &[
         field("mode", Shape::Text, Form::Text),
         field("replicas", WHOLE_OR_TEXT, Form::SetWhole),
@@ -161,7 +161,7 @@ static RESERVATIONS: Table = table(&[
 static DEVICE: Table =
     Table { fields: DEVICE_FIELDS, extensible: true, required: &["capabilities"], always: &[] };
 
-pub(super) static GPU: Table = table(DEVICE_FIELDS);
+pub(crate) static GPU: Table = table(DEVICE_FIELDS);
 
 const DEVICE_FIELDS: &[Field] = &[
     field("capabilities", TEXT_SET, Form::Texts),

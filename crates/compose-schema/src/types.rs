@@ -1,12 +1,4 @@
-//! What a Compose file may hold: the type of each value, and how it is written out again.
-
-mod keys;
-mod resources;
-mod service;
-mod tables;
-
-pub use keys::keys;
-pub(crate) use tables::MODEL;
+//! The type of a value, and how it is written out again.
 
 /// The type that a value must have.
 #[derive(Debug, Clone, Copy)]
@@ -38,19 +30,24 @@ pub(crate) enum Shape {
 
 /// How a value is written into the resolved model. What Compose leaves out when it is empty is left out.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Form {
+pub enum Form {
     /// Not written: it is resolved into other keys.
     Omit,
+    /// Any scalar, as text.
     Text,
+    /// A boolean.
     Flag,
     /// A boolean that is written even when it is false.
     SetFlag,
+    /// A whole number.
     Whole,
     /// A number that is written even when it is 0.
     SetWhole,
+    /// A number.
     Number,
     /// A size such as `64m`, in bytes, as text.
     Bytes,
+    /// A duration.
     Period,
     /// A duration that is written even when it is 0.
     SetPeriod,
@@ -70,55 +67,64 @@ pub(crate) enum Form {
     Words,
     /// Words, or a line for the shell.
     Test,
+    /// A mapping with known keys.
     Table(&'static Table),
+    /// A list of them.
     Tables(&'static Table),
+    /// A mapping of names to them.
     TableMap(&'static Table),
+    /// A mapping of names to numbers, or to a soft and a hard one.
     Ulimits,
+    /// A list of keys, with their paths where they are given.
     Ssh,
 }
 
 /// A mapping with known keys.
 #[derive(Debug)]
-pub(crate) struct Table {
-    pub(crate) fields: &'static [Field],
+pub struct Table {
+    /// The keys.
+    pub fields: &'static [Field],
     /// Whether keys that begin with `x-` are taken.
     pub(crate) extensible: bool,
     /// Keys that must be there.
     pub(crate) required: &'static [&'static str],
     /// Keys that are written as an empty mapping when they are missing.
-    pub(crate) always: &'static [&'static str],
+    pub always: &'static [&'static str],
 }
 
 /// One known key.
 #[derive(Debug)]
-pub(crate) struct Field {
-    pub(crate) key: &'static str,
+pub struct Field {
+    /// The key in a file.
+    pub key: &'static str,
     /// The key in the resolved model, which for some of Compose's own types differs.
-    pub(crate) written: &'static str,
+    pub written: &'static str,
     pub(crate) shape: Shape,
-    pub(crate) form: Form,
+    /// How its value is written.
+    pub form: Form,
 }
 
-const fn field(key: &'static str, shape: Shape, form: Form) -> Field {
+pub(crate) const fn field(key: &'static str, shape: Shape, form: Form) -> Field {
     Field { key, written: key, shape, form }
 }
 
-const fn table(fields: &'static [Field]) -> Table {
+pub(crate) const fn table(fields: &'static [Field]) -> Table {
     Table { fields, extensible: true, required: &[], always: &[] }
 }
 
-const fn closed(fields: &'static [Field]) -> Table {
+pub(crate) const fn closed(fields: &'static [Field]) -> Table {
     Table { fields, extensible: false, required: &[], always: &[] }
 }
 
-const TEXTS: Shape = Shape::List(&Shape::Text);
-const TEXT_SET: Shape = Shape::Set(&Shape::Text);
-const TEXT_OR_SET: Shape = Shape::Either(&[Shape::Text, TEXT_SET]);
-const NUMBER_OR_TEXT: Shape = Shape::Either(&[Shape::Number, Shape::Text]);
-const FLAG: Shape = Shape::Either(&[Shape::Flag, Shape::Text]);
-const WHOLE_OR_TEXT: Shape = Shape::Either(&[Shape::Whole, Shape::Text]);
-const SCALAR: Shape = Shape::Either(&[Shape::Text, Shape::Number, Shape::Flag, Shape::Null]);
-const PAIRS: Shape = Shape::Either(&[Shape::Keys(&SCALAR), TEXT_SET]);
-const HOSTS: Shape = Shape::Either(&[Shape::Keys(&Shape::Either(&[Shape::Text, TEXTS])), TEXT_SET]);
-const OPTIONS: Shape = Shape::Keys(&Shape::Either(&[Shape::Text, Shape::Number]));
-const COMMAND: Shape = Shape::Either(&[Shape::Null, Shape::Text, TEXTS]);
+pub(crate) const TEXTS: Shape = Shape::List(&Shape::Text);
+pub(crate) const TEXT_SET: Shape = Shape::Set(&Shape::Text);
+pub(crate) const TEXT_OR_SET: Shape = Shape::Either(&[Shape::Text, TEXT_SET]);
+pub(crate) const NUMBER_OR_TEXT: Shape = Shape::Either(&[Shape::Number, Shape::Text]);
+pub(crate) const FLAG: Shape = Shape::Either(&[Shape::Flag, Shape::Text]);
+pub(crate) const WHOLE_OR_TEXT: Shape = Shape::Either(&[Shape::Whole, Shape::Text]);
+pub(crate) const SCALAR: Shape = Shape::Either(&[Shape::Text, Shape::Number, Shape::Flag, Shape::Null]);
+pub(crate) const PAIRS: Shape = Shape::Either(&[Shape::Keys(&SCALAR), TEXT_SET]);
+pub(crate) const HOSTS: Shape =
+    Shape::Either(&[Shape::Keys(&Shape::Either(&[Shape::Text, TEXTS])), TEXT_SET]);
+pub(crate) const OPTIONS: Shape = Shape::Keys(&Shape::Either(&[Shape::Text, Shape::Number]));
+pub(crate) const COMMAND: Shape = Shape::Either(&[Shape::Null, Shape::Text, TEXTS]);

@@ -49,7 +49,7 @@ fn scaled(number: &str, scale: u128) -> Option<u128> {
 }
 
 /// Writes a duration as Compose does: `1m30s`, `1h0m0s`, `1.5s`, `500ms`.
-pub(crate) fn format_duration(duration: Duration) -> String {
+pub fn format_duration(duration: Duration) -> String {
     let nanoseconds = duration.as_nanos();
     if nanoseconds == 0 {
         return "0s".to_owned();
@@ -81,7 +81,7 @@ fn decimal(value: u128, scale: u128) -> String {
 }
 
 /// Reads a size such as `64m`, `1.5gb`, `512 KiB` or `1024`, in bytes; units are powers of 1024.
-pub(crate) fn parse_bytes(text: &str) -> Option<i64> {
+pub fn parse_bytes(text: &str) -> Option<i64> {
     let number_end = text.rfind(|c: char| c.is_ascii_digit() || c == '.').map_or(0, |index| index + 1);
     let (number, unit) = text.split_at(number_end);
     let unit = unit.strip_prefix(' ').unwrap_or(unit).to_ascii_lowercase();

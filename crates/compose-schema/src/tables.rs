@@ -1,10 +1,12 @@
 //! The top level, and networks, volumes, secrets and configs.
 
-use super::service::SERVICE;
-use super::{FLAG, Field, Form, OPTIONS, PAIRS, Shape, TEXT_OR_SET, TEXTS, Table, closed, field, table};
+use crate::service::SERVICE;
+use crate::types::{
+    FLAG, Field, Form, OPTIONS, PAIRS, Shape, TEXT_OR_SET, TEXTS, Table, closed, field, table,
+};
 
 /// The whole file.
-pub(crate) static MODEL: Table = table(&[
+pub static MODEL: Table = table(&[
     field("version", Shape::Text, Form::Omit),
     field("name", Shape::Text, Form::Text),
     field("include", Shape::List(&Shape::Either(&[Shape::Text, Shape::Table(&INCLUDE)])), Form::Omit),

@@ -1,12 +1,12 @@
 //! A service.
 
-use super::resources::{BLKIO, BUILD, DEPLOY, DEVELOP, GPU, HOOK, LOGGING, PRE_START, ULIMITS};
-use super::{
+use crate::resources::{BLKIO, BUILD, DEPLOY, DEVELOP, GPU, HOOK, LOGGING, PRE_START, ULIMITS};
+use crate::types::{
     COMMAND, FLAG, Form, HOSTS, NUMBER_OR_TEXT, OPTIONS, PAIRS, Shape, TEXT_OR_SET, TEXT_SET, TEXTS, Table,
     WHOLE_OR_TEXT, field, table,
 };
 
-pub(super) static SERVICE: Table = table(&[
+pub(crate) static SERVICE: Table = table(&[
     field("annotations", PAIRS, Form::Pairs),
     field("attach", FLAG, Form::SetFlag),
     field("blkio_config", Shape::Table(&BLKIO), Form::Table(&BLKIO)),
@@ -128,9 +128,9 @@ pub(super) static SERVICE: Table = table(&[
 
 const HOOKS: Shape = Shape::List(&Shape::Table(&HOOK));
 
-pub(super) const GRANTS: Shape = Shape::List(&Shape::Either(&[Shape::Text, Shape::Table(&GRANT)]));
+pub(crate) const GRANTS: Shape = Shape::List(&Shape::Either(&[Shape::Text, Shape::Table(&GRANT)]));
 
-pub(super) static GRANT: Table = table(&[
+pub(crate) static GRANT: Table = table(&[
     field("source", Shape::Text, Form::Text),
     field("target", Shape::Text, Form::Text),
     field("uid", Shape::Text, Form::Text),
