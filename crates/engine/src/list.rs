@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use backlot_postgres::{Templates, Unfinished};
 use backlot_project::Project;
 use backlot_state::{EngineError, Home, Site, State, Summary};
+use backlot_templates::{Templates, Unfinished};
 
 use crate::choose::engine_of;
 

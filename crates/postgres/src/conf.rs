@@ -163,7 +163,7 @@ fn beside(file: &Path, named: &str) -> PathBuf {
 }
 
 /// A `pg_hba.conf` in which whoever comes by TCP, from this machine or any other, shows who he is in this way.
-pub(crate) fn with_host_auth(text: &str, method: &str) -> String {
+pub fn with_host_auth(text: &str, method: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -72,7 +72,7 @@ impl StorageError {
     }
 
     /// The error for doing `action` with `path`, by its kind.
-    pub(crate) fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+    pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::full(path, Some(source)),
@@ -83,13 +83,13 @@ impl StorageError {
     }
 
     /// For `map_err`: the error for doing `action` with `path`.
-    pub(crate) fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
+    pub fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
         move |source| Self::new(action, path, source)
     }
 }
 
 /// Removes a directory with all that is in it; it need not be there.
-pub(crate) fn remove_tree(path: &Path) -> Result<(), StorageError> {
+pub fn remove_tree(path: &Path) -> Result<(), StorageError> {
     match fs::remove_dir_all(path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

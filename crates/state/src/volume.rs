@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backlot_plan::{Storage, Volume};
-use backlot_postgres::{is_cluster, is_unfinished};
 use backlot_process::working_in;
+use backlot_templates::{is_cluster, is_unfinished};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;

@@ -21,7 +21,7 @@ impl Init {
     ///
     /// # Errors
     /// When a script cannot be read.
-    pub(crate) fn hash(&self) -> Result<Vec<u8>, StorageError> {
+    pub fn hash(&self) -> Result<Vec<u8>, StorageError> {
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
             hash.update(part.len().to_le_bytes());

@@ -4,15 +4,12 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use super::folder::{DATA, fresh};
-use super::key::filled_key;
-use super::{MAKING, MAKING_PREFIX, Template, TemplateError, Templates, make};
+use backlot_postgres::{ClusterSpec, Init, Installation, StorageError, remove_tree};
+
 use crate::copy::copy_cluster;
-use crate::init::Init;
-use crate::locate::Installation;
-use crate::spec::ClusterSpec;
-use crate::storage::StorageError;
-use crate::storage::remove_tree;
+use crate::folder::{DATA, fresh};
+use crate::key::filled_key;
+use crate::{MAKING, MAKING_PREFIX, Template, TemplateError, Templates, make};
 
 impl Templates {
     /// The template of clusters that `init` has filled, if there is one.

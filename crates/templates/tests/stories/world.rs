@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use backlot_postgres::{
     ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, RunningCluster,
-    SearchPlaces, StartError, StopMode, Stopped, Template, Templates,
+    SearchPlaces, StartError, StopMode, Stopped,
 };
 use backlot_process::{Owner, Signal};
+use backlot_templates::{Template, Templates};
 use tempfile::TempDir;
 
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);

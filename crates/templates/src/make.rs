@@ -6,19 +6,17 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use backlot_postgres::{
+    ClusterSpec, Durability, Installation, StorageError, identifier_in_any_encoding, settings_in,
+    tells_full_disk, with_host_auth,
+};
 use backlot_process::{Owner, ProcessError, Program};
 use secrecy::ExposeSecret;
 
-use super::TemplateError;
-use super::folder::DATA;
-use crate::conf;
-use crate::locate::Installation;
-use crate::log::tells_full_disk;
-use crate::spec::{ClusterSpec, Durability};
-use crate::sql::identifier_in_any_encoding;
-use crate::storage::StorageError;
+use crate::TemplateError;
+use crate::folder::DATA;
 
-/// Where nothing is said, see [`crate::LocaleWish`].
+/// Where nothing is said, see [`backlot_postgres::LocaleWish`].
 #[cfg(not(target_os = "macos"))]
 const LOCALE: &[&str] = &["--locale=C.UTF-8"];
 #[cfg(target_os = "macos")]
@@ -38,7 +36,7 @@ struct Making<'a> {
 }
 
 /// Fills the folder `staging`, which must not exist. What fails leaves it half filled.
-pub(super) fn make(
+pub(crate) fn make(
     staging: &Path,
     installation: &Installation,
     spec: &ClusterSpec,
@@ -60,7 +58,7 @@ pub(super) fn make(
 }
 
 /// Drops from a cluster whose server has stopped what its copies do not need.
-pub(super) fn drop_the_needless(
+pub(crate) fn drop_the_needless(
     installation: &Installation,
     spec: &ClusterSpec,
     owner: &Owner,
@@ -86,7 +84,7 @@ impl Making<'_> {
         self.run(&self.initdb().args(args), &[])?;
         let hba = self.data_dir.join("pg_hba.conf");
         let text = backlot_files::text(&hba).map_err(StorageError::at("read", &hba))?;
-        let text = conf::with_host_auth(&text, &self.host_auth()?);
+        let text = with_host_auth(&text, &self.host_auth()?);
         Ok(fs::write(&hba, text).map_err(StorageError::at("write", &hba))?)
     }
 
@@ -97,7 +95,7 @@ impl Making<'_> {
         }
         let conf = self.data_dir.join("postgresql.conf");
         let text = backlot_files::text(&conf).map_err(StorageError::at("read", &conf))?;
-        let kept = conf::settings(&text).into_iter().rfind(|(name, _)| name == "password_encryption");
+        let kept = settings_in(&text).into_iter().rfind(|(name, _)| name == "password_encryption");
         let usual = if self.installation.version.major < SCRAM { "md5" } else { "scram-sha-256" };
         Ok(kept.map_or_else(|| usual.to_owned(), |(_, method)| method))
     }
@@ -150,7 +148,7 @@ impl Making<'_> {
 }
 
 /// Writes all files of a cluster through to the disk.
-pub(super) fn sync(
+pub(crate) fn sync(
     program: &Path,
     data_dir: &Path,
     owner: &Owner,

@@ -1,4 +1,4 @@
-//! Ready clusters that others are cloned from.
+//! Ready Postgres clusters that others are cloned from.
 //!
 //! ```text
 //! DIR/lock                     held by whoever makes or removes a template
@@ -12,13 +12,16 @@
 //! ```
 
 mod clone;
+mod copy;
 mod filled;
 mod folder;
 mod key;
+mod lock;
 mod make;
+mod spread;
 
-pub use self::clone::Fill;
-pub use self::folder::{is_cluster, is_unfinished};
+pub use clone::Fill;
+pub use folder::{is_cluster, is_unfinished};
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -26,18 +29,16 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use backlot_postgres::{
+    ClusterSpec, Durability, InitError, Installation, SpecError, StorageError, remove_tree,
+};
 use backlot_process::{Owner, OwnerError, ProcessError};
 
-use self::folder::{DATA, fresh, lock_spares, remove_prefixed};
-use self::key::key;
-use self::make::make;
 use crate::copy::count_files;
-use crate::init::InitError;
-use crate::locate::Installation;
-use crate::lock::{self, Sharing};
-use crate::spec::{ClusterSpec, Durability, SpecError};
-use crate::storage::StorageError;
-use crate::storage::remove_tree;
+use crate::folder::{DATA, fresh, lock_spares, remove_prefixed};
+use crate::key::key;
+use crate::lock::Sharing;
+use crate::make::make;
 
 /// How long another process may take to make a template before we give up.
 const MAKING: Duration = Duration::from_mins(2);

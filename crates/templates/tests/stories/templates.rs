@@ -5,8 +5,9 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use backlot_postgres::{ClusterSpec, Durability, TemplateError};
+use backlot_postgres::{ClusterSpec, Durability};
 use backlot_process::{Program, SpawnOptions};
+use backlot_templates::TemplateError;
 
 use crate::world::{World, connect, names, query, spec, stop};
 
@@ -223,7 +224,7 @@ fn nobody_else_may_look_into_a_template_or_a_clone() {
 fn a_place_that_cannot_be_written_is_named() {
     let world = World::new();
     let spec = spec(Durability::Ephemeral);
-    let templates = backlot_postgres::Templates::new("/proc/no/templates", world.owner.clone());
+    let templates = backlot_templates::Templates::new("/proc/no/templates", world.owner.clone());
     let error = templates.ensure(&world.installation, &spec).unwrap_err();
     assert!(error.to_string().starts_with("make /proc/no"), "{error}");
     let missing = world.path("missing/data");

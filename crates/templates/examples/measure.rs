@@ -1,6 +1,6 @@
 //! How long a clone, a start and a first connection take, and what an idle server weighs: medians over several runs.
 //! With `spare`, a copy is made ahead of each run.
-//! `cargo run --release -p backlot-postgres --example measure [RUNS [spare]]`
+//! `cargo run --release -p backlot-templates --example measure [RUNS [spare]]`
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement, not part of the program")]
 
 use std::fs::{self, File, Permissions};
@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use backlot_postgres::{
     ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, SearchPlaces,
-    StopMode, Templates,
+    StopMode,
 };
 use backlot_process::Owner;
+use backlot_templates::Templates;
 
 const LIMIT: Duration = Duration::from_mins(1);
 

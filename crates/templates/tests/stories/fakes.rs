@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use backlot_postgres::{
-    Durability, Installation, Place, PortWish, SearchPlaces, StartError, StorageError, TemplateError, Version,
+    Durability, Installation, Place, PortWish, SearchPlaces, StartError, StorageError, Version,
 };
 use backlot_process::Program;
+use backlot_templates::TemplateError;
 
 use crate::world::{LIMIT, World, eventually, is_unlocked, names, spec};
 

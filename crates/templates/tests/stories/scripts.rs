@@ -3,9 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use backlot_postgres::{
-    ClusterSpec, Durability, Init, InitError, Onlooker, Script, ScriptContent, TemplateError, Workshop,
-};
+use backlot_postgres::{ClusterSpec, Durability, Init, InitError, Onlooker, Script, ScriptContent, Workshop};
+use backlot_templates::TemplateError;
 
 use crate::world::{World, connect, spec, stop};
 

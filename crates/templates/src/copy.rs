@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use backlot_postgres::StorageError;
 use backlot_process::Owner;
-
-use crate::storage::StorageError;
 
 /// Files are copied in pieces of this size, in bytes. Most are smaller.
 const PIECE: usize = 256 * 1024;

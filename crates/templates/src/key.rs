@@ -5,20 +5,16 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use backlot_postgres::{ClusterSpec, Durability, Init, Installation, StorageError};
 use backlot_process::Owner;
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
-
-use crate::init::Init;
-use crate::locate::Installation;
-use crate::spec::{ClusterSpec, Durability};
-use crate::storage::StorageError;
 
 /// Changes whenever templates are made differently, so that old ones are not taken for new ones.
 const FORMAT: &str = "2";
 
 /// The version and 16 hexadecimal digits. The password takes part only through the hash.
-pub(super) fn key(installation: &Installation, spec: &ClusterSpec, owner: &Owner) -> io::Result<String> {
+pub(crate) fn key(installation: &Installation, spec: &ClusterSpec, owner: &Owner) -> io::Result<String> {
     let mut hash = Hash(Sha256::new());
     hash.add(FORMAT);
     hash.add(&installation.version.to_string());
@@ -31,7 +27,7 @@ pub(super) fn key(installation: &Installation, spec: &ClusterSpec, owner: &Owner
 }
 
 /// The same for what `init` has filled with a server of these settings.
-pub(super) fn filled_key(
+pub(crate) fn filled_key(
     installation: &Installation,
     spec: &ClusterSpec,
     owner: &Owner,

@@ -7,11 +7,11 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::folder::{UNFINISHED, VERSION, fresh, lock_spares};
-use super::{MAKING_PREFIX, MARKER, SPARES, Template, TemplateError, make};
+use backlot_postgres::{StorageError, remove_tree};
+
 use crate::copy::copy_cluster;
-use crate::storage::StorageError;
-use crate::storage::remove_tree;
+use crate::folder::{UNFINISHED, VERSION, fresh, lock_spares};
+use crate::{MAKING_PREFIX, MARKER, SPARES, Template, TemplateError, make};
 
 /// How long the sync of a durable clone may take.
 const SYNCING: Duration = Duration::from_mins(5);
