@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Whether the client at `peer` has closed its socket. One on another machine is said to listen, and so is every one where
 /// the system does not tell.
-pub(crate) fn is_gone(local: SocketAddr, peer: SocketAddr) -> bool {
+pub fn is_gone(local: SocketAddr, peer: SocketAddr) -> bool {
     let (here, there) = (local.ip().to_canonical(), peer.ip().to_canonical());
     if !there.is_loopback() && here != there {
         return false;

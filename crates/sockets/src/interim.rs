@@ -11,7 +11,7 @@ const MOST: usize = 64 * 1024;
 
 /// What waits to be written between two messages.
 #[derive(Debug, Default)]
-pub(crate) struct Interim {
+pub struct Interim {
     waiting: Mutex<Vec<u8>>,
     some: AtomicBool,
     /// A message is written, or a part of it waits.
@@ -24,7 +24,7 @@ impl Interim {
     }
 
     /// Has the head of an interim response written before anything else.
-    pub(crate) fn add(&self, head: &[u8]) {
+    pub fn add(&self, head: &[u8]) {
         let mut waiting = self.waiting();
         if !self.within.load(Ordering::Relaxed) && waiting.len() + head.len() <= MOST {
             waiting.extend_from_slice(head);
@@ -33,13 +33,13 @@ impl Interim {
     }
 
     /// What was added since.
-    pub(crate) fn take(&self) -> Option<Vec<u8>> {
+    pub fn take(&self) -> Option<Vec<u8>> {
         let some = self.some.load(Ordering::Relaxed) && self.some.swap(false, Ordering::Relaxed);
         some.then(|| std::mem::take(&mut *self.waiting()))
     }
 
     /// A message is being written, or all of it was.
-    pub(crate) fn set_within(&self, within: bool) {
+    pub fn set_within(&self, within: bool) {
         self.within.store(within, Ordering::Relaxed);
     }
 }

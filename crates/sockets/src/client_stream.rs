@@ -11,14 +11,14 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::sockets::gather;
-use crate::sockets::interim::Interim;
-use crate::sockets::protocol::{self, Protocol};
-use crate::sockets::stall::Stall;
+use crate::gather;
+use crate::interim::Interim;
+use crate::protocol::{self, Protocol};
+use crate::stall::Stall;
 
 /// What moved over a client's socket.
 #[derive(Debug)]
-pub(crate) struct Traffic {
+pub struct Traffic {
     begun: Instant,
     last_write_ms: AtomicU64,
     read: AtomicU64,
@@ -29,28 +29,29 @@ pub(crate) struct Traffic {
 
 impl Traffic {
     /// Since when nothing was written.
-    pub(crate) fn last_write(&self) -> Instant {
+    pub fn last_write(&self) -> Instant {
         self.begun + Duration::from_millis(self.last_write_ms.load(Ordering::Relaxed))
     }
 
     /// Bytes written to the client.
-    pub(crate) fn written(&self) -> u64 {
+    pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 
     /// Bytes both ways.
-    pub(crate) fn total(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.written() + self.read.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn is_half_closed(&self) -> bool {
+    /// Whether one of the two directions has ended.
+    pub fn is_half_closed(&self) -> bool {
         self.half_closed.load(Ordering::Relaxed)
     }
 }
 
 /// What a client has said first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Opening {
+pub enum Opening {
     /// A request of HTTP/1, if perhaps a bad one.
     Http,
     /// Something else.
@@ -65,7 +66,7 @@ pub(crate) enum Opening {
 
 /// A client's socket.
 #[derive(Debug)]
-pub(crate) struct ClientStream {
+pub struct ClientStream {
     stream: TcpStream,
     /// What was read ahead of who is to read it.
     ahead: BytesMut,
@@ -80,7 +81,7 @@ pub(crate) struct ClientStream {
 
 impl ClientStream {
     /// `stall` is how long the client may leave what it was sent unread.
-    pub(crate) fn new(stream: TcpStream, stall: Duration) -> Self {
+    pub fn new(stream: TcpStream, stall: Duration) -> Self {
         let traffic = Traffic {
             begun: Instant::now(),
             last_write_ms: AtomicU64::new(0),
@@ -99,22 +100,24 @@ impl ClientStream {
         }
     }
 
-    pub(crate) fn traffic(&self) -> Arc<Traffic> {
+    /// What moves over it.
+    pub fn traffic(&self) -> Arc<Traffic> {
         Arc::clone(&self.traffic)
     }
 
     /// What is written before the next message.
-    pub(crate) fn interim(&self) -> Arc<Interim> {
+    pub fn interim(&self) -> Arc<Interim> {
         Arc::clone(&self.interim)
     }
 
-    pub(crate) fn stream(&self) -> &TcpStream {
+    /// The socket itself.
+    pub fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
     /// Listens until it is clear what the client speaks. What it says is left to be read. To give up and to begin again
     /// loses nothing.
-    pub(crate) async fn listen(&mut self) -> Opening {
+    pub async fn listen(&mut self) -> Opening {
         loop {
             match protocol::of(&self.ahead) {
                 Protocol::Http => return Opening::Http,
@@ -133,7 +136,7 @@ impl ClientStream {
     }
 
     /// What the client speaks, should it say no more.
-    pub(crate) fn heard_so_far(&self) -> Opening {
+    pub fn heard_so_far(&self) -> Opening {
         match protocol::of(&self.ahead) {
             _ if self.ahead.is_empty() => Opening::Nothing,
             Protocol::Http | Protocol::Likely => Opening::Http,
@@ -142,12 +145,13 @@ impl ClientStream {
     }
 
     /// Whether it begins with text, which a server of HTTP takes for a request.
-    pub(crate) fn said_text(&self) -> bool {
+    pub fn said_text(&self) -> bool {
         protocol::is_text(&self.ahead)
     }
 
     /// From now on the client may take its time.
-    pub(crate) fn without_stall(mut self) -> Self {
+    #[must_use]
+    pub fn without_stall(mut self) -> Self {
         self.stall = None;
         self
     }
@@ -176,9 +180,7 @@ impl ClientStream {
         }
         written
     }
-}
 
-impl ClientStream {
     /// Writes the interim responses that wait.
     fn poll_between(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(more) = self.interim.take() {

@@ -15,11 +15,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::sockets::gather;
+use crate::gather;
 
 /// The open connections to one replica.
 #[derive(Debug, Default)]
-pub(crate) struct Sockets {
+pub struct Sockets {
     // A descriptor is here only while its `ReplicaStream` is alive, which removes it before it closes it.
     open: Mutex<HashSet<RawFd>>,
 }
@@ -30,7 +30,7 @@ impl Sockets {
     }
 
     /// Ends every connection: whoever reads from it sees its end, whoever writes fails.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         for &descriptor in self.open().iter() {
             // It fails when the other side was faster, and then there is nothing to do.
             let _ = shutdown(descriptor, Shutdown::Both);
@@ -40,7 +40,7 @@ impl Sockets {
 
 /// An open connection to a replica.
 #[derive(Debug)]
-pub(crate) struct ReplicaStream {
+pub struct ReplicaStream {
     stream: TcpStream,
     wrote: Arc<AtomicBool>,
     /// Where it is known as open.
@@ -49,7 +49,7 @@ pub(crate) struct ReplicaStream {
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ConnectError {
+pub enum ConnectError {
     /// Nobody answered.
     #[error("no connection within {0:?}")]
     TimedOut(Duration),
@@ -60,7 +60,7 @@ pub(crate) enum ConnectError {
 
 impl ConnectError {
     /// The replica is to blame, and not a lack of descriptors or ports on this side.
-    pub(crate) fn blames_replica(&self) -> bool {
+    pub fn blames_replica(&self) -> bool {
         match self {
             ConnectError::TimedOut(_) => true,
             ConnectError::Io(error) => matches!(
@@ -78,7 +78,7 @@ impl ConnectError {
 
 impl ReplicaStream {
     /// Connects to a replica, whose open connections are `among`.
-    pub(crate) async fn connect(
+    pub async fn connect(
         addr: SocketAddr,
         among: &Arc<Sockets>,
         limit: Duration,
@@ -92,7 +92,7 @@ impl ReplicaStream {
     }
 
     /// Becomes true with the first byte that is written, and can be set back.
-    pub(crate) fn wrote(&self) -> Arc<AtomicBool> {
+    pub fn wrote(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.wrote)
     }
 

@@ -8,24 +8,25 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// Runs while nothing moves. It costs nothing until something has to be waited for.
 #[derive(Debug)]
-pub(crate) struct Stall {
+pub struct Stall {
     limit: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     running: bool,
 }
 
 impl Stall {
-    pub(crate) fn new(limit: Duration) -> Self {
+    /// Nothing may stand still for longer than `limit`.
+    pub fn new(limit: Duration) -> Self {
         Self { limit, timer: None, running: false }
     }
 
     /// Something moved.
-    pub(crate) fn moved(&mut self) {
+    pub fn moved(&mut self) {
         self.running = false;
     }
 
     /// Nothing moves; ready when that is so for too long.
-    pub(crate) fn poll_still(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_still(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let timer = self.timer.get_or_insert_with(|| {
             self.running = true;
             Box::pin(sleep(self.limit))

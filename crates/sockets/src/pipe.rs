@@ -8,8 +8,8 @@ use nix::sys::socket::{setsockopt, sockopt};
 use tokio::io::{AsyncWriteExt, copy_bidirectional_with_sizes};
 use tokio::time::timeout;
 
-use crate::sockets::client_stream::ClientStream;
-use crate::sockets::replica_stream::ReplicaStream;
+use crate::client_stream::ClientStream;
+use crate::replica_stream::ReplicaStream;
 
 /// For each direction.
 const BUFFER: usize = 32 * 1024;
@@ -17,7 +17,7 @@ const BUFFER: usize = 32 * 1024;
 /// Hands bytes on both ways. The prefixes were read earlier from the client and the replica. A connection may be silent
 /// for ever (the system's keep-alive finds clients that are gone); but once one side has closed, silence for `tail`
 /// ends the other direction.
-pub(crate) async fn pipe(
+pub async fn pipe(
     downstream: ClientStream,
     from_client: Bytes,
     mut upstream: ReplicaStream,
