@@ -1,5 +1,5 @@
 //! What the project's files say of each service, read once, below all engines: its image and Dockerfile, its mounts,
-//! commands, references and ports, and where its data goes.
+//! commands, references and ports, the names that it knows, and where its data goes.
 
 pub mod address;
 pub mod container;
@@ -7,6 +7,7 @@ pub mod database;
 pub mod dockerfile;
 pub mod image;
 mod inside;
+pub mod names;
 pub mod references;
 pub mod storage;
 mod targets;

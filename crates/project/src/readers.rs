@@ -19,7 +19,11 @@ pub fn config(text: &str) -> Result<Vec<(String, String)>, ProjectError> {
     Ok(variables.into_iter().map(|variable| (variable.name, variable.value)).collect())
 }
 
-/// Reads the text of a Compose file into the stack of a project called `test`.
+/// Reads the text of a Compose file into the stack of a project called `test`, with no variables set.
+pub fn stack(text: &str) -> Result<Stack, ProjectError> {
+    compose(text, &BTreeMap::new())
+}
+
 fn compose(text: &str, variables: &BTreeMap<String, String>) -> Result<Stack, ProjectError> {
     let dir = Path::new("/project");
     let files = [dir.join("compose.yaml")];
@@ -37,7 +41,7 @@ fn compose(text: &str, variables: &BTreeMap<String, String>) -> Result<Stack, Pr
 
 /// The keys of a Compose file's text that are not honoured for programs, or for Postgres servers, each once.
 pub fn unhonoured(text: &str, is_postgres: bool) -> Result<Vec<Unhonoured>, ProjectError> {
-    let stack = compose(text, &BTreeMap::new())?;
+    let stack = stack(text)?;
     let services = stack.services.keys().cloned().collect();
     Ok(stack.unhonoured(&services, &|_| is_postgres).cloned().collect())
 }

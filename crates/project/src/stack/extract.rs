@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::network;
 use super::nodes::{duration, entries, flag, list, text, texts};
 use super::parts;
 use super::{
-    Build, FileGrant, FileSource, HealthTest, Healthcheck, Hook, Mount, MountKind, Service, Stack, Volume,
+    Build, FileGrant, FileSource, HealthTest, Healthcheck, Hook, Mount, MountKind, Network, Service, Stack,
+    Volume,
 };
 use crate::keys::unhonoured;
 use crate::stack::extension;
@@ -35,6 +37,7 @@ pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
         services,
         on_call: BTreeSet::new(),
         off: BTreeSet::new(),
+        networks: entries(model.get("networks")).iter().map(|e| (e.key.clone(), network(e))).collect(),
         volumes: entries(model.get("volumes")).iter().map(|e| (e.key.clone(), volume(&e.value))).collect(),
         secrets: sources("secrets"),
         configs: sources("configs"),
@@ -76,7 +79,14 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
         stop_signal: text(node, "stop_signal"),
         working_dir: text(node, "working_dir"),
         user: text(node, "user"),
-        networks: entries(node.get("networks")).iter().map(|entry| entry.key.clone()).collect(),
+        network_mode: network::mode(node),
+        networks: network::joined(node),
+        container_name: text(node, "container_name"),
+        hostname: text(node, "hostname"),
+        domainname: text(node, "domainname"),
+        links: network::links(node, "links"),
+        external_links: network::links(node, "external_links"),
+        extra_hosts: network::extra_hosts(node),
         secrets: list(node, "secrets").iter().filter_map(grant).collect(),
         configs: list(node, "configs").iter().filter_map(grant).collect(),
         profiles: texts(node, "profiles"),
@@ -194,6 +204,11 @@ fn healthcheck(node: &Node) -> Healthcheck {
 
 fn grant(node: &Node) -> Option<FileGrant> {
     Some(FileGrant { source: text(node, "source")?, target: text(node, "target") })
+}
+
+fn network(entry: &Entry) -> Network {
+    let name = text(&entry.value, "name").unwrap_or_else(|| entry.key.clone());
+    Network { name, external: flag(&entry.value, "external") }
 }
 
 fn volume(node: &Node) -> Volume {

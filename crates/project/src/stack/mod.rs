@@ -3,6 +3,7 @@
 mod extension;
 mod extract;
 mod given;
+mod network;
 mod nodes;
 mod parts;
 mod service;
@@ -18,6 +19,7 @@ use crate::keys::Unhonoured;
 use crate::secret::mask;
 
 pub(crate) use extract::extract;
+pub use network::{ExtraHost, Joined, Link, Network, NetworkMode};
 pub use service::{
     Build, FileGrant, HealthTest, Healthcheck, Hook, Image, Mount, MountKind, Port, PortRange, Protocol,
     Service, ServiceExtension,
@@ -36,6 +38,8 @@ pub struct Stack {
     pub on_call: BTreeSet<String>,
     /// The services that the profiles leave out.
     pub off: BTreeSet<String>,
+    /// The networks that services use.
+    pub networks: BTreeMap<String, Network>,
     /// The named volumes that services use.
     pub volumes: BTreeMap<String, Volume>,
     /// The secrets that services use.
@@ -100,7 +104,8 @@ impl Stack {
     }
 
     /// The stack for an environment that is thrown away: its services keep nothing and claim nothing on the host. Named
-    /// volumes are dropped, host ports are left to chance, and container names are left to Compose.
+    /// volumes are dropped, host ports are left to chance, and the names of containers are left to Compose: within the stack those
+    /// that the file gives lead to its services all the same.
     #[must_use]
     pub fn into_throwaway(mut self) -> Self {
         throwaway::make_throwaway(&mut self);

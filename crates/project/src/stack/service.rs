@@ -9,6 +9,8 @@ use std::time::Duration;
 use backlot_plan::{Dependency, HealthTimes, RestartPolicy};
 use backlot_yaml::Location;
 
+use super::network::{ExtraHost, Joined, Link, NetworkMode};
+
 /// One service, with short forms expanded and defaults filled in. Its `Debug` leaves out what may hold secrets.
 #[derive(Clone)]
 pub struct Service {
@@ -52,8 +54,22 @@ pub struct Service {
     pub working_dir: Option<String>,
     /// The user in the container.
     pub user: Option<String>,
-    /// The networks, by name.
-    pub networks: Vec<String>,
+    /// Whose network it has.
+    pub network_mode: NetworkMode,
+    /// The networks that it is on.
+    pub networks: Vec<Joined>,
+    /// What its container is called; within its stack that name leads to it.
+    pub container_name: Option<String>,
+    /// What it calls itself.
+    pub hostname: Option<String>,
+    /// The domain that follows its hostname.
+    pub domainname: Option<String>,
+    /// Its own names for other services.
+    pub links: Vec<Link>,
+    /// Its own names for containers of other projects.
+    pub external_links: Vec<Link>,
+    /// Its own names for addresses.
+    pub extra_hosts: Vec<ExtraHost>,
     /// The secrets that it may read.
     pub secrets: Vec<FileGrant>,
     /// The configs that it may read.
