@@ -1,5 +1,7 @@
 //! The record of an environment: what runs, and how to reach it. The only state that is written, in this module only.
 
+mod error;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{self, File};
@@ -8,10 +10,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use backlot_hint::Hint;
 use backlot_postgres::DEFAULT_PORT;
 use backlot_process::ProcessId;
 use serde::{Deserialize, Serialize};
+
+pub use self::error::RecordError;
 
 /// The version of the format that this build writes. Older ones are still read (see `tests/records/`).
 pub const VERSION: u32 = 2;
@@ -179,55 +182,6 @@ pub struct ContainerDatabase {
 impl fmt::Debug for ContainerDatabase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContainerDatabase").field("service", &self.service).finish_non_exhaustive()
-    }
-}
-
-/// A record that cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The file is there and cannot be read.
-    #[error("cannot read the state file {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is no record.
-    #[error("the state file {} is damaged (line {}, column {})", path.display(), source.line(), source.column())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: serde_json::Error,
-    },
-    /// The file was written by a newer Backlot.
-    #[error("the state file {} was written by a newer version of Backlot (format {version}, this one knows {VERSION})", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        version: u32,
-    },
-    /// The file cannot be written.
-    #[error("cannot write the state file {}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-impl RecordError {
-    /// The way out for the environment that the record is about.
-    pub fn hint(&self, environment: &str) -> Hint {
-        match self {
-            Self::Newer { .. } => "use the newer Backlot, or remove the environment with it".into(),
-            Self::Read { .. } | Self::Damaged { .. } | Self::Write { .. } => {
-                Hint::from("remove what is left of it: ").then(Hint::down(environment))
-            }
-        }
     }
 }
 

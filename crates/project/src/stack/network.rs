@@ -1,6 +1,6 @@
 //! What a service's file says of names and networks.
 
-use backlot_compose::{Entry, Location, Node};
+use backlot_yaml::{Entry, Location, Node};
 
 use super::nodes::{entries, list, text, texts};
 
