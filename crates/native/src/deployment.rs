@@ -14,6 +14,7 @@ use backlot_state::{
     Started, Taken, Watcher, Wishes, in_words, volume,
 };
 use backlot_supervisor::{FailureCode, News, PortRun, Request, Runbook, ServiceReport};
+use backlot_view::Rung;
 
 use crate::DatabaseService;
 use crate::down;
@@ -240,7 +241,8 @@ impl NativeStack<'_> {
             caller: self.ground.caller,
             nginx: backlot_nginx::locate(self.ground.caller.get("PATH").map(String::as_str)),
             running,
-            has_views: has_views(self.ground.caller),
+            has_views: rung(self.ground.caller) != Rung::None,
+            has_addresses: rung(self.ground.caller) == Rung::Whole,
             databases: self.databases().map(|service| service.database().service.as_str()).collect(),
             scenario: scenario.map(|(name, _)| name.as_str()),
             site: &self.site,
@@ -252,10 +254,16 @@ impl NativeStack<'_> {
     }
 }
 
-/// Whether services can have views of their own: `BACKLOT_VIEW=4` does without, as on machines that cannot make any.
-fn has_views(caller: &BTreeMap<String, String>) -> bool {
-    caller.get("BACKLOT_VIEW").is_none_or(|rung| rung != "4")
-        && backlot_view::rung() == backlot_view::Rung::Mounts
+/// How much of a view services can have: what this machine can give, or less where `BACKLOT_VIEW` says so, as on machines that
+/// can give no more.
+fn rung(caller: &BTreeMap<String, String>) -> Rung {
+    let most = match caller.get("BACKLOT_VIEW").map(String::as_str) {
+        // Names are in a file of the view's own: there are no addresses without mounts.
+        Some("2" | "4") => Rung::None,
+        Some("3") => Rung::Mounts,
+        Some(_) | None => Rung::Whole,
+    };
+    most.min(backlot_view::rung())
 }
 
 /// What an `up` does to a database that is there: a command that only needs it takes it as it runs.

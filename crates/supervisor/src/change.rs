@@ -56,6 +56,7 @@ fn differ(old: &ProcessRun, new: &ProcessRun) -> bool {
         port_variables,
         ports: _,
         mounts,
+        has_addresses,
     } = old;
     !is_same_program(program, &new.program)
         || *arguments != new.arguments
@@ -63,6 +64,7 @@ fn differ(old: &ProcessRun, new: &ProcessRun) -> bool {
         || *variables != new.variables
         || *port_variables != new.port_variables
         || *mounts != new.mounts
+        || *has_addresses != new.has_addresses
 }
 
 /// Whether two paths lead to one program: `/bin/sh` and `/usr/bin/sh`, where the former directory is a link to the latter.
@@ -93,6 +95,7 @@ mod tests {
             surroundings: [("PATH".to_owned(), "/bin".to_owned())].into(),
             port_variables: vec!["PORT".into()],
             mounts: Vec::new(),
+            has_addresses: false,
             ports: vec![PortRun {
                 target: 80,
                 endpoint: 5000,

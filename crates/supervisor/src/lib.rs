@@ -3,10 +3,12 @@
 //! It is handed a [`Runbook`], in which everything is worked out, and knows neither projects nor Postgres: what it needs
 //! of the latter it is given as [`Databases`]. Whoever wants something of it sends a [`Request`] to its socket.
 
+mod addresses;
 mod change;
 mod client;
 mod control;
 mod driver;
+mod heard;
 mod listen;
 mod outbox;
 mod protocol;
@@ -20,7 +22,7 @@ pub use protocol::{
     ServiceReport, State,
 };
 pub use runbook::{
-    Check, Databases, HealthRun, HookRun, Part, PortRun, ProcessRun, Readiness, Runbook, ServiceKind,
-    ServiceRun, Template,
+    AddressPlan, Check, Databases, HealthRun, HookRun, Part, PortRun, ProcessRun, Readiness, Runbook,
+    ServiceKind, ServiceRun, Template,
 };
 pub use seat::{SeatError, guard, run};

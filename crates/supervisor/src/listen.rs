@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use backlot_process::{listeners_of, listening};
 
 /// How long a process may listen elsewhere before that is told: it may open several ports, one after another.
-const ELSEWHERE: Duration = Duration::from_millis(500);
+pub(crate) const ELSEWHERE: Duration = Duration::from_millis(500);
 /// How often all that its processes have open is looked at, while somebody listens at one of its ports who has not been
 /// found among them.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -66,7 +66,7 @@ impl Watch {
     ///
     /// Most looks are some calls of the system. What all its processes have open takes a hundred times as long, and is
     /// only looked at when somebody listens at its port, to see who that is, and now and then for what listens elsewhere.
-    pub(crate) fn run(mut self, mut tell: impl FnMut(Found)) {
+    pub(crate) fn run(mut self, tell: &mut dyn FnMut(Found)) {
         let knock = |socket: &TcpListener| TcpStream::connect(socket.local_addr().ok()?).ok();
         let mut search = Search {
             begun: Instant::now(),
@@ -79,7 +79,7 @@ impl Watch {
         };
         while !self.over.load(Ordering::Relaxed) {
             let before = search.found.clone();
-            self.look(&mut search, &mut tell);
+            self.look(&mut search, tell);
             if search.found != before {
                 tell(Found::Here(search.found.clone()));
             }
@@ -104,7 +104,7 @@ impl Watch {
         }
     }
 
-    fn look(&self, search: &mut Search, tell: &mut impl FnMut(Found)) {
+    fn look(&self, search: &mut Search, tell: &mut dyn FnMut(Found)) {
         for (at, socket) in self.handed.iter().enumerate() {
             let knocked = search.knocks.get(at).is_some_and(Option::is_some);
             if knocked && search.found[at].is_none() && is_taken(socket, search.begun) {
@@ -194,12 +194,12 @@ impl Watch {
 }
 
 #[cfg(target_os = "linux")]
-fn all_listeners() -> Vec<SocketAddr> {
+pub(crate) fn all_listeners() -> Vec<SocketAddr> {
     listening().unwrap_or_default().into_iter().map(|(address, _)| address).collect()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn all_listeners() -> Vec<SocketAddr> {
+pub(crate) fn all_listeners() -> Vec<SocketAddr> {
     Vec::new()
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use backlot_plan::{Dependency, HealthTimes, Protocol, RestartPolicy};
 use backlot_process::{ProcessId, Program, in_full};
-use backlot_view::{Mount, View};
+use backlot_view::{Mount, Network, View};
 use serde::{Deserialize, Serialize};
 
 /// A stack, ready to be run. It holds secrets: it is handed over through a pipe or the private socket only.
@@ -25,6 +25,18 @@ pub struct Runbook {
     pub foreign_logs: Vec<PathBuf>,
     /// The services, in any order.
     pub services: Vec<ServiceRun>,
+    /// The addresses that they have for each other, where programs can have any.
+    #[serde(default)]
+    pub addresses: Option<AddressPlan>,
+}
+
+/// The addresses of an environment. All are of this machine's loopback network, and have their first half in common.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressPlan {
+    /// What stands for this machine as it is.
+    pub machine: Ipv4Addr,
+    /// Each service's, below those of replicas.
+    pub services: BTreeMap<String, Ipv4Addr>,
 }
 
 impl Runbook {
@@ -137,18 +149,31 @@ pub struct ProcessRun {
     /// What it sees at paths of its own.
     #[serde(default)]
     pub mounts: Vec<Mount>,
+    /// Whether its addresses are its own.
+    #[serde(default)]
+    pub has_addresses: bool,
 }
 
 impl ProcessRun {
     /// `program`, which sees what this one sees: the very same as the process `beside`, if that lives.
-    pub(crate) fn within_view(&self, program: Program, beside: Option<ProcessId>) -> Result<Program, String> {
+    pub(crate) fn within_view(
+        &self,
+        program: Program,
+        beside: Option<ProcessId>,
+        network: Option<&Arc<Network>>,
+    ) -> Result<Program, String> {
         if self.mounts.is_empty() {
             return Ok(program);
         }
         let living = beside.filter(ProcessId::is_alive);
         let joined = living.and_then(|process| View::of(process.pid, &self.directory).ok());
         let made = || View::new(&self.mounts, &self.directory).map_err(|error| in_full(&error));
-        Ok(program.within(Arc::new(joined.map_or_else(made, Ok)?)))
+        let view = joined.map_or_else(made, Ok)?;
+        let view = match network {
+            Some(network) => view.with_network(Arc::clone(network)).map_err(|error| in_full(&error))?,
+            None => view,
+        };
+        Ok(program.within(Arc::new(view)))
     }
 
     /// Its whole environment, but for what each replica is given besides.

@@ -2,7 +2,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::calls::Network;
 use crate::error::ViewError;
 use crate::mount::{Mount, Rung};
 
@@ -19,6 +21,11 @@ impl View {
     /// Always an error here.
     pub fn of(_pid: i32, _directory: &Path) -> Result<Self, ViewError> {
         Err(ViewError::NotHere)
+    }
+
+    /// The same with addresses of its own.
+    pub fn with_network(self, _network: Arc<Network>) -> io::Result<Self> {
+        match self {}
     }
 
     /// Enters it.
@@ -44,5 +51,5 @@ pub fn rung() -> Rung {
 
 /// Why it is not more.
 pub fn why_not() -> Option<String> {
-    Some("mounts of a program's own are a thing of Linux".to_owned())
+    Some("mounts and addresses of a program's own are a thing of Linux".to_owned())
 }

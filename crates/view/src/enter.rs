@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io};
 
 use nix::errno::Errno;
@@ -15,6 +16,7 @@ use nix::unistd::{
     UnlinkatFlags, chdir, getegid, geteuid, mkdir, pivot_root, symlinkat, unlink, unlinkat, write,
 };
 
+use crate::calls::{Network, Trap, serve};
 use crate::error::{EnterError, ViewError};
 use crate::machine::Real;
 use crate::mount::Mount;
@@ -23,19 +25,31 @@ use crate::steps::{Account, Plan, Step, joining, plan};
 /// An error of the child's holds the number of the step above these bits, and the system's own number in them.
 const ERRNO_BITS: u32 = 12;
 const NONE: Option<&CStr> = None;
+/// What the last of all is about.
+const TRAPPING: &str = "have its addresses looked after";
 
 /// A world, worked out to the last system call, that a child enters between fork and exec.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct View {
     plan: Plan,
+    trap: Option<Arc<Trap>>,
 }
+
+/// Those are the same that look the same from within.
+impl PartialEq for View {
+    fn eq(&self, other: &Self) -> bool {
+        self.plan == other.plan && self.trap.is_some() == other.trap.is_some()
+    }
+}
+
+impl Eq for View {}
 
 impl View {
     /// Works out the world of a program that starts in `directory` (a path of its world), with what the machine has now.
     /// Where a folder has to be spread, what comes into it on the machine later is not seen; so make a view when it is needed.
     pub fn new(mounts: &[Mount], directory: &Path) -> Result<Self, ViewError> {
         let account = Account { user: geteuid().as_raw(), group: getegid().as_raw() };
-        Ok(Self { plan: plan(&Real, mounts, directory, &account)? })
+        Ok(Self { plan: plan(&Real, mounts, directory, &account)?, trap: None })
     }
 
     /// The very world that a process is in: what it wrote to its own memory is there, too, which another view of the same mounts
@@ -44,7 +58,15 @@ impl View {
         let users = |process: &str| fs::read_link(format!("/proc/{process}/ns/user"));
         let gone = |source| ViewError::Process { pid, source };
         let is_other = users(&pid.to_string()).map_err(gone)? != users("self").map_err(gone)?;
-        Ok(Self { plan: joining(pid, is_other, directory)? })
+        Ok(Self { plan: joining(pid, is_other, directory)?, trap: None })
+    }
+
+    /// The same world, in which addresses mean what `network` says. It is for one start of a program: its calls are answered by a
+    /// thread of this process, until nobody is left who could make any.
+    pub fn with_network(self, network: Arc<Network>) -> io::Result<Self> {
+        let (trap, ours) = Trap::new()?;
+        serve(ours, network)?;
+        Ok(Self { trap: Some(Arc::new(trap)), ..self })
     }
 
     /// Enters it, for good, and goes to its directory. It makes system calls only (it neither allocates nor takes a lock), so a
@@ -54,20 +76,31 @@ impl View {
     /// One whose number tells which step failed, too: [`View::explain`] takes it apart, in the parent.
     pub fn enter(&self) -> io::Result<()> {
         let mask = umask(Mode::empty());
-        let failed = self.plan.steps.iter().zip(1..).find_map(|(step, number): (_, i32)| {
-            take(step).err().map(|errno| io::Error::from_raw_os_error((number << ERRNO_BITS) | errno as i32))
-        });
+        let failed = self
+            .plan
+            .steps
+            .iter()
+            .zip(1..)
+            .find_map(|(step, number): (_, i32)| take(step).err().map(|errno| numbered(number, errno)));
         umask(mask);
-        failed.map_or(Ok(()), Err)
+        match (failed, &self.trap) {
+            (Some(error), _) => Err(error),
+            (None, None) => Ok(()),
+            (None, Some(trap)) => {
+                let number = i32::try_from(self.plan.steps.len()).unwrap_or_default() + 1;
+                trap.set().map_err(|errno| numbered(number, errno))
+            }
+        }
     }
 
     /// What an error of [`View::enter`] is about: an [`EnterError`] within. Any other error is returned as it is.
     pub fn explain(&self, error: io::Error) -> io::Error {
         let Some(number) = error.raw_os_error() else { return error };
         let index = usize::try_from(number >> ERRNO_BITS).ok().and_then(|number| number.checked_sub(1));
-        let Some(step) = index.and_then(|index| self.plan.steps.get(index)) else { return error };
+        let Some(index) = index.filter(|index| *index <= self.plan.steps.len()) else { return error };
+        let doing = self.plan.steps.get(index).map_or_else(|| TRAPPING.to_owned(), ToString::to_string);
         let source = io::Error::from_raw_os_error(number & ((1 << ERRNO_BITS) - 1));
-        io::Error::new(source.kind(), EnterError { doing: step.to_string(), source })
+        io::Error::new(source.kind(), EnterError { doing, source })
     }
 
     /// The folders that are spread: where the program has each, and which folder of the machine's it is. What a program creates
@@ -75,6 +108,10 @@ impl View {
     pub fn spread(&self) -> &[(PathBuf, PathBuf)] {
         &self.plan.spread
     }
+}
+
+fn numbered(number: i32, errno: Errno) -> io::Error {
+    io::Error::from_raw_os_error((number << ERRNO_BITS) | errno as i32)
 }
 
 /// Makes the system calls of one step.

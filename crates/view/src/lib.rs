@@ -5,9 +5,13 @@
 //! path does not exist there, its folder is *spread*, which is to say that a file system in memory stands in for it, holding
 //! all of its entries as they were when the view was made, and the new one.
 //!
+//! With a [`Network`] the program has addresses of its own, too ([`View::with_network`]): what it binds and where it connects is
+//! carried out for it with the addresses that are meant (`calls`).
+//!
 //! Below here are a tree of what the program will see (`tree`), made from what the machine has (`machine`), and the system
 //! calls that bring it about (`steps`).
 
+mod calls;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 #[cfg(target_os = "linux")]
@@ -23,6 +27,7 @@ mod steps;
 #[cfg(target_os = "linux")]
 mod tree;
 
+pub use calls::{Network, Route, Router, Transport};
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::{View, rung, why_not};
 #[cfg(target_os = "linux")]

@@ -29,11 +29,13 @@ pub enum What {
     },
 }
 
-/// How much of a view this machine can give to a program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How much of a view this machine can give to a program, less before more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rung {
-    /// Mounts of its own.
-    Mounts,
     /// Nothing: programs see the machine as it is.
     None,
+    /// Mounts of its own.
+    Mounts,
+    /// Mounts and addresses of its own.
+    Whole,
 }

@@ -1,47 +1,69 @@
 //! What this machine can do.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use nix::fcntl::OFlag;
 use nix::libc;
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, socket};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork, pipe2};
 
+use crate::calls::{Network, Route, Router, Transport};
 use crate::enter::View;
 use crate::error::EnterError;
 use crate::mount::{Mount, Rung, What};
 
-static FOUND: OnceLock<Option<String>> = OnceLock::new();
+/// What was found, and why it is not more.
+struct Found {
+    rung: Rung,
+    why_not: Option<String>,
+}
+
+static FOUND: OnceLock<Found> = OnceLock::new();
 
 /// How much of a view a program can be given here. It is tried for real, once, in a child that ends at once: that something is
 /// allowed in name (`unshare`) does not mean that anything can be mounted (Ubuntu 24.04).
 pub fn rung() -> Rung {
-    if found().is_none() { Rung::Mounts } else { Rung::None }
+    found().rung
 }
 
 /// Why it is not more.
 pub fn why_not() -> Option<String> {
-    found().cloned()
+    found().why_not.clone()
 }
 
-fn found() -> Option<&'static String> {
-    FOUND.get_or_init(|| probe().err().map(|error| in_words(&error))).as_ref()
+fn found() -> &'static Found {
+    FOUND.get_or_init(|| {
+        let Err(whole) = probe(true) else { return Found { rung: Rung::Whole, why_not: None } };
+        match probe(false) {
+            Ok(()) => Found { rung: Rung::Mounts, why_not: Some(in_words(&whole)) },
+            Err(error) => Found { rung: Rung::None, why_not: Some(in_words(&error)) },
+        }
+    })
 }
 
-fn probe() -> io::Result<()> {
+fn probe(has_addresses: bool) -> io::Result<()> {
     // It exists nowhere, so that `/` is spread and something new is in it.
     let target = PathBuf::from("/backlot-probe/place");
     let mounts = [Mount { target, what: What::Tmpfs { size: None, mode: None }, read_only: true }];
-    let view = View::new(&mounts, Path::new("/")).map_err(io::Error::other)?;
+    let network = Arc::new(Network::new(Ipv4Addr::LOCALHOST, BTreeMap::new(), Arc::new(Nowhere)));
+    let mut view = View::new(&mounts, Path::new("/")).map_err(io::Error::other)?;
+    if has_addresses {
+        view = view.with_network(Arc::clone(&network))?;
+    }
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
     // SAFETY: the child makes system calls only, and ends without running anything of ours.
     match unsafe { fork() }? {
         ForkResult::Child => {
-            let number = view.enter().err().and_then(|error| error.raw_os_error()).unwrap_or(0);
+            let entered = view.enter().err().and_then(|error| error.raw_os_error());
+            let listened = || if has_addresses { listen_somewhere().err() } else { None };
+            let number = entered.or_else(|| listened().map(|errno| errno as i32)).unwrap_or(0);
             let told = File::from(writer).write_all(&number.to_ne_bytes());
             // SAFETY: ends this process, which is a copy of ours, without touching what it shares with us.
             unsafe { libc::_exit(i32::from(told.is_err())) }
@@ -52,11 +74,29 @@ fn probe() -> io::Result<()> {
             // Somebody else here may have waited for it: its answer is what counts.
             while waitpid(child, None) == Err(nix::errno::Errno::EINTR) {}
             match told? {
+                0 if has_addresses && network.listening().is_empty() => {
+                    Err(io::Error::other("what a program listens at cannot be seen"))
+                }
                 0 => Ok(()),
                 number => Err(view.explain(io::Error::from_raw_os_error(number))),
             }
         }
     }
+}
+
+/// Knows no addresses.
+struct Nowhere;
+
+impl Router for Nowhere {
+    fn route(&self, _to: Ipv4Addr, _port: u16, _transport: Transport) -> Route {
+        Route::Foreign
+    }
+}
+
+fn listen_somewhere() -> nix::Result<()> {
+    let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0))?;
+    listen(&socket, Backlog::MAXCONN)
 }
 
 fn answer(reader: OwnedFd) -> io::Result<i32> {

@@ -21,7 +21,7 @@ fn is_possible() -> bool {
     if rung() == Rung::None {
         println!("skipped: {}", why_not().unwrap());
     }
-    rung() == Rung::Mounts
+    rung() != Rung::None
 }
 
 fn bind(source: impl Into<PathBuf>, target: &str) -> Mount {

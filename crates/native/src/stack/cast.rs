@@ -246,6 +246,7 @@ services:
             running: &[],
             databases: vec!["db"],
             has_views: false,
+            has_addresses: false,
             scenario: None,
             site: &Site::new(&home, &project, "development"),
             throwaway: false,

@@ -65,6 +65,7 @@ impl Translation<'_> {
         runs.retain(|port| front.listens.contains(&port.target));
         let process = ProcessRun {
             mounts: self.mounts(container)?,
+            has_addresses: false,
             program: nginx.program,
             arguments: arguments.into_iter().map(literal).collect(),
             directory: container.directory(),

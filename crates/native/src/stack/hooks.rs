@@ -7,7 +7,12 @@ use backlot_facts::container::Container;
 use backlot_project::stack::Hook;
 use backlot_supervisor::{HookRun, ProcessRun};
 
-use crate::stack::{error::StackError, ports::Ports, template::own_address, translation::Translation};
+use crate::stack::{
+    error::StackError,
+    ports::Ports,
+    template::{literal, own_address},
+    translation::Translation,
+};
 
 impl Translation<'_> {
     /// The hooks of a service on this machine: with its variables, and in its directory.
@@ -33,7 +38,15 @@ impl Translation<'_> {
             let arguments = hook.command.iter().skip(1);
             Ok(HookRun {
                 program: self.program(container, &hook.command, &process.environment())?,
-                arguments: arguments.map(|word| own_address(&self.led(word), &targets)).collect(),
+                arguments: arguments
+                    .map(|word| {
+                        if process.has_addresses {
+                            literal(word)
+                        } else {
+                            own_address(&self.led(word), &targets)
+                        }
+                    })
+                    .collect(),
                 directory: directory.unwrap_or_else(|| process.directory.clone()),
                 variables,
             })

@@ -1,6 +1,7 @@
 //! From an environment to what its supervisor runs: every service's command, directory, variables and ports, as they are
 //! on this machine.
 
+mod addresses;
 mod cast;
 mod error;
 mod fingerprint;

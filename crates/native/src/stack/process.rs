@@ -7,6 +7,7 @@ use backlot_facts::address::{Address, HERE};
 use backlot_facts::container::Container;
 use backlot_facts::references::replaced;
 use backlot_facts::variables::{ABOVE_HOST, RunningDatabase, variables};
+use backlot_postgres::Access;
 use backlot_process::{Flaw, caller_allow_list};
 use backlot_project::stack::HealthTest;
 use backlot_state::tools::{
@@ -114,14 +115,32 @@ impl Translation<'_> {
 
     /// What the project's files give a service's program.
     pub(super) fn variables(&self, container: &Container<'_>, ports: &Ports) -> BTreeMap<String, String> {
-        let access = self.database().map(crate::access);
+        let is_addressed = self.is_addressed(container.service);
+        let access = self.database().map(|database| match is_addressed {
+            // As its container has it.
+            true => Access {
+                host: database.service.clone(),
+                port: database.inside_port,
+                ..crate::access(database)
+            },
+            false => crate::access(database),
+        });
         let running = self.database().zip(access.as_ref()).map(|(database, access)| RunningDatabase {
             service: &database.service,
             access,
             throwaway: database.volume.is_none(),
         });
-        let others = self.other_addresses();
+        let others = if is_addressed { Vec::new() } else { self.other_addresses() };
         let own = variables(self.environment, self.scenario, running, &others);
+        let is_for_all =
+            |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
+        if is_addressed {
+            // Its names and ports mean what they say.
+            let mut all = own;
+            all.retain(|name, _| is_for_all(name));
+            all.extend(self.said(container));
+            return all;
+        }
         let mut all = own.clone();
         let names = self.names();
         let compose = &container.service.environment;
@@ -145,8 +164,6 @@ impl Translation<'_> {
             }
         }
         // Nothing that its file does not mention: it may well mean something else to the program.
-        let is_for_all =
-            |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
         // In what is thrown away, a program that asks for no place must not find another environment's database.
         let keeps_apart = |name: &str| self.throwaway && matches!(name, "PGHOST" | "PGPORT");
         // A port of a container is not that of this machine: whoever is told the one's host is told it.
@@ -196,7 +213,9 @@ impl Translation<'_> {
         container: &Container<'_>,
         words: &[String],
     ) -> Result<(), StackError> {
-        let Some(address) = self.address() else { return Ok(()) };
+        let Some(address) = self.address().filter(|_| !self.is_addressed(container.service)) else {
+            return Ok(());
+        };
         let mut said = self.said(container);
         let mut corrected = said.clone();
         address.set_pairs(said.iter().map(|(name, value)| (name.as_str(), value.as_str())), &mut corrected);

@@ -39,6 +39,7 @@ impl Translation<'_> {
             logs: self.site.logs(),
             foreign_logs: self.running.iter().map(|database| self.log_of(database)).collect(),
             services,
+            addresses: self.address_plan(),
         })
     }
 

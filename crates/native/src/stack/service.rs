@@ -91,7 +91,9 @@ impl Translation<'_> {
     }
 
     fn process(&self, container: &Container<'_>, ports: &Ports) -> Result<ProcessRun, StackError> {
-        let words: Vec<String> = words(container)?.iter().map(|word| self.led(word)).collect();
+        let has_addresses = self.is_addressed(container.service);
+        let words = words(container)?.into_iter();
+        let words = words.map(|word| if has_addresses { word } else { self.led(&word) }).collect();
         let words = self.keeping(container, words)?;
         let variables = self.variables(container, ports);
         let surroundings = self.beside(&variables);
@@ -106,12 +108,22 @@ impl Translation<'_> {
         };
         Ok(ProcessRun {
             program,
-            arguments: command(words.get(1..).unwrap_or_default(), &targets),
+            arguments: if has_addresses {
+                words.into_iter().skip(1).map(literal).collect()
+            } else {
+                command(words.get(1..).unwrap_or_default(), &targets)
+            },
             directory: directory.map_or_else(|| self.directory(container), Ok)?,
             mounts,
+            has_addresses,
             variables,
             surroundings,
-            port_variables: Self::port_variables(container, ports),
+            // What its file does not say it is not told: it has the ports that its image has.
+            port_variables: if has_addresses && container.service.extension.command.is_none() {
+                Vec::new()
+            } else {
+                Self::port_variables(container, ports)
+            },
             ports: runs,
         })
     }
@@ -124,6 +136,7 @@ impl Translation<'_> {
     ) -> ServiceRun {
         let process = ProcessRun {
             mounts: Vec::new(),
+            has_addresses: false,
             program: database.bin_dir.join("postgres"),
             arguments: Vec::new(),
             directory: self.root.to_owned(),
@@ -210,7 +223,10 @@ impl Translation<'_> {
         } else {
             on_path(program, &process.environment())?
         };
-        let arguments = arguments.iter().map(|argument| own_address(&self.led(argument), &targets)).collect();
+        let argument = |text: &String| {
+            if process.has_addresses { literal(text) } else { own_address(&self.led(text), &targets) }
+        };
+        let arguments = arguments.iter().map(argument).collect();
         Some(Check::Program { program, arguments })
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Translation<'a> {
     pub databases: Vec<&'a str>,
     /// Whether services can have views of their own here.
     pub has_views: bool,
+    /// Whether their addresses are their own there.
+    pub has_addresses: bool,
     /// The scenario's name, for one.
     pub scenario: Option<&'a str>,
     pub site: &'a Site,

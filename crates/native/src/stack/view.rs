@@ -25,10 +25,11 @@ impl Translation<'_> {
     /// What a service sees at paths of its own; nothing where a machine cannot do that.
     pub(super) fn mounts(&self, container: &Container<'_>) -> Result<Vec<Mount>, StackError> {
         let service = container.service;
+        let hosts = self.hosts(service)?.into_iter();
         if !self.has_views || service.extension.command.is_some() {
-            return Ok(Vec::new());
+            return Ok(hosts.collect());
         }
-        let mut mounts = copies(container);
+        let mut mounts: Vec<Mount> = hosts.chain(copies(container)).collect();
         for mount in &service.volumes {
             let target = PathBuf::from(&mount.target);
             let what = match &mount.kind {

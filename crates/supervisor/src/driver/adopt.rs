@@ -38,6 +38,7 @@ impl Driver {
                 self.releases.insert((id, release), Arc::new(run));
             }
         }
+        self.addresses.take(&wanted);
         self.runbook = wanted;
         self.tell(Event::Command(Command::Adopt { stack: Box::new(stack) }));
         self.settle();

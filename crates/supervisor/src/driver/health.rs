@@ -9,6 +9,8 @@ use std::time::Duration;
 use backlot_plan::supervise::{Epoch, ReplicaId};
 use backlot_process::{ProcessId, Program, describe_exit, in_full};
 
+use backlot_view::Network;
+
 use crate::driver::input::Input;
 use crate::runbook::{Check, Databases, ProcessRun};
 
@@ -22,6 +24,7 @@ pub(crate) struct HealthCheck {
     pub(crate) run: ProcessRun,
     /// The process that is checked.
     pub(crate) beside: ProcessId,
+    pub(crate) network: Option<Arc<Network>>,
     /// The replica's port for each container port.
     pub(crate) ports: BTreeMap<u16, u16>,
 }
@@ -49,7 +52,7 @@ impl HealthCheck {
             .args(arguments.iter().map(|argument| argument.fill(&self.ports)))
             .envs(&self.run.environment())
             .current_dir(&self.run.directory);
-        let program = self.run.within_view(program, Some(self.beside))?;
+        let program = self.run.within_view(program, Some(self.beside), self.network.as_ref())?;
         let output = program.output(self.limit).map_err(|error| in_full(&error))?;
         if output.status.success() {
             return Ok(());

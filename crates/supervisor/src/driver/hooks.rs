@@ -10,6 +10,8 @@ use backlot_logs::{LogSet, Stream};
 use backlot_plan::supervise::{Event, ReplicaId, Signal as PlanSignal};
 use backlot_process::{ProcessId, Program, Signal, describe_exit, in_full};
 
+use backlot_view::Network;
+
 use crate::driver::Driver;
 use crate::driver::input::{Input, When};
 use crate::driver::launch::filled;
@@ -28,6 +30,7 @@ struct Hooks {
     /// What they run beside.
     run: ProcessRun,
     beside: Option<ProcessId>,
+    network: Option<Arc<Network>>,
     /// Variables of all of them.
     variables: BTreeMap<String, String>,
     /// The replica's port for each container port.
@@ -76,8 +79,10 @@ impl Driver {
         let ports = filled(run.process(), &process.ports());
         let (service, logs, pid) = (run.name.clone(), self.logs.clone(), process.id.pid);
         let run = run.process().clone();
-        let beside = self.processes.get(&replica).map(|process| process.id);
-        let hooks = Hooks { list, when, limit, service, label, run, beside, variables, ports, logs, over };
+        let Some(process) = self.processes.get(&replica) else { return };
+        let (beside, network) = (Some(process.id), process.network.clone());
+        let hooks =
+            Hooks { list, when, limit, service, label, run, beside, network, variables, ports, logs, over };
         let inputs = self.inputs.clone();
         let all = move || {
             let outcome = hooks.run();
@@ -163,7 +168,7 @@ impl Hooks {
             .envs(&self.variables)
             .envs(&hook.variables)
             .current_dir(&hook.directory);
-        let program = self.run.within_view(program, self.beside)?;
+        let program = self.run.within_view(program, self.beside, self.network.as_ref())?;
         let mut goes_on = |_: backlot_process::Printed<'_>| !self.over.load(Ordering::Relaxed);
         let key = self.when.key();
         let output = program

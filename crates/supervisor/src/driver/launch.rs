@@ -16,9 +16,11 @@ use backlot_process::{
 };
 
 use crate::driver::input::Input;
+use crate::heard::Heard;
 use crate::listen::{Found, Watch};
 use crate::runbook::{Part, ProcessRun, Template};
 use backlot_logs::{LogSet, Pump, Stream as LogStream, Tail};
+use backlot_view::Network;
 
 /// How long after its end a process's pipes are read on: others may have been given them.
 const PIPES_LIMIT: Duration = Duration::from_secs(1);
@@ -62,6 +64,8 @@ pub(crate) struct Process {
     pub(crate) tail: Tail,
     /// Ends the search for where it listens.
     pub(crate) over: Arc<AtomicBool>,
+    /// Its addresses, where it has its own.
+    pub(crate) network: Option<Arc<Network>>,
 }
 
 impl Process {
@@ -85,6 +89,7 @@ impl Process {
             failed: None,
             tail: Tail::default(),
             over: Arc::default(),
+            network: None,
         }
     }
 }
@@ -108,6 +113,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) label: String,
     pub(crate) service: &'a str,
     pub(crate) run: &'a ProcessRun,
+    /// Its addresses, where it has its own.
+    pub(crate) network: Option<Arc<Network>>,
     /// Whether it gets its requests through the gateway, at a socket of its own for each port.
     pub(crate) behind_gateway: bool,
     /// After how long nobody need wait any more for it to listen.
@@ -123,12 +130,14 @@ pub(crate) struct Launch<'a> {
 impl Launch<'_> {
     /// Starts it, with threads that tell its end and where it listens.
     pub(crate) fn start(self) -> Result<Process, String> {
-        let ports = if self.behind_gateway { self.run.ports.len() } else { 0 };
+        // One with addresses of its own has its ports as its file says them.
+        let is_told = self.behind_gateway && self.network.is_none();
+        let ports = if is_told { self.run.ports.len() } else { 0 };
         let told = |error: std::io::Error| error.to_string();
         let handed = (0..ports).map(|_| free_socket()).collect::<Result<Vec<_>, _>>().map_err(told)?;
         let claims = (0..ports).map(|_| PortClaim::any()).collect::<Result<Vec<_>, _>>().map_err(told)?;
         let own: Vec<u16> = claims.iter().map(PortClaim::port).collect();
-        let program = self.run.within_view(self.program(&own), None)?;
+        let program = self.run.within_view(self.program(&own), None, self.network.as_ref())?;
         let options = SpawnOptions {
             group: Group::NewGroup,
             dies_with_parent: Some(Signal::SIGKILL),
@@ -143,22 +152,29 @@ impl Launch<'_> {
         let id = child.id();
         let over = Arc::new(AtomicBool::new(false));
         self.tell_end(child, pumps).map_err(told)?;
-        let expected = if self.behind_gateway {
+        let targets: Vec<u16> = self.run.ports.iter().map(|port| port.target).collect();
+        let expected = if self.network.is_some() {
+            targets.clone()
+        } else if self.behind_gateway {
             own.clone()
         } else {
             self.run.ports.iter().map(|port| port.endpoint).collect()
         };
-        if !expected.is_empty() {
+        if let Some(network) = self.network.clone().filter(|_| !expected.is_empty()) {
+            let over = Arc::clone(&over);
+            let heard = Heard::of(network, targets, self.quiet_after, over);
+            self.tell_listening(|tell| heard.run(tell)).map_err(told)?;
+        } else if !expected.is_empty() {
             let handed = handed.iter().map(TcpListener::try_clone).collect::<Result<_, _>>().map_err(told)?;
             let watch = Watch {
                 pid: id.pid,
                 handed,
                 told: expected.clone(),
-                targets: self.run.ports.iter().map(|port| port.target).collect(),
+                targets,
                 quiet_after: self.quiet_after,
                 over: Arc::clone(&over),
             };
-            self.tell_listening(watch).map_err(told)?;
+            self.tell_listening(|tell| watch.run(tell)).map_err(told)?;
         }
         Ok(Process {
             id,
@@ -177,6 +193,7 @@ impl Launch<'_> {
             failed: None,
             tail,
             over,
+            network: self.network,
         })
     }
 
@@ -190,6 +207,13 @@ impl Launch<'_> {
         };
         let mut program =
             program.args(arguments).envs(&self.run.environment()).current_dir(&self.run.directory);
+        if self.network.is_some()
+            && let Some(first) = self.run.ports.first()
+        {
+            for name in &self.run.port_variables {
+                program = program.env(name, first.target.to_string());
+            }
+        }
         if let Some(first) = own.first() {
             for name in &self.run.port_variables {
                 program = program.env(name, first.to_string());
@@ -229,10 +253,13 @@ impl Launch<'_> {
         thread::Builder::new().name("wait".into()).stack_size(STACK).spawn(wait).map(drop)
     }
 
-    fn tell_listening(&self, watch: Watch) -> std::io::Result<()> {
+    fn tell_listening(
+        &self,
+        look: impl FnOnce(&mut dyn FnMut(Found)) + Send + 'static,
+    ) -> std::io::Result<()> {
         let (replica, inputs) = (self.replica, self.inputs.clone());
         let look = move || {
-            watch.run(|found| {
+            look(&mut |found| {
                 let _ = inputs.send(match found {
                     Found::Here(addresses) => Input::Listens { replica, addresses },
                     Found::Elsewhere(address) => Input::ListensElsewhere { replica, address },

@@ -28,6 +28,7 @@ use backlot_plan::supervise::{
 };
 use backlot_process::{Signal, kill_descendants, reap_strangers};
 
+use crate::addresses::Addresses;
 use crate::driver::endpoints::{Backends, Endpoints};
 use crate::driver::health::HealthCheck;
 use crate::driver::launch::{Process, filled};
@@ -55,6 +56,7 @@ pub(crate) struct Driver {
     /// The last lines of the latest process of each place.
     tails: BTreeMap<(ServiceId, u32), Tail>,
     endpoints: Endpoints,
+    addresses: Arc<Addresses>,
     logs: LogSet,
     databases: Arc<dyn Databases>,
     inputs: Sender<Input>,
@@ -90,6 +92,8 @@ impl Driver {
         for run in runbook.with_dependencies(services) {
             endpoints.open(run)?;
         }
+        let addresses = Arc::<Addresses>::default();
+        addresses.take(&runbook);
         Ok(Self {
             machine,
             begun: Instant::now(),
@@ -99,6 +103,7 @@ impl Driver {
             processes: BTreeMap::new(),
             tails: BTreeMap::new(),
             endpoints,
+            addresses,
             logs,
             databases,
             inputs,
@@ -230,8 +235,9 @@ impl Driver {
                 };
                 let ports = filled(run.process(), &process.ports());
                 let (service, check) = (run.name.clone(), health.check.clone());
-                let (run, beside) = (run.process().clone(), process.id);
-                let check = HealthCheck { replica, epoch, limit, service, check, run, beside, ports };
+                let (run, beside, network) = (run.process().clone(), process.id, process.network.clone());
+                let check =
+                    HealthCheck { replica, epoch, limit, service, check, run, beside, network, ports };
                 check.start(Arc::clone(&self.databases), self.inputs.clone());
             }
             Action::AddToGateway(replica) => self.add_to_gateway(replica),
@@ -295,6 +301,9 @@ impl Driver {
             process.over.store(true, std::sync::atomic::Ordering::Relaxed);
             if let Some(hooks) = &process.hooks {
                 hooks.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+            if let Some(network) = &process.network {
+                self.addresses.leave(network.own());
             }
             self.endpoints.remove(&self.service_name(replica), &self.gateway_id(replica));
         }

@@ -41,6 +41,7 @@ impl Driver {
             label: self.machine.label(replica),
             service: &run.name,
             run: run.process(),
+            network: self.addresses.enter(run),
             behind_gateway: matches!(run.kind, ServiceKind::Process(_)),
             quiet_after: run.quiet_after,
             count,
@@ -48,7 +49,9 @@ impl Driver {
             marks: &self.runbook.marks,
             inputs: &self.inputs,
         };
-        let process = launch.start()?;
+        let own = launch.network.as_ref().map(|network| network.own());
+        let process =
+            launch.start().inspect_err(|_| own.into_iter().for_each(|own| self.addresses.leave(own)))?;
         self.tails.insert((replica.service, replica.number), process.tail.clone());
         self.processes.insert(replica, process);
         Ok(())

@@ -150,6 +150,7 @@ fn runbook(dir: &Path, services: impl IntoIterator<Item = ServiceRun>) -> Runboo
         foreign_logs: Vec::new(),
         marks: BTreeMap::default(),
         services: services.into_iter().collect(),
+        addresses: None,
     }
 }
 
@@ -168,6 +169,7 @@ pub(crate) fn script(name: &str, script: &str) -> ServiceRun {
             surroundings: [("PATH".to_owned(), path)].into(),
             port_variables: vec!["PORT".into()],
             mounts: Vec::new(),
+            has_addresses: false,
             ports: Vec::new(),
         }),
         depends_on: BTreeMap::new(),
