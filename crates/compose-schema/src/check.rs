@@ -41,20 +41,16 @@ fn check_value(node: &Node, shape: &Shape, path: &Path<'_>) -> Result<(), Error>
             None => Ok(()),
         },
         (Shape::Word(words), Value::String(text)) if !words.contains(&text.as_str()) => {
-            let allowed = words.iter().map(|word| (*word).to_owned()).collect();
-            let problem = Problem::NotAllowed { at: path.to_string(), value: text.clone(), allowed };
-            Err(node.span.error(problem).with_hint(format!("write one of {}", words.join(", "))))
+            let hint = format!("write one of {}", words.join(", "));
+            Err(node.not_allowed(path.to_string(), words).with_hint(hint))
         }
         (Shape::PullPolicy, Value::String(text)) if !is_pull_policy(text) => {
-            let allowed: Vec<String> = PULL_POLICIES.iter().map(|word| (*word).to_owned()).collect();
-            let hint = format!("write one of {}, or every_12h", allowed.join(", "));
-            let problem = Problem::NotAllowed { at: path.to_string(), value: text.clone(), allowed };
-            Err(node.span.error(problem).with_hint(hint))
+            let hint = format!("write one of {}, or every_12h", PULL_POLICIES.join(", "));
+            Err(node.not_allowed(path.to_string(), &PULL_POLICIES).with_hint(hint))
         }
         (Shape::Period, Value::String(text)) if parse_duration(text).is_none() => {
-            let (at, value, allowed) = (path.to_string(), text.clone(), Vec::new());
-            let error = node.span.error(Problem::NotAllowed { at, value, allowed });
-            Err(error.with_hint("write a duration with units, such as 500ms, 10s or 1m30s"))
+            let hint = "write a duration with units, such as 500ms, 10s or 1m30s";
+            Err(node.not_allowed(path.to_string(), &[]).with_hint(hint))
         }
         (Shape::Table(table), Value::Map(map)) => check_table(node, &map.entries, table, path),
         (Shape::Names(shape), Value::Map(map)) => check_names(&map.entries, shape, path),

@@ -1,7 +1,7 @@
 //! From the short forms to the long ones, and the defaults of what is not written.
 
 use backlot_compose_schema::Path;
-use backlot_yaml::{Entry, Map, Node, Problem as YamlProblem, Span, Value};
+use backlot_yaml::{Entry, Map, Node, Span, Value};
 
 use crate::error::{Error, Problem};
 use crate::merge::{default_dependency, list_to_mapping};
@@ -95,10 +95,7 @@ fn pairs(node: &mut Node) -> Result<(), Error> {
     for item in items {
         let pair = item.as_str().and_then(|text| text.split_once('='));
         let Some((key, value)) = pair else {
-            let (at, value) =
-                ("additional_contexts".to_owned(), item.value.scalar_text().unwrap_or_default());
-            let error = item.span.error(YamlProblem::NotAllowed { at, value, allowed: Vec::new() });
-            return Err(error.with_hint("write NAME=PATH"));
+            return Err(item.not_allowed("additional_contexts", &[]).with_hint("write NAME=PATH"));
         };
         map.set(key, Value::String(value.to_owned()), &item.span);
     }
@@ -110,15 +107,8 @@ fn depends_on(node: &mut Node) -> Result<(), Error> {
     replace(node, |node| list_to_mapping(node, &default_dependency))?;
     let Some(dependencies) = node.as_map_mut() else { return Ok(()) };
     for Entry { value, .. } in &mut dependencies.entries {
-        let span = value.span.clone();
-        if let Some(dependency) = value.as_map_mut() {
-            if !dependency.contains("condition") {
-                dependency.set("condition", Value::String("service_started".to_owned()), &span);
-            }
-            if !dependency.contains("required") {
-                dependency.set("required", Value::Bool(true), &span);
-            }
-        }
+        value.set_default("condition", Value::String("service_started".to_owned()));
+        value.set_default("required", Value::Bool(true));
     }
     Ok(())
 }
@@ -130,12 +120,7 @@ fn env_files(node: &mut Node) {
         if let Value::String(path) = &item.value {
             item.value = single("path", Value::String(path.clone()), item);
         }
-        let span = item.span.clone();
-        if let Some(file) = item.as_map_mut()
-            && !file.contains("required")
-        {
-            file.set("required", Value::Bool(true), &span);
-        }
+        item.set_default("required", Value::Bool(true));
     }
 }
 
@@ -164,9 +149,7 @@ fn devices(node: &mut Node) -> Result<(), Error> {
             [source, target] => (*source, *target, "rwm"),
             [source, target, permissions] => (*source, *target, *permissions),
             _ => {
-                let (at, value) = ("devices".to_owned(), text.clone());
-                let error = item.span.error(YamlProblem::NotAllowed { at, value, allowed: Vec::new() });
-                return Err(error.with_hint("write source:target:permissions"));
+                return Err(item.not_allowed("devices", &[]).with_hint("write source:target:permissions"));
             }
         };
         let target = if target.is_empty() { source } else { target };

@@ -21,8 +21,8 @@ pub(crate) fn apply_extends(
     file: &FilePath,
     context: &Context<'_>,
 ) -> Result<(), Error> {
-    let Some(services) = document.as_map_mut().and_then(|map| map.get_mut("services")) else { return Ok(()) };
-    let Some(services) = services.as_map_mut() else { return Ok(()) };
+    let services = document.get_mut("services").and_then(Node::as_map_mut);
+    let Some(services) = services else { return Ok(()) };
     if !services.entries.iter().any(|entry| entry.value.get("extends").is_some()) {
         return Ok(());
     }

@@ -77,13 +77,8 @@ fn include_files(
 /// Gives the members of `environment` lists that are a bare name their value, where it is known here: a file that is
 /// included may have an env file of its own.
 fn resolve_names(model: &mut Node, variables: &Variables) {
-    let Some(services) = model.as_map_mut().and_then(|model| model.get_mut("services")) else { return };
-    for entry in services.as_map_mut().map(|services| services.entries.iter_mut()).into_iter().flatten() {
-        let environment = entry.value.as_map_mut().and_then(|service| service.get_mut("environment"));
-        let Some(Value::List(items)) = environment.map(|environment| &mut environment.value) else {
-            continue;
-        };
-        for item in items {
+    for service in model.entries_of_mut("services") {
+        for item in service.value.items_of_mut("environment") {
             if let Value::String(name) = &mut item.value
                 && let Some(value) = variables.get(name.as_str())
             {

@@ -98,11 +98,11 @@ fn absolute_text(node: &mut Node, base: Base<'_>) {
 }
 
 fn mount(node: &mut Node, base: Base<'_>) -> Result<(), Error> {
-    if node.get("type").and_then(Node::as_str) != Some("bind") {
+    if node.text_of("type") != Some("bind") {
         return Ok(());
     }
     let span = node.span.clone();
-    if let Some(source) = node.as_map_mut().and_then(|mount| mount.get_mut("source")) {
+    if let Some(source) = node.get_mut("source") {
         absolute_text(source, base);
         Ok(())
     } else {
@@ -112,12 +112,12 @@ fn mount(node: &mut Node, base: Base<'_>) -> Result<(), Error> {
 }
 
 fn device(node: &mut Node, base: Base<'_>) {
-    if node.get("driver").and_then(Node::as_str) != Some("local") {
+    if node.text_of("driver") != Some("local") {
         return;
     }
-    let Some(options) = node.as_map_mut().and_then(|volume| volume.get_mut("driver_opts")) else { return };
-    if options.get("o").and_then(Node::as_str) == Some("bind")
-        && let Some(device) = options.as_map_mut().and_then(|options| options.get_mut("device"))
+    if let Some(options) = node.get_mut("driver_opts")
+        && options.text_of("o") == Some("bind")
+        && let Some(device) = options.get_mut("device")
     {
         absolute_text(device, base);
     }

@@ -94,6 +94,13 @@ impl Node {
         self.span.error(Problem::WrongType { at, expected, found })
     }
 
+    /// That this value is none of those that are `allowed` here, if it is a short list.
+    pub fn not_allowed<P: From<Problem>>(&self, at: impl Into<String>, allowed: &[&str]) -> Fault<P> {
+        let value = self.value.scalar_text().unwrap_or_default();
+        let allowed = allowed.iter().map(|word| (*word).to_owned()).collect();
+        self.span.error(Problem::NotAllowed { at: at.into(), value, allowed })
+    }
+
     /// Whether there is no value.
     pub fn is_null(&self) -> bool {
         self.value == Value::Null
@@ -123,6 +130,63 @@ impl Node {
     /// The value under a key, if this is a mapping that has it.
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.as_map()?.get(key)
+    }
+
+    /// The same to change it.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        self.as_map_mut()?.get_mut(key)
+    }
+
+    /// The text under a key.
+    pub fn text_of(&self, key: &str) -> Option<&str> {
+        self.get(key)?.as_str()
+    }
+
+    /// Whether the value under a key is this boolean.
+    pub fn says(&self, key: &str, flag: bool) -> bool {
+        self.get(key).is_some_and(|node| node.value == Value::Bool(flag))
+    }
+
+    /// The entries, if this is a mapping.
+    pub fn entries(&self) -> &[Entry] {
+        self.as_map().map_or(&[], |map| &map.entries)
+    }
+
+    /// The items, if this is a list.
+    pub fn items(&self) -> &[Self] {
+        self.as_list().unwrap_or_default()
+    }
+
+    /// The entries of the mapping under a key.
+    pub fn entries_of(&self, key: &str) -> &[Entry] {
+        self.get(key).map_or(&[], Self::entries)
+    }
+
+    /// The same to change them.
+    pub fn entries_of_mut(&mut self, key: &str) -> &mut [Entry] {
+        self.get_mut(key).and_then(Self::as_map_mut).map_or(&mut [], |map| &mut map.entries)
+    }
+
+    /// The items of the list under a key.
+    pub fn items_of(&self, key: &str) -> &[Self] {
+        self.get(key).map_or(&[], Self::items)
+    }
+
+    /// The same to change them.
+    pub fn items_of_mut(&mut self, key: &str) -> &mut [Self] {
+        if let Some(Value::List(items)) = self.get_mut(key).map(|node| &mut node.value) {
+            items
+        } else {
+            &mut []
+        }
+    }
+
+    /// Sets a key that a mapping lacks, at the place of the mapping.
+    pub fn set_default(&mut self, key: &str, value: Value) {
+        let span = self.span.clone();
+        if let Some(map) = self.as_map_mut().filter(|map| !map.contains(key)) {
+            map.set(key, value, &span);
+        }
     }
 }
 

@@ -92,12 +92,9 @@ pub(super) fn restart(service: &Node) -> Result<RestartPolicy, Error> {
             Ok(RestartPolicy::OnFailure(retries.parse().ok().filter(|retries| *retries != 0)))
         }
         _ => {
-            let allowed =
-                ["no", "always", "on-failure", "on-failure:3", "unless-stopped"].map(str::to_owned).to_vec();
+            let allowed = ["no", "always", "on-failure", "on-failure:3", "unless-stopped"];
             let hint = format!("write one of {}", allowed.join(", "));
-            let problem =
-                YamlProblem::NotAllowed { at: "restart".to_owned(), value: text.to_owned(), allowed };
-            Err(node.span.error(problem).with_hint(hint))
+            Err(node.not_allowed("restart", &allowed).with_hint(hint))
         }
     }
 }
