@@ -59,6 +59,7 @@ pub(crate) fn answer(
         Request::Up { .. }
         | Request::Plan { .. }
         | Request::Describe { .. }
+        | Request::Route { .. }
         | Request::Attach
         | Request::Down
         | Request::Kill => {

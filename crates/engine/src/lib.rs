@@ -10,6 +10,7 @@ mod testing;
 
 pub use backlot_docker::{Client, ComposeProject, DockerError, named_daemon};
 pub use backlot_facts::database::{Database, DatabaseError};
+pub use backlot_facts::names::apart;
 pub use backlot_facts::storage::StorageError;
 pub use backlot_hint::Hint;
 pub use backlot_native::{

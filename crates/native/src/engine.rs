@@ -1,23 +1,22 @@
 //! What can be asked of an environment that runs as processes of this machine.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
+use crate::beside::exec;
 use backlot_state::{
     Attendance, Beside, Engine, EngineError, EngineKind, Exec, Lines, LiveDatabase, LogWish, Report, Site,
     Started, Summary, Watcher, in_words,
 };
 use backlot_supervisor::{Answer, News, Request, ServiceReport};
-use backlot_view::View;
 
 use crate::attend::Attended;
 use crate::down::{down, plan_down};
 use crate::printed::OfProcesses;
 use crate::summary::summary;
 use crate::supervise::ask;
-use crate::views::{databases_alone, describe, log_query, services_with_logs, status};
+use crate::views::{databases_alone, log_query, services_with_logs, status};
 
 /// The engine whose services are processes of this machine.
 #[derive(Debug, Clone, Copy)]
@@ -92,16 +91,7 @@ impl Engine for Native {
         beside: &Beside,
         caller: &BTreeMap<String, String>,
     ) -> Result<Exec, EngineError> {
-        let described = describe(site, &beside.service, caller)?;
-        let directory = beside.directory.clone().unwrap_or(described.directory);
-        let view = if described.mounts.is_empty() {
-            None
-        } else {
-            let living = described.process.filter(backlot_process::ProcessId::is_alive);
-            let joined = living.and_then(|process| View::of(process.pid, &directory).ok());
-            Some(Arc::new(joined.map_or_else(|| View::new(&described.mounts, &directory), Ok)?))
-        };
-        Ok(Exec::Here { variables: described.variables, directory, view })
+        exec(site, beside, caller)
     }
 
     fn summary(&self, site: &Site, name: &str) -> Result<Summary, EngineError> {

@@ -2,6 +2,7 @@
 //! under a supervisor.
 
 mod attend;
+mod beside;
 mod changes;
 mod claims;
 mod cluster;

@@ -34,7 +34,13 @@ pub(crate) fn status(site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
     loop {
         match ask_now(site, &Request::Status) {
             Ok(Answer::Status(services)) => return Ok(services),
-            Ok(Answer::Nothing | Answer::Plan(_) | Answer::Described(_) | Answer::Exit { .. }) => {
+            Ok(
+                Answer::Nothing
+                | Answer::Plan(_)
+                | Answer::Described(_)
+                | Answer::Route(_)
+                | Answer::Exit { .. },
+            ) => {
                 return Err(ClientError::Gone.into());
             }
             // It is about to end, or has just been killed: in a moment that is clear.
@@ -104,9 +110,9 @@ pub(crate) fn describe(
             }
             Ok(*described)
         }
-        Ok(Answer::Nothing | Answer::Status(_) | Answer::Plan(_) | Answer::Exit { .. }) => {
-            Err(ClientError::Gone.into())
-        }
+        Ok(
+            Answer::Nothing | Answer::Status(_) | Answer::Plan(_) | Answer::Route(_) | Answer::Exit { .. },
+        ) => Err(ClientError::Gone.into()),
         Err(EngineError::NoServices { environment }) => match running_service(site, name) {
             Ok(database) => {
                 let directory = site.record()?.map_or_else(|| site.live(), |record| record.project);
@@ -115,6 +121,7 @@ pub(crate) fn describe(
                     directory,
                     mounts: Vec::new(),
                     process: None,
+                    own: None,
                 })
             }
             Err(EngineError::NotUp { .. }) => Err(EngineError::NoServices { environment }),
@@ -171,6 +178,6 @@ pub(crate) fn services_with_logs(site: &Site) -> BTreeSet<String> {
     names.chain(["gateway".to_owned()]).collect()
 }
 
-fn ask_now(site: &Site, request: &Request) -> Result<Answer, EngineError> {
+pub(crate) fn ask_now(site: &Site, request: &Request) -> Result<Answer, EngineError> {
     ask(site, request, &AtomicBool::new(false), &mut |_| {})
 }

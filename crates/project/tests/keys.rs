@@ -52,6 +52,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("models", "models: [m]"),
     ("network_mode", "network_mode: none"),
     ("networks.n.aliases", "networks: {n: {aliases: [the-alias]}}"),
+    ("networks.n.interface_name", "networks: {n: {interface_name: a}}"),
     ("networks.n.ipv4_address", "networks: {n: {ipv4_address: 1.1.1.1}}"),
     ("networks.n.ipv6_address", "networks: {n: {ipv6_address: '::2'}}"),
     ("networks.n.link_local_ips", "networks: {n: {link_local_ips: [1.1.1.1]}}"),
@@ -231,6 +232,8 @@ fn what_is_about_the_whole_stack_is_named_where_it_is_used() {
     ));
 }
 
+const NO_NAMES: &str = " where no view with names can be made";
+
 fn cell(native: Native) -> String {
     match native {
         Native::Honoured => "honoured".to_owned(),
@@ -248,9 +251,10 @@ fn cell(native: Native) -> String {
                 When::False => " if false".to_owned(),
                 When::Is(words) => format!(" if {}", quoted(words)),
                 When::IsNot(words) => format!(" unless {}", quoted(words)),
-                When::Referred => " if a service refers to it".to_owned(),
-                When::Renames => " if it gives another name".to_owned(),
+                When::Referred => format!(" if a service refers to it{NO_NAMES}"),
+                When::Renames => format!(" if it gives another name{NO_NAMES}"),
                 When::NoView => " where no view can be made".to_owned(),
+                When::NoNames => NO_NAMES.to_owned(),
             };
             format!("**{level}**{when}: {what}")
         }
@@ -265,7 +269,10 @@ fn the_documentation_is_the_table() {
 A key is honoured, or it is named: `backlot up` (with `--dry-run`, too), `backlot config` and `backlot doctor` tell of every key
 in use that is not honoured, a line each with its place and a way out. An *error* is about a key without which something else
 would be done than the file says; with a *warning* the stack works. A view, in which a service has its mounts, secrets and
-configs at their own paths, needs a Linux that lets you make one: `backlot doctor` tells. A dash means that the key changes nothing for a native
+configs at their own paths, needs a Linux that lets you make one: `backlot doctor` tells. Where it has names as well, a service
+knows those that Docker Compose would have it know: of the services on its networks, aliases, `container_name` and links included,
+its own, and `extra_hosts`; with `network_mode: host` it looks names up as this machine does, with `none` it knows itself alone, and
+with `service:x` it knows what `x` knows. Elsewhere all services of a stack know each other. A dash means that the key changes nothing for a native
 process. What stands below a key that is not honoured goes with it, unless it has a line of its own.
 
 With `--engine docker` Compose is given the files as they are: what it honours is honoured. Keys that begin with `x-` are

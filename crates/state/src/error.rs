@@ -190,6 +190,9 @@ pub enum EngineError {
     /// A service cannot see what it is to have at paths of its own.
     #[error(transparent)]
     View(#[from] ViewError),
+    /// Nobody could answer for the addresses of a view.
+    #[error("failed to give a program addresses of its own")]
+    Network(#[source] std::io::Error),
     /// Another engine runs the environment.
     #[error("{environment} runs on the {engine} engine")]
     OtherEngine {

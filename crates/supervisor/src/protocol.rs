@@ -2,11 +2,12 @@
 //! is [`Message::Done`] or [`Message::Failed`]. A connection carries one request.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use backlot_plan::{Endpoint, Protocol, ServiceStep};
 use backlot_process::ProcessId;
-use backlot_view::Mount;
+use backlot_view::{Mount, Route, Transport};
 use serde::{Deserialize, Serialize};
 
 use crate::runbook::Runbook;
@@ -64,6 +65,15 @@ pub enum Request {
         /// The service.
         service: String,
     },
+    /// Where an address of the environment leads, for a program beside a service: [`Answer::Route`].
+    Route {
+        /// The address.
+        to: Ipv4Addr,
+        /// The port.
+        port: u16,
+        /// What is spoken there.
+        transport: Transport,
+    },
     /// As long as this connection stays open, the environment is its: when it ends, everything is stopped. News are
     /// sent meanwhile.
     Attach,
@@ -108,6 +118,8 @@ pub enum Answer {
     Plan(Vec<ServiceStep>),
     /// To [`Request::Describe`].
     Described(Box<Described>),
+    /// To [`Request::Route`].
+    Route(Route),
     /// To [`Request::WaitStopped`]: the exit code of a service that has ended.
     Exit {
         /// The service.
@@ -266,4 +278,7 @@ pub struct Described {
     /// A process of it, whose view can be shared.
     #[serde(default)]
     pub process: Option<ProcessId>,
+    /// The address that is its own, if it has one: that of the same process.
+    #[serde(default)]
+    pub own: Option<Ipv4Addr>,
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use backlot_engine::apart;
 use backlot_project::stack::Port;
 use backlot_project::{Environment, Layout, Origin, Project, Service, mask};
 use serde_json::{Map, Value, json};
@@ -101,10 +102,15 @@ fn in_words(project: &Project, environment: &Environment, secrets: bool) -> Stri
         ]);
     }
     let _ = write!(text, "\n{table}");
+    for (service, others) in apart(&environment.stack) {
+        let others = others.join(", ");
+        let _ =
+            write!(text, "\n{service} shares no network with {others}: they do not know each other's names");
+    }
     for warning in &environment.warnings {
         let _ = write!(text, "\nwarning: {warning}");
     }
-    if !environment.warnings.is_empty() {
+    if !text.ends_with('\n') {
         text.push('\n');
     }
     text
@@ -147,6 +153,7 @@ fn in_json(project: &Project, environment: &Environment, secrets: bool) -> Value
         "files": environment.files,
         "variables": environment.variables.iter().map(variable).collect::<Vec<_>>(),
         "warnings": environment.warnings,
+        "apart": apart(&environment.stack),
     });
     let mut all = match stack {
         Value::Object(object) => object,

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use backlot_engine::{Beside, Exec};
 
-use crate::commands::run::become_command_in;
+use backlot_process::{Stdout, exit_code};
+
+use crate::commands::run::{become_program, program};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -45,7 +47,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     };
     match context.engine(&site)?.exec(&site, &beside, &context.caller.variables)? {
         Exec::Here { variables, directory, view } => {
-            become_command_in(&args.command, &variables, Some(&directory), view)
+            let program = program(&args.command, &variables)?.current_dir(directory);
+            let Some(view) = view else { return Err(become_program(&program)) };
+            // What it does with addresses is answered by us.
+            let ended = program.within(view).run(Stdout::Ours, &context.interrupted)?;
+            Ok(Exit::Child(exit_code(ended.status)))
         }
         Exec::Elsewhere(program) => Err(CommandError::failed("exec", program.exec())),
     }

@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::Path;
-use std::sync::Arc;
 
-use backlot_engine::{Hint, View, Wishes, tools};
+use backlot_engine::{Hint, Wishes, tools};
 use backlot_process::{Program, caller_without_postgres, shell_quote};
 
 use crate::context::Context;
@@ -72,16 +70,18 @@ pub fn become_command(
     command: &[OsString],
     variables: &BTreeMap<String, String>,
 ) -> Result<Exit, CommandError> {
-    become_command_in(command, variables, None, None)
+    Err(become_program(&program(command, variables)?))
 }
 
-/// The same in a directory.
-pub fn become_command_in(
-    command: &[OsString],
-    variables: &BTreeMap<String, String>,
-    directory: Option<&Path>,
-    view: Option<Arc<View>>,
-) -> Result<Exit, CommandError> {
+/// Replaces this process by a program; returns only when that fails.
+pub fn become_program(program: &Program) -> CommandError {
+    let mut failure = CommandError::failed("exec", program.exec());
+    failure.exit = Exit::Child(126);
+    failure
+}
+
+/// The program of a command of the user's.
+pub fn program(command: &[OsString], variables: &BTreeMap<String, String>) -> Result<Program, CommandError> {
     let Some((name, arguments)) = command.split_first() else {
         return Err(CommandError::usage("no-command", "no command was given"));
     };
@@ -100,14 +100,5 @@ pub fn become_command_in(
         }
         return Err(failure);
     };
-    let mut program = Program::new(path).args(arguments).envs(variables);
-    if let Some(directory) = directory {
-        program = program.current_dir(directory);
-    }
-    if let Some(view) = view {
-        program = program.within(view);
-    }
-    let mut failure = CommandError::failed("exec", program.exec());
-    failure.exit = Exit::Child(126);
-    Err(failure)
+    Ok(Program::new(path).args(arguments).envs(variables))
 }

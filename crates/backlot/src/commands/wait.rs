@@ -40,6 +40,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
             render::line(&code.to_string());
             Ok(Exit::Child(u8::try_from(code).unwrap_or(u8::MAX)))
         }
-        Answer::Nothing | Answer::Status(_) | Answer::Plan(_) | Answer::Described(_) => Ok(Exit::Done),
+        Answer::Nothing | Answer::Status(_) | Answer::Plan(_) | Answer::Described(_) | Answer::Route(_) => {
+            Ok(Exit::Done)
+        }
     }
 }

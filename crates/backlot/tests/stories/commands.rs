@@ -1,6 +1,6 @@
 //! config, doctor, completions, help, --dry-run.
 
-use backlot_testkit::FakeDocker;
+use backlot_testkit::{FakeDocker, Stage};
 
 use crate::{BACKLOT, USERS_SQL, seed};
 
@@ -29,6 +29,27 @@ fn config_shows_files_variables_and_services_and_hides_secrets() {
     assert!(!json.contains("s3cret-word"), "{json}");
     let shown = stage.backlot(&["config", "--json", "--show-secrets"]).output().assert_code(0).stdout;
     assert!(shown.contains("\"POSTGRES_PASSWORD\": \"s3cret-word\""), "{shown}");
+}
+
+#[test]
+fn config_says_who_does_not_know_whom() {
+    let stage = Stage::empty(BACKLOT);
+    let compose = |networks: &str| {
+        let text = format!(
+            "services:\n  db: {{image: a, networks: [back]}}\n  proxy: {{image: a, networks: [{networks}]}}\n  web: {{image: a, networks: [front, back]}}\nnetworks: {{front: , back: }}\n"
+        );
+        stage.file("compose.yaml", &text);
+    };
+    compose("front");
+    let shown = stage.backlot(&["config"]).output().assert_code(0).stdout;
+    let line = "db shares no network with proxy: they do not know each other's names";
+    assert!(shown.ends_with(&format!("\n\n{line}\n")), "{shown}");
+    let json = stage.backlot(&["config", "--json"]).output().assert_code(0).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["x-backlot-environment"]["apart"], serde_json::json!({"db": ["proxy"]}));
+    compose("front, back");
+    let shown = stage.backlot(&["config"]).output().assert_code(0).stdout;
+    assert!(!shown.contains("shares no network"), "{shown}");
 }
 
 #[test]

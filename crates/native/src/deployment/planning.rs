@@ -83,7 +83,13 @@ impl NativeStack<'_> {
         match ask(&self.site, &request, self.ground.interrupted, &mut |_| {}) {
             Ok(Answer::Plan(steps)) => Ok(Some(steps)),
             Err(EngineError::Supervisor(failure)) if failure.code == FailureCode::Structure => Ok(None),
-            Ok(Answer::Nothing | Answer::Status(_) | Answer::Described(_) | Answer::Exit { .. })
+            Ok(
+                Answer::Nothing
+                | Answer::Status(_)
+                | Answer::Described(_)
+                | Answer::Route(_)
+                | Answer::Exit { .. },
+            )
             | Err(EngineError::NoServices { .. }) => Ok(None),
             Err(error) => Err(error),
         }

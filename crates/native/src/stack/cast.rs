@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use backlot_facts::NoService;
 use backlot_facts::container::Container;
 use backlot_project::Service;
-use backlot_project::keys::{Level, When};
+use backlot_project::keys::Level;
 use backlot_supervisor::ServiceRun;
 
 use crate::claims::Claim;
@@ -83,7 +83,7 @@ impl Translation<'_> {
         let is_postgres = |name: &str| self.is_database(name);
         let keys = self.environment.stack.unhonoured(services, &is_postgres);
         let keys = keys.filter(|named| named.gap.level == level);
-        keys.filter(|named| !(self.has_views && named.gap.when == When::NoView))
+        keys.filter(|named| named.gap.when.holds_with(self.has_views, self.has_addresses))
             .map(ToString::to_string)
             .collect()
     }

@@ -25,12 +25,25 @@ pub enum When {
     Is(&'static [&'static str]),
     /// If it is another word than these, one that begins with these included.
     IsNot(&'static [&'static str]),
-    /// If a service refers to a name in it: a text has the name as a word.
+    /// If a service refers to a name in it, where it can be given no names: a text has the name as a word.
     Referred,
-    /// If it gives a service another name, after a colon.
+    /// If it gives a service another name, after a colon, where that can be given no names.
     Renames,
     /// Where the machine can give a service no view of its own.
     NoView,
+    /// Where the machine can give a service no names of its own.
+    NoNames,
+}
+
+impl When {
+    /// Whether it can make a difference where services have views of their own, or names besides.
+    pub fn holds_with(self, has_views: bool, has_names: bool) -> bool {
+        match self {
+            Self::NoView => !has_views,
+            Self::NoNames | Self::Referred | Self::Renames => !has_names,
+            Self::Always | Self::True | Self::False | Self::Is(_) | Self::IsNot(_) => true,
+        }
+    }
 }
 
 /// What is not as the file says.
@@ -107,5 +120,28 @@ impl Row {
     /// The same, but honoured for a Postgres server.
     pub(super) const fn with_postgres(self) -> Self {
         Self { postgres: Native::Honoured, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::When;
+
+    #[test]
+    fn views_and_names_make_up_for_what_needs_them() {
+        // Without a view, with one, and with one that has names.
+        let cases = [
+            (When::Always, [true; 3]),
+            (When::IsNot(&["host"]), [true; 3]),
+            (When::NoView, [true, false, false]),
+            (When::NoNames, [true, true, false]),
+            (When::Referred, [true, true, false]),
+            (When::Renames, [true, true, false]),
+        ];
+        for (when, expected) in cases {
+            let holds = [(false, false), (true, false), (true, true)]
+                .map(|(has_views, has_names)| when.holds_with(has_views, has_names));
+            assert_eq!(holds, expected, "{when:?}");
+        }
     }
 }

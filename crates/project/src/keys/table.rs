@@ -7,7 +7,8 @@ const PULL: &str = "no image is pulled natively";
 const LABEL: &str = "a label changes nothing for a process";
 const SWARM: &str = "only Swarm heeds it, Compose does not either";
 const WATCH: &str = "it is for `docker compose watch` alone";
-const NETWORK: &str = "all services of a stack reach each other on this machine";
+const NETWORK: &str = "all services have the network of this machine";
+const LOOPBACK: &str = "it has an address of this machine alone natively";
 const SERVER: &str = "the server runs with what it needs of this machine";
 const USED: &str = "it is named where a service uses it";
 const LIMIT: &str = "a native process has no such limit";
@@ -33,7 +34,12 @@ pub const ROWS: &[Row] = &[
     yes("include.[].project_directory"),
     void("models", "it is named where a service uses it"),
     yes("name"),
-    void("networks", NETWORK),
+    yes("networks"),
+    void("networks.*.attachable", NETWORK),
+    void("networks.*.driver", NETWORK),
+    void("networks.*.driver_opts", NETWORK),
+    void("networks.*.enable_ipv4", NETWORK),
+    void("networks.*.enable_ipv6", NETWORK),
     warn_when(
         "networks.*.external",
         When::True,
@@ -41,6 +47,9 @@ pub const ROWS: &[Row] = &[
         DOCKER,
     ),
     warn_when("networks.*.internal", When::True, "services reach the outside natively", DOCKER),
+    void("networks.*.ipam", NETWORK),
+    void("networks.*.labels", LABEL),
+    yes("networks.*.name"),
     yes("secrets"),
     warn("secrets.*.driver", "there are no drivers of secrets natively"),
     warn("secrets.*.driver_opts", "there are no drivers of secrets natively"),
@@ -151,7 +160,7 @@ pub const ROWS: &[Row] = &[
     warn("services.*.dns", "names are looked up as this machine does"),
     warn("services.*.dns_opt", "names are looked up as this machine does"),
     warn("services.*.dns_search", "names are looked up as this machine does"),
-    warn("services.*.domainname", "a native process sees this machine's name"),
+    warn_when("services.*.domainname", When::NoNames, "a native process sees this machine's name", DOCKER),
     yes("services.*.entrypoint"),
     yes("services.*.env_file"),
     yes("services.*.env_file.[].format"),
@@ -165,7 +174,7 @@ pub const ROWS: &[Row] = &[
     warn("services.*.external_links", "services of other projects are not reached by their names natively"),
     warn_when(
         "services.*.extra_hosts",
-        When::Always,
+        When::NoNames,
         NAME,
         "write the address where it is used (host.docker.internal is 127.0.0.1), or use --engine docker",
     )
@@ -180,8 +189,13 @@ pub const ROWS: &[Row] = &[
     yes("services.*.healthcheck.start_period"),
     yes("services.*.healthcheck.test"),
     yes("services.*.healthcheck.timeout"),
-    warn("services.*.hostname", "a native process sees this machine's name, and others do not know this one")
-        .void_for_postgres(SERVER),
+    warn_when(
+        "services.*.hostname",
+        When::NoNames,
+        "a native process sees this machine's name, and others do not know this one",
+        DOCKER,
+    )
+    .void_for_postgres(SERVER),
     yes("services.*.image"),
     yes("services.*.init"),
     warn_when(
@@ -219,17 +233,21 @@ pub const ROWS: &[Row] = &[
         "a native process has this machine's network",
         DOCKER,
     ),
-    void("services.*.networks", NETWORK),
+    yes("services.*.networks"),
     warn_when(
         "services.*.networks.*.aliases",
         When::Referred,
         NAME,
         "name the service instead, or use --engine docker",
     ),
-    warn("services.*.networks.*.ipv4_address", "it is reached at 127.0.0.1 natively"),
-    warn("services.*.networks.*.ipv6_address", "it is reached at 127.0.0.1 natively"),
-    warn("services.*.networks.*.link_local_ips", "it is reached at 127.0.0.1 natively"),
+    void("services.*.networks.*.driver_opts", NETWORK),
+    void("services.*.networks.*.gw_priority", NETWORK),
+    warn("services.*.networks.*.interface_name", "a native process sees the interfaces of this machine"),
+    warn("services.*.networks.*.ipv4_address", LOOPBACK),
+    warn("services.*.networks.*.ipv6_address", LOOPBACK),
+    warn("services.*.networks.*.link_local_ips", LOOPBACK),
     warn("services.*.networks.*.mac_address", "a native process has this machine's own"),
+    void("services.*.networks.*.priority", NETWORK),
     warn_when("services.*.oom_kill_disable", When::True, LIMIT, DOCKER),
     warn("services.*.oom_score_adj", LIMIT),
     warn_when(

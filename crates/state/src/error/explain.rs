@@ -39,7 +39,7 @@ impl EngineError {
             Self::Supervisor(failure) => failure.code.name(),
             Self::SupervisorLost { .. } | Self::SupervisorSilent { .. } | Self::Control(_) => "supervisor",
             Self::NoDatabase { .. } => "no-database",
-            Self::View(_) => "view",
+            Self::View(_) | Self::Network(_) => "view",
             Self::OtherEngine { .. } => "other-engine",
             Self::Interrupted | Self::StoppedWaiting => "interrupted",
         }
@@ -104,6 +104,7 @@ impl EngineError {
             | Self::Connection(_)
             | Self::Process(_)
             | Self::View(_)
+            | Self::Network(_)
             | Self::Scenario { .. }
             | Self::Control(_)
             | Self::Interrupted

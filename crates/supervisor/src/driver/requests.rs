@@ -6,6 +6,8 @@ use backlot_plan::supervise::{Command, Event, Exit, Phase, Reason, ServiceId, Se
 
 use crate::driver::{ConnectionId, Driver};
 use crate::outbox::Outbox;
+use backlot_view::Router;
+
 use crate::protocol::{Answer, Described, Failure, FailureCode, Message, News, Request};
 use crate::runbook::ServiceKind;
 
@@ -82,13 +84,18 @@ impl Driver {
                 let (_, run) = self.current(id).ok_or_else(|| impossible("it is not known"))?;
                 let process = run.process();
                 let mut of_service = self.processes.iter().filter(|(replica, _)| replica.service == id);
-                let living = of_service.find(|(_, process)| !process.stopping).map(|(_, process)| process.id);
+                let living = of_service.find(|(_, process)| !process.stopping).map(|(_, process)| process);
+                let network = living.and_then(|process| process.network.as_ref());
                 Next::Answer(Answer::Described(Box::new(Described {
                     variables: process.environment(),
                     directory: process.directory.clone(),
                     mounts: process.mounts.clone(),
-                    process: living,
+                    process: living.map(|process| process.id),
+                    own: network.map(|network| network.own()),
                 })))
+            }
+            Request::Route { to, port, transport } => {
+                Next::Answer(Answer::Route(self.addresses.route(to, port, transport)))
             }
             Request::Attach => {
                 // What was ready sooner than somebody looked on.

@@ -147,13 +147,9 @@ fn way(
     network: &Network,
 ) -> Option<(Family, Result<SocketAddrV4, Errno>)> {
     let (family, route) = match asked {
-        Asked::Itself { family, port, is_six, .. } => {
-            let found = network.table().find(transport, port, is_six);
-            (family, found.map_or(Route::Nobody, Route::To))
-        }
+        Asked::Itself { family, port, is_six, .. } => (family, own(network, port, transport, is_six)),
         Asked::Loopback { family, ip, port } if ip == network.own => {
-            let found = network.table().find(transport, port, false);
-            (family, found.map_or(Route::Nobody, Route::To))
+            (family, own(network, port, transport, false))
         }
         Asked::Loopback { family, ip, port } => (family, network.router.route(ip, port, transport)),
         Asked::MachinesServer => return Some((Family::Four, Err(Errno::ENOENT))),
@@ -165,6 +161,12 @@ fn way(
         // The system's own resolver sorts addresses by such calls, and a datagram to nobody is no error.
         (Route::Nobody, Transport::Udp) | (Route::Foreign, _) => None,
     }
+}
+
+/// Where a port of its own is: another program may have the same address, whose ports somebody else knows.
+fn own(network: &Network, port: u16, transport: Transport, is_six: bool) -> Route {
+    let found = network.table().find(transport, port, is_six);
+    found.map_or_else(|| network.router.route(network.own, port, transport), Route::To)
 }
 
 fn sent(call: &Call, network: &Network) -> Option<nix::Result<i64>> {

@@ -32,7 +32,7 @@ pub enum Route {
 
 /// Who knows where the addresses of services and their replicas lead.
 pub trait Router: Send + Sync {
-    /// Where `to` leads. It is asked in the middle of a program's call, by several threads at once: it has to be quick.
+    /// Where `to` leads; it may be the program's own address, of whose port is not known yet where it is. It is asked in the middle of a program's call, by several threads at once: it has to be quick.
     fn route(&self, to: Ipv4Addr, port: u16, transport: Transport) -> Route;
 }
 

@@ -1,0 +1,47 @@
+//! Commands beside a service, in the view that it has.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use backlot_process::ProcessId;
+use backlot_state::{Beside, EngineError, Exec, Site};
+use backlot_supervisor::{Answer, Request};
+use backlot_view::{Network, Route, Router, Transport, View};
+
+use crate::views::{ask_now, describe};
+
+/// How a command is run beside a service: in the very view of a process of it, if one runs.
+pub(crate) fn exec(
+    site: &Site,
+    beside: &Beside,
+    caller: &BTreeMap<String, String>,
+) -> Result<Exec, EngineError> {
+    let described = describe(site, &beside.service, caller)?;
+    let directory = beside.directory.clone().unwrap_or(described.directory);
+    let (variables, mounts) = (described.variables, described.mounts);
+    if mounts.is_empty() {
+        return Ok(Exec::Here { variables, directory, view: None });
+    }
+    let living = described.process.filter(ProcessId::is_alive);
+    let joined = living.and_then(|process| View::of(process.pid, &directory).ok());
+    let mut view = joined.map_or_else(|| View::new(&mounts, &directory), Ok)?;
+    if let Some(own) = described.own {
+        let network = Network::new(own, BTreeMap::new(), Arc::new(Supervised(site.clone())));
+        view = view.with_network(Arc::new(network)).map_err(EngineError::Network)?;
+    }
+    Ok(Exec::Here { variables, directory, view: Some(Arc::new(view)) })
+}
+
+/// The addresses of an environment, as its supervisor knows them.
+struct Supervised(Site);
+
+impl Router for Supervised {
+    fn route(&self, to: Ipv4Addr, port: u16, transport: Transport) -> Route {
+        match ask_now(&self.0, &Request::Route { to, port, transport }) {
+            Ok(Answer::Route(route)) => route,
+            // It is gone, and with it all that could be reached.
+            Ok(_) | Err(_) => Route::Nobody,
+        }
+    }
+}
