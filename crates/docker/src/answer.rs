@@ -31,9 +31,6 @@ pub(super) struct Project<'a> {
 }
 
 /// Does what `request` asks for.
-///
-/// # Errors
-/// When it cannot be done.
 pub(crate) fn answer(
     client: &Client,
     site: &Site,

@@ -32,9 +32,6 @@ impl ComposeProject {
     }
 
     /// The Compose project that runs as the environment at `site`, if one does.
-    ///
-    /// # Errors
-    /// When the record cannot be read.
     pub fn running(site: &Site) -> Result<Option<Self>, EngineError> {
         Ok(site.record()?.and_then(|record| record.docker).map(|record| Self::recorded(&record)))
     }

@@ -46,9 +46,6 @@ pub struct DockerStack<'a> {
 
 impl<'a> DockerStack<'a> {
     /// The stack of `environment`.
-    ///
-    /// # Errors
-    /// When there is no `docker`, or the files say of its database what cannot be.
     pub fn new(ground: Ground<'a>, environment: Environment) -> Result<Self, EngineError> {
         let database = Database::in_container(&environment)?;
         let client = Client::locate(ground.caller)?;

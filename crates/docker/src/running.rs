@@ -46,9 +46,6 @@ fn programs() -> Option<Installation> {
 }
 
 /// The first running container of a service, by its id; and the services that have one.
-///
-/// # Errors
-/// When Docker cannot be asked.
 pub(crate) fn first_running(
     client: &Client,
     project: &str,

@@ -196,9 +196,6 @@ impl Record {
 
     /// Writes the record to `path`, readable by us alone, so that a reader finds the old one or the new one, whole,
     /// whatever happens. The environment's lock is held by the caller.
-    ///
-    /// # Errors
-    /// [`RecordError::Write`].
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
         write(self, path)
     }

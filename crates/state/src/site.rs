@@ -54,9 +54,6 @@ impl Site {
     }
 
     /// All places of `project` at which something is, be it only what a killed command has left, by name.
-    ///
-    /// # Errors
-    /// When the project's directory is there and cannot be read.
     pub fn all(home: &Home, project: &Project) -> Result<Vec<Self>, EngineError> {
         Self::all_in(home, &home.project(project.name(), project.root()))
     }
@@ -186,9 +183,6 @@ impl Site {
     }
 
     /// Whether a supervisor runs the environment's services.
-    ///
-    /// # Errors
-    /// When its lock cannot be looked at.
     pub fn is_supervised(&self) -> Result<bool, EngineError> {
         Ok(Lock::is_held(&self.supervisor_lock())?)
     }
@@ -261,26 +255,17 @@ impl Site {
     }
 
     /// The record, if there is one.
-    ///
-    /// # Errors
-    /// When it cannot be read, see [`Record::read`].
     pub fn record(&self) -> Result<Option<Record>, EngineError> {
         Record::read(&self.record_path())
             .map_err(|source| EngineError::Record { environment: self.name.clone(), source })
     }
 
     /// Whether a server of this environment runs.
-    ///
-    /// # Errors
-    /// When its lock cannot be looked at.
     pub fn is_running(&self) -> Result<bool, EngineError> {
         Ok(Lock::is_held(&self.owner_lock())?)
     }
 
     /// Whether a command is changing this environment right now.
-    ///
-    /// # Errors
-    /// When its lock cannot be looked at.
     pub fn is_busy(&self) -> Result<bool, EngineError> {
         Ok(Lock::is_held(&self.busy_lock())?)
     }
@@ -290,17 +275,11 @@ impl Site {
     }
 
     /// Takes the environment for a command that changes it; makes its directory.
-    ///
-    /// # Errors
-    /// When another command has it for longer than ten seconds, or the directory cannot be made.
     pub fn take(&self) -> Result<Taken, EngineError> {
         self.take_within(BUSY_LIMIT)
     }
 
     /// The same, but waits no longer than `limit` for another command.
-    ///
-    /// # Errors
-    /// When another command has it for longer, or the directory cannot be made.
     pub fn take_within(&self, limit: Duration) -> Result<Taken, EngineError> {
         let start = Instant::now();
         loop {

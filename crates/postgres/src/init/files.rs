@@ -18,9 +18,6 @@ const MOST: usize = 10_000;
 
 impl Init {
     /// A hash of all that fills the cluster: big files take part with their size and the time of their last change.
-    ///
-    /// # Errors
-    /// When a script cannot be read.
     pub fn hash(&self) -> Result<Vec<u8>, StorageError> {
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
