@@ -19,10 +19,7 @@ pub(crate) fn running(client: &Client, site: &Site) -> Result<LiveDatabase, Engi
         Some((docker, database)) => find(database, &client.containers(&docker.project)?),
         None => None,
     };
-    live.ok_or_else(|| EngineError::NotUp {
-        environment: site.name().to_owned(),
-        exists: site.live().exists(),
-    })
+    live.ok_or_else(|| site.not_up())
 }
 
 /// The database among the containers of its project, if it runs.

@@ -11,6 +11,7 @@
 
 mod error;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -26,7 +27,7 @@ use crate::error::EngineError;
 use crate::home::Home;
 use crate::lock::Lock;
 use crate::record::{self, VERSION};
-use crate::site::Site;
+use crate::site::{Site, folders_in};
 use crate::taken::Taken;
 
 pub use error::VolumeError;
@@ -104,18 +105,10 @@ impl Site {
 
 /// The names of the volumes in a directory.
 fn names_in(dir: &Path) -> Result<Vec<String>, EngineError> {
-    let failed = |source| EngineError::Io { what: "read", path: dir.to_owned(), source };
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(failed(source)),
-    };
-    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    let mut names = names.collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    let folders = folders_in(dir)?;
+    let names = folders.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
     // One that is being removed is out of sight already.
-    names.retain(|name| !name.starts_with('.') && dir.join(name).is_dir());
-    names.sort();
-    Ok(names)
+    Ok(names.filter(|name| !name.starts_with('.')).map(Cow::into_owned).collect())
 }
 
 fn read(keeper: &Path, name: &str) -> Result<Option<VolumeRecord>, EngineError> {
