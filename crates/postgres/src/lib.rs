@@ -39,5 +39,5 @@ pub use running::{RunningCluster, StopError, StopMode, Stopped};
 pub use spec::{ClusterSpec, Durability, SpecError, TRUST};
 pub use sql::{identifier_in_any_encoding, quote_identifier, quote_literal};
 pub use start::{ClusterStarter, StartError};
-pub use storage::{StorageError, remove_tree};
+pub use storage::{StorageError, make_private, remove_tree};
 pub use version::Version;

@@ -1,13 +1,13 @@
 //! From a template to a data directory.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use backlot_postgres::{StorageError, remove_tree};
+use backlot_postgres::{StorageError, make_private, remove_tree};
 
 use crate::copy::copy_cluster;
 use crate::folder::{UNFINISHED, VERSION, fresh, lock_spares};
@@ -86,9 +86,7 @@ impl Template {
     /// made; none if another process is making some.
     pub fn keep_spares(&self, count: usize) -> Result<usize, TemplateError> {
         let dir = self.spares_dir();
-        let made =
-            DirBuilder::new().recursive(true).mode(0o700).create(&dir).and_then(|()| self.owner.take(&dir));
-        made.map_err(StorageError::at("make", &dir))?;
+        make_private(&dir, &self.owner)?;
         let Some(_maker) = lock_spares(&dir)? else { return Ok(0) };
         let missing = count.saturating_sub(self.spares()?.len());
         for _ in 0..missing {

@@ -1,10 +1,8 @@
 //! Templates of clusters that scripts have filled: they are made of a cluster that somebody has had filled anyway.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use backlot_postgres::{ClusterSpec, Init, Installation, StorageError, remove_tree};
+use backlot_postgres::{ClusterSpec, Init, Installation, make_private, remove_tree};
 
 use crate::copy::copy_cluster;
 use crate::folder::{DATA, fresh};
@@ -41,9 +39,7 @@ impl Templates {
         }
         let staging = fresh(&self.dir, MAKING_PREFIX)?;
         let copied = || -> Result<(), TemplateError> {
-            let made =
-                DirBuilder::new().mode(0o700).create(&staging).and_then(|()| self.owner.take(&staging));
-            made.map_err(StorageError::at("make", &staging))?;
+            make_private(&staging, &self.owner)?;
             let data = staging.join(DATA);
             copy_cluster(data_dir, &data, &self.owner)?;
             make::sync(&installation.program("initdb"), &data, &self.owner, self.limit)?;

@@ -1,14 +1,14 @@
 //! Making a template: `initdb`, then its databases.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use backlot_postgres::{
-    ClusterSpec, Durability, Installation, StorageError, identifier_in_any_encoding, settings_in,
-    tells_full_disk, with_host_auth,
+    ClusterSpec, Durability, Installation, StorageError, identifier_in_any_encoding, make_private,
+    settings_in, tells_full_disk, with_host_auth,
 };
 use backlot_process::{Owner, ProcessError, Program};
 use secrecy::ExposeSecret;
@@ -43,8 +43,7 @@ pub(crate) fn make(
     owner: &Owner,
     limit: Duration,
 ) -> Result<(), TemplateError> {
-    let made = DirBuilder::new().mode(0o700).create(staging).and_then(|()| owner.take(staging));
-    made.map_err(StorageError::at("make", staging))?;
+    make_private(staging, owner)?;
     let data_dir = &staging.join(DATA);
     let password_file = staging.join("password");
     write_password(&password_file, spec, owner).map_err(StorageError::at("write", &password_file))?;
