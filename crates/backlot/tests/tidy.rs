@@ -118,6 +118,14 @@ fn the_absences_hold() {
     }
 }
 
+/// A newcomer reads a file in one sitting. (How long functions are is clippy's to look at.)
+#[test]
+fn no_file_is_long() {
+    let sources = files(&repository().join("crates"), "rs").into_iter();
+    let long = sources.filter(|file| fs::read_to_string(file).unwrap().lines().count() > 400);
+    assert_eq!(long.collect::<Vec<_>>(), Vec::<PathBuf>::new(), "they have more than 400 lines");
+}
+
 /// What a path leads to may be a named pipe, a device without an end or a file of gigabytes. Only what the kernel makes up
 /// (`/proc`) is read in another way.
 #[test]

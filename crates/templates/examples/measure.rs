@@ -23,15 +23,7 @@ fn main() {
     let owner = Owner::for_postgres().unwrap();
     let places = SearchPlaces { explicit: None, path: None, roots: SearchPlaces::default_roots() };
     for durability in [Durability::Ephemeral, Durability::Durable] {
-        let spec = ClusterSpec {
-            superuser: "user".into(),
-            password: "password".to_owned().into(),
-            databases: vec!["application".into()],
-            initdb_args: Vec::new(),
-            host_auth: None,
-            durability,
-            settings: Vec::new(),
-        };
+        let spec = spec(durability);
         let templates = Templates::new(dir.path().join("templates"), owner.clone());
         let mut laps = Laps::default();
         let mut pss = Vec::new();
@@ -89,6 +81,18 @@ fn main() {
         laps.print();
         pss.sort_unstable();
         println!("idle: {:.1} MiB PSS", f64::from(pss[pss.len() / 2]) / 1024.0);
+    }
+}
+
+fn spec(durability: Durability) -> ClusterSpec {
+    ClusterSpec {
+        superuser: "user".into(),
+        password: "password".to_owned().into(),
+        databases: vec!["application".into()],
+        initdb_args: Vec::new(),
+        host_auth: None,
+        durability,
+        settings: Vec::new(),
     }
 }
 
