@@ -12,7 +12,7 @@ use crate::error::{Error, Problem};
 use crate::extends::apply_extends;
 use crate::include::{Included, included, take_over};
 use crate::interpolate::Variables;
-use crate::merge::{drop_reset_members, merge, settle_marks};
+use crate::merge::{merge, settle_marks};
 use crate::reader::{Context, Reader};
 use crate::resolve::make_absolute;
 use crate::unique::make_unique;
@@ -35,7 +35,7 @@ pub(crate) fn load(
                 Some(below) => merge(below, document, &Path::Root)?,
                 None => document,
             };
-            settle_marks(&mut merged);
+            settle_marks(&mut merged, false);
             make_unique(&mut merged, &Path::Root)?;
             check(&merged).map_err(|error| error.map(Problem::Yaml))?;
             // Old files begin with a version that has long had no meaning.
@@ -44,7 +44,7 @@ pub(crate) fn load(
             }
             canonicalise(&mut merged)?;
             make_unique(&mut merged, &Path::Root)?;
-            drop_reset_members(&mut merged);
+            settle_marks(&mut merged, true);
             model = Some(merged);
         }
     }

@@ -100,31 +100,20 @@ pub(crate) fn merge(base: Node, over: Node, path: &Path<'_>) -> Result<Node, Err
     }
 }
 
-/// Drops what is marked `!reset` and forgets the other marks, once everything below has met them. Members of lists keep
-/// theirs: which other member one takes away is known only when lists are made unique.
-pub(crate) fn settle_marks(node: &mut Node) {
-    node.tag.take_if(|tag| **tag != *RESET);
+/// Drops what is marked `!reset` and forgets the other marks, once everything below has met them. Members of lists go only
+/// with `members`: which other member one takes away is known only when lists are made unique.
+pub(crate) fn settle_marks(node: &mut Node, members: bool) {
+    node.tag.take_if(|tag| members || **tag != *RESET);
     match &mut node.value {
         Value::Map(map) => {
             map.entries.retain(|entry| !is_reset(&entry.value));
-            map.entries.iter_mut().for_each(|entry| settle_marks(&mut entry.value));
-        }
-        Value::List(items) => items.iter_mut().for_each(settle_marks),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
-    }
-}
-
-/// Takes the members marked `!reset` out of lists, once they have taken away what they mean.
-pub(crate) fn drop_reset_members(node: &mut Node) {
-    node.tag = None;
-    match &mut node.value {
-        Value::Map(map) => {
-            map.entries.retain(|entry| !is_reset(&entry.value));
-            map.entries.iter_mut().for_each(|entry| drop_reset_members(&mut entry.value));
+            map.entries.iter_mut().for_each(|entry| settle_marks(&mut entry.value, members));
         }
         Value::List(items) => {
-            items.retain(|item| !is_reset(item));
-            items.iter_mut().for_each(drop_reset_members);
+            items.retain(|item| !(members && is_reset(item)));
+            for item in items {
+                settle_marks(item, members);
+            }
         }
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
     }

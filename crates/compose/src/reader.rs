@@ -12,7 +12,7 @@ use crate::dotenv::{read_env_file, read_raw_env_file};
 use crate::error::{Error, Problem};
 use crate::expand::{Expansion, expand};
 use crate::interpolate::Variables;
-use crate::merge::{drop_reset_members, merge, settle_marks};
+use crate::merge::{merge, settle_marks};
 use crate::missed::Missed;
 use crate::resolve::{Base, make_absolute};
 use crate::unique::make_unique;
@@ -80,11 +80,11 @@ impl Reader {
         for document in documents {
             model = merge(model, document, &Path::Root)?;
         }
-        settle_marks(&mut model);
+        settle_marks(&mut model, false);
         make_unique(&mut model, &Path::Root)?;
         canonicalise(&mut model)?;
         make_unique(&mut model, &Path::Root)?;
-        drop_reset_members(&mut model);
+        settle_marks(&mut model, true);
         let dir = file.parent().unwrap_or(file);
         make_absolute(&mut model, &Path::Root, self.base(dir))?;
         Ok(model)

@@ -304,11 +304,7 @@ pub(super) fn docker_record(
     let own = environment.variables.iter();
     DockerRecord {
         project,
-        files: call.files,
-        working_dir: call.working_dir,
-        caller_dir: call.caller_dir,
-        profiles: call.profiles,
-        env_files: call.env_files,
+        call,
         variables: own.map(|(name, variable)| (name.to_owned(), variable.value.clone())).collect(),
         ports: targets.ports,
         fronts: targets.fronts,

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use backlot_postgres::DEFAULT_PORT;
 use backlot_process::ProcessId;
+use backlot_project::ComposeCall;
 use serde::{Deserialize, Serialize};
 
 pub use self::error::RecordError;
@@ -129,16 +130,9 @@ fn is_usual(port: &u16) -> bool {
 pub struct DockerRecord {
     /// Its name (`-p`).
     pub project: String,
-    /// The Compose files, absolute.
-    pub files: Vec<PathBuf>,
-    /// The directory that relative paths in them are taken from.
-    pub working_dir: PathBuf,
-    /// The directory that Compose is called from.
-    pub caller_dir: PathBuf,
-    /// The profiles that are on.
-    pub profiles: Vec<String>,
-    /// The files of variables that were named.
-    pub env_files: Vec<PathBuf>,
+    /// How Compose is called for it.
+    #[serde(flatten)]
+    pub call: ComposeCall,
     /// The variables that the Compose files are read with, secrets among them.
     pub variables: BTreeMap<String, String>,
     /// The ports at which each service is known to listen in its container.
@@ -157,7 +151,7 @@ pub struct DockerRecord {
 impl fmt::Debug for DockerRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut record = f.debug_struct("DockerRecord");
-        record.field("project", &self.project).field("files", &self.files).finish_non_exhaustive()
+        record.field("project", &self.project).field("files", &self.call.files).finish_non_exhaustive()
     }
 }
 
@@ -249,7 +243,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::{
-        ContainerDatabase, DatabaseRecord, DockerRecord, EngineKind, Filling, Record, RecordError, VERSION,
+        ComposeCall, ContainerDatabase, DatabaseRecord, DockerRecord, EngineKind, Filling, Record,
+        RecordError, VERSION,
     };
     use backlot_process::ProcessId;
 
@@ -290,14 +285,16 @@ mod tests {
             database: None,
             docker: Some(DockerRecord {
                 project: "scenario_users".into(),
-                files: vec![
-                    "/home/ada/.local/share/backlot/projects/blog-89abcdef/scenario_users/live/compose.json"
-                        .into(),
-                ],
-                working_dir: "/home/ada/blog/docker".into(),
-                caller_dir: "/home/ada/blog".into(),
-                profiles: vec!["debug".into()],
-                env_files: Vec::new(),
+                call: ComposeCall {
+                    files: vec![
+                        "/home/ada/.local/share/backlot/projects/blog-89abcdef/scenario_users/live/compose.json"
+                            .into(),
+                    ],
+                    working_dir: "/home/ada/blog/docker".into(),
+                    caller_dir: "/home/ada/blog".into(),
+                    profiles: vec!["debug".into()],
+                    env_files: Vec::new(),
+                },
                 variables: [("POSTGRES_PASSWORD".to_owned(), "postgres".to_owned())].into(),
                 ports: [("web".to_owned(), [5000].into())].into(),
                 fronts: [("nginx".to_owned(), ["web".to_owned()].into())].into(),
@@ -335,9 +332,12 @@ mod tests {
     }
 
     #[test]
-    fn the_second_format_loads() {
+    fn the_second_format_loads_and_is_written() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records/v2.json");
         assert_eq!(Record::read(&path).unwrap(), Some(docker_record()));
+        let text = std::fs::read_to_string(path).unwrap();
+        let written = serde_json::to_string(&docker_record()).unwrap();
+        assert_eq!(written, text.split_whitespace().collect::<String>());
     }
 
     #[test]
