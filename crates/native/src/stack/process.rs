@@ -20,7 +20,7 @@ use crate::views::OF_THE_TERMINAL;
 /// The port that Postgres usually listens on.
 const POSTGRES: u16 = 5432;
 /// Variables by which programs are told their port.
-const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
+pub(super) const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
 /// Ends of names of variables that hold a host.
 const HOST_ENDS: [&str; 6] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "BROKER"];
 /// Variables of a Dockerfile that are about the container's own files.

@@ -207,13 +207,6 @@ impl Launch<'_> {
         };
         let mut program =
             program.args(arguments).envs(&self.run.environment()).current_dir(&self.run.directory);
-        if self.network.is_some()
-            && let Some(first) = self.run.ports.first()
-        {
-            for name in &self.run.port_variables {
-                program = program.env(name, first.target.to_string());
-            }
-        }
         if let Some(first) = own.first() {
             for name in &self.run.port_variables {
                 program = program.env(name, first.to_string());
