@@ -47,9 +47,6 @@ pub struct Config {
 
 impl Config {
     /// Reads the main file that is mounted into the container, or the image's own, with what is included.
-    ///
-    /// # Errors
-    /// When a file cannot be read or is not of nginx's grammar.
     pub fn read(source: &Source) -> Result<Self, ConfigError> {
         let mut reader = Reader { source, files: Vec::new() };
         let main = mounted(Path::new(MAIN), &source.mounts).filter(|file| file.is_file());

@@ -37,8 +37,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (project, home) = (context.project()?, context.home()?);
-    let site = context.site(&home, &project)?;
+    let (_, site) = context.project_and_site()?;
     let beside = Beside {
         service: args.service.clone(),
         command: args.command.clone(),

@@ -26,8 +26,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (project, home) = (context.project()?, context.home()?);
-    let site = context.site(&home, &project)?;
+    let (project, site) = context.project_and_site()?;
     let services = choose(&args.services, context.engine(&site)?.services(&site)?, &project, context)?;
     if context.global.json {
         render::json(&services.iter().map(service_in_json).collect());

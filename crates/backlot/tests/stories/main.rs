@@ -34,6 +34,7 @@ mod published;
 mod readme;
 mod scenarios;
 mod several;
+mod shared_volumes;
 mod signals;
 mod starts;
 mod testing;
