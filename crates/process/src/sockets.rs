@@ -50,9 +50,10 @@ pub fn listening() -> io::Result<Vec<Listening>> {
 /// # Errors
 /// When the system does not tell.
 pub fn waiting_at(address: SocketAddr) -> io::Result<Option<u32>> {
-    // Who listens on every address does so at this one.
+    // Who listens on every address does so at the usual one.
     let is_there = |at: SocketAddr| {
-        at == address || at.ip().is_unspecified() && at.port() == address.port()
+        let is_usual = address.ip() == Ipv4Addr::LOCALHOST;
+        at == address || is_usual && at.ip().is_unspecified() && at.port() == address.port()
     };
     let there = sockets()?.into_iter().filter(|socket| is_there(socket.address));
     Ok(there.map(|socket| socket.waiting).reduce(|all, more| all + more))
