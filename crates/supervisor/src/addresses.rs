@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use backlot_plan::Protocol;
-use backlot_view::{Network, Route, Router, Transport};
+use backlot_view::{NAME_SERVER, Network, Route, Router, Transport, serve_names};
 
 use crate::runbook::{AddressPlan, Runbook, ServiceKind, ServiceRun, local};
 
@@ -18,8 +18,9 @@ const FIRST: u16 = 0x8001;
 /// The addresses of an environment. Programs ask by [`Router`], from their own threads.
 #[derive(Debug, Default)]
 pub(crate) struct Addresses {
-    known: Mutex<Known>,
+    known: Arc<Mutex<Known>>,
     turn: AtomicUsize,
+    name_server: OnceLock<Option<SocketAddrV4>>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +55,13 @@ impl Addresses {
             return None;
         }
         let mut known = self.known();
+        let shared = run.process().addresses_of.as_ref().and_then(|other| {
+            let mut all = known.replicas.values();
+            all.find(|(service, _)| service == other).map(|(_, network)| Arc::clone(network))
+        });
+        if shared.is_some() {
+            return shared;
+        }
         let net = known.plan.as_ref()?.machine.octets()[1];
         let own = (0..REPLICAS).find_map(|_| {
             let [high, low] = (FIRST + known.next % REPLICAS).to_be_bytes();
@@ -76,9 +84,24 @@ impl Addresses {
         Some(network)
     }
 
-    /// The replica at that address is gone.
-    pub(crate) fn leave(&self, own: Ipv4Addr) {
-        self.known().replicas.remove(&own);
+    /// The replica of `service` that has these addresses is gone; another service's may have them, too.
+    pub(crate) fn leave(&self, service: &str, network: &Network) {
+        let own = network.own();
+        let mut known = self.known();
+        if known.replicas.get(&own).is_some_and(|(owner, _)| owner == service) {
+            known.replicas.remove(&own);
+        }
+    }
+
+    /// The name server, which runs as soon as somebody asks for it.
+    fn name_server(&self) -> Route {
+        let known = Arc::clone(&self.known);
+        let names = move |name: &str| {
+            let known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.plan.as_ref()?.names.get(name).copied()
+        };
+        let place = self.name_server.get_or_init(|| serve_names(Arc::new(names)).ok());
+        place.map_or(Route::Foreign, Route::To)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -88,6 +111,9 @@ impl Addresses {
 
 impl Router for Addresses {
     fn route(&self, to: Ipv4Addr, port: u16, transport: Transport) -> Route {
+        if SocketAddrV4::new(to, port) == NAME_SERVER && transport == Transport::Udp {
+            return self.name_server();
+        }
         let known = self.known();
         let Some(plan) = &known.plan else { return Route::Foreign };
         if to == plan.machine {

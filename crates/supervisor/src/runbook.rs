@@ -37,6 +37,9 @@ pub struct AddressPlan {
     pub machine: Ipv4Addr,
     /// Each service's, below those of replicas.
     pub services: BTreeMap<String, Ipv4Addr>,
+    /// All names that lead to one of these, for programs that ask a name server.
+    #[serde(default)]
+    pub names: BTreeMap<String, Ipv4Addr>,
 }
 
 impl Runbook {
@@ -152,6 +155,9 @@ pub struct ProcessRun {
     /// Whether its addresses are its own.
     #[serde(default)]
     pub has_addresses: bool,
+    /// The service whose addresses it has, if those are another one's.
+    #[serde(default)]
+    pub addresses_of: Option<String>,
 }
 
 impl ProcessRun {

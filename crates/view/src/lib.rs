@@ -20,6 +20,7 @@ mod error;
 #[cfg(target_os = "linux")]
 mod machine;
 mod mount;
+mod names;
 #[cfg(target_os = "linux")]
 mod probe;
 #[cfg(target_os = "linux")]
@@ -34,5 +35,6 @@ pub use elsewhere::{View, rung, why_not};
 pub use enter::View;
 pub use error::{EnterError, Reason, ViewError};
 pub use mount::{Mount, Rung, What};
+pub use names::{NAME_SERVER, Names, serve_names};
 #[cfg(target_os = "linux")]
 pub use probe::{rung, why_not};

@@ -32,8 +32,37 @@ impl Translation<'_> {
         self.has_addresses && !self.is_database(&service.name) && service.network_mode != NetworkMode::Host
     }
 
-    /// The addresses of the environment: the same each time, as long as no two services want the same.
+    /// The service whose addresses a service has instead of its own.
+    pub(super) fn addresses_of(&self, service: &Service) -> Option<String> {
+        match &service.network_mode {
+            NetworkMode::Service(other) if self.is_addressed(service) => Some(other.clone()),
+            NetworkMode::Service(_)
+            | NetworkMode::Networks
+            | NetworkMode::Host
+            | NetworkMode::None
+            | NetworkMode::Other(_) => None,
+        }
+    }
+
+    /// The addresses of the environment, and all names that lead to them.
     pub(super) fn address_plan(&self) -> Option<AddressPlan> {
+        let mut plan = self.addresses()?;
+        for service in self.environment.stack.services.values() {
+            for (name, named) in names(service, &self.environment.stack) {
+                let leads = match named {
+                    Named::Service(service) => plan.services.get(service).copied(),
+                    Named::Machine => Some(plan.machine),
+                    // Those are its own, and in its hosts file.
+                    Named::Addresses(_) | Named::Itself => None,
+                };
+                leads.map(|leads| plan.names.entry(name).or_insert(leads));
+            }
+        }
+        Some(plan)
+    }
+
+    /// The same addresses each time, as long as no two services want the same.
+    pub(super) fn addresses(&self) -> Option<AddressPlan> {
         if !self.has_addresses {
             return None;
         }
@@ -50,12 +79,12 @@ impl Translation<'_> {
             }
             services.insert(name.clone(), address((place + 1).to_be_bytes()));
         }
-        Some(AddressPlan { machine: address(MACHINE), services })
+        Some(AddressPlan { machine: address(MACHINE), services, names: BTreeMap::new() })
     }
 
     /// The names that a service knows, where it looks for them. The file stays the same one, so that those that run see who comes.
     pub(super) fn hosts(&self, service: &Service) -> Result<Option<Mount>, StackError> {
-        let Some(plan) = self.address_plan().filter(|_| self.is_addressed(service)) else { return Ok(None) };
+        let Some(plan) = self.addresses().filter(|_| self.is_addressed(service)) else { return Ok(None) };
         let folder = self.site.live().join("hosts");
         let path = folder.join(&service.name);
         if self.writes {
@@ -122,6 +151,7 @@ mod tests {
         let plan = AddressPlan {
             machine: Ipv4Addr::new(127, 20, 255, 254),
             services: BTreeMap::from([("db".to_owned(), address)]),
+            names: BTreeMap::new(),
         };
         let names = BTreeMap::from([
             ("db".to_owned(), Named::Service("db")),

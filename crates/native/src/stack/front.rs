@@ -72,6 +72,7 @@ impl Translation<'_> {
         let process = ProcessRun {
             mounts: self.mounts(container)?,
             has_addresses: false,
+            addresses_of: None,
             program: nginx.program,
             arguments: arguments.into_iter().map(literal).collect(),
             directory: container.directory(),
@@ -127,6 +128,7 @@ impl Translation<'_> {
         Ok(ProcessRun {
             mounts,
             has_addresses: true,
+            addresses_of: None,
             program,
             arguments: arguments.into_iter().map(literal).collect(),
             directory,
@@ -140,7 +142,7 @@ impl Translation<'_> {
     /// A program that only looks at what a service will see.
     fn within(&self, program: Program, mounts: &[Mount], name: &str) -> Result<Program, ConfigError> {
         let fault = |source: io::Error| ConfigError::Write { file: self.site.live().join(name), source };
-        let own = self.address_plan().map_or(Ipv4Addr::LOCALHOST, |plan| plan.machine);
+        let own = self.addresses().map_or(Ipv4Addr::LOCALHOST, |plan| plan.machine);
         let network = Network::new(own, BTreeMap::new(), Arc::new(Nobody));
         let view = View::new(mounts, Path::new("/")).map_err(|error| fault(io::Error::other(error)))?;
         let view = view.with_network(Arc::new(network)).map_err(fault)?;

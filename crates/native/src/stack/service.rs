@@ -119,6 +119,7 @@ impl Translation<'_> {
             directory: directory.map_or_else(|| self.directory(container), Ok)?,
             mounts,
             has_addresses,
+            addresses_of: self.addresses_of(container.service),
             variables,
             surroundings,
             port_variables: if has_addresses { Vec::new() } else { Self::port_variables(container, ports) },
@@ -135,6 +136,7 @@ impl Translation<'_> {
         let process = ProcessRun {
             mounts: Vec::new(),
             has_addresses: false,
+            addresses_of: None,
             program: database.bin_dir.join("postgres"),
             arguments: Vec::new(),
             directory: self.root.to_owned(),

@@ -303,7 +303,7 @@ impl Driver {
                 hooks.store(true, std::sync::atomic::Ordering::Relaxed);
             }
             if let Some(network) = &process.network {
-                self.addresses.leave(network.own());
+                self.addresses.leave(&self.service_name(replica), network);
             }
             self.endpoints.remove(&self.service_name(replica), &self.gateway_id(replica));
         }

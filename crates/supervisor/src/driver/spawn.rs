@@ -49,9 +49,10 @@ impl Driver {
             marks: &self.runbook.marks,
             inputs: &self.inputs,
         };
-        let own = launch.network.as_ref().map(|network| network.own());
-        let process =
-            launch.start().inspect_err(|_| own.into_iter().for_each(|own| self.addresses.leave(own)))?;
+        let network = launch.network.clone();
+        let process = launch.start().inspect_err(|_| {
+            network.iter().for_each(|network| self.addresses.leave(&run.name, network));
+        })?;
         self.tails.insert((replica.service, replica.number), process.tail.clone());
         self.processes.insert(replica, process);
         Ok(())

@@ -41,14 +41,14 @@ pub struct Network {
     pub(crate) own: Ipv4Addr,
     pub(crate) router: Arc<dyn Router>,
     table: Mutex<Table>,
-    heard: Mutex<Option<Sender<()>>>,
+    heard: Mutex<Vec<Sender<()>>>,
 }
 
 impl Network {
     /// The network of a program whose own address is `own`. It listens at that, at the ports that it asks for, as far as they can
     /// be had; those of `fixed` it has at these places instead.
     pub fn new(own: Ipv4Addr, fixed: BTreeMap<u16, SocketAddrV4>, router: Arc<dyn Router>) -> Self {
-        Self { own, router, table: Mutex::new(Table::new(own, fixed)), heard: Mutex::new(None) }
+        Self { own, router, table: Mutex::new(Table::new(own, fixed)), heard: Mutex::default() }
     }
 
     /// Its own address.
@@ -58,7 +58,7 @@ impl Network {
 
     /// Tells `heard` whenever it listens at a port more. What was told before is not told again.
     pub fn tell(&self, heard: Sender<()>) {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).push(heard);
     }
 
     /// The ports at which it listens for connections, and where each of them is.
@@ -83,9 +83,7 @@ impl Network {
 
     pub(crate) fn listens(&self) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        if heard.as_ref().is_some_and(|heard| heard.send(()).is_err()) {
-            *heard = None;
-        }
+        heard.retain(|heard| heard.send(()).is_ok());
     }
 }
 
