@@ -33,7 +33,7 @@ impl Translation<'_> {
     }
 
     /// The addresses of the environment: the same each time, as long as no two services want the same.
-    pub(super) fn address_plan(&self) -> Option<AddressPlan> {
+    pub(crate) fn address_plan(&self) -> Option<AddressPlan> {
         if !self.has_addresses {
             return None;
         }
@@ -55,7 +55,14 @@ impl Translation<'_> {
 
     /// The names that a service knows, where it looks for them. The file stays the same one, so that those that run see who comes.
     pub(super) fn hosts(&self, service: &Service) -> Result<Option<Mount>, StackError> {
-        let Some(plan) = self.address_plan().filter(|_| self.is_addressed(service)) else { return Ok(None) };
+        if self.is_addressed(service) { self.hosts_beside(service) } else { Ok(None) }
+    }
+
+    /// The same for a command beside any service: beside a server, too.
+    pub(crate) fn hosts_beside(&self, service: &Service) -> Result<Option<Mount>, StackError> {
+        let Some(plan) = self.address_plan().filter(|_| service.network_mode != NetworkMode::Host) else {
+            return Ok(None);
+        };
         let folder = self.site.live().join("hosts");
         let path = folder.join(&service.name);
         if self.writes {

@@ -1,0 +1,113 @@
+//! What runs beside services, or once as one.
+
+use backlot_testkit::Stage;
+
+use crate::BACKLOT;
+
+/// Whether services have addresses of their own here.
+fn is_whole() -> bool {
+    std::env::var("BACKLOT_VIEW").is_err() && backlot_engine::no_view().is_none()
+}
+
+const SERVE: &str =
+    "import http.server as h; h.ThreadingHTTPServer(('', 8000), h.SimpleHTTPRequestHandler).serve_forever()";
+
+const ASK: &str =
+    "import urllib.request as u, sys; print(u.urlopen('http://' + sys.argv[1]).read().decode(), end='')";
+
+fn stack() -> Stage {
+    let stage = Stage::empty(BACKLOT);
+    stage.file("pages/index.html", "hello").file("code/here", "").file("serve.py", SERVE).file("ask.py", ASK);
+    stage.file(
+        "compose.yaml",
+        "services:
+  api:
+    image: app
+    command: python3 /srv/serve.py
+    working_dir: /srv/pages
+    ports: ['8000']
+    volumes: ['.:/srv']
+    healthcheck: {test: python3 /srv/ask.py localhost:8000, interval: 100ms, retries: 50}
+  web:
+    image: app
+    command: sh -c 'pwd; echo $$WORD; exit 3'
+    environment: {WORD: said}
+    working_dir: /srv/code
+    ports: ['8000:8000']
+    volumes: ['.:/srv']
+    depends_on: {api: {condition: service_healthy}}
+  alone: {image: app, command: 'echo alone', volumes: ['.:/srv']}
+  tool: {image: app, profiles: [tools], command: 'echo tool'}
+",
+    );
+    stage
+}
+
+#[test]
+fn a_service_runs_once_with_what_it_needs() {
+    if !is_whole() {
+        return;
+    }
+    let stage = stack();
+    let steps = stage.backlot(&["--dry-run", "run", "--rm", "web", "ls", "a b"]).output();
+    steps.assert(0, "start api\nrun ls 'a b' as web", "");
+
+    stage.backlot(&["-q", "run", "--rm", "web"]).output().assert(3, "/srv/code\nsaid", "");
+    // What it needs stays, and nothing else of it is there.
+    stage.backlot(&["ps", "-q"]).output().assert_prints("api-1");
+    let asks = ["-q", "run", "web", "python3", "/srv/ask.py", "api:8000"];
+    stage.backlot(&asks).output().assert(0, "hello", "");
+    // Its ports are its own: its localhost is neither the machine nor another replica.
+    let ports = "python3 /srv/serve.py 2>/dev/null & for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; \
+                 python3 /srv/ask.py localhost:8000/here 2>/dev/null && break; done; kill $!; cat here; pwd";
+    stage.backlot(&["-q", "run", "-w", "/srv/code", "web", "sh", "-c", ports]).output().assert(
+        0,
+        "/srv/code",
+        "",
+    );
+    stage.backlot(&["-q", "run", "web", "python3", "/srv/ask.py", "web:8000"]).output().assert_code(1);
+    stage.backlot(&["-q", "run", "web", "sh", "-c", "kill -9 $$"]).output().assert(137, "", "");
+    stage.backlot(&["-q", "run", "web", "no-such-program"]).output().assert_code(127);
+    stage.backlot(&["down", "-q"]).output().assert(0, "", "");
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn a_service_that_needs_nothing_leaves_nothing() {
+    let stage = stack();
+    stage.backlot(&["-q", "run", "alone"]).output().assert(0, "alone", "");
+    stage.assert_nothing_left();
+    stage.backlot(&["-q", "run", "tool", "echo", "-x"]).output().assert(0, "-x", "");
+    stage.backlot(&["-q", "run", "--no-deps", "web", "echo", "x"]).output().assert(0, "x", "");
+    stage.assert_nothing_left();
+    // What is no service is a command, and so is all that comes after --.
+    stage.backlot(&["-q", "run", "echo", "alone"]).output().assert(0, "alone", "");
+    stage.backlot(&["-q", "run", "--", "alone"]).output().assert_code(127);
+    let error = "there is no service echo (there are alone, api, web)";
+    let rm = stage.backlot(&["-q", "run", "--rm", "echo"]).output().assert_code(1);
+    assert!(rm.stderr.contains(error), "{rm}");
+}
+
+#[test]
+fn a_command_beside_a_server_reaches_it_by_its_name() {
+    if !is_whole() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "compose.yaml",
+        "services:
+  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}
+  web: {image: app, command: sleep 1000, environment: {PGPASSWORD: x}, depends_on: [db]}
+",
+    );
+    let select = ["psql", "-XAt", "-h", "db", "-U", "postgres", "-c", "select 42"];
+    for service in ["db", "web"] {
+        let words: Vec<&str> = ["-q", "run", "--rm", service].into_iter().chain(select).collect();
+        stage.backlot(&words).output().assert(0, "42", "");
+    }
+    let own = stage.backlot(&["-q", "run", "db"]).output().assert_code(1);
+    assert!(own.stderr.contains("service db is the server of its data"), "{own}");
+    stage.backlot(&["down", "-q"]).output().assert(0, "", "");
+    stage.assert_nothing_left();
+}
