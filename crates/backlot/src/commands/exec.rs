@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use backlot_engine::{Beside, Exec};
+use backlot_engine::{Beside, EngineKind, Exec};
 
 use backlot_process::{Program, Stdout, exit_code};
 
@@ -37,16 +37,22 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (project, home) = (context.project()?, context.home()?);
-    let site = context.site(&home, &project)?;
-    let beside = Beside {
+    beside(context, |_| Beside {
         service: args.service.clone(),
         command: args.command.clone(),
         directory: args.workdir.clone(),
-        terminal: context.caller.can_ask && context.caller.has_terminal && !args.no_tty,
-    };
-    let exec = context.engine(&site)?.exec(&site, &beside, &context.caller.variables)?;
-    carry_out(exec, &args.command, context)
+        terminal: context.can_have_terminal() && !args.no_tty,
+    })
+}
+
+/// Runs a command beside a running service, as that is said for the engine which runs it.
+pub fn beside(context: &Context, command: impl FnOnce(EngineKind) -> Beside) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let site = context.site(&home, &project)?;
+    let engine = context.engine(&site)?;
+    let beside = command(engine.kind());
+    let exec = engine.exec(&site, &beside, &context.caller.variables)?;
+    carry_out(exec, &beside.command, context)
 }
 
 /// Runs a command as an engine says, on our terminal; its exit code is ours.

@@ -96,7 +96,7 @@ fn once(
         service,
         command: command.clone(),
         directory: args.workdir.clone(),
-        terminal: context.caller.can_ask && context.caller.has_terminal && !args.no_tty,
+        terminal: context.can_have_terminal() && !args.no_tty,
     };
     let site = deployment.site().clone();
     let was_there = site.has_files();

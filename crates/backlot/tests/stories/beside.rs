@@ -73,6 +73,26 @@ fn a_service_runs_once_with_what_it_needs() {
 }
 
 #[test]
+fn a_shell_sees_what_the_service_sees() {
+    if !is_whole() {
+        return;
+    }
+    let stage = stack();
+    stage.backlot(&["shell", "api"]).output().assert_code(1);
+    stage.backlot(&["up", "-d", "--wait", "-q", "api"]).output().assert_code(0);
+    let typed = "pwd\npython3 ../ask.py localhost:8000\necho ${BASH_VERSION:+bash}\nexit 4\n";
+    stage.backlot(&["shell", "api"]).stdin(typed).output().assert(4, "/srv/pages\nhellobash", "");
+    // A machine without bash has sh.
+    let only = stage.root().join("only");
+    std::fs::create_dir(&only).unwrap();
+    std::os::unix::fs::symlink("/bin/sh", only.join("sh")).unwrap();
+    let sh = stage.backlot(&["shell", "-w", "/srv", "api"]).stdin("pwd\n");
+    sh.env("PATH", only.display().to_string()).output().assert(0, "/srv", "");
+    stage.backlot(&["down", "-q"]).output().assert(0, "", "");
+    stage.assert_nothing_left();
+}
+
+#[test]
 fn a_service_that_needs_nothing_leaves_nothing() {
     let stage = stack();
     stage.backlot(&["-q", "run", "alone"]).output().assert(0, "alone", "");
