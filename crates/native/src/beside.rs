@@ -18,18 +18,16 @@ pub(crate) fn exec(
     caller: &BTreeMap<String, String>,
 ) -> Result<Exec, EngineError> {
     let described = describe(site, &beside.service, caller)?;
-    let directory = beside.directory.clone().unwrap_or(described.directory);
-    let (variables, mounts) = (described.variables, described.mounts);
-    if mounts.is_empty() {
-        return Ok(Exec::Here { variables, directory, view: None });
-    }
+    let directory = beside.directory.clone().unwrap_or_else(|| described.directory.clone());
+    let Some(made) = described.view(&directory)? else {
+        return Ok(Exec::Here { variables: described.variables, directory, view: None });
+    };
     let living = described.process.filter(ProcessId::is_alive);
-    let joined = living.and_then(|process| View::of(process.pid, &directory).ok());
-    let mut view = joined.map_or_else(|| View::new(&mounts, &directory), Ok)?;
+    let mut view = living.and_then(|process| View::of(process.pid, &directory).ok()).unwrap_or(made);
     if let Some(own) = described.own {
         view = with_addresses(view, own, Supervised { site: site.clone(), otherwise: None })?;
     }
-    Ok(Exec::Here { variables, directory, view: Some(Arc::new(view)) })
+    Ok(Exec::Here { variables: described.variables, directory, view: Some(Arc::new(view)) })
 }
 
 /// The same world, in which addresses mean what they do in the environment.

@@ -122,6 +122,7 @@ pub(crate) fn describe(
                     mounts: Vec::new(),
                     process: None,
                     own: None,
+                    called: None,
                 })
             }
             Err(EngineError::NotUp { .. }) => Err(EngineError::NoServices { environment }),

@@ -57,6 +57,7 @@ fn differ(old: &ProcessRun, new: &ProcessRun) -> bool {
         ports: _,
         mounts,
         has_addresses,
+        called,
     } = old;
     !is_same_program(program, &new.program)
         || *arguments != new.arguments
@@ -65,6 +66,7 @@ fn differ(old: &ProcessRun, new: &ProcessRun) -> bool {
         || *port_variables != new.port_variables
         || *mounts != new.mounts
         || *has_addresses != new.has_addresses
+        || *called != new.called
 }
 
 /// Whether two paths lead to one program: `/bin/sh` and `/usr/bin/sh`, where the former directory is a link to the latter.
@@ -96,6 +98,7 @@ mod tests {
             port_variables: vec!["PORT".into()],
             mounts: Vec::new(),
             has_addresses: false,
+            called: None,
             ports: vec![PortRun {
                 target: 80,
                 endpoint: 5000,

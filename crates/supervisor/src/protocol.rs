@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use backlot_plan::{Endpoint, Protocol, ServiceStep};
 use backlot_process::ProcessId;
-use backlot_view::{Mount, Route, Transport};
+use backlot_view::{Called, Mount, Route, Transport, View, ViewError};
 use serde::{Deserialize, Serialize};
 
-use crate::runbook::Runbook;
+use crate::runbook::{Runbook, view};
 
 /// What somebody wants of a supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -281,4 +281,17 @@ pub struct Described {
     /// The address that is its own, if it has one: that of the same process.
     #[serde(default)]
     pub own: Option<Ipv4Addr>,
+    /// What it takes its machine to be called.
+    #[serde(default)]
+    pub called: Option<Called>,
+}
+
+impl Described {
+    /// What it sees from `directory`, made anew; none where that is the machine as it is.
+    ///
+    /// # Errors
+    /// When something of it cannot be had.
+    pub fn view(&self, directory: &Path) -> Result<Option<View>, ViewError> {
+        view(&self.mounts, self.called.as_ref(), directory)
+    }
 }

@@ -33,6 +33,6 @@ pub use elsewhere::{View, rung, why_not};
 #[cfg(target_os = "linux")]
 pub use enter::View;
 pub use error::{EnterError, Reason, ViewError};
-pub use mount::{Mount, Rung, What};
+pub use mount::{Called, Mount, Rung, What};
 #[cfg(target_os = "linux")]
 pub use probe::{rung, why_not};

@@ -131,3 +131,30 @@ fn a_command_beside_a_server_reaches_it_by_its_name() {
     stage.backlot(&["down", "-q"]).output().assert(0, "", "");
     stage.assert_nothing_left();
 }
+
+#[test]
+fn a_service_is_called_as_its_file_says() {
+    if !is_whole() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "compose.yaml",
+        "services:
+  named: {image: app, command: sleep 1000, hostname: shop.example, domainname: yp}
+  host: {image: app, command: sleep 1000, hostname: far, network_mode: host}
+  plain: {image: app, command: sleep 1000}
+",
+    );
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert(0, "", "");
+    let ask = "import socket as s; print(s.gethostname(), s.gethostbyname(s.gethostname()))";
+    for verb in ["exec", "run"] {
+        let own = stage.backlot(&["-q", verb, "named", "python3", "-c", ask]).output();
+        own.assert(0, "shop.example 127.0.0.1", "");
+        stage.backlot(&["-q", verb, "host", "uname", "-n"]).output().assert(0, "far", "");
+    }
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    stage.backlot(&["exec", "plain", "uname", "-n"]).output().assert(0, machine.trim(), "");
+    stage.backlot(&["down", "-q"]).output().assert(0, "", "");
+    stage.assert_nothing_left();
+}

@@ -1,7 +1,6 @@
 //! A command that runs once as a service, beside those that run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use backlot_facts::NoService;
@@ -9,7 +8,7 @@ use backlot_project::keys::Level;
 use backlot_project::{Environment, Service};
 use backlot_state::{Beside, EngineError, Event, Exec, Report, Wishes, volume};
 use backlot_supervisor::{News, Request, Runbook, ServiceKind, ServiceRun, router};
-use backlot_view::{Mount, View};
+use backlot_view::View;
 
 use crate::all_running;
 use crate::beside::{Supervised, exec, with_addresses};
@@ -117,30 +116,19 @@ impl NativeStack<'_> {
         let has_addresses = process.has_addresses || matches!(run.kind, ServiceKind::Front(_));
         let has_addresses = has_addresses && translation.hosts_beside(service)?.is_some();
         let program = program.current_dir(&directory);
-        Ok(Exec::Child(match self.view(&process.mounts, &directory, has_addresses, runbook)? {
-            Some(view) => program.within(view),
+        Ok(Exec::Child(match process.view(&directory)? {
+            Some(view) if has_addresses => program.within(self.addressed(view, runbook)?),
+            Some(view) => program.within(Arc::new(view)),
             None => program,
         }))
     }
 
-    /// The world of a command: what is mounted there, and an address of its own, from which the services are reached by name.
-    fn view(
-        &self,
-        mounts: &[Mount],
-        directory: &Path,
-        has_addresses: bool,
-        runbook: &Runbook,
-    ) -> Result<Option<Arc<View>>, EngineError> {
-        if mounts.is_empty() {
-            return Ok(None);
-        }
-        let view = View::new(mounts, directory)?;
-        let Some(plan) = runbook.addresses.as_ref().filter(|_| has_addresses) else {
-            return Ok(Some(Arc::new(view)));
-        };
+    /// The same world with an address of its own, from which the services are reached by name.
+    fn addressed(&self, view: View, runbook: &Runbook) -> Result<Arc<View>, EngineError> {
+        let Some(plan) = &runbook.addresses else { return Ok(Arc::new(view)) };
         let own = plan.for_one_more(std::process::id());
         let supervised = Supervised { site: self.site.clone(), otherwise: Some(router(runbook)) };
-        Ok(Some(Arc::new(with_addresses(view, own, supervised)?)))
+        Ok(Arc::new(with_addresses(view, own, supervised)?))
     }
 
     /// Beside a server there is one of it all the same: a command has its variables, and the names that it knows.
@@ -161,9 +149,11 @@ impl NativeStack<'_> {
         let Exec::Here { variables, directory, view: None } = exec else { return Ok(exec) };
         let (databases, wishes) = (all_running(&self.site)?, Wishes::default());
         let translation = self.translation(&databases, &wishes, endpoints(&self.current()?));
-        let mounts: Vec<Mount> = translation.hosts_beside(service)?.into_iter().collect();
         let (_, runbook) = translation.once(&service.name)?;
-        let view = self.view(&mounts, &directory, true, &runbook)?;
+        let view = match translation.hosts_beside(service)? {
+            Some(hosts) => Some(self.addressed(View::new(&[hosts], &directory)?, &runbook)?),
+            None => None,
+        };
         Ok(Exec::Here { variables, directory, view })
     }
 }

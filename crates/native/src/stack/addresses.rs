@@ -13,7 +13,7 @@ use backlot_project::Service;
 use backlot_project::stack::NetworkMode;
 use backlot_state::short_hash;
 use backlot_supervisor::AddressPlan;
-use backlot_view::{Mount, What};
+use backlot_view::{Called, Mount, What};
 
 use crate::stack::{error::StackError, translation::Translation};
 
@@ -30,6 +30,12 @@ impl Translation<'_> {
     /// Whether the programs of a service have addresses of their own.
     pub(super) fn is_addressed(&self, service: &Service) -> bool {
         self.has_addresses && !self.is_database(&service.name) && service.network_mode != NetworkMode::Host
+    }
+
+    /// What a service takes its machine to be called, if its file says that; where it has names at all.
+    pub(super) fn called(&self, service: &Service) -> Option<Called> {
+        let (host, domain) = (service.hostname.clone(), service.domainname.clone());
+        (self.has_addresses && (host.is_some() || domain.is_some())).then_some(Called { host, domain })
     }
 
     /// The addresses of the environment: the same each time, as long as no two services want the same.

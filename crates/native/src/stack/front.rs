@@ -66,6 +66,7 @@ impl Translation<'_> {
         let process = ProcessRun {
             mounts: self.mounts(container)?,
             has_addresses: false,
+            called: self.called(container.service),
             program: nginx.program,
             arguments: arguments.into_iter().map(literal).collect(),
             directory: container.directory(),

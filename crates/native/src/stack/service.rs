@@ -116,6 +116,7 @@ impl Translation<'_> {
             directory: directory.map_or_else(|| self.directory(container), Ok)?,
             mounts,
             has_addresses,
+            called: self.called(container.service),
             variables,
             surroundings,
             // What its file does not say it is not told: it has the ports that its image has.
@@ -137,6 +138,7 @@ impl Translation<'_> {
         let process = ProcessRun {
             mounts: Vec::new(),
             has_addresses: false,
+            called: None,
             program: database.bin_dir.join("postgres"),
             arguments: Vec::new(),
             directory: self.root.to_owned(),

@@ -170,6 +170,7 @@ pub(crate) fn script(name: &str, script: &str) -> ServiceRun {
             port_variables: vec!["PORT".into()],
             mounts: Vec::new(),
             has_addresses: false,
+            called: None,
             ports: Vec::new(),
         }),
         depends_on: BTreeMap::new(),
