@@ -75,6 +75,8 @@ fn report(database: DatabaseRecord) -> ServiceReport {
         pid: Some(database.process.pid),
         started: started(&database),
         restarts: 0,
+        own: None,
+        ports: BTreeMap::new(),
     };
     ServiceReport {
         name: database.service,

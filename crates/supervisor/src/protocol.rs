@@ -2,7 +2,7 @@
 //! is [`Message::Done`] or [`Message::Failed`]. A connection carries one request.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use backlot_plan::{Endpoint, Protocol, ServiceStep};
@@ -227,6 +227,12 @@ pub struct ReplicaReport {
     pub started: Option<u64>,
     /// How often it was started again.
     pub restarts: u32,
+    /// The address that is its own, if it has one.
+    #[serde(default)]
+    pub own: Option<Ipv4Addr>,
+    /// The ports at which it listens at its own addresses, and where each really is.
+    #[serde(default)]
+    pub ports: BTreeMap<u16, SocketAddr>,
 }
 
 /// Where a replica is in its life.

@@ -22,6 +22,7 @@ mod restart;
 mod run;
 mod scale;
 mod scenario;
+mod seen;
 mod services;
 mod shell;
 mod stock;

@@ -158,3 +158,37 @@ fn a_service_is_called_as_its_file_says() {
     stage.backlot(&["down", "-q"]).output().assert(0, "", "");
     stage.assert_nothing_left();
 }
+
+#[test]
+fn ps_tells_what_services_see() {
+    if !is_whole() {
+        return;
+    }
+    let stage = stack();
+    stage.backlot(&["up", "-d", "--wait", "-q", "api"]).output().assert_code(0);
+    let shown = stage.backlot(&["ps", "-v"]).output().assert_code(0).stdout;
+    for part in [
+        "\n\napi\n",
+        "\n  /srv ← [project]\n",
+        "  web → web\n",
+        "  host.docker.internal → this machine",
+        "  api-1 is 127.",
+    ] {
+        assert!(shown.contains(part), "{part} {shown}");
+    }
+    assert!(shown.contains(": 8000 → 127."), "{shown}");
+    let json = stage.backlot(&["ps", "--json"]).output().assert_code(0).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let api = json.as_array().unwrap().iter().find(|service| service["service"] == "api").unwrap();
+    let replica = &api["replicas"][0];
+    assert_eq!(api["view"]["names"]["api"]["service"], "api");
+    let mounts = api["view"]["mounts"].as_array().unwrap();
+    assert!(mounts.iter().any(|mount| mount["target"] == "/srv" && mount["read_only"] == false), "{api}");
+    let own = replica["own"].as_str().unwrap();
+    assert!(
+        own.starts_with("127.") && replica["ports"]["8000"].as_str().unwrap().starts_with("127."),
+        "{api}"
+    );
+    stage.backlot(&["down", "-q"]).output().assert(0, "", "");
+    stage.assert_nothing_left();
+}
