@@ -267,7 +267,7 @@ impl NativeStack<'_> {
 
 /// How much of a view services can have: what this machine can give, or less where `BACKLOT_VIEW` says so, as on machines that
 /// can give no more.
-fn rung(caller: &BTreeMap<String, String>) -> Rung {
+pub fn rung(caller: &BTreeMap<String, String>) -> Rung {
     let most = match caller.get("BACKLOT_VIEW").map(String::as_str) {
         // Names are in a file of the view's own: there are no addresses without mounts.
         Some("2" | "4") => Rung::None,

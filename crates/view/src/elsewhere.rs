@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::calls::Network;
 use crate::error::ViewError;
-use crate::mount::{Called, Mount, Rung};
+use crate::mount::{Called, Mount, Rung, Setting};
 
 /// A world of its own for a program; there is none on this system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,4 +58,9 @@ pub fn rung() -> Rung {
 /// Why it is not more.
 pub fn why_not() -> Option<String> {
     Some("mounts and addresses of a program's own are a thing of Linux".to_owned())
+}
+
+/// No setting can change that.
+pub fn obstacle() -> Option<Setting> {
+    None
 }

@@ -38,6 +38,15 @@ pub struct Called {
     pub domain: Option<String>,
 }
 
+/// One of the machine's settings, as `sysctl` names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub value: String,
+}
+
 /// How much of a view this machine can give to a program, less before more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rung {

@@ -192,3 +192,28 @@ fn ps_tells_what_services_see() {
     stage.backlot(&["down", "-q"]).output().assert(0, "", "");
     stage.assert_nothing_left();
 }
+
+#[test]
+fn doctor_says_which_rung_there_is() {
+    let stage = Stage::empty(BACKLOT);
+    let views = |forced: &str| {
+        let doctor = stage.backlot(&["doctor"]).env("BACKLOT_VIEW", forced).output();
+        doctor
+            .stdout
+            .lines()
+            .skip_while(|line| !line.contains(" views "))
+            .take(2)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    for (forced, rung) in [("4", 4), ("2", 4)] {
+        assert!(views(forced).contains(&format!("views        rung {rung} of 4")), "{}", views(forced));
+    }
+    if is_whole() {
+        assert!(views("").starts_with("✓ views        rung 1 of 4: "), "{}", views(""));
+        assert!(views("3").starts_with("⚠ views        rung 3 of 4: "), "{}", views("3"));
+        assert!(views("3").contains("BACKLOT_VIEW=3 forces it\n"), "{}", views("3"));
+        assert!(views("3").contains("→ unset BACKLOT_VIEW"), "{}", views("3"));
+        assert!(views("7").contains("BACKLOT_VIEW=7 is none of"), "{}", views("7"));
+    }
+}
