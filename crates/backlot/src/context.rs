@@ -48,6 +48,11 @@ impl Context {
         Ok(Self { global, caller, interrupted, asking })
     }
 
+    /// Whether standard input and output are a terminal, which a program can be given.
+    pub fn can_have_terminal(&self) -> bool {
+        self.caller.can_ask && self.caller.has_terminal
+    }
+
     pub fn style(&self) -> Style {
         Style::new(self.caller.wants_colour)
     }

@@ -18,9 +18,9 @@ use backlot_postgres::DEFAULT_PORT;
 use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{ComposeCall, Environment, ScenarioName, ScenarioSource};
 use backlot_state::{
-    ContainerDatabase, Deployment, DockerRecord, EngineError, EngineKind, Filling, Ground, LiveDatabase,
-    Purpose, Record, Report, Site, Started, Taken, VERSION, Watcher, Wishes, in_words, label, now,
-    short_hash, tools, watch_over,
+    Beside, ContainerDatabase, Deployment, DockerRecord, EngineError, EngineKind, Exec, Filling, Ground,
+    LiveDatabase, Purpose, Record, Report, Site, Started, Taken, VERSION, Watcher, Wishes, in_words, label,
+    now, short_hash, tools, watch_over,
 };
 use backlot_supervisor::News;
 
@@ -113,6 +113,16 @@ impl<'a> Deployment<'a> for DockerStack<'a> {
         news: &mut dyn FnMut(News),
     ) -> Result<Started, EngineError> {
         self.bring_up(wishes, report, news)
+    }
+
+    fn once(
+        &self,
+        beside: &Beside,
+        needs: &[String],
+        report: Report<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Exec, EngineError> {
+        self.run_once(beside, needs, report, news).map(Exec::Child)
     }
 
     fn watch(&self) -> Result<Option<Watcher>, EngineError> {

@@ -19,6 +19,7 @@ mod inspected;
 mod list;
 mod logs;
 mod model;
+mod once;
 mod prepare;
 mod psql;
 mod remove;

@@ -71,6 +71,8 @@ fn replica(container: &Container, record: &DockerRecord) -> ReplicaReport {
         pid: container.pid.filter(|pid| is_here(*pid, &container.id)),
         started: container.started.filter(|_| container.life == Life::Running),
         restarts: container.restarts,
+        own: None,
+        ports: BTreeMap::new(),
     }
 }
 

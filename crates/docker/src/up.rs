@@ -7,6 +7,7 @@ use backlot_state::{
 };
 use backlot_supervisor::News;
 
+use crate::container::Container;
 use crate::deployment::DockerStack;
 use crate::foreign::refuse_foreign;
 use crate::remove;
@@ -30,17 +31,7 @@ impl DockerStack<'_> {
         news: &mut dyn FnMut(News),
     ) -> Result<Started, EngineError> {
         self.services(wishes)?;
-        let taken = self.site.take()?;
-        self.ground.go_on()?;
-        let containers = self.client.containers(&self.project())?;
-        refuse_foreign(&self.project(), &self.environment.compose.working_dir, &containers)?;
-        let record = self.site.record()?;
-        if record.as_ref().is_some_and(|record| record.engine != EngineKind::Docker) {
-            return Err(EngineError::OtherEngine {
-                environment: self.site.name().to_owned(),
-                engine: EngineKind::Native,
-            });
-        }
+        let (taken, containers) = self.take()?;
         let steps = containers_up(&self.desired(wishes)?, &self.observed(&containers)?, wishes.fresh);
         let mut came = Came::default();
         let outcome = self.carry_out_all(&taken, &steps, wishes, &mut came, report, news);
@@ -53,6 +44,22 @@ impl DockerStack<'_> {
         }
         let renewed = steps.contains(&ContainerStep::Remove(ContainerRemoval::Containers));
         self.started(!containers.is_empty() && !renewed, came.failure, wishes)
+    }
+
+    /// Takes the environment, if it is ours to be taken; with its containers.
+    pub(super) fn take(&self) -> Result<(Taken, Vec<Container>), EngineError> {
+        let taken = self.site.take()?;
+        self.ground.go_on()?;
+        let containers = self.client.containers(&self.project())?;
+        refuse_foreign(&self.project(), &self.environment.compose.working_dir, &containers)?;
+        let record = self.site.record()?;
+        if record.as_ref().is_some_and(|record| record.engine != EngineKind::Docker) {
+            return Err(EngineError::OtherEngine {
+                environment: self.site.name().to_owned(),
+                engine: EngineKind::Native,
+            });
+        }
+        Ok((taken, containers))
     }
 
     fn carry_out_all(

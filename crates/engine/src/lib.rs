@@ -10,11 +10,11 @@ mod testing;
 
 pub use backlot_docker::{Client, ComposeProject, DockerError, named_daemon};
 pub use backlot_facts::database::{Database, DatabaseError};
-pub use backlot_facts::names::apart;
+pub use backlot_facts::names::{Named, apart, names};
 pub use backlot_facts::storage::StorageError;
 pub use backlot_hint::Hint;
 pub use backlot_native::{
-    ChangeError, PortError, PortTrouble, StackError, Tenant, fill_up, guard, locate, supervise,
+    ChangeError, PortError, PortTrouble, StackError, Tenant, fill_up, guard, locate, rung, supervise,
 };
 pub use backlot_state::runs::{INNER, new_mark};
 pub use backlot_state::{
@@ -23,7 +23,9 @@ pub use backlot_state::{
     LogWish, Purpose, Record, RecordError, Report, STOCK_VERB, SUPERVISOR_VERB, Site, Started, State,
     Summary, Watcher, Wishes, tools, volume,
 };
-pub use backlot_view::{View, why_not as no_view};
+pub use backlot_view::{
+    Mount, Rung, Setting, View, What, obstacle, rung as highest_rung, why_not as no_view,
+};
 pub use choose::{deployment, engine_at, not_done};
 pub use list::{list, list_all};
 pub use runner::test_command;

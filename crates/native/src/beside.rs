@@ -18,30 +18,40 @@ pub(crate) fn exec(
     caller: &BTreeMap<String, String>,
 ) -> Result<Exec, EngineError> {
     let described = describe(site, &beside.service, caller)?;
-    let directory = beside.directory.clone().unwrap_or(described.directory);
-    let (variables, mounts) = (described.variables, described.mounts);
-    if mounts.is_empty() {
-        return Ok(Exec::Here { variables, directory, view: None });
-    }
+    let directory = beside.directory.clone().unwrap_or_else(|| described.directory.clone());
+    let Some(made) = described.view(&directory)? else {
+        return Ok(Exec::Here { variables: described.variables, directory, view: None });
+    };
     let living = described.process.filter(ProcessId::is_alive);
-    let joined = living.and_then(|process| View::of(process.pid, &directory).ok());
-    let mut view = joined.map_or_else(|| View::new(&mounts, &directory), Ok)?;
+    let mut view = living.and_then(|process| View::of(process.pid, &directory).ok()).unwrap_or(made);
     if let Some(own) = described.own {
-        let network = Network::new(own, BTreeMap::new(), Arc::new(Supervised(site.clone())));
-        view = view.with_network(Arc::new(network)).map_err(EngineError::Network)?;
+        view = with_addresses(view, own, Supervised { site: site.clone(), otherwise: None })?;
     }
-    Ok(Exec::Here { variables, directory, view: Some(Arc::new(view)) })
+    Ok(Exec::Here { variables: described.variables, directory, view: Some(Arc::new(view)) })
+}
+
+/// The same world, in which addresses mean what they do in the environment.
+pub(crate) fn with_addresses(view: View, own: Ipv4Addr, router: Supervised) -> Result<View, EngineError> {
+    let network = Network::new(own, BTreeMap::new(), Arc::new(router));
+    view.with_network(Arc::new(network)).map_err(EngineError::Network)
 }
 
 /// The addresses of an environment, as its supervisor knows them.
-struct Supervised(Site);
+pub(crate) struct Supervised {
+    pub(crate) site: Site,
+    /// Who knows them while there is none.
+    pub(crate) otherwise: Option<Arc<dyn Router>>,
+}
 
 impl Router for Supervised {
     fn route(&self, to: Ipv4Addr, port: u16, transport: Transport) -> Route {
-        match ask_now(&self.0, &Request::Route { to, port, transport }) {
+        match ask_now(&self.site, &Request::Route { to, port, transport }) {
             Ok(Answer::Route(route)) => route,
-            // It is gone, and with it all that could be reached.
-            Ok(_) | Err(_) => Route::Nobody,
+            // It is gone, and with it all that could be reached; or there was none.
+            Ok(_) | Err(_) => match &self.otherwise {
+                Some(otherwise) => otherwise.route(to, port, transport),
+                None => Route::Nobody,
+            },
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A whole stack on the native engine: its database, and its other services under a supervisor.
 
 mod databases;
+mod once;
 mod planning;
 
 use std::collections::BTreeMap;
@@ -10,8 +11,8 @@ use backlot_plan::Removal;
 use backlot_project::Environment;
 use backlot_project::keys::Level;
 use backlot_state::{
-    DatabaseRecord, Deployment, EngineError, EngineKind, Event, Ground, LiveDatabase, Purpose, Report, Site,
-    Started, Taken, Watcher, Wishes, in_words, volume,
+    Beside, DatabaseRecord, Deployment, EngineError, EngineKind, Event, Exec, Ground, LiveDatabase, Purpose,
+    Report, Site, Started, Taken, Watcher, Wishes, in_words, volume,
 };
 use backlot_supervisor::{FailureCode, News, PortRun, Request, Runbook, ServiceReport};
 use backlot_view::Rung;
@@ -119,6 +120,16 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
 
     fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
         self.database.as_ref().map(|service| service.process_variables(database)).unwrap_or_default()
+    }
+
+    fn once(
+        &self,
+        beside: &Beside,
+        needs: &[String],
+        report: Report<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Exec, EngineError> {
+        self.run_once(beside, needs, report, news)
     }
 
     fn up(
@@ -256,7 +267,7 @@ impl NativeStack<'_> {
 
 /// How much of a view services can have: what this machine can give, or less where `BACKLOT_VIEW` says so, as on machines that
 /// can give no more.
-fn rung(caller: &BTreeMap<String, String>) -> Rung {
+pub fn rung(caller: &BTreeMap<String, String>) -> Rung {
     let most = match caller.get("BACKLOT_VIEW").map(String::as_str) {
         // Names are in a file of the view's own: there are no addresses without mounts.
         Some("2" | "4") => Rung::None,

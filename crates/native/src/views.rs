@@ -75,6 +75,8 @@ fn report(database: DatabaseRecord) -> ServiceReport {
         pid: Some(database.process.pid),
         started: started(&database),
         restarts: 0,
+        own: None,
+        ports: BTreeMap::new(),
     };
     ServiceReport {
         name: database.service,
@@ -122,6 +124,7 @@ pub(crate) fn describe(
                     mounts: Vec::new(),
                     process: None,
                     own: None,
+                    called: None,
                 })
             }
             Err(EngineError::NotUp { .. }) => Err(EngineError::NoServices { environment }),

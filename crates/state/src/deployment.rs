@@ -8,6 +8,7 @@ use backlot_process::Stdout;
 use backlot_project::{ScenarioName, ScenarioSource};
 use backlot_supervisor::News;
 
+use crate::engine::{Beside, Exec};
 use crate::error::EngineError;
 use crate::event::Report;
 use crate::janitor::Watcher;
@@ -79,6 +80,19 @@ pub trait Deployment<'a>: Debug {
         report: Report<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<Started, EngineError>;
+
+    /// How a command (none: its own) is run once as a service, beside those that run: as `docker compose run`. The services
+    /// that it `needs` are up and well when this returns.
+    ///
+    /// # Errors
+    /// When there is no such service, it cannot run, or what it needs does not do well.
+    fn once(
+        &self,
+        beside: &Beside,
+        needs: &[String],
+        report: Report<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Exec, EngineError>;
 
     /// What would be left of it if we were killed is taken down by a process that watches over us, from before anything is
     /// started; none where something of the engine's own sees to that.

@@ -125,8 +125,10 @@ pub enum Exec {
         /// What the service sees, if that is not the machine as it is.
         view: Option<Arc<View>>,
     },
-    /// By this program, which is told the command already.
+    /// By this program, which is told the command already: it can take our place.
     Elsewhere(Program),
+    /// By this program, which is told all. What it asks of us while it runs we answer, so it is our child.
+    Child(Program),
 }
 
 /// A command that is to run beside a service.

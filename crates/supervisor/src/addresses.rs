@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use backlot_plan::Protocol;
 use backlot_view::{NAME_SERVER, Network, Route, Router, Transport, serve_names};
 
-use crate::runbook::{AddressPlan, Runbook, ServiceKind, ServiceRun, local};
+use crate::runbook::{AddressPlan, PortRun, Runbook, ServiceKind, ServiceRun, local};
 
 /// How many addresses replicas share in turn: so many that one is long forgotten when it comes again.
 const REPLICAS: u16 = 0x7f00;
@@ -161,7 +161,7 @@ fn reached(run: &ServiceRun) -> Reached {
         ServiceKind::Front(_) => Reached::Here(endpoints),
         ServiceKind::Database { port, .. } => {
             // Files for several environments say its published port, too: it is the one server all the same.
-            let published = ports.flat_map(|port| port.published_at()).chain([local(port)]);
+            let published = ports.flat_map(PortRun::published_at).chain([local(port)]);
             let all = published.map(|at: SocketAddr| (at.port(), port));
             Reached::Here(all.chain(endpoints.into_keys().map(|target| (target, port))).collect())
         }

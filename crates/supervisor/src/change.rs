@@ -58,6 +58,7 @@ fn differ(old: &ProcessRun, new: &ProcessRun) -> bool {
         mounts,
         has_addresses,
         addresses_of,
+        called,
     } = old;
     !is_same_program(program, &new.program)
         || *arguments != new.arguments
@@ -67,6 +68,7 @@ fn differ(old: &ProcessRun, new: &ProcessRun) -> bool {
         || *mounts != new.mounts
         || *has_addresses != new.has_addresses
         || *addresses_of != new.addresses_of
+        || *called != new.called
 }
 
 /// Whether two paths lead to one program: `/bin/sh` and `/usr/bin/sh`, where the former directory is a link to the latter.
@@ -99,6 +101,7 @@ mod tests {
             mounts: Vec::new(),
             has_addresses: false,
             addresses_of: None,
+            called: None,
             ports: vec![PortRun {
                 target: 80,
                 endpoint: 5000,

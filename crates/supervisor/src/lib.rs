@@ -10,6 +10,7 @@ mod control;
 mod driver;
 mod heard;
 mod listen;
+mod once;
 mod outbox;
 mod protocol;
 mod runbook;
@@ -17,6 +18,7 @@ mod seat;
 mod spec;
 
 pub use client::{Client, ClientError};
+pub use once::router;
 pub use protocol::{
     Answer, Described, EndpointReport, Failure, FailureCode, Health, Message, News, ReplicaReport, Request,
     ServiceReport, State,

@@ -2,15 +2,15 @@
 //! is [`Message::Done`] or [`Message::Failed`]. A connection carries one request.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use backlot_plan::{Endpoint, Protocol, ServiceStep};
 use backlot_process::ProcessId;
-use backlot_view::{Mount, Route, Transport};
+use backlot_view::{Called, Mount, Route, Transport, View, ViewError};
 use serde::{Deserialize, Serialize};
 
-use crate::runbook::Runbook;
+use crate::runbook::{Runbook, view};
 
 /// What somebody wants of a supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,6 +227,12 @@ pub struct ReplicaReport {
     pub started: Option<u64>,
     /// How often it was started again.
     pub restarts: u32,
+    /// The address that is its own, if it has one.
+    #[serde(default)]
+    pub own: Option<Ipv4Addr>,
+    /// The ports at which it listens at its own addresses, and where each really is.
+    #[serde(default)]
+    pub ports: BTreeMap<u16, SocketAddr>,
 }
 
 /// Where a replica is in its life.
@@ -281,4 +287,17 @@ pub struct Described {
     /// The address that is its own, if it has one: that of the same process.
     #[serde(default)]
     pub own: Option<Ipv4Addr>,
+    /// What it takes its machine to be called.
+    #[serde(default)]
+    pub called: Option<Called>,
+}
+
+impl Described {
+    /// What it sees from `directory`, made anew; none where that is the machine as it is.
+    ///
+    /// # Errors
+    /// When something of it cannot be had.
+    pub fn view(&self, directory: &Path) -> Result<Option<View>, ViewError> {
+        view(&self.mounts, self.called.as_ref(), directory)
+    }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use backlot_plan::{Dependency, HealthTimes, Protocol, RestartPolicy};
 use backlot_process::{ProcessId, Program, in_full};
-use backlot_view::{Mount, Network, View};
+use backlot_view::{Called, Mount, Network, View, ViewError};
 use serde::{Deserialize, Serialize};
 
 /// A stack, ready to be run. It holds secrets: it is handed over through a pipe or the private socket only.
@@ -158,6 +158,9 @@ pub struct ProcessRun {
     /// The service whose addresses it has, if those are another one's.
     #[serde(default)]
     pub addresses_of: Option<String>,
+    /// What it takes its machine to be called, where its file says that.
+    #[serde(default)]
+    pub called: Option<Called>,
 }
 
 impl ProcessRun {
@@ -168,18 +171,28 @@ impl ProcessRun {
         beside: Option<ProcessId>,
         network: Option<&Arc<Network>>,
     ) -> Result<Program, String> {
-        if self.mounts.is_empty() {
-            return Ok(program);
-        }
-        let living = beside.filter(ProcessId::is_alive);
+        let living = beside.filter(|process| !self.is_plain() && process.is_alive());
         let joined = living.and_then(|process| View::of(process.pid, &self.directory).ok());
-        let made = || View::new(&self.mounts, &self.directory).map_err(|error| in_full(&error));
-        let view = joined.map_or_else(made, Ok)?;
+        let made = || self.view(&self.directory).map_err(|error| in_full(&error));
+        let Some(view) = joined.map_or_else(made, |view| Ok(Some(view)))? else { return Ok(program) };
         let view = match network {
             Some(network) => view.with_network(Arc::clone(network)).map_err(|error| in_full(&error))?,
             None => view,
         };
         Ok(program.within(Arc::new(view)))
+    }
+
+    /// Whether it sees the machine as it is.
+    fn is_plain(&self) -> bool {
+        self.mounts.is_empty() && self.called.is_none()
+    }
+
+    /// What it sees from `directory`, made anew; none where that is the machine as it is.
+    ///
+    /// # Errors
+    /// When something of it cannot be had.
+    pub fn view(&self, directory: &Path) -> Result<Option<View>, ViewError> {
+        view(&self.mounts, self.called.as_ref(), directory)
     }
 
     /// Its whole environment, but for what each replica is given besides.
@@ -188,6 +201,22 @@ impl ProcessRun {
         all.extend(self.variables.clone());
         all
     }
+}
+
+/// A view with these mounts and this name; none where there are neither.
+pub(crate) fn view(
+    mounts: &[Mount],
+    called: Option<&Called>,
+    directory: &Path,
+) -> Result<Option<View>, ViewError> {
+    if mounts.is_empty() && called.is_none() {
+        return Ok(None);
+    }
+    let view = View::new(mounts, directory)?;
+    Ok(Some(match called {
+        Some(called) => view.called(called),
+        None => view,
+    }))
 }
 
 /// A text in which a replica's own ports are still to be filled in.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::calls::Network;
 use crate::error::ViewError;
-use crate::mount::{Mount, Rung};
+use crate::mount::{Called, Mount, Rung, Setting};
 
 /// A world of its own for a program; there is none on this system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,12 @@ impl View {
     /// Always an error here.
     pub fn of(_pid: i32, _directory: &Path) -> Result<Self, ViewError> {
         Err(ViewError::NotHere)
+    }
+
+    /// The same with a name of its own.
+    #[must_use]
+    pub fn called(self, _called: &Called) -> Self {
+        match self {}
     }
 
     /// The same with addresses of its own.
@@ -52,4 +58,9 @@ pub fn rung() -> Rung {
 /// Why it is not more.
 pub fn why_not() -> Option<String> {
     Some("mounts and addresses of a program's own are a thing of Linux".to_owned())
+}
+
+/// No setting can change that.
+pub fn obstacle() -> Option<Setting> {
+    None
 }

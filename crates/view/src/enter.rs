@@ -13,13 +13,14 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::{Mode, SFlag, mknod, umask};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{
-    UnlinkatFlags, chdir, getegid, geteuid, mkdir, pivot_root, symlinkat, unlink, unlinkat, write,
+    UnlinkatFlags, chdir, getegid, geteuid, mkdir, pivot_root, sethostname, symlinkat, unlink, unlinkat,
+    write,
 };
 
 use crate::calls::{Network, Trap, serve};
 use crate::error::{EnterError, ViewError};
 use crate::machine::Real;
-use crate::mount::Mount;
+use crate::mount::{Called, Mount};
 use crate::steps::{Account, Plan, Step, joining, plan};
 
 /// An error of the child's holds the number of the step above these bits, and the system's own number in them.
@@ -55,10 +56,16 @@ impl View {
     /// The very world that a process is in: what it wrote to its own memory is there, too, which another view of the same mounts
     /// does not have. The caller knows that the process is still the one that it means.
     pub fn of(pid: i32, directory: &Path) -> Result<Self, ViewError> {
-        let users = |process: &str| fs::read_link(format!("/proc/{process}/ns/user"));
-        let gone = |source| ViewError::Process { pid, source };
-        let is_other = users(&pid.to_string()).map_err(gone)? != users("self").map_err(gone)?;
+        let namespace = |process: &str, kind: &str| fs::read_link(format!("/proc/{process}/ns/{kind}"));
+        let is_other = |kind: &str| Ok(namespace(&pid.to_string(), kind)? != namespace("self", kind)?);
         Ok(Self { plan: joining(pid, is_other, directory)?, trap: None })
+    }
+
+    /// The same world, in which the machine is called so.
+    #[must_use]
+    pub fn called(mut self, called: &Called) -> Self {
+        self.plan.steps.push(Step::Name(called.clone()));
+        self
     }
 
     /// The same world, in which addresses mean what `network` says. It is for one start of a program: its calls are answered by a
@@ -118,7 +125,7 @@ fn numbered(number: i32, errno: Errno) -> io::Error {
 fn take(step: &Step) -> nix::Result<()> {
     match step {
         Step::Part { users, groups } => part(users, groups),
-        Step::Join { users, mounts } => join(users.as_deref(), mounts),
+        Step::Join { users, names, mounts } => join(users.as_deref(), names.as_deref(), mounts),
         Step::Seclude => mount(NONE, c"/", NONE, MsFlags::MS_SLAVE | MsFlags::MS_REC, NONE),
         Step::Tmpfs { at, options } => {
             let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
@@ -138,6 +145,7 @@ fn take(step: &Step) -> nix::Result<()> {
             rmdir(machine)
         }
         Step::Start { at } => chdir(at.as_c_str()),
+        Step::Name(called) => name(called),
     }
 }
 
@@ -156,11 +164,23 @@ fn part(users: &CStr, groups: &CStr) -> nix::Result<()> {
     Ok(())
 }
 
-fn join(users: Option<&CStr>, mounts: &CStr) -> nix::Result<()> {
+fn name(called: &Called) -> nix::Result<()> {
+    unshare(CloneFlags::CLONE_NEWUTS)?;
+    called.host.as_deref().map_or(Ok(()), sethostname)?;
+    let Some(domain) = &called.domain else { return Ok(()) };
+    // SAFETY: the bytes live through the call, which only reads them.
+    Errno::result(unsafe { libc::setdomainname(domain.as_ptr().cast(), domain.len()) }).map(drop)
+}
+
+fn join(users: Option<&CStr>, names: Option<&CStr>, mounts: &CStr) -> nix::Result<()> {
     let open = |path: &CStr| open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
     let mounts = open(mounts)?;
+    let names = names.map(open).transpose()?;
     if let Some(users) = users {
         setns(open(users)?, CloneFlags::CLONE_NEWUSER)?;
+    }
+    if let Some(names) = names {
+        setns(names, CloneFlags::CLONE_NEWUTS)?;
     }
     setns(mounts, CloneFlags::CLONE_NEWNS)
 }

@@ -30,11 +30,11 @@ mod tree;
 
 pub use calls::{Network, Route, Router, Transport};
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{View, rung, why_not};
+pub use elsewhere::{View, obstacle, rung, why_not};
 #[cfg(target_os = "linux")]
 pub use enter::View;
 pub use error::{EnterError, Reason, ViewError};
-pub use mount::{Mount, Rung, What};
+pub use mount::{Called, Mount, Rung, Setting, What};
 pub use names::{NAME_SERVER, Names, serve_names};
 #[cfg(target_os = "linux")]
-pub use probe::{rung, why_not};
+pub use probe::{obstacle, rung, why_not};

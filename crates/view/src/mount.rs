@@ -29,6 +29,24 @@ pub enum What {
     },
 }
 
+/// What a program takes its machine to be called; as this one is, where it says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Called {
+    /// The name (64 bytes at most).
+    pub host: Option<String>,
+    /// The NIS domain, which has nothing to do with those of the internet (64 bytes at most).
+    pub domain: Option<String>,
+}
+
+/// One of the machine's settings, as `sysctl` names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub value: String,
+}
+
 /// How much of a view this machine can give to a program, less before more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rung {

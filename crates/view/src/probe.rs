@@ -17,12 +17,13 @@ use nix::unistd::{ForkResult, fork, pipe2};
 use crate::calls::{Network, Route, Router, Transport};
 use crate::enter::View;
 use crate::error::EnterError;
-use crate::mount::{Mount, Rung, What};
+use crate::mount::{Mount, Rung, Setting, What};
 
 /// What was found, and why it is not more.
 struct Found {
     rung: Rung,
     why_not: Option<String>,
+    setting: Option<Setting>,
 }
 
 static FOUND: OnceLock<Found> = OnceLock::new();
@@ -38,13 +39,22 @@ pub fn why_not() -> Option<String> {
     found().why_not.clone()
 }
 
+/// The setting of the machine's that is known to be in the way of more.
+pub fn obstacle() -> Option<Setting> {
+    found().setting.clone()
+}
+
 fn found() -> &'static Found {
     FOUND.get_or_init(|| {
-        let Err(whole) = probe(true) else { return Found { rung: Rung::Whole, why_not: None } };
-        match probe(false) {
-            Ok(()) => Found { rung: Rung::Mounts, why_not: Some(in_words(&whole)) },
-            Err(error) => Found { rung: Rung::None, why_not: Some(in_words(&error)) },
-        }
+        let Err(whole) = probe(true) else {
+            return Found { rung: Rung::Whole, why_not: None, setting: None };
+        };
+        let (rung, error, settings) = match probe(false) {
+            Ok(()) => (Rung::Mounts, whole, &OF_ADDRESSES[..]),
+            Err(error) => (Rung::None, error, &OF_MOUNTS[..]),
+        };
+        let setting = settings.iter().find_map(|(name, values)| set(name, values));
+        Found { rung, why_not: Some(in_words(&error, setting.as_ref())), setting }
     })
 }
 
@@ -105,23 +115,30 @@ fn answer(reader: OwnedFd) -> io::Result<i32> {
     Ok(i32::from_ne_bytes(number))
 }
 
+/// Settings that are known to be in the way, and the values with which they are.
+const OF_MOUNTS: [(&str, &[&str]); 3] = [
+    ("kernel.apparmor_restrict_unprivileged_userns", &["1"]),
+    ("kernel.unprivileged_userns_clone", &["0"]),
+    ("user.max_user_namespaces", &["0"]),
+];
+/// A program's sockets are taken as a debugger takes them.
+const OF_ADDRESSES: [(&str, &[&str]); 1] = [("kernel.yama.ptrace_scope", &["2", "3"])];
+
+fn set(name: &'static str, values: &[&str]) -> Option<Setting> {
+    let value = fs::read_to_string(Path::new("/proc/sys").join(name.replace('.', "/"))).ok()?;
+    let value = value.trim();
+    values.contains(&value).then(|| Setting { name, value: value.to_owned() })
+}
+
 /// The error, and which of the machine's settings is known to bring it about.
-fn in_words(error: &io::Error) -> String {
+fn in_words(error: &io::Error, setting: Option<&Setting>) -> String {
     let entering = error.get_ref().and_then(|inner| inner.downcast_ref::<EnterError>());
     let plain = entering.map_or_else(
         || error.to_string(),
         |entering| format!("a program may not {}: {}", entering.doing, entering.source),
     );
-    let is = |name: &str, value: &str| {
-        fs::read_to_string(Path::new("/proc/sys").join(name)).is_ok_and(|text| text.trim() == value)
-    };
-    let settings = [
-        ("kernel/apparmor_restrict_unprivileged_userns", "1"),
-        ("kernel/unprivileged_userns_clone", "0"),
-        ("user/max_user_namespaces", "0"),
-    ];
-    match settings.iter().find(|(name, value)| is(name, value)) {
-        Some((name, value)) => format!("{plain} ({} is {value})", name.replace('/', ".")),
+    match setting {
+        Some(Setting { name, value }) => format!("{plain} ({name} is {value})"),
         None => plain,
     }
 }

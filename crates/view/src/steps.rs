@@ -8,7 +8,7 @@ use std::{fmt, io};
 
 use crate::error::{Reason, ViewError};
 use crate::machine::{Entry, Machine};
-use crate::mount::{Mount, What};
+use crate::mount::{Called, Mount, What};
 use crate::tree::{Asked, Folder, Found, Node, Place, Tree};
 
 /// Where the machine's own file system is found while the new one is made.
@@ -25,8 +25,8 @@ const SHARED_MEMORY: &str = "/dev/shm";
 pub(crate) enum Step {
     /// Take mounts of its own, as an ordinary user also a user namespace in which it is who it was.
     Part { users: CString, groups: CString },
-    /// Go to the mounts of another process, and to its user namespace where that is not ours.
-    Join { users: Option<CString>, mounts: CString },
+    /// Go to the mounts of another process, and to its user namespace and names where those are not ours.
+    Join { users: Option<CString>, names: Option<CString>, mounts: CString },
     /// Nothing that is mounted from here on is seen by the machine.
     Seclude,
     /// Mount an empty file system in memory.
@@ -47,6 +47,8 @@ pub(crate) enum Step {
     Leave { machine: CString },
     /// Go to the directory that the program starts in.
     Start { at: CString },
+    /// Take the machine to be called so.
+    Name(Called),
 }
 
 impl fmt::Display for Step {
@@ -74,6 +76,10 @@ impl fmt::Display for Step {
             Self::Turn { stage, .. } => write!(f, "make {} the root", show(stage)),
             Self::Leave { .. } => write!(f, "leave the machine's file system"),
             Self::Start { at } => write!(f, "start in {}", show(at)),
+            Self::Name(called) => {
+                let all: Vec<&str> = called.host.iter().chain(&called.domain).map(String::as_str).collect();
+                write!(f, "be called {}", all.join(" in "))
+            }
         }
     }
 }
@@ -120,12 +126,18 @@ pub(crate) fn plan<M: Machine>(
     Ok(Plan { steps: layout.steps, spread: layout.spread })
 }
 
-/// The way into the view that a process is in. `is_other` says that it is in another user namespace than we are.
-pub(crate) fn joining(pid: i32, is_other: bool, directory: &Path) -> Result<Plan, ViewError> {
+/// The way into the view that a process is in. `is_other` says whether a namespace of this kind is another one than ours.
+pub(crate) fn joining(
+    pid: i32,
+    is_other: impl Fn(&str) -> io::Result<bool>,
+    directory: &Path,
+) -> Result<Plan, ViewError> {
     let namespace = |name: &str| known(&format!("/proc/{pid}/ns/{name}"));
     let in_directory = |reason| ViewError::Directory { directory: directory.to_owned(), reason };
     let at = text(directory).map_err(in_directory)?;
-    let join = Step::Join { users: is_other.then(|| namespace("user")), mounts: namespace("mnt") };
+    let gone = |source| ViewError::Process { pid, source };
+    let other = |name| Ok(is_other(name).map_err(gone)?.then(|| namespace(name)));
+    let join = Step::Join { users: other("user")?, names: other("uts")?, mounts: namespace("mnt") };
     Ok(Plan { steps: vec![join, Step::Start { at }], spread: Vec::new() })
 }
 

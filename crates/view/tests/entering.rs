@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backlot_process::{ProcessError, ProcessId, Program, SpawnOptions, Stream, in_full};
-use backlot_view::{Mount, Rung, View, What, rung, why_not};
+use backlot_view::{Called, Mount, Rung, View, What, rung, why_not};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -333,4 +333,28 @@ fn what_it_costs() {
     time("work it out", &|| drop(View::new(&mounts, Path::new("/app")).unwrap()));
     time("start without", &|| start(&plain));
     time("start within", &|| start(&within));
+}
+
+#[test]
+fn a_program_may_take_its_machine_to_be_called_otherwise() {
+    if !is_possible() {
+        return;
+    }
+    let called = Called { host: Some("shop.example".into()), domain: Some("yp".into()) };
+    let line = "uname -n; cat /proc/sys/kernel/domainname";
+    let view = View::new(&[], Path::new("/")).unwrap().called(&called);
+    let named = |line: &str| Program::new("/bin/sh").args(["-c", line]).env("PATH", "/usr/bin:/bin");
+    let ours = named(line).output(LIMIT).unwrap().stdout;
+    let mut child = named("sleep 20").within(Arc::new(view)).spawn(SpawnOptions::default()).unwrap();
+    // What joins it has its names, too.
+    let beside = View::of(child.id().pid, Path::new("/")).unwrap();
+    let output = named(line).within(Arc::new(beside)).output(LIMIT).unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "shop.example\nyp\n");
+    assert_eq!(named(line).output(LIMIT).unwrap().stdout, ours);
+    child.kill().unwrap();
+
+    let called = Called { host: Some("x".repeat(65)), domain: None };
+    let view = View::new(&[], Path::new("/")).unwrap().called(&called);
+    let error = named(line).within(Arc::new(view)).output(LIMIT).unwrap_err();
+    assert!(in_full(&error).contains("be called xxx"), "{}", in_full(&error));
 }

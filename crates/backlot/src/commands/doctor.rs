@@ -1,12 +1,12 @@
 //! `backlot doctor`
 
+mod views;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use backlot_engine::{
-    Client, Database, DockerError, Hint, Home, Wishes, locate, named_daemon, no_view, tools,
-};
+use backlot_engine::{Client, Database, DockerError, Hint, Home, Wishes, locate, named_daemon, tools};
 use backlot_postgres::{Installation, SearchPlaces};
 use backlot_process::{Owner, Program, caller_allow_list};
 use backlot_project::Project;
@@ -64,7 +64,7 @@ pub fn run(_args: &Args, context: &Context) -> Exit {
     findings.push(python(root.as_deref(), variables));
     findings.push(docker(variables));
     findings.push(nginx(variables));
-    findings.push(views());
+    findings.push(views::views(variables));
     show(&findings, context);
     let all_good = findings.iter().all(|finding| finding.verdict != Verdict::Bad);
     if all_good { Exit::Done } else { Exit::Failed }
@@ -108,18 +108,6 @@ fn postgres(variables: &BTreeMap<String, String>) -> Finding {
     }
     let each = |one: &Installation| format!("{} in {}", one.version, one.bin_dir.display());
     Finding::good("PostgreSQL", found.iter().map(each).collect::<Vec<_>>().join(", "))
-}
-
-/// Whether services can have what their files mount at their own paths.
-fn views() -> Finding {
-    match no_view() {
-        None => Finding::good("views", "services have their mounts, secrets and configs at their own paths"),
-        Some(reason) => Finding::warning(
-            "views",
-            reason,
-            "without it services see this machine's paths: what that changes is said by `backlot up`",
-        ),
-    }
 }
 
 /// How a Debian or macOS package is installed here.

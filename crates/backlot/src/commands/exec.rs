@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use backlot_engine::{Beside, Exec};
+use backlot_engine::{Beside, EngineKind, Exec};
 
-use backlot_process::{Stdout, exit_code};
+use backlot_process::{Program, Stdout, exit_code};
 
 use crate::commands::run::{become_program, program};
 use crate::context::Context;
@@ -37,21 +37,40 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (_, site) = context.project_and_site()?;
-    let beside = Beside {
+    beside(context, |_| Beside {
         service: args.service.clone(),
         command: args.command.clone(),
         directory: args.workdir.clone(),
-        terminal: context.caller.can_ask && context.caller.has_terminal && !args.no_tty,
-    };
-    match context.engine(&site)?.exec(&site, &beside, &context.caller.variables)? {
+        terminal: context.can_have_terminal() && !args.no_tty,
+    })
+}
+
+/// Runs a command beside a running service, as that is said for the engine which runs it.
+pub fn beside(context: &Context, command: impl FnOnce(EngineKind) -> Beside) -> Result<Exit, CommandError> {
+    let (project, home) = (context.project()?, context.home()?);
+    let site = context.site(&home, &project)?;
+    let engine = context.engine(&site)?;
+    let beside = command(engine.kind());
+    let exec = engine.exec(&site, &beside, &context.caller.variables)?;
+    carry_out(exec, &beside.command, context)
+}
+
+/// Runs a command as an engine says, on our terminal; its exit code is ours.
+pub fn carry_out(exec: Exec, command: &[OsString], context: &Context) -> Result<Exit, CommandError> {
+    match exec {
         Exec::Here { variables, directory, view } => {
-            let program = program(&args.command, &variables)?.current_dir(directory);
-            let Some(view) = view else { return Err(become_program(&program)) };
-            // What it does with addresses is answered by us.
-            let ended = program.within(view).run(Stdout::Ours, &context.interrupted)?;
-            Ok(Exit::Child(exit_code(ended.status)))
+            let program = program(command, &variables)?.current_dir(directory);
+            match view {
+                // What it does with addresses is answered by us.
+                Some(view) => as_child(&program.within(view), context),
+                None => Err(become_program(&program)),
+            }
         }
+        Exec::Child(program) => as_child(&program, context),
         Exec::Elsewhere(program) => Err(CommandError::failed("exec", program.exec())),
     }
+}
+
+fn as_child(program: &Program, context: &Context) -> Result<Exit, CommandError> {
+    Ok(Exit::Child(exit_code(program.run(Stdout::Ours, &context.interrupted)?.status)))
 }

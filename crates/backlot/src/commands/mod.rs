@@ -22,7 +22,9 @@ mod restart;
 mod run;
 mod scale;
 mod scenario;
+mod seen;
 mod services;
+mod shell;
 mod stock;
 mod test;
 mod top;
@@ -47,6 +49,7 @@ pub enum Command {
     Endpoints(endpoints::Args),
     Logs(logs::Args),
     Exec(exec::Args),
+    Shell(shell::Args),
     Scale(scale::Args),
     Restart(restart::Args),
     Wait(wait::Args),
@@ -89,6 +92,7 @@ pub fn run(
         Command::Endpoints(args) => endpoints::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
         Command::Exec(args) => exec::run(&args, context),
+        Command::Shell(args) => shell::run(&args, context),
         Command::Scale(args) => scale::run(&args, context),
         Command::Restart(args) => restart::run(&args, context),
         Command::Wait(args) => wait::run(&args, context),

@@ -6,6 +6,7 @@ use backlot_process::usage_of;
 use backlot_supervisor::{Health, ReplicaReport, ServiceReport, State};
 use serde_json::{Value, json};
 
+use crate::commands::seen;
 use crate::commands::services::choose;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -14,7 +15,8 @@ use crate::render::{self, Table};
 
 /// List the services of the chosen environment, and how each replica does
 ///
-/// With -q, only the names of the replicas that run, one a line.
+/// With -q, only the names of the replicas that run, one a line. With -v also what each service sees of its own: its mounts, what
+/// the names that it knows lead to, and where the ports of its replicas really are.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only these services
@@ -26,10 +28,21 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (project, site) = context.project_and_site()?;
-    let services = choose(&args.services, context.engine(&site)?.services(&site)?, &project, context)?;
-    if context.global.json {
-        render::json(&services.iter().map(service_in_json).collect());
+    let (project, home) = (context.project()?, context.home()?);
+    let site = context.site(&home, &project)?;
+    let engine = context.engine(&site)?;
+    let services = choose(&args.services, engine.services(&site)?, &project, context)?;
+    let (json, verbose) = (context.global.json, context.global.verbose > 0);
+    // What runs can be looked at even if the files are broken by now.
+    let environment = if json || verbose { context.environment(&project).ok() } else { None };
+    let seen = |service| seen::of(service, (&site, engine.as_ref()), environment.as_ref(), context);
+    if json {
+        let all = services.iter().map(|service| {
+            let mut shown = service_in_json(service);
+            shown["view"] = seen(service).map_or(Value::Null, |seen| seen.in_json());
+            shown
+        });
+        render::json(&all.collect());
         return Ok(Exit::Done);
     }
     if context.global.quiet {
@@ -43,6 +56,17 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return Ok(Exit::Done);
     }
     render::data(&table(&services).to_string());
+    for service in services.iter().filter(|service| verbose && !service.replicas.is_empty()) {
+        let ports = service.replicas.iter().filter_map(|replica| seen::ports(&service.name, replica));
+        let lines: Vec<String> =
+            seen(service).map(|seen| seen.lines()).into_iter().flatten().chain(ports).collect();
+        if !lines.is_empty() {
+            render::line(&format!("\n{}", service.name));
+            for line in lines {
+                render::line(&format!("  {line}"));
+            }
+        }
+    }
     Ok(Exit::Done)
 }
 
@@ -96,6 +120,8 @@ pub fn service_in_json(service: &ServiceReport) -> Value {
                 "memory": memory(replica),
                 "uptime": uptime(replica).map(|millis| millis / 1000),
                 "restarts": replica.restarts,
+                "own": replica.own,
+                "ports": replica.ports,
             })
         })
         .collect();

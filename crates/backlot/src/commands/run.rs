@@ -2,27 +2,133 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::path::PathBuf;
 
-use backlot_engine::{Hint, Wishes, tools};
+use backlot_engine::{Beside, Hint, Site, Wishes, tools};
 use backlot_process::{Program, caller_without_postgres, shell_quote};
+use backlot_project::{Environment, Project};
 
+use crate::commands::exec::carry_out;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
 
-/// Run a command in the chosen environment, with its database up
+/// Run a command in the chosen environment, or once as a service
 ///
-/// The command gets the environment's variables, with the database's real address, on top of the caller's own. Its exit
-/// code is ours.
+/// If the first word is a service, as `docker compose run`: what it depends on is brought up and waited for; then the command
+/// (without one: the service's own) runs with the service's variables, in its directory and with what it sees, without its
+/// ports. Else, and after `--`: with the environment's database up, the command gets the environment's variables, with the
+/// database's real address, on top of the caller's own. Its exit code is ours.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The command and its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
-    pub command: Vec<OsString>,
+    // It is never kept.
+    #[arg(long = "rm", hide = true)]
+    rm: bool,
+    /// Of a service: start nothing that it depends on
+    #[arg(long)]
+    no_deps: bool,
+    /// Of a service: work in this directory instead
+    #[arg(short = 'w', long, value_name = "DIR")]
+    workdir: Option<PathBuf>,
+    /// Of a service: no terminal between, on Docker
+    #[arg(short = 'T', long = "no-tty")]
+    no_tty: bool,
+    /// The service, if it is to run as one, and the command with its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "SERVICE|CMD")]
+    command: Vec<OsString>,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
+    let is_of_service = args.rm || args.no_deps || args.workdir.is_some() || args.no_tty;
+    if is_after_dashes(&context.caller.arguments, &args.command) {
+        if is_of_service {
+            let error = "the options are a service's, and what follows -- is none";
+            return Err(CommandError::usage("no-service", error));
+        }
+        return in_environment(&args.command, context);
+    }
+    let name = args.command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+    let project = context.project()?.naming([name.clone()]);
+    let environment = context.environment(&project)?;
+    if is_of_service || environment.stack.services.contains_key(&name) {
+        return once(args, name, &project, environment, context);
+    }
     in_environment(&args.command, context)
+}
+
+/// Whether the command, which is at the end of the line, comes after `--`. The parser does not tell.
+fn is_after_dashes(line: &[OsString], command: &[OsString]) -> bool {
+    let before = line.len().checked_sub(command.len() + 1);
+    before.and_then(|before| line.get(before)).is_some_and(|word| word == "--")
+}
+
+/// Runs a command once as a service.
+fn once(
+    args: &Args,
+    service: String,
+    project: &Project,
+    environment: Environment,
+    context: &Context,
+) -> Result<Exit, CommandError> {
+    let home = context.home()?;
+    let command = args.command[1..].to_vec();
+    if let Some(word) = command.iter().find(|word| word.to_str().is_none()) {
+        let error = format!("{} is no text", word.display());
+        return Err(CommandError::usage("not-utf8", error));
+    }
+    let services = &environment.stack.services;
+    let needs: Vec<String> = match services.get(&service).filter(|_| !args.no_deps) {
+        Some(one) => one.depends_on.keys().filter(|name| services.contains_key(*name)).cloned().collect(),
+        None => Vec::new(),
+    };
+    let first = if needs.is_empty() { vec![service.clone()] } else { needs.clone() };
+    let wishes = Wishes { services: first, ..Wishes::default() };
+    let deployment = context.deployment(context.ground(&home, project), environment, &wishes)?;
+    if context.global.dry_run {
+        let wishes = Wishes { services: needs.clone(), ..Wishes::default() };
+        let mut steps = if needs.is_empty() { Vec::new() } else { deployment.plan_up(&wishes)? };
+        let own = || vec!["its command".to_owned()];
+        let words = if command.is_empty() { own() } else { vec![quoted(&command)] };
+        steps.push(format!("run {} as {service}", words.concat()));
+        return context.show_steps(&steps);
+    }
+    let beside = Beside {
+        service,
+        command: command.clone(),
+        directory: args.workdir.clone(),
+        terminal: context.can_have_terminal() && !args.no_tty,
+    };
+    let site = deployment.site().clone();
+    let was_there = site.has_files();
+    let outcome = deployment
+        .once(&beside, &needs, &mut context.reporter(), &mut context.newsreader())
+        .map_err(|error| match CommandError::from(error) {
+            // As where the command is none of a service's.
+            failure if failure.code == "no-program" && !command.is_empty() => {
+                CommandError { exit: Exit::Child(127), hints: Vec::new(), ..failure }
+            }
+            failure => failure,
+        })
+        .and_then(|exec| carry_out(exec, &command, context));
+    if needs.is_empty() && !was_there {
+        tidy_up(&site, context)?;
+    }
+    outcome
+}
+
+/// What was made for one command is gone with it, unless somebody has brought something up there meanwhile.
+fn tidy_up(site: &Site, context: &Context) -> Result<(), CommandError> {
+    let engine = context.engine(site)?;
+    if engine.services(site)?.is_empty() {
+        engine.down(site, false, &mut |_| {})?;
+    }
+    Ok(())
+}
+
+fn quoted(command: &[OsString]) -> String {
+    let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
+    let words: Vec<_> = words.iter().map(|word| shell_quote(word)).collect();
+    words.join(" ")
 }
 
 /// Brings the chosen environment's database up and becomes `command` in it.
@@ -39,9 +145,7 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
     if context.global.dry_run {
         let mut steps =
             if has_database { deployment.plan_up(&deployment.database_only(false)?)? } else { Vec::new() };
-        let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
-        let words: Vec<_> = words.iter().map(|word| shell_quote(word)).collect();
-        steps.push(format!("run {}", words.join(" ")));
+        steps.push(format!("run {}", quoted(command)));
         return context.show_steps(&steps);
     }
     let variables = if has_database {

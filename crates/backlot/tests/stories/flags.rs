@@ -78,10 +78,10 @@ fn what_means_another_thing_there_and_nothing_here_is_refused() {
         stage.backlot(&words).output().assert_code(2);
     }
     stage.backlot(&["run", "-p", "80:80", "true"]).output().assert_code(1);
-    stage.backlot(&["run", "--rm", "true"]).output().assert(
+    stage.backlot(&["run", "--name", "true"]).output().assert(
         127,
         "",
-        "…\nerror: no program --rm is on PATH\n  help: the command begins here: the options of `docker compose run` are not known",
+        "…\nerror: no program --name is on PATH\n  help: the command begins here: the options of `docker compose run` are not known",
     );
     stage.backlot(&["down", "-vy", "-q"]).output().assert_prints("");
 }

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod axum;
+mod beside;
 mod blog;
 mod caller;
 mod changes;

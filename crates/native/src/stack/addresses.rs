@@ -13,7 +13,7 @@ use backlot_project::Service;
 use backlot_project::stack::NetworkMode;
 use backlot_state::short_hash;
 use backlot_supervisor::AddressPlan;
-use backlot_view::{Mount, What};
+use backlot_view::{Called, Mount, What};
 
 use crate::stack::{error::StackError, translation::Translation};
 
@@ -32,6 +32,12 @@ impl Translation<'_> {
         self.has_addresses && !self.is_database(&service.name) && service.network_mode != NetworkMode::Host
     }
 
+    /// What a service takes its machine to be called, if its file says that; where it has names at all.
+    pub(super) fn called(&self, service: &Service) -> Option<Called> {
+        let (host, domain) = (service.hostname.clone(), service.domainname.clone());
+        (self.has_addresses && (host.is_some() || domain.is_some())).then_some(Called { host, domain })
+    }
+
     /// The service whose addresses a service has instead of its own.
     pub(super) fn addresses_of(&self, service: &Service) -> Option<String> {
         match &service.network_mode {
@@ -45,7 +51,7 @@ impl Translation<'_> {
     }
 
     /// The addresses of the environment, and all names that lead to them.
-    pub(super) fn address_plan(&self) -> Option<AddressPlan> {
+    pub(crate) fn address_plan(&self) -> Option<AddressPlan> {
         let mut plan = self.addresses()?;
         for service in self.environment.stack.services.values() {
             for (name, named) in names(service, &self.environment.stack) {
@@ -84,7 +90,14 @@ impl Translation<'_> {
 
     /// The names that a service knows, where it looks for them. The file stays the same one, so that those that run see who comes.
     pub(super) fn hosts(&self, service: &Service) -> Result<Option<Mount>, StackError> {
-        let Some(plan) = self.addresses().filter(|_| self.is_addressed(service)) else { return Ok(None) };
+        if self.is_addressed(service) { self.hosts_beside(service) } else { Ok(None) }
+    }
+
+    /// The same for a command beside any service: beside a server, too.
+    pub(crate) fn hosts_beside(&self, service: &Service) -> Result<Option<Mount>, StackError> {
+        let Some(plan) = self.addresses().filter(|_| service.network_mode != NetworkMode::Host) else {
+            return Ok(None);
+        };
         let folder = self.site.live().join("hosts");
         let path = folder.join(&service.name);
         if self.writes {

@@ -138,6 +138,14 @@ pub enum StackError {
         /// Where it is defined.
         at: Location,
     },
+    /// A service whose own command is only to run where its ports are.
+    #[error("service {service} {reason}: its own command does not run once more beside it")]
+    NotOnce {
+        /// The service.
+        service: String,
+        /// What is in the way.
+        reason: &'static str,
+    },
     /// Several things are in the way, or one that the rest can do without.
     #[error("{}", told(.obstacles))]
     Several {
@@ -180,7 +188,7 @@ impl StackError {
             Self::Unrunnable { .. } => "not-executable",
             Self::NoService(_) => "no-service",
             Self::LeadsElsewhere { .. } => "leads-elsewhere",
-            Self::Scaled { .. } => "impossible",
+            Self::Scaled { .. } | Self::NotOnce { .. } => "impossible",
             Self::NoNginx { .. } => "no-nginx",
             Self::Nginx(_) => "nginx-config",
             Self::Storage(_) => "storage",
@@ -224,6 +232,9 @@ impl StackError {
                 let mut hints: Vec<String> = obstacles.iter().filter_map(Self::hint).collect();
                 hints.dedup();
                 (!hints.is_empty()).then(|| hints.join("\n"))
+            }
+            Self::NotOnce { service, .. } => {
+                Some(format!("say which command is to run: `run {service} CMD`"))
             }
             Self::NotHonoured { .. }
             | Self::NoService(_)

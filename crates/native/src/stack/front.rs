@@ -73,6 +73,7 @@ impl Translation<'_> {
             mounts: self.mounts(container)?,
             has_addresses: false,
             addresses_of: None,
+            called: self.called(container.service),
             program: nginx.program,
             arguments: arguments.into_iter().map(literal).collect(),
             directory: container.directory(),

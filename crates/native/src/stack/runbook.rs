@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use backlot_facts::NoService;
 use backlot_facts::container::Container;
 use backlot_state::{DatabaseRecord, mark};
 use backlot_supervisor::{Runbook, ServiceRun};
@@ -15,6 +16,20 @@ impl Translation<'_> {
     /// All that a supervisor needs to run `wanted`, and those of the others that can run, so that they can be asked for
     /// later.
     pub(crate) fn runbook(&self, wanted: &BTreeSet<String>) -> Result<Runbook, StackError> {
+        let mut services = self.runs(wanted)?;
+        drop_dependents(&mut services);
+        Ok(self.book(services))
+    }
+
+    /// The service `name` as it is to run once, whatever of it is there, and all that runs.
+    pub(crate) fn once(&self, name: &str) -> Result<(ServiceRun, Runbook), StackError> {
+        let services = self.runs(&[name.to_owned()].into())?;
+        let run = services.iter().find(|run| run.name == name).cloned();
+        let run = run.ok_or_else(|| NoService::of(name, &self.environment.stack))?;
+        Ok((run, self.book(services)))
+    }
+
+    fn runs(&self, wanted: &BTreeSet<String>) -> Result<Vec<ServiceRun>, StackError> {
         let containers: BTreeMap<&str, Container<'_>> = self
             .environment
             .stack
@@ -32,15 +47,18 @@ impl Translation<'_> {
                 Err(_) => {}
             }
         }
-        drop_dependents(&mut services);
-        Ok(Runbook {
+        Ok(services)
+    }
+
+    pub(crate) fn book(&self, services: Vec<ServiceRun>) -> Runbook {
+        Runbook {
             environment: self.environment.name.to_string(),
             marks: [mark::of_site(self.site)].map(|(name, value)| (name.to_owned(), value)).into(),
             logs: self.site.logs(),
             foreign_logs: self.running.iter().map(|database| self.log_of(database)).collect(),
             services,
             addresses: self.address_plan(),
-        })
+        }
     }
 
     fn log_of(&self, database: &DatabaseRecord) -> PathBuf {

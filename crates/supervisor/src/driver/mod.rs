@@ -31,7 +31,7 @@ use backlot_process::{Signal, kill_descendants, reap_strangers};
 use crate::addresses::Addresses;
 use crate::driver::endpoints::{Backends, Endpoints};
 use crate::driver::health::HealthCheck;
-use crate::driver::launch::{Process, filled};
+use crate::driver::launch::Process;
 use crate::driver::requests::Waiter;
 use crate::driver::timers::Timers;
 use crate::protocol::Failure;
@@ -39,6 +39,7 @@ use crate::runbook::{Databases, Readiness, Runbook, ServiceRun};
 use backlot_logs::{Cap, LogSet, Tail, cap_foreign};
 
 pub(crate) use crate::driver::input::{ConnectionId, Input};
+pub(crate) use crate::driver::launch::filled;
 
 /// How often it is looked after what needs no haste.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);

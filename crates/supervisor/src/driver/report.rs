@@ -1,6 +1,6 @@
 //! What is told of a running stack.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::PoisonError;
 use std::time::UNIX_EPOCH;
 
@@ -55,6 +55,8 @@ impl Driver {
 
     fn replica_report(&self, status: &ReplicaStatus<'_>) -> ReplicaReport {
         let process = self.processes.get(&status.replica);
+        let network = process.and_then(|process| process.network.as_ref());
+        let real = |(port, place): (u16, SocketAddrV4)| (port, SocketAddr::V4(place));
         let (state, health, reason) = describe(status.phase);
         let started = process.and_then(|process| process.started.duration_since(UNIX_EPOCH).ok());
         ReplicaReport {
@@ -71,6 +73,8 @@ impl Driver {
             pid: process.map(|process| process.id.pid),
             started: started.and_then(|started| u64::try_from(started.as_millis()).ok()),
             restarts: status.restarts,
+            own: network.map(|network| network.own()),
+            ports: network.map(|network| network.listening()).into_iter().flatten().map(real).collect(),
         }
     }
 

@@ -92,6 +92,7 @@ impl Driver {
                     mounts: process.mounts.clone(),
                     process: living.map(|process| process.id),
                     own: network.map(|network| network.own()),
+                    called: process.called.clone(),
                 })))
             }
             Request::Route { to, port, transport } => {

@@ -171,6 +171,7 @@ pub(crate) fn script(name: &str, script: &str) -> ServiceRun {
             mounts: Vec::new(),
             has_addresses: false,
             addresses_of: None,
+            called: None,
             ports: Vec::new(),
         }),
         depends_on: BTreeMap::new(),

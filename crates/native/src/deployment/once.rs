@@ -1,0 +1,159 @@
+//! A command that runs once as a service, beside those that run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use backlot_facts::NoService;
+use backlot_project::keys::Level;
+use backlot_project::{Environment, Service};
+use backlot_state::{Beside, EngineError, Event, Exec, Report, Wishes, volume};
+use backlot_supervisor::{News, Request, Runbook, ServiceKind, ServiceRun, router};
+use backlot_view::View;
+
+use crate::all_running;
+use crate::beside::{Supervised, exec, with_addresses};
+use crate::deployment::{NativeStack, endpoints};
+use crate::stack::{Cast, StackError, Translation};
+use crate::supervise::ask;
+use crate::views::OF_THE_TERMINAL;
+
+impl NativeStack<'_> {
+    pub(super) fn run_once(
+        &self,
+        beside: &Beside,
+        needs: &[String],
+        report: Report<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Exec, EngineError> {
+        let name = &beside.service;
+        let stack = &self.environment.stack;
+        let service = stack.services.get(name).ok_or_else(|| StackError::from(NoService::of(name, stack)))?;
+        if self.databases().any(|database| database.database().service == *name) {
+            let needs: Vec<String> = needs.iter().chain([name]).cloned().collect();
+            return self.beside_server(service, beside, &needs, report, news);
+        }
+        let environment = self.with_command(beside);
+        let only = BTreeSet::from([name.clone()]);
+        let wishes = Wishes::default();
+        let translation = |databases, current| Translation {
+            environment: &environment,
+            ..self.translation(databases, &wishes, current)
+        };
+        let unstarted = translation(&[], BTreeMap::new());
+        // Before anything is started: what can be known to be wrong from the files alone.
+        unstarted.cast(std::slice::from_ref(name))?;
+        let told = unstarted.unhonoured(&only, Level::Warning).into_iter();
+        told.chain(unstarted.unmounted(only.iter())).for_each(|line| report(Event::Warning(line)));
+        self.check_volumes(&only)?.iter().try_for_each(|name| volume::disown(self.ground.home, name))?;
+
+        self.bring_up(needs, report, news)?;
+        let databases = all_running(&self.site)?;
+        let translation = translation(&databases, endpoints(&self.current()?));
+        self.make_folders(&translation, &Cast { services: only, left_out: Vec::new() })?;
+        let (run, runbook) = translation.once(name)?;
+        if matches!(run.kind, ServiceKind::Front(_)) && beside.command.is_empty() {
+            let reason = "listens at the ports that are published";
+            return Err(StackError::NotOnce { service: name.clone(), reason }.into());
+        }
+        self.child(&translation, service, beside, &run, &runbook)
+    }
+
+    /// The environment with the command in the place of that of its service.
+    fn with_command(&self, beside: &Beside) -> Environment {
+        let mut environment = self.environment.clone();
+        let words: Vec<String> =
+            beside.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        if let Some(service) =
+            environment.stack.services.get_mut(&beside.service).filter(|_| !words.is_empty())
+        {
+            match &mut service.extension.command {
+                Some(own) => *own = words,
+                None => service.command = Some(words),
+            }
+        }
+        environment
+    }
+
+    /// Brings up what is needed, and waits until it does well.
+    fn bring_up(
+        &self,
+        needs: &[String],
+        report: Report<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<(), EngineError> {
+        use backlot_state::Deployment as _;
+        if needs.is_empty() {
+            let taken = self.site.take()?;
+            taken.tidy()?;
+            return taken.make_live();
+        }
+        let wishes = Wishes { services: needs.to_vec(), ..Wishes::default() };
+        if self.up(&wishes, report, news)?.has_services {
+            let request = Request::WaitHealthy { services: needs.to_vec() };
+            ask(&self.site, &request, self.ground.interrupted, news)?;
+        }
+        Ok(())
+    }
+
+    fn child(
+        &self,
+        translation: &Translation<'_>,
+        service: &Service,
+        beside: &Beside,
+        run: &ServiceRun,
+        runbook: &Runbook,
+    ) -> Result<Exec, EngineError> {
+        let process = run.process();
+        let no_port = |_| StackError::NoPort { service: service.name.clone() };
+        let mut program = process.alone().map_err(no_port)?;
+        for name in OF_THE_TERMINAL {
+            if let Some(value) = self.ground.caller.get(name) {
+                program = program.env(name, value);
+            }
+        }
+        let own = beside.directory.as_ref().map(|directory| process.directory.join(directory));
+        let directory = own.unwrap_or_else(|| process.directory.clone());
+        let has_addresses = process.has_addresses || matches!(run.kind, ServiceKind::Front(_));
+        let has_addresses = has_addresses && translation.hosts_beside(service)?.is_some();
+        let program = program.current_dir(&directory);
+        Ok(Exec::Child(match process.view(&directory)? {
+            Some(view) if has_addresses => program.within(self.addressed(view, runbook)?),
+            Some(view) => program.within(Arc::new(view)),
+            None => program,
+        }))
+    }
+
+    /// The same world with an address of its own, from which the services are reached by name.
+    fn addressed(&self, view: View, runbook: &Runbook) -> Result<Arc<View>, EngineError> {
+        let Some(plan) = &runbook.addresses else { return Ok(Arc::new(view)) };
+        let own = plan.for_one_more(std::process::id());
+        let supervised = Supervised { site: self.site.clone(), otherwise: Some(router(runbook)) };
+        Ok(Arc::new(with_addresses(view, own, supervised)?))
+    }
+
+    /// Beside a server there is one of it all the same: a command has its variables, and the names that it knows.
+    fn beside_server(
+        &self,
+        service: &Service,
+        beside: &Beside,
+        needs: &[String],
+        report: Report<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Exec, EngineError> {
+        if beside.command.is_empty() {
+            let reason = "is the server of its data";
+            return Err(StackError::NotOnce { service: service.name.clone(), reason }.into());
+        }
+        self.bring_up(needs, report, news)?;
+        let exec = exec(&self.site, beside, self.ground.caller)?;
+        let Exec::Here { variables, directory, view: None } = exec else { return Ok(exec) };
+        let (databases, wishes) = (all_running(&self.site)?, Wishes::default());
+        let translation = self.translation(&databases, &wishes, endpoints(&self.current()?));
+        let (_, runbook) = translation.once(&service.name)?;
+        let view = match translation.hosts_beside(service)? {
+            Some(hosts) => Some(self.addressed(View::new(&[hosts], &directory)?, &runbook)?),
+            None => None,
+        };
+        Ok(Exec::Here { variables, directory, view })
+    }
+}
