@@ -130,6 +130,7 @@ impl Translation<'_> {
             mounts,
             has_addresses: true,
             addresses_of: None,
+            called: self.called(container.service),
             program,
             arguments: arguments.into_iter().map(literal).collect(),
             directory,
