@@ -201,6 +201,13 @@ impl Context {
         move |news| progress.news(&news)
     }
 
+    /// The project, and the place of the chosen environment on disk.
+    pub fn project_and_site(&self) -> Result<(Project, Site), CommandError> {
+        let (project, home) = (self.project()?, self.home()?);
+        let site = self.site(&home, &project)?;
+        Ok((project, site))
+    }
+
     /// The place of the chosen environment on disk.
     pub fn site(&self, home: &Home, project: &Project) -> Result<Site, CommandError> {
         Ok(Site::new(home, project, self.environment_name()?.as_str()))

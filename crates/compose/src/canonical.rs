@@ -1,11 +1,12 @@
 //! From the short forms to the long ones, and the defaults of what is not written.
 
+use backlot_compose_schema::Path;
+use backlot_yaml::{Entry, Map, Node, Span, Value};
+
 use crate::error::{Error, Problem};
 use crate::merge::{default_dependency, list_to_mapping};
-use crate::path::Path;
 use crate::port::expand_port;
 use crate::volume::parse_volume;
-use crate::yaml::{Entry, Map, Node, Value};
 
 /// How many ports all services may have: a short range is soon written and long to expand.
 const MAX_PORTS: usize = 20_000;
@@ -46,7 +47,7 @@ fn service(node: &mut Node, path: &Path<'_>, ports_left: &mut usize) -> Result<(
                 }
             }
             "networks" | "models" => {
-                let nothing = |span: &crate::source::Span| Node::new(Value::Null, span.clone());
+                let nothing = |span: &Span| Node::new(Value::Null, span.clone());
                 replace(value, |node| list_to_mapping(node, &nothing))?;
             }
             "devices" => devices(value)?,
@@ -94,10 +95,7 @@ fn pairs(node: &mut Node) -> Result<(), Error> {
     for item in items {
         let pair = item.as_str().and_then(|text| text.split_once('='));
         let Some((key, value)) = pair else {
-            let (at, value) =
-                ("additional_contexts".to_owned(), item.value.scalar_text().unwrap_or_default());
-            let error = item.span.error(Problem::NotAllowed { at, value, allowed: Vec::new() });
-            return Err(error.with_hint("write NAME=PATH"));
+            return Err(item.not_allowed("additional_contexts", &[]).with_hint("write NAME=PATH"));
         };
         map.set(key, Value::String(value.to_owned()), &item.span);
     }
@@ -109,15 +107,8 @@ fn depends_on(node: &mut Node) -> Result<(), Error> {
     replace(node, |node| list_to_mapping(node, &default_dependency))?;
     let Some(dependencies) = node.as_map_mut() else { return Ok(()) };
     for Entry { value, .. } in &mut dependencies.entries {
-        let span = value.span.clone();
-        if let Some(dependency) = value.as_map_mut() {
-            if !dependency.contains("condition") {
-                dependency.set("condition", Value::String("service_started".to_owned()), &span);
-            }
-            if !dependency.contains("required") {
-                dependency.set("required", Value::Bool(true), &span);
-            }
-        }
+        value.set_default("condition", Value::String("service_started".to_owned()));
+        value.set_default("required", Value::Bool(true));
     }
     Ok(())
 }
@@ -129,12 +120,7 @@ fn env_files(node: &mut Node) {
         if let Value::String(path) = &item.value {
             item.value = single("path", Value::String(path.clone()), item);
         }
-        let span = item.span.clone();
-        if let Some(file) = item.as_map_mut()
-            && !file.contains("required")
-        {
-            file.set("required", Value::Bool(true), &span);
-        }
+        item.set_default("required", Value::Bool(true));
     }
 }
 
@@ -163,9 +149,7 @@ fn devices(node: &mut Node) -> Result<(), Error> {
             [source, target] => (*source, *target, "rwm"),
             [source, target, permissions] => (*source, *target, *permissions),
             _ => {
-                let (at, value) = ("devices".to_owned(), text.clone());
-                let error = item.span.error(Problem::NotAllowed { at, value, allowed: Vec::new() });
-                return Err(error.with_hint("write source:target:permissions"));
+                return Err(item.not_allowed("devices", &[]).with_hint("write source:target:permissions"));
             }
         };
         let target = if target.is_empty() { source } else { target };
@@ -191,7 +175,7 @@ fn ports(node: &mut Node, path: &Path<'_>, left: &mut usize) -> Result<(), Error
     let Value::List(items) = &mut node.value else { return Ok(()) };
     let mut ports: Vec<Node> = Vec::with_capacity(items.len());
     for (index, item) in std::mem::take(items).into_iter().enumerate() {
-        let (span, mark) = (item.span.clone(), item.mark);
+        let (span, tag) = (item.span.clone(), item.tag.clone());
         let before = ports.len();
         match &item.value {
             Value::Int(port) => ports.extend(expand_port(&port.to_string(), &span)?),
@@ -202,7 +186,7 @@ fn ports(node: &mut Node, path: &Path<'_>, left: &mut usize) -> Result<(), Error
                 return Err(item.wrong_type(at, "an integer, a string or a mapping"));
             }
         }
-        ports[before..].iter_mut().for_each(|port| port.mark = mark);
+        ports[before..].iter_mut().for_each(|port| port.tag.clone_from(&tag));
         *left = left
             .checked_sub(ports.len() - before)
             .ok_or_else(|| span.error(Problem::TooManyPorts { limit: MAX_PORTS }))?;
@@ -215,9 +199,9 @@ fn volumes(node: &mut Node) -> Result<(), Error> {
     let Value::List(items) = &mut node.value else { return Ok(()) };
     for item in items {
         if let Value::String(text) = &item.value {
-            let mark = item.mark;
+            let tag = item.tag.take();
             *item = parse_volume(text, &item.span)?.into_node(&item.span);
-            item.mark = mark;
+            item.tag = tag;
         }
     }
     Ok(())

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use backlot_yaml::{Entry, Map, Node, Span, Value};
+
 use crate::error::{Error, Problem};
-use crate::source::Span;
-use crate::yaml::{Entry, Map, Node, Value};
 
 /// Checks volumes, secrets and configs of one file and what it was laid over.
 pub(crate) fn check_resources(model: &Node) -> Result<(), Error> {
@@ -13,13 +13,11 @@ pub(crate) fn check_resources(model: &Node) -> Result<(), Error> {
         ("secrets", Some(["file", "environment"].as_slice())),
         ("configs", Some(["file", "environment", "content"].as_slice())),
     ] {
-        for Entry { key: name, key_span, value } in entries(model.get(key)) {
+        for Entry { key: name, key_span, value } in model.entries_of(key) {
             let Some(resource) = value.as_map() else { continue };
             let at = || format!("{key}.{name}");
-            let external =
-                resource.get("external").is_some_and(|external| external.value == Value::Bool(true));
             match sources {
-                None if external => only_name(resource, &at())?,
+                None if value.says("external", true) => only_name(resource, &at())?,
                 None => {}
                 Some(sources) => one_source(resource, sources, at, key_span)?,
             }
@@ -54,18 +52,14 @@ fn one_source(resource: &Map, sources: &[&str], at: impl Fn() -> String, span: &
     Err(span.error(Problem::Conflict { at: at(), reason }).with_hint(hint))
 }
 
-fn entries(node: Option<&Node>) -> &[Entry] {
-    node.and_then(Node::as_map).map(|map| map.entries.as_slice()).unwrap_or_default()
-}
-
 fn text<'n>(service: &'n Node, key: &str) -> Option<&'n str> {
-    service.get(key).and_then(Node::as_str).filter(|text| !text.is_empty())
+    service.text_of(key).filter(|text| !text.is_empty())
 }
 
 /// Checks the whole model; `disabled` are the services that no active profile switches on.
 pub(crate) fn check(model: &Node, disabled: &Map) -> Result<(), Error> {
     let mut container_names: BTreeMap<&str, &str> = BTreeMap::new();
-    for Entry { key, key_span, value: service } in entries(model.get("services")) {
+    for Entry { key, key_span, value: service } in model.entries_of("services") {
         let provided = service.get("provider").is_some();
         if text(service, "image").is_none() && service.get("build").is_none() && !provided {
             let error = key_span.error(Problem::NoImage { service: key.clone() });
@@ -103,7 +97,7 @@ fn check_build(name: &str, service: &Node) -> Result<(), Error> {
             "dockerfile and dockerfile_inline exclude each other",
         ));
     }
-    let platforms = build.get("platforms").and_then(Node::as_list).unwrap_or_default();
+    let platforms = build.items_of("platforms");
     if let (Some(platform), [_, ..]) = (service.get("platform"), platforms)
         && !platforms.contains(platform)
     {
@@ -128,11 +122,11 @@ fn undefined(span: &Span, service: &str, verb: &'static str, target: &str, known
 }
 
 fn check_networks(model: &Node, name: &str, service: &Node) -> Result<(), Error> {
-    let networks = entries(service.get("networks"));
+    let networks = service.entries_of("networks");
     if let (Some(mode), [_, ..]) = (service.get("network_mode"), networks) {
         return Err(conflict(&mode.span, name, "network_mode", "it excludes networks"));
     }
-    let known = entries(model.get("networks"));
+    let known = model.entries_of("networks");
     match networks.iter().find(|network| !known.iter().any(|known| known.key == network.key)) {
         Some(network) => Err(undefined(&network.key_span, name, "uses the network", &network.key, known)),
         None => Ok(()),
@@ -140,14 +134,12 @@ fn check_networks(model: &Node, name: &str, service: &Node) -> Result<(), Error>
 }
 
 fn check_health(name: &str, service: &Node) -> Result<(), Error> {
-    let test = service.get("healthcheck").and_then(|check| check.get("test")).and_then(Node::as_list);
-    match test.and_then(|words| words.first()) {
+    let test = service.get("healthcheck").map_or(&[][..], |check| check.items_of("test"));
+    match test.first() {
         Some(first) if !matches!(first.as_str(), Some("CMD" | "CMD-SHELL" | "NONE")) => {
-            let (at, value) =
-                (format!("services.{name}.healthcheck.test"), first.value.scalar_text().unwrap_or_default());
-            let allowed = ["CMD", "CMD-SHELL", "NONE"].map(str::to_owned).to_vec();
-            let error = first.span.error(Problem::NotAllowed { at, value, allowed });
-            Err(error
+            let at = format!("services.{name}.healthcheck.test");
+            Err(first
+                .not_allowed(at, &["CMD", "CMD-SHELL", "NONE"])
                 .with_hint("begin the list with CMD, CMD-SHELL or NONE, or write one string for the shell"))
         }
         _ => Ok(()),
@@ -155,18 +147,16 @@ fn check_health(name: &str, service: &Node) -> Result<(), Error> {
 }
 
 fn check_dependencies(model: &Node, disabled: &Map, name: &str, service: &Node) -> Result<(), Error> {
-    let known = entries(model.get("services"));
-    for Entry { key, key_span, value } in entries(service.get("depends_on")) {
+    let known = model.entries_of("services");
+    for Entry { key, key_span, value } in service.entries_of("depends_on") {
         if known.iter().any(|known| known.key == *key) {
             continue;
         }
-        let optional = value.get("required").is_some_and(|required| required.value == Value::Bool(false));
         let Some(off) = disabled.get(key) else {
             return Err(undefined(key_span, name, "depends on", key, known));
         };
-        if !optional {
-            let profiles = off.get("profiles").and_then(Node::as_list).unwrap_or_default();
-            let profile = profiles.first().and_then(Node::as_str).unwrap_or_default();
+        if !value.says("required", false) {
+            let profile = off.items_of("profiles").first().and_then(Node::as_str).unwrap_or_default();
             return Err(undefined(key_span, name, "depends on", key, &[]).with_hint(format!(
                 "{key} is switched off by its profiles; add --profile {profile}, or say required: false"
             )));
@@ -183,8 +173,8 @@ fn check_dependencies(model: &Node, disabled: &Map, name: &str, service: &Node) 
 
 fn check_mounts(model: &Node, name: &str, service: &Node) -> Result<(), Error> {
     let check = |items: Option<&Node>, top: &str, verb: &'static str| {
-        let known = entries(model.get(top));
-        for item in items.and_then(Node::as_list).unwrap_or_default() {
+        let known = model.entries_of(top);
+        for item in items.map_or(&[][..], Node::items) {
             let is_mount = item.get("type").is_none_or(|kind| kind.as_str() == Some("volume"));
             let Some(source) = item.get("source").filter(|_| is_mount) else { continue };
             let target = source.as_str().unwrap_or_default();
@@ -194,8 +184,8 @@ fn check_mounts(model: &Node, name: &str, service: &Node) -> Result<(), Error> {
         }
         Ok(())
     };
-    let models = entries(model.get("models"));
-    for used in entries(service.get("models")) {
+    let models = model.entries_of("models");
+    for used in service.entries_of("models") {
         if !models.iter().any(|known| known.key == used.key) {
             return Err(undefined(&used.key_span, name, "uses the model", &used.key, models));
         }
@@ -224,11 +214,11 @@ fn check_scale(name: &str, service: &Node) -> Result<(), Error> {
 }
 
 fn check_devices(name: &str, service: &Node) -> Result<(), Error> {
-    let reserved = ["deploy", "resources", "reservations", "devices"];
+    let reserved = ["deploy", "resources", "reservations"];
     let reserved = reserved.iter().try_fold(service, |node, key| node.get(key));
-    let devices = |node: Option<&Node>| node.and_then(Node::as_list).unwrap_or_default().to_vec();
-    let all = [devices(reserved), devices(service.get("gpus"))].concat();
-    match all.iter().find(|device| device.get("count").is_some() && device.get("device_ids").is_some()) {
+    let reserved = reserved.map_or(&[][..], |reserved| reserved.items_of("devices"));
+    let mut all = reserved.iter().chain(service.items_of("gpus"));
+    match all.find(|device| device.get("count").is_some() && device.get("device_ids").is_some()) {
         Some(device) => {
             Err(conflict(&device.span, name, "devices", "count and device_ids exclude each other"))
         }
@@ -238,11 +228,11 @@ fn check_devices(name: &str, service: &Node) -> Result<(), Error> {
 
 /// Takes away services without dependencies until none is left; what stays goes round in a circle.
 fn check_cycles(model: &Node) -> Result<(), Error> {
-    let services = entries(model.get("services"));
+    let services = model.entries_of("services");
     let mut waiting: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let names: BTreeSet<&str> = services.iter().map(|entry| entry.key.as_str()).collect();
     for Entry { key, value, .. } in services {
-        let dependencies = entries(value.get("depends_on")).iter().map(|entry| entry.key.as_str());
+        let dependencies = value.entries_of("depends_on").iter().map(|entry| entry.key.as_str());
         waiting.insert(key, dependencies.filter(|dependency| names.contains(dependency)).collect());
     }
     loop {

@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use backlot_yaml::{Source, Span};
+
 use crate::error::{Error, Problem};
 use crate::interpolate::{InterpolationError, interpolate};
-use crate::source::{Missed, Source, Span};
+use crate::missed::Missed;
 
 /// How many bytes all values of a file may have: values that refer to each other soon grow.
 const MAX_VALUE_BYTES: usize = 8 * 1024 * 1024;

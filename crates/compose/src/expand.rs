@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use backlot_compose_schema::Path;
+use backlot_yaml::{Node, Problem as YamlProblem, Value};
+
 use crate::error::{Error, Problem};
 use crate::interpolate::Variables;
 use crate::interpolate::{InterpolationError, interpolate};
-use crate::path::Path;
-use crate::source::Missed;
-use crate::yaml::{Node, Value};
+use crate::missed::Missed;
 
 /// What text becomes once its variables are in.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +118,7 @@ pub(crate) fn expand(node: &mut Node, path: &Path<'_>, with: &mut Expansion<'_>)
                         Cast::Number => "a number",
                         Cast::Flag => "true or false",
                     };
-                    node.span.error(Problem::Cast { at: path.to_string(), expected, value: expanded })
+                    node.span.error(YamlProblem::Cast { at: path.to_string(), expected, value: expanded })
                 })?,
             };
             Ok(())

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::path::{Path as FilePath, PathBuf};
 
+use backlot_compose_schema::Path;
+use backlot_yaml::{Map, Node, Problem as YamlProblem, Span, Value};
+
 use crate::error::{Error, Problem};
 use crate::merge::merge;
-use crate::path::Path;
 use crate::reader::{Context, Reader};
 use crate::resolve::is_remote;
-use crate::source::Span;
-use crate::yaml::{Map, Node, Value};
 
 /// How many services one may extend in a row.
 const MAX_CHAIN: usize = 64;
@@ -21,8 +21,8 @@ pub(crate) fn apply_extends(
     file: &FilePath,
     context: &Context<'_>,
 ) -> Result<(), Error> {
-    let Some(services) = document.as_map_mut().and_then(|map| map.get_mut("services")) else { return Ok(()) };
-    let Some(services) = services.as_map_mut() else { return Ok(()) };
+    let services = document.get_mut("services").and_then(Node::as_map_mut);
+    let Some(services) = services else { return Ok(()) };
     if !services.entries.iter().any(|entry| entry.value.get("extends").is_some()) {
         return Ok(());
     }
@@ -94,7 +94,7 @@ impl Extender<'_, '_> {
                 let Some(service) = map.get("service") else {
                     return Err(extends
                         .span
-                        .error(Problem::KeyMissing { at: "extends".to_owned(), key: "service" }));
+                        .error(YamlProblem::KeyMissing { at: "extends".to_owned(), key: "service" }));
                 };
                 let name =
                     service.as_str().ok_or_else(|| service.wrong_type("extends.service", "a string"))?;

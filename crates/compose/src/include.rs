@@ -2,12 +2,12 @@
 
 use std::path::{Path as FilePath, PathBuf};
 
+use backlot_yaml::{Entry, Map, Node, Problem as YamlProblem, Span, Value};
+
 use crate::error::{Error, Problem};
 use crate::interpolate::Variables;
 use crate::reader::{Context, Reader};
 use crate::resolve::is_remote;
-use crate::source::Span;
-use crate::yaml::{Entry, Map, Node, Value};
 
 /// How many files may include each other in a row.
 const MAX_CHAIN: usize = 32;
@@ -86,7 +86,7 @@ fn read_entry(reader: &Reader, item: &Node, context: &Context<'_>) -> Result<Pat
     };
     let files: Vec<PathBuf> = paths.iter().map(absolute).collect::<Result<_, _>>()?;
     let Some(main) = files.first() else {
-        return Err(item.span.error(Problem::KeyMissing { at: "include".to_owned(), key: "path" }));
+        return Err(item.span.error(YamlProblem::KeyMissing { at: "include".to_owned(), key: "path" }));
     };
     let project_dir = project_dir.or_else(|| main.parent().map(FilePath::to_owned)).unwrap_or_default();
     let env_files = env_files.iter().map(absolute).collect::<Result<_, _>>()?;

@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::path::{Path as FilePath, PathBuf};
 
+use backlot_yaml::{Node, Source};
+
 use crate::consistency::check;
 use crate::error::{Error, Problem};
 use crate::interpolate::Variables;
 use crate::loader::load as load_files;
+use crate::missed::Missed;
 use crate::normalise::{drop_unused, normalise};
 use crate::profiles::{Profiles, apply_profiles};
 use crate::project_name::{PROJECT_NAME_HINT, is_project_name};
 use crate::reader::{Context, Reader};
 use crate::side_files::read_side_files;
-use crate::source::{Missed, Source};
-use crate::yaml::Node;
 
 /// What to load.
 pub struct Request<'r> {

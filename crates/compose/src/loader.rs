@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use backlot_compose_schema::{Path, check};
+use backlot_yaml::{Node, Value};
+
 use crate::canonical::canonicalise;
 use crate::consistency::check_resources;
 use crate::defaults::set_defaults;
@@ -9,14 +12,10 @@ use crate::error::{Error, Problem};
 use crate::extends::apply_extends;
 use crate::include::{Included, included, take_over};
 use crate::interpolate::Variables;
-use crate::merge::{drop_reset_members, merge, settle_marks};
-use crate::path::Path;
+use crate::merge::{merge, settle_marks};
 use crate::reader::{Context, Reader};
 use crate::resolve::make_absolute;
-use crate::schema::{MODEL, Shape};
 use crate::unique::make_unique;
-use crate::validate::check;
-use crate::yaml::{Node, Value};
 
 /// Loads files into one model in long form, with absolute paths. `including` are the files that led here.
 pub(crate) fn load(
@@ -36,16 +35,16 @@ pub(crate) fn load(
                 Some(below) => merge(below, document, &Path::Root)?,
                 None => document,
             };
-            settle_marks(&mut merged);
+            settle_marks(&mut merged, false);
             make_unique(&mut merged, &Path::Root)?;
-            check(&merged, &Shape::Table(&MODEL), &Path::Root)?;
+            check(&merged).map_err(|error| error.map(Problem::Yaml))?;
             // Old files begin with a version that has long had no meaning.
             if let Some(map) = merged.as_map_mut() {
                 map.remove("version");
             }
             canonicalise(&mut merged)?;
             make_unique(&mut merged, &Path::Root)?;
-            drop_reset_members(&mut merged);
+            settle_marks(&mut merged, true);
             model = Some(merged);
         }
     }
@@ -78,13 +77,8 @@ fn include_files(
 /// Gives the members of `environment` lists that are a bare name their value, where it is known here: a file that is
 /// included may have an env file of its own.
 fn resolve_names(model: &mut Node, variables: &Variables) {
-    let Some(services) = model.as_map_mut().and_then(|model| model.get_mut("services")) else { return };
-    for entry in services.as_map_mut().map(|services| services.entries.iter_mut()).into_iter().flatten() {
-        let environment = entry.value.as_map_mut().and_then(|service| service.get_mut("environment"));
-        let Some(Value::List(items)) = environment.map(|environment| &mut environment.value) else {
-            continue;
-        };
-        for item in items {
+    for service in model.entries_of_mut("services") {
+        for item in service.value.items_of_mut("environment") {
             if let Value::String(name) = &mut item.value
                 && let Some(value) = variables.get(name.as_str())
             {

@@ -1,9 +1,9 @@
 //! How one file's values meet those of another: Compose's rules for override files and `extends`.
 
+use backlot_compose_schema::Path;
+use backlot_yaml::{Entry, Map, Node, Span, Value};
+
 use crate::error::{Error, Problem};
-use crate::path::Path;
-use crate::source::Span;
-use crate::yaml::{Entry, Map, Mark, Node, Value};
 
 /// The keys at which the general rule (mappings merge, lists join, the rest is replaced) does not hold.
 #[derive(Debug, Clone, Copy)]
@@ -58,9 +58,21 @@ const RULES: &[(&str, Rule)] = &[
     ("services.*.volumes.*.volume.labels", Rule::Join),
 ];
 
+/// The tag of a value that goes away.
+const RESET: &str = "reset";
+
+pub(crate) fn is_reset(node: &Node) -> bool {
+    node.tag.as_deref() == Some(RESET)
+}
+
+/// Whether a tag of Compose's own says how the value meets the one that it overrides.
+fn is_marked(node: &Node) -> bool {
+    is_reset(node) || node.tag.as_deref() == Some("override")
+}
+
 /// Puts `over` on top of `base`. Marks (`!reset`, `!override`) stay: what lies further below must meet them too.
 pub(crate) fn merge(base: Node, over: Node, path: &Path<'_>) -> Result<Node, Error> {
-    if over.mark.is_some() || base.mark == Some(Mark::Reset) {
+    if is_marked(&over) || is_reset(&base) {
         return Ok(over);
     }
     let Some(rule) = path.find(RULES) else { return merge_plainly(base, over, path) };
@@ -88,31 +100,20 @@ pub(crate) fn merge(base: Node, over: Node, path: &Path<'_>) -> Result<Node, Err
     }
 }
 
-/// Drops what is marked `!reset` and forgets the other marks, once everything below has met them. Members of lists keep
-/// theirs: which other member one takes away is known only when lists are made unique.
-pub(crate) fn settle_marks(node: &mut Node) {
-    node.mark = node.mark.filter(|mark| *mark == Mark::Reset);
+/// Drops what is marked `!reset` and forgets the other marks, once everything below has met them. Members of lists go only
+/// with `members`: which other member one takes away is known only when lists are made unique.
+pub(crate) fn settle_marks(node: &mut Node, members: bool) {
+    node.tag.take_if(|tag| members || **tag != *RESET);
     match &mut node.value {
         Value::Map(map) => {
-            map.entries.retain(|entry| entry.value.mark != Some(Mark::Reset));
-            map.entries.iter_mut().for_each(|entry| settle_marks(&mut entry.value));
-        }
-        Value::List(items) => items.iter_mut().for_each(settle_marks),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
-    }
-}
-
-/// Takes the members marked `!reset` out of lists, once they have taken away what they mean.
-pub(crate) fn drop_reset_members(node: &mut Node) {
-    node.mark = None;
-    match &mut node.value {
-        Value::Map(map) => {
-            map.entries.retain(|entry| entry.value.mark != Some(Mark::Reset));
-            map.entries.iter_mut().for_each(|entry| drop_reset_members(&mut entry.value));
+            map.entries.retain(|entry| !is_reset(&entry.value));
+            map.entries.iter_mut().for_each(|entry| settle_marks(&mut entry.value, members));
         }
         Value::List(items) => {
-            items.retain(|item| item.mark != Some(Mark::Reset));
-            items.iter_mut().for_each(drop_reset_members);
+            items.retain(|item| !(members && is_reset(item)));
+            for item in items {
+                settle_marks(item, members);
+            }
         }
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {}
     }
@@ -189,7 +190,7 @@ pub(crate) fn list_to_mapping(node: Node, default: &dyn Fn(&Span) -> Node) -> Re
             return Err(item.wrong_type("a member of this list", "a string"));
         };
         let mut value = default(&item.span);
-        value.mark = item.mark;
+        value.tag = item.tag;
         map.insert(Entry { key, value, key_span: item.span });
     }
     Ok(Node::new(Value::Map(map), node.span))
@@ -199,7 +200,7 @@ fn join(base: Node, over: Node, path: &Path<'_>, skip_known: bool) -> Result<Nod
     let span = if over.is_null() { base.span.clone() } else { over.span.clone() };
     let mut items = to_sequence(base, path)?;
     let mut more = to_sequence(over, path)?;
-    more.retain(|item| !(skip_known && item.mark.is_none() && items.contains(item)));
+    more.retain(|item| !(skip_known && !is_marked(item) && items.contains(item)));
     items.extend(more);
     Ok(Node::new(Value::List(items), span))
 }
@@ -226,9 +227,9 @@ fn to_sequence(node: Node, path: &Path<'_>) -> Result<Vec<Node>, Error> {
 /// A mapping's entry as `key=value`; without a value as `key`, with several as several.
 fn pairs(entry: Entry, path: &Path<'_>, into: &mut Vec<Node>) -> Result<(), Error> {
     let Entry { key, value: node, .. } = entry;
-    if node.mark == Some(Mark::Reset) {
+    if is_reset(&node) {
         let mut member = Node::string(key, node.span);
-        member.mark = node.mark;
+        member.tag = node.tag;
         into.push(member);
         return Ok(());
     }

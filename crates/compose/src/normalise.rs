@@ -2,28 +2,26 @@
 
 use std::collections::BTreeSet;
 
+use backlot_yaml::{Entry, Map, Node, Span, Value};
+
 use crate::interpolate::Variables;
-use crate::source::{Missed, Span};
+use crate::missed::Missed;
 use crate::volume::clean_path;
-use crate::yaml::{Entry, Map, Node, Value};
 
 /// Completes the model of a stack called `name`.
 pub(crate) fn normalise(model: &mut Node, name: &str, variables: &Variables, missed: &mut Missed) {
     let span = model.span.clone();
-    let Some(model) = model.as_map_mut() else { return };
-    model.set("name", Value::String(name.to_owned()), &span);
-    if let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) {
-        for Entry { value, .. } in &mut services.entries {
-            let span = value.span.clone();
-            if let Some(service) = value.as_map_mut() {
-                normalise_service(service, &span, variables, missed);
-            }
+    let Some(map) = model.as_map_mut() else { return };
+    map.set("name", Value::String(name.to_owned()), &span);
+    for Entry { value, .. } in model.entries_of_mut("services") {
+        let span = value.span.clone();
+        if let Some(service) = value.as_map_mut() {
+            normalise_service(service, &span, variables, missed);
         }
     }
-    add_default_network(model, &span);
+    add_default_network(model);
     for key in ["networks", "volumes", "secrets", "configs"] {
-        let Some(resources) = model.get_mut(key).and_then(Node::as_map_mut) else { continue };
-        for Entry { key, key_span, value } in &mut resources.entries {
+        for Entry { key, key_span, value } in model.entries_of_mut(key) {
             if value.is_null() {
                 value.value = Value::Map(Map::default());
             }
@@ -33,35 +31,27 @@ pub(crate) fn normalise(model: &mut Node, name: &str, variables: &Variables, mis
             {
                 missed.add(variable, span);
             }
-            let Some(resource) = value.as_map_mut().filter(|resource| !resource.contains("name")) else {
-                continue;
-            };
-            let external =
-                resource.get("external").is_some_and(|external| external.value == Value::Bool(true));
-            let full = if external { key.clone() } else { format!("{name}_{key}") };
-            resource.set("name", Value::String(full), key_span);
+            let full = if value.says("external", true) { key.clone() } else { format!("{name}_{key}") };
+            if let Some(resource) = value.as_map_mut().filter(|resource| !resource.contains("name")) {
+                resource.set("name", Value::String(full), key_span);
+            }
         }
     }
 }
 
 /// The default network is there when a service uses it.
-fn add_default_network(model: &mut Map, span: &Span) {
-    let services = model.get("services").and_then(Node::as_map);
-    let is_used = services.is_some_and(|services| {
-        let has_default =
-            |service: &Entry| service.value.get("networks").is_some_and(|all| all.get("default").is_some());
-        services.entries.iter().any(has_default)
-    });
-    if !is_used {
+fn add_default_network(model: &mut Node) {
+    let has_default =
+        |service: &Entry| service.value.get("networks").is_some_and(|all| all.get("default").is_some());
+    if !model.entries_of("services").iter().any(has_default) {
         return;
     }
-    if !model.contains("networks") {
-        model.set("networks", Value::Map(Map::default()), span);
-    }
+    model.set_default("networks", Value::Map(Map::default()));
+    let span = model.span.clone();
     if let Some(networks) = model.get_mut("networks").and_then(Node::as_map_mut)
         && !networks.contains("default")
     {
-        networks.set("default", Value::Null, span);
+        networks.set("default", Value::Null, &span);
     }
 }
 
@@ -74,7 +64,7 @@ fn normalise_service(service: &mut Map, span: &Span, variables: &Variables, miss
         service.set("networks", Value::Map(networks), span);
     }
     if let Some(Value::List(mounts)) = service.get_mut("volumes").map(|mounts| &mut mounts.value) {
-        for target in mounts.iter_mut().filter_map(|mount| mount.as_map_mut()?.get_mut("target")) {
+        for target in mounts.iter_mut().filter_map(|mount| mount.get_mut("target")) {
             if let Value::String(path) = &mut target.value {
                 *path = clean_path(path);
             }
@@ -86,14 +76,11 @@ fn normalise_service(service: &mut Map, span: &Span, variables: &Variables, miss
         policy.value = Value::String("missing".to_owned());
     }
     if let Some(build) = service.get_mut("build") {
-        let span = build.span.clone();
-        if let Some(build) = build.as_map_mut() {
-            if !build.contains("dockerfile") && !build.contains("dockerfile_inline") {
-                build.set("dockerfile", Value::String("Dockerfile".to_owned()), &span);
-            }
-            if let Some(args) = build.get_mut("args") {
-                give_values(args, variables, false, missed);
-            }
+        if build.get("dockerfile_inline").is_none() {
+            build.set_default("dockerfile", Value::String("Dockerfile".to_owned()));
+        }
+        if let Some(args) = build.get_mut("args") {
+            give_values(args, variables, false, missed);
         }
     }
     if let Some(environment) = service.get_mut("environment") {
@@ -188,30 +175,17 @@ fn imply_dependencies(service: &mut Map, span: &Span) {
 /// Leaves only the networks, volumes, secrets and configs that a service uses.
 pub(crate) fn drop_unused(model: &mut Node) {
     let mut used: BTreeSet<(&'static str, String)> = BTreeSet::new();
-    let services = model.get("services").and_then(Node::as_map);
-    for service in services.iter().flat_map(|services| services.entries.iter()) {
-        let service = &service.value;
-        let sources = |node: Option<&Node>| -> Vec<String> {
-            let items = node.and_then(Node::as_list).unwrap_or_default();
-            items.iter().filter_map(|item| Some(item.get("source")?.as_str()?.to_owned())).collect()
-        };
-        for network in service.get("networks").and_then(Node::as_map).iter().flat_map(|map| &map.entries) {
-            used.insert(("networks", network.key.clone()));
+    for Entry { value: service, .. } in model.entries_of("services") {
+        for key in ["networks", "models"] {
+            used.extend(service.entries_of(key).iter().map(|entry| (key, entry.key.clone())));
         }
-        for volume in service.get("volumes").and_then(Node::as_list).unwrap_or_default() {
-            if volume.get("type").and_then(Node::as_str) == Some("volume")
-                && let Some(source) = volume.get("source").and_then(Node::as_str)
-            {
-                used.insert(("volumes", source.to_owned()));
-            }
-        }
-        used.extend(sources(service.get("secrets")).into_iter().map(|source| ("secrets", source)));
-        let build_secrets = service.get("build").and_then(|build| build.get("secrets"));
-        used.extend(sources(build_secrets).into_iter().map(|source| ("secrets", source)));
-        for model in service.get("models").and_then(Node::as_map).iter().flat_map(|map| &map.entries) {
-            used.insert(("models", model.key.clone()));
-        }
-        used.extend(sources(service.get("configs")).into_iter().map(|source| ("configs", source)));
+        let volumes = service.items_of("volumes").iter();
+        let volumes = volumes.filter(|volume| volume.text_of("type") == Some("volume"));
+        let built = service.get("build").map_or(&[][..], |build| build.items_of("secrets"));
+        let secrets = service.items_of("secrets").iter().chain(built);
+        let named = volumes.map(|item| ("volumes", item)).chain(secrets.map(|item| ("secrets", item)));
+        let named = named.chain(service.items_of("configs").iter().map(|item| ("configs", item)));
+        used.extend(named.filter_map(|(key, item)| Some((key, item.text_of("source")?.to_owned()))));
     }
     for key in ["networks", "volumes", "secrets", "configs", "models"] {
         let Some(model) = model.as_map_mut() else { return };

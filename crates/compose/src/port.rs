@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
+use backlot_yaml::{Map, Node, Span, Value};
+
 use crate::error::{Error, Problem};
-use crate::source::Span;
-use crate::yaml::{Map, Node, Value};
 
 /// A range of ports, both ends included.
 pub(crate) type Range = (u16, u16);

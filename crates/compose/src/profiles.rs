@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::yaml::{Map, Node};
+use backlot_yaml::{Map, Node};
 
 /// What the profiles make of a model.
 pub(crate) struct Profiles {
@@ -18,10 +18,7 @@ pub(crate) struct Profiles {
 pub(crate) fn apply_profiles(model: &mut Node, active: &[String], named: &[String]) -> Profiles {
     let mut profiles =
         Profiles { active: active.to_vec(), on_call: BTreeSet::new(), disabled: Map::default() };
-    let Some(services) = model.as_map_mut().and_then(|model| model.get_mut("services")) else {
-        return profiles;
-    };
-    let Some(services) = services.as_map_mut() else { return profiles };
+    let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else { return profiles };
     for service in named.iter().filter_map(|name| services.get(name)).filter(|node| !is_on(node, active)) {
         profiles.active.extend(of_service(service).map(str::to_owned));
     }
@@ -39,8 +36,7 @@ pub(crate) fn apply_profiles(model: &mut Node, active: &[String], named: &[Strin
 }
 
 fn of_service(service: &Node) -> impl Iterator<Item = &str> {
-    let profiles = service.get("profiles").and_then(Node::as_list).unwrap_or_default();
-    profiles.iter().filter_map(Node::as_str)
+    service.items_of("profiles").iter().filter_map(Node::as_str)
 }
 
 fn is_on(service: &Node, active: &[String]) -> bool {

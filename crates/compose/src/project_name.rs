@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use backlot_compose_schema::Path;
+use backlot_yaml::{Source, Span, documents};
+
 use crate::expand::{Expansion, expand};
 use crate::interpolate::Variables;
-use crate::path::Path;
-use crate::source::{Missed, Source, Span};
-use crate::yaml::documents;
+use crate::missed::Missed;
 
 /// The way out of a project name that Compose does not take.
 pub const PROJECT_NAME_HINT: &str = "use only a-z, 0-9, _ and -, and begin with a letter or digit";

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
+use backlot_compose_schema::Path;
+use backlot_yaml::{MAX_NODES, Node, Problem as YamlProblem, Source, documents};
+
 use crate::canonical::canonicalise;
 use crate::dotenv::{read_env_file, read_raw_env_file};
 use crate::error::{Error, Problem};
 use crate::expand::{Expansion, expand};
 use crate::interpolate::Variables;
-use crate::merge::{drop_reset_members, merge, settle_marks};
-use crate::path::Path;
+use crate::merge::{merge, settle_marks};
+use crate::missed::Missed;
 use crate::resolve::{Base, make_absolute};
-use crate::source::{Missed, Source};
 use crate::unique::make_unique;
-use crate::yaml::{MAX_NODES, Node, documents};
 
 /// How many times files may be read in all: `include` and `extends` can multiply.
 const MAX_READS: usize = 1000;
@@ -79,11 +80,11 @@ impl Reader {
         for document in documents {
             model = merge(model, document, &Path::Root)?;
         }
-        settle_marks(&mut model);
+        settle_marks(&mut model, false);
         make_unique(&mut model, &Path::Root)?;
         canonicalise(&mut model)?;
         make_unique(&mut model, &Path::Root)?;
-        drop_reset_members(&mut model);
+        settle_marks(&mut model, true);
         let dir = file.parent().unwrap_or(file);
         make_absolute(&mut model, &Path::Root, self.base(dir))?;
         Ok(model)
@@ -93,7 +94,7 @@ impl Reader {
     pub(crate) fn count_copy(&mut self, node: &Node) -> Result<(), Error> {
         self.copied += node.size();
         if self.copied > 4 * MAX_NODES {
-            return Err(node.span.error(Problem::TooManyValues { limit: 4 * MAX_NODES }));
+            return Err(node.span.error(YamlProblem::TooManyValues { limit: 4 * MAX_NODES }));
         }
         Ok(())
     }
@@ -130,7 +131,7 @@ impl Reader {
         }
         let source = match &self.given {
             Some(given) if given.path == path => Arc::clone(given),
-            Some(_) | None => Source::read(path)?,
+            Some(_) | None => Source::read(path).map_err(|error| error.map(Problem::Yaml))?,
         };
         if !self.files.iter().any(|known| known == path) {
             self.files.push(path.to_owned());
@@ -141,7 +142,7 @@ impl Reader {
     /// A file's documents with their variables put in; empty ones left out.
     pub(crate) fn documents(&mut self, file: &FilePath, context: &Context<'_>) -> Result<Vec<Node>, Error> {
         let source = self.read(file)?;
-        let mut documents = documents(&source)?;
+        let mut documents = documents(&source).map_err(|error| error.map(Problem::Yaml))?;
         documents.retain(|document| !document.is_null());
         for document in &mut documents {
             if document.as_map().is_none() {

@@ -2,11 +2,11 @@
 
 use serde_json::{Map as JsonMap, Number, Value as Json};
 
+use backlot_compose_schema::{Form, MODEL, Table, format_duration, parse_bytes, parse_duration, split_words};
+use backlot_yaml::{Entry, Map, Node, Problem as YamlProblem, Value};
+
 use crate::error::{Error, Problem};
 use crate::expand::truth;
-use crate::schema::{Form, MODEL, Table};
-use crate::units::{format_duration, parse_bytes, parse_duration, split_words};
-use crate::yaml::{Entry, Map, Node, Value};
 
 /// The resolved model as JSON. Dollar signs are doubled, so that Compose can read it back.
 pub fn render(model: &Node) -> Result<Json, Error> {
@@ -69,7 +69,7 @@ fn form(node: &Node, form: Form) -> Result<Option<Json>, Error> {
         Form::Pairs => filled_object(pairs(node, false)),
         Form::OpenPairs => filled_object(pairs(node, true)),
         Form::TextLists => {
-            let entries = node.as_map().map(|map| map.entries.as_slice()).unwrap_or_default().iter();
+            let entries = node.entries().iter();
             filled_object(entries.map(|e| (e.key.clone(), Json::from(texts(&e.value)))).collect())
         }
         Form::Hosts => filled_list(hosts(node)),
@@ -80,8 +80,8 @@ fn form(node: &Node, form: Form) -> Result<Option<Json>, Error> {
         },
         Form::Table(inner) => node.as_map().map(|map| table(map, inner)).transpose()?.map(Json::Object),
         Form::Tables(inner) => {
-            let items = node.as_list().unwrap_or_default().iter();
-            let items = items.filter_map(Node::as_map).map(|map| Ok(Json::Object(table(map, inner)?)));
+            let items =
+                node.items().iter().filter_map(Node::as_map).map(|map| Ok(Json::Object(table(map, inner)?)));
             Some(items.collect::<Result<Vec<_>, Error>>()?).filter(|items| !items.is_empty()).map(Json::Array)
         }
         Form::TableMap(inner) => filled_object(table_map(node, inner)?),
@@ -114,7 +114,7 @@ fn text(node: &Node) -> Option<String> {
 
 fn invalid(node: &Node, expected: &'static str) -> Error {
     let (at, value) = ("this value".to_owned(), text(node).unwrap_or_else(|| node.value.kind().to_owned()));
-    node.span.error(Problem::Cast { at, expected, value })
+    node.span.error(YamlProblem::Cast { at, expected, value })
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a fraction is refused, and what is too large saturates")]
@@ -239,7 +239,7 @@ fn words(node: &Node) -> Result<Json, Error> {
 
 fn table_map(node: &Node, inner: &Table) -> Result<JsonMap<String, Json>, Error> {
     let mut object = JsonMap::new();
-    for Entry { key, value, .. } in node.as_map().map(|map| map.entries.as_slice()).unwrap_or_default() {
+    for Entry { key, value, .. } in node.entries() {
         let json = match value.as_map() {
             Some(map) => Json::Object(table(map, inner)?),
             None => Json::Null,
@@ -251,7 +251,7 @@ fn table_map(node: &Node, inner: &Table) -> Result<JsonMap<String, Json>, Error>
 
 fn ulimits(node: &Node) -> Result<JsonMap<String, Json>, Error> {
     let mut object = JsonMap::new();
-    for Entry { key, value, .. } in node.as_map().map(|map| map.entries.as_slice()).unwrap_or_default() {
+    for Entry { key, value, .. } in node.entries() {
         let json = match value.as_map() {
             None => Json::from(whole(value)?),
             Some(limits) => {

@@ -2,10 +2,11 @@
 
 use std::path::Path as FilePath;
 
-use crate::error::{Error, Problem};
-use crate::path::Path;
+use backlot_compose_schema::Path;
+use backlot_yaml::{Node, Problem as YamlProblem, Value};
+
+use crate::error::Error;
 use crate::volume::clean_path;
-use crate::yaml::{Node, Value};
 
 /// How a path is written at a key.
 #[derive(Debug, Clone, Copy)]
@@ -97,26 +98,26 @@ fn absolute_text(node: &mut Node, base: Base<'_>) {
 }
 
 fn mount(node: &mut Node, base: Base<'_>) -> Result<(), Error> {
-    if node.get("type").and_then(Node::as_str) != Some("bind") {
+    if node.text_of("type") != Some("bind") {
         return Ok(());
     }
     let span = node.span.clone();
-    if let Some(source) = node.as_map_mut().and_then(|mount| mount.get_mut("source")) {
+    if let Some(source) = node.get_mut("source") {
         absolute_text(source, base);
         Ok(())
     } else {
-        let problem = Problem::KeyMissing { at: "a volume of type bind".to_owned(), key: "source" };
+        let problem = YamlProblem::KeyMissing { at: "a volume of type bind".to_owned(), key: "source" };
         Err(span.error(problem))
     }
 }
 
 fn device(node: &mut Node, base: Base<'_>) {
-    if node.get("driver").and_then(Node::as_str) != Some("local") {
+    if node.text_of("driver") != Some("local") {
         return;
     }
-    let Some(options) = node.as_map_mut().and_then(|volume| volume.get_mut("driver_opts")) else { return };
-    if options.get("o").and_then(Node::as_str) == Some("bind")
-        && let Some(device) = options.as_map_mut().and_then(|options| options.get_mut("device"))
+    if let Some(options) = node.get_mut("driver_opts")
+        && options.text_of("o") == Some("bind")
+        && let Some(device) = options.get_mut("device")
     {
         absolute_text(device, base);
     }

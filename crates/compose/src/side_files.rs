@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use backlot_yaml::{Entry, Map, Node, Value};
+
 use crate::error::{Error, Problem};
 use crate::interpolate::Variables;
 use crate::reader::Reader;
-use crate::source::Span;
-use crate::yaml::{Entry, Map, Node, Value};
 
 /// How many bytes the values of all services may have in all: one large file can be used by many of them.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -20,10 +20,7 @@ pub(crate) fn read_side_files(
 ) -> Result<(), Error> {
     let none = Variables::new();
     let mut bytes = 0;
-    let Some(services) = model.as_map_mut().and_then(|model| model.get_mut("services")) else {
-        return Ok(());
-    };
-    for Entry { value, .. } in services.as_map_mut().map(|map| map.entries.iter_mut()).into_iter().flatten() {
+    for Entry { value, .. } in model.entries_of_mut("services") {
         let Some(service) = value.as_map_mut() else { continue };
         bytes += read_below(reader, service, "env_file", "environment", variables)?;
         bytes += read_below(reader, service, "label_file", "labels", &none)?;
@@ -44,12 +41,12 @@ fn read_below(
 ) -> Result<usize, Error> {
     let Some(Entry { key_span, value: files, .. }) = service.remove(files_key) else { return Ok(0) };
     let mut values = Map::default();
-    for file in files.as_list().unwrap_or_default() {
+    for file in files.items() {
         read_file(reader, file, &mut values, variables)?;
     }
     if let Some(Entry { value: own, .. }) = service.remove(key) {
-        own.as_map().into_iter().flat_map(|own| &own.entries).for_each(|entry| values.insert(entry.clone()));
-        own.as_list().unwrap_or_default().iter().for_each(|item| insert_pair(&mut values, item));
+        own.entries().iter().for_each(|entry| values.insert(entry.clone()));
+        own.items().iter().for_each(|item| insert_pair(&mut values, item));
     }
     let bytes = values.entries.iter().filter_map(|entry| entry.value.as_str()).map(str::len).sum();
     service.set(key, Value::Map(values), &key_span);
@@ -65,20 +62,20 @@ fn insert_pair(values: &mut Map, item: &Node) {
 }
 
 fn read_file(reader: &mut Reader, file: &Node, into: &mut Map, variables: &Variables) -> Result<(), Error> {
-    let path = file.as_str().or_else(|| file.get("path")?.as_str());
+    let path = file.as_str().or_else(|| file.text_of("path"));
     let Some(path) = path.map(PathBuf::from) else { return Ok(()) };
     let is_raw = match file.get("format").map(|format| (format.as_str(), format)) {
         None | Some((Some("" | ".env"), _)) => false,
         Some((Some("raw"), _)) => true,
-        Some((value, format)) => {
-            let (at, value) = ("env_file.format".to_owned(), value.unwrap_or_default().to_owned());
-            let problem = Problem::NotAllowed { at, value, allowed: vec!["raw".to_owned()] };
-            return Err(format.span.error(problem).with_hint("write raw, or leave the format out"));
+        Some((_, format)) => {
+            let error = format.not_allowed("env_file.format", &["raw"]);
+            return Err(error.with_hint("write raw, or leave the format out"));
         }
     };
     if !path.exists() {
-        let required = file.get("required").is_none_or(|required| required.value != Value::Bool(false));
-        return if required { Err(missing(&file.span, path)) } else { Ok(()) };
+        let error = file.span.error(Problem::EnvFileMissing { path });
+        let is_needed = !file.says("required", false);
+        return if is_needed { Err(error.with_hint("create it, or say required: false")) } else { Ok(()) };
     }
     let earlier: BTreeMap<String, String> = into
         .entries
@@ -91,8 +88,4 @@ fn read_file(reader: &mut Reader, file: &Node, into: &mut Map, variables: &Varia
         into.set(&name, Value::String(value), &file.span);
     }
     Ok(())
-}
-
-fn missing(span: &Span, path: PathBuf) -> Error {
-    span.error(Problem::EnvFileMissing { path }).with_hint("create it, or say required: false")
 }

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use backlot_compose_schema::Path;
+use backlot_yaml::{Node, Value};
+
 use crate::error::Error;
-use crate::path::Path;
+use crate::merge::is_reset;
 use crate::volume::parse_volume;
-use crate::yaml::{Mark, Node, Value};
 
 /// What makes two entries of a list the same.
 #[derive(Debug, Clone, Copy)]
@@ -79,13 +81,13 @@ pub(crate) fn make_unique(node: &mut Node, path: &Path<'_>) -> Result<(), Error>
 
 /// Takes away what members marked `!reset` mean: those before them that are the same.
 fn reset(items: &mut Vec<Node>, identity: Option<Identity>) -> Result<(), Error> {
-    if items.iter().all(|item| item.mark != Some(Mark::Reset)) {
+    if !items.iter().any(is_reset) {
         return Ok(());
     }
     let key = |item: &Node| identity.map_or(Ok(None), |identity| key_of(item, identity));
     let mut kept: Vec<Node> = Vec::with_capacity(items.len());
     for item in std::mem::take(items) {
-        if item.mark == Some(Mark::Reset) {
+        if is_reset(&item) {
             let meant = key(&item)?;
             let mut earlier = Vec::with_capacity(kept.len());
             for known in kept {

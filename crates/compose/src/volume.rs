@@ -1,8 +1,8 @@
 //! The short form of a service's volume: `source:target:options`.
 
+use backlot_yaml::{Map, Node, Span, Value};
+
 use crate::error::{Error, Problem};
-use crate::source::Span;
-use crate::yaml::{Map, Node, Value};
 
 /// A short volume, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]

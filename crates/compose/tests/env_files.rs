@@ -2,7 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "what a test needs and lacks may end it")]
 
-use backlot_compose::{Source, read_env_file};
+use backlot_compose::read_env_file;
+use backlot_compose::yaml::Source;
 
 fn read(text: &str) -> Vec<(String, String)> {
     let outer = |name: &str| (name == "OUTER").then(|| "from outside".to_owned());
@@ -12,7 +13,7 @@ fn read(text: &str) -> Vec<(String, String)> {
 fn error(text: &str) -> (&'static str, usize, usize) {
     let error = read_env_file(&Source::new("/p/.env", text), &|_| None).expect_err("a bad file");
     let location = error.location().expect("a place");
-    (error.code(), location.line, location.column)
+    (error.problem().code(), location.line, location.column)
 }
 
 #[test]

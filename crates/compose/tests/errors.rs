@@ -49,9 +49,9 @@ fn refusal(files: &Files) -> (String, Option<String>) {
     let told = match error.location() {
         Some(at) => {
             let path = at.path.strip_prefix(&root).unwrap_or(&at.path).display();
-            format!("{path}:{}:{} {}: {message}", at.line, at.column, error.code())
+            format!("{path}:{}:{} {}: {message}", at.line, at.column, error.problem().code())
         }
-        None => format!("{}: {message}", error.code()),
+        None => format!("{}: {message}", error.problem().code()),
     };
     (told, error.hint().map(str::to_owned))
 }
@@ -294,7 +294,7 @@ fn growing_variables_have_limits() {
     let uses = "  - ${BIG}\n".repeat(100);
     let files = Files::new(&[("compose.yaml", &format!("x-a:\n{uses}services:\n  a: {{image: a}}\n"))]);
     let error = files.error(&Variables::from([("BIG".to_owned(), big)]));
-    assert_eq!(error.code(), "text-too-long");
+    assert_eq!(error.problem().code(), "text-too-long");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use backlot_compose::{Error, Request, Source, Variables, load_text, read_env_file, render};
+use backlot_compose::yaml::Source;
+use backlot_compose::{Error, Request, Variables, load_text, read_env_file, render};
 use proptest::prelude::{
     BoxedStrategy, Just, ProptestConfig, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest,
 };

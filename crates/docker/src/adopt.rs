@@ -36,7 +36,7 @@ impl Client {
     /// What is taken for a record, unless the containers that bear its name are somebody else's.
     fn adopted(&self) -> Result<Option<DockerRecord>, EngineError> {
         let Some(record) = self.adopted.as_deref() else { return Ok(None) };
-        refuse_foreign(&record.project, &record.working_dir, &self.containers(&record.project)?)?;
+        refuse_foreign(&record.project, &record.call.working_dir, &self.containers(&record.project)?)?;
         Ok(Some(record.clone()))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use backlot_process::Program;
 use backlot_state::{DockerRecord, EngineError, Site};
@@ -31,9 +31,6 @@ pub(super) struct Project<'a> {
 }
 
 /// Does what `request` asks for.
-///
-/// # Errors
-/// When it cannot be done.
 pub(crate) fn answer(
     client: &Client,
     site: &Site,
@@ -125,11 +122,7 @@ impl Project<'_> {
     }
 
     pub(super) fn run(&self, program: &Program) -> Result<(), EngineError> {
-        match run(program, LIMIT, self.interrupted) {
-            Ok(_) => Ok(()),
-            Err(DockerError::Interrupted) => Err(EngineError::Interrupted),
-            Err(error) => Err(error.into()),
-        }
+        Ok(run(program, LIMIT, self.interrupted).map(drop)?)
     }
 
     fn scale(&mut self, replicas: &BTreeMap<String, u32>, wait: bool) -> Result<(), EngineError> {
@@ -255,9 +248,4 @@ impl Project<'_> {
             std::thread::sleep(STEP);
         }
     }
-}
-
-/// How long something may take at most, from now on.
-pub(super) fn deadline(limit: Duration) -> Instant {
-    Instant::now() + limit
 }

@@ -56,11 +56,6 @@ impl Client {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// `docker` with arguments, to be become or run.
-    pub fn program(&self, arguments: Vec<OsString>) -> Program {
-        self.docker(arguments)
-    }
-
     /// `docker` with arguments.
     pub(super) fn docker<A: Into<OsString>>(&self, arguments: impl IntoIterator<Item = A>) -> Program {
         Program::new(&self.docker).args(arguments).envs(&self.variables)

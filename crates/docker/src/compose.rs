@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use backlot_process::Program;
-use backlot_project::Environment;
+use backlot_project::{ComposeCall, Environment};
 use backlot_state::{DockerRecord, EngineError, Site};
 
 use crate::client::Client;
@@ -32,14 +32,11 @@ impl ComposeProject {
     }
 
     /// The Compose project that runs as the environment at `site`, if one does.
-    ///
-    /// # Errors
-    /// When the record cannot be read.
     pub fn running(site: &Site) -> Result<Option<Self>, EngineError> {
         Ok(site.record()?.and_then(|record| record.docker).map(|record| Self::recorded(&record)))
     }
 
-    fn new(name: &str, call: &backlot_project::ComposeCall, mut variables: BTreeMap<String, String>) -> Self {
+    fn new(name: &str, call: &ComposeCall, mut variables: BTreeMap<String, String>) -> Self {
         // What `${PWD}` means in the files does not depend on where the caller stands.
         variables.insert("PWD".into(), call.caller_dir.display().to_string());
         let mut options: Vec<OsString> = vec!["-p".into(), name.into()];
@@ -61,14 +58,7 @@ impl ComposeProject {
 
     /// The Compose project that a record tells of.
     pub(super) fn recorded(record: &DockerRecord) -> Self {
-        let call = backlot_project::ComposeCall {
-            files: record.files.clone(),
-            working_dir: record.working_dir.clone(),
-            caller_dir: record.caller_dir.clone(),
-            profiles: record.profiles.clone(),
-            env_files: record.env_files.clone(),
-        };
-        Self::new(&record.project, &call, record.variables.clone())
+        Self::new(&record.project, &record.call, record.variables.clone())
     }
 }
 

@@ -86,9 +86,6 @@ pub(super) struct Checked {
 
 impl Client {
     /// The containers of a Compose project, by service and number.
-    ///
-    /// # Errors
-    /// When Docker cannot be asked.
     pub(super) fn containers(&self, project: &str) -> Result<Vec<Container>, DockerError> {
         let filter = format!("label={PROJECT}={project}");
         let listed = self.ask(["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter])?;
@@ -101,9 +98,6 @@ impl Client {
     }
 
     /// What is known of these containers; those that have gone meanwhile are left out.
-    ///
-    /// # Errors
-    /// When Docker cannot be asked.
     pub(super) fn inspect(&self, ids: &[String]) -> Result<Vec<Container>, DockerError> {
         if ids.is_empty() {
             return Ok(Vec::new());

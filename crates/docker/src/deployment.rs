@@ -46,9 +46,6 @@ pub struct DockerStack<'a> {
 
 impl<'a> DockerStack<'a> {
     /// The stack of `environment`.
-    ///
-    /// # Errors
-    /// When there is no `docker`, or the files say of its database what cannot be.
     pub fn new(ground: Ground<'a>, environment: Environment) -> Result<Self, EngineError> {
         let database = Database::in_container(&environment)?;
         let client = Client::locate(ground.caller)?;
@@ -317,11 +314,7 @@ pub(super) fn docker_record(
     let own = environment.variables.iter();
     DockerRecord {
         project,
-        files: call.files,
-        working_dir: call.working_dir,
-        caller_dir: call.caller_dir,
-        profiles: call.profiles,
-        env_files: call.env_files,
+        call,
         variables: own.map(|(name, variable)| (name.to_owned(), variable.value.clone())).collect(),
         ports: targets.ports,
         fronts: targets.fronts,

@@ -1,7 +1,6 @@
 //! What can be asked of an environment that runs on Docker.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
@@ -102,16 +101,10 @@ impl Engine for Client {
                 DockerError::NoService { environment, service, known }.into()
             });
         };
-        let mut options: Vec<OsString> = vec!["exec".into(), "--interactive".into()];
-        if beside.terminal {
-            options.push("--tty".into());
-        }
-        if let Some(directory) = &beside.directory {
-            options.extend(["--workdir".into(), directory.into()]);
-        }
-        options.push(container.into());
-        options.extend(beside.command.iter().cloned());
-        Ok(Exec::Elsewhere(self.program(options)))
+        let directory = beside.directory.as_deref().map(AsRef::as_ref);
+        Ok(Exec::Elsewhere(
+            self.exec(&container, beside.terminal, directory).args(beside.command.iter().cloned()),
+        ))
     }
 
     fn summary(&self, site: &Site, name: &str) -> Result<Summary, EngineError> {

@@ -13,13 +13,9 @@ use crate::running;
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// How the environment at `site` does; without a client and a daemon that answers, that is not known.
-///
-/// # Errors
-/// When its state cannot be looked at.
 pub fn summary(client: Option<&Client>, site: &Site, name: &str) -> Result<Summary, EngineError> {
-    let not_up = || EngineError::NotUp { environment: site.name().to_owned(), exists: true };
-    let record = site.record()?.ok_or_else(not_up)?;
-    let docker = record.docker.as_ref().ok_or_else(not_up)?;
+    let record = site.record()?.ok_or_else(|| site.not_up())?;
+    let docker = record.docker.as_ref().ok_or_else(|| site.not_up())?;
     let containers = client.and_then(|client| client.containers(&docker.project).ok());
     let live = docker.database.as_ref().zip(containers.as_ref());
     let database = live.and_then(|(database, containers)| running::find(database, containers));

@@ -27,14 +27,6 @@ const STEP: Duration = Duration::from_millis(10);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl DockerStack<'_> {
-    /// The running database.
-    ///
-    /// # Errors
-    /// [`EngineError::NotUp`] when it does not run.
-    pub fn running(&self) -> Result<LiveDatabase, EngineError> {
-        running::running(&self.client, &self.site)
-    }
-
     /// Waits until the database accepts a real connection, watching its container meanwhile.
     pub(super) fn wait_for_database(
         &self,

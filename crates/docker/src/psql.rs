@@ -1,7 +1,7 @@
 //! psql on a machine that has none: the one in the database's container.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use backlot_process::Program;
@@ -26,21 +26,22 @@ impl Client {
         terminal: bool,
         arguments: &[OsString],
     ) -> Option<Program> {
-        let container = database.container.clone()?;
-        let mut words: Vec<OsString> = vec!["exec".into(), "--interactive".into()];
-        if terminal {
-            words.push("--tty".into());
-        }
-        if let Some(folder) = folder {
-            words.extend(["--workdir".into(), folder.into()]);
-        }
+        let program = self.exec(database.container.as_ref()?, terminal, folder.map(OsStr::new));
         // Its socket asks for no password.
-        words.extend(
-            [container, "psql".into(), "-U".into(), database.access.user.clone()].map(OsString::from),
-        );
-        words.extend(["-d".into(), database.database().into()]);
-        words.extend(arguments.iter().cloned());
-        Some(self.docker(words))
+        let program = program.args(["psql", "-U", &database.access.user, "-d", database.database()]);
+        Some(program.args(arguments.iter().cloned()))
+    }
+
+    /// What runs the command in a container that is then added.
+    pub(super) fn exec(&self, container: &str, terminal: bool, directory: Option<&OsStr>) -> Program {
+        let mut program = self.docker(["exec", "--interactive"]);
+        if terminal {
+            program = program.arg("--tty");
+        }
+        if let Some(directory) = directory {
+            program = program.arg("--workdir").arg(directory);
+        }
+        program.arg(container)
     }
 }
 

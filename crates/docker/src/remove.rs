@@ -100,9 +100,6 @@ fn observed(
 }
 
 /// The names of the volumes of the environment at `site`.
-///
-/// # Errors
-/// When Docker cannot be asked.
 pub(crate) fn volumes(client: &Client, site: &Site) -> Result<Vec<String>, EngineError> {
     match client.record_at(site)? {
         Some(record) => Ok(client.things(VOLUME, &record.project)?),
@@ -111,9 +108,6 @@ pub(crate) fn volumes(client: &Client, site: &Site) -> Result<Vec<String>, Engin
 }
 
 /// The steps that [`down`] would carry out now.
-///
-/// # Errors
-/// When Docker cannot be asked.
 pub(crate) fn plan_down(
     client: &Client,
     site: &Site,
@@ -124,9 +118,6 @@ pub(crate) fn plan_down(
 
 /// Takes the environment at `site` down, without waiting for containers to end by themselves from when `hurry` is set.
 /// Returns the steps that were carried out.
-///
-/// # Errors
-/// When something cannot be removed.
 pub(crate) fn down(
     client: &Client,
     site: &Site,

@@ -1,11 +1,11 @@
 //! Replicas that come and go without a request being lost, where nginx stands in front of them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backlot_state::EngineError;
 use backlot_supervisor::News;
 
-use crate::answer::{Project, deadline};
+use crate::answer::Project;
 use crate::client::{ANSWER_LIMIT, run};
 use crate::compose::ComposeProject;
 use crate::container::{Container, Life};
@@ -131,13 +131,13 @@ impl Project<'_> {
 
     /// Waits until the replicas that were not there `before` are ready.
     fn wait_for_new(&mut self, service: &str, before: &[String]) -> Result<(), EngineError> {
-        let made = deadline(MADE_LIMIT);
+        let start = Instant::now();
         let mut waiting = Waiting::new();
         loop {
             self.go_on()?;
             let mut new = self.replicas(service)?;
             new.retain(|container| !before.contains(&container.id));
-            if new.is_empty() && std::time::Instant::now() > made {
+            if new.is_empty() && start.elapsed() > MADE_LIMIT {
                 let text = format!("Compose started no new replica of {service}");
                 return Err(DockerError::Impossible(text).into());
             }

@@ -19,10 +19,7 @@ pub(crate) fn running(client: &Client, site: &Site) -> Result<LiveDatabase, Engi
         Some((docker, database)) => find(database, &client.containers(&docker.project)?),
         None => None,
     };
-    live.ok_or_else(|| EngineError::NotUp {
-        environment: site.name().to_owned(),
-        exists: site.live().exists(),
-    })
+    live.ok_or_else(|| site.not_up())
 }
 
 /// The database among the containers of its project, if it runs.
@@ -46,9 +43,6 @@ fn programs() -> Option<Installation> {
 }
 
 /// The first running container of a service, by its id; and the services that have one.
-///
-/// # Errors
-/// When Docker cannot be asked.
 pub(crate) fn first_running(
     client: &Client,
     project: &str,

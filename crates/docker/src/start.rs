@@ -117,11 +117,7 @@ impl DockerStack<'_> {
         if let Some(error) = dead {
             return Err(error.into());
         }
-        match outcome {
-            Ok(_) => Ok(()),
-            Err(DockerError::Interrupted) => Err(EngineError::Interrupted),
-            Err(error) => Err(self.explained(error, docker).into()),
-        }
+        outcome.map(drop).map_err(|error| self.explained(error, docker).into())
     }
 
     /// The failure of a container that Docker starts again and again.

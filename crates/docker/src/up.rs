@@ -121,7 +121,7 @@ impl DockerStack<'_> {
     }
 
     fn database_of(&self, came: &Came) -> Result<LiveDatabase, EngineError> {
-        came.database.clone().map_or_else(|| self.running(), Ok)
+        came.database.clone().map_or_else(|| running::running(&self.client, &self.site), Ok)
     }
 
     fn started(
@@ -158,7 +158,7 @@ impl DockerStack<'_> {
     }
 
     pub(super) fn not_up(&self) -> EngineError {
-        EngineError::NotUp { environment: self.site.name().to_owned(), exists: self.site.live().exists() }
+        self.site.not_up()
     }
 }
 

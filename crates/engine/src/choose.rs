@@ -60,9 +60,6 @@ pub fn engine_at(
 /// An environment on the engine that is wanted; else on the one that runs it; else native when all that `wishes` ask for can
 /// run natively; else on Docker when a daemon answers, which is `told` with the reason. Without one, native says why it
 /// cannot.
-///
-/// # Errors
-/// When its files say what the engine cannot do, or another engine runs it.
 pub fn deployment<'a>(
     ground: Ground<'a>,
     environment: Environment,
@@ -82,9 +79,6 @@ pub fn deployment<'a>(
 
 /// What of the files of `environment` the engine that `wanted` or its record names does not do, a line each; where neither
 /// names one, the native one.
-///
-/// # Errors
-/// When its files say what the engine cannot do, or another engine runs it.
 pub fn not_done(
     ground: Ground<'_>,
     environment: Environment,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use backlot_postgres::{Templates, Unfinished};
 use backlot_project::Project;
 use backlot_state::{EngineError, Home, Site, State, Summary};
+use backlot_templates::{Templates, Unfinished};
 
 use crate::choose::engine_of;
 
@@ -15,9 +15,6 @@ const SCENARIO: &str = "scenario_";
 const TEMPLATES: &str = "templates";
 
 /// The scenarios of a project that are up or have left something, by name.
-///
-/// # Errors
-/// When the state directory cannot be read.
 pub fn list(
     home: &Home,
     project: &Project,
@@ -27,9 +24,6 @@ pub fn list(
 }
 
 /// All environments of a project that are up or have left something, by name, and what is left of unfinished templates.
-///
-/// # Errors
-/// When the state directory cannot be read.
 pub fn list_all(
     home: &Home,
     project: &Project,

@@ -49,9 +49,6 @@ struct Guarded {
 impl<'a> TestRun<'a> {
     /// Brings up a database for this run alone; with `keep` one that stays, in the place of an earlier kept one. `mark` is
     /// a name of the run that no other has, see [`crate::new_mark`].
-    ///
-    /// # Errors
-    /// When the database cannot be brought up.
     pub fn start(
         ground: Ground<'a>,
         deployment: Box<dyn Deployment<'a> + 'a>,
@@ -89,9 +86,6 @@ impl<'a> TestRun<'a> {
     }
 
     /// What [`TestRun::start`] and [`TestRun::finish`] would do, with `runner` between them.
-    ///
-    /// # Errors
-    /// When what is there cannot be read.
     pub fn plan(
         deployment: Box<dyn Deployment<'a> + 'a>,
         keep: bool,
@@ -121,9 +115,6 @@ impl<'a> TestRun<'a> {
     }
 
     /// Ends what the runner left behind and, unless the database is to be kept, takes it away.
-    ///
-    /// # Errors
-    /// When the database cannot be taken away.
     pub fn finish(self, ground: Ground<'_>, report: Report<'_>) -> Result<(), EngineError> {
         mark::end_all(&self.mark);
         let Some(Guarded { janitor, spared, .. }) = self.guarded else { return Ok(()) };
@@ -160,9 +151,6 @@ pub(crate) fn down(
 
 /// What the outer process does when the inner one was killed: ends all that was handed to it, and takes the run's database
 /// away.
-///
-/// # Errors
-/// When something cannot be removed.
 pub fn finish_for(ground: Ground<'_>, environment: &str, mark: &str) -> Result<(), EngineError> {
     mark::end_all(mark);
     kill_descendants(&[], KILL_LIMIT);
@@ -191,9 +179,6 @@ fn sweep(ground: Ground<'_>) -> Result<(), EngineError> {
 }
 
 /// What the janitor does: waits until the run that it belongs to is over, and tidies up when it was killed.
-///
-/// # Errors
-/// When something cannot be removed; nobody is there to be told.
 pub fn tidy_up_after(
     home: &Home,
     site_dir: &Path,

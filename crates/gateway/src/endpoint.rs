@@ -21,7 +21,7 @@ use crate::habits::Habits;
 use crate::latch::Latch;
 use crate::serving::accept::{self, Stopped};
 use crate::shared::Shared;
-use crate::sockets::workers::Workers;
+use crate::workers::Workers;
 
 /// A listener and the replicas behind it. Cheap to clone; when the last handle is dropped, the endpoint closes at once.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ use crate::config::EndpointConfig;
 use crate::endpoint::Endpoint;
 use crate::error::GatewayError;
 use crate::serving::accept::Stopped;
-use crate::sockets::workers::Workers;
+use crate::workers::Workers;
 
 /// The endpoints, by name. Cheap to clone; they run on the runtime that was given.
 #[derive(Debug, Clone)]

@@ -25,8 +25,8 @@ mod http;
 mod latch;
 mod serving;
 mod shared;
-mod sockets;
 mod upstream;
+mod workers;
 
 pub use access::{AccessLine, AccessLog};
 pub use balancing::replica::{ReplicaId, ReplicaStatus};

@@ -8,9 +8,6 @@ use crate::write::{Cap, numbered};
 
 /// Moves what is in a log that somebody else has open to `<path>.1`, once it is longer than the cap. It is copied and cut
 /// off: the writer appends, so it goes on at the new end. What it writes between the two is lost.
-///
-/// # Errors
-/// When a file cannot be copied or cut; nothing is lost then.
 pub fn cap_foreign(path: &Path, cap: Cap) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(file) if file.len() > cap.bytes => {}

@@ -137,9 +137,6 @@ impl Source {
 }
 
 /// The lines that `query` asks for, by time.
-///
-/// # Errors
-/// When a file is there and cannot be read.
 pub fn read_logs(query: &LogQuery) -> io::Result<Vec<LogLine>> {
     let mut all = Vec::new();
     for source in query.sources()? {

@@ -81,9 +81,6 @@ impl LogSet {
     }
 
     /// Copies what comes from `reader` to its end, line by line, on a thread of its own; the last lines are left in `tail`.
-    ///
-    /// # Errors
-    /// When no thread can be started.
     pub fn pump(
         &self,
         service: &str,

@@ -7,13 +7,11 @@ use std::path::{Path, PathBuf};
 
 use backlot_facts::database::Database;
 use backlot_plan::{Storage, Volume};
-use backlot_postgres::{
-    ClusterSpec, Durability, Fill, Init, InitError, Installation, Onlooker, Template, TemplateError,
-    Templates, Workshop, is_cluster,
-};
+use backlot_postgres::{ClusterSpec, Durability, Init, InitError, Installation, Onlooker, Workshop};
 use backlot_process::ProcessError;
 use backlot_state::volume::{self, ClusterRecord, VolumeError};
 use backlot_state::{EngineError, Event, Ground, Report, Site, Taken};
+use backlot_templates::{Fill, Template, TemplateError, Templates, is_cluster};
 use sha2::{Digest, Sha256};
 
 /// Templates that are kept, 35 MB each; the least recently used go first.

@@ -1,8 +1,8 @@
 //! What is there of an environment.
 
 use backlot_plan::{Filling as Filled, Observed, Server, Storage};
-use backlot_postgres::is_cluster;
 use backlot_state::{EngineError, Filling, Record, Site};
+use backlot_templates::is_cluster;
 
 /// Looks at the environment at `site`, whatever its files say of it now.
 pub(super) fn look(site: &Site, record: Option<&Record>) -> Result<Observed, EngineError> {

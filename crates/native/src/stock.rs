@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use backlot_postgres::{TemplateError, Templates};
 use backlot_process::{Group, SpawnOptions};
 use backlot_state::{Home, STOCK_VERB, ourselves};
+use backlot_templates::{TemplateError, Templates};
 
 /// Spares of each template: one is enough for one person, and more would only take space.
 const SPARES: usize = 1;

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use backlot_plan::Removal;
-use backlot_postgres::Templates;
 use backlot_state::{EngineError, EngineKind, Site, mark, runs, volume};
+use backlot_templates::Templates;
 
 use crate::down::take_down;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use backlot_plan::{Desired, Observed, Port, Removal, Server, Step, Storage, Volume};
-use backlot_postgres::{Installation, StartError, is_cluster, is_recovering};
+use backlot_postgres::{Installation, StartError, is_recovering};
 use backlot_process::wait_for;
 use backlot_project::ScenarioSource;
 use backlot_state::fill::{Filler, PsqlHere};
@@ -12,6 +12,7 @@ use backlot_state::{
     DatabaseRecord, EngineError, EngineKind, Event, Failure, Filling, Outcome, Record, RecordError, Report,
     Taken, VERSION, mark, now, tell, tools, volume,
 };
+use backlot_templates::is_cluster;
 use secrecy::ExposeSecret;
 
 use crate::DatabaseService;

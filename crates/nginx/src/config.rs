@@ -47,9 +47,6 @@ pub struct Config {
 
 impl Config {
     /// Reads the main file that is mounted into the container, or the image's own, with what is included.
-    ///
-    /// # Errors
-    /// When a file cannot be read or is not of nginx's grammar.
     pub fn read(source: &Source) -> Result<Self, ConfigError> {
         let mut reader = Reader { source, files: Vec::new() };
         let main = mounted(Path::new(MAIN), &source.mounts).filter(|file| file.is_file());
@@ -166,7 +163,7 @@ impl Reader<'_> {
         let path = inside(written);
         let mut all = Vec::new();
         if written.contains('*') {
-            for file in self.matching(&path) {
+            for file in self.source.matching(&path) {
                 all.extend(self.file(&file, depth)?);
             }
             for (name, text) in self.templates(&path) {
@@ -181,6 +178,18 @@ impl Reader<'_> {
         }
     }
 
+    /// What the official image makes of templates when it starts: files of `conf.d`.
+    fn templates(&mut self, pattern: &Path) -> Vec<(PathBuf, String)> {
+        if pattern.parent() != Some(Path::new("/etc/nginx/conf.d")) {
+            return Vec::new();
+        }
+        let filled = self.source.templates();
+        self.files.extend(filled.iter().map(|(file, _)| file.clone()));
+        filled
+    }
+}
+
+impl Source {
     /// The mounted files that a pattern such as `conf.d/*.conf` means, by name.
     fn matching(&self, pattern: &Path) -> Vec<PathBuf> {
         let (Some(dir), Some(name)) = (pattern.parent(), pattern.file_name()) else { return Vec::new() };
@@ -190,13 +199,13 @@ impl Reader<'_> {
             file.len() >= start.len() + end.len() && file.starts_with(start) && file.ends_with(end)
         };
         let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
-        if let Some(folder) = mounted(dir, &self.source.mounts) {
+        if let Some(folder) = mounted(dir, &self.mounts) {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
                 names.insert(entry.file_name().to_string_lossy().into_owned(), entry.path());
             }
         }
         // Single files that are mounted into the directory.
-        for (target, source) in &self.source.mounts {
+        for (target, source) in &self.mounts {
             if target.parent() == Some(dir)
                 && let Some(name) = target.file_name()
             {
@@ -206,25 +215,26 @@ impl Reader<'_> {
         names.into_iter().filter(|(name, file)| fits(name) && file.is_file()).map(|(_, file)| file).collect()
     }
 
-    /// What the official image makes of `/etc/nginx/templates/*.template` when it starts: files of `conf.d`, with
-    /// variables filled in.
-    fn templates(&mut self, pattern: &Path) -> Vec<(PathBuf, String)> {
-        if pattern.parent() != Some(Path::new("/etc/nginx/conf.d")) {
-            return Vec::new();
-        }
+    /// The templates of the official image, `/etc/nginx/templates/*.template`, with variables filled in.
+    fn templates(&self) -> Vec<(PathBuf, String)> {
         let files = self.matching(Path::new("/etc/nginx/templates/*.template"));
         let filled = files.into_iter().filter_map(|file| {
             let text = backlot_files::text(&file).ok()?;
-            self.files.push(file.clone());
             Some((file, self.filled(&text)))
         });
         filled.collect()
     }
 
+    /// The same, with the names that they have in `conf.d`.
+    pub(crate) fn filled_templates(&self) -> Vec<(String, String)> {
+        let named = |(file, text): (PathBuf, String)| Some((file.file_stem()?.to_str()?.to_owned(), text));
+        self.templates().into_iter().filter_map(named).collect()
+    }
+
     /// `${NAME}` and `$NAME` of the service's variables; nginx's own variables stay.
     fn filled(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for (name, value) in self.source.variables.iter().rev() {
+        for (name, value) in self.variables.iter().rev() {
             text = text.replace(&format!("${{{name}}}"), value).replace(&format!("${name}"), value);
         }
         text

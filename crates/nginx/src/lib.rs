@@ -2,10 +2,12 @@
 //!
 //! A [`Config`] is read with everything that it includes, asked what it refers to ([`Config::references`]) and where it
 //! listens ([`Config::listens`]), and written anew as one file ([`Config::rewrite`]), in which services are at their
-//! native addresses. The grammar is that of nginx: directives of words, ended by `;` or a block.
+//! native addresses. Where nginx can be given a world of its own, it has what the project has, as it is, and around it what the
+//! official image has ([`image`]). The grammar is that of nginx: directives of words, ended by `;` or a block.
 
 mod config;
 mod error;
+mod image;
 mod locate;
 mod parse;
 mod paths;
@@ -14,5 +16,6 @@ mod rewrite;
 
 pub use config::{Config, Source};
 pub use error::{ConfigError, Place};
+pub use image::{Part, image};
 pub use locate::{LocateError, Nginx, locate};
 pub use rewrite::{Rewrite, Rewritten};

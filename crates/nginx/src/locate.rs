@@ -40,9 +40,6 @@ impl LocateError {
 }
 
 /// Finds nginx on `path`, as a shell would, or in its usual places.
-///
-/// # Errors
-/// [`LocateError`] when it is not installed.
 pub fn locate(path: Option<&str>) -> Result<Nginx, LocateError> {
     let on_path = path.into_iter().flat_map(std::env::split_paths);
     let usual = USUAL.iter().map(PathBuf::from);

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 
 /// Where nginx's own files are.
-const OWN: [&str; 3] = ["/etc/nginx", "/usr/local/etc/nginx", "/opt/homebrew/etc/nginx"];
+pub(crate) const OWN: [&str; 3] = ["/etc/nginx", "/usr/local/etc/nginx", "/opt/homebrew/etc/nginx"];
 /// Where nginx's own modules are.
-const MODULES: [&str; 4] = [
+pub(crate) const MODULES: [&str; 4] = [
     "/usr/lib/nginx/modules",
     "/usr/lib64/nginx/modules",
     "/usr/local/nginx/modules",
     "/opt/homebrew/lib/nginx/modules",
 ];
 /// The directory from which relative paths of the configuration are taken in the container.
-const BASE: &str = "/etc/nginx";
+pub(crate) const BASE: &str = "/etc/nginx";
 
 /// The path inside of the container.
 pub(crate) fn inside(path: &str) -> PathBuf {

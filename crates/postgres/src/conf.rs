@@ -79,15 +79,9 @@ pub fn settings(text: &str) -> Vec<(String, String)> {
 /// The files of whoever says what is included, by the paths that are theirs.
 pub trait ConfFiles {
     /// The text of a file.
-    ///
-    /// # Errors
-    /// Why it cannot be read.
     fn read(&self, path: &Path) -> io::Result<String>;
 
     /// The names of what is in a folder.
-    ///
-    /// # Errors
-    /// Why it cannot be read.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
 
     /// Where a file is for the server, if it is elsewhere for that.
@@ -96,9 +90,6 @@ pub trait ConfFiles {
 
 /// The text of a file of settings with those that it includes in their places, and the paths in it as the server has them.
 /// Where the data is, is left out.
-///
-/// # Errors
-/// [`ConfError`] when one of the files cannot be read.
 pub fn flatten(path: &Path, files: &dyn ConfFiles) -> Result<String, ConfError> {
     let mut text = String::new();
     Flattening { files, text: &mut text }.file(path, None, 0)?;
@@ -163,7 +154,7 @@ fn beside(file: &Path, named: &str) -> PathBuf {
 }
 
 /// A `pg_hba.conf` in which whoever comes by TCP, from this machine or any other, shows who he is in this way.
-pub(crate) fn with_host_auth(text: &str, method: &str) -> String {
+pub fn with_host_auth(text: &str, method: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -4,8 +4,6 @@ mod files;
 mod run;
 
 use std::collections::BTreeMap;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -16,8 +14,7 @@ use crate::connection::DatabaseError;
 use crate::locate::Installation;
 use crate::running::{StopError, StopMode};
 use crate::spec::ClusterSpec;
-use crate::storage::StorageError;
-use crate::storage::remove_tree;
+use crate::storage::{StorageError, make_private, remove_tree};
 
 /// Where the official image has them.
 pub const INIT_DIR: &str = "/docker-entrypoint-initdb.d";
@@ -134,8 +131,7 @@ impl Init {
         let Workshop { scratch, socket_dir, owner, .. } = workshop;
         for dir in [scratch, socket_dir] {
             remove_tree(dir)?;
-            let made = DirBuilder::new().mode(0o700).create(dir).and_then(|()| owner.take(dir));
-            made.map_err(StorageError::at("make", dir))?;
+            make_private(dir, owner)?;
         }
         let done = self.run_in(installation, spec, data_dir, workshop, onlooker);
         for dir in [scratch, socket_dir] {

@@ -46,7 +46,7 @@ impl Log {
 }
 
 /// Whether Postgres or `initdb` says that the disk is full.
-pub(crate) fn tells_full_disk(lines: &[String]) -> bool {
+pub fn tells_full_disk(lines: &[String]) -> bool {
     // The last one is the hint that goes with "wrote only 4096 of 8192 bytes".
     const SIGNS: [&str; 3] = ["No space left on device", "Disk quota exceeded", "Check free disk space"];
     lines.iter().any(|line| SIGNS.iter().any(|sign| line.contains(sign)))

@@ -77,7 +77,7 @@ impl ClusterSpec {
     }
 
     /// The databases that `initdb` does not make by itself, each once.
-    pub(crate) fn databases_to_make(&self) -> Vec<&str> {
+    pub fn databases_to_make(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for name in self.databases.iter().map(String::as_str) {
             if !["postgres", "template0", "template1"].contains(&name) && !names.contains(&name) {

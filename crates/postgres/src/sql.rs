@@ -6,7 +6,7 @@ pub fn quote_identifier(name: &str) -> String {
 }
 
 /// The same in ASCII only: a server that is not told the encoding of what it reads takes it for that of the database.
-pub(crate) fn identifier_in_any_encoding(name: &str) -> String {
+pub fn identifier_in_any_encoding(name: &str) -> String {
     if name.is_ascii() {
         return quote_identifier(name);
     }

@@ -1,9 +1,11 @@
 //! Files and directories: errors that tell a full disk from a closed door.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use backlot_process::Owner;
 use rustix::fs::statvfs;
 
 /// Why a file or directory could not be used. The messages fit after "failed to …".
@@ -72,7 +74,7 @@ impl StorageError {
     }
 
     /// The error for doing `action` with `path`, by its kind.
-    pub(crate) fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+    pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::full(path, Some(source)),
@@ -83,13 +85,19 @@ impl StorageError {
     }
 
     /// For `map_err`: the error for doing `action` with `path`.
-    pub(crate) fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
+    pub fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
         move |source| Self::new(action, path, source)
     }
 }
 
+/// Makes a directory, and those above it, for `owner` alone.
+pub fn make_private(dir: &Path, owner: &Owner) -> Result<(), StorageError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.and_then(|()| owner.take(dir)).map_err(StorageError::at("make", dir))
+}
+
 /// Removes a directory with all that is in it; it need not be there.
-pub(crate) fn remove_tree(path: &Path) -> Result<(), StorageError> {
+pub fn remove_tree(path: &Path) -> Result<(), StorageError> {
     match fs::remove_dir_all(path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

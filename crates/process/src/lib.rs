@@ -58,7 +58,7 @@ pub use program::Program;
 pub use quote::shell_quote;
 pub use shared_memory::{read_shared_memory, remove_shared_memory};
 #[cfg(target_os = "linux")]
-pub use sockets::{Listening, listeners_of, listening};
+pub use sockets::{Listening, listeners_of, listening, waiting_at};
 pub use spawn::{Child, Group, SpawnOptions, Stream, handed_file, keep_low_numbers};
 pub use subreaper::{become_subreaper, kill_descendants, reap_strangers, with_descendants};
 pub use umask::take_umask;

@@ -29,11 +29,37 @@ const TCP: u8 = 6;
 /// An address at which somebody listens, and the inode of the socket.
 pub type Listening = (SocketAddr, u64);
 
+/// A listening socket, as the system tells of it.
+struct Socket {
+    address: SocketAddr,
+    inode: u64,
+    /// How many connections wait to be accepted.
+    waiting: u32,
+}
+
 /// All TCP sockets that listen.
 ///
 /// # Errors
 /// When the system does not tell.
 pub fn listening() -> io::Result<Vec<Listening>> {
+    Ok(sockets()?.into_iter().map(|socket| (socket.address, socket.inode)).collect())
+}
+
+/// How many connections wait at an address to be accepted; none where nobody listens.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn waiting_at(address: SocketAddr) -> io::Result<Option<u32>> {
+    // Who listens on every address does so at the usual one.
+    let is_there = |at: SocketAddr| {
+        let is_usual = address.ip() == Ipv4Addr::LOCALHOST;
+        at == address || is_usual && at.ip().is_unspecified() && at.port() == address.port()
+    };
+    let there = sockets()?.into_iter().filter(|socket| is_there(socket.address));
+    Ok(there.map(|socket| socket.waiting).reduce(|all, more| all + more))
+}
+
+fn sockets() -> io::Result<Vec<Socket>> {
     let socket = socket(
         AddressFamily::Netlink,
         SockType::Datagram,
@@ -69,7 +95,7 @@ fn request(family: i32) -> Vec<u8> {
 }
 
 /// Takes the sockets from some messages; true when they were the last.
-fn parse_answer(mut bytes: &[u8], found: &mut Vec<Listening>) -> io::Result<bool> {
+fn parse_answer(mut bytes: &[u8], found: &mut Vec<Socket>) -> io::Result<bool> {
     while let (Some(length), Some(kind)) = (number(bytes, 0), bytes.get(4..6)) {
         match u16::from_ne_bytes([kind[0], kind[1]]) {
             DONE => return Ok(true),
@@ -87,15 +113,16 @@ fn parse_answer(mut bytes: &[u8], found: &mut Vec<Listening>) -> io::Result<bool
 }
 
 /// A `struct inet_diag_msg`.
-fn parse_socket(bytes: &[u8]) -> Option<Listening> {
+fn parse_socket(bytes: &[u8]) -> Option<Socket> {
     let port = u16::from_be_bytes(bytes.get(4..6)?.try_into().ok()?);
     let ip = match i32::from(*bytes.first()?) {
         nix::libc::AF_INET => IpAddr::from(<[u8; 4]>::try_from(bytes.get(8..12)?).ok()?),
         nix::libc::AF_INET6 => IpAddr::from(<[u8; 16]>::try_from(bytes.get(8..24)?).ok()?),
         _ => return None,
     };
-    let inode = number(bytes, 68)?;
-    (*bytes.get(1)? == LISTEN).then_some((SocketAddr::new(plain(ip), port), inode.into()))
+    let (waiting, inode) = (number(bytes, 56)?, number(bytes, 68)?.into());
+    let address = SocketAddr::new(plain(ip), port);
+    (*bytes.get(1)? == LISTEN).then_some(Socket { address, inode, waiting })
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<u32> {
@@ -195,6 +222,18 @@ mod tests {
         let me = std::process::id().cast_signed();
         assert!(own.iter().all(|address| listeners_of(me, &[]).contains(address)));
         assert!(!listeners_of(me, &[four]).contains(&own[0]));
+    }
+
+    #[test]
+    fn who_waits_to_be_accepted_is_counted() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let clients: Vec<_> = (0..3).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+        assert_eq!(super::waiting_at(address).unwrap(), Some(3));
+        let _accepted = socket.accept().unwrap();
+        assert_eq!(super::waiting_at(address).unwrap(), Some(2));
+        drop((clients, socket));
+        assert_eq!(super::waiting_at(address).unwrap(), None);
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use backlot_compose::{Fault, Problem as ComposeProblem, Source, Span, check_variable};
+use backlot_compose::check_variable;
+use backlot_yaml::{Fault, Problem as YamlProblem, Source, Span};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
@@ -54,17 +55,12 @@ fn read_item(source: &Arc<Source>, item: &RawValue) -> Result<(ConfigVariable, S
         };
         if let Some(first) = slot.replace(field) {
             let first_line = span_of(source, first).line;
-            return Err(
-                span_of(source, field).error(Problem::from(ComposeProblem::DuplicateKey { key, first_line }))
-            );
+            return Err(span_of(source, field).error(YamlProblem::DuplicateKey { key, first_line }));
         }
     }
     let missing = |key| {
         span_of(source, item)
-            .error(Problem::from(ComposeProblem::KeyMissing {
-                at: "an entry of a config file".to_owned(),
-                key,
-            }))
+            .error(YamlProblem::KeyMissing { at: "an entry of a config file".to_owned(), key })
             .with_hint(SHAPE_HINT)
     };
     let name = name.ok_or_else(|| missing("name"))?;
@@ -140,7 +136,7 @@ impl<'t> Deserialize<'t> for Fields<'t> {
 #[cfg(test)]
 mod tests {
     use super::{ConfigVariable, read_config};
-    use backlot_compose::Source;
+    use backlot_yaml::Source;
 
     type Failure = (&'static str, usize, usize);
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use backlot_compose::{Fault, Location, Place};
+use backlot_yaml::{Fault, Location, Place};
 
 use crate::name::NameError;
 
@@ -61,15 +61,18 @@ impl std::error::Error for ProjectError {
     }
 }
 
-impl From<Fault<Problem>> for ProjectError {
-    fn from(fault: Fault<Problem>) -> Self {
-        Self(fault)
+impl<P> From<Fault<P>> for ProjectError
+where
+    Problem: From<P>,
+{
+    fn from(fault: Fault<P>) -> Self {
+        Self(fault.map(Problem::from))
     }
 }
 
-impl From<backlot_compose::Error> for ProjectError {
-    fn from(error: backlot_compose::Error) -> Self {
-        Self(error.map(Problem::Compose))
+impl From<backlot_yaml::Problem> for Problem {
+    fn from(problem: backlot_yaml::Problem) -> Self {
+        Self::Compose(problem.into())
     }
 }
 

@@ -14,7 +14,8 @@ mod secret;
 pub mod stack;
 mod variables;
 
-pub use backlot_compose::{Location, Place, parse_duration, split_words};
+pub use backlot_compose::{parse_duration, split_words};
+pub use backlot_yaml::{Location, Place};
 pub use error::{Problem, ProjectError};
 pub use name::{EnvironmentName, NameError, ScenarioName};
 pub use project::{ComposeCall, Environment, Layout, Lookup, Project, ScenarioSource};

@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use backlot_compose::{Base, Request, Source, interpolate, load_text, read_env_file};
+use backlot_compose::{Base, Request, interpolate, load_text, read_env_file};
+use backlot_yaml::Source;
 
 use crate::config::read_config;
 use crate::error::ProjectError;

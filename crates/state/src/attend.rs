@@ -23,23 +23,14 @@ pub enum Heard {
 /// A stack that lives as long as somebody looks on.
 pub trait Attendance {
     /// What was printed and what happened since; waits for something no longer than `limit`.
-    ///
-    /// # Errors
-    /// When that cannot be found out.
     fn next(&mut self, limit: Duration) -> Result<Vec<Heard>, EngineError>;
 
     /// Whether its end takes a while, so that people like to be told that it has begun.
     fn ends_slowly(&self) -> bool;
 
     /// Stops the services in their order; at once when `hurry` is set meanwhile. Returns what they printed last.
-    ///
-    /// # Errors
-    /// When they do not stop.
     fn stop(&mut self, hurry: &AtomicBool, news: &mut dyn FnMut(News)) -> Result<Vec<Heard>, EngineError>;
 
     /// Takes away whatever is left, however it went before.
-    ///
-    /// # Errors
-    /// When something cannot be taken away.
     fn finish(self: Box<Self>, hurry: &AtomicBool, report: Report<'_>) -> Result<(), EngineError>;
 }

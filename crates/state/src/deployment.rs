@@ -68,18 +68,12 @@ pub trait Deployment<'a>: Debug {
     fn told(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError>;
 
     /// The steps that [`Deployment::up`] would carry out now, in words.
-    ///
-    /// # Errors
-    /// When what is there cannot be read.
     fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError>;
 
     /// The steps that take away what is there for the time of a run of the tests, in words.
     fn plan_end_of_run(&self) -> Vec<String>;
 
     /// Brings it up: the database first, and then the other services, which are on their way when this returns.
-    ///
-    /// # Errors
-    /// When something cannot be started; then what this call made is taken away again, but for volumes.
     fn up(
         &self,
         wishes: &Wishes,
@@ -102,9 +96,6 @@ pub trait Deployment<'a>: Debug {
 
     /// What would be left of it if we were killed is taken down by a process that watches over us, from before anything is
     /// started; none where something of the engine's own sees to that.
-    ///
-    /// # Errors
-    /// When that process cannot be started.
     fn watch(&self) -> Result<Option<Watcher>, EngineError>;
 
     /// The running database.

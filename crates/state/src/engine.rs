@@ -29,16 +29,10 @@ pub trait Engine: Debug {
     fn kind(&self) -> EngineKind;
 
     /// How the services of the environment at `site` do, its database among them.
-    ///
-    /// # Errors
-    /// When that cannot be found out.
     fn services(&self, site: &Site) -> Result<Vec<ServiceReport>, EngineError>;
 
     /// The services of the environment at `site` that an `up` ends when its files have them no more. Compose leaves alone
     /// what its profiles leave out.
-    ///
-    /// # Errors
-    /// When that cannot be found out.
     fn ended_when_unknown(&self, site: &Site) -> Result<Vec<String>, EngineError>;
 
     /// Does what is asked of a running environment; `news` hears what happens meanwhile.
@@ -78,21 +72,12 @@ pub trait Engine: Debug {
     fn database(&self, site: &Site) -> Result<LiveDatabase, EngineError>;
 
     /// The steps that [`Engine::down`] would carry out now, in words.
-    ///
-    /// # Errors
-    /// When what is there cannot be looked at.
     fn plan_down(&self, site: &Site, volumes: bool) -> Result<Vec<String>, EngineError>;
 
     /// Takes the environment at `site` down. Returns the steps that were carried out, in words; none when there was nothing.
-    ///
-    /// # Errors
-    /// When something does not stop or cannot be removed.
     fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<String>, EngineError>;
 
     /// The volumes that go with the environment when it is told so, as people know them.
-    ///
-    /// # Errors
-    /// When the engine cannot be asked.
     fn volumes(&self, site: &Site) -> Result<Vec<String>, EngineError>;
 
     /// What the services of the environment at `site` print.
@@ -105,9 +90,6 @@ pub trait Engine: Debug {
     fn services_with_logs(&self, site: &Site) -> Option<BTreeSet<String>>;
 
     /// Looks on at what an `up` has started, from `since` on. `watcher` is what [`crate::Deployment::watch`] gave before it.
-    ///
-    /// # Errors
-    /// When it cannot be looked at.
     fn attend(
         &self,
         site: &Site,
@@ -128,9 +110,6 @@ pub trait Engine: Debug {
     ) -> Result<Exec, EngineError>;
 
     /// The environment at `site` in a listing, as `name`.
-    ///
-    /// # Errors
-    /// When its state cannot be looked at.
     fn summary(&self, site: &Site, name: &str) -> Result<Summary, EngineError>;
 }
 

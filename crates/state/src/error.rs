@@ -9,11 +9,10 @@ use std::time::Duration;
 use backlot_facts::NoService;
 use backlot_facts::database::DatabaseError;
 use backlot_hint::{Explain, Explained};
-use backlot_postgres::{
-    DatabaseError as PgError, LocateError, StartError, StopError, TemplateError, Version,
-};
+use backlot_postgres::{DatabaseError as PgError, LocateError, StartError, StopError, Version};
 use backlot_process::ProcessError;
 use backlot_supervisor::{ClientError, Failure};
+use backlot_templates::TemplateError;
 use backlot_view::ViewError;
 
 use crate::home::HomeError;

@@ -81,9 +81,6 @@ pub struct Filler<'a> {
 
 impl Filler<'_> {
     /// Runs the scenario. `Ok(0)` is a filled database, any other code is the scenario's own failure.
-    ///
-    /// # Errors
-    /// When it cannot be run at all.
     pub fn fill(&self, source: &ScenarioSource) -> Result<u8, EngineError> {
         match source {
             ScenarioSource::Empty => Ok(0),

@@ -137,9 +137,6 @@ impl Home {
     }
 
     /// Makes the home and writes into it, to see whether that can be done.
-    ///
-    /// # Errors
-    /// [`HomeError::Unusable`] when it cannot.
     pub fn try_out(&self) -> Result<(), HomeError> {
         self.make(&self.root)?;
         for directory in [self.root.clone(), self.templates(), self.projects()] {

@@ -29,9 +29,6 @@ impl Watcher {
 }
 
 /// Has a process of its own watch over us, for the sake of the environment at `site`.
-///
-/// # Errors
-/// When it cannot be started.
 pub fn watch_over(site: &Site, caller: &BTreeMap<String, String>) -> Result<Watcher, EngineError> {
     hire(site, caller, &new_mark()).map(Watcher)
 }

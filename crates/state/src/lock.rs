@@ -67,9 +67,6 @@ impl Lock {
     }
 
     /// Whether somebody holds the lock at `path`. A lock file that is not there is held by nobody.
-    ///
-    /// # Errors
-    /// [`LockError::Io`] when the file is there and cannot be looked at.
     pub fn is_held(path: &Path) -> Result<bool, LockError> {
         let failed = |source| LockError::Io { path: path.to_owned(), source };
         let file = match backlot_files::open(path) {
@@ -102,9 +99,6 @@ impl Lock {
     }
 
     /// The locked file, for a process that is to inherit the lock.
-    ///
-    /// # Errors
-    /// When the descriptor cannot be duplicated.
     pub fn share(&self) -> Result<File, LockError> {
         self.file.try_clone().map_err(|source| LockError::Io { path: self.path.clone(), source })
     }

@@ -37,9 +37,6 @@ pub fn of_site(site: &Site) -> (&'static str, String) {
 /// Takes an environment over whose supervisor was killed: its guard gets the time to end what that has left. What the two
 /// could not end is ended here, and so is a guard that is still there: nothing is for it to stop any more. A supervisor
 /// that runs is left alone.
-///
-/// # Errors
-/// When the locks cannot be looked at, or the old one cannot be removed.
 pub fn take_over(taken: &Taken) -> Result<(), EngineError> {
     let site = taken.site();
     if !site.supervisor_lock().exists() || site.is_supervised()? {

@@ -22,20 +22,11 @@ pub struct LogWish {
 /// Lines, those that are there first.
 pub trait Lines {
     /// The lines that are there, as far as [`Lines::next`] does not begin with them.
-    ///
-    /// # Errors
-    /// When they cannot be read.
     fn so_far(&mut self) -> Result<Vec<LogLine>, EngineError>;
 
     /// New lines; waits for some no longer than `limit`.
-    ///
-    /// # Errors
-    /// When they cannot be read.
     fn next(&mut self, limit: Duration) -> Result<Vec<LogLine>, EngineError>;
 
     /// Whether there is anybody who could still print.
-    ///
-    /// # Errors
-    /// When that cannot be found out.
     fn is_live(&mut self) -> Result<bool, EngineError>;
 }

@@ -1,5 +1,7 @@
 //! The record of an environment: what runs, and how to reach it. The only state that is written, in this module only.
 
+mod error;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{self, File};
@@ -8,10 +10,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use backlot_hint::Hint;
 use backlot_postgres::DEFAULT_PORT;
 use backlot_process::ProcessId;
+use backlot_project::ComposeCall;
 use serde::{Deserialize, Serialize};
+
+pub use self::error::RecordError;
 
 /// The version of the format that this build writes. Older ones are still read (see `tests/records/`).
 pub const VERSION: u32 = 2;
@@ -126,16 +130,9 @@ fn is_usual(port: &u16) -> bool {
 pub struct DockerRecord {
     /// Its name (`-p`).
     pub project: String,
-    /// The Compose files, absolute.
-    pub files: Vec<PathBuf>,
-    /// The directory that relative paths in them are taken from.
-    pub working_dir: PathBuf,
-    /// The directory that Compose is called from.
-    pub caller_dir: PathBuf,
-    /// The profiles that are on.
-    pub profiles: Vec<String>,
-    /// The files of variables that were named.
-    pub env_files: Vec<PathBuf>,
+    /// How Compose is called for it.
+    #[serde(flatten)]
+    pub call: ComposeCall,
     /// The variables that the Compose files are read with, secrets among them.
     pub variables: BTreeMap<String, String>,
     /// The ports at which each service is known to listen in its container.
@@ -154,7 +151,7 @@ pub struct DockerRecord {
 impl fmt::Debug for DockerRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut record = f.debug_struct("DockerRecord");
-        record.field("project", &self.project).field("files", &self.files).finish_non_exhaustive()
+        record.field("project", &self.project).field("files", &self.call.files).finish_non_exhaustive()
     }
 }
 
@@ -182,55 +179,6 @@ impl fmt::Debug for ContainerDatabase {
     }
 }
 
-/// A record that cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The file is there and cannot be read.
-    #[error("cannot read the state file {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is no record.
-    #[error("the state file {} is damaged (line {}, column {})", path.display(), source.line(), source.column())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: serde_json::Error,
-    },
-    /// The file was written by a newer Backlot.
-    #[error("the state file {} was written by a newer version of Backlot (format {version}, this one knows {VERSION})", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        version: u32,
-    },
-    /// The file cannot be written.
-    #[error("cannot write the state file {}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-impl RecordError {
-    /// The way out for the environment that the record is about.
-    pub fn hint(&self, environment: &str) -> Hint {
-        match self {
-            Self::Newer { .. } => "use the newer Backlot, or remove the environment with it".into(),
-            Self::Read { .. } | Self::Damaged { .. } | Self::Write { .. } => {
-                Hint::from("remove what is left of it: ").then(Hint::down(environment))
-            }
-        }
-    }
-}
-
 impl Record {
     /// Reads the record at `path`; none is none, and a damaged one is an error, never a clean start.
     ///
@@ -242,9 +190,6 @@ impl Record {
 
     /// Writes the record to `path`, readable by us alone, so that a reader finds the old one or the new one, whole,
     /// whatever happens. The environment's lock is held by the caller.
-    ///
-    /// # Errors
-    /// [`RecordError::Write`].
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
         write(self, path)
     }
@@ -298,7 +243,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::{
-        ContainerDatabase, DatabaseRecord, DockerRecord, EngineKind, Filling, Record, RecordError, VERSION,
+        ComposeCall, ContainerDatabase, DatabaseRecord, DockerRecord, EngineKind, Filling, Record,
+        RecordError, VERSION,
     };
     use backlot_process::ProcessId;
 
@@ -339,14 +285,16 @@ mod tests {
             database: None,
             docker: Some(DockerRecord {
                 project: "scenario_users".into(),
-                files: vec![
-                    "/home/ada/.local/share/backlot/projects/blog-89abcdef/scenario_users/live/compose.json"
-                        .into(),
-                ],
-                working_dir: "/home/ada/blog/docker".into(),
-                caller_dir: "/home/ada/blog".into(),
-                profiles: vec!["debug".into()],
-                env_files: Vec::new(),
+                call: ComposeCall {
+                    files: vec![
+                        "/home/ada/.local/share/backlot/projects/blog-89abcdef/scenario_users/live/compose.json"
+                            .into(),
+                    ],
+                    working_dir: "/home/ada/blog/docker".into(),
+                    caller_dir: "/home/ada/blog".into(),
+                    profiles: vec!["debug".into()],
+                    env_files: Vec::new(),
+                },
                 variables: [("POSTGRES_PASSWORD".to_owned(), "postgres".to_owned())].into(),
                 ports: [("web".to_owned(), [5000].into())].into(),
                 fronts: [("nginx".to_owned(), ["web".to_owned()].into())].into(),
@@ -384,9 +332,12 @@ mod tests {
     }
 
     #[test]
-    fn the_second_format_loads() {
+    fn the_second_format_loads_and_is_written() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records/v2.json");
         assert_eq!(Record::read(&path).unwrap(), Some(docker_record()));
+        let text = std::fs::read_to_string(path).unwrap();
+        let written = serde_json::to_string(&docker_record()).unwrap();
+        assert_eq!(written, text.split_whitespace().collect::<String>());
     }
 
     #[test]

@@ -33,6 +33,20 @@ use crate::taken::Taken;
 /// How long a command waits for another one that changes the same environment.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
 
+/// The folders in a directory, by name; one that is not there has none.
+pub(crate) fn folders_in(dir: &Path) -> Result<Vec<PathBuf>, EngineError> {
+    let failed = |source| EngineError::Io { what: "read", path: dir.to_owned(), source };
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(failed(source)),
+    };
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    let mut folders: Vec<PathBuf> = paths.into_iter().filter(|path| path.is_dir()).collect();
+    folders.sort();
+    Ok(folders)
+}
+
 /// The directory of one environment of one project.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -54,9 +68,6 @@ impl Site {
     }
 
     /// All places of `project` at which something is, be it only what a killed command has left, by name.
-    ///
-    /// # Errors
-    /// When the project's directory is there and cannot be read.
     pub fn all(home: &Home, project: &Project) -> Result<Vec<Self>, EngineError> {
         Self::all_in(home, &home.project(project.name(), project.root()))
     }
@@ -68,19 +79,7 @@ impl Site {
     }
 
     fn all_in(home: &Home, dir: &Path) -> Result<Vec<Self>, EngineError> {
-        let failed = |source| EngineError::Io { what: "read", path: dir.to_owned(), source };
-        let entries = match fs::read_dir(dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(failed(source)),
-        };
-        let mut sites = entries
-            .map(|entry| Ok(Self::at(home, &entry?.path())))
-            .collect::<io::Result<Vec<_>>>()
-            .map_err(failed)?;
-        sites.retain(|site| site.dir.is_dir());
-        sites.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(sites)
+        Ok(folders_in(dir)?.iter().map(|dir| Self::at(home, dir)).collect())
     }
 
     /// The home that it is in.
@@ -186,9 +185,6 @@ impl Site {
     }
 
     /// Whether a supervisor runs the environment's services.
-    ///
-    /// # Errors
-    /// When its lock cannot be looked at.
     pub fn is_supervised(&self) -> Result<bool, EngineError> {
         Ok(Lock::is_held(&self.supervisor_lock())?)
     }
@@ -261,26 +257,22 @@ impl Site {
     }
 
     /// The record, if there is one.
-    ///
-    /// # Errors
-    /// When it cannot be read, see [`Record::read`].
     pub fn record(&self) -> Result<Option<Record>, EngineError> {
         Record::read(&self.record_path())
             .map_err(|source| EngineError::Record { environment: self.name.clone(), source })
     }
 
+    /// That the environment does not run.
+    pub fn not_up(&self) -> EngineError {
+        EngineError::NotUp { environment: self.name.clone(), exists: self.live().exists() }
+    }
+
     /// Whether a server of this environment runs.
-    ///
-    /// # Errors
-    /// When its lock cannot be looked at.
     pub fn is_running(&self) -> Result<bool, EngineError> {
         Ok(Lock::is_held(&self.owner_lock())?)
     }
 
     /// Whether a command is changing this environment right now.
-    ///
-    /// # Errors
-    /// When its lock cannot be looked at.
     pub fn is_busy(&self) -> Result<bool, EngineError> {
         Ok(Lock::is_held(&self.busy_lock())?)
     }
@@ -290,17 +282,11 @@ impl Site {
     }
 
     /// Takes the environment for a command that changes it; makes its directory.
-    ///
-    /// # Errors
-    /// When another command has it for longer than ten seconds, or the directory cannot be made.
     pub fn take(&self) -> Result<Taken, EngineError> {
         self.take_within(BUSY_LIMIT)
     }
 
     /// The same, but waits no longer than `limit` for another command.
-    ///
-    /// # Errors
-    /// When another command has it for longer, or the directory cannot be made.
     pub fn take_within(&self, limit: Duration) -> Result<Taken, EngineError> {
         let start = Instant::now();
         loop {

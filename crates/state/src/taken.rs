@@ -22,9 +22,6 @@ impl Taken {
     }
 
     /// Removes what a killed command has left under another name than its own.
-    ///
-    /// # Errors
-    /// When something cannot be removed.
     pub fn tidy(&self) -> Result<(), EngineError> {
         if !self.site.has_leftovers() {
             return Ok(());
@@ -46,41 +43,26 @@ impl Taken {
     }
 
     /// Makes the directory that holds what is live.
-    ///
-    /// # Errors
-    /// When it cannot be made.
     pub fn make_live(&self) -> Result<(), EngineError> {
         Ok(self.site.home().make(&self.site.live())?)
     }
 
     /// Removes the sockets' directory.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
     pub fn remove_sockets(&self) -> Result<(), EngineError> {
         remove(&self.site.sockets())
     }
 
     /// Removes the lock file of a supervisor that was killed: by this its guard sees that somebody has taken over.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
     pub fn remove_supervisor_lock(&self) -> Result<(), EngineError> {
         remove_file(self.site.supervisor_lock())
     }
 
     /// Removes the record: nothing is known of the environment any more.
-    ///
-    /// # Errors
-    /// When it cannot be removed.
     pub fn remove_record(&self) -> Result<(), EngineError> {
         remove_file(self.site.record_path())
     }
 
     /// Removes all that is live, and the sockets. What is left of a removal that was cut short goes, too.
-    ///
-    /// # Errors
-    /// When something cannot be removed.
     pub fn remove_live(&self) -> Result<(), EngineError> {
         self.remove_sockets()?;
         remove(&self.site.control_dir())?;
@@ -88,9 +70,6 @@ impl Taken {
     }
 
     /// Removes the volumes of its own: the durable data.
-    ///
-    /// # Errors
-    /// When something cannot be removed.
     pub(crate) fn remove_own_volumes(&self) -> Result<(), EngineError> {
         self.put_away(&self.site.volumes())
     }

@@ -11,6 +11,7 @@
 
 mod error;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -18,15 +19,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backlot_plan::{Storage, Volume};
-use backlot_postgres::{is_cluster, is_unfinished};
 use backlot_process::working_in;
+use backlot_templates::{is_cluster, is_unfinished};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 use crate::home::Home;
 use crate::lock::Lock;
 use crate::record::{self, VERSION};
-use crate::site::Site;
+use crate::site::{Site, folders_in};
 use crate::taken::Taken;
 
 pub use error::VolumeError;
@@ -80,17 +81,11 @@ pub struct ClusterRecord {
 
 impl Site {
     /// What is known of a volume; nothing of one that an earlier version made, or somebody else.
-    ///
-    /// # Errors
-    /// When the file is there and cannot be read.
     pub fn volume_record(&self, volume: &Volume) -> Result<Option<VolumeRecord>, EngineError> {
         read(&self.keeper(volume), &volume.to_string())
     }
 
     /// The volumes that `down --volumes` removes: the environment's own, and those with a name that it has made.
-    ///
-    /// # Errors
-    /// When it cannot be found out what there is.
     pub fn removable_volumes(&self) -> Result<Vec<Volume>, EngineError> {
         if self.service().is_some() {
             return Ok(Vec::new());
@@ -110,18 +105,10 @@ impl Site {
 
 /// The names of the volumes in a directory.
 fn names_in(dir: &Path) -> Result<Vec<String>, EngineError> {
-    let failed = |source| EngineError::Io { what: "read", path: dir.to_owned(), source };
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(failed(source)),
-    };
-    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    let mut names = names.collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    let folders = folders_in(dir)?;
+    let names = folders.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
     // One that is being removed is out of sight already.
-    names.retain(|name| !name.starts_with('.') && dir.join(name).is_dir());
-    names.sort();
-    Ok(names)
+    Ok(names.filter(|name| !name.starts_with('.')).map(Cow::into_owned).collect())
 }
 
 fn read(keeper: &Path, name: &str) -> Result<Option<VolumeRecord>, EngineError> {
@@ -143,9 +130,6 @@ pub struct Held {
 }
 
 /// Takes hold of a volume for the environment at `site`; what it is kept in is made.
-///
-/// # Errors
-/// When somebody else has it for too long, or it cannot be made.
 pub fn hold(site: &Site, project: &Path, volume: &Volume) -> Result<Held, EngineError> {
     if let Volume::Folder(folder) = volume {
         fs::create_dir_all(folder).map_err(|source| EngineError::Io {
@@ -183,9 +167,6 @@ fn made_by(site: &Site, project: &Path, volume: &Volume) -> VolumeRecord {
 
 impl Held {
     /// Writes down what a cluster was made with.
-    ///
-    /// # Errors
-    /// When it cannot be written.
     pub fn remember(&mut self, below: &Path, cluster: ClusterRecord) -> Result<(), EngineError> {
         self.record.clusters.insert(below.to_owned(), cluster);
         write(&self.keeper, &self.record)
@@ -194,9 +175,6 @@ impl Held {
 
 /// Whether a cluster may be made where `storage` says: there is none near it that would be forgotten, and no files of
 /// somebody else.
-///
-/// # Errors
-/// [`VolumeError`] when it may not.
 pub fn check_room(site: &Site, storage: &Storage) -> Result<(), EngineError> {
     let Storage::Durable { volume, .. } = storage else { return Ok(()) };
     let (content, data) = (site.content(volume), site.data(storage));
@@ -266,17 +244,11 @@ pub struct Shared {
 }
 
 /// The volumes that projects share by name.
-///
-/// # Errors
-/// When they cannot be read.
 pub fn list(home: &Home) -> Result<Vec<Shared>, EngineError> {
     names_in(&home.volumes())?.into_iter().map(|name| shared(home, name)).collect()
 }
 
 /// The volume `name`, which projects share.
-///
-/// # Errors
-/// [`VolumeError::Unknown`] when there is none.
 pub fn inspect(home: &Home, name: &str) -> Result<Shared, EngineError> {
     check_name(name)?;
     if !exists(home, name) {
@@ -310,9 +282,6 @@ fn shared(home: &Home, name: String) -> Result<Shared, EngineError> {
 }
 
 /// Makes the volume `name`; `false` when it was there.
-///
-/// # Errors
-/// When it has no such name, or cannot be made.
 pub fn create(home: &Home, name: &str) -> Result<bool, EngineError> {
     check_name(name)?;
     if exists(home, name) {
@@ -327,9 +296,6 @@ pub fn create(home: &Home, name: &str) -> Result<bool, EngineError> {
 }
 
 /// Removes the volumes of an environment: the durable data, those with a name that it has made included.
-///
-/// # Errors
-/// When something cannot be removed, or another environment uses it.
 pub fn remove_all(taken: &Taken) -> Result<(), EngineError> {
     for volume in taken.site().removable_volumes()? {
         match volume {
@@ -341,9 +307,6 @@ pub fn remove_all(taken: &Taken) -> Result<(), EngineError> {
 }
 
 /// Removes the volume `name` with all that is in it.
-///
-/// # Errors
-/// When something works in it, or it cannot be removed.
 pub fn remove(home: &Home, name: &str) -> Result<(), EngineError> {
     let volume = inspect(home, name)?;
     let keeper = home.volumes().join(name);
@@ -370,9 +333,6 @@ pub fn sweep(home: &Home) {
 }
 
 /// Has the volume `name` belong to nobody: a file says that it is external, and no environment removes it any more.
-///
-/// # Errors
-/// When that cannot be written down.
 pub fn disown(home: &Home, name: &str) -> Result<(), EngineError> {
     check_name(name)?;
     let keeper = home.volumes().join(name);

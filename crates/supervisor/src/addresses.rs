@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use backlot_plan::Protocol;
 use backlot_view::{Network, Route, Router, Transport};
 
 use crate::runbook::{AddressPlan, PortRun, Runbook, ServiceKind, ServiceRun, local};
@@ -32,8 +33,9 @@ struct Known {
 /// How a service is reached.
 #[derive(Debug)]
 enum Reached {
-    /// At its replicas; where there are several, at the endpoint of the port.
-    Replicas(BTreeMap<u16, u16>),
+    /// At its replicas. What is balanced and drained goes through the endpoint of its port; a protocol of which nothing is
+    /// known does where there are several.
+    Replicas(BTreeMap<u16, (u16, Protocol)>),
     /// At these ports of this machine.
     Here(BTreeMap<u16, u16>),
 }
@@ -107,9 +109,8 @@ impl Router for Addresses {
                     own.filter_map(|(_, network)| network.find(transport, port)).collect();
                 match (&places[..], endpoints.get(&port).filter(|_| transport == Transport::Tcp)) {
                     ([], _) => Route::Nobody,
-                    ([place], _) => Route::To(*place),
-                    // They are balanced and drained there.
-                    (_, Some(endpoint)) => here(*endpoint),
+                    ([place], None | Some((_, Protocol::Tcp))) => Route::To(*place),
+                    (_, Some((endpoint, _))) => here(*endpoint),
                     (places, None) => {
                         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % places.len();
                         Route::To(places[turn])
@@ -126,9 +127,11 @@ fn here(port: u16) -> Route {
 
 fn reached(run: &ServiceRun) -> Reached {
     let ports = run.process().ports.iter();
-    let endpoints = ports.clone().map(|port| (port.target, port.endpoint)).collect();
+    let endpoints: BTreeMap<u16, u16> = ports.clone().map(|port| (port.target, port.endpoint)).collect();
     match run.kind {
-        ServiceKind::Process(_) => Reached::Replicas(endpoints),
+        ServiceKind::Process(_) => {
+            Reached::Replicas(ports.map(|port| (port.target, (port.endpoint, port.protocol))).collect())
+        }
         ServiceKind::Front(_) => Reached::Here(endpoints),
         ServiceKind::Database { port, .. } => {
             // Files for several environments say its published port, too: it is the one server all the same.

@@ -1,59 +1,68 @@
 //! Where a program with addresses of its own listens: it says so itself, at once, and nobody has to look.
 
-use std::net::{SocketAddr, SocketAddrV4};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, SocketAddrV4, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use backlot_plan::Protocol;
 use backlot_view::Network;
 
-use crate::listen::{ELSEWHERE, Found, all_listeners};
+use crate::listen::{ELSEWHERE, Found, all_listeners, waiting_at};
+use crate::runbook::PortRun;
 
 /// How often it is seen whether it still listens where it did.
 const STILL: Duration = Duration::from_secs(2);
 /// How soon the end of all this is seen.
 const STEP: Duration = Duration::from_millis(500);
-const LEAST: Duration = Duration::from_millis(1);
+/// How often it is seen whether somebody has been let in.
+const LOOK: Duration = Duration::from_millis(3);
 
 /// What a program says of its ports.
 pub(crate) struct Heard {
     network: Arc<Network>,
     news: Receiver<()>,
-    /// The ports of its service.
-    targets: Vec<u16>,
+    /// The ports of its service, and what is spoken there.
+    ports: Vec<(u16, Protocol)>,
     quiet_after: Duration,
     over: Arc<AtomicBool>,
+    /// Those who wait to be let in: a program that listens may well have no process yet that serves.
+    knocks: BTreeMap<SocketAddr, TcpStream>,
+    open: BTreeSet<SocketAddr>,
 }
 
 impl Heard {
     /// Listens to a program that is not started yet.
     pub(crate) fn of(
         network: Arc<Network>,
-        targets: Vec<u16>,
+        ports: &[PortRun],
         quiet_after: Duration,
         over: Arc<AtomicBool>,
     ) -> Self {
         let (heard, news) = channel();
         network.tell(heard);
-        Self { network, news, targets, quiet_after, over }
+        let ports = ports.iter().map(|port| (port.target, port.protocol)).collect();
+        let (knocks, open) = (BTreeMap::new(), BTreeSet::new());
+        Self { network, news, ports, quiet_after, over, knocks, open }
     }
 
     /// Tells what it hears for as long as somebody wants to know.
-    pub(crate) fn run(self, tell: &mut dyn FnMut(Found)) {
+    pub(crate) fn run(mut self, tell: &mut dyn FnMut(Found)) {
         let begun = Instant::now();
-        let mut found: Vec<Option<SocketAddr>> = vec![None; self.targets.len()];
+        let mut found: Vec<Option<SocketAddr>> = vec![None; self.ports.len()];
         let (mut told_elsewhere, mut told_quiet, mut looked) = (false, false, begun);
         while !self.over.load(Ordering::Relaxed) {
             let listening = self.network.listening();
-            let now: Vec<Option<SocketAddr>> =
-                self.targets.iter().map(|port| listening.get(port).copied().map(SocketAddr::V4)).collect();
+            let now = self.serving(&listening);
             if now != found {
                 found = now;
                 tell(Found::Here(found.clone()));
             }
             if found.iter().all(Option::is_none) {
                 if let Some(port) = listening.keys().next()
+                    && !self.ports.iter().any(|(target, _)| listening.contains_key(target))
                     && begun.elapsed() > ELSEWHERE
                     && !told_elsewhere
                 {
@@ -66,7 +75,8 @@ impl Heard {
                 }
             }
             let wait = if told_quiet { STEP } else { self.quiet_after.saturating_sub(begun.elapsed()) };
-            match self.news.recv_timeout(wait.clamp(LEAST, STEP)) {
+            let most = if self.knocks.is_empty() { STEP } else { LOOK };
+            match self.news.recv_timeout(wait.clamp(LOOK, most)) {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -75,6 +85,49 @@ impl Heard {
                 self.forget_closed();
             }
         }
+    }
+
+    /// Where it serves each of its ports.
+    fn serving(&mut self, listening: &BTreeMap<u16, SocketAddrV4>) -> Vec<Option<SocketAddr>> {
+        let places: Vec<_> = self
+            .ports
+            .iter()
+            .map(|(port, protocol)| Some((SocketAddr::V4(*listening.get(port)?), *protocol)))
+            .collect();
+        let is_there = |place: &SocketAddr| places.iter().flatten().any(|(there, _)| there == place);
+        self.open.retain(&is_there);
+        self.knocks.retain(|place, _| is_there(place));
+        places
+            .into_iter()
+            .map(|place| place.filter(|(at, protocol)| self.serves(*at, *protocol)))
+            .map(|place| Some(place?.0))
+            .collect()
+    }
+
+    /// Whether somebody lets clients in there. What speaks a protocol of its own is not knocked at.
+    fn serves(&mut self, place: SocketAddr, protocol: Protocol) -> bool {
+        if protocol == Protocol::Tcp || self.open.contains(&place) {
+            return true;
+        }
+        if !self.knocks.contains_key(&place) {
+            // Nobody is there after all: it will say so when it listens again.
+            let Ok(knock) = TcpStream::connect(place) else { return false };
+            self.knocks.insert(place, knock);
+        }
+        match waiting_at(place) {
+            Ok(Some(0)) => {}
+            Ok(Some(_)) => return false,
+            // It was closed before anybody was let in.
+            Ok(None) => {
+                self.knocks.remove(&place);
+                return false;
+            }
+            // The system does not tell: that it listens has to do.
+            Err(_) => {}
+        }
+        self.knocks.remove(&place);
+        self.open.insert(place);
+        true
     }
 
     /// Forgets where nobody listens any more. A program that is started again within its process takes the same port mostly,

@@ -198,6 +198,17 @@ pub(crate) fn all_listeners() -> Vec<SocketAddr> {
     listening().unwrap_or_default().into_iter().map(|(address, _)| address).collect()
 }
 
+/// How many connections wait there to be accepted.
+#[cfg(target_os = "linux")]
+pub(crate) fn waiting_at(place: SocketAddr) -> std::io::Result<Option<u32>> {
+    backlot_process::waiting_at(place)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn waiting_at(_place: SocketAddr) -> std::io::Result<Option<u32>> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn all_listeners() -> Vec<SocketAddr> {
     Vec::new()

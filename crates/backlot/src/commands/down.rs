@@ -27,8 +27,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (project, home) = (context.project()?, context.home()?);
-    let site = context.site(&home, &project)?;
+    let (project, site) = context.project_and_site()?;
     let engine = context.engine(&site)?;
     if context.global.dry_run {
         return context.show_steps(&engine.plan_down(&site, args.volumes)?);
@@ -37,7 +36,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let environment = if args.volumes { context.environment(&project).ok() } else { None };
     for volume in environment.iter().flat_map(|environment| environment.stack.volumes.values()) {
         if volume.external {
-            disown(&home, &volume.name)?;
+            disown(site.home(), &volume.name)?;
         }
     }
     let volumes = if args.volumes { engine.volumes(&site)? } else { Vec::new() };

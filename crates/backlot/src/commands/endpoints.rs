@@ -20,8 +20,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (project, home) = (context.project()?, context.home()?);
-    let site = context.site(&home, &project)?;
+    let (project, site) = context.project_and_site()?;
     let services =
         choose(args.service.as_slice(), context.engine(&site)?.services(&site)?, &project, context)?;
     if let Some(name) = args.service.as_ref().filter(|_| services.iter().all(|one| one.replicas.is_empty())) {

@@ -50,8 +50,7 @@ fn parse_tail(text: &str) -> Result<Tail, String> {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (project, home) = (context.project()?, context.home()?);
-    let site = context.site(&home, &project)?;
+    let (project, site) = context.project_and_site()?;
     let engine = context.engine(&site)?;
     if let Some(known) = engine.services_with_logs(&site) {
         services::check(&args.services, known, &project, context)?;

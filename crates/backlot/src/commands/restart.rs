@@ -21,8 +21,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (project, home) = (context.project()?, context.home()?);
-    let site = context.site(&home, &project)?;
+    let (_, site) = context.project_and_site()?;
     if context.global.dry_run {
         let which = if args.services.is_empty() { "all services".into() } else { args.services.join(", ") };
         let how = if args.rolling { ", one replica after another" } else { "" };

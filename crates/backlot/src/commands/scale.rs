@@ -19,8 +19,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (project, home) = (context.project()?, context.home()?);
-    let site = context.site(&home, &project)?;
+    let (_, site) = context.project_and_site()?;
     if context.global.dry_run {
         let steps: Vec<String> =
             args.scale.iter().map(|(service, count)| format!("scale {service} to {count}")).collect();

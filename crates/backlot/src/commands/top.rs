@@ -18,8 +18,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (project, home) = (context.project()?, context.home()?);
-    let site = context.site(&home, &project)?;
+    let (project, site) = context.project_and_site()?;
     let mut rows: Vec<(String, ProcessUsage)> = Vec::new();
     for service in choose(&args.services, context.engine(&site)?.services(&site)?, &project, context)? {
         for replica in &service.replicas {

@@ -28,8 +28,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (project, home) = (context.project()?, context.home()?);
-    let site = context.site(&home, &project)?;
+    let (_, site) = context.project_and_site()?;
     let services = args.services.clone();
     let request = match args.until {
         Until::Healthy => Request::WaitHealthy { services },

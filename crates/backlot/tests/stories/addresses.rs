@@ -1,8 +1,8 @@
 //! What a scenario runs reaches the scenario's database, however the project's files tell where the database is.
 
-use backlot_testkit::Stage;
+use backlot_testkit::{Stage, wait_until};
 
-use crate::BACKLOT;
+use crate::{BACKLOT, has_views};
 
 const COMPOSE: &str = "\
 services:
@@ -30,8 +30,8 @@ fn port(stage: &Stage) -> String {
 }
 
 #[test]
-fn a_service_of_a_scenario_is_led_to_the_scenarios_database() {
-    let stage = Stage::empty(BACKLOT);
+fn where_services_have_no_addresses_texts_lead_to_the_scenarios_database() {
+    let stage = Stage::empty(BACKLOT).with("BACKLOT_VIEW", "4");
     stage.file("compose.yaml", COMPOSE).file("web.env", "FROM_FILE=postgis://u@0.0.0.0/app\n");
     stage.file("Dockerfile", "FROM web\nENV FROM_IMAGE=postgres://postgres:x@localhost:5432/app\n");
     stage.backlot(&["scenario", "up", "it", "--wait", "-q"]).output().assert_prints("");
@@ -54,6 +54,40 @@ fn a_service_of_a_scenario_is_led_to_the_scenarios_database() {
     stage.backlot(&["scenario", "down", "it", "-q"]).output().assert_prints("");
 }
 
+/// A service's own files mean what they say: its database is where they have it, and no other one is there by accident.
+#[test]
+fn where_services_have_addresses_nothing_is_rewritten_and_localhost_is_the_service() {
+    if !has_views() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file("compose.yaml", COMPOSE).file("web.env", "FROM_FILE=postgis://u@0.0.0.0/app\n");
+    stage.file("Dockerfile", "FROM web\nENV FROM_IMAGE=postgres://postgres:x@localhost:5432/app\n");
+    stage.backlot(&["up", "-d", "db", "-q"]).output().assert_prints("");
+    stage.backlot(&["scenario", "up", "it", "-q"]).output().assert_prints("");
+    let logs = ["-e", "scenario_it", "logs", "web", "--no-log-prefix"];
+    wait_until("it has printed", || stage.backlot(&logs).output().stdout.contains("localhost/a"));
+    stage.backlot(&logs).output().assert_prints(
+        "5432\npostgresql+psycopg2://postgres:x@127.0.0.1:5432/app\njdbc:postgresql://localhost/app\n\
+         host=localhost port=5432 dbname=app\npostgis://u@0.0.0.0/app\npostgres://postgres:x@localhost:5432/app\n\
+         postgres://localhost/a",
+    );
+    let asked = |words: &str| {
+        let line = format!("PGPASSWORD=x PGHOSTADDR= psql -XAt -c 'SHOW port' -U postgres {words} 2>&1");
+        stage.backlot(&["-e", "scenario_it", "exec", "web", "sh", "-c", &line]).output().stdout
+    };
+    assert_eq!(asked("-h db").trim(), port(&stage));
+    // Its published port is the same server's.
+    assert_eq!(asked(&format!("-h db -p {}", port(&stage))).trim(), port(&stage));
+    for nobody in ["-h localhost", "-h 127.0.0.1", "-h ::1", "", "-h web", "-h db -p 5433"] {
+        let said = asked(nobody);
+        assert!(said.contains("failed"), "{nobody}: {said}");
+    }
+    stage.backlot(&["scenario", "down", "it", "-q"]).output().assert_prints("");
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+    stage.assert_nothing_left();
+}
+
 #[test]
 fn what_fills_a_scenario_is_led_there_by_the_variables_of_the_environment() {
     let stage = Stage::empty(BACKLOT);
@@ -68,7 +102,7 @@ fn what_fills_a_scenario_is_led_there_by_the_variables_of_the_environment() {
 
 #[test]
 fn what_cannot_be_led_there_is_refused_by_its_name() {
-    let stage = Stage::empty(BACKLOT);
+    let stage = Stage::empty(BACKLOT).with("BACKLOT_VIEW", "4");
     let compose = |web: &str| {
         let db = "db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}";
         stage.file(

@@ -1,5 +1,4 @@
-//! What is durable: volumes of an environment, volumes that projects share, folders of the user's, and a database whose
-//! file changes.
+//! What is durable: volumes of an environment, folders of the user's, and a database whose file changes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,11 +8,11 @@ use backlot_testkit::{Stage, free_port};
 use crate::BACKLOT;
 
 /// A database in the Compose layout; `more` are further keys of its service, `top` of the file.
-fn database(more: &str, top: &str) -> String {
+pub(crate) fn database(more: &str, top: &str) -> String {
     format!("services:\n  db:\n    image: postgres\n    environment: {{POSTGRES_PASSWORD: x}}\n{more}{top}")
 }
 
-fn stage(more: &str, top: &str) -> Stage {
+pub(crate) fn stage(more: &str, top: &str) -> Stage {
     let stage = Stage::empty(BACKLOT);
     stage.file("compose.yaml", database(more, top));
     stage
@@ -21,20 +20,33 @@ fn stage(more: &str, top: &str) -> Stage {
 
 /// Runs SQL in the database of the project in `dir`.
 #[track_caller]
-fn sql(stage: &Stage, dir: &Path, text: &str) -> String {
+pub(crate) fn sql(stage: &Stage, dir: &Path, text: &str) -> String {
     let shell = stage.backlot(&["-q", "db", "shell", "-c", text, "--", "-qAt"]);
     shell.within(dir).output().assert_code(0).stdout.trim().to_owned()
 }
 
 #[track_caller]
-fn up(stage: &Stage, dir: &Path) {
+pub(crate) fn up(stage: &Stage, dir: &Path) {
     stage.backlot(&["up", "-d", "--wait", "-q"]).within(dir).output().assert(0, "", "…");
 }
 
 #[track_caller]
-fn down(stage: &Stage, dir: &Path, more: &[&str]) {
+pub(crate) fn down(stage: &Stage, dir: &Path, more: &[&str]) {
     let words: Vec<&str> = ["down", "-q"].iter().chain(more).copied().collect();
     stage.backlot(&words).within(dir).output().assert(0, "", "…");
+}
+
+/// Another project of this Compose file.
+pub(crate) fn another(stage: &Stage, compose: String) -> PathBuf {
+    let other = stage.root().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("compose.yaml"), compose).unwrap();
+    other
+}
+
+/// The key of a service whose data is in this volume or folder.
+pub(crate) fn data_in(source: &str) -> String {
+    format!("    volumes: ['{source}:{DATA}']\n")
 }
 
 const DATA: &str = "/var/lib/postgresql/data";
@@ -76,14 +88,11 @@ fn a_bind_mount_is_that_folder_and_is_never_removed() {
 
 #[test]
 fn a_cluster_of_another_major_or_in_use_is_refused_by_name() {
-    let stage = stage(&format!("    volumes: ['./pgdata:{DATA}']\n"), "");
+    let stage = stage(&data_in("./pgdata"), "");
     let project = stage.project();
     up(&stage, &project);
     // Another checkout of the same folder.
-    let other = stage.root().join("other");
-    fs::create_dir(&other).unwrap();
-    let compose = database(&format!("    volumes: ['{}:{DATA}']\n", project.join("pgdata").display()), "");
-    fs::write(other.join("compose.yaml"), compose).unwrap();
+    let other = another(&stage, database(&data_in(&project.join("pgdata").display().to_string()), ""));
     let refused = stage.backlot(&["up", "-d"]).within(&other).output().assert_code(1);
     assert!(refused.stderr.contains("already runs there"), "{refused}");
     down(&stage, &project, &[]);
@@ -92,86 +101,9 @@ fn a_cluster_of_another_major_or_in_use_is_refused_by_name() {
     let refused = stage.backlot(&["up", "-d"]).output().assert_code(1);
     assert!(refused.stderr.contains("PostgreSQL 9"), "{refused}");
     fs::write(project.join("pgdata/PG_VERSION"), &version).unwrap();
-    stage.file(
-        "compose.yaml",
-        database(&format!("    volumes: ['./pgdata:{DATA}']\n"), "").replace("postgres\n", "postgres:9\n"),
-    );
+    stage.file("compose.yaml", database(&data_in("./pgdata"), "").replace("postgres\n", "postgres:9\n"));
     let refused = stage.backlot(&["up", "-d"]).output().assert_code(1);
     assert!(refused.stderr.contains("asks for PostgreSQL 9"), "{refused}");
-    stage.assert_nothing_left();
-}
-
-#[test]
-fn an_external_volume_is_made_by_name_shared_and_never_removed_by_down() {
-    let top = "volumes: {pg: {external: true, name: team_pgdata}}\n";
-    let stage = stage(&format!("    volumes: ['pg:{DATA}']\n"), top);
-    let project = stage.project();
-    for words in [&["up", "-d"][..], &["up", "--dry-run"]] {
-        stage.backlot(words).output().assert(
-            1,
-            "",
-            "error: there is no volume team_pgdata, which is external to the project: service db uses it\n  help: make it: \
-             backlot volume create team_pgdata",
-        );
-    }
-    stage.backlot(&["volume", "create", "team_pgdata"]).output().assert(0, "team_pgdata", "");
-    stage.backlot(&["volume", "create", "../x"]).output().assert(
-        1,
-        "",
-        "error: \"../x\" is no name for a volume…\n…",
-    );
-    up(&stage, &project);
-    sql(&stage, &project, "CREATE TABLE kept (id int)");
-    let other = stage.root().join("other");
-    fs::create_dir(&other).unwrap();
-    fs::write(other.join("compose.yaml"), database(&format!("    volumes: ['pg:{DATA}']\n"), top)).unwrap();
-    let busy = stage.backlot(&["up", "-d"]).within(&other).output().assert_code(1);
-    assert!(busy.stderr.contains("already runs there"), "{busy}");
-    let used = stage.backlot(&["volume", "rm", "team_pgdata", "--yes"]).output();
-    used.assert(1, "", "error: volume team_pgdata is in use (process …)\n…");
-    down(&stage, &project, &["--volumes", "--yes"]);
-    up(&stage, &other);
-    assert_eq!(sql(&stage, &other, "SELECT to_regclass('kept') IS NULL"), "f", "it is the same volume");
-    down(&stage, &other, &["--volumes", "--yes"]);
-    let listed = stage.backlot(&["volume", "ls"]).output().assert_code(0);
-    assert!(listed.stdout.contains("team_pgdata  PostgreSQL "), "{listed}");
-    stage.backlot(&["volume", "rm", "team_pgdata"]).output().assert(
-        2,
-        "",
-        "error: durable data would be destroyed…\n…",
-    );
-    stage.backlot(&["volume", "rm", "team_pgdata", "--yes"]).output().assert(0, "team_pgdata", "");
-    stage.backlot(&["volume", "inspect", "team_pgdata"]).output().assert(
-        1,
-        "",
-        "error: there is no volume team_pgdata\n…",
-    );
-    stage.assert_nothing_left();
-}
-
-#[test]
-fn a_volume_with_a_name_goes_with_the_environment_that_made_it_alone() {
-    let top = "volumes: {pg: {name: shop_data}}\n";
-    let stage = stage(&format!("    volumes: ['pg:{DATA}']\n"), top);
-    let project = stage.project();
-    let other = stage.root().join("other");
-    fs::create_dir(&other).unwrap();
-    fs::write(other.join("compose.yaml"), database(&format!("    volumes: ['pg:{DATA}']\n"), top)).unwrap();
-    up(&stage, &project);
-    sql(&stage, &project, "CREATE TABLE kept (id int)");
-    down(&stage, &project, &[]);
-    let warned = stage.backlot(&["up", "-d", "--wait", "-q"]).within(&other).output().assert_code(0);
-    assert!(warned.stderr.contains("volume shop_data was made by development of [project]"), "{warned}");
-    assert_eq!(sql(&stage, &other, "SELECT to_regclass('kept') IS NULL"), "f");
-    down(&stage, &other, &["--volumes", "--yes"]);
-    up(&stage, &project);
-    assert_eq!(
-        sql(&stage, &project, "SELECT to_regclass('kept') IS NULL"),
-        "f",
-        "another project has removed it"
-    );
-    down(&stage, &project, &["--volumes", "--yes"]);
-    stage.backlot(&["volume", "ls", "--json"]).output().assert(0, "[]", "");
     stage.assert_nothing_left();
 }
 
@@ -270,7 +202,7 @@ fn what_counts_only_when_a_database_is_made_is_said() {
 
 #[test]
 fn a_shared_folder_is_remembered_with_its_version() {
-    let stage = stage(&format!("    volumes: ['pg:{DATA}']\n"), "volumes: {pg: {}}\n");
+    let stage = stage(&data_in("pg"), "volumes: {pg: {}}\n");
     let project = stage.project();
     up(&stage, &project);
     let volumes: Vec<PathBuf> = walk(&stage.home(), "volume.json");
@@ -342,34 +274,8 @@ fn other_servers_keep_what_their_volume_says_and_nothing_in_the_project() {
 }
 
 #[test]
-fn what_a_file_calls_external_by_now_is_removed_by_nobody() {
-    let more = format!("    volumes: ['keep:{DATA}']\n");
-    let stage = stage(&more, "volumes: {keep: {name: keepme}}\n");
-    let project = stage.project();
-    up(&stage, &project);
-    stage.file("compose.yaml", database(&more, "volumes: {keep: {name: keepme, external: true}}\n"));
-    down(&stage, &project, &["-v", "--yes"]);
-    let listed = stage.backlot(&["volume", "ls"]).output().assert_code(0);
-    assert!(listed.stdout.contains("keepme"), "{listed}");
-    // One that is not external goes, whether it is up or not.
-    stage.backlot(&["volume", "rm", "keepme", "--yes", "-q"]).output().assert_code(0);
-    // Nobody is held up by what is damaged of a volume that is not his, or left of one that was removed by half.
-    fs::create_dir_all(stage.home().join("volumes/.removed/data")).unwrap();
-    stage.backlot(&["volume", "create", "damaged", "-q"]).output().assert_code(0);
-    fs::write(stage.home().join("volumes/damaged/volume.json"), "{").unwrap();
-    stage.file("compose.yaml", database(&more, "volumes: {keep: {name: keepme}}\n"));
-    up(&stage, &project);
-    down(&stage, &project, &[]);
-    down(&stage, &project, &["-v", "--yes"]);
-    assert!(!stage.home().join("volumes/.removed").exists());
-    fs::remove_dir_all(stage.home().join("volumes/damaged")).unwrap();
-    stage.backlot(&["volume", "ls", "--json"]).output().assert(0, "[]", "");
-    stage.assert_nothing_left();
-}
-
-#[test]
 fn the_environment_of_the_tests_does_not_get_developments_folder() {
-    let stage = stage(&format!("    volumes: ['./pgdata:{DATA}']\n"), "");
+    let stage = stage(&data_in("./pgdata"), "");
     let project = stage.project();
     up(&stage, &project);
     sql(&stage, &project, "CREATE TABLE precious (id int)");

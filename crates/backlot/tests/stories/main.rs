@@ -35,6 +35,7 @@ mod published;
 mod readme;
 mod scenarios;
 mod several;
+mod shared_volumes;
 mod signals;
 mod starts;
 mod testing;
@@ -44,6 +45,11 @@ mod views;
 use backlot_testkit::Stage;
 
 const BACKLOT: &str = env!("CARGO_BIN_EXE_backlot");
+
+/// Whether services have mounts and addresses of their own here. `BACKLOT_VIEW` may say that they are not to.
+fn has_views() -> bool {
+    std::env::var("BACKLOT_VIEW").is_err() && backlot_engine::no_view().is_none()
+}
 
 /// A small project in the seed layout.
 fn seed() -> Stage {

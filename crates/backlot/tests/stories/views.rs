@@ -4,7 +4,7 @@ use std::fs;
 
 use backlot_testkit::Stage;
 
-use crate::BACKLOT;
+use crate::{BACKLOT, has_views};
 
 #[track_caller]
 fn up(stage: &Stage) {
@@ -17,13 +17,9 @@ fn sh(stage: &Stage, service: &str, line: &str) -> String {
     run.assert_code(0).stdout.trim_end().to_owned()
 }
 
-fn can_be_made() -> bool {
-    std::env::var("BACKLOT_VIEW").is_err() && backlot_engine::no_view().is_none()
-}
-
 #[test]
 fn mounts_volumes_secrets_and_configs_are_where_the_file_has_them() {
-    if !can_be_made() {
+    if !has_views() {
         return;
     }
     let stage = Stage::empty(BACKLOT);
@@ -79,7 +75,7 @@ configs: {text: {content: hello}}
 
 #[test]
 fn a_bind_mount_hides_what_the_image_has_copies_of() {
-    if !can_be_made() {
+    if !has_views() {
         return;
     }
     let stage = Stage::empty(BACKLOT);
@@ -113,8 +109,7 @@ fn a_redis_that_is_told_options_has_its_port_all_the_same() {
     up(&stage);
     for service in ["a", "b"] {
         let endpoint = stage.backlot(&["endpoints", service]).output().assert_code(0).stdout;
-        let port: u16 = endpoint.trim().rsplit(':').next().unwrap().parse().unwrap();
-        let mut redis = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let mut redis = std::net::TcpStream::connect(endpoint.trim()).unwrap();
         std::io::Write::write_all(&mut redis, b"PING\r\n").unwrap();
         let mut answer = [0; 7];
         std::io::Read::read_exact(&mut redis, &mut answer).unwrap();
@@ -136,7 +131,7 @@ fn what_is_not_at_its_place_is_named() {
     for place in ["app.tmpfs: ", "a tmpfs at /two"] {
         assert_eq!(without.stderr.matches(place).count(), 1, "{without}");
     }
-    if can_be_made() {
+    if has_views() {
         let within = stage.backlot(&["up", "--dry-run"]).output().assert_code(0);
         assert!(within.stderr.contains("does not see /three: there is no "), "{within}");
         assert!(!within.stderr.contains("tmpfs"), "{within}");

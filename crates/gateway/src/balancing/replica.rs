@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backlot_sockets::{ConnectError, ReplicaStream, Sockets};
+
 use crate::balancing::in_flight::Count;
 use crate::balancing::state::ReplicaState;
 use crate::latch::Latch;
-use crate::sockets::replica_stream::{ConnectError, ReplicaStream, Sockets};
 use crate::upstream::pool::Pool;
 
 /// The caller's name for a replica, such as `web.1`.

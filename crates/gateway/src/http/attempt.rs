@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use backlot_sockets::{ConnectError, ReplicaStream, Stall};
 use bytes::{Bytes, BytesMut};
 use http::{Response, StatusCode, response};
 use http_body::Body;
@@ -15,8 +16,6 @@ use crate::http::headers::Outgoing;
 use crate::http::response_body::{Source, Streamed};
 use crate::http::retry::Reached;
 use crate::shared::Shared;
-use crate::sockets::replica_stream::{ConnectError, ReplicaStream};
-use crate::sockets::stall::Stall;
 use crate::upstream::link::Link;
 use crate::upstream::request_body::{Fault, Progress, RequestBody, Upload};
 

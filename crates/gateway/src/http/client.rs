@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use backlot_sockets::{ClientStream, Interim, ReplicaStream};
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
 
@@ -13,9 +14,6 @@ use crate::balancing::in_flight::InFlight;
 use crate::balancing::replica::Replica;
 use crate::config::Trust;
 use crate::shared::Shared;
-use crate::sockets::client_stream::ClientStream;
-use crate::sockets::interim::Interim;
-use crate::sockets::replica_stream::ReplicaStream;
 
 /// A client's connection.
 pub(crate) struct Client {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use backlot_sockets::Interim;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE, VIA};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, response};
@@ -10,7 +11,6 @@ use hyper::ext::on_informational;
 use crate::http::client::Client;
 use crate::http::screen::{Refusal, check, host_of_target};
 use crate::http::{forwarded, hop};
-use crate::sockets::interim::Interim;
 use crate::upstream::request_body::RequestBody;
 
 const THIS: HeaderValue = HeaderValue::from_static("1.1 backlot");

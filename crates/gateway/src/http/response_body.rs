@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use backlot_sockets::Stall;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -11,7 +12,6 @@ use hyper::body::Incoming;
 use crate::balancing::in_flight::InFlight;
 use crate::http::client::Ticket;
 use crate::shared::Shared;
-use crate::sockets::stall::Stall;
 use crate::upstream::link::Link;
 
 /// A body, and the request that it ends.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use backlot_sockets::{ClientStream, Traffic, is_gone, pipe};
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -20,9 +21,6 @@ use crate::http::client::{Client, Switch};
 use crate::http::forward::forward;
 use crate::http::response_body::ResponseBody;
 use crate::shared::Shared;
-use crate::sockets::client_stream::{ClientStream, Traffic};
-use crate::sockets::peer;
-use crate::sockets::pipe::pipe;
 use crate::upstream::link::MAX_HEADERS;
 
 /// A request's head may be this long, as with nginx's usual buffers.
@@ -161,7 +159,7 @@ impl Presence {
 /// Waits until a client has closed its socket.
 async fn gone(local: SocketAddr, peer: SocketAddr) {
     // It reads a table that may be long.
-    while !matches!(spawn_blocking(move || peer::is_gone(local, peer)).await, Ok(true)) {
+    while !matches!(spawn_blocking(move || is_gone(local, peer)).await, Ok(true)) {
         sleep(LOOK).await;
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backlot_sockets::ClientStream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -14,8 +15,7 @@ use crate::config::Kind;
 use crate::http;
 use crate::serving::{auto, tcp};
 use crate::shared::Shared;
-use crate::sockets::client_stream::ClientStream;
-use crate::sockets::workers::Workers;
+use crate::workers::Workers;
 
 /// After an error that will not go away by trying at once, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(50);

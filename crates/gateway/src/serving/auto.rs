@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use backlot_sockets::{ClientStream, Opening, ReplicaStream};
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout};
@@ -22,8 +23,6 @@ use crate::balancing::replica::Replica;
 use crate::http;
 use crate::serving::tcp;
 use crate::shared::Shared;
-use crate::sockets::client_stream::{ClientStream, Opening};
-use crate::sockets::replica_stream::ReplicaStream;
 
 /// How long a client may be silent before that means something.
 const PATIENCE: Duration = Duration::from_millis(300);

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use backlot_sockets::{ClientStream, ReplicaStream, Traffic, pipe};
 use bytes::Bytes;
 
 use crate::access::AccessLine;
@@ -12,9 +13,6 @@ use crate::balancing::recheck::unreachable;
 use crate::balancing::replica::Replica;
 use crate::http::ATTEMPTS;
 use crate::shared::Shared;
-use crate::sockets::client_stream::{ClientStream, Traffic};
-use crate::sockets::pipe::pipe;
-use crate::sockets::replica_stream::ReplicaStream;
 
 /// One client's connection. Writes the log when it is dropped.
 struct Call {

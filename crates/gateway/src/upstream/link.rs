@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use backlot_sockets::ReplicaStream;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
@@ -18,7 +19,6 @@ use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::task::coop::unconstrained;
 
-use crate::sockets::replica_stream::ReplicaStream;
 use crate::upstream::request_body::RequestBody;
 
 /// A message has at most so many lines of headers, as with nginx's own limit.

@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use backlot_sockets::Stall;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
-
-use crate::sockets::stall::Stall;
 
 /// How much of a body is read that nobody wants.
 const DISCARD_BYTES: usize = 4 << 20;

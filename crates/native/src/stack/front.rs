@@ -1,14 +1,22 @@
 //! nginx.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use backlot_facts::NoService;
 use backlot_facts::container::Container;
-use backlot_nginx::{Config, Nginx, Rewrite, Source};
-use backlot_supervisor::ProcessRun;
+use backlot_facts::names::names;
+use backlot_nginx::{Config, ConfigError, Nginx, Part, Rewrite, Source, image};
+use backlot_process::Program;
+use backlot_supervisor::{PortRun, ProcessRun};
+use backlot_view::{Mount, Network, Route, Router, Transport, View, What};
 
-use crate::stack::{error::StackError, ports::Ports, template::literal, translation::Translation};
+use crate::stack::{
+    error::StackError, ports::Ports, template::literal, translation::Translation, view::last_of_each,
+};
 
 /// What a configuration of nginx asks for.
 pub(super) struct Front {
@@ -33,13 +41,18 @@ impl Translation<'_> {
         };
         let container = Container::of(service, self.root);
         let config = Config::read(&Source { mounts: container.files(), variables: container.environment() })?;
-        let references = config.references(&services.keys().cloned().collect())?;
+        let mut known: BTreeSet<String> = services.keys().cloned().collect();
+        if self.is_addressed(service) {
+            known.extend(names(service, &self.environment.stack).into_keys());
+        }
+        let mut references = config.references(&known)?;
+        references.retain(|(name, _)| services.contains_key(name));
         let listens = config.listens();
         Ok(Front { config, references, listens })
     }
 
-    /// Writes the configuration for this machine, and has nginx look at it. Returns the program, and all that it is made
-    /// of: the project's files, and their text with the endpoints that are in it now.
+    /// nginx with the project's configuration. Returns the program, and all that it is made of: the project's files, and text
+    /// that is made of them.
     pub(super) fn front(
         &self,
         container: &Container<'_>,
@@ -48,21 +61,14 @@ impl Translation<'_> {
         let name = &container.service.name;
         let front = self.nginx_config(name)?;
         let nginx = self.nginx_program(name)?;
-        let listens = front.listens.iter();
-        let how = Rewrite {
-            endpoints: ports.endpoints.clone(),
-            listens: listens
-                .filter_map(|port| Some((*port, *ports.endpoints.get(&(name.clone(), *port))?)))
-                .collect(),
-            dir: self.site.live().join(name),
-            as_root: nix::unistd::geteuid().is_root(),
-        };
-        let rewritten = front.config.rewrite(&how);
-        let arguments =
-            if self.writes { nginx.install(&rewritten, &how.dir)? } else { Nginx::arguments(&how.dir) };
         let mut runs = ports.runs(container);
         // Only what it listens on: a port that is published and not in its configuration leads nowhere.
         runs.retain(|port| front.listens.contains(&port.target));
+        if self.is_addressed(container.service) {
+            let process = self.front_as_it_is(container, &nginx, ports, runs)?;
+            return Ok((process, front.config.files, String::new()));
+        }
+        let (arguments, text) = self.front_for_here(name, &front, &nginx, ports)?;
         let process = ProcessRun {
             mounts: self.mounts(container)?,
             has_addresses: false,
@@ -75,6 +81,104 @@ impl Translation<'_> {
             port_variables: Vec::new(),
             ports: runs,
         };
-        Ok((process, front.config.files, rewritten.text))
+        Ok((process, front.config.files, text))
+    }
+
+    /// With the configuration where its file has it, in what its image has around that.
+    fn front_as_it_is(
+        &self,
+        container: &Container<'_>,
+        nginx: &Nginx,
+        ports: &Ports,
+        runs: Vec<PortRun>,
+    ) -> Result<ProcessRun, StackError> {
+        let name = &container.service.name;
+        let source = Source { mounts: container.files(), variables: container.environment() };
+        let parts = image(&self.site.live().join(name), &source, self.writes)?;
+        let own = parts.into_iter().map(|part| {
+            let (target, what) = match part {
+                Part::Path { target, place } => (target, What::Path(place)),
+                Part::Empty { target } => (target, What::Tmpfs { size: None, mode: None }),
+            };
+            Mount { target, what, read_only: false }
+        });
+        let mounts = last_of_each(own.chain(self.mounts(container)?).collect());
+        let variables = self.variables(container, ports);
+        let surroundings = self.beside(&variables);
+        let mut words = container.command().unwrap_or_default();
+        // The entrypoint of its image does what is done here already.
+        if words.first().is_some_and(|word| word.ends_with("/docker-entrypoint.sh"))
+            && container.own_program(&words[0]).is_none()
+        {
+            words.remove(0);
+        }
+        let is_nginx = |word: &String| Path::new(word).file_name().is_some_and(|name| name == "nginx");
+        let (program, arguments) = match words.split_first() {
+            None => (nginx.program.clone(), ["-g", "daemon off;"].map(str::to_owned).to_vec()),
+            Some((first, rest)) if is_nginx(first) => (nginx.program.clone(), rest.to_vec()),
+            Some((_, rest)) => {
+                let path = if variables.contains_key("PATH") { &variables } else { &surroundings };
+                (self.program(container, &words, path)?, rest.to_vec())
+            }
+        };
+        let directory = Self::seen_directory(container, &mounts).unwrap_or_else(|| PathBuf::from("/"));
+        if self.writes && program == nginx.program {
+            nginx.look_at(&source, |test| self.within(test, &mounts, name))?;
+        }
+        Ok(ProcessRun {
+            mounts,
+            has_addresses: true,
+            called: self.called(container.service),
+            program,
+            arguments: arguments.into_iter().map(literal).collect(),
+            directory,
+            variables,
+            surroundings,
+            port_variables: Vec::new(),
+            ports: runs,
+        })
+    }
+
+    /// A program that only looks at what a service will see.
+    fn within(&self, program: Program, mounts: &[Mount], name: &str) -> Result<Program, ConfigError> {
+        let fault = |source: io::Error| ConfigError::Write { file: self.site.live().join(name), source };
+        let own = self.address_plan().map_or(Ipv4Addr::LOCALHOST, |plan| plan.machine);
+        let network = Network::new(own, BTreeMap::new(), Arc::new(Nobody));
+        let view = View::new(mounts, Path::new("/")).map_err(|error| fault(io::Error::other(error)))?;
+        let view = view.with_network(Arc::new(network)).map_err(fault)?;
+        Ok(program.within(Arc::new(view)))
+    }
+
+    /// Writes the configuration for this machine, and has nginx look at it. Returns its arguments, and its text with the
+    /// endpoints that are in it now.
+    fn front_for_here(
+        &self,
+        name: &str,
+        front: &Front,
+        nginx: &Nginx,
+        ports: &Ports,
+    ) -> Result<(Vec<String>, String), StackError> {
+        let listens = front.listens.iter();
+        let how = Rewrite {
+            endpoints: ports.endpoints.clone(),
+            listens: listens
+                .filter_map(|port| Some((*port, *ports.endpoints.get(&(name.to_owned(), *port))?)))
+                .collect(),
+            dir: self.site.live().join(name),
+            as_root: nix::unistd::geteuid().is_root(),
+        };
+        let rewritten = front.config.rewrite(&how);
+        let arguments =
+            if self.writes { nginx.install(&rewritten, &how.dir)? } else { Nginx::arguments(&how.dir) };
+        Ok((arguments, rewritten.text))
+    }
+}
+
+/// Knows no addresses.
+struct Nobody;
+
+impl Router for Nobody {
+    fn route(&self, _to: Ipv4Addr, _port: u16, _transport: Transport) -> Route {
+        Route::Nobody
     }
 }

@@ -20,7 +20,7 @@ use crate::views::OF_THE_TERMINAL;
 /// The port that Postgres usually listens on.
 const POSTGRES: u16 = 5432;
 /// Variables by which programs are told their port.
-const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
+pub(super) const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
 /// Ends of names of variables that hold a host.
 const HOST_ENDS: [&str; 6] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "BROKER"];
 /// Variables of a Dockerfile that are about the container's own files.
@@ -136,9 +136,10 @@ impl Translation<'_> {
             |name: &str| self.environment.for_all && self.environment.variables.get(name).is_some();
         if is_addressed {
             // Its names and ports mean what they say.
+            let said = self.said(container);
             let mut all = own;
-            all.retain(|name, _| is_for_all(name));
-            all.extend(self.said(container));
+            all.retain(|name, _| is_for_all(name) || is_of_a_host(name, &said));
+            all.extend(said);
             return all;
         }
         let mut all = own.clone();

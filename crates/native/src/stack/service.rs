@@ -1,6 +1,6 @@
 //! A service, ready to be run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::stack::{
     fingerprint,
     notes::signal_named,
     ports::Ports,
-    process::words,
+    process::{PORT_VARIABLES, words},
     template::{command, literal, own_address},
     translation::Translation,
 };
@@ -96,7 +96,10 @@ impl Translation<'_> {
         let words = words.map(|word| if has_addresses { word } else { self.led(&word) }).collect();
         let words = self.keeping(container, words)?;
         let variables = self.variables(container, ports);
-        let surroundings = self.beside(&variables);
+        let mut surroundings = self.beside(&variables);
+        if has_addresses {
+            surroundings.extend(told_port(&variables, &ports.of(&container.service.name)));
+        }
         let path = if variables.contains_key("PATH") { &variables } else { &surroundings };
         let program = self.program(container, &words, path)?;
         let runs = ports.runs(container);
@@ -119,12 +122,7 @@ impl Translation<'_> {
             called: self.called(container.service),
             variables,
             surroundings,
-            // What its file does not say it is not told: it has the ports that its image has.
-            port_variables: if has_addresses && container.service.extension.command.is_none() {
-                Vec::new()
-            } else {
-                Self::port_variables(container, ports)
-            },
+            port_variables: if has_addresses { Vec::new() } else { Self::port_variables(container, ports) },
             ports: runs,
         })
     }
@@ -231,6 +229,16 @@ impl Translation<'_> {
         let arguments = arguments.iter().map(argument).collect();
         Some(Check::Program { program, arguments })
     }
+}
+
+/// Programs that take their port from a variable are told it where there is one only, and their file does not say it.
+fn told_port(
+    variables: &BTreeMap<String, String>,
+    targets: &BTreeSet<u16>,
+) -> impl Iterator<Item = (String, String)> {
+    let only = targets.first().filter(|_| targets.len() == 1).copied();
+    let names = PORT_VARIABLES.into_iter().filter(|name| !variables.contains_key(*name));
+    only.into_iter().flat_map(move |port| names.clone().map(move |name| (name.to_owned(), port.to_string())))
 }
 
 fn builds(process: &ProcessRun) -> bool {

@@ -192,7 +192,7 @@ fn has_files(folder: Option<PathBuf>) -> bool {
 }
 
 /// Of several at one path, the last one counts.
-fn last_of_each(mounts: Vec<Mount>) -> Vec<Mount> {
+pub(super) fn last_of_each(mounts: Vec<Mount>) -> Vec<Mount> {
     let mut kept: Vec<Mount> = Vec::new();
     for mount in mounts {
         kept.retain(|earlier| earlier.target != mount.target);

@@ -108,15 +108,7 @@ impl Replica {
 
     pub(super) fn on_listening(&mut self, out: &mut Outbox) {
         self.present.listens |= matches!(self.phase, Phase::Running { .. });
-        match self.terms.readiness {
-            Readiness::Listening { .. } => {
-                if let Phase::Running { .. } = self.phase {
-                    self.stop_waiting();
-                    self.become_healthy(out);
-                }
-            }
-            Readiness::Running { .. } | Readiness::Check(_) => {}
-        }
+        self.on_quiet(out);
     }
 
     pub(super) fn on_listens_elsewhere(&mut self, address: String, out: &mut Outbox) {

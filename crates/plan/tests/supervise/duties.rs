@@ -67,23 +67,26 @@ impl World {
                 must!(!process.drained || process.drain_over, "its requests are not finished");
                 process.signalled = true;
             }
-            Action::Kill(replica) => {
-                self.is_alive(*replica)?;
-                let process = self.process_mut(*replica);
-                let again = process.killed && process.kill_over;
-                if again {
-                    self.reached.kill_again();
-                }
-                let process = self.process_mut(*replica);
-                let first = !process.killed && (process.doomed || process.grace_over);
-                must!(first || again, "killed without need");
-                must!(!process.in_gateway, "it still gets requests");
-                process.killed = true;
-                process.kill_over = false;
-            }
+            Action::Kill(replica) => self.kill(*replica)?,
             Action::SetTimer { timer, after } => self.may_wait(*timer, *after)?,
             Action::Report(report) => self.report(report)?,
         }
+        Ok(())
+    }
+
+    fn kill(&mut self, id: ReplicaId) -> Result<(), String> {
+        self.is_alive(id)?;
+        let process = self.process_mut(id);
+        let again = process.killed && process.kill_over;
+        if again {
+            self.reached.kill_again();
+        }
+        let process = self.process_mut(id);
+        let first = !process.killed && (process.doomed || process.grace_over);
+        must!(first || again, "killed without need");
+        must!(!process.in_gateway, "it still gets requests");
+        process.killed = true;
+        process.kill_over = false;
         Ok(())
     }
 

@@ -1,15 +1,15 @@
 //! Copies of scripts, and what of them takes part in a hash.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use backlot_process::Owner;
 use sha2::{Digest, Sha256};
 
 use super::{INIT_DIR, Init, ScriptContent, Workshop};
-use crate::storage::StorageError;
+use crate::storage::{StorageError, make_private};
 
 /// So much of a file takes part in the hash by its content, in bytes; beyond, by its size and when it was changed.
 const HASHED: u64 = 1024 * 1024;
@@ -18,10 +18,7 @@ const MOST: usize = 10_000;
 
 impl Init {
     /// A hash of all that fills the cluster: big files take part with their size and the time of their last change.
-    ///
-    /// # Errors
-    /// When a script cannot be read.
-    pub(crate) fn hash(&self) -> Result<Vec<u8>, StorageError> {
+    pub fn hash(&self) -> Result<Vec<u8>, StorageError> {
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
             hash.update(part.len().to_le_bytes());
@@ -56,10 +53,7 @@ impl Init {
     /// Copies the scripts into one folder, where all that are beside each other in the container are, too. Returns their paths.
     pub(super) fn copy(&self, workshop: &Workshop) -> Result<Vec<PathBuf>, StorageError> {
         let dir = workshop.scratch.join(INIT_DIR.trim_start_matches('/'));
-        let made = |dir: &Path| {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-            made.and_then(|()| workshop.owner.take(dir)).map_err(StorageError::at("make", dir))
-        };
+        let made = |dir: &Path| make_private(dir, &workshop.owner);
         made(&dir)?;
         for script in &self.scripts {
             let target = dir.join(&script.name);

@@ -1,6 +1,6 @@
 //! Finds the keys in use that are not honoured.
 
-use backlot_compose::{Entry, Location, Node, Value};
+use backlot_yaml::{Entry, Location, Node, Value};
 
 use super::Unhonoured;
 use super::row::{Gap, Native, Row, When};
@@ -87,8 +87,7 @@ impl<'w> Walk<'w> {
 
     /// Whether a command, variable or check of a service has a name as a word of its own.
     fn is_referred_to(&self, name: &str) -> bool {
-        let services = self.model.get("services").and_then(Node::as_map);
-        let services = services.iter().flat_map(|services| &services.entries);
+        let services = self.model.entries_of("services").iter();
         services
             .flat_map(|service| REFERRING.iter().filter_map(|key| service.value.get(key)))
             .any(|node| mentions(node, name))
@@ -99,7 +98,7 @@ impl<'w> Walk<'w> {
 const REFERRING: [&str; 4] = ["command", "entrypoint", "environment", "healthcheck"];
 
 fn members(value: &Node) -> Vec<String> {
-    value.as_list().unwrap_or_default().iter().filter_map(|item| item.value.scalar_text()).collect()
+    value.items().iter().filter_map(|item| item.value.scalar_text()).collect()
 }
 
 fn mentions(node: &Node, name: &str) -> bool {

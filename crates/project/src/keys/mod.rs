@@ -9,7 +9,7 @@ mod table;
 
 use std::fmt;
 
-use backlot_compose::Location;
+use backlot_yaml::Location;
 
 pub(crate) use find::unhonoured;
 pub use row::{Gap, Level, Native, Row, When};

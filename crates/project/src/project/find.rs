@@ -10,6 +10,7 @@ use crate::name::EnvironmentName;
 use backlot_compose::{
     self as compose, Missed, PROJECT_NAME_HINT, Variables, is_project_name, top_level_name,
 };
+use backlot_yaml::Problem as YamlProblem;
 
 /// Compose's own names for its file, in its order.
 const COMPOSE_FILES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -25,7 +26,7 @@ impl Project {
     pub fn find(lookup: Lookup) -> Result<Self, ProjectError> {
         let unreadable = |source| {
             let path = lookup.start_dir.clone();
-            ProjectError::new(compose::Problem::Unreadable { path, source })
+            ProjectError::new(YamlProblem::Unreadable { path, source })
         };
         let start = lookup.start_dir.canonicalize().map_err(unreadable)?;
         let (root, layout, compose) = locate(&start, &lookup)?;
@@ -139,7 +140,8 @@ fn project_name(
     if let Some((name, span)) = top_level_name(&files, &settings) {
         let name = normalised(&name);
         return if name.is_empty() {
-            Err(span.error(compose::Problem::ProjectName { name }).into())
+            let error: compose::Error = span.error(compose::Problem::ProjectName { name });
+            Err(error.into())
         } else {
             Ok(name)
         };

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::name::EnvironmentName;
 use crate::stack::Stack;
 use crate::variables::Variables;
@@ -99,7 +101,7 @@ pub struct Environment {
 }
 
 /// How Compose itself is called for an environment, for an engine that hands it the project's own files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComposeCall {
     /// The Compose files, absolute, in their order (`-f`).
     pub files: Vec<PathBuf>,

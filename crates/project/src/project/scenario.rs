@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Project, ScenarioSource};
-use backlot_compose::Problem as ComposeProblem;
+use backlot_yaml::Problem as YamlProblem;
 
 use crate::error::{Problem, ProjectError};
 use crate::name::ScenarioName;
@@ -85,7 +85,7 @@ fn list(root: &Path) -> Result<Vec<ScenarioName>, ProjectError> {
 /// What is at `path`. Nothing is nothing, but a link that leads nowhere and a folder that nobody may look into are errors:
 /// an empty database is not what was meant.
 fn look_at(path: &Path) -> Result<Option<fs::Metadata>, ProjectError> {
-    let unreadable = |source| ProjectError::new(ComposeProblem::Unreadable { path: path.to_owned(), source });
+    let unreadable = |source| ProjectError::new(YamlProblem::Unreadable { path: path.to_owned(), source });
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(None),
@@ -96,13 +96,12 @@ fn look_at(path: &Path) -> Result<Option<fs::Metadata>, ProjectError> {
 
 /// Refuses what would not be read to an end, or not at all: a named pipe, a device, a folder.
 fn readable(path: &Path, there: &fs::Metadata) -> Result<(), ProjectError> {
-    let unreadable = |source| ProjectError::new(ComposeProblem::Unreadable { path: path.to_owned(), source });
+    let unreadable = |source| ProjectError::new(YamlProblem::Unreadable { path: path.to_owned(), source });
     backlot_files::check(there.file_type()).map_err(unreadable)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
-    let unreadable =
-        |source| ProjectError::new(ComposeProblem::Unreadable { path: folder.to_owned(), source });
+    let unreadable = |source| ProjectError::new(YamlProblem::Unreadable { path: folder.to_owned(), source });
     let mut paths = fs::read_dir(folder)
         .and_then(|entries| {
             entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
@@ -152,7 +151,7 @@ fn check(root: &Path, folder: &Path, source: &ScenarioSource) -> Result<(), Proj
 }
 
 fn stay_inside(path: &Path, folder: &Path) -> Result<PathBuf, ProjectError> {
-    let unreadable = |source| ProjectError::new(ComposeProblem::Unreadable { path: path.to_owned(), source });
+    let unreadable = |source| ProjectError::new(YamlProblem::Unreadable { path: path.to_owned(), source });
     let leads_to = path.canonicalize().map_err(unreadable)?;
     if leads_to.starts_with(folder) {
         return Ok(leads_to);

@@ -8,7 +8,8 @@ use super::Lookup;
 use crate::config::read_config;
 use crate::error::ProjectError;
 use crate::variables::{Origin, Variables};
-use backlot_compose::{self as compose, Missed, Source, read_env_file};
+use backlot_compose::{self as compose, Missed, read_env_file};
+use backlot_yaml::Source;
 
 /// The env files of a directory: those that the caller names, else `.env`, overlaid by `.env.<overlay>`.
 pub(super) fn env_files(

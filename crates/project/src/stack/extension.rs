@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::nodes::entries;
 use super::parts::words;
 use super::{ServiceExtension, StackExtension};
-use backlot_compose::{Base, Entry, Error, Node, Problem};
+use backlot_compose::{Base, Error};
+use backlot_yaml::{Entry, Node, Problem};
 
 /// `x-backlot` at the top level.
-pub(super) fn of_stack(node: Option<&Node>, base: Base<'_>) -> Result<StackExtension, Error> {
+pub(super) fn of_stack(node: &Node, base: Base<'_>) -> Result<StackExtension, Error> {
     let mut extension = StackExtension::default();
     for Entry { key, key_span, value } in checked(node)? {
         match key.as_str() {
@@ -25,7 +25,7 @@ pub(super) fn of_stack(node: Option<&Node>, base: Base<'_>) -> Result<StackExten
 }
 
 /// `x-backlot` of a service.
-pub(super) fn of_service(node: Option<&Node>, base: Base<'_>) -> Result<ServiceExtension, Error> {
+pub(super) fn of_service(node: &Node, base: Base<'_>) -> Result<ServiceExtension, Error> {
     let mut extension = ServiceExtension::default();
     for Entry { key, key_span, value } in checked(node)? {
         match key.as_str() {
@@ -41,12 +41,12 @@ pub(super) fn of_service(node: Option<&Node>, base: Base<'_>) -> Result<ServiceE
     Ok(extension)
 }
 
-fn checked(node: Option<&Node>) -> Result<&[Entry], Error> {
-    match node {
+fn checked(node: &Node) -> Result<&[Entry], Error> {
+    match node.get("x-backlot") {
         Some(node) if node.as_map().is_none() && !node.is_null() => {
             Err(node.wrong_type("x-backlot", "a mapping"))
         }
-        node => Ok(entries(node)),
+        Some(_) | None => Ok(node.entries_of("x-backlot")),
     }
 }
 

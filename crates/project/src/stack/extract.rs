@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::network;
-use super::nodes::{duration, entries, flag, list, text, texts};
+use super::nodes::{duration, text, texts};
 use super::parts;
 use super::{
     Build, FileGrant, FileSource, HealthTest, Healthcheck, Hook, Mount, MountKind, Network, Service, Stack,
@@ -13,8 +13,9 @@ use super::{
 };
 use crate::keys::unhonoured;
 use crate::stack::extension;
-use backlot_compose::{Base, Entry, Error, Node, Value, is_remote, render};
+use backlot_compose::{Base, Error, is_remote, render};
 use backlot_plan::{Condition, Dependency};
+use backlot_yaml::{Entry, Node};
 
 /// How long a service may take to stop when it does not say.
 const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(10);
@@ -22,13 +23,13 @@ const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(10);
 /// Makes the stack of a model.
 pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
     let mut services = BTreeMap::new();
-    for Entry { key, key_span, value } in entries(model.get("services")) {
+    for Entry { key, key_span, value } in model.entries_of("services") {
         let mut service = service(key, value, base)?;
         service.location = key_span.location();
         services.insert(key.clone(), service);
     }
     let sources = |key: &str| {
-        entries(model.get(key)).iter().filter_map(|e| Some((e.key.clone(), file_source(&e.value)?))).collect()
+        model.entries_of(key).iter().filter_map(|e| Some((e.key.clone(), file_source(&e.value)?))).collect()
     };
     Ok(Stack {
         name: text(model, "name").unwrap_or_default(),
@@ -36,12 +37,12 @@ pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
         services,
         on_call: BTreeSet::new(),
         off: BTreeSet::new(),
-        networks: entries(model.get("networks")).iter().map(|e| (e.key.clone(), network(e))).collect(),
-        volumes: entries(model.get("volumes")).iter().map(|e| (e.key.clone(), volume(&e.value))).collect(),
+        networks: model.entries_of("networks").iter().map(|e| (e.key.clone(), network(e))).collect(),
+        volumes: model.entries_of("volumes").iter().map(|e| (e.key.clone(), volume(&e.value))).collect(),
         secrets: sources("secrets"),
         configs: sources("configs"),
         throwaway: false,
-        extension: extension::of_stack(model.get("x-backlot"), base)?,
+        extension: extension::of_stack(model, base)?,
         unhonoured: unhonoured(model),
         given: BTreeMap::new(),
         resolved: render(model)?,
@@ -49,7 +50,7 @@ pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
 }
 
 fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
-    let ports = list(node, "ports").iter().map(parts::port).collect::<Result<Vec<_>, _>>()?;
+    let ports = node.items_of("ports").iter().map(parts::port).collect::<Result<Vec<_>, _>>()?;
     Ok(Service {
         name: name.to_owned(),
         image: text(node, "image").map(|image| parts::image(&image)),
@@ -57,16 +58,18 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
         provider: node.get("provider").and_then(|provider| text(provider, "type")),
         command: node.get("command").map(parts::words).transpose()?.flatten(),
         entrypoint: node.get("entrypoint").map(parts::words).transpose()?.flatten(),
-        environment: open_pairs(node.get("environment")),
-        labels: pairs(node.get("labels")),
+        environment: open_pairs(node, "environment"),
+        labels: pairs(node, "labels"),
         ports: ports.into_iter().flatten().collect(),
         expose: texts(node, "expose"),
-        volumes: list(node, "volumes")
+        volumes: node
+            .items_of("volumes")
             .iter()
             .map(mount)
             .chain(texts(node, "tmpfs").iter().map(|path| memory(path)))
             .collect(),
-        depends_on: entries(node.get("depends_on"))
+        depends_on: node
+            .entries_of("depends_on")
             .iter()
             .map(|e| (e.key.clone(), dependency(&e.value)))
             .collect(),
@@ -86,19 +89,19 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
         links: network::links(node, "links"),
         external_links: network::links(node, "external_links"),
         extra_hosts: network::extra_hosts(node),
-        secrets: list(node, "secrets").iter().filter_map(grant).collect(),
-        configs: list(node, "configs").iter().filter_map(grant).collect(),
+        secrets: node.items_of("secrets").iter().filter_map(grant).collect(),
+        configs: node.items_of("configs").iter().filter_map(grant).collect(),
         profiles: texts(node, "profiles"),
         replicas: parts::replicas(node)?,
-        extension: extension::of_service(node.get("x-backlot"), base)?,
+        extension: extension::of_service(node, base)?,
         location: node.span.location(),
     })
 }
 
 /// A mapping, or a list of `key=value`.
-fn open_pairs(node: Option<&Node>) -> BTreeMap<String, Option<String>> {
-    let from_map = entries(node).iter().map(|e| (e.key.clone(), e.value.value.scalar_text()));
-    let items = node.and_then(Node::as_list).unwrap_or_default().iter().filter_map(Node::as_str);
+fn open_pairs(node: &Node, key: &str) -> BTreeMap<String, Option<String>> {
+    let from_map = node.entries_of(key).iter().map(|e| (e.key.clone(), e.value.value.scalar_text()));
+    let items = node.items_of(key).iter().filter_map(Node::as_str);
     let from_list = items.map(|item| match item.split_once('=') {
         Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
         None => (item.to_owned(), None),
@@ -106,8 +109,8 @@ fn open_pairs(node: Option<&Node>) -> BTreeMap<String, Option<String>> {
     from_map.chain(from_list).collect()
 }
 
-fn pairs(node: Option<&Node>) -> BTreeMap<String, String> {
-    open_pairs(node).into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect()
+fn pairs(node: &Node, key: &str) -> BTreeMap<String, String> {
+    open_pairs(node, key).into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect()
 }
 
 fn build(node: &Node) -> Build {
@@ -123,7 +126,7 @@ fn build(node: &Node) -> Build {
         dockerfile,
         dockerfile_inline: text(node, "dockerfile_inline"),
         target: text(node, "target"),
-        args: open_pairs(node.get("args")),
+        args: open_pairs(node, "args"),
     }
 }
 
@@ -135,13 +138,12 @@ fn mount(node: &Node) -> Mount {
         Some("tmpfs") => MountKind::Tmpfs,
         kind => MountKind::Other { kind: kind.unwrap_or_default().to_owned(), source },
     };
-    let creates = node.get("bind").and_then(|bind| bind.get("create_host_path"));
     Mount {
         kind,
         target: text(node, "target").unwrap_or_default(),
-        read_only: flag(node, "read_only"),
+        read_only: node.says("read_only", true),
         subpath: node.get("volume").and_then(|volume| text(volume, "subpath")).map(PathBuf::from),
-        creates_source: creates.is_none_or(|creates| creates.value != Value::Bool(false)),
+        creates_source: !node.get("bind").is_some_and(|bind| bind.says("create_host_path", false)),
         is_short: false,
     }
 }
@@ -151,12 +153,12 @@ fn hooks(node: &Node, key: &str) -> Result<Vec<Hook>, Error> {
         Ok(Hook {
             command: node.get("command").map(parts::words).transpose()?.flatten().unwrap_or_default(),
             user: text(node, "user"),
-            privileged: flag(node, "privileged"),
-            environment: open_pairs(node.get("environment")),
+            privileged: node.says("privileged", true),
+            environment: open_pairs(node, "environment"),
             working_dir: text(node, "working_dir"),
         })
     };
-    list(node, key).iter().map(hook).collect()
+    node.items_of(key).iter().map(hook).collect()
 }
 
 /// A folder in memory: `/run:size=64m`.
@@ -178,13 +180,12 @@ fn dependency(node: &Node) -> Dependency {
         Some("service_completed_successfully") => Condition::CompletedSuccessfully,
         _ => Condition::Started,
     };
-    let required = node.get("required").is_none_or(|required| required.value != Value::Bool(false));
-    Dependency { condition, required, restart: flag(node, "restart") }
+    Dependency { condition, required: !node.says("required", false), restart: node.says("restart", true) }
 }
 
 fn healthcheck(node: &Node) -> Healthcheck {
     let words = texts(node, "test");
-    let test = match (node.get("test").and_then(Node::as_str), words.split_first()) {
+    let test = match (node.text_of("test"), words.split_first()) {
         (Some(line), _) => Some(HealthTest::Shell(line.to_owned())),
         (None, Some((first, rest))) if first == "CMD" => Some(HealthTest::Command(rest.to_vec())),
         (None, Some((first, rest))) if first == "CMD-SHELL" => Some(HealthTest::Shell(rest.join(" "))),
@@ -197,7 +198,7 @@ fn healthcheck(node: &Node) -> Healthcheck {
         retries: node.get("retries").and_then(|node| node.value.scalar_text()?.parse().ok()),
         start_period: duration(node, "start_period"),
         start_interval: duration(node, "start_interval"),
-        disable: flag(node, "disable") || words.first().is_some_and(|first| first == "NONE"),
+        disable: node.says("disable", true) || words.first().is_some_and(|first| first == "NONE"),
     }
 }
 
@@ -207,26 +208,25 @@ fn grant(node: &Node) -> Option<FileGrant> {
 
 fn network(entry: &Entry) -> Network {
     let name = text(&entry.value, "name").unwrap_or_else(|| entry.key.clone());
-    Network { name, external: flag(&entry.value, "external") }
+    Network { name, external: entry.value.says("external", true) }
 }
 
 fn volume(node: &Node) -> Volume {
     Volume {
         name: text(node, "name").unwrap_or_default(),
-        external: flag(node, "external"),
+        external: node.says("external", true),
         driver: text(node, "driver"),
-        options: pairs(node.get("driver_opts")),
+        options: pairs(node, "driver_opts"),
     }
 }
 
 fn file_source(node: &Node) -> Option<FileSource> {
-    if flag(node, "external") {
+    if node.says("external", true) {
         return text(node, "name").map(FileSource::External);
     }
     let file = text(node, "file").map(|file| FileSource::File(PathBuf::from(file)));
     let environment = || text(node, "environment").map(FileSource::Environment);
     // The content may well be empty.
-    let content =
-        || node.get("content").and_then(Node::as_str).map(|text| FileSource::Content(text.to_owned()));
+    let content = || node.text_of("content").map(|text| FileSource::Content(text.to_owned()));
     file.or_else(environment).or_else(content)
 }

@@ -1,8 +1,8 @@
 //! What a service's file says of names and networks.
 
-use backlot_compose::{Entry, Location, Node};
+use backlot_yaml::{Entry, Location, Node};
 
-use super::nodes::{entries, list, text, texts};
+use super::nodes::{text, texts};
 
 /// Whose network a service has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(super) fn mode(service: &Node) -> NetworkMode {
 
 pub(super) fn joined(service: &Node) -> Vec<Joined> {
     let joined = |entry: &Entry| Joined { name: entry.key.clone(), aliases: texts(&entry.value, "aliases") };
-    entries(service.get("networks")).iter().map(joined).collect()
+    service.entries_of("networks").iter().map(joined).collect()
 }
 
 /// The links under a key: `db` or `db:name`.
@@ -93,12 +93,12 @@ pub(super) fn extra_hosts(service: &Node) -> Vec<ExtraHost> {
             hosts.push(ExtraHost { name: name.to_owned(), value, at: node.span.location() });
         }
     };
-    for Entry { key, value, .. } in entries(service.get("extra_hosts")) {
+    for Entry { key, value, .. } in service.entries_of("extra_hosts") {
         for address in value.as_list().unwrap_or(std::slice::from_ref(value)) {
             add(key, &address.value.scalar_text().unwrap_or_default(), address);
         }
     }
-    for item in list(service, "extra_hosts") {
+    for item in service.items_of("extra_hosts") {
         let text = item.value.scalar_text().unwrap_or_default();
         let (name, addresses) = text.split_once('=').or_else(|| text.split_once(':')).unwrap_or((&text, ""));
         add(name, addresses, item);

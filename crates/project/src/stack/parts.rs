@@ -2,8 +2,9 @@
 
 use super::nodes::text;
 use super::{Image, Port, PortRange, Protocol};
-use backlot_compose::{Error, Node, Problem, Value, port_range, split_words};
+use backlot_compose::{Error, Problem, port_range, split_words};
 use backlot_plan::RestartPolicy;
+use backlot_yaml::{Node, Problem as YamlProblem, Value};
 
 /// The largest number of copies that anyone can mean.
 const MAX_REPLICAS: i128 = 10_000;
@@ -43,7 +44,7 @@ pub(super) fn words(node: &Node) -> Result<Option<Vec<String>>, Error> {
 /// A port in long form.
 pub(super) fn port(node: &Node) -> Result<Option<Port>, Error> {
     let Some(target_node) = node.get("target") else {
-        return Err(node.span.error(Problem::KeyMissing { at: "a port".to_owned(), key: "target" }));
+        return Err(node.span.error(YamlProblem::KeyMissing { at: "a port".to_owned(), key: "target" }));
     };
     let fail = |node: &Node, reason: &str| {
         let value = node.value.scalar_text().unwrap_or_default();
@@ -91,11 +92,9 @@ pub(super) fn restart(service: &Node) -> Result<RestartPolicy, Error> {
             Ok(RestartPolicy::OnFailure(retries.parse().ok().filter(|retries| *retries != 0)))
         }
         _ => {
-            let allowed =
-                ["no", "always", "on-failure", "on-failure:3", "unless-stopped"].map(str::to_owned).to_vec();
+            let allowed = ["no", "always", "on-failure", "on-failure:3", "unless-stopped"];
             let hint = format!("write one of {}", allowed.join(", "));
-            let problem = Problem::NotAllowed { at: "restart".to_owned(), value: text.to_owned(), allowed };
-            Err(node.span.error(problem).with_hint(hint))
+            Err(node.not_allowed("restart", &allowed).with_hint(hint))
         }
     }
 }
@@ -123,7 +122,7 @@ pub(super) fn replicas(service: &Node) -> Result<u32, Error> {
     }
     let value = node.value.scalar_text().unwrap_or_default();
     let (at, expected) = ("the number of replicas".to_owned(), "from 0 to 10000");
-    Err(node.span.error(Problem::Cast { at, expected, value }))
+    Err(node.span.error(YamlProblem::Cast { at, expected, value }))
 }
 
 #[cfg(test)]

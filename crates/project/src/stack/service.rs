@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use backlot_compose::Location;
 use backlot_plan::{Dependency, HealthTimes, RestartPolicy};
+use backlot_yaml::Location;
 
 use super::network::{ExtraHost, Joined, Link, NetworkMode};
 

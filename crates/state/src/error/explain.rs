@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::io;
 
 use backlot_hint::{Hint, quoted};
-use backlot_postgres::{StartError, StorageError, TemplateError};
+use backlot_postgres::{StartError, StorageError};
+use backlot_templates::TemplateError;
 
 use super::EngineError;
 
@@ -152,7 +153,8 @@ mod tests {
     use std::io;
     use std::path::PathBuf;
 
-    use backlot_postgres::{StorageError, TemplateError};
+    use backlot_postgres::StorageError;
+    use backlot_templates::TemplateError;
 
     use super::EngineError;
     use crate::record::RecordError;

@@ -162,7 +162,7 @@ impl Launch<'_> {
         };
         if let Some(network) = self.network.clone().filter(|_| !expected.is_empty()) {
             let over = Arc::clone(&over);
-            let heard = Heard::of(network, targets, self.quiet_after, over);
+            let heard = Heard::of(network, &self.run.ports, self.quiet_after, over);
             self.tell_listening(|tell| heard.run(tell)).map_err(told)?;
         } else if !expected.is_empty() {
             let handed = handed.iter().map(TcpListener::try_clone).collect::<Result<_, _>>().map_err(told)?;
@@ -207,13 +207,6 @@ impl Launch<'_> {
         };
         let mut program =
             program.args(arguments).envs(&self.run.environment()).current_dir(&self.run.directory);
-        if self.network.is_some()
-            && let Some(first) = self.run.ports.first()
-        {
-            for name in &self.run.port_variables {
-                program = program.env(name, first.target.to_string());
-            }
-        }
         if let Some(first) = own.first() {
             for name in &self.run.port_variables {
                 program = program.env(name, first.to_string());

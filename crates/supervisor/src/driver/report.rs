@@ -196,6 +196,13 @@ impl Driver {
         let told = self.processes.iter().find(|(id, _)| id.service == service);
         let port = told.and_then(|(_, process)| process.told.first().copied()).unwrap_or(0);
         let run = self.releases.iter().find(|((id, _), _)| *id == service).map(|(_, run)| run);
+        if run.is_some_and(|run| run.process().has_addresses) {
+            let other = address.rsplit_once(':').map_or(address, |(_, port)| port);
+            return format!(
+                "listens on {other} instead of {port}: have it listen on that, or say {other} in its file, or another \
+                 command in `x-backlot: {{command: …}}`"
+            );
+        }
         let names = run.map(|run| run.process().port_variables.join(", ")).unwrap_or_default();
         let front = run.is_some_and(|run| matches!(run.kind, ServiceKind::Front(_)));
         if front || names.is_empty() {

@@ -1,0 +1,227 @@
+//! What the official image has around a project's own configuration, laid out in a folder of ours.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use backlot_process::Program;
+
+use crate::config::Source;
+use crate::error::{ConfigError, Place};
+use crate::locate::Nginx;
+use crate::place::{BASE, MODULES, OWN, mounted};
+
+/// How long it may take to look at a configuration.
+const LIMIT: Duration = Duration::from_secs(10);
+/// The main file, for those that bring none.
+const MAIN: &str = "\
+worker_processes auto;
+error_log /var/log/nginx/error.log notice;
+pid /run/nginx.pid;
+events { worker_connections 1024; }
+http {
+    include /etc/nginx/mime.types;
+    default_type application/octet-stream;
+    log_format main '$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \"$http_referer\" '
+                    '\"$http_user_agent\" \"$http_x_forwarded_for\"';
+    access_log /var/log/nginx/access.log main;
+    sendfile on;
+    keepalive_timeout 65;
+    include /etc/nginx/conf.d/*.conf;
+}
+";
+/// The site of those that bring nothing at all.
+const DEFAULT: &str = "\
+server {
+    listen 80;
+    server_name localhost;
+    location / { root /usr/share/nginx/html; index index.html index.htm; }
+}
+";
+/// Files that come with nginx and hold nothing of a site.
+const TABLES: [&str; 8] = [
+    "mime.types",
+    "fastcgi.conf",
+    "fastcgi_params",
+    "scgi_params",
+    "uwsgi_params",
+    "koi-utf",
+    "koi-win",
+    "win-utf",
+];
+/// The account that the image's nginx serves as.
+const ACCOUNT: &str = "nginx";
+
+/// Where something of the image is on this machine, and where nginx has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// A file or folder.
+    Path {
+        /// Where nginx has it.
+        target: PathBuf,
+        /// Where it is.
+        place: PathBuf,
+    },
+    /// An empty folder that is nginx's own.
+    Empty {
+        /// Where nginx has it.
+        target: PathBuf,
+    },
+}
+
+/// The parts of the image for a configuration, laid out in `dir` if `writes`.
+///
+/// # Errors
+/// When something cannot be written there.
+pub fn image(dir: &Path, source: &Source, writes: bool) -> Result<Vec<Part>, ConfigError> {
+    let lay_out = || -> io::Result<()> {
+        if writes {
+            lay_out(dir, source)?;
+        }
+        Ok(())
+    };
+    lay_out().map_err(|source| ConfigError::Write { file: dir.to_owned(), source })?;
+    let path = |target: &str, place: PathBuf| Part::Path { target: target.into(), place };
+    let empty = |target: &str| Part::Empty { target: target.into() };
+    let mut parts = vec![
+        path(BASE, dir.join("etc")),
+        path("/var/log/nginx", dir.join("log")),
+        empty("/var/cache/nginx"),
+        empty("/var/lib/nginx"),
+        empty("/run"),
+    ];
+    // The machine's resolver writes there where name servers are.
+    let resolver = Path::new("/run/systemd/resolve");
+    if resolver.is_dir() {
+        parts.push(path("/run/systemd/resolve", resolver.to_owned()));
+    }
+    if must_have_account() {
+        parts.extend(ACCOUNTS.map(|(file, _)| path(&format!("/etc/{file}"), dir.join(file))));
+    }
+    Ok(parts)
+}
+
+/// Lists of accounts, and what stands for the image's own one: whoever is root here serves as root, as the files of a project
+/// may well be shut to anybody else.
+const ACCOUNTS: [(&str, &str); 2] =
+    [("passwd", "nginx:x:0:0:nginx:/nonexistent:/bin/false\n"), ("group", "nginx:x:0:\n")];
+
+fn must_have_account() -> bool {
+    nix::unistd::geteuid().is_root() && !matches!(nix::unistd::User::from_name(ACCOUNT), Ok(Some(_)))
+}
+
+fn lay_out(dir: &Path, source: &Source) -> io::Result<()> {
+    let (etc, log) = (dir.join("etc"), dir.join("log"));
+    for folder in [&etc, &etc.join("conf.d"), &log] {
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+    }
+    for name in TABLES {
+        let own = OWN.iter().map(|base| Path::new(base).join(name)).find(|file| file.is_file());
+        if let Some(own) = own {
+            fs::copy(own, etc.join(name))?;
+        }
+    }
+    fs::write(etc.join("nginx.conf"), MAIN)?;
+    let modules = MODULES.iter().find(|folder| Path::new(folder).is_dir());
+    for (link, target) in [
+        (etc.join("modules"), modules.copied().unwrap_or(MODULES[0])),
+        (log.join("access.log"), "/dev/stdout"),
+        (log.join("error.log"), "/dev/stderr"),
+    ] {
+        match symlink(target, link) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    let conf = etc.join("conf.d");
+    for file in fs::read_dir(&conf)? {
+        fs::remove_file(file?.path())?;
+    }
+    for (name, text) in source.filled_templates() {
+        fs::write(conf.join(name), text)?;
+    }
+    let brings_own = source.mounts.iter().any(|(target, _)| target.starts_with(BASE));
+    if !brings_own {
+        fs::write(conf.join("default.conf"), DEFAULT)?;
+    }
+    if must_have_account() {
+        for (file, line) in ACCOUNTS {
+            let machine = backlot_files::text(&Path::new("/etc").join(file)).map_err(io::Error::other)?;
+            fs::write(dir.join(file), format!("{machine}{line}"))?;
+        }
+    }
+    Ok(())
+}
+
+impl Nginx {
+    /// Has nginx look at a configuration that lies where it is to have it: `within` puts a program where it sees that.
+    ///
+    /// # Errors
+    /// [`ConfigError::Refused`] with what nginx says of it, in terms of the original files.
+    pub fn look_at(
+        &self,
+        source: &Source,
+        within: impl FnOnce(Program) -> Result<Program, ConfigError>,
+    ) -> Result<(), ConfigError> {
+        let test = within(Program::new(&self.program).args(["-t", "-q"]))?;
+        let output = test.output(LIMIT).map_err(ConfigError::Run)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let lines = output.last_lines(20);
+        let told = lines.iter().find(|line| line.contains("[emerg]")).or(lines.last());
+        let message = told.map_or_else(|| "it does not say why".into(), |line| explained(line, source));
+        Err(ConfigError::Refused { message })
+    }
+}
+
+/// What nginx says, with the place in the project's file: `… in /etc/nginx/nginx.conf:12` becomes `… (docker/nginx.conf:12)`.
+fn explained(line: &str, source: &Source) -> String {
+    let said = line.split_once("[emerg]").map_or(line, |(_, said)| said).trim();
+    let said = said.split_once(": ").filter(|(pid, _)| pid.contains('#')).map_or(said, |(_, said)| said);
+    let Some((what, at)) = said.rsplit_once(" in /") else { return said.to_owned() };
+    let Some((path, line)) = at.rsplit_once(':').and_then(|(path, line)| Some((path, line.parse().ok()?)))
+    else {
+        return said.to_owned();
+    };
+    let path = PathBuf::from(format!("/{path}"));
+    let file = mounted(&path, &source.mounts).unwrap_or(path);
+    format!("{what} ({})", Place { file, line })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Source;
+
+    #[test]
+    fn the_place_is_the_projects() {
+        let mounts = vec![("/etc/nginx/nginx.conf".into(), "/code/docker/nginx.conf".into())];
+        let source = Source { mounts, ..Source::default() };
+        let line = "2026/01/01 00:00:00 [emerg] 12#12: unknown directive \"x\" in /etc/nginx/nginx.conf:3";
+        assert_eq!(super::explained(line, &source), "unknown directive \"x\" (/code/docker/nginx.conf:3)");
+        let other = "nginx: [emerg] host not found in upstream \"wbe\" in /etc/nginx/conf.d/a.conf:1";
+        let said = "host not found in upstream \"wbe\" (/etc/nginx/conf.d/a.conf:1)";
+        assert_eq!(super::explained(other, &source), said);
+        assert_eq!(super::explained("odd", &source), "odd");
+    }
+
+    #[test]
+    fn the_image_has_a_site_only_for_those_that_bring_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let conf = dir.path().join("etc/conf.d");
+        super::image(dir.path(), &Source::default(), true).unwrap();
+        assert!(conf.join("default.conf").is_file());
+        let templates = dir.path().join("templates");
+        std::fs::create_dir(&templates).unwrap();
+        std::fs::write(templates.join("site.conf.template"), "listen ${PORT}; $host").unwrap();
+        let source = Source {
+            mounts: vec![("/etc/nginx/templates".into(), templates)],
+            variables: [("PORT".to_owned(), "81".to_owned())].into(),
+        };
+        super::image(dir.path(), &source, true).unwrap();
+        assert!(!conf.join("default.conf").exists());
+        assert_eq!(std::fs::read_to_string(conf.join("site.conf")).unwrap(), "listen 81; $host");
+    }
+}

@@ -1,0 +1,195 @@
+//! Copying a data directory, fast.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use backlot_postgres::StorageError;
+use backlot_process::Owner;
+
+/// Files are copied in pieces of this size, in bytes. Most are smaller.
+const PIECE: usize = 256 * 1024;
+
+/// How the copies are to be.
+struct Copier<'a> {
+    from: &'a Path,
+    to: &'a Path,
+    owner: &'a Owner,
+    file_mode: u32,
+    /// Whether the file system can make one file share the blocks of another (btrfs, XFS, APFS).
+    reflink: bool,
+}
+
+/// Copies the data directory `from`, which nobody uses, to `to`, which must not exist, and gives it to `owner`. Nothing is
+/// synced. All of Postgres' files have the same mode, which is that of `PG_VERSION`. Returns how many files there are.
+pub(crate) fn copy_cluster(from: &Path, to: &Path, owner: &Owner) -> Result<usize, StorageError> {
+    let version = Path::new("PG_VERSION");
+    let dir_mode = mode(from)?;
+    let file_mode = mode(&from.join(version))?;
+    let (dirs, files) = list(from)?;
+    for dir in dirs {
+        let dir = to.join(dir);
+        let made = DirBuilder::new().mode(dir_mode).create(&dir).and_then(|()| owner.take(&dir));
+        made.map_err(StorageError::at("make", &dir))?;
+    }
+    let mut copier = Copier { from, to, owner, file_mode, reflink: true };
+    // The first file tells whether the file system can do it, so that this is found out once and not a thousand times.
+    let probe = copier.to.join(version);
+    copier.reflink = copier.reflink(&copier.from.join(version), &probe).is_ok();
+    if copier.reflink {
+        fs::remove_file(&probe).map_err(StorageError::at("remove", &probe))?;
+    }
+    copier.copy_all(&files)?;
+    Ok(files.len())
+}
+
+/// How many files are in `dir` and below.
+pub(crate) fn count_files(dir: &Path) -> Result<usize, StorageError> {
+    Ok(list(dir)?.1.len())
+}
+
+fn mode(path: &Path) -> Result<u32, StorageError> {
+    let metadata = fs::metadata(path).map_err(StorageError::at("look at", path))?;
+    Ok(metadata.permissions().mode() & 0o777)
+}
+
+/// All directories, parents first, and all files, as paths below `root`; the root itself is the empty path.
+fn list(root: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), StorageError> {
+    let (mut dirs, mut files) = (vec![PathBuf::new()], Vec::new());
+    let mut next = 0;
+    while let Some(dir) = dirs.get(next).cloned() {
+        next += 1;
+        let path = root.join(&dir);
+        let entries = fs::read_dir(&path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        for entry in entries.map_err(StorageError::at("read", &path))? {
+            let below = dir.join(entry.file_name());
+            let kind =
+                entry.file_type().map_err(|error| StorageError::new("look at", &root.join(&below), error))?;
+            if kind.is_dir() { dirs.push(below) } else { files.push(below) }
+        }
+    }
+    Ok((dirs, files))
+}
+
+impl Copier<'_> {
+    /// One thread begins at the front and one at the back, so that they seldom make files in the same directory, which only
+    /// one can do at a time.
+    fn copy_all(&self, files: &[PathBuf]) -> Result<(), StorageError> {
+        let taken = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            let other = scope.spawn(|| self.copy_in_turn(files.iter().rev(), files.len(), &taken));
+            let own = self.copy_in_turn(files.iter(), files.len(), &taken);
+            match other.join() {
+                Ok(result) => own.and(result),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    /// Copies one file after the other until `all` have been taken, by this thread or the other.
+    fn copy_in_turn<'f>(
+        &self,
+        files: impl Iterator<Item = &'f PathBuf>,
+        all: usize,
+        taken: &AtomicUsize,
+    ) -> Result<(), StorageError> {
+        let mut buffer = vec![0; PIECE];
+        for file in files {
+            if taken.fetch_add(1, Ordering::Relaxed) >= all {
+                break;
+            }
+            if let Err(error) = self.copy(file, &mut buffer) {
+                // The other thread need not go on.
+                taken.store(all, Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn copy(&self, file: &Path, buffer: &mut [u8]) -> Result<(), StorageError> {
+        let (from, to) = (self.from.join(file), self.to.join(file));
+        if self.reflink {
+            return self.reflink(&from, &to).map_err(StorageError::at("copy to", &to));
+        }
+        let source = File::open(&from).map_err(StorageError::at("open", &from))?;
+        self.copy_bytes(source, &to, buffer).map_err(StorageError::at("copy to", &to))
+    }
+
+    fn reflink(&self, from: &Path, to: &Path) -> io::Result<()> {
+        reflink_copy::reflink(from, to)?;
+        fs::set_permissions(to, fs::Permissions::from_mode(self.file_mode))?;
+        self.owner.take(to)
+    }
+
+    fn copy_bytes(&self, mut source: File, to: &Path, buffer: &mut [u8]) -> io::Result<()> {
+        let mut target =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(self.file_mode).open(to)?;
+        if let Owner::User { uid, gid, .. } = self.owner {
+            fchown(&target, Some(*uid), Some(*gid))?;
+        }
+        loop {
+            let count = source.read(buffer)?;
+            if count == 0 {
+                return Ok(());
+            }
+            target.write_all(&buffer[..count])?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use super::{PIECE, StorageError, copy_cluster};
+    use crate::copy::Owner;
+
+    fn write(path: &Path, bytes: &[u8]) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap();
+    }
+
+    #[test]
+    fn copies_everything_with_its_modes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        let big: Vec<u8> = (0..=PIECE * 2).map(|i| u8::try_from(i % 251).unwrap()).collect();
+        let exact = vec![7; PIECE];
+        let files: [(&str, &[u8]); 5] = [
+            ("PG_VERSION", b"15\n"),
+            ("base/1/112", &big),
+            ("base/1/113", b""),
+            ("global/1", &exact),
+            ("a/b/c/d", b"x"),
+        ];
+        for (name, bytes) in files {
+            write(&from.join(name), bytes);
+        }
+        fs::create_dir(from.join("pg_twophase")).unwrap();
+        fs::set_permissions(&from, fs::Permissions::from_mode(0o700)).unwrap();
+
+        assert_eq!(copy_cluster(&from, &to, &Owner::Caller).unwrap(), files.len());
+        for (name, bytes) in files {
+            assert_eq!(fs::read(to.join(name)).unwrap(), bytes, "{name}");
+            assert_eq!(fs::metadata(to.join(name)).unwrap().permissions().mode() & 0o777, 0o640, "{name}");
+        }
+        for name in ["", "pg_twophase", "base/1"] {
+            assert_eq!(fs::metadata(to.join(name)).unwrap().permissions().mode() & 0o777, 0o700, "{name}");
+        }
+    }
+
+    #[test]
+    fn tells_what_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let error =
+            copy_cluster(&dir.path().join("none"), &dir.path().join("to"), &Owner::Caller).unwrap_err();
+        assert!(matches!(&error, StorageError::Other { path, .. } if path.ends_with("none")), "{error:?}");
+    }
+}
