@@ -1,5 +1,6 @@
 //! Where a program with addresses of its own listens: it says so itself, at once, and nobody has to look.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, SocketAddrV4, TcpStream};
 use std::sync::Arc;
@@ -109,21 +110,20 @@ impl Heard {
         if protocol == Protocol::Tcp || self.open.contains(&place) {
             return true;
         }
-        if !self.knocks.contains_key(&place) {
+        if let Entry::Vacant(nobody) = self.knocks.entry(place) {
             // Nobody is there after all: it will say so when it listens again.
             let Ok(knock) = TcpStream::connect(place) else { return false };
-            self.knocks.insert(place, knock);
+            nobody.insert(knock);
         }
         match waiting_at(place) {
-            Ok(Some(0)) => {}
-            Ok(Some(_)) => return false,
+            Ok(Some(1..)) => return false,
             // It was closed before anybody was let in.
             Ok(None) => {
                 self.knocks.remove(&place);
                 return false;
             }
-            // The system does not tell: that it listens has to do.
-            Err(_) => {}
+            // Or the system does not tell: that it listens has to do.
+            Ok(Some(0)) | Err(_) => {}
         }
         self.knocks.remove(&place);
         self.open.insert(place);

@@ -83,7 +83,7 @@ impl World {
     fn serving(&self, number: u8, text: &str) -> (Arc<Network>, Serving) {
         let (network, news) = self.network(number, BTreeMap::new());
         let serving = self.started(&network, text);
-        news.recv_timeout(LIMIT).expect("it listens");
+        news.recv_timeout(LIMIT).unwrap();
         (network, serving)
     }
 
@@ -125,7 +125,7 @@ def ask(host, port):
 
 fn from_outside(network: &Network, port: u16) -> String {
     let mut text = String::new();
-    let place = network.find(Transport::Tcp, port).expect("it listens");
+    let place = network.find(Transport::Tcp, port).unwrap();
     TcpStream::connect(place).unwrap().read_to_string(&mut text).unwrap();
     text
 }

@@ -47,8 +47,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
 
 /// Runs a command beside a running service, as that is said for the engine which runs it.
 pub fn beside(context: &Context, command: impl FnOnce(EngineKind) -> Beside) -> Result<Exit, CommandError> {
-    let (project, home) = (context.project()?, context.home()?);
-    let site = context.site(&home, &project)?;
+    let (_, site) = context.project_and_site()?;
     let engine = context.engine(&site)?;
     let beside = command(engine.kind());
     let exec = engine.exec(&site, &beside, &context.caller.variables)?;

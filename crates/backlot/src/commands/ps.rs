@@ -28,8 +28,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let (project, home) = (context.project()?, context.home()?);
-    let site = context.site(&home, &project)?;
+    let (project, site) = context.project_and_site()?;
     let engine = context.engine(&site)?;
     let services = choose(&args.services, engine.services(&site)?, &project, context)?;
     let (json, verbose) = (context.global.json, context.global.verbose > 0);

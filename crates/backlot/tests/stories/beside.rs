@@ -127,7 +127,31 @@ fn a_command_beside_a_server_reaches_it_by_its_name() {
         stage.backlot(&words).output().assert(0, "42", "");
     }
     let own = stage.backlot(&["-q", "run", "db"]).output().assert_code(1);
-    assert!(own.stderr.contains("service db is the server of its data"), "{own}");
+    assert!(own.stderr.contains("service db does not run once more: it is the server of its data"), "{own}");
+    stage.backlot(&["down", "-q"]).output().assert(0, "", "");
+    stage.assert_nothing_left();
+}
+
+/// nginx has its ports for itself, here as in the service that runs.
+#[test]
+fn an_nginx_runs_once_beside_the_one_that_runs() {
+    if !is_whole() || !std::path::Path::new("/usr/sbin/nginx").exists() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "nginx.conf",
+        "events {}\nhttp { access_log off; server { listen 80; location / { return 200 'it is'; } } }\n",
+    );
+    stage.file("ask.py", ASK);
+    let compose = "services:\n  front: {image: nginx, ports: ['80'], volumes: ['./nginx.conf:/etc/nginx/nginx.conf', './ask.py:/srv/ask.py']}\n";
+    stage.file("compose.yaml", compose);
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    let both = "nginx; python3 /srv/ask.py localhost; python3 /srv/ask.py front; nginx -s quit";
+    let run = stage.backlot(&["-q", "run", "front", "sh", "-c", both]).output().assert_code(0);
+    assert_eq!(run.stdout, "it isit is", "{run}");
+    let none = stage.backlot(&["run", "front", "nginx", "-v"]).env("BACKLOT_VIEW", "4").output();
+    assert!(none.assert_code(1).stderr.contains("front does not run once more"));
     stage.backlot(&["down", "-q"]).output().assert(0, "", "");
     stage.assert_nothing_left();
 }

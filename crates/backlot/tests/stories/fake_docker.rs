@@ -136,6 +136,33 @@ fn compose_is_called_as_one_would_type_it() {
         );
 }
 
+/// What is made for one command alone is gone after it, and its exit code is ours.
+#[test]
+fn a_service_runs_once_by_compose() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "compose.yaml",
+        "name: shop\nservices:\n  web: {image: app, depends_on: [cache]}\n  cache: {image: redis}\n",
+    );
+    let script = "case \"$*\" in *' run '*) echo \"$@\"; exit 7;; *) exit 0;; esac";
+    let docker = FakeDocker::on(&stage, script);
+    let run = |words: &[&str]| {
+        let words: Vec<&str> = ["--engine", "docker", "-q", "run"].iter().chain(words).copied().collect();
+        stage.backlot(&words).env("PATH", docker.path()).output()
+    };
+    let called = "compose -p shop_development -f [project]/compose.yaml run --rm";
+    let once = run(&["--no-deps", "-w", "/srv", "web", "ls", "a b"]);
+    once.assert(7, &format!("{called} --no-deps -T --workdir /srv web ls a b"), "");
+    stage.assert_nothing_left();
+    run(&["--rm", "web"]).assert(7, &format!("{called} -T web"), "");
+    stage
+        .backlot(&["--engine", "docker", "down", "-q"])
+        .env("PATH", docker.path())
+        .output()
+        .assert(0, "", "");
+    stage.assert_nothing_left();
+}
+
 #[test]
 fn the_first_version_is_taken_where_there_is_no_second() {
     let stage = seed();

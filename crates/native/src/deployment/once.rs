@@ -51,11 +51,12 @@ impl NativeStack<'_> {
         let translation = translation(&databases, endpoints(&self.current()?));
         self.make_folders(&translation, &Cast { services: only, left_out: Vec::new() })?;
         let (run, runbook) = translation.once(name)?;
-        if matches!(run.kind, ServiceKind::Front(_)) && beside.command.is_empty() {
-            let reason = "listens at the ports that are published";
-            return Err(StackError::NotOnce { service: name.clone(), reason }.into());
+        if matches!(run.kind, ServiceKind::Front(_)) && !run.process().has_addresses {
+            let reason = "here its configuration is only for the ports that are published";
+            let way_out = "use --engine docker, or a machine with views (`doctor` tells)";
+            return Err(StackError::NotOnce { service: name.clone(), reason, way_out }.into());
         }
-        self.child(&translation, service, beside, &run, &runbook)
+        self.child(beside, &run, &runbook)
     }
 
     /// The environment with the command in the place of that of its service.
@@ -95,16 +96,9 @@ impl NativeStack<'_> {
         Ok(())
     }
 
-    fn child(
-        &self,
-        translation: &Translation<'_>,
-        service: &Service,
-        beside: &Beside,
-        run: &ServiceRun,
-        runbook: &Runbook,
-    ) -> Result<Exec, EngineError> {
+    fn child(&self, beside: &Beside, run: &ServiceRun, runbook: &Runbook) -> Result<Exec, EngineError> {
         let process = run.process();
-        let no_port = |_| StackError::NoPort { service: service.name.clone() };
+        let no_port = |_| StackError::NoPort { service: run.name.clone() };
         let mut program = process.alone().map_err(no_port)?;
         for name in OF_THE_TERMINAL {
             if let Some(value) = self.ground.caller.get(name) {
@@ -113,11 +107,9 @@ impl NativeStack<'_> {
         }
         let own = beside.directory.as_ref().map(|directory| process.directory.join(directory));
         let directory = own.unwrap_or_else(|| process.directory.clone());
-        let has_addresses = process.has_addresses || matches!(run.kind, ServiceKind::Front(_));
-        let has_addresses = has_addresses && translation.hosts_beside(service)?.is_some();
         let program = program.current_dir(&directory);
         Ok(Exec::Child(match process.view(&directory)? {
-            Some(view) if has_addresses => program.within(self.addressed(view, runbook)?),
+            Some(view) if process.has_addresses => program.within(self.addressed(view, runbook)?),
             Some(view) => program.within(Arc::new(view)),
             None => program,
         }))
@@ -141,8 +133,9 @@ impl NativeStack<'_> {
         news: &mut dyn FnMut(News),
     ) -> Result<Exec, EngineError> {
         if beside.command.is_empty() {
-            let reason = "is the server of its data";
-            return Err(StackError::NotOnce { service: service.name.clone(), reason }.into());
+            let reason = "it is the server of its data";
+            let way_out = "say which command is to run beside it";
+            return Err(StackError::NotOnce { service: service.name.clone(), reason, way_out }.into());
         }
         self.bring_up(needs, report, news)?;
         let exec = exec(&self.site, beside, self.ground.caller)?;

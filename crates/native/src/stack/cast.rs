@@ -83,7 +83,7 @@ impl Translation<'_> {
         let is_postgres = |name: &str| self.is_database(name);
         let keys = self.environment.stack.unhonoured(services, &is_postgres);
         let keys = keys.filter(|named| named.gap.level == level);
-        keys.filter(|named| named.gap.when.holds_with(self.has_views, self.has_addresses))
+        keys.filter(|named| named.gap.when.holds_with(self.has_views(), self.has_addresses()))
             .map(ToString::to_string)
             .collect()
     }
@@ -245,8 +245,7 @@ services:
             nginx: if has_nginx { Ok(Nginx { program }) } else { Err(LocateError) },
             running: &[],
             databases: vec!["db"],
-            has_views: false,
-            has_addresses: false,
+            rung: backlot_view::Rung::None,
             scenario: None,
             site: &Site::new(&home, &project, "development"),
             throwaway: false,

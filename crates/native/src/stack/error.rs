@@ -138,13 +138,15 @@ pub enum StackError {
         /// Where it is defined.
         at: Location,
     },
-    /// A service whose own command is only to run where its ports are.
-    #[error("service {service} {reason}: its own command does not run once more beside it")]
+    /// A service that cannot run once beside what runs of it.
+    #[error("service {service} does not run once more: {reason}")]
     NotOnce {
         /// The service.
         service: String,
         /// What is in the way.
         reason: &'static str,
+        /// The way out.
+        way_out: &'static str,
     },
     /// Several things are in the way, or one that the rest can do without.
     #[error("{}", told(.obstacles))]
@@ -233,9 +235,7 @@ impl StackError {
                 hints.dedup();
                 (!hints.is_empty()).then(|| hints.join("\n"))
             }
-            Self::NotOnce { service, .. } => {
-                Some(format!("say which command is to run: `run {service} CMD`"))
-            }
+            Self::NotOnce { way_out, .. } => Some((*way_out).to_owned()),
             Self::NotHonoured { .. }
             | Self::NoService(_)
             | Self::Scaled { .. }

@@ -95,8 +95,8 @@ impl Translation<'_> {
     ) -> Result<ProcessRun, StackError> {
         let name = &container.service.name;
         let source = Source { mounts: container.files(), variables: container.environment() };
-        let parts = image(&self.site.live().join(name), &source, self.writes)?;
-        let own = parts.into_iter().map(|part| {
+        let own = image(&self.site.live().join(name), &source, self.writes)?;
+        let own = own.into_iter().map(|part| {
             let (target, what) = match part {
                 Part::Path { target, place } => (target, What::Path(place)),
                 Part::Empty { target } => (target, What::Tmpfs { size: None, mode: None }),

@@ -116,7 +116,7 @@ impl Translation<'_> {
                 // One of `tmpfs:` is named with its key.
                 if mount.kind == MountKind::Tmpfs
                     && !mount.is_short
-                    && !self.has_views
+                    && !self.has_views()
                     && !self.is_database(&service.name)
                 {
                     lines.push(format!(

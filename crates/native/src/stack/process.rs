@@ -116,14 +116,11 @@ impl Translation<'_> {
     /// What the project's files give a service's program.
     pub(super) fn variables(&self, container: &Container<'_>, ports: &Ports) -> BTreeMap<String, String> {
         let is_addressed = self.is_addressed(container.service);
-        let access = self.database().map(|database| match is_addressed {
+        let access = self.database().map(|database| {
+            let here = crate::access(database);
             // As its container has it.
-            true => Access {
-                host: database.service.clone(),
-                port: database.inside_port,
-                ..crate::access(database)
-            },
-            false => crate::access(database),
+            let (host, port) = (database.service.clone(), database.inside_port);
+            if is_addressed { Access { host, port, ..here } } else { here }
         });
         let running = self.database().zip(access.as_ref()).map(|(database, access)| RunningDatabase {
             service: &database.service,

@@ -6,6 +6,7 @@ use std::path::Path;
 use backlot_nginx::{LocateError, Nginx};
 use backlot_project::Environment;
 use backlot_state::{DatabaseRecord, Site};
+use backlot_view::Rung;
 
 /// An environment that is to run natively.
 #[derive(Debug)]
@@ -21,10 +22,8 @@ pub(crate) struct Translation<'a> {
     pub running: &'a [DatabaseRecord],
     /// The names of its databases' services, that of its own first.
     pub databases: Vec<&'a str>,
-    /// Whether services can have views of their own here.
-    pub has_views: bool,
-    /// Whether their addresses are their own there.
-    pub has_addresses: bool,
+    /// How much of a view services can have here.
+    pub rung: Rung,
     /// The scenario's name, for one.
     pub scenario: Option<&'a str>,
     pub site: &'a Site,
@@ -39,6 +38,16 @@ pub(crate) struct Translation<'a> {
 }
 
 impl Translation<'_> {
+    /// Whether services have what is mounted for them where their file says.
+    pub(super) fn has_views(&self) -> bool {
+        self.rung != Rung::None
+    }
+
+    /// Whether their addresses are their own there.
+    pub(super) fn has_addresses(&self) -> bool {
+        self.rung == Rung::Whole
+    }
+
     /// Whether the service `name` is a database server of this engine.
     pub(crate) fn is_database(&self, name: &str) -> bool {
         self.databases.contains(&name)

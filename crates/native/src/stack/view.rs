@@ -26,7 +26,7 @@ impl Translation<'_> {
     pub(super) fn mounts(&self, container: &Container<'_>) -> Result<Vec<Mount>, StackError> {
         let service = container.service;
         let hosts = self.hosts(service)?.into_iter();
-        if !self.has_views || service.extension.command.is_some() {
+        if !self.has_views() || service.extension.command.is_some() {
             return Ok(hosts.collect());
         }
         let mut mounts: Vec<Mount> = hosts.chain(copies(container)).collect();
@@ -128,7 +128,7 @@ impl Translation<'_> {
     /// The folders of the volumes that services have in their views.
     pub(crate) fn seen_volumes<'s>(&self, services: impl Iterator<Item = &'s Service>) -> Vec<Kept> {
         let mounts = services
-            .filter(|service| self.has_views && !self.is_database(&service.name))
+            .filter(|service| self.has_views() && !self.is_database(&service.name))
             .flat_map(|service| &service.volumes);
         let kept = mounts.filter_map(|mount| {
             let MountKind::Volume { source: Some(key) } = &mount.kind else { return None };
@@ -143,7 +143,7 @@ impl Translation<'_> {
     /// What of a service is not in its view, in words.
     pub(super) fn unseen(&self, service: &Service) -> Vec<String> {
         let (name, at) = (&service.name, &service.location);
-        if !self.has_views || self.is_database(name) {
+        if !self.has_views() || self.is_database(name) {
             return Vec::new();
         }
         let stack = &self.environment.stack;
@@ -180,7 +180,7 @@ impl Translation<'_> {
 
     /// Whether a service has the volume `volume` in its view.
     pub(super) fn sees(&self, service: &Service, volume: Option<&Volume>) -> bool {
-        self.has_views
+        self.has_views()
             && volume.is_some()
             && service.extension.command.is_none()
             && !self.is_database(&service.name)

@@ -51,7 +51,9 @@ impl Driver {
         };
         let network = launch.network.clone();
         let process = launch.start().inspect_err(|_| {
-            network.iter().for_each(|network| self.addresses.leave(&run.name, network));
+            if let Some(network) = &network {
+                self.addresses.leave(&run.name, network);
+            }
         })?;
         self.tails.insert((replica.service, replica.number), process.tail.clone());
         self.processes.insert(replica, process);

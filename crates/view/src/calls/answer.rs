@@ -192,10 +192,9 @@ fn connected(call: Call, network: &Network) {
         }),
     };
     match way {
-        None => call.as_it_is(),
         Some((Some(socket), (family, Ok(place)))) => connect_to(call, socket, family.address(place), family),
         Some((_, (_, Err(errno)))) => call.done(Err(errno)),
-        Some((None, (_, Ok(_)))) => call.as_it_is(),
+        Some((None, (_, Ok(_)))) | None => call.as_it_is(),
     }
 }
 
@@ -205,7 +204,7 @@ fn connect_to(call: Call, socket: OwnedFd, place: SockaddrStorage, family: Famil
         // Only such a socket can have an address of the older kind.
         let _ = setsockopt(&socket, Ipv6V6Only, &false);
     }
-    let flags = fcntl(&socket, FcntlArg::F_GETFL).map(OFlag::from_bits_retain).unwrap_or(OFlag::empty());
+    let flags = fcntl(&socket, FcntlArg::F_GETFL).map_or(OFlag::empty(), OFlag::from_bits_retain);
     let waits = !flags.contains(OFlag::O_NONBLOCK);
     if waits {
         let _ = fcntl(&socket, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK));

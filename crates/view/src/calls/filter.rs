@@ -160,7 +160,7 @@ mod tests {
 
     /// What the filter says of a call, as the kernel would run it.
     fn said(architecture: u32, call: c_long, fifth: u64) -> u32 {
-        let mut data = vec![0_u8; 64];
+        let mut data = [0_u8; 64];
         data[..4].copy_from_slice(&u32::try_from(call).unwrap().to_ne_bytes());
         data[4..8].copy_from_slice(&architecture.to_ne_bytes());
         data[48..56].copy_from_slice(&fifth.to_ne_bytes());

@@ -22,7 +22,6 @@ const STACK: usize = 128 * 1024;
 const SYNC_WAKE_UP: u64 = 1;
 
 mod calls {
-    #![expect(clippy::missing_errors_doc, reason = "made by a macro")]
     use nix::libc;
     nix::ioctl_readwrite!(receive, b'!', 0, libc::seccomp_notif);
     nix::ioctl_readwrite!(send, b'!', 1, libc::seccomp_notif_resp);
@@ -116,8 +115,9 @@ impl Call {
 
     /// The argument that is a number of a file, a length or a flag.
     pub(crate) fn int(&self, index: usize) -> i32 {
+        let [one, two, three, four, ..] = self.arguments[index].to_le_bytes();
         // The upper half is not the kernel's business either.
-        self.arguments[index] as u32 as i32
+        i32::from_le_bytes([one, two, three, four])
     }
 
     /// What the program has in its memory; less, where that ends.
@@ -169,7 +169,7 @@ impl Call {
 
     /// The kernel is to carry it out as it is.
     pub(crate) fn as_it_is(&self) {
-        let flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32;
+        let flags = u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).unwrap_or_default();
         self.reply(libc::seccomp_notif_resp { id: self.id, val: 0, error: 0, flags });
     }
 

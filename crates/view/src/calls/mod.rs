@@ -15,7 +15,9 @@ mod asked;
 mod filter;
 #[cfg(target_os = "linux")]
 mod listener;
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no calls are looked at there"))]
 mod network;
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no calls are looked at there"))]
 mod table;
 
 #[cfg(target_os = "linux")]
