@@ -49,6 +49,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "stack",
+        &[
+            "facts",
+            "files",
+            "hint",
+            "nginx",
+            "plan",
+            "postgres",
+            "process",
+            "project",
+            "state",
+            "supervisor",
+            "view",
+        ],
+    ),
+    (
         "native",
         &[
             "facts",
@@ -60,6 +76,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "postgres",
             "process",
             "project",
+            "stack",
             "state",
             "supervisor",
             "templates",

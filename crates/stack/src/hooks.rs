@@ -7,7 +7,7 @@ use backlot_facts::container::Container;
 use backlot_project::stack::Hook;
 use backlot_supervisor::{HookRun, ProcessRun};
 
-use crate::stack::{
+use crate::{
     error::StackError,
     ports::Ports,
     template::{literal, own_address},
@@ -16,7 +16,7 @@ use crate::stack::{
 
 impl Translation<'_> {
     /// The hooks of a service on this machine: with its variables, and in its directory.
-    pub(super) fn hooks(
+    pub(crate) fn hooks(
         &self,
         hooks: &[Hook],
         container: &Container<'_>,

@@ -1,18 +1,15 @@
 //! A service, ready to be run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use backlot_facts::container::Container;
-use backlot_plan::HealthTimes;
 use backlot_process::Signal;
 use backlot_project::stack::HealthTest;
-use backlot_state::DatabaseRecord;
 use backlot_state::tools::on_path;
 use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, ServiceRun};
 
-use crate::stack::{
+use crate::{
     error::StackError,
     fingerprint,
     notes::signal_named,
@@ -21,7 +18,6 @@ use crate::stack::{
     template::{command, literal, own_address},
     translation::Translation,
 };
-use crate::views::database_variables;
 
 /// How long what takes the place of one that serves may take to listen.
 const LISTEN_LIMIT: Duration = Duration::from_mins(1);
@@ -33,15 +29,9 @@ const EXPOSED_LIMIT: Duration = Duration::from_secs(2);
 const BUILD_LIMIT: Duration = Duration::from_mins(20);
 /// How long a service without port and check has to run to count as ready.
 const SETTLED: Duration = Duration::from_millis(300);
-/// How long a server may take to stop.
-const DATABASE_GRACE: Duration = Duration::from_mins(1);
-/// How often a database is asked whether it is well.
-const DATABASE_INTERVAL: Duration = Duration::from_secs(10);
-/// How long it may take to answer.
-const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Translation<'_> {
-    pub(super) fn service(&self, container: &Container<'_>, ports: &Ports) -> Result<ServiceRun, StackError> {
+    pub(crate) fn service(&self, container: &Container<'_>, ports: &Ports) -> Result<ServiceRun, StackError> {
         let service = container.service;
         if let Some(database) = self.server(&service.name) {
             return Ok(self.database_run(container, database, ports));
@@ -128,71 +118,6 @@ impl Translation<'_> {
         })
     }
 
-    fn database_run(
-        &self,
-        container: &Container<'_>,
-        database: &DatabaseRecord,
-        ports: &Ports,
-    ) -> ServiceRun {
-        let process = ProcessRun {
-            mounts: Vec::new(),
-            has_addresses: false,
-            addresses_of: None,
-            called: None,
-            program: database.bin_dir.join("postgres"),
-            arguments: Vec::new(),
-            directory: self.root.to_owned(),
-            variables: BTreeMap::new(),
-            surroundings: database_variables(database, self.caller),
-            port_variables: Vec::new(),
-            ports: ports.runs(container),
-        };
-        let health = self.own_check(container, &process, ports).unwrap_or(HealthRun {
-            check: Check::Database,
-            times: HealthTimes {
-                interval: DATABASE_INTERVAL,
-                timeout: DATABASE_TIMEOUT,
-                ..HealthTimes::default()
-            },
-        });
-        // A durable one writes its data first.
-        let stop = if database.volume.is_some() { Signal::SIGINT } else { Signal::SIGQUIT };
-        ServiceRun {
-            name: database.service.clone(),
-            replicas: 1,
-            kind: ServiceKind::Database { port: database.port, process },
-            depends_on: container.service.depends_on.clone(),
-            readiness: Readiness::Check(health),
-            post_start: Vec::new(),
-            pre_stop: Vec::new(),
-            quiet_after: Duration::ZERO,
-            restart: container.service.restart,
-            stop_signal: stop as i32,
-            stop_grace: DATABASE_GRACE,
-            keeps_data: true,
-            fingerprint: String::new(),
-        }
-    }
-
-    /// The check that a database's own file asks for. One whose program is nowhere fails, and says so.
-    fn own_check(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Option<HealthRun> {
-        let service = container.service;
-        let check = container.healthcheck()?;
-        let test = check.test.as_ref()?;
-        let own = self.check_of(test, process, ports, &service.name);
-        let run = own.or_else(|| match test {
-            HealthTest::Command(words) => {
-                let program = self.program(container, words, &process.environment());
-                let program =
-                    program.unwrap_or_else(|_| words.first().map(PathBuf::from).unwrap_or_default());
-                let arguments = words.iter().skip(1).map(literal).collect();
-                Some(Check::Program { program, arguments })
-            }
-            HealthTest::Shell(_) => None,
-        })?;
-        Some(HealthRun { check: run, times: check.times() })
-    }
-
     fn readiness(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Readiness {
         if let Some(check) = container.healthcheck()
             && let Some(test) = &check.test
@@ -207,7 +132,7 @@ impl Translation<'_> {
     }
 
     /// A health check on this machine; none when its program is only in the image.
-    fn check_of(
+    pub(crate) fn check_of(
         &self,
         test: &HealthTest,
         process: &ProcessRun,

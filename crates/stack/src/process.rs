@@ -8,19 +8,18 @@ use backlot_facts::container::Container;
 use backlot_facts::references::replaced;
 use backlot_facts::variables::{ABOVE_HOST, RunningDatabase, variables};
 use backlot_postgres::Access;
-use backlot_process::{Flaw, caller_allow_list};
+use backlot_process::{Flaw, OF_THE_TERMINAL, caller_allow_list};
 use backlot_project::stack::HealthTest;
 use backlot_state::tools::{
     is_executable, keep_tree_clean, on_path, virtual_environment, with_virtual_environment,
 };
 
-use crate::stack::{error::StackError, ports::Ports, translation::Translation};
-use crate::views::OF_THE_TERMINAL;
+use crate::{error::StackError, ports::Ports, translation::Translation};
 
 /// The port that Postgres usually listens on.
 const POSTGRES: u16 = 5432;
 /// Variables by which programs are told their port.
-pub(super) const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
+pub(crate) const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
 /// Ends of names of variables that hold a host.
 const HOST_ENDS: [&str; 6] = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "BROKER"];
 /// Variables of a Dockerfile that are about the container's own files.
@@ -32,7 +31,7 @@ const DATABASE_PLACES: [(&str, &str); 3] =
 const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.txt", "requirements/dev.txt"];
 
 /// The words of a service's command.
-pub(super) fn words(container: &Container<'_>) -> Result<Vec<String>, StackError> {
+pub(crate) fn words(container: &Container<'_>) -> Result<Vec<String>, StackError> {
     let (service, at) = (container.service.name.clone(), container.service.location.clone());
     let image = container.image().map(|image| image.repository.clone());
     if let Some(words) = container.command() {
@@ -67,7 +66,7 @@ fn interpreted(container: &Container<'_>, words: Vec<String>) -> Vec<String> {
 
 impl Translation<'_> {
     /// The caller's variables that all services may see, with the project's virtual environment first on PATH.
-    pub(super) fn surroundings(&self) -> BTreeMap<String, String> {
+    pub(crate) fn surroundings(&self) -> BTreeMap<String, String> {
         let mut caller = caller_allow_list(self.caller);
         // No service runs on the caller's terminal.
         caller.retain(|name, _| !OF_THE_TERMINAL.contains(&name.as_str()));
@@ -78,7 +77,7 @@ impl Translation<'_> {
     }
 
     /// The file of a command's program: on PATH, in the service's directory, or in what is mounted into its container.
-    pub(super) fn program(
+    pub(crate) fn program(
         &self,
         container: &Container<'_>,
         words: &[String],
@@ -114,10 +113,10 @@ impl Translation<'_> {
     }
 
     /// What the project's files give a service's program.
-    pub(super) fn variables(&self, container: &Container<'_>, ports: &Ports) -> BTreeMap<String, String> {
+    pub(crate) fn variables(&self, container: &Container<'_>, ports: &Ports) -> BTreeMap<String, String> {
         let is_addressed = self.is_addressed(container.service);
         let access = self.database().map(|database| {
-            let here = crate::access(database);
+            let here = database.access();
             // As its container has it.
             let (host, port) = (database.service.clone(), database.inside_port);
             if is_addressed { Access { host, port, ..here } } else { here }
@@ -183,7 +182,7 @@ impl Translation<'_> {
     }
 
     /// A text of a service with the databases' addresses in its URLs and lists of parameters.
-    pub(super) fn led(&self, text: &str) -> String {
+    pub(crate) fn led(&self, text: &str) -> String {
         let all = self.other_addresses().into_iter().chain(self.address());
         all.fold(text.to_owned(), |text, address| address.led(&text))
     }
@@ -206,7 +205,7 @@ impl Translation<'_> {
     }
 
     /// What of a service would lead to a database that is not this environment's, and cannot be corrected.
-    pub(super) fn check_addresses(
+    pub(crate) fn check_addresses(
         &self,
         container: &Container<'_>,
         words: &[String],
@@ -239,7 +238,7 @@ impl Translation<'_> {
     }
 
     /// What such a program gets besides its `variables`.
-    pub(super) fn beside(&self, variables: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    pub(crate) fn beside(&self, variables: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut all = self.surroundings();
         all.extend(variables.clone());
         all.entry("PYTHONUNBUFFERED".into()).or_insert_with(|| "1".into());
@@ -249,7 +248,7 @@ impl Translation<'_> {
     }
 
     /// The names of the variables that tell a service's program its port.
-    pub(super) fn port_variables(container: &Container<'_>, ports: &Ports) -> Vec<String> {
+    pub(crate) fn port_variables(container: &Container<'_>, ports: &Ports) -> Vec<String> {
         let compose = &container.service.environment;
         let targets = ports.of(&container.service.name);
         let is_own_port = |name: &str| {

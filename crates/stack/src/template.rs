@@ -12,12 +12,12 @@ const ITSELF: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 const PORT_OPTIONS: [&str; 4] = ["-p", "--port", "--http-port", "--listen-port"];
 
 /// A word that stays as it is.
-pub(super) fn literal(text: impl Into<String>) -> Template {
+pub(crate) fn literal(text: impl Into<String>) -> Template {
     Template(vec![Part::Text(text.into())])
 }
 
 /// The words of a command that is to listen natively: on the loopback interface, at ports of its own.
-pub(super) fn command(words: &[String], ports: &BTreeSet<u16>) -> Vec<Template> {
+pub(crate) fn command(words: &[String], ports: &BTreeSet<u16>) -> Vec<Template> {
     let mut before = "";
     words
         .iter()
@@ -57,7 +57,7 @@ fn argument(word: &str, before: &str, ports: &BTreeSet<u16>) -> Template {
 }
 
 /// A text in which a container asks itself: `curl -f http://localhost:5000/`.
-pub(super) fn own_address(text: &str, ports: &BTreeSet<u16>) -> Template {
+pub(crate) fn own_address(text: &str, ports: &BTreeSet<u16>) -> Template {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, port, after)) = next_own(rest, ports) {

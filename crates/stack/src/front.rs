@@ -14,27 +14,27 @@ use backlot_process::Program;
 use backlot_supervisor::{PortRun, ProcessRun};
 use backlot_view::{Mount, Network, Route, Router, Transport, View, What};
 
-use crate::stack::{
+use crate::{
     error::StackError, ports::Ports, template::literal, translation::Translation, view::last_of_each,
 };
 
 /// What a configuration of nginx asks for.
-pub(super) struct Front {
-    pub(super) config: Config,
+pub(crate) struct Front {
+    pub(crate) config: Config,
     /// The services and ports that it passes requests to.
-    pub(super) references: BTreeSet<(String, u16)>,
+    pub(crate) references: BTreeSet<(String, u16)>,
     /// The ports that it listens on.
-    pub(super) listens: BTreeSet<u16>,
+    pub(crate) listens: BTreeSet<u16>,
 }
 
 impl Translation<'_> {
     /// The nginx of this machine, which the service `name` needs.
-    pub(super) fn nginx_program(&self, name: &str) -> Result<Nginx, StackError> {
+    pub(crate) fn nginx_program(&self, name: &str) -> Result<Nginx, StackError> {
         self.nginx.clone().map_err(|source| StackError::NoNginx { service: name.to_owned(), source })
     }
 
     /// Reads the configuration of the nginx service `name`.
-    pub(super) fn nginx_config(&self, name: &str) -> Result<Front, StackError> {
+    pub(crate) fn nginx_config(&self, name: &str) -> Result<Front, StackError> {
         let services = &self.environment.stack.services;
         let Some(service) = services.get(name) else {
             return Err(NoService::of(name, &self.environment.stack).into());
@@ -53,7 +53,7 @@ impl Translation<'_> {
 
     /// nginx with the project's configuration. Returns the program, and all that it is made of: the project's files, and text
     /// that is made of them.
-    pub(super) fn front(
+    pub(crate) fn front(
         &self,
         container: &Container<'_>,
         ports: &Ports,
