@@ -19,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("compose-schema", &["yaml"]),
     ("compose", &["compose-schema", "yaml"]),
     ("plan", &[]),
-    ("view", &[]),
+    ("view", &["files"]),
     ("process", &["files", "view"]),
     ("sockets", &[]),
     ("gateway", &["sockets"]),
