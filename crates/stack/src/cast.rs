@@ -126,7 +126,9 @@ impl Translation<'_> {
             };
         }
         let command = process::words(&container)?;
-        self.check_addresses(&container, &command)?;
+        if !self.is_addressed(service) {
+            self.check_texts(&container, &command)?;
+        }
         let hooks = service.post_start.iter().chain(&service.pre_stop).map(|hook| &hook.command);
         let hooks = hooks.filter(|command| !command.is_empty());
         [&command]

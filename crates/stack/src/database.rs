@@ -10,9 +10,9 @@ use backlot_postgres::Access;
 use backlot_process::{Signal, caller_allow_list};
 use backlot_project::stack::HealthTest;
 use backlot_state::DatabaseRecord;
-use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, ServiceRun};
+use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, ServiceRun, Template};
 
-use crate::{ports::Ports, template::literal, translation::Translation};
+use crate::{ports::Ports, translation::Translation};
 
 /// How long a server may take to stop.
 const DATABASE_GRACE: Duration = Duration::from_mins(1);
@@ -29,17 +29,11 @@ impl Translation<'_> {
         ports: &Ports,
     ) -> ServiceRun {
         let process = ProcessRun {
-            mounts: Vec::new(),
-            has_addresses: false,
-            addresses_of: None,
-            called: None,
             program: database.bin_dir.join("postgres"),
-            arguments: Vec::new(),
             directory: self.root.to_owned(),
-            variables: BTreeMap::new(),
             surroundings: database_variables(database, self.caller),
-            port_variables: Vec::new(),
             ports: ports.runs(container),
+            ..ProcessRun::default()
         };
         let health = self.own_check(container, &process, ports).unwrap_or(HealthRun {
             check: Check::Database,
@@ -79,7 +73,7 @@ impl Translation<'_> {
                 let program = self.program(container, words, &process.environment());
                 let program =
                     program.unwrap_or_else(|_| words.first().map(PathBuf::from).unwrap_or_default());
-                let arguments = words.iter().skip(1).map(literal).collect();
+                let arguments = words.iter().skip(1).map(Template::from).collect();
                 Some(Check::Program { program, arguments })
             }
             HealthTest::Shell(_) => None,

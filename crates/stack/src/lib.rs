@@ -15,7 +15,7 @@ mod ports;
 mod process;
 mod runbook;
 mod service;
-mod template;
+mod texts;
 mod translation;
 mod view;
 

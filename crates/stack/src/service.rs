@@ -7,18 +7,15 @@ use backlot_facts::container::Container;
 use backlot_process::Signal;
 use backlot_project::stack::HealthTest;
 use backlot_state::tools::on_path;
-use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, ServiceRun};
+use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, ServiceRun, Template};
 
 use crate::{
-    error::StackError,
-    fingerprint,
-    notes::signal_named,
-    ports::Ports,
-    process::{PORT_VARIABLES, words},
-    template::{command, literal, own_address},
+    error::StackError, fingerprint, notes::signal_named, ports::Ports, process::words, texts::port_variables,
     translation::Translation,
 };
 
+/// Variables by which programs are told their port.
+pub(crate) const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
 /// How long what takes the place of one that serves may take to listen.
 const LISTEN_LIMIT: Duration = Duration::from_mins(1);
 /// How long it is waited for that a service listens at a published port.
@@ -82,18 +79,18 @@ impl Translation<'_> {
 
     fn process(&self, container: &Container<'_>, ports: &Ports) -> Result<ProcessRun, StackError> {
         let has_addresses = self.is_addressed(container.service);
-        let words = words(container)?.into_iter();
-        let words = words.map(|word| if has_addresses { word } else { self.led(&word) }).collect();
-        let words = self.keeping(container, words)?;
+        let words = self.keeping(container, words(container)?)?;
         let variables = self.variables(container, ports);
         let mut surroundings = self.beside(&variables);
-        if has_addresses {
-            surroundings.extend(told_port(&variables, &ports.of(&container.service.name)));
-        }
         let path = if variables.contains_key("PATH") { &variables } else { &surroundings };
         let program = self.program(container, &words, path)?;
-        let runs = ports.runs(container);
-        let targets = runs.iter().map(|port| port.target).collect();
+        let (targets, arguments) = (ports.of(&container.service.name), words.get(1..).unwrap_or_default());
+        let (arguments, port_variables) = if has_addresses {
+            surroundings.extend(told_port(&variables, &targets));
+            (arguments.iter().map(Template::from).collect(), Vec::new())
+        } else {
+            (self.command_for_here(arguments, &targets), port_variables(container.service, &targets))
+        };
         let mounts = self.mounts(container)?;
         let directory = match self.kept(container)? {
             None => Self::seen_directory(container, &mounts),
@@ -101,11 +98,7 @@ impl Translation<'_> {
         };
         Ok(ProcessRun {
             program,
-            arguments: if has_addresses {
-                words.into_iter().skip(1).map(literal).collect()
-            } else {
-                command(words.get(1..).unwrap_or_default(), &targets)
-            },
+            arguments,
             directory: directory.map_or_else(|| self.directory(container), Ok)?,
             mounts,
             has_addresses,
@@ -113,8 +106,8 @@ impl Translation<'_> {
             called: self.called(container.service),
             variables,
             surroundings,
-            port_variables: if has_addresses { Vec::new() } else { Self::port_variables(container, ports) },
-            ports: runs,
+            port_variables,
+            ports: ports.runs(container),
         })
     }
 
@@ -129,6 +122,11 @@ impl Translation<'_> {
             return Readiness::Running(SETTLED);
         }
         Readiness::Listening(if builds(process) { BUILD_LIMIT } else { LISTEN_LIMIT })
+    }
+
+    /// A word of what runs beside the program of a service.
+    pub(crate) fn word_beside(&self, word: &str, process: &ProcessRun, targets: &BTreeSet<u16>) -> Template {
+        if process.has_addresses { word.into() } else { self.word_for_here(word, targets) }
     }
 
     /// A health check on this machine; none when its program is only in the image.
@@ -150,10 +148,7 @@ impl Translation<'_> {
         } else {
             on_path(program, &process.environment())?
         };
-        let argument = |text: &String| {
-            if process.has_addresses { literal(text) } else { own_address(&self.led(text), &targets) }
-        };
-        let arguments = arguments.iter().map(argument).collect();
+        let arguments = arguments.iter().map(|word| self.word_beside(word, process, &targets)).collect();
         Some(Check::Program { program, arguments })
     }
 }
