@@ -44,12 +44,12 @@ pub(crate) struct Supervised {
 }
 
 impl Router for Supervised {
-    fn route(&self, to: Ipv4Addr, port: u16, transport: Transport) -> Route {
-        match ask_now(&self.site, &Request::Route { to, port, transport }) {
+    fn route(&self, from: Ipv4Addr, to: Ipv4Addr, port: u16, transport: Transport) -> Route {
+        match ask_now(&self.site, &Request::Route { from, to, port, transport }) {
             Ok(Answer::Route(route)) => route,
             // It is gone, and with it all that could be reached; or there was none.
             Ok(_) | Err(_) => match &self.otherwise {
-                Some(otherwise) => otherwise.route(to, port, transport),
+                Some(otherwise) => otherwise.route(from, to, port, transport),
                 None => Route::Nobody,
             },
         }

@@ -51,8 +51,9 @@ const TABLES: [&str; 8] = [
     "koi-win",
     "win-utf",
 ];
-/// The account that the image's nginx serves as.
-const ACCOUNT: &str = "nginx";
+/// The accounts that nginx is told to serve as, or serves as by default: the image's own, a distribution's, and nobody.
+const ACCOUNTS: [&str; 3] = ["nginx", "www-data", "nobody"];
+const GROUPS: [&str; 4] = ["nginx", "www-data", "nobody", "nogroup"];
 
 /// Where something of the image is on this machine, and where nginx has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,19 +98,18 @@ pub fn image(dir: &Path, source: &Source, writes: bool) -> Result<Vec<Part>, Con
     if resolver.is_dir() {
         parts.push(path("/run/systemd/resolve", resolver.to_owned()));
     }
-    if must_have_account() {
-        parts.extend(ACCOUNTS.map(|(file, _)| path(&format!("/etc/{file}"), dir.join(file))));
+    if nix::unistd::geteuid().is_root() {
+        parts.extend(["passwd", "group"].map(|file| path(&format!("/etc/{file}"), dir.join(file))));
     }
     Ok(parts)
 }
 
-/// Lists of accounts, and what stands for the image's own one: whoever is root here serves as root, as the files of a project
-/// may well be shut to anybody else.
-const ACCOUNTS: [(&str, &str); 2] =
-    [("passwd", "nginx:x:0:0:nginx:/nonexistent:/bin/false\n"), ("group", "nginx:x:0:\n")];
-
-fn must_have_account() -> bool {
-    nix::unistd::geteuid().is_root() && !matches!(nix::unistd::User::from_name(ACCOUNT), Ok(Some(_)))
+/// A list of accounts or groups of the machine's in which `names` are root: whoever is root here serves as root, as the files of
+/// a project, and volumes, may well be shut to anybody else.
+fn as_root(machine: &str, names: &[&str], rest: &str) -> String {
+    let is_other = |line: &&str| !line.split_once(':').is_some_and(|(name, _)| names.contains(&name));
+    let others = machine.lines().filter(is_other).map(|line| format!("{line}\n"));
+    others.chain(names.iter().map(|name| format!("{name}:x:0:{rest}\n"))).collect()
 }
 
 fn lay_out(dir: &Path, source: &Source) -> io::Result<()> {
@@ -146,10 +146,12 @@ fn lay_out(dir: &Path, source: &Source) -> io::Result<()> {
     if !brings_own {
         fs::write(conf.join("default.conf"), DEFAULT)?;
     }
-    if must_have_account() {
-        for (file, line) in ACCOUNTS {
+    if nix::unistd::geteuid().is_root() {
+        for (file, names, rest) in
+            [("passwd", &ACCOUNTS[..], "0::/nonexistent:/bin/false"), ("group", &GROUPS, "")]
+        {
             let machine = backlot_files::text(&Path::new("/etc").join(file)).map_err(io::Error::other)?;
-            fs::write(dir.join(file), format!("{machine}{line}"))?;
+            fs::write(dir.join(file), as_root(&machine, names, rest))?;
         }
     }
     Ok(())
@@ -205,6 +207,17 @@ mod tests {
         let said = "host not found in upstream \"wbe\" (/etc/nginx/conf.d/a.conf:1)";
         assert_eq!(super::explained(other, &source), said);
         assert_eq!(super::explained("odd", &source), "odd");
+    }
+
+    #[test]
+    fn whom_nginx_serves_as_is_root_for_root() {
+        let machine =
+            "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\nnginxer:x:7:7:::\n";
+        let said = super::as_root(machine, &["nginx", "www-data"], "0:::");
+        assert_eq!(
+            said,
+            "root:x:0:0:root:/root:/bin/sh\nnginxer:x:7:7:::\nnginx:x:0:0:::\nwww-data:x:0:0:::\n"
+        );
     }
 
     #[test]

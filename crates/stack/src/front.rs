@@ -139,7 +139,7 @@ impl Translation<'_> {
 struct Nobody;
 
 impl Router for Nobody {
-    fn route(&self, _to: Ipv4Addr, _port: u16, _transport: Transport) -> Route {
+    fn route(&self, _from: Ipv4Addr, _to: Ipv4Addr, _port: u16, _transport: Transport) -> Route {
         Route::Nobody
     }
 }

@@ -27,15 +27,24 @@ pub(crate) struct Addresses {
 struct Known {
     plan: Option<AddressPlan>,
     services: BTreeMap<String, Reached>,
-    replicas: BTreeMap<Ipv4Addr, (String, Arc<Network>)>,
+    replicas: BTreeMap<Ipv4Addr, Replica>,
     next: u16,
+}
+
+/// A replica of a service that has addresses of its own.
+#[derive(Debug)]
+struct Replica {
+    service: String,
+    network: Arc<Network>,
+    /// Whether the gateway gives it requests.
+    serves: bool,
 }
 
 /// How a service is reached.
 #[derive(Debug)]
 enum Reached {
-    /// At its replicas. What is balanced and drained goes through the endpoint of its port; a protocol of which nothing is
-    /// known does where there are several.
+    /// At its replicas. What is balanced and drained goes through the endpoint of its port as soon as one of them serves there; a
+    /// protocol of which nothing is known does where there are several.
     Replicas(BTreeMap<u16, (u16, Protocol)>),
     /// At these ports of this machine.
     Here(BTreeMap<u16, u16>),
@@ -57,7 +66,7 @@ impl Addresses {
         let mut known = self.known();
         let shared = run.process().addresses_of.as_ref().and_then(|other| {
             let mut all = known.replicas.values();
-            all.find(|(service, _)| service == other).map(|(_, network)| Arc::clone(network))
+            all.find(|replica| replica.service == *other).map(|replica| Arc::clone(&replica.network))
         });
         if shared.is_some() {
             return shared;
@@ -80,7 +89,8 @@ impl Addresses {
         };
         let router: Arc<dyn Router> = Arc::clone(self) as _;
         let network = Arc::new(Network::new(own, fixed, router));
-        known.replicas.insert(own, (run.name.clone(), Arc::clone(&network)));
+        let replica = Replica { service: run.name.clone(), network: Arc::clone(&network), serves: false };
+        known.replicas.insert(own, replica);
         Some(network)
     }
 
@@ -88,8 +98,15 @@ impl Addresses {
     pub(crate) fn leave(&self, service: &str, network: &Network) {
         let own = network.own();
         let mut known = self.known();
-        if known.replicas.get(&own).is_some_and(|(owner, _)| owner == service) {
+        if known.replicas.get(&own).is_some_and(|replica| replica.service == service) {
             known.replicas.remove(&own);
+        }
+    }
+
+    /// Whether the gateway gives requests to the replica with these addresses.
+    pub(crate) fn serves(&self, network: &Network, serves: bool) {
+        if let Some(replica) = self.known().replicas.get_mut(&network.own()) {
+            replica.serves = serves;
         }
     }
 
@@ -110,7 +127,7 @@ impl Addresses {
 }
 
 impl Router for Addresses {
-    fn route(&self, to: Ipv4Addr, port: u16, transport: Transport) -> Route {
+    fn route(&self, from: Ipv4Addr, to: Ipv4Addr, port: u16, transport: Transport) -> Route {
         if SocketAddrV4::new(to, port) == NAME_SERVER && transport == Transport::Udp {
             return self.name_server();
         }
@@ -119,8 +136,9 @@ impl Router for Addresses {
         if to == plan.machine {
             return Route::To(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
         }
-        if let Some((_, network)) = known.replicas.get(&to) {
-            return network.find(transport, port).map_or(Route::Nobody, Route::To);
+        let at = |replica: &Replica| replica.network.find(transport, port);
+        if let Some(replica) = known.replicas.get(&to) {
+            return at(replica).map_or(Route::Nobody, Route::To);
         }
         let is_ours = to.octets()[..2] == plan.machine.octets()[..2];
         let Some((name, _)) = plan.services.iter().find(|(_, address)| **address == to) else {
@@ -130,10 +148,15 @@ impl Router for Addresses {
             None => Route::Nobody,
             Some(Reached::Here(ports)) => ports.get(&port).map_or(Route::Nobody, |port| here(*port)),
             Some(Reached::Replicas(endpoints)) => {
-                let own = known.replicas.values().filter(|(service, _)| service == name);
-                let places: Vec<SocketAddrV4> =
-                    own.filter_map(|(_, network)| network.find(transport, port)).collect();
-                match (&places[..], endpoints.get(&port).filter(|_| transport == Transport::Tcp)) {
+                let is_one = |replica: &&Replica| replica.service == *name;
+                // By its own name it means itself.
+                if let Some(place) = known.replicas.get(&from).filter(is_one).and_then(at) {
+                    return Route::To(place);
+                }
+                let all: Vec<&Replica> = known.replicas.values().filter(is_one).collect();
+                let places: Vec<SocketAddrV4> = all.iter().filter_map(|replica| at(replica)).collect();
+                let is_served = transport == Transport::Tcp && all.iter().any(|replica| replica.serves);
+                match (&places[..], endpoints.get(&port).filter(|_| is_served)) {
                     ([], _) => Route::Nobody,
                     ([place], None | Some((_, Protocol::Tcp))) => Route::To(*place),
                     (_, Some((endpoint, _))) => here(*endpoint),
@@ -158,6 +181,7 @@ fn reached(run: &ServiceRun) -> Reached {
         ServiceKind::Process(_) => {
             Reached::Replicas(ports.map(|port| (port.target, (port.endpoint, port.protocol))).collect())
         }
+        ServiceKind::Front(_) if run.process().has_addresses => Reached::Replicas(BTreeMap::new()),
         ServiceKind::Front(_) => Reached::Here(endpoints),
         ServiceKind::Database { port, .. } => {
             // Files for several environments say its published port, too: it is the one server all the same.

@@ -67,6 +67,8 @@ pub enum Request {
     },
     /// Where an address of the environment leads, for a program beside a service: [`Answer::Route`].
     Route {
+        /// The program's own address.
+        from: Ipv4Addr,
         /// The address.
         to: Ipv4Addr,
         /// The port.

@@ -98,7 +98,7 @@ fn probe(has_addresses: bool) -> io::Result<()> {
 struct Nowhere;
 
 impl Router for Nowhere {
-    fn route(&self, _to: Ipv4Addr, _port: u16, _transport: Transport) -> Route {
+    fn route(&self, _from: Ipv4Addr, _to: Ipv4Addr, _port: u16, _transport: Transport) -> Route {
         Route::Foreign
     }
 }

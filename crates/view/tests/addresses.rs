@@ -30,7 +30,7 @@ fn is_possible() -> bool {
 struct Services(Mutex<BTreeMap<Ipv4Addr, Arc<Network>>>);
 
 impl Router for Services {
-    fn route(&self, to: Ipv4Addr, port: u16, transport: Transport) -> Route {
+    fn route(&self, _from: Ipv4Addr, to: Ipv4Addr, port: u16, transport: Transport) -> Route {
         match self.0.lock().unwrap().get(&to).map(|network| network.find(transport, port)) {
             Some(found) => found.map_or(Route::Nobody, Route::To),
             None => Route::Foreign,

@@ -243,10 +243,12 @@ impl Driver {
             }
             Action::AddToGateway(replica) => self.add_to_gateway(replica),
             Action::RemoveFromGateway(replica) => {
+                self.serves(replica, false);
                 self.endpoints.pause(&self.service_name(replica), &self.gateway_id(replica));
             }
             Action::Drain { replica, limit } => {
                 let (service, id) = (self.service_name(replica), self.gateway_id(replica));
+                self.serves(replica, false);
                 if self.processes.get(&replica).is_some_and(|process| process.in_gateway) {
                     self.endpoints.drain(&service, replica, &id, limit, &self.inputs);
                 } else {
@@ -260,11 +262,19 @@ impl Driver {
         }
     }
 
+    /// Whether requests of other services go to a replica through the gateway.
+    fn serves(&self, replica: ReplicaId, serves: bool) {
+        if let Some(network) = self.processes.get(&replica).and_then(|process| process.network.as_ref()) {
+            self.addresses.serves(network, serves);
+        }
+    }
+
     fn add_to_gateway(&mut self, replica: ReplicaId) {
         let (service, id) = (self.service_name(replica), self.gateway_id(replica));
         if let Some(process) = self.processes.get_mut(&replica) {
             // Where it does not listen yet it is added as soon as it does.
             process.in_gateway = true;
+            self.serves(replica, true);
             self.endpoints.add(&service, &id, &self.backends(replica));
         }
     }

@@ -95,8 +95,8 @@ impl Driver {
                     called: process.called.clone(),
                 })))
             }
-            Request::Route { to, port, transport } => {
-                Next::Answer(Answer::Route(self.addresses.route(to, port, transport)))
+            Request::Route { from, to, port, transport } => {
+                Next::Answer(Answer::Route(self.addresses.route(from, to, port, transport)))
             }
             Request::Attach => {
                 // What was ready sooner than somebody looked on.

@@ -151,7 +151,9 @@ fn way(
         Asked::Loopback { family, ip, port } if ip == network.own => {
             (family, own(network, port, transport, false))
         }
-        Asked::Loopback { family, ip, port } => (family, network.router.route(ip, port, transport)),
+        Asked::Loopback { family, ip, port } => {
+            (family, network.router.route(network.own, ip, port, transport))
+        }
         Asked::MachinesServer => return Some((Family::Four, Err(Errno::ENOENT))),
         Asked::World { .. } | Asked::Other => return None,
     };
@@ -166,7 +168,7 @@ fn way(
 /// Where a port of its own is: another program may have the same address, whose ports somebody else knows.
 fn own(network: &Network, port: u16, transport: Transport, is_six: bool) -> Route {
     let found = network.table().find(transport, port, is_six);
-    found.map_or_else(|| network.router.route(network.own, port, transport), Route::To)
+    found.map_or_else(|| network.router.route(network.own, network.own, port, transport), Route::To)
 }
 
 fn sent(call: &Call, network: &Network) -> Option<nix::Result<i64>> {

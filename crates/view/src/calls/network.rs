@@ -32,8 +32,8 @@ pub enum Route {
 
 /// Who knows where the addresses of services and their replicas lead.
 pub trait Router: Send + Sync {
-    /// Where `to` leads; it may be the program's own address, of whose port is not known yet where it is. It is asked in the middle of a program's call, by several threads at once: it has to be quick.
-    fn route(&self, to: Ipv4Addr, port: u16, transport: Transport) -> Route;
+    /// Where `to` leads a program whose own address is `from`; it may be the program's own address, of whose port is not known yet where it is. It is asked in the middle of a program's call, by several threads at once: it has to be quick.
+    fn route(&self, from: Ipv4Addr, to: Ipv4Addr, port: u16, transport: Transport) -> Route;
 }
 
 /// The addresses of one program: its own, whose ports are known here, and those of others, which a [`Router`] knows.
