@@ -14,7 +14,7 @@ pub use backlot_facts::names::{Named, apart, names};
 pub use backlot_facts::storage::StorageError;
 pub use backlot_hint::Hint;
 pub use backlot_native::{
-    ChangeError, PortError, PortTrouble, StackError, Tenant, fill_up, guard, locate, rung, supervise,
+    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, locate, rung, supervise,
 };
 pub use backlot_state::runs::{INNER, new_mark};
 pub use backlot_state::{

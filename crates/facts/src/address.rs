@@ -29,7 +29,7 @@ const POSTGRES: &str = "5432";
 /// Ports of other servers: what names one of them is not about Postgres.
 const OF_OTHERS: [&str; 9] = ["3306", "33060", "1433", "1521", "6379", "27017", "9042", "11211", "9200"];
 /// Ends of names of variables that hold a host, longer ones first.
-const HOST_ENDS: [&str; 7] = ["HOST_NAME", "HOSTNAME", "HOST", "SERVER", "ADDRESS", "ADDR", "BROKER"];
+pub const HOST_ENDS: [&str; 7] = ["HOST_NAME", "HOSTNAME", "HOST", "SERVER", "ADDRESS", "ADDR", "BROKER"];
 /// What names of variables have in them that are about a database.
 const DATABASES: [&str; 4] = ["DB", "PG", "POSTGRES", "DATABASE"];
 /// What they have in them if it is no Postgres.
@@ -92,15 +92,6 @@ impl Address<'_> {
         }
         let is_it = value == self.service || self.is_here(value) && is_about(stem, port);
         is_it.then(|| self.host.to_owned())
-    }
-
-    /// Whether a text still leads to the database that this machine usually has.
-    pub fn leads_elsewhere(&self, text: &str) -> bool {
-        let lower = text.to_ascii_lowercase();
-        let numbers = text.split(|c: char| !c.is_ascii_digit());
-        self.port.to_string() != POSTGRES
-            && numbers.into_iter().any(|number| number == POSTGRES)
-            && self.here.iter().any(|name| lower.contains(name))
     }
 
     fn is_it(&self, host: &str) -> bool {
@@ -215,16 +206,6 @@ mod tests {
             "PORT=5432",
         ] {
             assert_eq!(set(&THROWAWAY, said), said, "{said}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_understood_and_leads_elsewhere_is_found() {
-        let text = r#"{"host": "localhost", "port": 5432}"#;
-        assert!(THROWAWAY.leads_elsewhere(&THROWAWAY.led(text)));
-        assert!(!DURABLE.leads_elsewhere(text));
-        for text in ["localhost:8000", "db:5432", "postgres://localhost:5432/a", "localhost 15432"] {
-            assert!(!THROWAWAY.leads_elsewhere(&THROWAWAY.led(text)), "{text}");
         }
     }
 }

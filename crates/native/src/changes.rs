@@ -10,7 +10,6 @@ use backlot_state::volume::ClusterRecord;
 use backlot_state::{DatabaseRecord, EngineError, Site};
 use secrecy::ExposeSecret;
 
-use crate::access;
 use crate::cluster;
 use crate::server;
 
@@ -135,7 +134,7 @@ pub(super) fn obstacle(database: &Database, record: &DatabaseRecord, site: &Site
         user: database.user.clone(),
         password: database.password.clone(),
         database: MAINTENANCE.into(),
-        ..access(record)
+        ..record.access()
     };
     // Whoever has changed it in the database, too, is let in.
     Connection::open(&maintenance, ANSWER_LIMIT).err()?;

@@ -1,52 +1,19 @@
 //! The ports that an `up` wants: they are tried before anything is started.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use backlot_hint::{self, Explain, Hint};
 use backlot_process::{PortHolder, address_holder, command_lines_up_from, try_address, try_port};
 use backlot_project::{Environment, Location};
+use backlot_stack::Claim;
 use backlot_state::{EngineError, GUARD_VERB, Record, SUPERVISOR_VERB, Site};
 
 /// How long the holder of a port may take to end that is about to.
 const ENDING: Duration = Duration::from_millis(500);
 const STEP: Duration = Duration::from_millis(5);
-
-/// A port that a service wants for itself.
-#[derive(Debug, Clone)]
-pub(crate) struct Claim {
-    /// The service.
-    pub service: String,
-    /// The address.
-    pub address: SocketAddr,
-    /// Where the service is defined.
-    pub at: Location,
-}
-
-impl Claim {
-    /// A port of 127.0.0.1.
-    pub(crate) fn local(service: String, port: u16, at: Location) -> Self {
-        Self { service, address: (Ipv4Addr::LOCALHOST, port).into(), at }
-    }
-
-    /// Whether both cannot be had.
-    pub(crate) fn overlaps(&self, other: &Self) -> bool {
-        let (one, other) = (self.address, other.address);
-        let covers = one.ip().is_unspecified() || other.ip().is_unspecified();
-        one.port() == other.port() && (one.ip() == other.ip() || (covers && one.is_ipv4() == other.is_ipv4()))
-    }
-
-    /// Whether it is the other address of this machine, of a port that is published at both.
-    fn is_twin(&self, all: &[Self]) -> bool {
-        let port = self.address.port();
-        self.address.ip() == Ipv6Addr::LOCALHOST
-            && all.iter().any(|other| {
-                other.service == self.service && other.address == (Ipv4Addr::LOCALHOST, port).into()
-            })
-    }
-}
 
 /// A port that cannot be had.
 #[derive(Debug, thiserror::Error)]

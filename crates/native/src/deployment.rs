@@ -10,6 +10,7 @@ use backlot_facts::database::Database;
 use backlot_plan::Removal;
 use backlot_project::Environment;
 use backlot_project::keys::Level;
+use backlot_stack::{Cast, StackError, Translation};
 use backlot_state::{
     Beside, DatabaseRecord, Deployment, EngineError, EngineKind, Event, Exec, Ground, LiveDatabase, Purpose,
     Report, Site, Started, Taken, Watcher, Wishes, in_words, volume,
@@ -21,7 +22,6 @@ use crate::DatabaseService;
 use crate::down;
 use crate::locate;
 use crate::running;
-use crate::stack::{Cast, StackError, Translation};
 use crate::supervise::{ask, hire};
 use crate::tidy;
 use crate::up::Again;

@@ -12,7 +12,6 @@ mod engine;
 mod look;
 mod printed;
 mod server;
-mod stack;
 mod stock;
 mod summary;
 mod supervise;
@@ -26,7 +25,7 @@ use backlot_facts::address::Address;
 use backlot_facts::database::Database;
 use backlot_facts::variables::{RunningDatabase, variables};
 use backlot_plan::{Port, Storage};
-use backlot_postgres::{Access, Installation};
+use backlot_postgres::Installation;
 use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{Environment, ScenarioName, ScenarioSource};
 use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Purpose, Site, tools};
@@ -36,7 +35,6 @@ pub use claims::{PortError, PortErrors, PortTrouble, Tenant};
 pub use deployment::{NativeStack, not_done, rung, why_not};
 pub use engine::Native;
 pub use server::locate;
-pub use stack::StackError;
 pub use stock::fill_up;
 pub use supervise::{guard, supervise};
 
@@ -166,11 +164,6 @@ pub(crate) fn running_service(site: &Site, service: &str) -> Result<DatabaseReco
 /// Where other services find a server.
 pub(crate) fn address<'r>(database: &'r DatabaseRecord, here: &'r [&'r str]) -> Address<'r> {
     Address { service: &database.service, host: "127.0.0.1", port: database.port, here }
-}
-
-/// How to reach a recorded server.
-pub fn access(database: &DatabaseRecord) -> Access {
-    LiveDatabase::from(database).access
 }
 
 /// The programs of a recorded server.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use backlot_postgres::Connection;
 use backlot_state::{EngineError, Filling, Record, Site, State, Summary, mark, now};
 
-use crate::access;
 use crate::views::{databases_alone, status};
 
 /// How long a listing waits for a database that does not answer.
@@ -58,6 +57,6 @@ fn services(site: &Site, database: Option<&str>) -> Vec<(String, u16)> {
 
 fn size(record: &Record) -> Option<u64> {
     let database = record.database.as_ref()?;
-    let mut connection = Connection::open(&access(database), ANSWER_LIMIT).ok()?;
+    let mut connection = Connection::open(&database.access(), ANSWER_LIMIT).ok()?;
     connection.database_size(&database.database).ok()
 }

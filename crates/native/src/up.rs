@@ -7,6 +7,7 @@ use backlot_plan::{Desired, Observed, Port, Removal, Server, Step, Storage, Volu
 use backlot_postgres::{Installation, StartError, is_recovering};
 use backlot_process::wait_for;
 use backlot_project::ScenarioSource;
+use backlot_stack::Claim;
 use backlot_state::fill::{Filler, PsqlHere};
 use backlot_state::{
     DatabaseRecord, EngineError, EngineKind, Event, Failure, Filling, Outcome, Record, RecordError, Report,
@@ -17,7 +18,7 @@ use secrecy::ExposeSecret;
 
 use crate::DatabaseService;
 use crate::changes::{self, ChangeError};
-use crate::claims::{self, Claim};
+use crate::claims;
 use crate::cluster::Making;
 use crate::down;
 use crate::installation;

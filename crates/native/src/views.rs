@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use backlot_logs::{ForeignLog, LogQuery};
 use backlot_plan::{Endpoint, Protocol};
-use backlot_postgres::Access;
-use backlot_process::caller_allow_list;
+use backlot_process::OF_THE_TERMINAL;
+use backlot_stack::database_variables;
 use backlot_state::{DatabaseRecord, EngineError, Site};
 use backlot_supervisor::{
     Answer, ClientError, Described, EndpointReport, Health, ReplicaReport, Request, ServiceReport, State,
 };
 
-use crate::access;
 use crate::all_running;
 use crate::running_service;
 use crate::supervise::ask;
@@ -22,8 +21,6 @@ use crate::supervise::ask;
 /// on a busy machine.
 const ENDING: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(10);
-/// The variables that tell what a terminal can do.
-pub(super) const OF_THE_TERMINAL: [&str; 2] = ["TERM", "COLORTERM"];
 
 /// How the services of the environment at `site` do.
 ///
@@ -132,30 +129,6 @@ pub(crate) fn describe(
         },
         Err(error) => Err(error),
     }
-}
-
-/// The variables of a program that is to find the database, and the server's own programs first.
-pub(crate) fn database_variables(
-    database: &DatabaseRecord,
-    caller: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
-    let mut variables = caller_allow_list(caller);
-    variables.extend(database.variables.clone());
-    // As in its container: the socket asks for no password, and no database is named, so psql takes the one of the user's
-    // name, unless the service's own variables say so.
-    let host = database.socket_dir.display().to_string();
-    let address = Access { host, ..access(database) };
-    for (name, value) in address.libpq_env() {
-        let is_own = matches!(name, "PGUSER" | "PGDATABASE" | "PGPASSWORD");
-        if name != "PGDATABASE" && !(is_own && database.variables.contains_key(name)) {
-            variables.insert(name.into(), value);
-        }
-    }
-    variables.insert("PGDATA".into(), database.data_dir.display().to_string());
-    let bin = database.bin_dir.display();
-    let path = variables.get("PATH").map_or_else(|| bin.to_string(), |path| format!("{bin}:{path}"));
-    variables.insert("PATH".into(), path);
-    variables
 }
 
 /// The logs of `services` of the environment at `site`; none named means all.

@@ -9,8 +9,6 @@ const NAMES: &[&str] = &[
     "LANG",
     "LANGUAGE",
     "TZ",
-    "TERM",
-    "COLORTERM",
     "NO_COLOR",
     "USER",
     "LOGNAME",
@@ -27,6 +25,9 @@ const NAMES: &[&str] = &[
     "NODE_EXTRA_CA_CERTS",
     "REQUESTS_CA_BUNDLE",
 ];
+
+/// Those that tell what a terminal can do.
+pub const OF_THE_TERMINAL: [&str; 2] = ["TERM", "COLORTERM"];
 
 /// Variables passed on by the start of their name: locale categories and certificate stores.
 const PREFIXES: &[&str] = &["LC_", "SSL_CERT_"];
@@ -60,6 +61,7 @@ pub fn caller_without_postgres(env: &BTreeMap<String, String>) -> BTreeMap<Strin
 
 fn is_allowed(name: &str) -> bool {
     NAMES.contains(&name)
+        || OF_THE_TERMINAL.contains(&name)
         || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         || SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
 }

@@ -53,17 +53,24 @@ impl LiveDatabase {
     }
 }
 
+impl DatabaseRecord {
+    /// How to reach it.
+    pub fn access(&self) -> Access {
+        Access {
+            host: "127.0.0.1".into(),
+            port: self.port,
+            user: self.user.clone(),
+            password: SecretString::from(self.password.clone()),
+            database: self.database.clone(),
+        }
+    }
+}
+
 impl From<&DatabaseRecord> for LiveDatabase {
     fn from(record: &DatabaseRecord) -> Self {
         Self {
             service: record.service.clone(),
-            access: Access {
-                host: "127.0.0.1".into(),
-                port: record.port,
-                user: record.user.clone(),
-                password: SecretString::from(record.password.clone()),
-                database: record.database.clone(),
-            },
+            access: record.access(),
             volume: record.volume.clone(),
             programs: Some(installation(&record.bin_dir, &record.version)),
             container: None,

@@ -87,21 +87,17 @@ mod tests {
 
     use backlot_plan::RestartPolicy;
 
-    use crate::runbook::{Part, PortRun, ProcessRun, Readiness, ServiceKind, ServiceRun, Template};
+    use crate::runbook::{PortRun, ProcessRun, Readiness, ServiceKind, ServiceRun};
     use backlot_plan::Protocol;
 
     fn process() -> ProcessRun {
         ProcessRun {
             program: "/bin/sh".into(),
-            arguments: vec![Template(vec![Part::Text("-c".into())])],
+            arguments: vec!["-c".into()],
             directory: "/".into(),
             variables: [("A".to_owned(), "1".to_owned())].into(),
             surroundings: [("PATH".to_owned(), "/bin".to_owned())].into(),
             port_variables: vec!["PORT".into()],
-            mounts: Vec::new(),
-            has_addresses: false,
-            addresses_of: None,
-            called: None,
             ports: vec![PortRun {
                 target: 80,
                 endpoint: 5000,
@@ -109,6 +105,7 @@ mod tests {
                 also: Vec::new(),
                 protocol: Protocol::Http,
             }],
+            ..ProcessRun::default()
         }
     }
 

@@ -132,7 +132,7 @@ pub enum ServiceKind {
 }
 
 /// A program with all that it is given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessRun {
     /// The program's file.
     pub program: PathBuf,
@@ -222,6 +222,13 @@ pub(crate) fn view(
 /// A text in which a replica's own ports are still to be filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template(pub Vec<Part>);
+
+impl<T: Into<String>> From<T> for Template {
+    /// A text that stays as it is.
+    fn from(text: T) -> Self {
+        Self(vec![Part::Text(text.into())])
+    }
+}
 
 /// A part of a [`Template`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,13 +1,13 @@
 //! Starting the databases of a stack.
 
 use backlot_plan::{Removal, Step};
+use backlot_stack::Cast;
 use backlot_state::{
     DatabaseRecord, EngineError, EngineKind, Filling, Outcome, Record, Report, Started, Taken, VERSION,
     Wishes, now, tell,
 };
 
 use crate::deployment::{NativeStack, again};
-use crate::stack::Cast;
 use crate::{down, running, server};
 
 impl NativeStack<'_> {

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use backlot_facts::NoService;
+use backlot_process::OF_THE_TERMINAL;
 use backlot_project::keys::Level;
 use backlot_project::{Environment, Service};
+use backlot_stack::{Cast, StackError, Translation};
 use backlot_state::{Beside, EngineError, Event, Exec, Report, Wishes, volume};
 use backlot_supervisor::{News, Request, Runbook, ServiceKind, ServiceRun, router};
 use backlot_view::View;
@@ -13,9 +15,7 @@ use backlot_view::View;
 use crate::all_running;
 use crate::beside::{Supervised, exec, with_addresses};
 use crate::deployment::{NativeStack, endpoints};
-use crate::stack::{Cast, StackError, Translation};
 use crate::supervise::ask;
-use crate::views::OF_THE_TERMINAL;
 
 impl NativeStack<'_> {
     pub(super) fn run_once(

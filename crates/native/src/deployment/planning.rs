@@ -8,15 +8,16 @@ use backlot_facts::storage;
 use backlot_plan::{Removal, ServiceStep, Step, Volume};
 use backlot_project::keys::Level;
 use backlot_project::stack::MountKind;
+use backlot_stack::Claim;
+use backlot_stack::{Cast, Translation};
 use backlot_state::{EngineError, Wishes, volume};
 use backlot_supervisor::{Answer, FailureCode, Request};
 
 use crate::DatabaseService;
 use crate::all_running;
-use crate::claims::{self, Claim};
+use crate::claims;
 use crate::deployment::{NativeStack, again, endpoints};
 use crate::running;
-use crate::stack::{Cast, Translation};
 use crate::supervise::ask;
 
 impl NativeStack<'_> {
@@ -143,9 +144,7 @@ impl NativeStack<'_> {
 
     /// Makes the folders of services that keep data.
     pub(super) fn make_folders(&self, translation: &Translation<'_>, cast: &Cast) -> Result<(), EngineError> {
-        let services = cast.services.iter().filter_map(|name| self.environment.stack.services.get(name));
-        let seen = translation.seen_volumes(services);
-        for kept in translation.all_kept(&cast.services)?.into_iter().chain(seen) {
+        for kept in translation.all_kept(&cast.services)? {
             if let Some(volume) = &kept.volume {
                 drop(volume::hold(&self.site, self.ground.project.root(), volume)?);
             }

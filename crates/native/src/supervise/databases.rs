@@ -7,7 +7,6 @@ use backlot_process::{ProcessId, in_full};
 use backlot_state::{EngineError, Home, Site};
 use backlot_supervisor::Databases;
 
-use crate::access;
 use crate::running;
 use crate::server;
 
@@ -46,7 +45,7 @@ impl SiteDatabases {
     fn ask(&self, service: &str, limit: Duration) -> Result<(), EngineError> {
         let database = running(&self.site_of(service))?;
         // The application's database may not have been created yet.
-        let maintenance = Access { database: MAINTENANCE.into(), ..access(&database) };
+        let maintenance = Access { database: MAINTENANCE.into(), ..database.access() };
         Connection::open(&maintenance, limit)?.query_one_text("SELECT 1")?;
         Ok(())
     }

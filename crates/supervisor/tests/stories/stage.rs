@@ -11,8 +11,8 @@ use std::time::Duration;
 use backlot_plan::{Protocol, RestartPolicy};
 use backlot_process::{Child, Group, ProcessId, Program, SpawnOptions, Stream};
 use backlot_supervisor::{
-    Answer, Client, ClientError, Databases, Part, PortRun, ProcessRun, Readiness, Request, Runbook,
-    ServiceKind, ServiceReport, ServiceRun, Template, run,
+    Answer, Client, ClientError, Databases, PortRun, ProcessRun, Readiness, Request, Runbook, ServiceKind,
+    ServiceReport, ServiceRun, Template, run,
 };
 use backlot_testkit::wait_until;
 use tempfile::TempDir;
@@ -156,23 +156,17 @@ fn runbook(dir: &Path, services: impl IntoIterator<Item = ServiceRun>) -> Runboo
 
 /// A service that runs a shell script.
 pub(crate) fn script(name: &str, script: &str) -> ServiceRun {
-    let literal = |text: &str| Template(vec![Part::Text(text.to_owned())]);
     let path = std::env::var("PATH").unwrap();
     ServiceRun {
         name: name.to_owned(),
         replicas: 1,
         kind: ServiceKind::Process(ProcessRun {
             program: "/bin/sh".into(),
-            arguments: ["-c", script].map(literal).to_vec(),
+            arguments: ["-c", script].map(Template::from).to_vec(),
             directory: "/".into(),
-            variables: BTreeMap::new(),
             surroundings: [("PATH".to_owned(), path)].into(),
             port_variables: vec!["PORT".into()],
-            mounts: Vec::new(),
-            has_addresses: false,
-            addresses_of: None,
-            called: None,
-            ports: Vec::new(),
+            ..ProcessRun::default()
         }),
         depends_on: BTreeMap::new(),
         readiness: Readiness::Running(Duration::ZERO),

@@ -7,16 +7,11 @@ use backlot_facts::container::Container;
 use backlot_project::stack::Hook;
 use backlot_supervisor::{HookRun, ProcessRun};
 
-use crate::stack::{
-    error::StackError,
-    ports::Ports,
-    template::{literal, own_address},
-    translation::Translation,
-};
+use crate::{error::StackError, ports::Ports, translation::Translation};
 
 impl Translation<'_> {
     /// The hooks of a service on this machine: with its variables, and in its directory.
-    pub(super) fn hooks(
+    pub(crate) fn hooks(
         &self,
         hooks: &[Hook],
         container: &Container<'_>,
@@ -38,15 +33,7 @@ impl Translation<'_> {
             let arguments = hook.command.iter().skip(1);
             Ok(HookRun {
                 program: self.program(container, &hook.command, &process.environment())?,
-                arguments: arguments
-                    .map(|word| {
-                        if process.has_addresses {
-                            literal(word)
-                        } else {
-                            own_address(&self.led(word), &targets)
-                        }
-                    })
-                    .collect(),
+                arguments: arguments.map(|word| self.word_beside(word, process, &targets)).collect(),
                 directory: directory.unwrap_or_else(|| process.directory.clone()),
                 variables,
             })

@@ -14,7 +14,7 @@ use backlot_project::stack::{FileSource, MountKind};
 use backlot_state::short_hash;
 use backlot_view::{Mount, What};
 
-use crate::stack::{error::StackError, keeping::Kept, translation::Translation};
+use crate::{error::StackError, keeping::Kept, translation::Translation};
 
 /// Where secrets are, if they say no other path.
 const SECRETS: &str = "/run/secrets";
@@ -23,7 +23,7 @@ const MACHINE: [&str; 4] = ["/dev", "/proc", "/sys", "/tmp"];
 
 impl Translation<'_> {
     /// What a service sees at paths of its own; nothing where a machine cannot do that.
-    pub(super) fn mounts(&self, container: &Container<'_>) -> Result<Vec<Mount>, StackError> {
+    pub(crate) fn mounts(&self, container: &Container<'_>) -> Result<Vec<Mount>, StackError> {
         let service = container.service;
         let hosts = self.hosts(service)?.into_iter();
         if !self.has_views() || service.extension.command.is_some() {
@@ -74,7 +74,7 @@ impl Translation<'_> {
     }
 
     /// The directory that a service works in, as it sees it; none where that is no path of its own.
-    pub(super) fn seen_directory(container: &Container<'_>, mounts: &[Mount]) -> Option<PathBuf> {
+    pub(crate) fn seen_directory(container: &Container<'_>, mounts: &[Mount]) -> Option<PathBuf> {
         let inside = container.working_dir().map(PathBuf::from)?;
         let is_there = |mount: &Mount| match &mount.what {
             What::Path(place) => {
@@ -141,7 +141,7 @@ impl Translation<'_> {
     }
 
     /// What of a service is not in its view, in words.
-    pub(super) fn unseen(&self, service: &Service) -> Vec<String> {
+    pub(crate) fn unseen(&self, service: &Service) -> Vec<String> {
         let (name, at) = (&service.name, &service.location);
         if !self.has_views() || self.is_database(name) {
             return Vec::new();
@@ -179,7 +179,7 @@ impl Translation<'_> {
     }
 
     /// Whether a service has the volume `volume` in its view.
-    pub(super) fn sees(&self, service: &Service, volume: Option<&Volume>) -> bool {
+    pub(crate) fn sees(&self, service: &Service, volume: Option<&Volume>) -> bool {
         self.has_views()
             && volume.is_some()
             && service.extension.command.is_none()
@@ -192,7 +192,7 @@ fn has_files(folder: Option<PathBuf>) -> bool {
 }
 
 /// Of several at one path, the last one counts.
-pub(super) fn last_of_each(mounts: Vec<Mount>) -> Vec<Mount> {
+pub(crate) fn last_of_each(mounts: Vec<Mount>) -> Vec<Mount> {
     let mut kept: Vec<Mount> = Vec::new();
     for mount in mounts {
         kept.retain(|earlier| earlier.target != mount.target);

@@ -10,7 +10,8 @@ use backlot_view::Rung;
 
 /// An environment that is to run natively.
 #[derive(Debug)]
-pub(crate) struct Translation<'a> {
+pub struct Translation<'a> {
+    /// It, as its files are read.
     pub environment: &'a Environment,
     /// The project's directory.
     pub root: &'a Path,
@@ -26,6 +27,7 @@ pub(crate) struct Translation<'a> {
     pub rung: Rung,
     /// The scenario's name, for one.
     pub scenario: Option<&'a str>,
+    /// Its place on disk.
     pub site: &'a Site,
     /// Whether its ports are free ones, whatever its files publish.
     pub throwaway: bool,
@@ -39,12 +41,12 @@ pub(crate) struct Translation<'a> {
 
 impl Translation<'_> {
     /// Whether services have what is mounted for them where their file says.
-    pub(super) fn has_views(&self) -> bool {
+    pub(crate) fn has_views(&self) -> bool {
         self.rung != Rung::None
     }
 
     /// Whether their addresses are their own there.
-    pub(super) fn has_addresses(&self) -> bool {
+    pub(crate) fn has_addresses(&self) -> bool {
         self.rung == Rung::Whole
     }
 
@@ -54,17 +56,17 @@ impl Translation<'_> {
     }
 
     /// The server of the service `name`, once it runs.
-    pub(super) fn server(&self, name: &str) -> Option<&DatabaseRecord> {
+    pub(crate) fn server(&self, name: &str) -> Option<&DatabaseRecord> {
         self.running.iter().find(|database| database.service == name)
     }
 
     /// The environment's own database, once it runs.
-    pub(super) fn database(&self) -> Option<&DatabaseRecord> {
+    pub(crate) fn database(&self) -> Option<&DatabaseRecord> {
         self.databases.first().and_then(|name| self.server(name))
     }
 
     /// The names of all services.
-    pub(super) fn names(&self) -> BTreeSet<&str> {
+    pub(crate) fn names(&self) -> BTreeSet<&str> {
         self.environment.stack.services.keys().map(String::as_str).collect()
     }
 }

@@ -3,6 +3,8 @@
 
 mod addresses;
 mod cast;
+mod claim;
+mod database;
 mod error;
 mod fingerprint;
 mod front;
@@ -13,10 +15,13 @@ mod ports;
 mod process;
 mod runbook;
 mod service;
-mod template;
+mod texts;
 mod translation;
 mod view;
 
-pub(crate) use cast::Cast;
+pub use cast::Cast;
+pub use claim::Claim;
+pub use database::database_variables;
 pub use error::StackError;
-pub(crate) use translation::Translation;
+pub use keeping::Kept;
+pub use translation::Translation;

@@ -13,14 +13,14 @@ const SKIPPED: [&str; 6] = ["node_modules", "target", "__pycache__", "venv", "en
 
 /// A hash over the names, sizes and times of all files under `dir`: of those that a person writes, but for `read`, which
 /// were read: what they say counts, service by service.
-pub(super) fn of_directory(dir: &Path, read: &[PathBuf]) -> String {
+pub(crate) fn of_directory(dir: &Path, read: &[PathBuf]) -> String {
     let mut files = Files { hash: Sha256::new(), left: MOST_FILES, read };
     files.add(dir);
     hex(&files.hash.finalize())
 }
 
 /// What a file says; of one that is not read whole, when it was written.
-pub(super) fn of_file(file: &Path) -> String {
+pub(crate) fn of_file(file: &Path) -> String {
     let mut hash = Sha256::new();
     match backlot_files::bytes(file, backlot_files::MOST) {
         Ok(bytes) => hash.update(bytes),
@@ -40,7 +40,7 @@ fn written(hash: &mut Sha256, file: &fs::Metadata) {
 }
 
 /// A hash over some texts.
-pub(super) fn of_texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+pub(crate) fn of_texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     let mut hash = Sha256::new();
     for text in texts {
         hash.update(text);

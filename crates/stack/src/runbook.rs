@@ -8,21 +8,21 @@ use backlot_facts::container::Container;
 use backlot_state::{DatabaseRecord, mark};
 use backlot_supervisor::{Runbook, ServiceRun};
 
-use crate::stack::{
+use crate::{
     cast::drop_dependents, error::StackError, keeping::Kept, ports::Ports, translation::Translation,
 };
 
 impl Translation<'_> {
     /// All that a supervisor needs to run `wanted`, and those of the others that can run, so that they can be asked for
     /// later.
-    pub(crate) fn runbook(&self, wanted: &BTreeSet<String>) -> Result<Runbook, StackError> {
+    pub fn runbook(&self, wanted: &BTreeSet<String>) -> Result<Runbook, StackError> {
         let mut services = self.runs(wanted)?;
         drop_dependents(&mut services);
         Ok(self.book(services))
     }
 
     /// The service `name` as it is to run once, whatever of it is there, and all that runs.
-    pub(crate) fn once(&self, name: &str) -> Result<(ServiceRun, Runbook), StackError> {
+    pub fn once(&self, name: &str) -> Result<(ServiceRun, Runbook), StackError> {
         let services = self.runs(&[name.to_owned()].into())?;
         let run = services.iter().find(|run| run.name == name).cloned();
         let run = run.ok_or_else(|| NoService::of(name, &self.environment.stack))?;
@@ -67,10 +67,11 @@ impl Translation<'_> {
         if is_own { self.site.log(&database.service) } else { part.log(&database.service) }
     }
 
-    /// Where those of `services` that keep data keep it.
-    pub(crate) fn all_kept(&self, services: &BTreeSet<String>) -> Result<Vec<Kept>, StackError> {
-        let services = services.iter().filter_map(|name| self.environment.stack.services.get(name));
-        let kept = services.map(|service| self.kept(&Container::of(service, self.root)));
-        kept.filter_map(Result::transpose).collect()
+    /// The folders of `services`: of those that keep data, and of volumes in their views.
+    pub fn all_kept(&self, services: &BTreeSet<String>) -> Result<Vec<Kept>, StackError> {
+        let services = || services.iter().filter_map(|name| self.environment.stack.services.get(name));
+        let kept = services().map(|service| self.kept(&Container::of(service, self.root)));
+        let seen = self.seen_volumes(services()).into_iter().map(Ok);
+        kept.filter_map(Result::transpose).chain(seen).collect()
     }
 }

@@ -15,7 +15,7 @@ use backlot_state::short_hash;
 use backlot_supervisor::AddressPlan;
 use backlot_view::{Called, Mount, What};
 
-use crate::stack::{error::StackError, translation::Translation};
+use crate::{error::StackError, translation::Translation};
 
 /// Where programs look names up first.
 const HOSTS: &str = "/etc/hosts";
@@ -28,18 +28,18 @@ const MACHINE: [u8; 2] = [0xff, 0xfe];
 
 impl Translation<'_> {
     /// Whether the programs of a service have addresses of their own.
-    pub(super) fn is_addressed(&self, service: &Service) -> bool {
+    pub(crate) fn is_addressed(&self, service: &Service) -> bool {
         self.has_addresses() && !self.is_database(&service.name) && service.network_mode != NetworkMode::Host
     }
 
     /// What a service takes its machine to be called, if its file says that; where it has names at all.
-    pub(super) fn called(&self, service: &Service) -> Option<Called> {
+    pub(crate) fn called(&self, service: &Service) -> Option<Called> {
         let (host, domain) = (service.hostname.clone(), service.domainname.clone());
         (self.has_addresses() && (host.is_some() || domain.is_some())).then_some(Called { host, domain })
     }
 
     /// The service whose addresses a service has instead of its own.
-    pub(super) fn addresses_of(&self, service: &Service) -> Option<String> {
+    pub(crate) fn addresses_of(&self, service: &Service) -> Option<String> {
         match &service.network_mode {
             NetworkMode::Service(other) if self.is_addressed(service) => Some(other.clone()),
             NetworkMode::Service(_)
@@ -68,7 +68,7 @@ impl Translation<'_> {
     }
 
     /// The same addresses each time, as long as no two services want the same.
-    pub(super) fn addresses(&self) -> Option<AddressPlan> {
+    pub(crate) fn addresses(&self) -> Option<AddressPlan> {
         if !self.has_addresses() {
             return None;
         }
@@ -89,12 +89,12 @@ impl Translation<'_> {
     }
 
     /// The names that a service knows, where it looks for them. The file stays the same one, so that those that run see who comes.
-    pub(super) fn hosts(&self, service: &Service) -> Result<Option<Mount>, StackError> {
+    pub(crate) fn hosts(&self, service: &Service) -> Result<Option<Mount>, StackError> {
         if self.is_addressed(service) { self.hosts_beside(service) } else { Ok(None) }
     }
 
     /// The same for a command beside any service: beside a server, too.
-    pub(crate) fn hosts_beside(&self, service: &Service) -> Result<Option<Mount>, StackError> {
+    pub fn hosts_beside(&self, service: &Service) -> Result<Option<Mount>, StackError> {
         let Some(plan) = self.addresses().filter(|_| service.network_mode != NetworkMode::Host) else {
             return Ok(None);
         };

@@ -9,11 +9,11 @@ use backlot_plan::{Storage, Volume};
 use backlot_project::Service;
 use backlot_project::stack::{Mount, MountKind};
 
-use crate::stack::{error::StackError, translation::Translation};
+use crate::{error::StackError, translation::Translation};
 
 /// The folder of a service's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Kept {
+pub struct Kept {
     /// The folder.
     pub folder: PathBuf,
     /// What it is in, if that outlives the environment.
@@ -23,7 +23,7 @@ pub(crate) struct Kept {
 impl Translation<'_> {
     /// Where a service keeps its data, if its image is one that keeps some: without a
     /// volume in a folder that goes with the environment, never in the project.
-    pub(super) fn kept(&self, container: &Container<'_>) -> Result<Option<Kept>, StackError> {
+    pub(crate) fn kept(&self, container: &Container<'_>) -> Result<Option<Kept>, StackError> {
         let service = container.service;
         if !container.works_in_its_data() {
             return Ok(None);
@@ -41,7 +41,7 @@ impl Translation<'_> {
     }
 
     /// The folder that a service works in: a volume where that is mounted there, else that of its files.
-    pub(super) fn directory(&self, container: &Container<'_>) -> Result<PathBuf, StackError> {
+    pub(crate) fn directory(&self, container: &Container<'_>) -> Result<PathBuf, StackError> {
         if let Some(kept) = self.kept(container)? {
             return Ok(kept.folder);
         }
@@ -49,7 +49,7 @@ impl Translation<'_> {
     }
 
     /// The words of a server that keeps data, with the places of this machine where they name mounted ones.
-    pub(super) fn keeping(
+    pub(crate) fn keeping(
         &self,
         container: &Container<'_>,
         words: Vec<String>,
@@ -105,7 +105,7 @@ impl Translation<'_> {
     }
 
     /// What this engine does not do as the files say: volumes that it does not mount, and what images have.
-    pub(crate) fn unmounted<'n>(&self, services: impl Iterator<Item = &'n String>) -> Vec<String> {
+    pub fn unmounted<'n>(&self, services: impl Iterator<Item = &'n String>) -> Vec<String> {
         let services = services.filter_map(|name| self.environment.stack.services.get(name));
         let mut lines = Vec::new();
         for service in services {

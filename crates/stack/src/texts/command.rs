@@ -1,8 +1,11 @@
-//! Words of a command, with the places in them at which a replica's own ports go.
+//! Words of commands, with the places in them at which a replica's own ports go.
 
 use std::collections::BTreeSet;
 
+use backlot_project::Service;
 use backlot_supervisor::{Part, Template};
+
+use crate::{process::is_of_a_host, service::PORT_VARIABLES, translation::Translation};
 
 /// Addresses that mean every interface; natively, nothing listens beyond the loopback one.
 const EVERYWHERE: [&str; 4] = ["0.0.0.0", "[::]", "::", "*"];
@@ -11,13 +14,33 @@ const ITSELF: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 /// Options whose value is a port.
 const PORT_OPTIONS: [&str; 4] = ["-p", "--port", "--http-port", "--listen-port"];
 
-/// A word that stays as it is.
-pub(super) fn literal(text: impl Into<String>) -> Template {
-    Template(vec![Part::Text(text.into())])
+impl Translation<'_> {
+    /// The words of a command that is to listen natively: on the loopback interface, at ports of its own.
+    pub(crate) fn command_for_here(&self, words: &[String], ports: &BTreeSet<u16>) -> Vec<Template> {
+        let words: Vec<String> = words.iter().map(|word| self.led(word)).collect();
+        command(&words, ports)
+    }
+
+    /// A word of what runs beside the program of a service, and asks it.
+    pub(crate) fn word_for_here(&self, word: &str, ports: &BTreeSet<u16>) -> Template {
+        own_address(&self.led(word), ports)
+    }
 }
 
-/// The words of a command that is to listen natively: on the loopback interface, at ports of its own.
-pub(super) fn command(words: &[String], ports: &BTreeSet<u16>) -> Vec<Template> {
+/// The names of the variables that tell a service's program its port.
+pub(crate) fn port_variables(service: &Service, ports: &BTreeSet<u16>) -> Vec<String> {
+    let said = &service.environment;
+    let is_own_port = |name: &str| {
+        let value = said.get(name).and_then(Option::as_deref);
+        value.and_then(|value| value.parse().ok()).is_some_and(|port| ports.contains(&port))
+            && !is_of_a_host(name, said)
+    };
+    let more = said.keys().map(String::as_str).filter(|name| name.ends_with("_PORT") && is_own_port(name));
+    let more = more.filter(|name| !PORT_VARIABLES.contains(name));
+    PORT_VARIABLES.into_iter().chain(more).map(str::to_owned).collect()
+}
+
+fn command(words: &[String], ports: &BTreeSet<u16>) -> Vec<Template> {
     let mut before = "";
     words
         .iter()
@@ -32,7 +55,7 @@ pub(super) fn command(words: &[String], ports: &BTreeSet<u16>) -> Vec<Template> 
 fn argument(word: &str, before: &str, ports: &BTreeSet<u16>) -> Template {
     let is_port = |text: &str| text.parse().ok().filter(|port| ports.contains(port));
     if EVERYWHERE[..3].contains(&word) {
-        return literal("127.0.0.1");
+        return Template::from("127.0.0.1");
     }
     if let Some(port) = is_port(word).filter(|_| PORT_OPTIONS.contains(&before)) {
         return Template(vec![Part::Port(port)]);
@@ -42,7 +65,7 @@ fn argument(word: &str, before: &str, ports: &BTreeSet<u16>) -> Template {
         Some(_) | None => (String::new(), word),
     };
     if !option.is_empty() && EVERYWHERE.contains(&value) {
-        return literal(format!("{option}127.0.0.1"));
+        return Template::from(format!("{option}127.0.0.1"));
     }
     if let Some(port) = is_port(value).filter(|_| PORT_OPTIONS.contains(&option.trim_end_matches('='))) {
         return Template(vec![Part::Text(option), Part::Port(port)]);
@@ -53,11 +76,11 @@ fn argument(word: &str, before: &str, ports: &BTreeSet<u16>) -> Template {
     {
         return Template(vec![Part::Text(format!("{option}127.0.0.1:")), Part::Port(port)]);
     }
-    literal(word)
+    Template::from(word)
 }
 
 /// A text in which a container asks itself: `curl -f http://localhost:5000/`.
-pub(super) fn own_address(text: &str, ports: &BTreeSet<u16>) -> Template {
+fn own_address(text: &str, ports: &BTreeSet<u16>) -> Template {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, port, after)) = next_own(rest, ports) {

@@ -9,12 +9,12 @@ use backlot_project::Service;
 use backlot_project::keys::Level;
 use backlot_supervisor::ServiceRun;
 
-use crate::claims::Claim;
-use crate::stack::{error::StackError, process, translation::Translation};
+use crate::claim::Claim;
+use crate::{error::StackError, process, translation::Translation};
 
 /// What an `up` runs.
 #[derive(Debug)]
-pub(crate) struct Cast {
+pub struct Cast {
     /// The services, by name: those that were asked for, and all that they depend on.
     pub services: BTreeSet<String>,
     /// Why others are left out.
@@ -25,7 +25,7 @@ impl Translation<'_> {
     /// The services that run when `wanted` are asked for; none named means all. What can be known from the files alone to
     /// be wrong with them is an error. Only nginx may be missing from this machine, and what is nothing but the program of
     /// its image or a provider's, as long as nobody has asked for it and nothing depends on it.
-    pub(crate) fn cast(&self, wanted: &[String]) -> Result<Cast, StackError> {
+    pub fn cast(&self, wanted: &[String]) -> Result<Cast, StackError> {
         let mut services = self.named(wanted)?;
         let mut left_out = Vec::new();
         let mut obstacles: Vec<StackError> = self.check_keys(&services).err().into_iter().collect();
@@ -70,7 +70,7 @@ impl Translation<'_> {
     }
 
     /// Why not all of what `wanted` asks for can run, if that is so.
-    pub(crate) fn why_not(&self, wanted: &[String]) -> Result<Option<StackError>, StackError> {
+    pub fn why_not(&self, wanted: &[String]) -> Result<Option<StackError>, StackError> {
         let services = self.named(wanted)?;
         if let Err(error) = self.check_keys(&services) {
             return Ok(Some(error));
@@ -79,7 +79,7 @@ impl Translation<'_> {
     }
 
     /// The keys of these services that are not honoured here, a line each.
-    pub(crate) fn unhonoured(&self, services: &BTreeSet<String>, level: Level) -> Vec<String> {
+    pub fn unhonoured(&self, services: &BTreeSet<String>, level: Level) -> Vec<String> {
         let is_postgres = |name: &str| self.is_database(name);
         let keys = self.environment.stack.unhonoured(services, &is_postgres);
         let keys = keys.filter(|named| named.gap.level == level);
@@ -126,7 +126,9 @@ impl Translation<'_> {
             };
         }
         let command = process::words(&container)?;
-        self.check_addresses(&container, &command)?;
+        if !self.is_addressed(service) {
+            self.check_texts(&container, &command)?;
+        }
         let hooks = service.post_start.iter().chain(&service.pre_stop).map(|hook| &hook.command);
         let hooks = hooks.filter(|command| !command.is_empty());
         [&command]
@@ -137,7 +139,7 @@ impl Translation<'_> {
 
     /// The addresses of this machine that these services publish, but for those at which databases listen themselves. Two
     /// cannot have the same.
-    pub(crate) fn claims(&self, services: &BTreeSet<String>) -> Result<Vec<Claim>, StackError> {
+    pub fn claims(&self, services: &BTreeSet<String>) -> Result<Vec<Claim>, StackError> {
         let mut claims: Vec<Claim> = Vec::new();
         if self.throwaway {
             return Ok(claims);
@@ -167,7 +169,7 @@ impl Translation<'_> {
 
     /// Where a service is published: the port in its container, and an address of this machine. A database listens at the
     /// first of its ports itself.
-    pub(crate) fn published(&self, service: &Service) -> Vec<(u16, SocketAddr)> {
+    pub fn published(&self, service: &Service) -> Vec<(u16, SocketAddr)> {
         let replicas = self.scale.get(&service.name).copied().unwrap_or(service.replicas);
         let mut all = service.published_at(replicas);
         if self.is_database(&service.name) {
@@ -180,7 +182,7 @@ impl Translation<'_> {
 }
 
 /// Takes out those that need one that is not there. Nobody has asked for them.
-pub(super) fn drop_dependents(services: &mut Vec<ServiceRun>) {
+pub(crate) fn drop_dependents(services: &mut Vec<ServiceRun>) {
     loop {
         let count = services.len();
         let there: BTreeSet<String> = services.iter().map(|run| run.name.clone()).collect();
@@ -203,8 +205,8 @@ mod tests {
     use backlot_project::{Environment, EnvironmentName, Lookup, Project};
 
     use super::Cast;
-    use crate::stack::error::StackError;
-    use crate::stack::translation::Translation;
+    use crate::error::StackError;
+    use crate::translation::Translation;
     use backlot_state::Home;
     use backlot_state::Site;
 

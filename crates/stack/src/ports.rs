@@ -10,13 +10,13 @@ use backlot_project::stack::Protocol as PortProtocol;
 use backlot_state::{DatabaseRecord, usual_port_of};
 use backlot_supervisor::PortRun;
 
-use crate::stack::{error::StackError, translation::Translation};
+use crate::{error::StackError, translation::Translation};
 
 /// The endpoints of a stack.
 #[derive(Debug)]
-pub(super) struct Ports {
+pub(crate) struct Ports {
     /// The native port of each container port of each service.
-    pub(super) endpoints: Endpoints,
+    pub(crate) endpoints: Endpoints,
     /// The container ports of each service.
     targets: BTreeMap<String, BTreeSet<u16>>,
     /// Those that the Compose file publishes.
@@ -26,7 +26,7 @@ pub(super) struct Ports {
 }
 
 impl Ports {
-    pub(super) fn choose(
+    pub(crate) fn choose(
         translation: &Translation<'_>,
         containers: &BTreeMap<&str, Container<'_>>,
         wanted: &BTreeSet<String>,
@@ -118,12 +118,12 @@ impl Ports {
     }
 
     /// The container ports of a service.
-    pub(super) fn of(&self, service: &str) -> BTreeSet<u16> {
+    pub(crate) fn of(&self, service: &str) -> BTreeSet<u16> {
         self.targets.get(service).cloned().unwrap_or_default()
     }
 
     /// The ports of a service, ready to be run.
-    pub(super) fn runs(&self, container: &Container<'_>) -> Vec<PortRun> {
+    pub(crate) fn runs(&self, container: &Container<'_>) -> Vec<PortRun> {
         let name = &container.service.name;
         let run = |target: u16| {
             let key = (name.clone(), target);

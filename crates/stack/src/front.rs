@@ -9,32 +9,30 @@ use std::sync::Arc;
 use backlot_facts::NoService;
 use backlot_facts::container::Container;
 use backlot_facts::names::names;
-use backlot_nginx::{Config, ConfigError, Nginx, Part, Rewrite, Source, image};
+use backlot_nginx::{Config, ConfigError, Nginx, Part, Source, image};
 use backlot_process::Program;
-use backlot_supervisor::{PortRun, ProcessRun};
+use backlot_supervisor::{PortRun, ProcessRun, Template};
 use backlot_view::{Mount, Network, Route, Router, Transport, View, What};
 
-use crate::stack::{
-    error::StackError, ports::Ports, template::literal, translation::Translation, view::last_of_each,
-};
+use crate::{error::StackError, ports::Ports, translation::Translation, view::last_of_each};
 
 /// What a configuration of nginx asks for.
-pub(super) struct Front {
-    pub(super) config: Config,
+pub(crate) struct Front {
+    pub(crate) config: Config,
     /// The services and ports that it passes requests to.
-    pub(super) references: BTreeSet<(String, u16)>,
+    pub(crate) references: BTreeSet<(String, u16)>,
     /// The ports that it listens on.
-    pub(super) listens: BTreeSet<u16>,
+    pub(crate) listens: BTreeSet<u16>,
 }
 
 impl Translation<'_> {
     /// The nginx of this machine, which the service `name` needs.
-    pub(super) fn nginx_program(&self, name: &str) -> Result<Nginx, StackError> {
+    pub(crate) fn nginx_program(&self, name: &str) -> Result<Nginx, StackError> {
         self.nginx.clone().map_err(|source| StackError::NoNginx { service: name.to_owned(), source })
     }
 
     /// Reads the configuration of the nginx service `name`.
-    pub(super) fn nginx_config(&self, name: &str) -> Result<Front, StackError> {
+    pub(crate) fn nginx_config(&self, name: &str) -> Result<Front, StackError> {
         let services = &self.environment.stack.services;
         let Some(service) = services.get(name) else {
             return Err(NoService::of(name, &self.environment.stack).into());
@@ -53,34 +51,20 @@ impl Translation<'_> {
 
     /// nginx with the project's configuration. Returns the program, and all that it is made of: the project's files, and text
     /// that is made of them.
-    pub(super) fn front(
+    pub(crate) fn front(
         &self,
         container: &Container<'_>,
         ports: &Ports,
     ) -> Result<(ProcessRun, Vec<PathBuf>, String), StackError> {
         let name = &container.service.name;
-        let front = self.nginx_config(name)?;
-        let nginx = self.nginx_program(name)?;
+        let (front, nginx) = (self.nginx_config(name)?, self.nginx_program(name)?);
         let mut runs = ports.runs(container);
         // Only what it listens on: a port that is published and not in its configuration leads nowhere.
         runs.retain(|port| front.listens.contains(&port.target));
-        if self.is_addressed(container.service) {
-            let process = self.front_as_it_is(container, &nginx, ports, runs)?;
-            return Ok((process, front.config.files, String::new()));
-        }
-        let (arguments, text) = self.front_for_here(name, &front, &nginx, ports)?;
-        let process = ProcessRun {
-            mounts: self.mounts(container)?,
-            has_addresses: false,
-            addresses_of: None,
-            called: self.called(container.service),
-            program: nginx.program,
-            arguments: arguments.into_iter().map(literal).collect(),
-            directory: container.directory(),
-            variables: BTreeMap::new(),
-            surroundings: self.surroundings(),
-            port_variables: Vec::new(),
-            ports: runs,
+        let (process, text) = if self.is_addressed(container.service) {
+            (self.front_as_it_is(container, &nginx, ports, runs)?, String::new())
+        } else {
+            self.front_for_here(container, &front, nginx, ports, runs)?
         };
         Ok((process, front.config.files, text))
     }
@@ -129,15 +113,14 @@ impl Translation<'_> {
         Ok(ProcessRun {
             mounts,
             has_addresses: true,
-            addresses_of: None,
             called: self.called(container.service),
             program,
-            arguments: arguments.into_iter().map(literal).collect(),
+            arguments: arguments.into_iter().map(Template::from).collect(),
             directory,
             variables,
             surroundings,
-            port_variables: Vec::new(),
             ports: runs,
+            ..ProcessRun::default()
         })
     }
 
@@ -149,30 +132,6 @@ impl Translation<'_> {
         let view = View::new(mounts, Path::new("/")).map_err(|error| fault(io::Error::other(error)))?;
         let view = view.with_network(Arc::new(network)).map_err(fault)?;
         Ok(program.within(Arc::new(view)))
-    }
-
-    /// Writes the configuration for this machine, and has nginx look at it. Returns its arguments, and its text with the
-    /// endpoints that are in it now.
-    fn front_for_here(
-        &self,
-        name: &str,
-        front: &Front,
-        nginx: &Nginx,
-        ports: &Ports,
-    ) -> Result<(Vec<String>, String), StackError> {
-        let listens = front.listens.iter();
-        let how = Rewrite {
-            endpoints: ports.endpoints.clone(),
-            listens: listens
-                .filter_map(|port| Some((*port, *ports.endpoints.get(&(name.to_owned(), *port))?)))
-                .collect(),
-            dir: self.site.live().join(name),
-            as_root: nix::unistd::geteuid().is_root(),
-        };
-        let rewritten = front.config.rewrite(&how);
-        let arguments =
-            if self.writes { nginx.install(&rewritten, &how.dir)? } else { Nginx::arguments(&how.dir) };
-        Ok((arguments, rewritten.text))
     }
 }
 

@@ -1,28 +1,21 @@
 //! A service, ready to be run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use backlot_facts::container::Container;
-use backlot_plan::HealthTimes;
 use backlot_process::Signal;
 use backlot_project::stack::HealthTest;
-use backlot_state::DatabaseRecord;
 use backlot_state::tools::on_path;
-use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, ServiceRun};
+use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, ServiceRun, Template};
 
-use crate::stack::{
-    error::StackError,
-    fingerprint,
-    notes::signal_named,
-    ports::Ports,
-    process::{PORT_VARIABLES, words},
-    template::{command, literal, own_address},
+use crate::{
+    error::StackError, fingerprint, notes::signal_named, ports::Ports, process::words, texts::port_variables,
     translation::Translation,
 };
-use crate::views::database_variables;
 
+/// Variables by which programs are told their port.
+pub(crate) const PORT_VARIABLES: [&str; 3] = ["PORT", "FLASK_RUN_PORT", "UVICORN_PORT"];
 /// How long what takes the place of one that serves may take to listen.
 const LISTEN_LIMIT: Duration = Duration::from_mins(1);
 /// How long it is waited for that a service listens at a published port.
@@ -33,15 +26,9 @@ const EXPOSED_LIMIT: Duration = Duration::from_secs(2);
 const BUILD_LIMIT: Duration = Duration::from_mins(20);
 /// How long a service without port and check has to run to count as ready.
 const SETTLED: Duration = Duration::from_millis(300);
-/// How long a server may take to stop.
-const DATABASE_GRACE: Duration = Duration::from_mins(1);
-/// How often a database is asked whether it is well.
-const DATABASE_INTERVAL: Duration = Duration::from_secs(10);
-/// How long it may take to answer.
-const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Translation<'_> {
-    pub(super) fn service(&self, container: &Container<'_>, ports: &Ports) -> Result<ServiceRun, StackError> {
+    pub(crate) fn service(&self, container: &Container<'_>, ports: &Ports) -> Result<ServiceRun, StackError> {
         let service = container.service;
         if let Some(database) = self.server(&service.name) {
             return Ok(self.database_run(container, database, ports));
@@ -92,18 +79,18 @@ impl Translation<'_> {
 
     fn process(&self, container: &Container<'_>, ports: &Ports) -> Result<ProcessRun, StackError> {
         let has_addresses = self.is_addressed(container.service);
-        let words = words(container)?.into_iter();
-        let words = words.map(|word| if has_addresses { word } else { self.led(&word) }).collect();
-        let words = self.keeping(container, words)?;
+        let words = self.keeping(container, words(container)?)?;
         let variables = self.variables(container, ports);
         let mut surroundings = self.beside(&variables);
-        if has_addresses {
-            surroundings.extend(told_port(&variables, &ports.of(&container.service.name)));
-        }
         let path = if variables.contains_key("PATH") { &variables } else { &surroundings };
         let program = self.program(container, &words, path)?;
-        let runs = ports.runs(container);
-        let targets = runs.iter().map(|port| port.target).collect();
+        let (targets, arguments) = (ports.of(&container.service.name), words.get(1..).unwrap_or_default());
+        let (arguments, port_variables) = if has_addresses {
+            surroundings.extend(told_port(&variables, &targets));
+            (arguments.iter().map(Template::from).collect(), Vec::new())
+        } else {
+            (self.command_for_here(arguments, &targets), port_variables(container.service, &targets))
+        };
         let mounts = self.mounts(container)?;
         let directory = match self.kept(container)? {
             None => Self::seen_directory(container, &mounts),
@@ -111,11 +98,7 @@ impl Translation<'_> {
         };
         Ok(ProcessRun {
             program,
-            arguments: if has_addresses {
-                words.into_iter().skip(1).map(literal).collect()
-            } else {
-                command(words.get(1..).unwrap_or_default(), &targets)
-            },
+            arguments,
             directory: directory.map_or_else(|| self.directory(container), Ok)?,
             mounts,
             has_addresses,
@@ -123,74 +106,9 @@ impl Translation<'_> {
             called: self.called(container.service),
             variables,
             surroundings,
-            port_variables: if has_addresses { Vec::new() } else { Self::port_variables(container, ports) },
-            ports: runs,
-        })
-    }
-
-    fn database_run(
-        &self,
-        container: &Container<'_>,
-        database: &DatabaseRecord,
-        ports: &Ports,
-    ) -> ServiceRun {
-        let process = ProcessRun {
-            mounts: Vec::new(),
-            has_addresses: false,
-            addresses_of: None,
-            called: None,
-            program: database.bin_dir.join("postgres"),
-            arguments: Vec::new(),
-            directory: self.root.to_owned(),
-            variables: BTreeMap::new(),
-            surroundings: database_variables(database, self.caller),
-            port_variables: Vec::new(),
+            port_variables,
             ports: ports.runs(container),
-        };
-        let health = self.own_check(container, &process, ports).unwrap_or(HealthRun {
-            check: Check::Database,
-            times: HealthTimes {
-                interval: DATABASE_INTERVAL,
-                timeout: DATABASE_TIMEOUT,
-                ..HealthTimes::default()
-            },
-        });
-        // A durable one writes its data first.
-        let stop = if database.volume.is_some() { Signal::SIGINT } else { Signal::SIGQUIT };
-        ServiceRun {
-            name: database.service.clone(),
-            replicas: 1,
-            kind: ServiceKind::Database { port: database.port, process },
-            depends_on: container.service.depends_on.clone(),
-            readiness: Readiness::Check(health),
-            post_start: Vec::new(),
-            pre_stop: Vec::new(),
-            quiet_after: Duration::ZERO,
-            restart: container.service.restart,
-            stop_signal: stop as i32,
-            stop_grace: DATABASE_GRACE,
-            keeps_data: true,
-            fingerprint: String::new(),
-        }
-    }
-
-    /// The check that a database's own file asks for. One whose program is nowhere fails, and says so.
-    fn own_check(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Option<HealthRun> {
-        let service = container.service;
-        let check = container.healthcheck()?;
-        let test = check.test.as_ref()?;
-        let own = self.check_of(test, process, ports, &service.name);
-        let run = own.or_else(|| match test {
-            HealthTest::Command(words) => {
-                let program = self.program(container, words, &process.environment());
-                let program =
-                    program.unwrap_or_else(|_| words.first().map(PathBuf::from).unwrap_or_default());
-                let arguments = words.iter().skip(1).map(literal).collect();
-                Some(Check::Program { program, arguments })
-            }
-            HealthTest::Shell(_) => None,
-        })?;
-        Some(HealthRun { check: run, times: check.times() })
+        })
     }
 
     fn readiness(&self, container: &Container<'_>, process: &ProcessRun, ports: &Ports) -> Readiness {
@@ -206,8 +124,13 @@ impl Translation<'_> {
         Readiness::Listening(if builds(process) { BUILD_LIMIT } else { LISTEN_LIMIT })
     }
 
+    /// A word of what runs beside the program of a service.
+    pub(crate) fn word_beside(&self, word: &str, process: &ProcessRun, targets: &BTreeSet<u16>) -> Template {
+        if process.has_addresses { word.into() } else { self.word_for_here(word, targets) }
+    }
+
     /// A health check on this machine; none when its program is only in the image.
-    fn check_of(
+    pub(crate) fn check_of(
         &self,
         test: &HealthTest,
         process: &ProcessRun,
@@ -225,10 +148,7 @@ impl Translation<'_> {
         } else {
             on_path(program, &process.environment())?
         };
-        let argument = |text: &String| {
-            if process.has_addresses { literal(text) } else { own_address(&self.led(text), &targets) }
-        };
-        let arguments = arguments.iter().map(argument).collect();
+        let arguments = arguments.iter().map(|word| self.word_beside(word, process, &targets)).collect();
         Some(Check::Program { program, arguments })
     }
 }

@@ -8,14 +8,14 @@ use backlot_project::Service;
 use backlot_project::stack::HealthTest;
 use backlot_state::tools::on_path;
 
-use crate::stack::translation::Translation;
+use crate::translation::Translation;
 
 /// Users that nobody is surprised not to be.
 const ROOT: [&str; 4] = ["root", "0", "root:root", "0:0"];
 
 impl Translation<'_> {
     /// What of a service is not as its image has it, in words.
-    pub(super) fn notes(&self, service: &Service) -> Vec<String> {
+    pub(crate) fn notes(&self, service: &Service) -> Vec<String> {
         let container = Container::of(service, self.root);
         let (name, at) = (&service.name, &service.location);
         if self.is_database(name) {
@@ -80,7 +80,7 @@ impl Translation<'_> {
 }
 
 /// `SIGINT`, `INT` or a number.
-pub(super) fn signal_named(name: &str) -> Option<Signal> {
+pub(crate) fn signal_named(name: &str) -> Option<Signal> {
     let full = if name.starts_with("SIG") { name.to_owned() } else { format!("SIG{name}") };
     let number = name.parse().ok().and_then(|number: i32| Signal::try_from(number).ok());
     number.or_else(|| full.parse().ok())

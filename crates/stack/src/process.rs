@@ -1,0 +1,168 @@
+//! The program of a service: its file, directory and variables.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use backlot_facts::address::{Address, HOST_ENDS};
+use backlot_facts::container::Container;
+use backlot_facts::variables::{RunningDatabase, variables};
+use backlot_postgres::Access;
+use backlot_process::{Flaw, OF_THE_TERMINAL, caller_allow_list};
+use backlot_state::tools::{
+    is_executable, keep_tree_clean, on_path, virtual_environment, with_virtual_environment,
+};
+
+use crate::{error::StackError, ports::Ports, translation::Translation};
+
+/// Variables of a Dockerfile that are about the container's own files.
+const OF_THE_CONTAINER: [&str; 6] = ["PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "PWD"];
+/// Files that list what a Python project needs.
+const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.txt", "requirements/dev.txt"];
+
+/// The words of a service's command.
+pub(crate) fn words(container: &Container<'_>) -> Result<Vec<String>, StackError> {
+    let (service, at) = (container.service.name.clone(), container.service.location.clone());
+    let image = container.image().map(|image| image.repository.clone());
+    if let Some(words) = container.command() {
+        return match words.first().filter(|word| word.starts_with('-')) {
+            Some(option) => Err(StackError::Options { service, option: option.clone(), image, at }),
+            None => Ok(interpreted(container, words)),
+        };
+    }
+    if let Some((path, error)) = &container.unread {
+        let (path, reason) = (path.clone(), error.to_string());
+        return Err(StackError::Dockerfile { service, path, reason, at });
+    }
+    Err(StackError::NoCommand { service, image, is_built: container.service.build.is_some(), at })
+}
+
+/// The command with the interpreter of its script before it, where only the Dockerfile makes that executable.
+fn interpreted(container: &Container<'_>, words: Vec<String>) -> Vec<String> {
+    let Some((first, rest)) = words.split_first() else { return words };
+    let made = || container.own_program(first).filter(|file| !is_executable(file));
+    let Some(file) = Some(()).filter(|()| container.dockerfile.makes_executable).and_then(|()| made()) else {
+        return words;
+    };
+    let text = backlot_files::bytes(&file, backlot_files::MOST).unwrap_or_default();
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let Some(line) = String::from_utf8_lossy(line).strip_prefix("#!").map(|line| line.trim().to_owned())
+    else {
+        return words;
+    };
+    let interpreter = line.split_whitespace().map(str::to_owned);
+    interpreter.chain([file.display().to_string()]).chain(rest.iter().cloned()).collect()
+}
+
+impl Translation<'_> {
+    /// The caller's variables that all services may see, with the project's virtual environment first on PATH.
+    pub(crate) fn surroundings(&self) -> BTreeMap<String, String> {
+        let mut caller = caller_allow_list(self.caller);
+        // No service runs on the caller's terminal.
+        caller.retain(|name, _| !OF_THE_TERMINAL.contains(&name.as_str()));
+        if let Some(active) = self.caller.get("VIRTUAL_ENV") {
+            caller.insert("VIRTUAL_ENV".into(), active.clone());
+        }
+        with_virtual_environment(self.root, caller)
+    }
+
+    /// The file of a command's program: on PATH, in the service's directory, or in what is mounted into its container.
+    pub(crate) fn program(
+        &self,
+        container: &Container<'_>,
+        words: &[String],
+        variables: &BTreeMap<String, String>,
+    ) -> Result<PathBuf, StackError> {
+        let word = words.first().map(String::as_str).unwrap_or_default();
+        // Only a path says which file is meant: on PATH, one that cannot be run is passed over.
+        let here = || Some(PathBuf::from(word)).filter(|_| word.starts_with('/'));
+        let file = container.own_program(word).or_else(here).filter(|_| word.contains('/'));
+        if let Some((program, flaw)) = file.and_then(|file| Flaw::of(&file).map(|flaw| (file, flaw))) {
+            let service = container.service.name.clone();
+            return Err(StackError::Unrunnable { service, program, flaw });
+        }
+        let own = container.own_program(word).filter(|file| is_executable(file));
+        let found = own.or_else(|| match word.rsplit_once('/') {
+            None => on_path(word, variables),
+            Some(_) if word.starts_with('/') => {
+                let here = Some(PathBuf::from(word)).filter(|file| is_executable(file));
+                // `/usr/local/bin/python` of an image is wherever this machine has it.
+                here.or_else(|| on_path(Path::new(word).file_name()?.to_str()?, variables))
+            }
+            Some(_) => None,
+        });
+        found.ok_or_else(|| StackError::NoProgram {
+            service: container.service.name.clone(),
+            program: word.to_owned(),
+            requirements: match virtual_environment(self.root, self.caller) {
+                Some(_) => None,
+                None => REQUIREMENTS.iter().map(PathBuf::from).find(|file| self.root.join(file).exists()),
+            },
+            at: container.service.location.clone(),
+        })
+    }
+
+    /// What the project's files give a service's program.
+    pub(crate) fn variables(&self, container: &Container<'_>, ports: &Ports) -> BTreeMap<String, String> {
+        if !self.is_addressed(container.service) {
+            return self.variables_for_here(container, ports);
+        }
+        // As its container has it: names and ports mean what they say.
+        let access = self.database().map(|database| {
+            let (host, port) = (database.service.clone(), database.inside_port);
+            Access { host, port, ..database.access() }
+        });
+        let said = self.said(container);
+        let mut all = self.own_variables(access.as_ref(), &[]);
+        all.retain(|name, _| self.is_told(name, &said));
+        all.extend(said);
+        all
+    }
+
+    /// The variables of the environment, in which databases are reached so.
+    pub(crate) fn own_variables(
+        &self,
+        access: Option<&Access>,
+        others: &[Address<'_>],
+    ) -> BTreeMap<String, String> {
+        let running = self.database().zip(access).map(|(database, access)| RunningDatabase {
+            service: &database.service,
+            access,
+            throwaway: database.volume.is_none(),
+        });
+        variables(self.environment, self.scenario, running, others)
+    }
+
+    /// Whether a service is told a variable of which its file says this: nothing that that does not mention, it may well mean
+    /// something else to the program. But whoever is told a host is told its port.
+    pub(crate) fn is_told(&self, name: &str, said: &BTreeMap<String, String>) -> bool {
+        let is_for_all = self.environment.for_all && self.environment.variables.get(name).is_some();
+        is_for_all || said.contains_key(name) || is_of_a_host(name, said)
+    }
+
+    /// What the files say of a service's variables, as they say it; of those that are only named, what the caller does.
+    pub(crate) fn said(&self, container: &Container<'_>) -> BTreeMap<String, String> {
+        let mut said = container.dockerfile.variables.clone();
+        said.retain(|name, _| !OF_THE_CONTAINER.contains(&name.as_str()));
+        for (name, value) in &container.service.environment {
+            let value = value.as_ref().or_else(|| self.caller.get(name));
+            said.extend(value.map(|value| (name.clone(), value.clone())));
+        }
+        said
+    }
+
+    /// What such a program gets besides its `variables`.
+    pub(crate) fn beside(&self, variables: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut all = self.surroundings();
+        all.extend(variables.clone());
+        all.entry("PYTHONUNBUFFERED".into()).or_insert_with(|| "1".into());
+        keep_tree_clean(self.root, &self.site.live(), &mut all);
+        all.retain(|name, _| !variables.contains_key(name));
+        all
+    }
+}
+
+/// Whether a port variable belongs to a host variable beside it.
+pub(crate) fn is_of_a_host<T>(name: &str, said: &BTreeMap<String, T>) -> bool {
+    name.strip_suffix("PORT")
+        .is_some_and(|stem| HOST_ENDS.iter().any(|end| said.contains_key(&format!("{stem}{end}"))))
+}
