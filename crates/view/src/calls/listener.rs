@@ -19,14 +19,15 @@ use crate::calls::network::Network;
 /// A thread that only waits and answers needs little.
 const STACK: usize = 128 * 1024;
 /// Whoever answers runs at once on the processor of whoever has asked (Linux 6.6).
-const SYNC_WAKE_UP: u64 = 1;
+const SYNC_WAKE_UP: libc::c_int = 1;
 
 mod calls {
     use nix::libc;
     nix::ioctl_readwrite!(receive, b'!', 0, libc::seccomp_notif);
     nix::ioctl_readwrite!(send, b'!', 1, libc::seccomp_notif_resp);
     nix::ioctl_write_ptr!(is_valid, b'!', 2, u64);
-    nix::ioctl_write_int!(set_flags, b'!', 4);
+    // The flags themselves are handed over, though the number is that of a pointer to them.
+    nix::ioctl_write_int_bad!(set_flags, nix::request_code_write!(b'!', 4, size_of::<u64>()));
 }
 
 /// The listener of a filter.
