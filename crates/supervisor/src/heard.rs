@@ -61,9 +61,9 @@ impl Heard {
                 found = now;
                 tell(Found::Here(found.clone()));
             }
-            if found.iter().all(Option::is_none) {
+            // One that listens and lets nobody in yet is on its way.
+            if !self.ports.iter().any(|(target, _)| listening.contains_key(target)) {
                 if let Some(port) = listening.keys().next()
-                    && !self.ports.iter().any(|(target, _)| listening.contains_key(target))
                     && begun.elapsed() > ELSEWHERE
                     && !told_elsewhere
                 {

@@ -35,6 +35,9 @@ pub struct Stage {
     shown: BTreeMap<String, String>,
 }
 
+/// Says how much of a view services are to have.
+const VIEW: &str = "BACKLOT_VIEW";
+
 impl Stage {
     /// An empty project directory. `binary` is the Backlot to run: `env!("CARGO_BIN_EXE_backlot")`.
     pub fn empty(binary: &str) -> Self {
@@ -52,7 +55,10 @@ impl Stage {
             // What a story tells must not depend on whether a daemon runs on the machine.
             ("DOCKER_HOST", "unix:///nowhere/docker.sock".into()),
         ];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
+        let mut variables: BTreeMap<String, String> =
+            variables.map(|(name, value)| (name.to_owned(), value)).into();
+        // The stories hold on every rung of views.
+        variables.extend(std::env::var(VIEW).map(|rung| (VIEW.to_owned(), rung)));
         let stage = Self { binary: binary.into(), variables, shown: BTreeMap::new(), dir };
         for folder in ["project", "user", "tmp", "home"] {
             fs::create_dir(stage.dir.path().join(folder)).unwrap();
