@@ -9,7 +9,7 @@ use backlot_postgres::ConfFiles;
 use backlot_project::stack::{FileGrant, FileSource, MountKind};
 use backlot_project::{Service, Stack};
 
-use crate::dockerfile::Dockerfile;
+use crate::dockerfile::{Dockerfile, normal};
 
 /// Where secrets are, and what of theirs has no absolute path.
 const SECRETS: &str = "/run/secrets";
@@ -150,11 +150,6 @@ fn content(source: &FileSource, stack: &Stack) -> Found {
         ),
         FileSource::External(name) => Found::Missing(format!("{name}, which only Docker Swarm has")),
     }
-}
-
-/// A path without `.` and `..`.
-fn normal(path: &Path) -> PathBuf {
-    crate::storage::normal(path)
 }
 
 impl Found {

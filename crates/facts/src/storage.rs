@@ -10,6 +10,7 @@ use backlot_project::stack::{Mount, MountKind, Volume as ComposeVolume};
 use backlot_project::{Location, Service, Stack};
 
 use crate::container::{Container, image_of};
+use crate::dockerfile::normal;
 
 /// Variables by which images are told where their data goes.
 const TOLD_BY: [&str; 3] = ["PGDATA", "POSTGRESQL_DATA_DIR", "DATADIR"];
@@ -252,21 +253,6 @@ fn of_options(key: &str, volume: &ComposeVolume, dir: &Path) -> Result<Option<Vo
         "" => Ok(Some(Volume::Own(key.to_owned()))),
         kind => Err(format!("volume {key} of the type {kind}")),
     }
-}
-
-/// A path without `.`, `..` and doubled slashes.
-pub(crate) fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir | Component::Prefix(_) => {}
-            Component::ParentDir => {
-                normal.pop();
-            }
-            Component::RootDir | Component::Normal(_) => normal.push(part),
-        }
-    }
-    normal
 }
 
 #[cfg(test)]

@@ -46,29 +46,11 @@ impl ServiceRun {
     }
 }
 
+/// Whether programs differ in anything but their surroundings and their endpoints.
 fn differ(old: &ProcessRun, new: &ProcessRun) -> bool {
-    let ProcessRun {
-        program,
-        arguments,
-        directory,
-        variables,
-        surroundings: _,
-        port_variables,
-        ports: _,
-        mounts,
-        has_addresses,
-        addresses_of,
-        called,
-    } = old;
-    !is_same_program(program, &new.program)
-        || *arguments != new.arguments
-        || *directory != new.directory
-        || *variables != new.variables
-        || *port_variables != new.port_variables
-        || *mounts != new.mounts
-        || *has_addresses != new.has_addresses
-        || *addresses_of != new.addresses_of
-        || *called != new.called
+    let (program, surroundings) = (new.program.clone(), new.surroundings.clone());
+    let alike = ProcessRun { program, surroundings, ports: new.ports.clone(), ..old.clone() };
+    !is_same_program(&old.program, &new.program) || alike != *new
 }
 
 /// Whether two paths lead to one program: `/bin/sh` and `/usr/bin/sh`, where the former directory is a link to the latter.

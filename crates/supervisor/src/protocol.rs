@@ -144,6 +144,13 @@ pub struct Failure {
     pub last_lines: Vec<String>,
 }
 
+impl Failure {
+    /// That something cannot be, which is no service's fault.
+    pub(crate) fn impossible(text: impl Into<String>) -> Self {
+        Self { code: FailureCode::Impossible, service: None, text: text.into(), last_lines: Vec::new() }
+    }
+}
+
 /// Of what kind a failure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FailureCode {

@@ -17,7 +17,7 @@ use signal_hook::iterator::Signals;
 
 use crate::control;
 use crate::driver::{Driver, Input};
-use crate::protocol::{Failure, FailureCode};
+use crate::protocol::Failure;
 use crate::runbook::{Databases, Runbook};
 
 /// The most sockets that a replica is handed; its numbers from 3 on are kept free of everything else.
@@ -98,12 +98,7 @@ fn raise_file_limit() {
 }
 
 fn failure(error: &io::Error) -> Failure {
-    Failure {
-        code: FailureCode::Impossible,
-        service: None,
-        text: format!("cannot run a supervisor: {error}"),
-        last_lines: Vec::new(),
-    }
+    Failure::impossible(format!("cannot run a supervisor: {error}"))
 }
 
 /// Starts `supervisor`, hands it `lock` as its first file, and waits for its end. Then all that it has left is killed, which the system has handed to us, but

@@ -7,7 +7,6 @@ use backlot_plan::supervise::{Command, Event, Health, Phase, Release, ServiceId,
 use backlot_plan::{Difference, ServiceChange, ServiceStep, service_steps};
 
 use crate::driver::Driver;
-use crate::driver::requests::impossible;
 use crate::protocol::{Failure, FailureCode};
 use crate::runbook::{Runbook, ServiceKind, ServiceRun};
 
@@ -28,7 +27,8 @@ impl Driver {
             specs.push(ServiceSpec { release, ..crate::spec::service(&run) });
             runs.push((run.name.clone(), release, run));
         }
-        let stack = self.machine.stack().continued(specs).map_err(|error| impossible(error.to_string()))?;
+        let stack =
+            self.machine.stack().continued(specs).map_err(|error| Failure::impossible(error.to_string()))?;
         let runs_on = |run: &&ServiceRun| services.is_empty() || self.endpoints.has(&run.name);
         let mut open = wanted.with_dependencies(services);
         open.extend(wanted.services.iter().filter(runs_on));
@@ -98,7 +98,7 @@ impl Driver {
         let wanted = self.beside_others(wanted, services)?;
         let Some(service) = self.cannot_become(&wanted) else { return Ok(wanted) };
         let text = format!("{service} has changed in what cannot be changed while the others run");
-        Err(Failure { code: FailureCode::Structure, service: Some(service), ..impossible(text) })
+        Err(Failure { code: FailureCode::Structure, service: Some(service), ..Failure::impossible(text) })
     }
 
     /// `wanted` as far as it was asked for: services that were not named, nor are needed by those, are left as they run.

@@ -264,7 +264,7 @@ fn without_query(line: &str) -> String {
 }
 
 fn impossible(error: &dyn std::error::Error) -> Failure {
-    Failure { code: FailureCode::Impossible, service: None, text: error.to_string(), last_lines: Vec::new() }
+    Failure::impossible(error.to_string())
 }
 
 /// The endpoints of a service. What listens at its own endpoint itself has only the others here.

@@ -8,14 +8,12 @@ use std::time::Duration;
 
 use backlot_logs::{LogSet, Stream};
 use backlot_plan::supervise::{Event, ReplicaId, Signal as PlanSignal};
-use backlot_process::{ProcessId, Program, Signal, describe_exit, in_full};
-
-use backlot_view::Network;
+use backlot_process::{Signal, in_full};
 
 use crate::driver::Driver;
+use crate::driver::beside::{Beside, outcome};
 use crate::driver::input::{Input, When};
-use crate::driver::launch::filled;
-use crate::runbook::{HookRun, ProcessRun, ServiceKind, ServiceRun};
+use crate::runbook::{HookRun, ServiceKind, ServiceRun};
 
 /// Programs of the user's may take their time: this is for ever.
 const NO_LIMIT: Duration = Duration::from_hours(24 * 365);
@@ -27,14 +25,9 @@ struct Hooks {
     limit: Duration,
     service: String,
     label: String,
-    /// What they run beside.
-    run: ProcessRun,
-    beside: Option<ProcessId>,
-    network: Option<Arc<Network>>,
-    /// Variables of all of them.
+    beside: Beside,
+    /// Variables of all of them, beside those of the service.
     variables: BTreeMap<String, String>,
-    /// The replica's port for each container port.
-    ports: BTreeMap<u16, u16>,
     logs: LogSet,
     over: Arc<AtomicBool>,
 }
@@ -66,23 +59,18 @@ impl Driver {
         let Some(process) = self.processes.get_mut(&replica) else { return };
         let over = Arc::new(AtomicBool::new(false));
         process.hooks = Some(Arc::clone(&over));
-        let mut variables = run.process().environment();
+        let mut variables = self.runbook.marks.clone();
         if let (Some(port), ServiceKind::Process(own)) = (process.ports().first(), &run.kind) {
             variables.extend(own.port_variables.iter().map(|name| (name.clone(), port.to_string())));
         }
-        variables.extend(self.runbook.marks.clone());
         variables.insert("BACKLOT_REPLICA".into(), label.clone());
         let list = match when {
             When::PostStart => run.post_start.clone(),
             When::PreStop => run.pre_stop.clone(),
         };
-        let ports = filled(run.process(), &process.ports());
         let (service, logs, pid) = (run.name.clone(), self.logs.clone(), process.id.pid);
-        let run = run.process().clone();
-        let Some(process) = self.processes.get(&replica) else { return };
-        let (beside, network) = (Some(process.id), process.network.clone());
-        let hooks =
-            Hooks { list, when, limit, service, label, run, beside, network, variables, ports, logs, over };
+        let beside = Beside::of(run, process);
+        let hooks = Hooks { list, when, limit, service, label, beside, variables, logs, over };
         let inputs = self.inputs.clone();
         let all = move || {
             let outcome = hooks.run();
@@ -163,12 +151,8 @@ impl Hooks {
     }
 
     fn run_one(&self, hook: &HookRun) -> Result<(), String> {
-        let program = Program::new(&hook.program)
-            .args(hook.arguments.iter().map(|argument| argument.fill(&self.ports)))
-            .envs(&self.variables)
-            .envs(&hook.variables)
-            .current_dir(&hook.directory);
-        let program = self.run.within_view(program, self.beside, self.network.as_ref())?;
+        let program = self.beside.program(&hook.program, &hook.arguments, Some(&hook.directory))?;
+        let program = program.envs(&self.variables).envs(&hook.variables);
         let mut goes_on = |_: backlot_process::Printed<'_>| !self.over.load(Ordering::Relaxed);
         let key = self.when.key();
         let output = program
@@ -179,13 +163,7 @@ impl Hooks {
                 self.logs.line(&self.service, &self.label, stream, line);
             }
         }
-        if output.status.success() {
-            return Ok(());
-        }
-        let said = output.last_lines(1).join("");
-        let said = if said.is_empty() { said } else { format!(": {said}") };
         // Its arguments may hold secrets.
-        let program = hook.program.display();
-        Err(format!("its {key} `{program}` {}{said}", describe_exit(output.status)))
+        outcome(&output).map_err(|how| format!("its {key} `{}` {how}", hook.program.display()))
     }
 }

@@ -72,14 +72,19 @@ impl Process {
     /// A database server, which somebody else has started.
     pub(crate) fn of_database(id: ProcessId, port: Option<u16>) -> Self {
         let address = port.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        Self { told: port.into_iter().collect(), addresses: vec![address], ..Self::new(id) }
+    }
+
+    /// One that was just started, and of which no more is known.
+    fn new(id: ProcessId) -> Self {
         Self {
             id,
             started: SystemTime::now(),
             handed: Vec::new(),
-            told: port.into_iter().collect(),
+            told: Vec::new(),
             claims: Vec::new(),
             launches: 1,
-            addresses: vec![address],
+            addresses: Vec::new(),
             elsewhere: None,
             in_gateway: false,
             stopping: false,
@@ -92,9 +97,7 @@ impl Process {
             network: None,
         }
     }
-}
 
-impl Process {
     /// Whether it is known where it listens.
     pub(crate) fn listens(&self) -> bool {
         self.addresses.iter().any(Option::is_some)
@@ -177,23 +180,14 @@ impl Launch<'_> {
             self.tell_listening(|tell| watch.run(tell)).map_err(told)?;
         }
         Ok(Process {
-            id,
-            started: SystemTime::now(),
             handed,
             told: expected,
             claims,
             launches: self.count,
-            addresses: Vec::new(),
-            elsewhere: None,
-            in_gateway: false,
-            stopping: false,
-            killed: false,
-            hooks: None,
-            asked: None,
-            failed: None,
             tail,
             over,
             network: self.network,
+            ..Process::new(id)
         })
     }
 

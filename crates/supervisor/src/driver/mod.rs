@@ -4,6 +4,7 @@
 //! others only wait for one thing each, and tell it.
 
 mod adopt;
+mod beside;
 mod endpoints;
 mod health;
 mod hooks;
@@ -29,6 +30,7 @@ use backlot_plan::supervise::{
 use backlot_process::{Signal, kill_descendants, reap_strangers};
 
 use crate::addresses::Addresses;
+use crate::driver::beside::Beside;
 use crate::driver::endpoints::{Backends, Endpoints};
 use crate::driver::health::HealthCheck;
 use crate::driver::launch::Process;
@@ -81,7 +83,7 @@ impl Driver {
         databases: Arc<dyn Databases>,
         inputs: Sender<Input>,
     ) -> Result<Self, Failure> {
-        let stack = crate::spec::stack(&runbook).map_err(|error| requests::impossible(error.to_string()))?;
+        let stack = crate::spec::stack(&runbook).map_err(|error| Failure::impossible(error.to_string()))?;
         let machine = Supervision::new(stack);
         let releases = runbook.services.iter().filter_map(|run| {
             let id = machine.stack().find(&run.name)?;
@@ -234,11 +236,9 @@ impl Driver {
                 else {
                     return;
                 };
-                let ports = filled(run.process(), &process.ports());
                 let (service, check) = (run.name.clone(), health.check.clone());
-                let (run, beside, network) = (run.process().clone(), process.id, process.network.clone());
-                let check =
-                    HealthCheck { replica, epoch, limit, service, check, run, beside, network, ports };
+                let beside = Beside::of(&run, process);
+                let check = HealthCheck { replica, epoch, limit, service, check, beside };
                 check.start(Arc::clone(&self.databases), self.inputs.clone());
             }
             Action::AddToGateway(replica) => self.add_to_gateway(replica),

@@ -217,19 +217,8 @@ impl Driver {
     pub(super) fn failure(&self, service: ServiceId, reason: &Reason) -> Failure {
         let name = self.machine.stack().service(service).name.clone();
         let text = self.told(service, reason);
-        let at_fault = match reason {
-            Reason::Dependency { service, .. } => {
-                self.machine.stack().find(service).unwrap_or(service_of(self, &name))
-            }
-            Reason::NotSpawned { .. }
-            | Reason::Exited(_)
-            | Reason::CrashLoop { .. }
-            | Reason::Unhealthy { .. }
-            | Reason::NotListening { .. }
-            | Reason::ListensElsewhere { .. }
-            | Reason::Stopped
-            | Reason::RolloutAborted { .. } => service,
-        };
+        let named = |name: &String| self.machine.stack().find(name);
+        let at_fault = if let Reason::Dependency { service, .. } = reason { named(service) } else { None };
         let status = self.status_of(service);
         let goes_on = status.is_some_and(|status| {
             status.replicas().any(|replica| matches!(replica.phase, Phase::BackingOff { .. }))
@@ -239,24 +228,16 @@ impl Driver {
             code: FailureCode::Service,
             text: format!("{name} {text}{then}"),
             service: Some(name),
-            last_lines: self.last_lines(at_fault, reason),
+            last_lines: self.last_lines(at_fault.unwrap_or(service), reason),
         }
     }
 
     /// The last lines of the process that failed: the new one of a rollout, else one that is in trouble.
     fn last_lines(&self, service: ServiceId, reason: &Reason) -> Vec<String> {
-        let named = match reason {
-            Reason::RolloutAborted { replica, .. } => {
-                replica.rsplit_once('-').and_then(|(_, number)| number.parse().ok())
-            }
-            Reason::NotSpawned { .. }
-            | Reason::Exited(_)
-            | Reason::CrashLoop { .. }
-            | Reason::Unhealthy { .. }
-            | Reason::NotListening { .. }
-            | Reason::ListensElsewhere { .. }
-            | Reason::Stopped
-            | Reason::Dependency { .. } => None,
+        let named = if let Reason::RolloutAborted { replica, .. } = reason {
+            replica.rsplit_once('-').and_then(|(_, number)| number.parse().ok())
+        } else {
+            None
         };
         let status = self.status_of(service);
         let troubled = status.and_then(|status| {
@@ -267,11 +248,6 @@ impl Driver {
         tail.map(|tail| tail.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect())
             .unwrap_or_default()
     }
-}
-
-fn service_of(driver: &Driver, name: &str) -> ServiceId {
-    // It was found by that name a moment ago.
-    driver.machine.stack().find(name).unwrap_or_else(|| unreachable!("a service of the stack"))
 }
 
 fn describe(phase: &Phase) -> (State, Option<Health>, Option<&Reason>) {

@@ -34,11 +34,6 @@ enum WaitsFor {
     Attached,
 }
 
-/// A failure that is nobody's fault but the request's.
-pub(super) fn impossible(text: impl Into<String>) -> Failure {
-    Failure { code: FailureCode::Impossible, service: None, text: text.into(), last_lines: Vec::new() }
-}
-
 impl Driver {
     pub(super) fn request(&mut self, connection: ConnectionId, request: Request, reply: Outbox) {
         match self.begin(request, &reply) {
@@ -81,7 +76,7 @@ impl Driver {
             Request::WaitStopped { services } => Next::Wait(WaitsFor::Ended(self.all_or(&services)?)),
             Request::Describe { service } => {
                 let id = self.find(&service)?;
-                let (_, run) = self.current(id).ok_or_else(|| impossible("it is not known"))?;
+                let (_, run) = self.current(id).ok_or_else(|| Failure::impossible("it is not known"))?;
                 let process = run.process();
                 let mut of_service = self.processes.iter().filter(|(replica, _)| replica.service == id);
                 let living = of_service.find(|(_, process)| !process.stopping).map(|(_, process)| process);
@@ -122,14 +117,18 @@ impl Driver {
         if self.asked_to_end == 0 {
             return Ok(());
         }
-        Err(Failure { code: FailureCode::Stopping, ..impossible("everything is being stopped") })
+        Err(Failure { code: FailureCode::Stopping, ..Failure::impossible("everything is being stopped") })
     }
 
     pub(super) fn find(&self, name: &str) -> Result<ServiceId, Failure> {
         self.machine.stack().find(name).ok_or_else(|| {
             let names: Vec<&str> = self.runbook.services.iter().map(|run| run.name.as_str()).collect();
             let text = format!("there is no service {name} (there are {})", names.join(", "));
-            Failure { code: FailureCode::NoService, service: Some(name.to_owned()), ..impossible(text) }
+            Failure {
+                code: FailureCode::NoService,
+                service: Some(name.to_owned()),
+                ..Failure::impossible(text)
+            }
         })
     }
 
@@ -155,7 +154,7 @@ impl Driver {
             let Some(run) = run else { continue };
             if *count > 1 && !matches!(run.kind, ServiceKind::Process(_)) {
                 let text = format!("{name} runs once only: it has its ports for itself");
-                return Err(Failure { service: Some(name.clone()), ..impossible(text) });
+                return Err(Failure { service: Some(name.clone()), ..Failure::impossible(text) });
             }
             run.replicas = *count;
             wanted.push((id, *count));
@@ -206,7 +205,7 @@ impl Driver {
                 WaitsFor::End | WaitsFor::Attached => Message::Done(Answer::Nothing),
                 WaitsFor::Ready(_) | WaitsFor::Serving(_) | WaitsFor::Ended(_) => {
                     let text = "everything was stopped meanwhile";
-                    Message::Failed(Failure { code: FailureCode::Stopping, ..impossible(text) })
+                    Message::Failed(Failure { code: FailureCode::Stopping, ..Failure::impossible(text) })
                 }
             };
             waiter.reply.answer(message);
