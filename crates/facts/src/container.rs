@@ -106,8 +106,13 @@ impl<'a> Container<'a> {
         command.first().is_some_and(|word| Path::new(word).file_name().is_some_and(|name| name == keeps))
     }
 
-    /// What runs in it; and whether that was said for this machine, as opposed to a container.
+    /// What runs in it, if it shares the addresses of this machine.
     pub fn command(&self) -> Option<Vec<String>> {
+        self.command_with(false)
+    }
+
+    /// What runs in it. A server that is known is told the address that it is to have unless that `is_addressed`, and has its own.
+    pub fn command_with(&self, is_addressed: bool) -> Option<Vec<String>> {
         if let Some(command) = &self.service.extension.command {
             return Some(command.clone()).filter(|command| !command.is_empty());
         }
@@ -119,8 +124,12 @@ impl<'a> Container<'a> {
             }
             Some(_) | None => own,
         };
-        let own = self.with_own_port(own);
-        let known = || self.known.map(|known| known.command.iter().map(|word| (*word).to_owned()).collect());
+        let own = if is_addressed { own } else { self.with_own_port(own) };
+        let count = if is_addressed { 1 } else { usize::MAX };
+        let known = || {
+            let words = self.known.map(|known| known.command.iter().take(count));
+            words.map(|words| words.map(|word| (*word).to_owned()).collect())
+        };
         Some(own).filter(|own| !own.is_empty()).or_else(known)
     }
 

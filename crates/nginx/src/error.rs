@@ -88,6 +88,9 @@ impl ConfigError {
             Self::Include { .. } => {
                 Some("mount it into the container, natively it is taken from there".into())
             }
+            Self::Refused { message } if message.contains("unknown directive \"stream\"") => {
+                Some("this machine's nginx has no stream module: apt-get install libnginx-mod-stream (Debian, Ubuntu)".into())
+            }
             Self::UnknownService { .. } => Some("use a service's name as host, or a full address".into()),
             Self::Read { .. }
             | Self::Syntax { .. }

@@ -101,7 +101,7 @@ impl Translation<'_> {
         let folder = self.site.live().join("hosts");
         let path = folder.join(&service.name);
         if self.writes {
-            let text = text(&names(service, &self.environment.stack), &plan);
+            let text = text(&names(service, &self.environment.stack), &service.name, &plan);
             write(&folder, &path, &text)
                 .map_err(|source| StackError::Write { path: path.clone(), source })?;
         }
@@ -114,16 +114,17 @@ fn number_of(name: &[u8]) -> u64 {
     u64::from_str_radix(&short_hash(name), 16).unwrap_or_default()
 }
 
-fn text(names: &BTreeMap<String, Named<'_>>, plan: &AddressPlan) -> String {
+fn text(names: &BTreeMap<String, Named<'_>>, service: &str, plan: &AddressPlan) -> String {
+    let own = plan.services.get(service).copied().unwrap_or(Ipv4Addr::LOCALHOST);
     let mut text = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n".to_owned();
     let mut line = |address: &dyn std::fmt::Display, name: &str| {
         // Writing to a text cannot fail.
         let _ = writeln!(text, "{address} {name}");
     };
-    if let Ok(own) = nix::unistd::gethostname() {
-        let own = own.to_string_lossy().to_ascii_lowercase();
-        if !own.is_empty() && !names.contains_key(&own) && own != "localhost" {
-            line(&Ipv4Addr::LOCALHOST, &own);
+    if let Ok(called) = nix::unistd::gethostname() {
+        let called = called.to_string_lossy().to_ascii_lowercase();
+        if !called.is_empty() && !names.contains_key(&called) && called != "localhost" {
+            line(&own, &called);
         }
     }
     for (name, named) in names {
@@ -133,7 +134,7 @@ fn text(names: &BTreeMap<String, Named<'_>>, plan: &AddressPlan) -> String {
             }
             Named::Machine => line(&plan.machine, name),
             Named::Addresses(addresses) => addresses.iter().for_each(|address| line(address, name)),
-            Named::Itself => line(&Ipv4Addr::LOCALHOST, name),
+            Named::Itself => line(&own, name),
         }
     }
     text
@@ -174,13 +175,13 @@ mod tests {
             ("far".to_owned(), Named::Addresses(vec![[10, 0, 0, 1].into(), [10, 0, 0, 2].into()])),
             ("web".to_owned(), Named::Itself),
         ]);
-        let text = super::text(&names, &plan);
+        let text = super::text(&names, "db", &plan);
         for line in [
             "127.20.1.2 db\n",
             "127.20.1.2 database\n",
             "127.20.255.254 host.docker.internal\n",
             "10.0.0.1 far\n10.0.0.2 far\n",
-            "127.0.0.1 web\n",
+            "127.20.1.2 web\n",
             "127.0.0.1 localhost\n",
         ] {
             assert!(text.contains(line), "{line}{text}");

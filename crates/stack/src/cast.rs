@@ -125,7 +125,7 @@ impl Translation<'_> {
                 Ok(())
             };
         }
-        let command = process::words(&container)?;
+        let command = process::words(&container, self.is_addressed(service))?;
         if !self.is_addressed(service) {
             self.check_texts(&container, &command)?;
         }

@@ -8,11 +8,11 @@ use backlot_facts::container::Container;
 use backlot_plan::HealthTimes;
 use backlot_postgres::Access;
 use backlot_process::{Signal, caller_allow_list};
-use backlot_project::stack::HealthTest;
+use backlot_project::stack::{HealthTest, NetworkMode};
 use backlot_state::DatabaseRecord;
 use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, ServiceRun, Template};
 
-use crate::{ports::Ports, translation::Translation};
+use crate::{error::StackError, ports::Ports, translation::Translation};
 
 /// How long a server may take to stop.
 const DATABASE_GRACE: Duration = Duration::from_mins(1);
@@ -27,12 +27,15 @@ impl Translation<'_> {
         container: &Container<'_>,
         database: &DatabaseRecord,
         ports: &Ports,
-    ) -> ServiceRun {
+    ) -> Result<ServiceRun, StackError> {
         let process = ProcessRun {
             program: database.bin_dir.join("postgres"),
             directory: self.root.to_owned(),
             surroundings: database_variables(database, self.caller),
             ports: ports.runs(container),
+            // What runs beside it knows the others by name, and it by its own port.
+            mounts: self.hosts_beside(container.service)?.into_iter().collect(),
+            has_addresses: self.has_addresses() && container.service.network_mode != NetworkMode::Host,
             ..ProcessRun::default()
         };
         let health = self.own_check(container, &process, ports).unwrap_or(HealthRun {
@@ -45,7 +48,7 @@ impl Translation<'_> {
         });
         // A durable one writes its data first.
         let stop = if database.volume.is_some() { Signal::SIGINT } else { Signal::SIGQUIT };
-        ServiceRun {
+        Ok(ServiceRun {
             name: database.service.clone(),
             replicas: 1,
             kind: ServiceKind::Database { port: database.port, process },
@@ -59,7 +62,7 @@ impl Translation<'_> {
             stop_grace: DATABASE_GRACE,
             keeps_data: true,
             fingerprint: String::new(),
-        }
+        })
     }
 
     /// The check that a database's own file asks for. One whose program is nowhere fails, and says so.

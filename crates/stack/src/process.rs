@@ -20,10 +20,10 @@ const OF_THE_CONTAINER: [&str; 6] = ["PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONP
 const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.txt", "requirements/dev.txt"];
 
 /// The words of a service's command.
-pub(crate) fn words(container: &Container<'_>) -> Result<Vec<String>, StackError> {
+pub(crate) fn words(container: &Container<'_>, is_addressed: bool) -> Result<Vec<String>, StackError> {
     let (service, at) = (container.service.name.clone(), container.service.location.clone());
     let image = container.image().map(|image| image.repository.clone());
-    if let Some(words) = container.command() {
+    if let Some(words) = container.command_with(is_addressed) {
         return match words.first().filter(|word| word.starts_with('-')) {
             Some(option) => Err(StackError::Options { service, option: option.clone(), image, at }),
             None => Ok(interpreted(container, words)),

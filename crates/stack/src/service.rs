@@ -31,7 +31,7 @@ impl Translation<'_> {
     pub(crate) fn service(&self, container: &Container<'_>, ports: &Ports) -> Result<ServiceRun, StackError> {
         let service = container.service;
         if let Some(database) = self.server(&service.name) {
-            return Ok(self.database_run(container, database, ports));
+            return self.database_run(container, database, ports);
         }
         let keeps_data = self.kept(container)?.is_some_and(|kept| kept.volume.is_some());
         let (kind, sources, text) = if container.is_nginx() {
@@ -79,7 +79,7 @@ impl Translation<'_> {
 
     fn process(&self, container: &Container<'_>, ports: &Ports) -> Result<ProcessRun, StackError> {
         let has_addresses = self.is_addressed(container.service);
-        let words = self.keeping(container, words(container)?)?;
+        let words = self.keeping(container, words(container, has_addresses)?)?;
         let variables = self.variables(container, ports);
         let mut surroundings = self.beside(&variables);
         let path = if variables.contains_key("PATH") { &variables } else { &surroundings };

@@ -82,7 +82,9 @@ impl Translation<'_> {
             }
             What::Tmpfs { .. } => inside == mount.target,
         };
-        mounts.iter().any(is_there).then_some(inside)
+        // What is mounted below it makes it.
+        let is_made = |mount: &Mount| mount.target != inside && mount.target.starts_with(&inside);
+        mounts.iter().any(|mount| is_there(mount) || is_made(mount)).then_some(inside)
     }
 
     /// The file of a secret or config; what is no file becomes a private one, named by what is in it.

@@ -72,11 +72,16 @@ impl Addresses {
             return shared;
         }
         let net = known.plan.as_ref()?.machine.octets()[1];
-        let own = (0..REPLICAS).find_map(|_| {
-            let [high, low] = (FIRST + known.next % REPLICAS).to_be_bytes();
-            known.next = known.next.wrapping_add(1);
-            let own = Ipv4Addr::new(127, net, high, low);
-            (!known.replicas.contains_key(&own)).then_some(own)
+        // The first has that of the service: whoever is not asked about, a datagram of some runtimes, finds it there all the same.
+        let of_service = known.plan.as_ref().and_then(|plan| plan.services.get(&run.name)).copied();
+        let of_service = of_service.filter(|own| !known.replicas.contains_key(own));
+        let own = of_service.or_else(|| {
+            (0..REPLICAS).find_map(|_| {
+                let [high, low] = (FIRST + known.next % REPLICAS).to_be_bytes();
+                known.next = known.next.wrapping_add(1);
+                let own = Ipv4Addr::new(127, net, high, low);
+                (!known.replicas.contains_key(&own)).then_some(own)
+            })
         })?;
         let fixed = match run.kind {
             ServiceKind::Front(_) => {
@@ -89,6 +94,12 @@ impl Addresses {
         };
         let router: Arc<dyn Router> = Arc::clone(self) as _;
         let network = Arc::new(Network::new(own, fixed, router));
+        if let ServiceKind::Database { port, .. } = run.kind {
+            // For what runs beside it.
+            for target in run.process().ports.iter().map(|port| port.target) {
+                network.serves(target, SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
+            }
+        }
         let replica = Replica { service: run.name.clone(), network: Arc::clone(&network), serves: false };
         known.replicas.insert(own, replica);
         Some(network)
@@ -137,12 +148,15 @@ impl Router for Addresses {
             return Route::To(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
         }
         let at = |replica: &Replica| replica.network.find(transport, port);
-        if let Some(replica) = known.replicas.get(&to) {
-            return at(replica).map_or(Route::Nobody, Route::To);
+        let of_replica =
+            || known.replicas.get(&to).map(|replica| at(replica).map_or(Route::Nobody, Route::To));
+        // By its own address it means itself.
+        if from == to {
+            return of_replica().unwrap_or(Route::Nobody);
         }
         let is_ours = to.octets()[..2] == plan.machine.octets()[..2];
         let Some((name, _)) = plan.services.iter().find(|(_, address)| **address == to) else {
-            return if is_ours { Route::Nobody } else { Route::Foreign };
+            return of_replica().unwrap_or(if is_ours { Route::Nobody } else { Route::Foreign });
         };
         match known.services.get(name) {
             None => Route::Nobody,

@@ -58,6 +58,10 @@ impl View {
     pub fn of(pid: i32, directory: &Path) -> Result<Self, ViewError> {
         let namespace = |process: &str, kind: &str| fs::read_link(format!("/proc/{process}/ns/{kind}"));
         let is_other = |kind: &str| Ok(namespace(&pid.to_string(), kind)? != namespace("self", kind)?);
+        let gone = |source| ViewError::Process { pid, source };
+        if !is_other("mnt").map_err(gone)? {
+            return Err(gone(io::Error::other("it sees the machine as it is")));
+        }
         Ok(Self { plan: joining(pid, is_other, directory)?, trap: None })
     }
 

@@ -119,10 +119,11 @@ impl Driver {
         });
         match outcome {
             Ok(id) => {
-                let process =
-                    Process::of_database(id, self.run_of(replica).and_then(|run| run.database_port()));
+                let run = self.run_of(replica);
+                let mut process = Process::of_database(id, run.as_ref().and_then(|run| run.database_port()));
+                process.network = run.as_ref().and_then(|run| self.addresses.enter(run));
                 self.processes.insert(replica, process);
-                match self.run_of(replica) {
+                match run {
                     Some(run) => self.started(replica, &run),
                     None => self.tell(Event::Spawned(replica)),
                 }

@@ -146,13 +146,13 @@ fn way(
     transport: Transport,
     network: &Network,
 ) -> Option<(Family, Result<SocketAddrV4, Errno>)> {
-    let (family, route) = match asked {
-        Asked::Itself { family, port, is_six, .. } => (family, own(network, port, transport, is_six)),
+    let (family, port, route) = match asked {
+        Asked::Itself { family, port, is_six, .. } => (family, port, own(network, port, transport, is_six)),
         Asked::Loopback { family, ip, port } if ip == network.own => {
-            (family, own(network, port, transport, false))
+            (family, port, own(network, port, transport, false))
         }
         Asked::Loopback { family, ip, port } => {
-            (family, network.router.route(network.own, ip, port, transport))
+            (family, port, network.router.route(network.own, ip, port, transport))
         }
         Asked::MachinesServer => return Some((Family::Four, Err(Errno::ENOENT))),
         Asked::World { .. } | Asked::Other => return None,
@@ -160,8 +160,10 @@ fn way(
     match (route, transport) {
         (Route::To(place), _) => Some((family, Ok(place))),
         (Route::Nobody, Transport::Tcp) => Some((family, Err(Errno::ECONNREFUSED))),
-        // The system's own resolver sorts addresses by such calls, and a datagram to nobody is no error.
-        (Route::Nobody, Transport::Udp) | (Route::Foreign, _) => None,
+        // A datagram to nobody is no error, and this machine is not to have it. The system's own resolver sorts addresses by
+        // such calls.
+        (Route::Nobody, Transport::Udp) => Some((family, Ok(SocketAddrV4::new(network.own, port)))),
+        (Route::Foreign, _) => None,
     }
 }
 
@@ -173,8 +175,12 @@ fn own(network: &Network, port: u16, transport: Transport, is_six: bool) -> Rout
 
 fn sent(call: &Call, network: &Network) -> Option<nix::Result<i64>> {
     let asked = asked(call, 4, 5)?;
-    let (socket, transport) = socket(call).filter(|(_, transport)| *transport == Transport::Udp)?;
+    let (socket, transport) = socket(call)?;
     let (family, place) = way(asked, transport, network)?;
+    if transport == Transport::Tcp {
+        // To connect and send at once: whoever cannot do that does one after the other.
+        return Some(Err(Errno::EOPNOTSUPP));
+    }
     let length = usize::try_from(call.arguments[2]).ok().filter(|length| *length <= DATAGRAM)?;
     let bytes = if length == 0 { Vec::new() } else { call.read(call.arguments[1], length)? };
     let flags = MsgFlags::from_bits_truncate(call.int(3)) | MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;

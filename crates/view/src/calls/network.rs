@@ -72,6 +72,11 @@ impl Network {
         table.find(transport, port, false).or_else(|| table.find(transport, port, true))
     }
 
+    /// That one of its ports is at `place`, where another program than its own listens.
+    pub fn serves(&self, port: u16, place: SocketAddrV4) {
+        self.table().serves(port, place);
+    }
+
     /// That nobody listens at that place any more.
     pub fn forget(&self, place: SocketAddrV4) {
         self.table().forget(place);

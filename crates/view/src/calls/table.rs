@@ -69,6 +69,12 @@ impl Table {
         Some(key.port)
     }
 
+    /// That somebody listens for it.
+    pub(crate) fn serves(&mut self, port: u16, place: SocketAddrV4) {
+        let key = Key { transport: Transport::Tcp, is_six_only: false, port };
+        self.entries.insert(key, Entry { place, listens: true });
+    }
+
     /// That nobody listens there any more.
     pub(crate) fn forget(&mut self, place: SocketAddrV4) {
         self.entries.retain(|_, entry| entry.place != place);
