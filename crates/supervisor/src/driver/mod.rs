@@ -45,6 +45,8 @@ pub(crate) use crate::driver::launch::filled;
 
 /// How often it is looked after what needs no haste.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
+/// How long is worked without listening to anybody.
+const TURN: Duration = Duration::from_millis(50);
 /// How long what is left at the end has to die.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
 
@@ -65,6 +67,8 @@ pub(crate) struct Driver {
     inputs: Sender<Input>,
     timers: Timers,
     events: VecDeque<Event>,
+    /// What the machine has said and is not done yet.
+    actions: VecDeque<Action>,
     waiters: Vec<Waiter>,
     /// The services of which it was told that they are ready, and where.
     announced: BTreeSet<ServiceId>,
@@ -112,6 +116,7 @@ impl Driver {
             inputs,
             timers: Timers::default(),
             events: VecDeque::new(),
+            actions: VecDeque::new(),
             waiters: Vec::new(),
             announced: BTreeSet::new(),
             silent: BTreeSet::new(),
@@ -126,12 +131,14 @@ impl Driver {
         self.tell(Event::Command(Command::Up { services }));
         let mut tidied = Instant::now();
         loop {
-            self.settle();
-            if self.is_over() {
+            let is_settled = self.settle_for(TURN);
+            if is_settled && self.is_over() {
                 break;
             }
             let next = self.timers.next().unwrap_or(tidied + HOUSEKEEPING).min(tidied + HOUSEKEEPING);
-            match heard.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            let wait =
+                if is_settled { next.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            match heard.recv_timeout(wait) {
                 Ok(input) => self.hear(input),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
@@ -158,12 +165,36 @@ impl Driver {
 
     /// Tells the machine what has happened, does what it says, and answers those who have waited for it.
     fn settle(&mut self) {
-        while let Some(event) = self.events.pop_front() {
-            let now = Moment::after_start(self.begun.elapsed());
-            for action in self.machine.on_event(event, now) {
-                self.act(action);
+        while self.settle_one() {}
+        self.settled();
+    }
+
+    /// The same for about so long, as a thousand processes take their time; whether that was all.
+    fn settle_for(&mut self, limit: Duration) -> bool {
+        let begun = Instant::now();
+        while self.settle_one() {
+            if begun.elapsed() > limit {
+                return false;
             }
         }
+        self.settled();
+        true
+    }
+
+    /// Does one thing, if there is one to do.
+    fn settle_one(&mut self) -> bool {
+        if let Some(action) = self.actions.pop_front() {
+            self.act(action);
+        } else if let Some(event) = self.events.pop_front() {
+            let now = Moment::after_start(self.begun.elapsed());
+            self.actions.extend(self.machine.on_event(event, now));
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn settled(&mut self) {
         self.give_up_hooks();
         if !self.machine.status().any(|status| status.is_rolling()) {
             self.endpoints.close_stale();

@@ -44,6 +44,10 @@ impl Driver {
     }
 
     fn begin(&mut self, request: Request, reply: &Outbox) -> Result<Next, Failure> {
+        if !matches!(request, Request::Status | Request::Describe { .. } | Request::Route { .. }) {
+            // It is about all that was asked for before.
+            self.settle();
+        }
         let waiting = |wait: bool, waits_for: WaitsFor| {
             if wait { Next::Wait(waits_for) } else { Next::Answer(Answer::Nothing) }
         };
