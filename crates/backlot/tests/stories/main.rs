@@ -17,6 +17,7 @@ mod errors;
 mod fake_docker;
 mod flags;
 mod flask;
+mod hard_coded;
 mod hooks;
 mod hostile;
 mod images;

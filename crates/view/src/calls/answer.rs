@@ -160,8 +160,9 @@ fn way(
     match (route, transport) {
         (Route::To(place), _) => Some((family, Ok(place))),
         (Route::Nobody, Transport::Tcp) => Some((family, Err(Errno::ECONNREFUSED))),
-        // A datagram to nobody is no error, and this machine is not to have it. The system's own resolver sorts addresses by
-        // such calls.
+        // A datagram to nobody is no error, and the system's own resolver sorts addresses by such calls. One to the usual address
+        // may well be an answer: those who have not bound their socket ask from there.
+        (Route::Nobody, Transport::Udp) if matches!(asked, Asked::Itself { .. }) => None,
         (Route::Nobody, Transport::Udp) => Some((family, Ok(SocketAddrV4::new(network.own, port)))),
         (Route::Foreign, _) => None,
     }
