@@ -139,7 +139,10 @@ impl Driver {
             let wait =
                 if is_settled { next.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
             match heard.recv_timeout(wait) {
-                Ok(input) => self.hear(input),
+                Ok(input) => {
+                    self.hear(input);
+                    heard.try_iter().for_each(|input| self.hear(input));
+                }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
             while let Some(timer) = self.timers.take(Instant::now()) {

@@ -44,8 +44,10 @@ impl Driver {
     }
 
     fn begin(&mut self, request: Request, reply: &Outbox) -> Result<Next, Failure> {
-        if !matches!(request, Request::Status | Request::Describe { .. } | Request::Route { .. }) {
-            // It is about all that was asked for before.
+        if let Request::Up { .. } | Request::Plan { .. } | Request::Scale { .. } | Request::Restart { .. } =
+            request
+        {
+            // It is about what all that was asked for before has come to.
             self.settle();
         }
         let waiting = |wait: bool, waits_for: WaitsFor| {
