@@ -3,7 +3,7 @@
 //! A [`Config`] is read with everything that it includes, asked what it refers to ([`Config::references`]) and where it
 //! listens ([`Config::listens`]), and written anew as one file ([`Config::rewrite`]), in which services are at their
 //! native addresses. Where nginx can be given a world of its own, it has what the project has, as it is, and around it what the
-//! official image has ([`image`]). The grammar is that of nginx: directives of words, ended by `;` or a block.
+//! official image has ([`image()`]). The grammar is that of nginx: directives of words, ended by `;` or a block.
 
 mod config;
 mod error;

@@ -75,7 +75,8 @@ impl Heard {
                     tell(Found::Quiet);
                 }
             }
-            let wait = if told_quiet { STEP } else { self.quiet_after.saturating_sub(begun.elapsed()) };
+            let may_get_quiet = !told_quiet && listening.is_empty();
+            let wait = if may_get_quiet { self.quiet_after.saturating_sub(begun.elapsed()) } else { STEP };
             let most = if self.knocks.is_empty() { STEP } else { LOOK };
             match self.news.recv_timeout(wait.clamp(LOOK, most)) {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {}

@@ -141,7 +141,9 @@ impl Driver {
             match heard.recv_timeout(wait) {
                 Ok(input) => {
                     self.hear(input);
-                    heard.try_iter().for_each(|input| self.hear(input));
+                    for input in heard.try_iter() {
+                        self.hear(input);
+                    }
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }

@@ -36,6 +36,12 @@ enum WaitsFor {
 
 impl Driver {
     pub(super) fn request(&mut self, connection: ConnectionId, request: Request, reply: Outbox) {
+        if let Request::Up { .. } | Request::Plan { .. } | Request::Scale { .. } | Request::Restart { .. } =
+            request
+        {
+            // It is about what all that was asked for before has come to.
+            self.settle();
+        }
         match self.begin(request, &reply) {
             Ok(Next::Answer(answer)) => reply.answer(Message::Done(answer)),
             Ok(Next::Wait(waits_for)) => self.waiters.push(Waiter { connection, reply, waits_for }),
@@ -44,12 +50,6 @@ impl Driver {
     }
 
     fn begin(&mut self, request: Request, reply: &Outbox) -> Result<Next, Failure> {
-        if let Request::Up { .. } | Request::Plan { .. } | Request::Scale { .. } | Request::Restart { .. } =
-            request
-        {
-            // It is about what all that was asked for before has come to.
-            self.settle();
-        }
         let waiting = |wait: bool, waits_for: WaitsFor| {
             if wait { Next::Wait(waits_for) } else { Next::Answer(Answer::Nothing) }
         };
