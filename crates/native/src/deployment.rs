@@ -252,7 +252,7 @@ impl NativeStack<'_> {
             caller: self.ground.caller,
             nginx: backlot_nginx::locate(self.ground.caller.get("PATH").map(String::as_str)),
             running,
-            rung: rung(self.ground.caller),
+            most: most(self.ground.caller),
             databases: self.databases().map(|service| service.database().service.as_str()).collect(),
             scenario: scenario.map(|(name, _)| name.as_str()),
             site: &self.site,
@@ -264,16 +264,20 @@ impl NativeStack<'_> {
     }
 }
 
-/// How much of a view services can have: what this machine can give, or less where `BACKLOT_VIEW` says so, as on machines that
-/// can give no more.
+/// How much of a view services have.
 pub fn rung(caller: &BTreeMap<String, String>) -> Rung {
-    let most = match caller.get("BACKLOT_VIEW").map(String::as_str) {
+    most(caller).min(backlot_view::rung())
+}
+
+/// How much of a view services are to have: all that this machine can give, or less where `BACKLOT_VIEW` says so, as on machines
+/// that can give no more.
+fn most(caller: &BTreeMap<String, String>) -> Rung {
+    match caller.get("BACKLOT_VIEW").map(String::as_str) {
         // Names are in a file of the view's own: there are no addresses without mounts.
         Some("2" | "4") => Rung::None,
         Some("3") => Rung::Mounts,
         Some(_) | None => Rung::Whole,
-    };
-    most.min(backlot_view::rung())
+    }
 }
 
 /// What an `up` does to a database that is there: a command that only needs it takes it as it runs.

@@ -247,7 +247,7 @@ services:
             nginx: if has_nginx { Ok(Nginx { program }) } else { Err(LocateError) },
             running: &[],
             databases: vec!["db"],
-            rung: backlot_view::Rung::None,
+            most: backlot_view::Rung::None,
             scenario: None,
             site: &Site::new(&home, &project, "development"),
             throwaway: false,

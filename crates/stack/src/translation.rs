@@ -23,8 +23,8 @@ pub struct Translation<'a> {
     pub running: &'a [DatabaseRecord],
     /// The names of its databases' services, that of its own first.
     pub databases: Vec<&'a str>,
-    /// How much of a view services can have here.
-    pub rung: Rung,
+    /// The most that services are to have of a view.
+    pub most: Rung,
     /// The scenario's name, for one.
     pub scenario: Option<&'a str>,
     /// Its place on disk.
@@ -40,14 +40,19 @@ pub struct Translation<'a> {
 }
 
 impl Translation<'_> {
+    /// How much of a view they have. What this machine can give is tried out, which takes its time: not where nobody asks.
+    fn rung(&self) -> Rung {
+        if self.most == Rung::None { Rung::None } else { self.most.min(backlot_view::rung()) }
+    }
+
     /// Whether services have what is mounted for them where their file says.
     pub(crate) fn has_views(&self) -> bool {
-        self.rung != Rung::None
+        self.rung() != Rung::None
     }
 
     /// Whether their addresses are their own there.
     pub(crate) fn has_addresses(&self) -> bool {
-        self.rung == Rung::Whole
+        self.rung() == Rung::Whole
     }
 
     /// Whether the service `name` is a database server of this engine.
