@@ -94,10 +94,12 @@ impl Addresses {
         };
         let router: Arc<dyn Router> = Arc::clone(self) as _;
         let network = Arc::new(Network::new(own, fixed, router));
-        if let ServiceKind::Database { port, .. } = run.kind {
+        if let ServiceKind::Database { .. } = run.kind
+            && let Reached::Here(ports) = reached(run)
+        {
             // For what runs beside it.
-            for target in run.process().ports.iter().map(|port| port.target) {
-                network.serves(target, SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
+            for (port, here) in ports {
+                network.serves(port, SocketAddrV4::new(Ipv4Addr::LOCALHOST, here));
             }
         }
         let replica = Replica { service: run.name.clone(), network: Arc::clone(&network), serves: false };
