@@ -174,7 +174,8 @@ fn a_service_is_called_as_its_file_says() {
     let ask = "import socket as s; print(s.gethostname(), s.gethostbyname(s.gethostname()))";
     for verb in ["exec", "run"] {
         let own = stage.backlot(&["-q", verb, "named", "python3", "-c", ask]).output();
-        own.assert(0, "shop.example 127.0.0.1", "");
+        let own = own.assert_code(0);
+        assert!(own.stdout.starts_with("shop.example 127."), "{own}");
         stage.backlot(&["-q", verb, "host", "uname", "-n"]).output().assert(0, "far", "");
     }
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();

@@ -228,7 +228,7 @@ const REDIS: &str = "\
 #!/usr/bin/env python3
 import os, signal, socket, sys
 words = sys.argv[1:]
-port = int(words[words.index('--port') + 1])
+port = int(words[words.index('--port') + 1]) if '--port' in words else 6379
 if '--dir' in words: os.chdir(words[words.index('--dir') + 1])
 def end(*_):
     count = int(open('dump').read()) if os.path.exists('dump') else 0
