@@ -67,5 +67,6 @@ fn a_port_that_passes_on_refuses_nobody() {
     over.store(true, Ordering::Relaxed);
     knocking.join().unwrap();
     assert_eq!(refused.load(Ordering::Relaxed), 0);
-    assert!(answers(one) && answers(other));
+    // So many knocks fill the short queue of such a server, and the gateway may take it for lost for a moment.
+    wait_until("both answer", || answers(one) && answers(other));
 }
