@@ -10,9 +10,11 @@ use std::sync::{Arc, OnceLock};
 
 use nix::fcntl::OFlag;
 use nix::libc;
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, socket};
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, fork, pipe2};
+use nix::unistd::{ForkResult, Pid, fork, getppid, pipe2};
 
 use crate::calls::{Network, Route, Router, Transport};
 use crate::enter::View;
@@ -68,9 +70,16 @@ fn probe(has_addresses: bool) -> io::Result<()> {
         view = view.with_network(Arc::clone(&network))?;
     }
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+    let parent = Pid::this();
     // SAFETY: the child makes system calls only, and ends without running anything of ours.
     match unsafe { fork() }? {
         ForkResult::Child => {
+            // Its calls would wait for ever if we were killed: it holds the socket by which they come to us.
+            let _ = set_pdeathsig(Signal::SIGKILL);
+            if getppid() != parent {
+                // SAFETY: as below.
+                unsafe { libc::_exit(1) }
+            }
             let entered = view.enter().err().and_then(|error| error.raw_os_error());
             let listened = || if has_addresses { listen_somewhere().err() } else { None };
             let number = entered.or_else(|| listened().map(|errno| errno as i32)).unwrap_or(0);
