@@ -89,7 +89,12 @@ impl Translation<'_> {
         });
         let mounts = last_of_each(own.chain(self.mounts(container)?).collect());
         let variables = self.variables(container, ports);
-        let surroundings = self.beside(&variables);
+        let mut surroundings = self.beside(&variables);
+        // In its image it is on PATH; an ordinary user's may well lack its place.
+        if let (Some(path), Some(folder)) = (surroundings.get_mut("PATH"), nginx.program.parent()) {
+            path.push(':');
+            path.push_str(&folder.to_string_lossy());
+        }
         let mut words = container.command().unwrap_or_default();
         // The entrypoint of its image does what is done here already.
         if words.first().is_some_and(|word| word.ends_with("/docker-entrypoint.sh"))
