@@ -4,17 +4,14 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use backlot_process::Program;
 
 use crate::config::Source;
 use crate::error::{ConfigError, Place};
-use crate::locate::Nginx;
+use crate::locate::{Nginx, look_at};
 use crate::place::{BASE, MODULES, OWN, mounted};
 
-/// How long it may take to look at a configuration.
-const LIMIT: Duration = Duration::from_secs(10);
 /// The main file, for those that bring none.
 const MAIN: &str = "\
 worker_processes auto;
@@ -167,22 +164,12 @@ impl Nginx {
         source: &Source,
         within: impl FnOnce(Program) -> Result<Program, ConfigError>,
     ) -> Result<(), ConfigError> {
-        let test = within(Program::new(&self.program).args(["-t", "-q"]))?;
-        let output = test.output(LIMIT).map_err(ConfigError::Run)?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let lines = output.last_lines(20);
-        let told = lines.iter().find(|line| line.contains("[emerg]")).or(lines.last());
-        let message = told.map_or_else(|| "it does not say why".into(), |line| explained(line, source));
-        Err(ConfigError::Refused { message })
+        look_at(within(Program::new(&self.program))?, |said| explained(said, source))
     }
 }
 
 /// What nginx says, with the place in the project's file: `… in /etc/nginx/nginx.conf:12` becomes `… (docker/nginx.conf:12)`.
-fn explained(line: &str, source: &Source) -> String {
-    let said = line.split_once("[emerg]").map_or(line, |(_, said)| said).trim();
-    let said = said.split_once(": ").filter(|(pid, _)| pid.contains('#')).map_or(said, |(_, said)| said);
+fn explained(said: &str, source: &Source) -> String {
     let Some((what, at)) = said.rsplit_once(" in /") else { return said.to_owned() };
     let Some((path, line)) = at.rsplit_once(':').and_then(|(path, line)| Some((path, line.parse().ok()?)))
     else {
@@ -201,9 +188,9 @@ mod tests {
     fn the_place_is_the_projects() {
         let mounts = vec![("/etc/nginx/nginx.conf".into(), "/code/docker/nginx.conf".into())];
         let source = Source { mounts, ..Source::default() };
-        let line = "2026/01/01 00:00:00 [emerg] 12#12: unknown directive \"x\" in /etc/nginx/nginx.conf:3";
+        let line = "unknown directive \"x\" in /etc/nginx/nginx.conf:3";
         assert_eq!(super::explained(line, &source), "unknown directive \"x\" (/code/docker/nginx.conf:3)");
-        let other = "nginx: [emerg] host not found in upstream \"wbe\" in /etc/nginx/conf.d/a.conf:1";
+        let other = "host not found in upstream \"wbe\" in /etc/nginx/conf.d/a.conf:1";
         let said = "host not found in upstream \"wbe\" (/etc/nginx/conf.d/a.conf:1)";
         assert_eq!(super::explained(other, &source), said);
         assert_eq!(super::explained("odd", &source), "odd");

@@ -61,23 +61,34 @@ impl Nginx {
         let (file, draft) = (dir.join("nginx.conf"), dir.join("nginx.conf.new"));
         let unwritten = |source| ConfigError::Write { file: file.clone(), source };
         write(&draft, &config.text).map_err(unwritten)?;
-        let test = Program::new(&self.program).args(arguments(dir, &draft)).args(["-t", "-q"]);
-        let output = test.output(LIMIT).map_err(ConfigError::Run)?;
-        if output.status.success() {
-            fs::rename(&draft, &file).map_err(unwritten)?;
-            return Ok(Self::arguments(dir));
-        }
-        let lines = output.last_lines(20);
-        let told = lines.iter().find(|line| line.contains("[emerg]")).or(lines.last());
-        let message =
-            told.map_or_else(|| "it does not say why".into(), |line| config.explained(line, &draft));
-        Err(ConfigError::Refused { message })
+        let test = Program::new(&self.program).args(arguments(dir, &draft));
+        look_at(test, |said| config.explained(said, &draft))?;
+        fs::rename(&draft, &file).map_err(unwritten)?;
+        Ok(Self::arguments(dir))
     }
 
     /// The arguments of one that runs with the configuration that is installed in `dir`.
     pub fn arguments(dir: &Path) -> Vec<String> {
         arguments(dir, &dir.join("nginx.conf"))
     }
+}
+
+/// Has nginx look at its configuration; `explained` makes of what it says why it refuses that.
+pub(crate) fn look_at(nginx: Program, explained: impl FnOnce(&str) -> String) -> Result<(), ConfigError> {
+    let output = nginx.args(["-t", "-q"]).output(LIMIT).map_err(ConfigError::Run)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let lines = output.last_lines(20);
+    let told = lines.iter().find(|line| line.contains("[emerg]")).or(lines.last());
+    let message = told.map_or_else(|| "it does not say why".into(), |line| explained(said(line)));
+    Err(ConfigError::Refused { message })
+}
+
+/// A line of nginx's log without when and who.
+fn said(line: &str) -> &str {
+    let said = line.split_once("[emerg]").map_or(line, |(_, said)| said).trim();
+    said.split_once(": ").filter(|(pid, _)| pid.contains('#')).map_or(said, |(_, said)| said)
 }
 
 fn arguments(dir: &Path, file: &Path) -> Vec<String> {
@@ -97,14 +108,25 @@ fn write(file: &Path, text: &str) -> io::Result<()> {
 
 impl Rewritten {
     /// What nginx says, with the place in the original file: `… in /…/nginx.conf:12` becomes `… in docker/nginx.conf:3`.
-    fn explained(&self, line: &str, file: &Path) -> String {
-        let said = line.split_once("[emerg]").map_or(line, |(_, said)| said).trim();
-        let said = said.split_once(": ").filter(|(pid, _)| pid.contains('#')).map_or(said, |(_, said)| said);
+    fn explained(&self, said: &str, file: &Path) -> String {
         let marker = format!(" in {}:", file.display());
         let Some((what, number)) = said.split_once(&marker) else { return said.to_owned() };
         let digits = number.bytes().take_while(u8::is_ascii_digit).count();
         let place =
             number[..digits].parse::<usize>().ok().and_then(|line| self.places.get(line.checked_sub(1)?));
         place.map_or_else(|| said.to_owned(), |place| format!("{what} ({place})"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_nginx_says_is_without_when_and_who() {
+        for line in
+            ["2026/01/01 00:00:00 [emerg] 12#12: unknown directive", "nginx: [emerg] unknown directive"]
+        {
+            assert_eq!(super::said(line), "unknown directive");
+        }
+        assert_eq!(super::said("odd"), "odd");
     }
 }

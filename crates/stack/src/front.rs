@@ -1,6 +1,6 @@
 //! nginx.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use backlot_facts::names::names;
 use backlot_nginx::{Config, ConfigError, Nginx, Part, Source, image};
 use backlot_process::Program;
 use backlot_supervisor::{PortRun, ProcessRun, Template};
-use backlot_view::{Mount, Network, Route, Router, Transport, View, What};
+use backlot_view::{Mount, Network, View, What};
 
 use crate::{error::StackError, ports::Ports, translation::Translation, view::last_of_each};
 
@@ -133,18 +133,9 @@ impl Translation<'_> {
     fn within(&self, program: Program, mounts: &[Mount], name: &str) -> Result<Program, ConfigError> {
         let fault = |source: io::Error| ConfigError::Write { file: self.site.live().join(name), source };
         let own = self.addresses().map_or(Ipv4Addr::LOCALHOST, |plan| plan.machine);
-        let network = Network::new(own, BTreeMap::new(), Arc::new(Nobody));
+        let network = Network::alone(own);
         let view = View::new(mounts, Path::new("/")).map_err(|error| fault(io::Error::other(error)))?;
         let view = view.with_network(Arc::new(network)).map_err(fault)?;
         Ok(program.within(Arc::new(view)))
-    }
-}
-
-/// Knows no addresses.
-struct Nobody;
-
-impl Router for Nobody {
-    fn route(&self, _from: Ipv4Addr, _to: Ipv4Addr, _port: u16, _transport: Transport) -> Route {
-        Route::Nobody
     }
 }

@@ -50,6 +50,13 @@ enum Reached {
     Here(BTreeMap<u16, u16>),
 }
 
+impl Known {
+    /// The replica of `service` to which these addresses belong.
+    fn of(&mut self, service: &str, network: &Network) -> Option<&mut Replica> {
+        self.replicas.get_mut(&network.own()).filter(|replica| replica.service == service)
+    }
+}
+
 impl Addresses {
     /// The services are those of `runbook` from now on.
     pub(crate) fn take(&self, runbook: &Runbook) {
@@ -109,16 +116,15 @@ impl Addresses {
 
     /// The replica of `service` that has these addresses is gone; another service's may have them, too.
     pub(crate) fn leave(&self, service: &str, network: &Network) {
-        let own = network.own();
         let mut known = self.known();
-        if known.replicas.get(&own).is_some_and(|replica| replica.service == service) {
-            known.replicas.remove(&own);
+        if known.of(service, network).is_some() {
+            known.replicas.remove(&network.own());
         }
     }
 
-    /// Whether the gateway gives requests to the replica with these addresses.
-    pub(crate) fn serves(&self, network: &Network, serves: bool) {
-        if let Some(replica) = self.known().replicas.get_mut(&network.own()) {
+    /// Whether the gateway gives requests to the replica of `service` that has these addresses.
+    pub(crate) fn serves(&self, service: &str, network: &Network, serves: bool) {
+        if let Some(replica) = self.known().of(service, network) {
             replica.serves = serves;
         }
     }

@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 use backlot_plan::Protocol;
 use backlot_view::Network;
 
-use crate::listen::{ELSEWHERE, Found, all_listeners, waiting_at};
+use crate::listen::{ELSEWHERE, Found, all_listeners, pause, waiting_at};
 use crate::runbook::PortRun;
 
 /// How often it is seen whether it still listens where it did.
 const STILL: Duration = Duration::from_secs(2);
 /// How soon the end of all this is seen.
 const STEP: Duration = Duration::from_millis(500);
-/// How often it is seen whether somebody has been let in.
-const LOOK: Duration = Duration::from_millis(3);
+/// How soon it is looked again at the earliest.
+const LEAST: Duration = Duration::from_millis(1);
 
 /// What a program says of its ports.
 pub(crate) struct Heard {
@@ -77,8 +77,8 @@ impl Heard {
             }
             let may_get_quiet = !told_quiet && listening.is_empty();
             let wait = if may_get_quiet { self.quiet_after.saturating_sub(begun.elapsed()) } else { STEP };
-            let most = if self.knocks.is_empty() { STEP } else { LOOK };
-            match self.news.recv_timeout(wait.clamp(LOOK, most)) {
+            let most = if self.knocks.is_empty() { STEP } else { pause(begun.elapsed()) };
+            match self.news.recv_timeout(wait.clamp(LEAST, most)) {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }

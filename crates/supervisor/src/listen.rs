@@ -225,7 +225,7 @@ fn here(port: u16) -> [SocketAddr; 2] {
 }
 
 /// Often at first, when somebody waits; seldom for what takes its time.
-fn pause(passed: Duration) -> Duration {
+pub(crate) fn pause(passed: Duration) -> Duration {
     match passed.as_millis() {
         0..3_000 => Duration::from_millis(5),
         3_000..30_000 => Duration::from_millis(20),

@@ -1,6 +1,5 @@
 //! What this machine can do.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::Ipv4Addr;
@@ -16,7 +15,7 @@ use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, b
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, getppid, pipe2};
 
-use crate::calls::{Network, Route, Router, Transport};
+use crate::calls::Network;
 use crate::enter::View;
 use crate::error::EnterError;
 use crate::mount::{Mount, Rung, Setting, What};
@@ -64,7 +63,7 @@ fn probe(has_addresses: bool) -> io::Result<()> {
     // It exists nowhere, so that `/` is spread and something new is in it.
     let target = PathBuf::from("/backlot-probe/place");
     let mounts = [Mount { target, what: What::Tmpfs { size: None, mode: None }, read_only: true }];
-    let network = Arc::new(Network::new(Ipv4Addr::LOCALHOST, BTreeMap::new(), Arc::new(Nowhere)));
+    let network = Arc::new(Network::alone(Ipv4Addr::LOCALHOST));
     let mut view = View::new(&mounts, Path::new("/")).map_err(io::Error::other)?;
     if has_addresses {
         view = view.with_network(Arc::clone(&network))?;
@@ -100,15 +99,6 @@ fn probe(has_addresses: bool) -> io::Result<()> {
                 number => Err(view.explain(io::Error::from_raw_os_error(number))),
             }
         }
-    }
-}
-
-/// Knows no addresses.
-struct Nowhere;
-
-impl Router for Nowhere {
-    fn route(&self, _from: Ipv4Addr, _to: Ipv4Addr, _port: u16, _transport: Transport) -> Route {
-        Route::Foreign
     }
 }
 

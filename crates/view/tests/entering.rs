@@ -305,36 +305,6 @@ fn an_ordinary_user_has_the_same() {
     assert!(output.status.success(), "{stdout}\n{stderr}");
 }
 
-/// `cargo test -p backlot-view -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement"]
-fn what_it_costs() {
-    let dir = project();
-    let mounts = [bind(dir.path(), "/app"), bind(dir.path().join("main"), "/run/secrets/key")];
-    let run = |program: &Program| assert!(program.output(LIMIT).unwrap().status.success());
-    let plain = Program::new("/bin/true");
-    let within = plain.clone().within(Arc::new(View::new(&mounts, Path::new("/app")).unwrap()));
-    let time = |what: &str, work: &dyn Fn()| {
-        let mut times: Vec<Duration> = (0..200)
-            .map(|_| {
-                let begun = Instant::now();
-                work();
-                begun.elapsed()
-            })
-            .collect();
-        times.sort();
-        println!("{what}: {:?} (best {:?})", times[100], times[0]);
-    };
-    let start = |program: &Program| {
-        let mut child = program.spawn(SpawnOptions::default()).unwrap();
-        child.kill().unwrap();
-    };
-    run(&within);
-    time("work it out", &|| drop(View::new(&mounts, Path::new("/app")).unwrap()));
-    time("start without", &|| start(&plain));
-    time("start within", &|| start(&within));
-}
-
 #[test]
 fn a_program_may_take_its_machine_to_be_called_otherwise() {
     if !is_possible() {

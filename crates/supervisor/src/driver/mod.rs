@@ -301,7 +301,7 @@ impl Driver {
     /// Whether requests of other services go to a replica through the gateway.
     fn serves(&self, replica: ReplicaId, serves: bool) {
         if let Some(network) = self.processes.get(&replica).and_then(|process| process.network.as_ref()) {
-            self.addresses.serves(network, serves);
+            self.addresses.serves(&self.service_name(replica), network, serves);
         }
     }
 

@@ -63,6 +63,11 @@ fn socket(call: &Call) -> Option<(OwnedFd, Transport)> {
     Some((socket, transport))
 }
 
+/// Where a socket really is.
+fn place_of(socket: &OwnedFd) -> Option<SocketAddrV4> {
+    getsockname(socket.as_raw_fd()).ok().and_then(|at: SockaddrStorage| plain(&at))
+}
+
 fn bound(call: &Call, network: &Network) -> Option<nix::Result<i64>> {
     let (family, port) = match asked(call, 1, 2)? {
         // It may well mean to go out into the world from there; to listen is another call.
@@ -84,8 +89,10 @@ fn bound(call: &Call, network: &Network) -> Option<nix::Result<i64>> {
         outcome = bind(socket.as_raw_fd(), &family.address(place));
         match outcome {
             Ok(()) => {
-                let real = getsockname(socket.as_raw_fd()).ok().and_then(|at: SockaddrStorage| plain(&at));
-                network.table().bound(key, real.unwrap_or(place));
+                // Of any port it is heard when somebody listens there: many never do.
+                if port != 0 || transport == Transport::Udp {
+                    network.table().bound(key, place_of(&socket).unwrap_or(place));
+                }
                 break;
             }
             Err(Errno::EACCES | Errno::EADDRINUSE | Errno::EADDRNOTAVAIL) => {}
@@ -97,8 +104,7 @@ fn bound(call: &Call, network: &Network) -> Option<nix::Result<i64>> {
 
 fn listened(call: &Call, network: &Network) -> Option<nix::Result<i64>> {
     let (socket, transport) = socket(call)?;
-    let at: SockaddrStorage = getsockname(socket.as_raw_fd()).ok()?;
-    let at = plain(&at).filter(|_| transport == Transport::Tcp)?;
+    let at = place_of(&socket).filter(|_| transport == Transport::Tcp)?;
     let backlog = Backlog::new(call.int(1)).unwrap_or(Backlog::MAXCONN);
     let place = if at.ip().is_unspecified() {
         // Any port of every address: nobody beyond this machine is to come in.
@@ -111,8 +117,8 @@ fn listened(call: &Call, network: &Network) -> Option<nix::Result<i64>> {
     if outcome.is_ok() {
         let mut table = network.table();
         if table.listens(place).is_none() {
-            let real = getsockname(socket.as_raw_fd()).ok().and_then(|at: SockaddrStorage| plain(&at));
-            let port = real.map_or(place.port(), |at| at.port());
+            // One that was never bound has a port only now.
+            let port = place_of(&socket).map_or(place.port(), |at| at.port());
             let place = SocketAddrV4::new(*place.ip(), port);
             table.bound(Key { transport, is_six_only: false, port }, place);
             table.listens(place);

@@ -36,6 +36,15 @@ pub trait Router: Send + Sync {
     fn route(&self, from: Ipv4Addr, to: Ipv4Addr, port: u16, transport: Transport) -> Route;
 }
 
+/// Knows no addresses.
+struct Nobody;
+
+impl Router for Nobody {
+    fn route(&self, _from: Ipv4Addr, _to: Ipv4Addr, _port: u16, _transport: Transport) -> Route {
+        Route::Nobody
+    }
+}
+
 /// The addresses of one program: its own, whose ports are known here, and those of others, which a [`Router`] knows.
 pub struct Network {
     pub(crate) own: Ipv4Addr,
@@ -49,6 +58,11 @@ impl Network {
     /// be had; those of `fixed` it has at these places instead.
     pub fn new(own: Ipv4Addr, fixed: BTreeMap<u16, SocketAddrV4>, router: Arc<dyn Router>) -> Self {
         Self { own, router, table: Mutex::new(Table::new(own, fixed)), heard: Mutex::default() }
+    }
+
+    /// The network of a program that is to reach nobody.
+    pub fn alone(own: Ipv4Addr) -> Self {
+        Self::new(own, BTreeMap::new(), Arc::new(Nobody))
     }
 
     /// Its own address.
