@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use backlot_facts::container::Container;
+use backlot_facts::names::without_address;
 use backlot_process::Signal;
 use backlot_project::Service;
 use backlot_project::stack::HealthTest;
@@ -50,6 +51,12 @@ impl Translation<'_> {
             if let Some(user) = user.or_else(|| hook.privileged.then_some("root with all privileges")) {
                 lines.push(format!("{key} of service {name} runs as you, not as {user} ({at})"));
             }
+        }
+        if self.is_addressed(service) {
+            lines.extend(without_address(service).map(|host| {
+                let (host, value, at) = (&host.name, &host.value, &host.at);
+                format!("service {name} knows no {host}: {value:?} in its extra_hosts is no address ({at})")
+            }));
         }
         if container.is_nginx() {
             lines.extend(container.dockerfile.copies.made.iter().map(|(target, what)| {

@@ -178,6 +178,24 @@ fn nginx_has_its_own_configuration_and_looks_names_up_later() {
     end(&stage);
 }
 
+#[test]
+fn a_host_without_an_address_is_told() {
+    if !has_views() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "compose.yaml",
+        "services:\n  web: {image: web, command: sleep 1000, extra_hosts: ['far:10.0.0.1', 'odd:nowhere']}\n",
+    );
+    let told = stage.backlot(&["up", "--dry-run"]).output().assert_code(0);
+    assert!(
+        told.stderr.contains("service web knows no odd: \"nowhere\" in its extra_hosts is no address"),
+        "{told}"
+    );
+    assert!(!told.stderr.contains("far"), "{told}");
+}
+
 fn backlot_nginx_is_missing() -> bool {
     !["/usr/sbin/nginx", "/usr/bin/nginx"].iter().any(|file| std::path::Path::new(file).exists())
 }
