@@ -1,15 +1,39 @@
 //! Asking a server on this machine.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a request may take.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A port of this machine that is free now.
+/// A port of 127.0.0.1 that is free now, and that no other test of this process was given.
+///
+/// # Panics
+/// When there is none.
 pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    free_ports(1)
+}
+
+/// The first of so many such ports in a row.
+///
+/// # Panics
+/// When there are none.
+pub fn free_ports(count: u16) -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let any = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let row = any..any.saturating_add(count);
+        if row.len() == usize::from(count) && row.clone().all(|port| !given.contains(&port) && is_free(port))
+        {
+            given.extend(row);
+            return any;
+        }
+    }
 }
 
 /// The status and body of `GET path` at 127.0.0.1:`port`.

@@ -26,7 +26,7 @@ mod wait;
 
 pub use docker::DockerStage;
 pub use fake::{FakeDocker, FakePostgres};
-pub use http::{free_port, get, read_answer};
+pub use http::{free_port, free_ports, get, read_answer};
 pub use leaks::assert_no_process;
 pub use project::{COMPOSE_FILE, copy_tree};
 pub use readme::{Example, examples, without_numbers};

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use backlot_testkit::{Stage, free_port};
+use backlot_testkit::{Stage, free_port, free_ports};
 
 use crate::BACKLOT;
 
@@ -19,13 +19,6 @@ fn page(address: SocketAddr) -> Result<String, std::io::Error> {
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
-/// The first of some free ports in a row.
-fn row(count: u16) -> u16 {
-    std::iter::repeat_with(free_port)
-        .find(|first| (*first..first + count).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))
-        .unwrap()
-}
-
 fn has_six() -> bool {
     TcpListener::bind("[::1]:0").is_ok()
 }
@@ -33,7 +26,7 @@ fn has_six() -> bool {
 #[test]
 fn several_ranges_and_addresses() {
     let stage = Stage::empty(BACKLOT);
-    let (one, range, other, db) = (row(2), row(4), row(1), row(2));
+    let (one, range, other, db) = (free_ports(2), free_ports(4), free_ports(1), free_ports(2));
     stage.file("page", "");
     let web = "{image: python, command: sh -c 'exec python3 -m http.server --bind 127.0.0.1 $$PORT'";
     let compose = format!(
@@ -87,7 +80,7 @@ fn several_ranges_and_addresses() {
 #[test]
 fn a_database_alone_answers_at_its_second_port() {
     let stage = Stage::empty(BACKLOT);
-    let port = row(2);
+    let port = free_ports(2);
     let compose = format!(
         "services:\n  db: {{image: postgres, environment: {{POSTGRES_PASSWORD: x}}, ports: ['{port}:5432', '{}:5432']}}\n",
         port + 1
@@ -104,7 +97,7 @@ fn a_database_alone_answers_at_its_second_port() {
 #[test]
 fn an_address_that_is_had_or_not_this_machines_is_told_before_anything_starts() {
     let stage = Stage::empty(BACKLOT);
-    let port = row(1);
+    let port = free_ports(1);
     let compose =
         |ports: &str| format!("services:\n  web: {{image: x, command: sleep 100, ports: ['{ports}']}}\n");
     if has_six() {
