@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use backlot_testkit::{Stage, free_port, free_ports};
+use backlot_testkit::{Stage, free_ports};
 
 use crate::BACKLOT;
 
