@@ -9,6 +9,7 @@ pub mod image;
 mod inside;
 pub mod names;
 pub mod references;
+pub mod runtime;
 pub mod storage;
 mod targets;
 mod unknown;
