@@ -32,6 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("templates", &["files", "postgres", "process"]),
     ("supervisor", &["gateway", "logs", "plan", "process", "view"]),
     ("facts", &["files", "hint", "nginx", "plan", "postgres", "project"]),
+    ("dependencies", &["facts", "files", "hint", "process"]),
     (
         "state",
         &[
@@ -51,6 +52,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "stack",
         &[
+            "dependencies",
             "facts",
             "files",
             "hint",
@@ -67,6 +69,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "native",
         &[
+            "dependencies",
             "facts",
             "files",
             "hint",

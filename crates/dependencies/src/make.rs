@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -45,7 +45,8 @@ impl Environment {
         let home = self.folder.parent().unwrap_or(&self.folder);
         let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(home);
         made.map_err(DependencyError::io("make", home))?;
-        let _lock = lock::acquire(&self.folder.with_extension("lock"), making.interrupted, say)?;
+        let lock = PathBuf::from(format!("{}.lock", self.folder.display()));
+        let _lock = lock::acquire(&lock, making.interrupted, say)?;
         // Somebody else has made it meanwhile.
         if self.is_whole() {
             return Ok(false);

@@ -2,18 +2,20 @@
 
 mod databases;
 mod once;
+mod packages;
 mod planning;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use backlot_facts::database::Database;
 use backlot_plan::Removal;
 use backlot_project::Environment;
 use backlot_project::keys::Level;
-use backlot_stack::{Cast, StackError, Translation};
+use backlot_stack::{Cast, Provided, StackError, Translation};
 use backlot_state::{
-    Beside, DatabaseRecord, Deployment, EngineError, EngineKind, Event, Exec, Ground, LiveDatabase, Purpose,
-    Report, Site, Started, Taken, Watcher, Wishes, in_words, volume,
+    Beside, DatabaseRecord, Deployment, EngineError, EngineKind, Event, Exec, Ground, LiveDatabase, Packages,
+    Purpose, Report, Site, Started, Taken, Watcher, Wishes, in_words, volume,
 };
 use backlot_supervisor::{FailureCode, News, PortRun, Request, Runbook, ServiceReport};
 use backlot_view::Rung;
@@ -38,6 +40,8 @@ pub struct NativeStack<'a> {
     /// Further ones.
     others: Vec<DatabaseService<'a>>,
     throwaway: bool,
+    /// What services have of packages: it is looked for once.
+    provided: OnceCell<BTreeMap<String, Provided>>,
 }
 
 impl<'a> NativeStack<'a> {
@@ -52,7 +56,8 @@ impl<'a> NativeStack<'a> {
         let database = Database::of(&environment)?.map(|database| service(site.clone(), database));
         let others = Database::others(&environment)?.into_iter();
         let others = others.map(|database| service(site.part(&database.service), database)).collect();
-        Ok(Self { ground, environment, site, database, others, throwaway: false })
+        let provided = OnceCell::new();
+        Ok(Self { ground, environment, site, database, others, throwaway: false, provided })
     }
 }
 
@@ -122,6 +127,14 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         self.database.as_ref().map(|service| service.process_variables(database)).unwrap_or_default()
     }
 
+    fn packages(&self, services: &[String]) -> Result<Vec<Packages>, EngineError> {
+        self.packages_of(services)
+    }
+
+    fn install(&self, services: &[String], report: Report<'_>) -> Result<Vec<Packages>, EngineError> {
+        self.install_of(services, report)
+    }
+
     fn once(
         &self,
         beside: &Beside,
@@ -140,6 +153,7 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
     ) -> Result<Started, EngineError> {
         // Before anything is started: what can be known to be wrong from the files alone.
         let cast = self.cast(wishes)?;
+        let cast = self.install_for(cast, wishes, report)?;
         for name in self.check_volumes(&cast.services)? {
             volume::disown(self.ground.home, &name)?;
         }
@@ -260,6 +274,8 @@ impl NativeStack<'_> {
             scale: &wishes.scale,
             current,
             writes: true,
+            provided: self.provided(),
+            installs: !wishes.no_install,
         }
     }
 }

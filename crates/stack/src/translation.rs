@@ -8,6 +8,8 @@ use backlot_project::Environment;
 use backlot_state::{DatabaseRecord, Site};
 use backlot_view::Rung;
 
+use crate::packages::Provided;
+
 /// An environment that is to run natively.
 #[derive(Debug)]
 pub struct Translation<'a> {
@@ -37,6 +39,10 @@ pub struct Translation<'a> {
     pub current: BTreeMap<(String, u16), u16>,
     /// Whether files are written that services read; not when it is only to be seen what would change.
     pub writes: bool,
+    /// What services have of packages.
+    pub provided: &'a BTreeMap<String, Provided>,
+    /// Whether what is missing of that is installed before a service starts.
+    pub installs: bool,
 }
 
 impl Translation<'_> {

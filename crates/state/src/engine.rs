@@ -142,4 +142,6 @@ pub struct Beside {
     pub directory: Option<PathBuf>,
     /// Whether standard input and output are a terminal.
     pub terminal: bool,
+    /// Whether nothing is installed for it.
+    pub no_install: bool,
 }

@@ -1,6 +1,7 @@
 //! What an `up` is asked for, and what comes of it, on any engine.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::live::LiveDatabase;
 use crate::record::Filling;
@@ -18,6 +19,21 @@ pub struct Wishes {
     pub database_only: bool,
     /// Build images anew, on an engine that has some.
     pub build: bool,
+    /// Install nothing: what services need is there, or they do not start.
+    pub no_install: bool,
+}
+
+/// Packages that services need.
+#[derive(Debug, Clone)]
+pub struct Packages {
+    /// The services.
+    pub services: Vec<String>,
+    /// What installs them, as their Dockerfiles have it.
+    pub said: String,
+    /// Where they are, once they are installed.
+    pub folder: PathBuf,
+    /// Whether they are there.
+    pub is_there: bool,
 }
 
 /// A stack that is on its way up.

@@ -53,6 +53,10 @@ fn files(home: &Path) -> Vec<PathBuf> {
             {
                 continue;
             }
+            // What is installed is kept, as templates are.
+            if entry.path() == home.join("dependencies") {
+                continue;
+            }
             // What is known of a folder of the user's stays with that.
             if entry.path() == home.join("folders") {
                 continue;

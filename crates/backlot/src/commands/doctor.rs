@@ -1,5 +1,6 @@
 //! `backlot doctor`
 
+mod packages;
 mod views;
 
 use std::collections::BTreeMap;
@@ -199,6 +200,7 @@ fn project(context: &Context) -> Vec<Finding> {
             None => Finding { mend: None, ..Finding::warning("key", line, "") },
         }));
     }
+    findings.extend(packages::packages(context, &project));
     findings.extend(obstacles(context, &project));
     findings
 }

@@ -9,6 +9,7 @@ use backlot_process::{Program, caller_without_postgres, shell_quote};
 use backlot_project::{Environment, Project};
 
 use crate::commands::exec::carry_out;
+use crate::commands::install;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -27,6 +28,9 @@ pub struct Args {
     /// Of a service: start nothing that it depends on
     #[arg(long)]
     no_deps: bool,
+    /// Of a service: install nothing that its Dockerfile does
+    #[arg(long)]
+    no_install: bool,
     /// Of a service: work in this directory instead
     #[arg(short = 'w', long, value_name = "DIR")]
     workdir: Option<PathBuf>,
@@ -39,7 +43,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let is_of_service = args.rm || args.no_deps || args.workdir.is_some() || args.no_tty;
+    let is_of_service = args.rm || args.no_deps || args.no_install || args.workdir.is_some() || args.no_tty;
     if is_after_dashes(&context.caller.arguments, &args.command) {
         if is_of_service {
             let error = "the options are a service's, and what follows -- is none";
@@ -82,11 +86,15 @@ fn once(
         None => Vec::new(),
     };
     let first = if needs.is_empty() { vec![service.clone()] } else { needs.clone() };
-    let wishes = Wishes { services: first, ..Wishes::default() };
+    let wishes = Wishes { services: first, no_install: args.no_install, ..Wishes::default() };
     let deployment = context.deployment(context.ground(&home, project), environment, &wishes)?;
     if context.global.dry_run {
-        let wishes = Wishes { services: needs.clone(), ..Wishes::default() };
+        let wishes = Wishes { services: needs.clone(), no_install: args.no_install, ..Wishes::default() };
         let mut steps = if needs.is_empty() { Vec::new() } else { deployment.plan_up(&wishes)? };
+        if !args.no_install {
+            let own = install::steps(&deployment.packages(std::slice::from_ref(&service))?);
+            steps.extend(own.into_iter().filter(|step| !steps.contains(step)).collect::<Vec<_>>());
+        }
         let own = || vec!["its command".to_owned()];
         let words = if command.is_empty() { own() } else { vec![quoted(&command)] };
         steps.push(format!("run {} as {service}", words.concat()));
@@ -97,6 +105,7 @@ fn once(
         command: command.clone(),
         directory: args.workdir.clone(),
         terminal: context.can_have_terminal() && !args.no_tty,
+        no_install: args.no_install,
     };
     let site = deployment.site().clone();
     let was_there = site.has_files();

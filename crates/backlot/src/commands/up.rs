@@ -18,7 +18,8 @@ use crate::render;
 /// Start the chosen environment: its database and all other services
 ///
 /// In the foreground, what they print is shown, and Ctrl-C stops all of it. A second `up` replaces, one replica after
-/// another, the services whose code or configuration has changed.
+/// another, the services whose code or configuration has changed. What services' Dockerfiles install is installed first where it
+/// is missing, outside of the project (see `install`).
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The services to start, with all that they depend on [default: all]
@@ -33,6 +34,9 @@ pub struct Args {
     /// Build images anew, on Docker
     #[arg(long)]
     build: bool,
+    /// Install nothing that services' Dockerfiles do
+    #[arg(long)]
+    no_install: bool,
     /// Run N replicas of a service (repeatable)
     #[arg(long, value_name = "SERVICE=N", value_parser = parse_scale)]
     scale: Vec<(String, u32)>,
@@ -63,6 +67,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         services: args.services.clone(),
         scale: args.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
         build: args.build,
+        no_install: args.no_install,
         ..Wishes::default()
     };
     let deployment = context.deployment(context.ground(&home, &project), environment, &wishes)?;

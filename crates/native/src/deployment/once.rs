@@ -34,7 +34,7 @@ impl NativeStack<'_> {
         }
         let environment = self.with_command(beside);
         let only = BTreeSet::from([name.clone()]);
-        let wishes = Wishes::default();
+        let wishes = Wishes { no_install: beside.no_install, ..Wishes::default() };
         let translation = |databases, current| Translation {
             environment: &environment,
             ..self.translation(databases, &wishes, current)
@@ -42,11 +42,15 @@ impl NativeStack<'_> {
         let unstarted = translation(&[], BTreeMap::new());
         // Before anything is started: what can be known to be wrong from the files alone.
         unstarted.cast(std::slice::from_ref(name))?;
+        if !beside.no_install {
+            self.make_packages(&only, report)?;
+        }
+        unstarted.cast(std::slice::from_ref(name))?;
         let told = unstarted.unhonoured(&only, Level::Warning).into_iter();
         told.chain(unstarted.unmounted(only.iter())).for_each(|line| report(Event::Warning(line)));
         self.check_volumes(&only)?.iter().try_for_each(|name| volume::disown(self.ground.home, name))?;
 
-        self.bring_up(needs, report, news)?;
+        self.bring_up(needs, beside, report, news)?;
         let databases = all_running(&self.site)?;
         let translation = translation(&databases, endpoints(&self.current()?));
         self.make_folders(&translation, &Cast { services: only, left_out: Vec::new() })?;
@@ -79,6 +83,7 @@ impl NativeStack<'_> {
     fn bring_up(
         &self,
         needs: &[String],
+        beside: &Beside,
         report: Report<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<(), EngineError> {
@@ -88,7 +93,8 @@ impl NativeStack<'_> {
             taken.tidy()?;
             return taken.make_live();
         }
-        let wishes = Wishes { services: needs.to_vec(), ..Wishes::default() };
+        let no_install = beside.no_install;
+        let wishes = Wishes { services: needs.to_vec(), no_install, ..Wishes::default() };
         if self.up(&wishes, report, news)?.has_services {
             let request = Request::WaitHealthy { services: needs.to_vec() };
             ask(&self.site, &request, self.ground.interrupted, news)?;
@@ -137,7 +143,7 @@ impl NativeStack<'_> {
             let way_out = "say which command is to run beside it";
             return Err(StackError::NotOnce { service: service.name.clone(), reason, way_out }.into());
         }
-        self.bring_up(needs, report, news)?;
+        self.bring_up(needs, beside, report, news)?;
         let exec = exec(&self.site, beside, self.ground.caller)?;
         let Exec::Here { variables, directory, view: None } = exec else { return Ok(exec) };
         let (databases, wishes) = (all_running(&self.site)?, Wishes::default());
