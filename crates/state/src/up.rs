@@ -8,6 +8,7 @@ use crate::record::Filling;
 
 /// What an `up` is asked for besides.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct Wishes {
     /// The services to run, with all that they depend on; none named means all.
     pub services: Vec<String>,
