@@ -84,7 +84,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("docker", &["facts", "hint", "logs", "plan", "postgres", "process", "project", "state", "supervisor"]),
-    ("engine", &["docker", "facts", "hint", "native", "process", "project", "state", "templates", "view"]),
+    (
+        "engine",
+        &[
+            "docker",
+            "facts",
+            "files",
+            "hint",
+            "native",
+            "process",
+            "project",
+            "state",
+            "supervisor",
+            "templates",
+            "view",
+        ],
+    ),
     ("backlot", &["engine", "logs", "nginx", "plan", "postgres", "process", "project", "supervisor"]),
 ];
 

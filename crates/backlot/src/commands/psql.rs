@@ -41,7 +41,7 @@ pub fn become_psql(
             .hint("install it: apt-get install postgresql-client"));
     };
     let command: Vec<OsString> = std::iter::once(psql.into()).chain(words(args, context)).collect();
-    become_command(&command, &variables)
+    become_command(&command, &variables, None)
 }
 
 /// What psql is told.
