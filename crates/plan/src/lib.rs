@@ -49,6 +49,14 @@ pub fn up(desired: &Desired, observed: &Observed, fresh: bool) -> Vec<Step> {
         }
         steps.push(Step::StartServer { service: desired.service.clone(), port: desired.port });
     }
+    // What is thrown away was migrated when it was made, and has had its data on that since.
+    let is_new = !cluster && (renew || observed.server == Server::Stopped);
+    let is_behind = (renew || !observed.migrated) && desired.storage != Storage::Throwaway;
+    if let Some(what) = &desired.migrate
+        && (is_new || is_behind)
+    {
+        steps.push(Step::Migrate { what: what.clone() });
+    }
     if let Some(source) = &desired.fill
         && (renew || observed.filling == Filling::NotYet)
     {

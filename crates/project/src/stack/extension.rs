@@ -13,11 +13,12 @@ pub(super) fn of_stack(node: &Node, base: Base<'_>) -> Result<StackExtension, Er
     for Entry { key, key_span, value } in checked(node)? {
         match key.as_str() {
             "test" => extension.test = words(value)?,
+            "migrate" => extension.migrate = words(value)?,
             "bin" => extension.bin = Some(path(value, base)?),
             _ => {
                 return Err(key_span
                     .error(unknown(key))
-                    .with_hint("at the top level it may have test and bin"));
+                    .with_hint("at the top level it may have test, migrate and bin"));
             }
         }
     }

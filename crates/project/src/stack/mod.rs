@@ -174,6 +174,8 @@ impl fmt::Debug for FileSource {
 pub struct StackExtension {
     /// The command that `backlot test` runs.
     pub test: Option<Vec<String>>,
+    /// The command that brings the database's schema to what the code expects.
+    pub migrate: Option<Vec<String>>,
     /// The folder of the Postgres binaries, absolute.
     pub bin: Option<PathBuf>,
 }
