@@ -1,6 +1,7 @@
 //! A whole stack on the native engine: its database, and its other services under a supervisor.
 
 mod databases;
+mod migrating;
 mod once;
 mod planning;
 

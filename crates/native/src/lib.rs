@@ -10,6 +10,7 @@ mod deployment;
 mod down;
 mod engine;
 mod look;
+mod migrate;
 mod printed;
 mod server;
 mod stock;

@@ -42,6 +42,9 @@ pub struct Record {
     /// What runs on Docker; since format 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docker: Option<DockerRecord>,
+    /// What has migrated its database, as a hash of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrated: Option<String>,
 }
 
 /// What runs an environment.
@@ -275,6 +278,7 @@ mod tests {
                 inside_port: 5432,
             }),
             docker: None,
+            migrated: None,
         }
     }
 

@@ -28,6 +28,7 @@ mod kinds;
 mod left_overs;
 mod listening;
 mod load;
+mod migrations;
 mod official_image;
 mod output;
 mod ports;

@@ -32,23 +32,40 @@ impl NativeStack<'_> {
             let needs: Vec<String> = needs.iter().chain([name]).cloned().collect();
             return self.beside_server(service, beside, &needs, report, news);
         }
-        let environment = self.with_command(beside);
         let only = BTreeSet::from([name.clone()]);
-        let wishes = Wishes::default();
-        let translation = |databases, current| Translation {
-            environment: &environment,
-            ..self.translation(databases, &wishes, current)
-        };
-        let unstarted = translation(&[], BTreeMap::new());
-        // Before anything is started: what can be known to be wrong from the files alone.
-        unstarted.cast(std::slice::from_ref(name))?;
-        let told = unstarted.unhonoured(&only, Level::Warning).into_iter();
-        told.chain(unstarted.unmounted(only.iter())).for_each(|line| report(Event::Warning(line)));
+        let told = self.check_once(beside)?;
+        for line in told {
+            report(Event::Warning(line));
+        }
         self.check_volumes(&only)?.iter().try_for_each(|name| volume::disown(self.ground.home, name))?;
-
         self.bring_up(needs, report, news)?;
+        self.beside_all(beside)
+    }
+
+    /// What can be known to be wrong from the files alone with a command that is to run as a service. Returns what is not as they
+    /// say.
+    pub(super) fn check_once(&self, beside: &Beside) -> Result<Vec<String>, EngineError> {
+        let (environment, wishes) = (self.with_command(beside), Wishes::default());
+        let unstarted =
+            Translation { environment: &environment, ..self.translation(&[], &wishes, BTreeMap::new()) };
+        unstarted.cast(std::slice::from_ref(&beside.service))?;
+        let only = BTreeSet::from([beside.service.clone()]);
+        let told = unstarted.unhonoured(&only, Level::Warning).into_iter();
+        Ok(told.chain(unstarted.unmounted(only.iter())).collect())
+    }
+
+    /// How a command is run as a service beside all that runs now.
+    pub(super) fn beside_all(&self, beside: &Beside) -> Result<Exec, EngineError> {
+        let name = &beside.service;
+        let stack = &self.environment.stack;
+        let service = stack.services.get(name).ok_or_else(|| StackError::from(NoService::of(name, stack)))?;
+        let (environment, wishes) = (self.with_command(beside), Wishes::default());
         let databases = all_running(&self.site)?;
-        let translation = translation(&databases, endpoints(&self.current()?));
+        let translation = Translation {
+            environment: &environment,
+            ..self.translation(&databases, &wishes, endpoints(&self.current()?))
+        };
+        let only = BTreeSet::from([name.clone()]);
         self.make_folders(&translation, &Cast { services: only, left_out: Vec::new() })?;
         let (run, runbook) = translation.once(name)?;
         if matches!(run.kind, ServiceKind::Front(_)) && !run.process().has_addresses {
