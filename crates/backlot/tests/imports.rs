@@ -48,6 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "view",
         ],
     ),
+    ("fetched", &["files", "hint", "plan", "postgres", "process", "state"]),
     (
         "stack",
         &[
@@ -68,6 +69,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "native",
         &[
             "facts",
+            "fetched",
             "files",
             "hint",
             "logs",
@@ -84,7 +86,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("docker", &["facts", "hint", "logs", "plan", "postgres", "process", "project", "state", "supervisor"]),
-    ("engine", &["docker", "facts", "hint", "native", "process", "project", "state", "templates", "view"]),
+    (
+        "engine",
+        &["docker", "facts", "fetched", "hint", "native", "process", "project", "state", "templates", "view"],
+    ),
     ("backlot", &["engine", "logs", "nginx", "plan", "postgres", "process", "project", "supervisor"]),
 ];
 

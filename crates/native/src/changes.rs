@@ -5,7 +5,7 @@ use std::time::Duration;
 use backlot_facts::database::Database;
 use backlot_hint::{Explain, Hint, quoted};
 use backlot_plan::{Port, Storage};
-use backlot_postgres::{Access, Connection, LocateError};
+use backlot_postgres::{Access, Connection};
 use backlot_state::volume::ClusterRecord;
 use backlot_state::{DatabaseRecord, EngineError, Site};
 use secrecy::ExposeSecret;
@@ -39,14 +39,14 @@ pub enum ChangeError {
         way: Hint,
     },
     /// No server of the major version that made the data is here.
-    #[error("{data} was made by PostgreSQL {made}, which is not installed")]
+    #[error("{data} was made by PostgreSQL {made}, which is not here")]
     NoServer {
         /// What holds the data.
         data: String,
         /// The major version that made it.
         made: u32,
-        /// What there is.
-        source: LocateError,
+        /// Why there is none.
+        source: Box<EngineError>,
     },
     /// The user or the password is another one now, and the server lets that one not in.
     #[error(
@@ -82,7 +82,7 @@ impl ChangeError {
                     .then(way.clone())
                     .then("), and restore it into the new one")
             }
-            Self::NoServer { source, .. } => source.hint().into(),
+            Self::NoServer { source, .. } => source.hint().unwrap_or_else(|| "install it".into()),
             Self::Credentials { way, .. } => Hint::from(
                 "put the old one back, and change it in the database (ALTER ROLE … PASSWORD …) before it is changed here; or \
                  remove the data: ",

@@ -11,6 +11,7 @@ mod down;
 mod engine;
 mod look;
 mod printed;
+mod programs;
 mod server;
 mod stock;
 mod summary;
@@ -32,9 +33,8 @@ use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Purpose, 
 
 pub use changes::ChangeError;
 pub use claims::{PortError, PortErrors, PortTrouble, Tenant};
-pub use deployment::{NativeStack, not_done, rung, why_not};
+pub use deployment::{NativeStack, not_done, rung, to_fetch, why_not};
 pub use engine::Native;
-pub use server::locate;
 pub use stock::fill_up;
 pub use supervise::{guard, supervise};
 
@@ -168,5 +168,5 @@ pub(crate) fn address<'r>(database: &'r DatabaseRecord, here: &'r [&'r str]) -> 
 
 /// The programs of a recorded server.
 pub fn installation(database: &DatabaseRecord) -> Installation {
-    backlot_state::installation(&database.bin_dir, &database.version)
+    backlot_state::installation(database)
 }

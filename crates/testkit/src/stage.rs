@@ -52,6 +52,8 @@ impl Stage {
             ("BACKLOT_HOME", dir.path().join("home").display().to_string()),
             ("LANG", "C.UTF-8".into()),
             ("TMPDIR", dir.path().join("tmp").display().to_string()),
+            // A story that fetches something says so.
+            ("BACKLOT_OFFLINE", "1".into()),
             // What a story tells must not depend on whether a daemon runs on the machine.
             ("DOCKER_HOST", "unix:///nowhere/docker.sock".into()),
         ];

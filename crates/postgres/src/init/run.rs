@@ -65,10 +65,8 @@ impl Init {
         workshop: &Workshop,
         onlooker: &mut dyn Onlooker,
     ) -> Result<(), InitError> {
-        let path = format!(
-            "{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            installation.bin_dir.display()
-        );
+        let path =
+            format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", installation.path());
         let shell = std::env::split_paths(&path).map(|dir| dir.join("bash")).find(|file| file.is_file());
         let step = workshop.scratch.join("step");
         let mut variables = self.variables.clone();
