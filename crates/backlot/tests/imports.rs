@@ -30,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nginx", &["files", "process"]),
     ("postgres", &["files", "process"]),
     ("templates", &["files", "postgres", "process"]),
+    ("upgrade", &["postgres", "process"]),
     ("supervisor", &["gateway", "logs", "plan", "process", "view"]),
     ("facts", &["files", "hint", "nginx", "plan", "postgres", "project"]),
     (
@@ -82,6 +83,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "state",
             "supervisor",
             "templates",
+            "upgrade",
             "view",
         ],
     ),

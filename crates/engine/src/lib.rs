@@ -15,7 +15,7 @@ pub use backlot_facts::storage::StorageError;
 pub use backlot_fetched::{FetchError, Fetched, Order, Shelf, Surroundings};
 pub use backlot_hint::{Explain, Hint};
 pub use backlot_native::{
-    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, rung, supervise, to_fetch,
+    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, rung, supervise, to_fetch, upgrade_volume,
 };
 pub use backlot_state::runs::{INNER, new_mark};
 pub use backlot_state::{

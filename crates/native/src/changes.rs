@@ -35,6 +35,8 @@ pub enum ChangeError {
         data: String,
         /// The major version that made it.
         made: u32,
+        /// The command that takes it over, where there is one.
+        upgrade: Option<Hint>,
         /// The commands that make room for a new one.
         way: Hint,
     },
@@ -77,10 +79,13 @@ impl ChangeError {
     /// The way out.
     pub fn hint(&self) -> Hint {
         match self {
-            Self::Major { made, way, .. } => {
-                Hint::from(format!("ask for `image: postgres:{made}`, or dump what is in it, remove it ("))
-                    .then(way.clone())
-                    .then("), and restore it into the new one")
+            Self::Major { made, upgrade, way, .. } => {
+                let hint = Hint::from(format!("ask for `image: postgres:{made}`, or "));
+                let hint = match upgrade {
+                    Some(upgrade) => hint.then("take it over, which keeps the old one: ").then(upgrade.clone()).then(", or "),
+                    None => hint,
+                };
+                hint.then("dump what is in it, remove it (").then(way.clone()).then("), and restore it into the new one")
             }
             Self::NoServer { source, .. } => source.hint().unwrap_or_else(|| "install it".into()),
             Self::Credentials { way, .. } => Hint::from(
@@ -149,7 +154,19 @@ pub(super) fn other_major(database: &Database, made: Option<u32>, site: &Site) -
     let wanted = database.wanted_major.filter(|_| database.bin.is_none());
     let (wanted, made) = wanted.zip(made).filter(|(wanted, made)| wanted != made)?;
     let (service, data, way) = (database.service.clone(), data_of(database), way_out(database, site));
-    Some(ChangeError::Major { service, wanted, data, made, way })
+    let upgrade = upgrade(database, site).filter(|_| wanted > made);
+    Some(ChangeError::Major { service, wanted, data, made, upgrade, way })
+}
+
+/// The command that takes a volume over to another major version.
+fn upgrade(database: &Database, site: &Site) -> Option<Hint> {
+    use backlot_plan::Volume;
+    match database.storage.volume()? {
+        Volume::Own(name) | Volume::Shared(name) => {
+            Some(Hint::command(&["-e", site.environment(), "postgres", "upgrade", name]))
+        }
+        Volume::Folder(_) => None,
+    }
 }
 
 /// That a server does not let in whom the files name.

@@ -182,6 +182,11 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
 }
 
 impl NativeStack<'_> {
+    /// The environment's name.
+    pub(super) fn environment_name(&self) -> String {
+        self.environment.name.to_string()
+    }
+
     fn start_services(
         &self,
         taken: Taken,

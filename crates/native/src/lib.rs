@@ -18,6 +18,7 @@ mod summary;
 mod supervise;
 mod tidy;
 mod up;
+mod upgrade;
 mod views;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ pub use deployment::{NativeStack, not_done, rung, to_fetch, why_not};
 pub use engine::Native;
 pub use stock::fill_up;
 pub use supervise::{guard, supervise};
+pub use upgrade::{VolumeUpgradeError, upgrade_volume};
 
 /// A Postgres service of an environment.
 #[derive(Debug)]

@@ -111,6 +111,24 @@ fn with_clients(ground: Ground<'_>, server: Installation) -> Result<Installation
     Ok(Installation { clients: folder, ..server })
 }
 
+/// These, and all others that are here.
+pub(crate) fn with_clients_of(
+    ground: Ground<'_>,
+    sides: [&Installation; 2],
+) -> Result<Vec<Installation>, EngineError> {
+    let fetched = Shelf::of(ground.home).list()?.into_iter().map(|fetched| fetched.installation);
+    let own = Installation::find_all(&places(ground, None));
+    Ok(sides.into_iter().cloned().chain(own).chain(fetched).collect())
+}
+
+/// Fetches psql and its like.
+pub(crate) fn fetch_psql(ground: Ground<'_>, report: Report<'_>) -> Result<(), EngineError> {
+    let (shelf, surroundings) = (Shelf::of(ground.home), surroundings(ground));
+    let order = shelf.order_psql(&surroundings)?;
+    shelf.fetch(&order, &surroundings, &|| ground.go_on().is_ok(), report)?;
+    Ok(())
+}
+
 impl DatabaseService<'_> {
     /// The programs that it runs with.
     ///

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use backlot_engine::{EngineError, FetchError, Fetched, Home, Shelf, Surroundings};
+use backlot_engine::{EngineError, FetchError, Fetched, Home, Shelf, Surroundings, upgrade_volume};
 use backlot_plan::PostgresWish;
 use backlot_postgres::{Installation, SearchPlaces};
 use serde_json::json;
@@ -28,6 +28,14 @@ pub enum Command {
         #[arg(value_name = "VERSION")]
         versions: Vec<String>,
     },
+    /// Take a volume's database over to the major version that the files, or `BACKLOT_POSTGRES`, ask for
+    ///
+    /// It is dumped and restored, with all roles and databases. The old volume is kept under a name of its own, which `backlot
+    /// volume ls` shows, until it is removed (`backlot volume rm`).
+    Upgrade {
+        /// The volume, as the Compose file names it
+        volume: String,
+    },
     /// Remove one that was fetched
     #[command(visible_alias = "remove")]
     Rm {
@@ -42,6 +50,7 @@ pub fn run(command: Command, context: &Context) -> Result<Exit, CommandError> {
     match command {
         Command::Ls {} => ls(&home, context),
         Command::Install { versions } => install(&home, &versions, context),
+        Command::Upgrade { volume } => upgrade(&home, &volume, context),
         Command::Rm { versions } => rm(&home, &versions, context),
     }
 }
@@ -148,6 +157,20 @@ fn install(home: &Home, versions: &[String], context: &Context) -> Result<Exit, 
                 .say(&format!("stacks run with this machine's own {version} in {place} all the same"));
         }
         render::line(&fetched.name);
+    }
+    Ok(Exit::Done)
+}
+
+fn upgrade(home: &Home, volume: &str, context: &Context) -> Result<Exit, CommandError> {
+    let project = context.project()?;
+    let environment = context.environment(&project)?;
+    let (ground, only_told) = (context.ground(home, &project), context.global.dry_run);
+    let done = upgrade_volume(ground, environment, volume, only_told, &mut context.reporter())?;
+    if only_told {
+        return context.show_steps(&done);
+    }
+    if done.is_empty() {
+        context.progress().say(&format!("volume {volume} is of that version already"));
     }
     Ok(Exit::Done)
 }

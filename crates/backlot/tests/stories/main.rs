@@ -15,6 +15,7 @@ mod dry;
 mod durable;
 mod errors;
 mod fake_docker;
+mod fetched;
 mod flags;
 mod flask;
 mod hard_coded;
