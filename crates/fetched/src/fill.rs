@@ -8,7 +8,7 @@ use std::path::Path;
 use backlot_plan::PostgresWish;
 use backlot_postgres::{Installation, StorageError, Version};
 use backlot_process::{Owner, Program};
-use backlot_state::{VERSION, now, write_state};
+use backlot_state::{VERSION, now, tools, write_state};
 
 use crate::client::{Package, Surroundings, Waiting};
 use crate::error::FetchError;
@@ -76,17 +76,21 @@ fn try_out(files: &Path, package: &Package, what: What, owner: &Owner) -> Result
     let found = BINS.into_iter().find(|(_, bin)| files.join(bin).is_dir());
     let (client, bin) = found.ok_or_else(|| unfit("there is no folder of programs in it".to_owned()))?;
     let dir = files.join(bin);
-    let server = Installation::at(&dir)
-        .ok_or_else(|| unfit("there is no `postgres` with an `initdb` in it".to_owned()))?;
     let (programs, wish): (&[&str], _) = match what {
         What::Server(wish) => (&["postgres", "initdb"], wish),
         What::Psql => (&["psql"], PostgresWish::default()),
     };
+    if let Some(name) = programs.iter().find(|name| !tools::is_executable(&dir.join(name))) {
+        return Err(unfit(format!("there is no program {name} in it")));
+    }
     for name in programs {
         let program = Program::new(dir.join(name)).arg("--version").env("LC_ALL", "C");
         let said = program.current_dir("/").run_as(owner).succeed_with(&[], RUN_LIMIT);
         said.map_err(|source| FetchError::DoesNotRun { package: package.whole(), source })?;
     }
+    let server = Installation::at(&dir).ok_or_else(|| {
+        unfit("there is no `postgres` with an `initdb` in it that says its version".to_owned())
+    })?;
     let version = server.version;
     match wish.major {
         Some(wanted) if wanted != version.major => {

@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 
 use backlot_plan::PostgresWish;
 use backlot_postgres::{Installation, StorageError};
-use backlot_process::running_from;
+use backlot_process::{end_all_with_variable, running_from};
 use backlot_state::{Event, Home, Lock, LockError, Report, read_state};
 
 use crate::check::{Look, check};
-use crate::client::{Surroundings, Waiting};
+use crate::client::{MARK, Surroundings, Waiting};
 use crate::error::FetchError;
 use crate::fill::fill;
 use crate::order::{Order, What};
@@ -264,13 +264,14 @@ impl Shelf {
         }
     }
 
-    /// Removes what others have left who were killed; what does not go is in nobody's way.
+    /// Removes what others have left who were killed, and ends what they have started; what does not go is in nobody's way.
     fn sweep(&self) {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
         for entry in entries {
             let name = entry.file_name();
             let is_left = name.to_str().is_some_and(|name| name.starts_with(NEW) || name.starts_with(GONE));
             if is_left {
+                end_all_with_variable(MARK, &self.root.to_string_lossy(), Duration::from_secs(1));
                 let _ = fs::remove_dir_all(entry.path());
             }
         }

@@ -225,7 +225,7 @@ fn clients_that_fail_hang_or_lie() {
         (VIEW, "true", "left no package"),
         (VIEW, "echo x > a.tgz; echo x > b.tgz", "left no package"),
         (VIEW, "echo '<html>' > a.tgz", "it cannot be read"),
-        (VIEW, "kill -9 $$", "signal 9"),
+        (VIEW, "kill -9 $$", "signal SIGKILL"),
     ] {
         let fakes = Fakes::npm(view, pack);
         let failed =
