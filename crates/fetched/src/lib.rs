@@ -20,4 +20,4 @@ mod unpack;
 pub use client::Surroundings;
 pub use error::FetchError;
 pub use order::Order;
-pub use shelf::{Fetched, Shelf};
+pub use shelf::{Fetched, Found, Shelf};

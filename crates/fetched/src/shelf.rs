@@ -70,6 +70,11 @@ impl Fetched {
         format!("PostgreSQL {}, from {}", self.installation.version, self.package())
     }
 
+    /// Whether it is a server with all that goes with one.
+    fn is_whole(&self) -> bool {
+        self.name.starts_with("npm-")
+    }
+
     /// Whether `psql` is in it.
     pub fn has_psql(&self) -> bool {
         self.installation.client("psql").is_some()
@@ -102,6 +107,15 @@ impl Fetched {
             .iter()
             .any(|own| own == name)
     }
+}
+
+/// A server that fits, or how it would be fetched.
+#[derive(Debug)]
+pub enum Found {
+    /// It is here.
+    Here(Box<Fetched>),
+    /// It is not.
+    ToFetch(Order),
 }
 
 /// All servers that were fetched.
@@ -138,17 +152,30 @@ impl Shelf {
         Ok(all)
     }
 
-    /// One that is there and fits: of the wanted minor version, else the newest.
+    /// One that is there and fits, else how one would be fetched. Nothing is asked of a registry for it.
+    ///
+    /// pip's servers have neither ICU nor OpenSSL: one that was fetched for its psql is not taken where npm can bring another.
     ///
     /// # Errors
-    /// When one that fits is not as it was fetched.
-    pub fn find(&self, wish: PostgresWish) -> Result<Option<Fetched>, FetchError> {
+    /// When one that fits is not as it was fetched, or there is none and none can be fetched.
+    pub fn find(&self, wish: PostgresWish, surroundings: &Surroundings) -> Result<Found, FetchError> {
         let mut fitting: Vec<Fetched> = self.list()?.into_iter().filter(|one| one.fits(wish)).collect();
         // Stable: the newest stays in front.
-        fitting.sort_by_key(|one| wish.minor != Some(one.installation.version.minor));
-        let Some(found) = fitting.into_iter().next() else { return Ok(None) };
-        found.check()?;
-        Ok(Some(found))
+        fitting.sort_by_key(|one| (!one.is_whole(), wish.minor != Some(one.installation.version.minor)));
+        let found = fitting.into_iter().next();
+        if let Some(found) = found.as_ref().filter(|found| found.is_whole()) {
+            found.check()?;
+            return Ok(Found::Here(Box::new(found.clone())));
+        }
+        match (Order::of_server(wish, surroundings), found) {
+            (Ok(order), Some(found)) if order.brings_psql() => Ok(Found::Here(Box::new(found))),
+            (Ok(order), _) => Ok(Found::ToFetch(order)),
+            (Err(_), Some(found)) => {
+                found.check()?;
+                Ok(Found::Here(Box::new(found)))
+            }
+            (Err(error), None) => Err(error),
+        }
     }
 
     /// The newest one with psql.
@@ -192,8 +219,13 @@ impl Shelf {
         self.home.make(&self.root)?;
         let _lock = self.lock(&mut waiting)?;
         self.sweep();
+        let brings_whole = !order.brings_psql();
         let there = match order.what {
-            What::Server(wish) => self.list()?.into_iter().find(|one| one.fits(wish) && exact(one, wish)),
+            What::Server(wish) => {
+                let fits =
+                    |one: &Fetched| one.fits(wish) && exact(one, wish) && one.is_whole() == brings_whole;
+                self.list()?.into_iter().find(fits)
+            }
             What::Psql => self.list()?.into_iter().find(Fetched::has_psql),
         };
         if let Some(there) = there.filter(|there| there.check_closely().is_ok()) {

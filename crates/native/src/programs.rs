@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use backlot_facts::database::Database;
-use backlot_fetched::{FetchError, Order, Shelf, Surroundings};
+use backlot_fetched::{FetchError, Found, Order, Shelf, Surroundings};
 use backlot_plan::{PostgresWish, Step};
 use backlot_postgres::{Installation, LocateError, OLDEST_MAJOR, SearchPlaces};
 use backlot_state::{EngineError, Event, Ground, Outcome, Report, tell, tools, volume};
@@ -77,17 +77,16 @@ fn server(ground: Ground<'_>, database: &Database, made: Option<u32>) -> Result<
     if wish.major.is_some_and(|major| major < OLDEST_MAJOR) {
         return Err(missing.into());
     }
-    let shelf = Shelf::of(ground.home);
     // No package holds the extensions that images are made for.
-    let order = match database.extension {
-        Some(extension) => Err(FetchError::Lacks { wish, extension }),
-        None => match shelf.find(wish)? {
-            Some(fetched) => return Ok(Server::Here(fetched.installation)),
-            None => shelf.order(wish, &surroundings(ground)),
-        },
-    };
-    let order = order.map_err(|way| not_here(missing, way))?;
-    Ok(Server::ToFetch(order))
+    if let Some(extension) = database.extension {
+        return Err(not_here(missing, FetchError::Lacks { wish, extension }));
+    }
+    match Shelf::of(ground.home).find(wish, &surroundings(ground)) {
+        Ok(Found::Here(fetched)) => Ok(Server::Here(fetched.installation)),
+        Ok(Found::ToFetch(order)) => Ok(Server::ToFetch(order)),
+        Err(way @ (FetchError::Offline { .. } | FetchError::NoClient { .. })) => Err(not_here(missing, way)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn not_here(missing: LocateError, way: FetchError) -> EngineError {

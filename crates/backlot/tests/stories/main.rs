@@ -16,6 +16,7 @@ mod durable;
 mod errors;
 mod fake_docker;
 mod fetched;
+mod fetched_servers;
 mod flags;
 mod flask;
 mod hard_coded;
