@@ -90,7 +90,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("docker", &["facts", "hint", "logs", "plan", "postgres", "process", "project", "state", "supervisor"]),
     (
         "engine",
-        &["docker", "facts", "fetched", "hint", "native", "process", "project", "state", "templates", "view"],
+        &[
+            "docker",
+            "facts",
+            "fetched",
+            "files",
+            "hint",
+            "native",
+            "process",
+            "project",
+            "state",
+            "supervisor",
+            "templates",
+            "view",
+        ],
     ),
     ("backlot", &["engine", "logs", "nginx", "plan", "postgres", "process", "project", "supervisor"]),
 ];

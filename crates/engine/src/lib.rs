@@ -9,8 +9,11 @@ mod runner;
 mod testing;
 
 pub use backlot_docker::{Client, ComposeProject, DockerError, named_daemon};
+pub use backlot_facts::address::HERE;
+pub use backlot_facts::container::Container;
 pub use backlot_facts::database::{Database, DatabaseError};
 pub use backlot_facts::names::{Named, apart, names};
+pub use backlot_facts::own;
 pub use backlot_facts::storage::StorageError;
 pub use backlot_fetched::{FetchError, Fetched, Order, Shelf, Surroundings};
 pub use backlot_hint::{Explain, Hint};
@@ -29,5 +32,5 @@ pub use backlot_view::{
 };
 pub use choose::{deployment, engine_at, not_done};
 pub use list::{list, list_all};
-pub use runner::test_command;
+pub use runner::{has_tests, test_command};
 pub use testing::{TestRun, finish_for, tidy_up_after};

@@ -8,6 +8,7 @@ pub mod dockerfile;
 pub mod image;
 mod inside;
 pub mod names;
+pub mod own;
 pub mod references;
 pub mod storage;
 mod targets;

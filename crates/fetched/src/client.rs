@@ -217,8 +217,8 @@ impl Call<'_> {
         let line = words.take_while(|word| !word.starts_with("--")).collect::<Vec<_>>().join(" ");
         let told = format!("{} {line}", self.client);
         (waiting.report)(Event::Said(&told));
-        let shelf = self.folder.ancestors().nth(2).unwrap_or(self.folder);
-        let program = program.clone().envs(self.surroundings.for_clients()).env(MARK, shelf);
+        let mark = self.folder.ancestors().nth(2).unwrap_or(self.folder);
+        let program = program.clone().envs(self.surroundings.for_clients()).env(MARK, mark);
         let program = program.current_dir(self.folder);
         let (start, mut next) = (Instant::now(), TELL_EVERY);
         let output = program.output_while(&[], self.surroundings.limit(limit), &mut |_| {

@@ -34,7 +34,7 @@ mod usage;
 mod waiting;
 
 pub use claim::PortClaim;
-pub use end::{wait_for_child, wait_for_end};
+pub use end::Ends;
 pub use environment::{OF_THE_TERMINAL, caller_allow_list, caller_without_postgres, is_of_libpq};
 pub use error::{ProcessError, in_full};
 pub use exit::{describe_exit, exit_code};

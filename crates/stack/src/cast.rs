@@ -120,7 +120,7 @@ impl Translation<'_> {
             }
             return if container.is_nginx() {
                 self.nginx_program(name)?;
-                self.nginx_config(name).map(|_| ())
+                self.check_front_beyond(&container, &self.nginx_config(name)?.config)
             } else {
                 Ok(())
             };
@@ -128,6 +128,7 @@ impl Translation<'_> {
         let command = process::words(&container, self.is_addressed(service))?;
         if !self.is_addressed(service) {
             self.check_texts(&container, &command)?;
+            self.check_beyond(&container, &command)?;
         }
         let hooks = service.post_start.iter().chain(&service.pre_stop).map(|hook| &hook.command);
         let hooks = hooks.filter(|command| !command.is_empty());

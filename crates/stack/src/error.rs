@@ -138,6 +138,16 @@ pub enum StackError {
         /// Where it is defined.
         at: Location,
     },
+    /// What a service's files say is only so in a world of its own.
+    #[error("service {service} needs a world of its own, which this machine does not give it: {} ({at})", what.join("; "))]
+    Beyond {
+        /// The service.
+        service: String,
+        /// What of it.
+        what: Vec<String>,
+        /// Where it is defined.
+        at: Location,
+    },
     /// A service that cannot run once beside what runs of it.
     #[error("service {service} does not run once more: {reason}")]
     NotOnce {
@@ -190,6 +200,7 @@ impl StackError {
             Self::Unrunnable { .. } => "not-executable",
             Self::NoService(_) => "no-service",
             Self::LeadsElsewhere { .. } => "leads-elsewhere",
+            Self::Beyond { .. } => "no-view",
             Self::Scaled { .. } | Self::NotOnce { .. } => "impossible",
             Self::NoNginx { .. } => "no-nginx",
             Self::Nginx(_) => "nginx-config",
@@ -230,6 +241,10 @@ impl StackError {
             Self::LeadsElsewhere { at, .. } => Some(format!(
                 "name the database's service as the host: a variable such as PGHOST that says it is given the address ({at})"
             )),
+            Self::Beyond { .. } => Some(
+                "`backlot doctor` tells what gives it one; else say what is to run on this machine as it is, `x-backlot: {command: …}` \
+                 under the service, or take --engine docker".to_owned(),
+            ),
             Self::Several { obstacles, .. } => {
                 let mut hints: Vec<String> = obstacles.iter().filter_map(Self::hint).collect();
                 hints.dedup();

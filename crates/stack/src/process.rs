@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 
 use backlot_facts::address::{Address, HOST_ENDS};
 use backlot_facts::container::Container;
+use backlot_facts::own::OF_THE_CONTAINER;
 use backlot_facts::variables::{RunningDatabase, variables};
 use backlot_postgres::Access;
 use backlot_process::{Flaw, OF_THE_TERMINAL, caller_allow_list};
+use backlot_project::Service;
 use backlot_state::tools::{
     is_executable, keep_tree_clean, on_path, virtual_environment, with_virtual_environment,
 };
 
 use crate::{error::StackError, ports::Ports, translation::Translation};
 
-/// Variables of a Dockerfile that are about the container's own files.
-const OF_THE_CONTAINER: [&str; 6] = ["PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "PWD"];
 /// Files that list what a Python project needs.
 const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.txt", "requirements/dev.txt"];
 
@@ -107,15 +107,24 @@ impl Translation<'_> {
             return self.variables_for_here(container, ports);
         }
         // As its container has it: names and ports mean what they say.
-        let access = self.database().map(|database| {
-            let (host, port) = (database.service.clone(), database.inside_port);
-            Access { host, port, ..database.access() }
-        });
         let said = self.said(container);
-        let mut all = self.own_variables(access.as_ref(), &[]);
+        let mut all = self.of_environment(container.service);
         all.retain(|name, _| self.is_told(name, &said));
         all.extend(said);
         all
+    }
+
+    /// The variables of the environment, with the database where a service reaches it.
+    pub fn of_environment(&self, service: &Service) -> BTreeMap<String, String> {
+        let access = self.database().map(|database| {
+            if self.is_addressed(service) {
+                let (host, port) = (database.service.clone(), database.inside_port);
+                Access { host, port, ..database.access() }
+            } else {
+                database.access()
+            }
+        });
+        self.own_variables(access.as_ref(), &[])
     }
 
     /// The variables of the environment, in which databases are reached so.

@@ -1,5 +1,6 @@
 //! A database of an environment that runs, whatever engine runs it.
 
+use backlot_facts::address::Address;
 use backlot_plan::{Endpoint, Storage, Volume};
 use backlot_postgres::{Access, Installation, Version};
 use secrecy::SecretString;
@@ -25,6 +26,11 @@ impl LiveDatabase {
     /// Its port.
     pub fn port(&self) -> u16 {
         self.access.port
+    }
+
+    /// Its address, which `here` mean, too.
+    pub fn address<'a>(&'a self, here: &'a [&'a str]) -> Address<'a> {
+        Address { service: &self.service, host: &self.access.host, port: self.access.port, here }
     }
 
     /// The name of the application's database.

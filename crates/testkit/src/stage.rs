@@ -167,11 +167,11 @@ impl Stage {
     /// there are none, and none are required.
     #[must_use]
     pub fn with_fetched(self, major: &str) -> Option<Self> {
-        let Some(shelf) = std::env::var_os(FETCHED) else {
+        let Some(servers) = std::env::var_os(FETCHED) else {
             assert!(std::env::var_os(REQUIRE_FETCHED).is_none(), "no servers were fetched for the tests");
             return None;
         };
-        symlink(shelf, self.home().join("postgres")).unwrap();
+        symlink(servers, self.home().join("postgres")).unwrap();
         Some(self.with("BACKLOT_POSTGRES", major))
     }
 

@@ -41,7 +41,7 @@ pub fn become_psql(
         },
     };
     let command: Vec<OsString> = std::iter::once(psql.into()).chain(words(args, context)).collect();
-    become_command(&command, &variables)
+    become_command(&command, &variables, None)
 }
 
 /// The psql that was fetched; it is fetched where there is none.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use backlot_engine::{Beside, Hint, Site, Wishes, tools};
+use backlot_engine::{Beside, Hint, Site, Wishes, own, tools};
 use backlot_process::{Program, caller_without_postgres, shell_quote};
 use backlot_project::{Environment, Project};
 
@@ -18,7 +18,8 @@ use crate::exit::Exit;
 /// If the first word is a service, as `docker compose run`: what it depends on is brought up and waited for; then the command
 /// (without one: the service's own) runs with the service's variables, in its directory and with what it sees, without its
 /// ports. Else, and after `--`: with the environment's database up, the command gets the environment's variables, with the
-/// database's real address, on top of the caller's own. Its exit code is ours.
+/// database's real address, on top of the caller's own; in a Compose project with one service of its own that one's
+/// variables and directory, too. Its exit code is ours.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     // It is never kept.
@@ -97,6 +98,7 @@ fn once(
         command: command.clone(),
         directory: args.workdir.clone(),
         terminal: context.can_have_terminal() && !args.no_tty,
+        environment: false,
     };
     let site = deployment.site().clone();
     let was_there = site.has_files();
@@ -139,6 +141,9 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
         environment.variables.iter().map(|(name, v)| (name.to_owned(), v.value.clone())).collect();
     let name = environment.name.to_string();
     let services: BTreeSet<String> = environment.stack.services.keys().cloned().collect();
+    let stack = environment.stack.clone();
+    // The seed layout has its own for all that runs.
+    let place = if environment.for_all { None } else { own::only(&stack, project.root()) };
     let deployment = context.deployment(context.ground(&home, &project), environment, &Wishes::default())?;
     let has_database = deployment.database().is_some();
     let service = command.iter().filter_map(|word| word.to_str()).find(|word| services.contains(*word));
@@ -148,9 +153,12 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
         steps.push(format!("run {}", quoted(command)));
         return context.show_steps(&steps);
     }
-    let variables = if has_database {
+    let mut address = None;
+    let mut variables = if has_database {
         let (database, _) = deployment.up_database(false, &mut context.reporter())?;
-        deployment.process_variables(&database)
+        let variables = deployment.process_variables(&database);
+        address = Some(database);
+        variables
     } else {
         // No Postgres of ours: the variables are as the files have them.
         let mut all = caller_without_postgres(&context.caller.variables);
@@ -158,7 +166,17 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
         all.insert("APPLICATION_CONFIG".into(), name);
         tools::with_virtual_environment(project.root(), all)
     };
-    become_command(command, &variables).map_err(|failure| {
+    let directory = place.as_ref().map(|place| {
+        let address = address.as_ref().map(|database| database.address(&[]));
+        variables.extend(own::variables(place, &stack, address, false));
+        let folder = place.directory();
+        variables = tools::with_virtual_environment(&folder, std::mem::take(&mut variables));
+        folder
+    });
+    // Whoever is somewhere in it already is where he wants to be.
+    let here = context.caller.directory.as_ref().ok();
+    let directory = directory.filter(|folder| here.is_none_or(|here| !here.starts_with(folder)));
+    become_command(command, &variables, directory.as_deref()).map_err(|failure| {
         match service.filter(|_| failure.code == "no-program") {
             Some(service) => {
                 let way = Hint::from("`").then(Hint::command(&["exec", service, "…"]));
@@ -169,12 +187,14 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
     })
 }
 
-/// Replaces this process by `command`; returns only when that fails.
+/// Replaces this process by `command`, in `directory` if not in ours; returns only when that fails.
 pub fn become_command(
     command: &[OsString],
     variables: &BTreeMap<String, String>,
+    directory: Option<&Path>,
 ) -> Result<Exit, CommandError> {
-    Err(become_program(&program(command, variables)?))
+    let program = program(command, variables)?;
+    Err(become_program(&directory.into_iter().fold(program, Program::current_dir)))
 }
 
 /// Replaces this process by a program; returns only when that fails.

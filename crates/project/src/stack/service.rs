@@ -307,6 +307,10 @@ pub struct FileGrant {
 pub struct ServiceExtension {
     /// The command that the native engine runs in place of the service's own.
     pub command: Option<Vec<String>>,
+    /// The command that tests it.
+    pub test: Option<Vec<String>>,
+    /// The command that brings the database's schema to what it expects.
+    pub migrate: Option<Vec<String>>,
     /// The folder of the programs that the native engine takes, absolute.
     pub bin: Option<PathBuf>,
     /// The version of PostgreSQL that is asked for on purpose, whatever its image is (`postgres`).

@@ -27,7 +27,7 @@ use backlot_gateway::ReplicaId as GatewayId;
 use backlot_plan::supervise::{
     Action, Command, Event, Moment, Outcome, Release, ReplicaId, ServiceId, ServiceStatus, Supervision,
 };
-use backlot_process::{Signal, kill_descendants, reap_strangers};
+use backlot_process::{Ends, Signal, kill_descendants, reap_strangers};
 
 use crate::addresses::Addresses;
 use crate::driver::beside::Beside;
@@ -65,6 +65,7 @@ pub(crate) struct Driver {
     logs: LogSet,
     databases: Arc<dyn Databases>,
     inputs: Sender<Input>,
+    ends: Ends,
     timers: Timers,
     events: VecDeque<Event>,
     /// What the machine has said and is not done yet.
@@ -114,6 +115,7 @@ impl Driver {
             logs,
             databases,
             inputs,
+            ends: Ends::new().map_err(|error| Failure::impossible(error.to_string()))?,
             timers: Timers::default(),
             events: VecDeque::new(),
             actions: VecDeque::new(),
