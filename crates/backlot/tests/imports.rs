@@ -30,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nginx", &["files", "process"]),
     ("postgres", &["files", "process"]),
     ("templates", &["files", "postgres", "process"]),
+    ("upgrade", &["postgres", "process"]),
     ("supervisor", &["gateway", "logs", "plan", "process", "view"]),
     ("facts", &["files", "hint", "nginx", "plan", "postgres", "project"]),
     (
@@ -48,6 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "view",
         ],
     ),
+    ("fetched", &["files", "hint", "plan", "postgres", "process", "state"]),
     (
         "stack",
         &[
@@ -68,6 +70,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "native",
         &[
             "facts",
+            "fetched",
             "files",
             "hint",
             "logs",
@@ -80,6 +83,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "state",
             "supervisor",
             "templates",
+            "upgrade",
             "view",
         ],
     ),
@@ -89,6 +93,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "docker",
             "facts",
+            "fetched",
             "files",
             "hint",
             "native",

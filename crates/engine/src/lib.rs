@@ -15,9 +15,10 @@ pub use backlot_facts::database::{Database, DatabaseError};
 pub use backlot_facts::names::{Named, apart, names};
 pub use backlot_facts::own;
 pub use backlot_facts::storage::StorageError;
-pub use backlot_hint::Hint;
+pub use backlot_fetched::{FetchError, Fetched, Order, Shelf, Surroundings};
+pub use backlot_hint::{Explain, Hint};
 pub use backlot_native::{
-    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, locate, rung, supervise,
+    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, rung, supervise, to_fetch, upgrade_volume,
 };
 pub use backlot_state::runs::{INNER, new_mark};
 pub use backlot_state::{

@@ -28,7 +28,7 @@ pub(super) fn spec(
         Storage::Throwaway => (Durability::Ephemeral, database.databases()),
         Storage::Durable { .. } => (Durability::Durable, vec![database.initial.clone()]),
     };
-    let locale = database.locale.choose(&database.initdb_args, installation.version.major);
+    let locale = database.locale.choose(&database.initdb_args, installation);
     let spec = ClusterSpec {
         superuser: database.user.clone(),
         password: database.password.clone(),
@@ -142,8 +142,8 @@ impl Making<'_> {
         let How { text, is_new, template, is_migrated } = made.map_err(interrupted)?;
         let what = database.storage.volume().map_or_else(|| "throw-away".to_owned(), ToString::to_string);
         let note = note.filter(|_| is_new || template.is_none()).map(|note| format!(", {note}"));
-        let version = self.installation.version;
-        let outcome = format!("PostgreSQL {version}, {what}, {text}{}", note.unwrap_or_default());
+        let server = self.server();
+        let outcome = format!("{server}, {what}, {text}{}", note.unwrap_or_default());
         if is_new {
             // Old templates cost space, nothing else; the next new one tries again.
             let _ = templates.prune(TEMPLATES_KEPT);
@@ -162,6 +162,18 @@ impl Making<'_> {
         let key = templates.keep(self.installation, &spec, &self.migrated(), &data)?;
         let _ = templates.prune(TEMPLATES_KEPT);
         Ok(key)
+    }
+
+    /// `PostgreSQL 16.9`, and why it is not just what the image says.
+    fn server(&self) -> String {
+        let version = self.installation.version;
+        match (self.database.asked_by, self.database.wanted_minor) {
+            (Some(by), _) => format!("PostgreSQL {version} (as {by} says)"),
+            (None, Some(minor)) if minor != version.minor => {
+                format!("PostgreSQL {version} (in the place of {}.{minor})", version.major)
+            }
+            (None, _) => format!("PostgreSQL {version}"),
+        }
     }
 
     fn clone_or_fill(

@@ -21,7 +21,7 @@ use backlot_view::Rung;
 
 use crate::DatabaseService;
 use crate::down;
-use crate::locate;
+use crate::programs;
 use crate::running;
 use crate::supervise::{ask, hire};
 use crate::tidy;
@@ -48,11 +48,15 @@ impl<'a> NativeStack<'a> {
     /// When the files say of its database what no server can be.
     pub fn new(ground: Ground<'a>, environment: Environment) -> Result<Self, EngineError> {
         let site = Site::new(ground.home, ground.project, environment.name.as_str());
-        let service =
-            |site: Site, database| DatabaseService::new(ground, site, environment.clone(), database);
+        let service = |site: Site, database| -> Result<_, EngineError> {
+            let database = programs::asked_for(ground, database)?;
+            Ok(DatabaseService::new(ground, site, environment.clone(), database))
+        };
         let database = Database::of(&environment)?.map(|database| service(site.clone(), database));
+        let database = database.transpose()?;
         let others = Database::others(&environment)?.into_iter();
-        let others = others.map(|database| service(site.part(&database.service), database)).collect();
+        let others = others.map(|database| service(site.part(&database.service), database));
+        let others = others.collect::<Result<_, _>>()?;
         Ok(Self { ground, environment, site, database, others, throwaway: false })
     }
 }
@@ -144,6 +148,9 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         for name in self.check_volumes(&cast.services)? {
             volume::disown(self.ground.home, &name)?;
         }
+        for service in self.database.iter().chain(self.wanted_others(&cast, wishes)) {
+            service.fetch_missing(again(wishes), report)?;
+        }
         tidy::sweep(&self.site);
         let taken = self.site.take()?;
         taken.tidy()?;
@@ -176,6 +183,11 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
 }
 
 impl NativeStack<'_> {
+    /// The environment's name.
+    pub(super) fn environment_name(&self) -> String {
+        self.environment.name.to_string()
+    }
+
     fn start_services(
         &self,
         taken: Taken,
@@ -321,6 +333,14 @@ pub fn not_done(ground: Ground<'_>, environment: Environment) -> Result<Vec<Stri
     Ok(keys.into_iter().chain(volumes).chain(stack.notes(&services)).collect())
 }
 
+/// What an `up` of `environment` would have to fetch, a line each.
+///
+/// # Errors
+/// When a server is not here and cannot be fetched.
+pub fn to_fetch(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
+    programs::missing(NativeStack::new(ground, environment)?.databases())
+}
+
 /// Why `environment` cannot run natively when `wishes` are asked for; none when it can.
 ///
 /// # Errors
@@ -332,15 +352,16 @@ pub fn why_not(
 ) -> Result<Option<EngineError>, EngineError> {
     let stack = match NativeStack::new(ground, environment.clone()) {
         Ok(stack) => stack,
+        // No other engine makes sense of it, either.
+        Err(error) if error.code() == programs::NO_VERSION => return Err(error),
         Err(error) => return Ok(Some(error)),
     };
-    let wanted = |database: &&Database| {
-        wishes.services.is_empty() || wishes.services.contains(&database.service) || wishes.database_only
+    let wanted = |service: &&DatabaseService<'_>| {
+        wishes.services.is_empty()
+            || wishes.services.contains(&service.database().service)
+            || wishes.database_only
     };
-    let path = ground.caller.get("PATH").map(String::as_str);
-    if let Some(database) = stack.database().filter(wanted)
-        && let Err(error) = locate(database, volume::major_in(&stack.site, &database.storage), path)
-    {
+    if let Err(error) = programs::missing(stack.database.iter().filter(wanted)) {
         return Ok(Some(error));
     }
     if wishes.database_only {

@@ -12,12 +12,14 @@ mod engine;
 mod look;
 mod migrate;
 mod printed;
+mod programs;
 mod server;
 mod stock;
 mod summary;
 mod supervise;
 mod tidy;
 mod up;
+mod upgrade;
 mod views;
 
 use std::collections::BTreeMap;
@@ -33,11 +35,11 @@ use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Purpose, 
 
 pub use changes::ChangeError;
 pub use claims::{PortError, PortErrors, PortTrouble, Tenant};
-pub use deployment::{NativeStack, not_done, rung, why_not};
+pub use deployment::{NativeStack, not_done, rung, to_fetch, why_not};
 pub use engine::Native;
-pub use server::locate;
 pub use stock::fill_up;
 pub use supervise::{guard, supervise};
+pub use upgrade::{VolumeUpgradeError, upgrade_volume};
 
 /// A Postgres service of an environment.
 #[derive(Debug)]
@@ -169,5 +171,5 @@ pub(crate) fn address<'r>(database: &'r DatabaseRecord, here: &'r [&'r str]) -> 
 
 /// The programs of a recorded server.
 pub fn installation(database: &DatabaseRecord) -> Installation {
-    backlot_state::installation(&database.bin_dir, &database.version)
+    backlot_state::installation(database)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use backlot_plan::{Desired, Observed, Port, Removal, Server, Step, Storage, Volume};
-use backlot_postgres::{Installation, StartError, is_recovering};
+use backlot_postgres::{StartError, is_recovering};
 use backlot_process::wait_for;
 use backlot_stack::Claim;
 use backlot_state::fill::{Filler, PsqlHere};
@@ -16,11 +16,10 @@ use backlot_templates::is_cluster;
 use secrecy::ExposeSecret;
 
 use crate::DatabaseService;
-use crate::changes::{self, ChangeError};
+use crate::changes;
 use crate::claims;
 use crate::down;
 use crate::installation;
-use crate::locate;
 use crate::look::look;
 use crate::migrate::Migrates;
 use crate::running;
@@ -79,9 +78,16 @@ pub(super) struct Came {
 
 impl DatabaseService<'_> {
     /// What is wanted.
-    fn desired(&self, migrations: Option<&dyn Migrates>) -> Desired {
+    fn desired(
+        &self,
+        observed: Observed,
+        fresh: bool,
+        migrations: Option<&dyn Migrates>,
+    ) -> Result<Desired, EngineError> {
+        let runs = observed.server == Server::Running && !fresh;
+        let missing = if runs { Vec::new() } else { self.missing()? };
         let fill = self.scenario.as_ref().and_then(|(_, source)| self.ground.shown(source));
-        Desired {
+        Ok(Desired {
             service: self.database.service.clone(),
             storage: self.database.storage.clone(),
             port: self.database.port,
@@ -90,8 +96,9 @@ impl DatabaseService<'_> {
                 Storage::Durable { .. } => vec![self.database.initial.clone()],
             },
             migrate: migrations.map(Migrates::what),
+            missing: missing.iter().map(ToString::to_string).collect(),
             fill,
-        }
+        })
     }
 
     /// What is there. A record that cannot be read is an error, unless all is to be made anew anyway.
@@ -172,8 +179,8 @@ impl DatabaseService<'_> {
         migrations: Option<&dyn Migrates>,
     ) -> Result<Vec<Step>, EngineError> {
         self.check_volume(&mut |_| {})?;
-        let observed = self.observed(again, migrations)?;
-        Ok(backlot_plan::up(&self.desired(migrations), &again.seen(observed), again.fresh))
+        let observed = again.seen(self.observed(again, migrations)?);
+        Ok(backlot_plan::up(&self.desired(observed, again.fresh, migrations)?, &observed, again.fresh))
     }
 
     /// Brings the environment up, which is `taken`.
@@ -201,7 +208,8 @@ impl DatabaseService<'_> {
             )));
             observed = again.seen(observed);
         }
-        let steps = backlot_plan::up(&self.desired(migrations), &observed, again.fresh);
+        let desired = self.desired(observed, again.fresh, migrations)?;
+        let steps = backlot_plan::up(&desired, &observed, again.fresh);
         let before = (observed.server == Server::Outdated).then(|| self.site.record()).transpose()?.flatten();
         let mut came = Came { before, ..Came::default() };
         let outcome = steps.iter().try_for_each(|step| {
@@ -246,6 +254,7 @@ impl DatabaseService<'_> {
                 format!("the server of {}, to start it anew", taken.site().name()).into()
             }
             Step::Remove(removal) => down::take_away(taken, *removal)?.into(),
+            Step::Fetch { what } => self.fetch(what, report)?,
             Step::MakeCluster { .. } => {
                 let made = self.making(taken, migrations, &self.locate()?).make(report)?;
                 (came.template, came.is_migrated) = (made.template, made.is_migrated);
@@ -270,17 +279,6 @@ impl DatabaseService<'_> {
             // The supervisor's, see `NativeStack`.
             Step::Service(step) => step.to_string().into(),
         })
-    }
-
-    pub(super) fn locate(&self) -> Result<Installation, EngineError> {
-        let made = volume::major_in(&self.site, &self.database.storage);
-        let found = locate(&self.database, made, self.ground.caller.get("PATH").map(String::as_str));
-        match (found, made) {
-            (Err(EngineError::Locate(source)), Some(made)) if self.database.wanted_major.is_none() => {
-                Err(ChangeError::NoServer { data: changes::data_of(&self.database), made, source }.into())
-            }
-            (found, _) => found,
-        }
     }
 
     /// Writes down by which name and password the server, which has let them in, and which of its databases is used from

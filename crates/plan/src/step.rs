@@ -16,6 +16,11 @@ pub trait Told: fmt::Display {
 pub enum Step {
     /// Take something away.
     Remove(Removal),
+    /// Fetch programs that are not here.
+    Fetch {
+        /// What and how: `fetch PostgreSQL 16 with npm`.
+        what: String,
+    },
     /// Clone a cluster from the template, which is made first if need be.
     MakeCluster {
         /// Where it goes.
@@ -61,6 +66,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Remove(removal) => removal.fmt(f),
+            Self::Fetch { what } => f.write_str(what),
             Self::MakeCluster { storage, databases } => {
                 match storage {
                     Storage::Throwaway => write!(f, "clone a throw-away cluster")?,
@@ -83,6 +89,7 @@ impl Told for Step {
     fn heading(&self) -> &'static str {
         match self {
             Self::Remove(removal) => removal.heading(),
+            Self::Fetch { .. } => "fetched",
             Self::MakeCluster { .. } => "cluster",
             Self::StartServer { .. } => "server",
             Self::Migrate { .. } => "migrated",

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 fn carry_out(world: &mut Observed, step: &Step) {
     match step {
         Step::Remove(removal) => take_away(world, *removal),
-        // Told by others, see the supervisor.
-        Step::Service(_) => {}
+        // Told by others, see the supervisor; and where it is fetched to, all environments look: of this one it changes nothing.
+        Step::Service(_) | Step::Fetch { .. } => {}
         Step::MakeCluster { storage, .. } => {
             world.files = true;
             match storage {
@@ -65,7 +65,7 @@ fn take_away(world: &mut Observed, removal: Removal) {
 /// What is left when whoever carried a step out was killed in the middle of it.
 fn cut_short(world: &mut Observed, step: &Step) {
     match step {
-        Step::Remove(_) | Step::Service(_) => {}
+        Step::Remove(_) | Step::Service(_) | Step::Fetch { .. } => {}
         Step::MakeCluster { .. } => world.files = true,
         // The worst moment: the server runs, and nobody has written down which it is.
         Step::StartServer { .. } => {
@@ -112,6 +112,7 @@ fn desired() -> impl Strategy<Value = Desired> {
             storage: if volume { durable() } else { Storage::Throwaway },
             port: if exact { Port::Exact(5432) } else { Port::Free },
             databases: vec!["application".into()],
+            missing: Vec::new(),
             migrate: migrate.then(|| "migrate".into()),
             fill: fill.then(|| "scenarios/users.py".into()),
         }
@@ -199,6 +200,7 @@ fn a_server_whose_files_changed_is_started_anew_on_its_data() {
             port: Port::Exact(5433),
             databases: vec!["application".into()],
             migrate: None,
+            missing: Vec::new(),
             fill: None,
         };
         let observed = Observed {
@@ -226,16 +228,38 @@ fn steps_read_as_sentences() {
         port: Port::Free,
         databases: vec!["postgres".into(), "application".into()],
         migrate: Some("flask db upgrade as web".into()),
+        missing: vec!["fetch PostgreSQL 16 with npm".into()],
         fill: Some("scenarios/users.py".into()),
     };
     let steps: Vec<String> = up(&desired, &Observed::ABSENT, false).iter().map(ToString::to_string).collect();
     assert_eq!(
         steps,
         [
+            "fetch PostgreSQL 16 with npm",
             "clone a throw-away cluster with postgres, application",
             "start db on a free port of 127.0.0.1",
             "migrate: flask db upgrade as web",
             "run scenarios/users.py",
         ]
     );
+}
+
+/// What cannot be had leaves all as it was; and what runs needs nothing.
+#[test]
+fn programs_are_fetched_before_anything_is_touched() {
+    let desired = Desired {
+        service: "db".into(),
+        storage: Storage::Throwaway,
+        port: Port::Free,
+        databases: vec!["postgres".into()],
+        missing: vec!["fetch PostgreSQL 16 with npm".into()],
+        fill: None,
+    };
+    let there = Observed { files: true, cluster: true, server: Server::Running, ..Observed::ABSENT };
+    assert_eq!(up(&desired, &there, false), []);
+    for (observed, fresh) in [(there, true), (Observed { server: Server::Outdated, ..there }, false)] {
+        let steps = up(&desired, &observed, fresh);
+        assert!(matches!(steps.first(), Some(Step::Fetch { .. })), "{steps:?}");
+        assert_eq!(steps.iter().filter(|step| matches!(step, Step::Fetch { .. })).count(), 1);
+    }
 }

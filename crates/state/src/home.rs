@@ -3,6 +3,7 @@
 //! ```text
 //! HOME/
 //!   templates/                       clusters that others are cloned from
+//!   postgres/<package>-<version>/    servers that were fetched
 //!   volumes/<name>/                  volumes that projects share by name; see `volume`
 //!   folders/<id>/                    what is known of a folder of the user's that a cluster of ours is in
 //!   run/<id>/                        sockets of one environment (short: a socket's path has a limit of 107 bytes)
@@ -102,6 +103,11 @@ impl Home {
     /// Where templates are kept.
     pub fn templates(&self) -> PathBuf {
         self.root.join("templates")
+    }
+
+    /// Where servers are that were fetched.
+    pub fn postgres(&self) -> PathBuf {
+        self.root.join("postgres")
     }
 
     /// Where the volumes are that projects share by name.

@@ -16,6 +16,7 @@ mod init;
 mod janitor;
 mod logs;
 mod ls;
+mod postgres;
 mod ps;
 mod psql;
 mod restart;
@@ -64,6 +65,8 @@ pub enum Command {
     #[command(subcommand)]
     Db(db::Command),
     #[command(subcommand)]
+    Postgres(postgres::Command),
+    #[command(subcommand)]
     Volume(volume::Command),
     Config(config::Args),
     Doctor(doctor::Args),
@@ -107,6 +110,7 @@ pub fn run(
         Command::Test(args) => test::run(&args, context),
         Command::Db(command) => db::run(command, context),
         Command::Down(args) => down::run(&args, context),
+        Command::Postgres(command) => postgres::run(command, context),
         Command::Volume(command) => volume::run(command, context),
         Command::Config(args) => config::run(&args, context),
         Command::Doctor(args) => Ok(doctor::run(&args, context)),

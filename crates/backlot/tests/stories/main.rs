@@ -15,6 +15,8 @@ mod dry;
 mod durable;
 mod errors;
 mod fake_docker;
+mod fetched;
+mod fetched_servers;
 mod flags;
 mod flask;
 mod hard_coded;

@@ -158,7 +158,7 @@ impl NativeStack<'_> {
     }
 
     /// All databases, the environment's own first.
-    pub(super) fn databases(&self) -> impl Iterator<Item = &DatabaseService<'_>> {
+    pub(crate) fn databases(&self) -> impl Iterator<Item = &DatabaseService<'_>> {
         self.database.iter().chain(&self.others)
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::parts::words;
 use super::{ServiceExtension, StackExtension};
 use backlot_compose::{Base, Error};
+use backlot_plan::PostgresWish;
 use backlot_yaml::{Entry, Node, Problem};
 
 /// `x-backlot` at the top level.
@@ -15,10 +16,11 @@ pub(super) fn of_stack(node: &Node, base: Base<'_>) -> Result<StackExtension, Er
             "test" => extension.test = words(value)?,
             "migrate" => extension.migrate = words(value)?,
             "bin" => extension.bin = Some(path(value, base)?),
+            "postgres" => extension.postgres = Some(postgres(value)?),
             _ => {
                 return Err(key_span
                     .error(unknown(key))
-                    .with_hint("at the top level it may have test, migrate and bin"));
+                    .with_hint("at the top level it may have test, migrate, bin and postgres"));
             }
         }
     }
@@ -34,10 +36,11 @@ pub(super) fn of_service(node: &Node, base: Base<'_>) -> Result<ServiceExtension
             "test" => extension.test = words(value)?,
             "migrate" => extension.migrate = words(value)?,
             "bin" => extension.bin = Some(path(value, base)?),
+            "postgres" => extension.postgres = Some(postgres(value)?),
             _ => {
                 return Err(key_span
                     .error(unknown(key))
-                    .with_hint("in a service it may have command, test, migrate and bin"));
+                    .with_hint("in a service it may have command, test, migrate, bin and postgres"));
             }
         }
     }
@@ -63,4 +66,11 @@ fn path(node: &Node, base: Base<'_>) -> Result<PathBuf, Error> {
     } else {
         Err(node.wrong_type("x-backlot.bin", "the path of a folder"))
     }
+}
+
+/// `15`, or `15.4`, which YAML takes for a number.
+fn postgres(node: &Node) -> Result<PostgresWish, Error> {
+    let text = node.value.scalar_text().unwrap_or_default();
+    let error = || node.wrong_type("x-backlot.postgres", "a version of PostgreSQL, such as 16");
+    PostgresWish::parse(&text).ok_or_else(error)
 }

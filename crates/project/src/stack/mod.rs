@@ -9,6 +9,7 @@ mod parts;
 mod service;
 mod throwaway;
 
+use backlot_plan::PostgresWish;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -178,4 +179,6 @@ pub struct StackExtension {
     pub migrate: Option<Vec<String>>,
     /// The folder of the Postgres binaries, absolute.
     pub bin: Option<PathBuf>,
+    /// The version of PostgreSQL that is asked for on purpose, whatever its image is (`postgres`).
+    pub postgres: Option<PostgresWish>,
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use backlot_plan::{Dependency, HealthTimes, RestartPolicy};
+use backlot_plan::{Dependency, HealthTimes, PostgresWish, RestartPolicy};
 use backlot_yaml::Location;
 
 use super::network::{ExtraHost, Joined, Link, NetworkMode};
@@ -313,4 +313,6 @@ pub struct ServiceExtension {
     pub migrate: Option<Vec<String>>,
     /// The folder of the programs that the native engine takes, absolute.
     pub bin: Option<PathBuf>,
+    /// The version of PostgreSQL that is asked for on purpose, whatever its image is (`postgres`).
+    pub postgres: Option<PostgresWish>,
 }
