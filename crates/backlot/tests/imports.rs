@@ -48,9 +48,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "view",
         ],
     ),
+    ("containers", &["hint", "process", "state"]),
     (
         "stack",
         &[
+            "containers",
             "facts",
             "files",
             "hint",
@@ -67,6 +69,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "native",
         &[
+            "containers",
             "facts",
             "files",
             "hint",

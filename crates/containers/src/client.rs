@@ -145,14 +145,23 @@ impl Client {
     ) -> Result<Output, ProcessError> {
         let mut told = 0;
         let mut go_on = |printed: backlot_process::Printed<'_>| {
-            let text = String::from_utf8_lossy(printed.stdout);
-            let lines: Vec<&str> = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).collect();
-            lines.iter().skip(told).for_each(|text| line(text.trim_end()));
-            told = told.max(lines.len());
+            told = tell_lines(printed.stdout, told, line);
             !interrupted.load(Ordering::Relaxed)
         };
         self.command(arguments).output_while(&[], limit, &mut go_on)
     }
+}
+
+/// Tells those whole lines that were not told yet; how many are told then.
+pub(crate) fn tell_lines(printed: &[u8], told: usize, line: &mut dyn FnMut(&str)) -> usize {
+    let text = String::from_utf8_lossy(printed);
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let mut count = told;
+    for text in whole.skip(told) {
+        line(text.trim_end());
+        count += 1;
+    }
+    count
 }
 
 /// That a program has failed, and what it said.

@@ -35,6 +35,16 @@ pub enum ContainersError {
         /// What was said.
         last_lines: Vec<String>,
     },
+    /// A build failed.
+    #[error("service {service}: its image {image} cannot be built")]
+    Build {
+        /// The service.
+        service: String,
+        /// The image.
+        image: String,
+        /// What was said.
+        last_lines: Vec<String>,
+    },
     /// An image takes too long to come.
     #[error("service {service}: its image {image} did not come within {} min", limit.as_secs() / 60)]
     SlowImage {
@@ -84,7 +94,9 @@ pub enum ContainersError {
 impl ContainersError {
     fn last_lines(&self) -> &[String] {
         match self {
-            Self::NoImage { last_lines, .. } | Self::SlowImage { last_lines, .. } => last_lines,
+            Self::NoImage { last_lines, .. }
+            | Self::Build { last_lines, .. }
+            | Self::SlowImage { last_lines, .. } => last_lines,
             Self::Failed { said, .. } => said,
             Self::NoEngine { .. }
             | Self::Unknown { .. }
@@ -102,6 +114,7 @@ impl Explain for ContainersError {
             Self::NoEngine { .. } => "no-containers",
             Self::Unknown { .. } => "bad-variable",
             Self::NoImage { .. } | Self::SlowImage { .. } | Self::NotHere { .. } => "no-image",
+            Self::Build { .. } => "build",
             Self::Failed { .. } | Self::Garbage { .. } | Self::Process(_) => "containers",
             Self::Interrupted => "interrupted",
         }
@@ -112,7 +125,9 @@ impl Explain for ContainersError {
         let text = match self {
             Self::NoEngine { .. } => "start Docker, or install it or podman".to_owned(),
             Self::Unknown { .. } => "say docker or podman, or leave it out: what answers is taken".to_owned(),
-            Self::NoImage { service, .. } | Self::SlowImage { service, .. } => {
+            Self::NoImage { service, .. }
+            | Self::SlowImage { service, .. }
+            | Self::Build { service, .. } => {
                 format!("{}\nor leave the service out: `up --without {service}`", said.join("\n"))
             }
             Self::NotHere { service, .. } => {

@@ -43,7 +43,7 @@ pub enum Pull {
 }
 
 /// The whole name of an image that Docker would take from its own registry; none for one that names another place.
-pub fn hub_name(name: &str) -> Option<String> {
+pub(crate) fn hub_name(name: &str) -> Option<String> {
     let first = name.split('/').next().unwrap_or_default();
     if name.contains('/') && (first.contains(['.', ':']) || first == "localhost") {
         return None;

@@ -2,6 +2,7 @@
 //! the child of whoever runs its client in the foreground; here are the client, images, the network, what a Compose file's keys are
 //! as options, and the removal of what a killed client has left.
 
+mod build;
 mod client;
 mod error;
 mod image;
@@ -11,7 +12,8 @@ mod remove;
 
 pub use client::{Client, Kind, LABEL, label};
 pub use error::ContainersError;
-pub use image::{Image, Pull, find, hub_name, pull};
-pub use network::{Gateway, Network, Way, ensure};
+pub use build::{Recipe, build};
+pub use image::{Image, Pull, find, pull};
+pub use network::{Gateway, Network, Way, network};
 pub use options::options;
 pub use remove::{remove, remove_all};

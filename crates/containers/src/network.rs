@@ -50,15 +50,22 @@ pub enum Way {
     },
 }
 
-/// Finds or makes the network `name` of an environment, and `more` of which only the address counts.
+/// Finds the network `name` of an environment, and `more` of which only the address counts. If one `is_made`, it is made where it
+/// is not there; else it has no address.
 ///
 /// # Errors
 /// When the engine does not make one.
-pub fn ensure(client: &Client, name: &str, environment: &str, more: usize) -> Result<Way, ContainersError> {
+pub fn network(
+    client: &Client,
+    (name, environment): (&str, &str),
+    more: usize,
+    is_made: bool,
+) -> Result<Way, ContainersError> {
     if client.is_rootless {
         return Ok(Way::Loopback { network: Some(SLIRP), host: SLIRP_HOST.to_string() });
     }
-    let first = one(client, name, environment)?;
+    let one = |name: &str| one(client, name, environment, is_made);
+    let first = one(name)?;
     // Where the engine is in a machine of its own, its networks are there, too.
     let is_here = client.kind == Kind::Podman || TcpListener::bind((first.0, 0)).is_ok();
     if cfg!(not(target_os = "linux")) || !is_here {
@@ -66,17 +73,25 @@ pub fn ensure(client: &Client, name: &str, environment: &str, more: usize) -> Re
     }
     let mut gateways = vec![Gateway { address: first.0, peers: first.1 }];
     for number in 0..more {
-        let (address, _) = one(client, &format!("{name}-{}", number + 2), environment)?;
+        let (address, _) = one(&format!("{name}-{}", number + 2))?;
         gateways.push(Gateway { address, peers: first.1 });
     }
     Ok(Way::Bridge { name: name.to_owned(), gateways })
 }
 
 /// A network's address of this machine, and all of its addresses.
-fn one(client: &Client, name: &str, environment: &str) -> Result<(Ipv4Addr, Network), ContainersError> {
+fn one(
+    client: &Client,
+    name: &str,
+    environment: &str,
+    is_made: bool,
+) -> Result<(Ipv4Addr, Network), ContainersError> {
     let inspect = || client.ask(["network", "inspect", name]);
     let text = match inspect() {
         Ok(text) => text,
+        Err(ContainersError::Failed { .. }) if !is_made => {
+            return Ok((Ipv4Addr::UNSPECIFIED, Network { first: Ipv4Addr::UNSPECIFIED, bits: 32 }));
+        }
         Err(ContainersError::Failed { .. }) => {
             client.ask(["network", "create", "--label", &label(environment), name])?;
             inspect()?

@@ -72,7 +72,7 @@ pub fn deployment<'a>(
     let is_free = wanted.is_none() && site.record().is_ok_and(|record| record.is_none());
     let kind = if is_free { best(ground, &environment, wishes, told)? } else { there };
     Ok(match kind {
-        EngineKind::Native => Box::new(NativeStack::new(ground, environment)?),
+        EngineKind::Native => Box::new(NativeStack::new(ground, environment, wanted.is_none())?),
         EngineKind::Docker => Box::new(DockerStack::new(ground, environment)?),
     })
 }

@@ -9,6 +9,7 @@ mod runner;
 mod testing;
 
 pub use backlot_docker::{Client, ComposeProject, DockerError, named_daemon};
+pub use backlot_facts::NoService;
 pub use backlot_facts::database::{Database, DatabaseError};
 pub use backlot_facts::names::{Named, apart, names};
 pub use backlot_facts::storage::StorageError;

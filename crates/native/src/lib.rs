@@ -6,6 +6,7 @@ mod beside;
 mod changes;
 mod claims;
 mod cluster;
+mod containers;
 mod deployment;
 mod down;
 mod engine;

@@ -106,7 +106,11 @@ impl Translation<'_> {
         if !self.is_addressed(container.service) {
             return self.variables_for_here(container, ports);
         }
-        // As its container has it: names and ports mean what they say.
+        self.variables_as_said(container)
+    }
+
+    /// The same as its container has it: names and ports mean what they say.
+    pub(crate) fn variables_as_said(&self, container: &Container<'_>) -> BTreeMap<String, String> {
         let access = self.database().map(|database| {
             let (host, port) = (database.service.clone(), database.inside_port);
             Access { host, port, ..database.access() }

@@ -47,6 +47,8 @@ pub(crate) enum Found {
     Elsewhere(SocketAddr),
     /// Nowhere that it should, for so long that nobody need wait.
     Quiet,
+    /// As a container, of which this is the first process.
+    Inside(i32),
 }
 
 /// What has been found and told so far.

@@ -41,15 +41,27 @@ impl NativeStack<'_> {
         };
         let unstarted = translation(&[], BTreeMap::new());
         // Before anything is started: what can be known to be wrong from the files alone.
-        unstarted.cast(std::slice::from_ref(name))?;
-        let told = unstarted.unhonoured(&only, Level::Warning).into_iter();
-        told.chain(unstarted.unmounted(only.iter())).for_each(|line| report(Event::Warning(line)));
+        let cast = self.cast_of(&environment, name)?;
+        let told = unstarted.unhonoured(&only, &cast.containers, Level::Warning).into_iter();
+        let told = told.chain(unstarted.unmounted(only.difference(&cast.containers)));
+        self.bring_images(&cast, &wishes, report)?;
+        told.for_each(|line| report(Event::Warning(line)));
         self.check_volumes(&only)?.iter().try_for_each(|name| volume::disown(self.ground.home, name))?;
 
         self.bring_up(needs, report, news)?;
         let databases = all_running(&self.site)?;
+        let containers = if cast.containers.is_empty() {
+            None
+        } else {
+            self.prepare(&cast, Some(&self.site.take()?))?
+        };
         let translation = translation(&databases, endpoints(&self.current()?));
-        self.make_folders(&translation, &Cast { services: only, left_out: Vec::new() })?;
+        let translation = Translation { containers: containers.as_ref(), ..translation };
+        self.make_folders(&translation, &cast)?;
+        if let Some(process) = translation.once_contained(name, beside.terminal) {
+            let no_port = |_| StackError::NoPort { service: name.clone() };
+            return Ok(Exec::Child(process?.alone().map_err(no_port)?));
+        }
         let (run, runbook) = translation.once(name)?;
         if matches!(run.kind, ServiceKind::Front(_)) && !run.process().has_addresses {
             let reason = "here its configuration is only for the ports that are published";
@@ -57,6 +69,16 @@ impl NativeStack<'_> {
             return Err(StackError::NotOnce { service: name.clone(), reason, way_out }.into());
         }
         self.child(beside, &run, &runbook)
+    }
+
+    /// What it takes to run `name` alone, of these files.
+    fn cast_of(&self, environment: &Environment, name: &str) -> Result<Cast, EngineError> {
+        let wishes = Wishes { services: vec![name.to_owned()], ..Wishes::default() };
+        let own = Translation { environment, ..self.translation(&[], &wishes, BTreeMap::new()) };
+        let mut cast = self.cast_with(own, &wishes)?;
+        cast.services.retain(|service| service == name);
+        cast.containers.retain(|service| service == name);
+        Ok(cast)
     }
 
     /// The environment with the command in the place of that of its service.

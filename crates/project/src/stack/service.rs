@@ -309,4 +309,6 @@ pub struct ServiceExtension {
     pub command: Option<Vec<String>>,
     /// The folder of the programs that the native engine takes, absolute.
     pub bin: Option<PathBuf>,
+    /// Whether the others do without it where it cannot run.
+    pub optional: bool,
 }

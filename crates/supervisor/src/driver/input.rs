@@ -21,6 +21,8 @@ pub(crate) enum Input {
     Quiet { replica: ReplicaId },
     /// A replica listens where nobody looks for it.
     ListensElsewhere { replica: ReplicaId, address: SocketAddr },
+    /// A replica is a container, of which this is the first process.
+    Inside { replica: ReplicaId, pid: i32 },
     /// A health check was answered.
     Health { replica: ReplicaId, epoch: Epoch, answer: Result<(), String> },
     /// What runs beside a replica has ended, for its process with this number.
