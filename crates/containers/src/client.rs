@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::ContainersError;
 
 /// The label of all that is made for an environment: the environment's directory, which nobody else has.
-pub const LABEL: &str = "backlot.environment";
+const LABEL: &str = "backlot.environment";
 /// How long an engine may take to say that it is there.
 const CHECK_LIMIT: Duration = Duration::from_secs(5);
 /// How long it may take for what is soon done.

@@ -10,7 +10,7 @@ mod network;
 mod options;
 mod remove;
 
-pub use client::{Client, Kind, LABEL, label};
+pub use client::{Client, Kind, label};
 pub use error::ContainersError;
 pub use build::{Recipe, build};
 pub use image::{Image, Pull, find, pull};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use backlot_containers::{Client, Image, Kind, LABEL, Way, label, options, remove};
+use backlot_containers::{Client, Image, Kind, Way, label, options, remove};
 use backlot_facts::container::Container;
 use backlot_facts::names::{Named, names};
 use backlot_process::Signal;
@@ -144,7 +144,7 @@ impl Translation<'_> {
             words.extend(["--log-driver", "none"].map(str::to_owned));
         }
         words.extend(["--label".to_owned(), label(&self.site.dir().display().to_string())]);
-        words.extend(["--label".to_owned(), format!("{LABEL}.service={}", service.name)]);
+        words.extend(["--label".to_owned(), format!("backlot.service={}", service.name)]);
         words.extend(self.network_words(service, containers));
         words.extend(self.mount_words(service, containers.client.kind)?);
         let model = &self.environment.stack.resolved()["services"][service.name.as_str()];

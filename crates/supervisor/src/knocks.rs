@@ -1,5 +1,10 @@
-//! Finding out whether a container serves its ports: by knocking at those of this machine that lead to them.
+//! Finding out whether a container serves its ports, and which its first process is.
+//!
+//! What forwards a port to a container lets clients in before anybody is there to serve them. So the system is asked who listens
+//! where the container's first process is; where it does not tell (the container is in another machine), a door that opens has to stay
+//! open for a while.
 
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -11,62 +16,99 @@ use crate::listen::{Found, pause};
 
 /// How long a connection may take to be accepted.
 const KNOCK: Duration = Duration::from_millis(300);
-/// How long a door that opened has to stay open: what forwards to a container lets in first, and then finds nobody there.
-const STAYS_OPEN: Duration = Duration::from_millis(40);
-
-/// After how long one without ports is asked for its first process.
-const BEGUN: Duration = Duration::from_millis(400);
+/// How long a door has to stay open where it is known that somebody listens behind it.
+const SEEN: Duration = Duration::from_millis(5);
+/// The same where that is not known.
+const UNSEEN: Duration = Duration::from_millis(1500);
+/// How often the engine is asked for the first process.
+const ASK: Duration = Duration::from_millis(60);
 
 /// Where a container is to be found.
 pub(crate) struct Knocks {
     pub(crate) container: Container,
     /// The ports of this machine that lead to those of its service, in their order.
     pub(crate) told: Vec<u16>,
+    /// Those ports as the container has them.
+    pub(crate) targets: Vec<u16>,
     /// After how long it is told that it listens nowhere.
     pub(crate) quiet_after: Duration,
     /// Set when nobody wants to know any more.
     pub(crate) over: Arc<AtomicBool>,
 }
 
+/// What has been found so far.
+struct Search {
+    begun: Instant,
+    asked: Option<Instant>,
+    pid: Option<i32>,
+    found: Vec<Option<SocketAddr>>,
+    is_quiet: bool,
+}
+
 impl Knocks {
-    /// Knocks until all ports are served, or nobody wants to know.
+    /// Looks until all ports are served, or nobody wants to know.
     pub(crate) fn run(self, tell: &mut dyn FnMut(Found)) {
-        let begun = Instant::now();
-        let mut found: Vec<Option<SocketAddr>> = vec![None; self.told.len()];
-        let (mut is_quiet, mut is_known) = (false, false);
+        let found = vec![None; self.told.len()];
+        let mut search = Search { begun: Instant::now(), asked: None, pid: None, found, is_quiet: false };
         while !self.over.load(Ordering::Relaxed) {
-            let before = found.clone();
-            for (port, found) in self.told.iter().zip(&mut found) {
-                let place = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
-                if found.is_none() && answers(place) {
-                    *found = Some(place);
-                }
+            self.ask(&mut search, tell);
+            let before = search.found.clone();
+            if let Some(pid) = search.pid {
+                self.knock(pid, &mut search);
             }
-            if found != before {
-                tell(Found::Here(found.clone()));
+            if search.found != before {
+                tell(Found::Here(search.found.clone()));
             }
-            if begun.elapsed() > self.quiet_after && !is_quiet && found.iter().all(Option::is_none) {
-                is_quiet = true;
+            let is_nobody = search.found.iter().all(Option::is_none) && !search.found.is_empty();
+            if is_nobody && !search.is_quiet && search.begun.elapsed() > self.quiet_after {
+                search.is_quiet = true;
                 tell(Found::Quiet);
             }
-            let is_found = found.iter().any(Option::is_some);
-            let has_begun = self.told.is_empty() && begun.elapsed() > BEGUN;
-            if !is_known && (is_found || is_quiet || has_begun) {
-                is_known = true;
-                self.container.pid().into_iter().for_each(|pid| tell(Found::Inside(pid)));
-            }
-            if is_known && found.iter().all(Option::is_some) {
+            if search.pid.is_some() && search.found.iter().all(Option::is_some) {
                 return;
             }
-            std::thread::sleep(pause(begun.elapsed()).max(Duration::from_millis(15)));
+            std::thread::sleep(pause(search.begun.elapsed()).max(Duration::from_millis(10)));
+        }
+    }
+
+    /// Asks for the first process, which is there when the container runs.
+    fn ask(&self, search: &mut Search, tell: &mut dyn FnMut(Found)) {
+        let is_due = search.asked.is_none_or(|asked| asked.elapsed() > ASK.max(search.begun.elapsed() / 10));
+        if search.pid.is_none() && is_due {
+            search.pid = self.container.pid();
+            search.asked = Some(Instant::now());
+            search.pid.into_iter().for_each(|pid| tell(Found::Inside(pid)));
+        }
+    }
+
+    fn knock(&self, pid: i32, search: &mut Search) {
+        let served = served_around(pid);
+        for (at, port) in self.told.iter().enumerate() {
+            let place = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
+            if search.found[at].is_some() {
+                continue;
+            }
+            let is_served = match &served {
+                Some(served) => self.targets.get(at).is_some_and(|port| served.contains(port)) && answers(place, SEEN),
+                None => answers(place, UNSEEN),
+            };
+            search.found[at] = is_served.then_some(place);
         }
     }
 }
 
-/// Whether somebody is behind a port, who speaks or waits to be spoken to.
-fn answers(place: SocketAddr) -> bool {
+/// The ports that are served where a process is; nothing where the system does not tell.
+fn served_around(pid: i32) -> Option<BTreeSet<u16>> {
+    #[cfg(target_os = "linux")]
+    return backlot_process::served_around(pid).ok();
+    #[cfg(not(target_os = "linux"))]
+    return Option::<BTreeSet<u16>>::None.filter(|_| pid > 0);
+}
+
+/// Whether somebody is behind a port, who speaks, or waits for so long to be spoken to.
+fn answers(place: SocketAddr, stays: Duration) -> bool {
     let Ok(mut stream) = TcpStream::connect_timeout(&place, KNOCK) else { return false };
-    if stream.set_read_timeout(Some(STAYS_OPEN)).is_err() {
+    if stream.set_read_timeout(Some(stays)).is_err() {
         return true;
     }
     match stream.read(&mut [0]) {
@@ -79,6 +121,7 @@ fn answers(place: SocketAddr) -> bool {
 mod tests {
     use std::io::Write;
     use std::net::TcpListener;
+    use std::time::Duration;
 
     use super::answers;
 
@@ -93,12 +136,12 @@ mod tests {
                     stream.write_all(b"220 hello").unwrap();
                 }
                 if is_open {
-                    std::thread::sleep(std::time::Duration::from_millis(100));
+                    std::thread::sleep(Duration::from_millis(500));
                 }
             });
-            assert_eq!(answers(place), expected, "{is_open} {greets}");
+            assert_eq!(answers(place, Duration::from_millis(200)), expected, "{is_open} {greets}");
             server.join().unwrap();
-            assert!(!answers(place));
+            assert!(!answers(place, Duration::from_millis(200)));
         }
     }
 }

@@ -186,7 +186,7 @@ impl Launch<'_> {
         };
         if let Some(container) = container.clone() {
             let (told, quiet_after, over) = (expected.clone(), self.quiet_after, Arc::clone(&over));
-            let knocks = Knocks { container, told, quiet_after, over };
+            let knocks = Knocks { container, told, targets, quiet_after, over };
             self.tell_listening(|tell| knocks.run(tell)).map_err(|error| error.to_string())?;
         } else if let Some(network) = self.network.clone().filter(|_| !expected.is_empty()) {
             let over = Arc::clone(&over);
