@@ -85,8 +85,12 @@ mod tests {
 
     #[test]
     fn no_value_is_on_the_command_line() {
-        let client =
-            Client { kind: Kind::Docker, program: "docker".into(), variables: BTreeMap::new(), is_rootless: false };
+        let client = Client {
+            kind: Kind::Docker,
+            program: "docker".into(),
+            variables: BTreeMap::new(),
+            is_rootless: false,
+        };
         let recipe = Recipe {
             image: "a-web".into(),
             context: "/p".into(),

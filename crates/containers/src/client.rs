@@ -22,9 +22,28 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// The variable that chooses.
 const CHOICE: &str = "BACKLOT_CONTAINERS";
 /// What of the caller's variables is about its engine: where that is, and its files.
-const OF_THE_ENGINE: [&str; 10] =
-    ["PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "SSH_AUTH_SOCK", "REGISTRY_AUTH_FILE", "LANG", "LC_ALL", "NO_PROXY"];
-const FAMILIES: [&str; 5] = ["DOCKER_", "CONTAINER", "STORAGE_", "XDG_", "DBUS_"];
+const OF_THE_ENGINE: [&str; 10] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "SSH_AUTH_SOCK",
+    "REGISTRY_AUTH_FILE",
+    "LANG",
+    "LC_ALL",
+    "NO_PROXY",
+];
+const FAMILIES: [&str; 8] = [
+    "DOCKER_",
+    "CONTAINERS_",
+    "CONTAINER_HOST",
+    "CONTAINER_CONNECTION",
+    "CONTAINER_SSHKEY",
+    "STORAGE_",
+    "XDG_",
+    "DBUS_",
+];
 
 /// Which program it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +111,9 @@ impl Client {
         let program = on_path(kind.name(), caller).ok_or_else(|| format!("no {kind} is on PATH"))?;
         let host = caller.get("DOCKER_HOST").filter(|host| !host.is_empty() && !host.starts_with("unix://"));
         if let (Kind::Docker, Some(host)) = (kind, host) {
-            return Err(format!("DOCKER_HOST is {host}, and what is beside processes has to be on their machine"));
+            return Err(format!(
+                "DOCKER_HOST is {host}, and what is beside processes has to be on their machine"
+            ));
         }
         let mut client = Self { kind, program, variables: of_the_engine(caller), is_rootless: false };
         let question: &[&str] = match kind {
@@ -168,7 +189,8 @@ pub(crate) fn tell_lines(printed: &[u8], told: usize, line: &mut dyn FnMut(&str)
 pub(crate) fn failed(program: &Program, output: &Output) -> ContainersError {
     let name = program.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
     let verbs = program.arguments().iter().take(2).map(|word| word.to_string_lossy().into_owned());
-    let command = [name].into_iter().chain(verbs.take_while(|word| !word.starts_with('-'))).collect::<Vec<_>>();
+    let command =
+        [name].into_iter().chain(verbs.take_while(|word| !word.starts_with('-'))).collect::<Vec<_>>();
     ContainersError::Failed { command: command.join(" "), said: output.last_lines(10) }
 }
 
@@ -200,7 +222,8 @@ mod tests {
     fn what_is_not_there_is_said_of_each() {
         let error = Client::find(&caller(&[("PATH", "/nowhere")])).unwrap_err().to_string();
         assert_eq!(error, "no container engine answers: no docker is on PATH; no podman is on PATH");
-        let one = Client::find(&caller(&[("PATH", "/nowhere"), ("BACKLOT_CONTAINERS", "podman")])).unwrap_err();
+        let one =
+            Client::find(&caller(&[("PATH", "/nowhere"), ("BACKLOT_CONTAINERS", "podman")])).unwrap_err();
         assert_eq!(one.to_string(), "no container engine answers: no podman is on PATH");
         let other = Client::find(&caller(&[("BACKLOT_CONTAINERS", "lxc")])).unwrap_err();
         assert!(matches!(other, ContainersError::Unknown { .. }), "{other}");
@@ -217,6 +240,9 @@ mod tests {
             ("AWS_SECRET_ACCESS_KEY", "s3cret"),
         ];
         let given = super::of_the_engine(&caller(&all));
-        assert_eq!(given.keys().collect::<Vec<_>>(), ["CONTAINERS_CONF", "DOCKER_HOST", "PATH", "https_proxy"]);
+        assert_eq!(
+            given.keys().collect::<Vec<_>>(),
+            ["CONTAINERS_CONF", "DOCKER_HOST", "PATH", "https_proxy"]
+        );
     }
 }

@@ -125,9 +125,7 @@ impl Explain for ContainersError {
         let text = match self {
             Self::NoEngine { .. } => "start Docker, or install it or podman".to_owned(),
             Self::Unknown { .. } => "say docker or podman, or leave it out: what answers is taken".to_owned(),
-            Self::NoImage { service, .. }
-            | Self::SlowImage { service, .. }
-            | Self::Build { service, .. } => {
+            Self::NoImage { service, .. } | Self::SlowImage { service, .. } | Self::Build { service, .. } => {
                 format!("{}\nor leave the service out: `up --without {service}`", said.join("\n"))
             }
             Self::NotHere { service, .. } => {

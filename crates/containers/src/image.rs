@@ -64,7 +64,9 @@ pub fn find(client: &Client, name: &str) -> Result<Option<Image>, ContainersErro
             Err(ContainersError::Failed { said, command }) => {
                 let is_missing = said.iter().any(|line| {
                     let line = line.to_ascii_lowercase();
-                    line.contains("no such image") || line.contains("not known") || line.contains("did not resolve")
+                    line.contains("no such image")
+                        || line.contains("not known")
+                        || line.contains("did not resolve")
                 });
                 if !is_missing {
                     return Err(ContainersError::Failed { said, command });
@@ -131,7 +133,12 @@ fn read(name: &str, text: &str) -> Result<Image, ContainersError> {
         name: name.to_owned(),
         id,
         ports: keys(&config["ExposedPorts"]).into_iter().filter_map(port).collect(),
-        check: check["Test"].as_array().into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect(),
+        check: check["Test"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|word| word.as_str().map(str::to_owned))
+            .collect(),
         check_times: ["Interval", "Timeout", "StartPeriod", "StartInterval"]
             .map(|key| check[key].as_u64().filter(|time| *time > 0)),
         check_retries: check["Retries"].as_u64().filter(|count| *count > 0),
@@ -162,10 +169,14 @@ mod tests {
             "Healthcheck": {"Test": ["CMD-SHELL", "true"], "Interval": 2000000000}}}]"#;
         let image = read("x", text).unwrap();
         assert_eq!((image.id.as_str(), &image.ports[..]), ("sha256:1", &[8080][..]));
-        assert_eq!((image.check.join(" ").as_str(), image.check_times[0]), ("CMD-SHELL true", Some(2_000_000_000)));
+        assert_eq!(
+            (image.check.join(" ").as_str(), image.check_times[0]),
+            ("CMD-SHELL true", Some(2_000_000_000))
+        );
         assert_eq!(image.volumes, ["/data"]);
         // As Podman has it.
-        let podman = read("x", r#"[{"Id": "1", "Healthcheck": {"Test": ["CMD", "a"]}, "Config": {}}]"#).unwrap();
+        let podman =
+            read("x", r#"[{"Id": "1", "Healthcheck": {"Test": ["CMD", "a"]}, "Config": {}}]"#).unwrap();
         assert_eq!(podman.check, ["CMD", "a"]);
         assert!(read("x", "<html>").is_err() && read("x", "[]").is_err());
     }

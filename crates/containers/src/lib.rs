@@ -10,9 +10,9 @@ mod network;
 mod options;
 mod remove;
 
+pub use build::{Recipe, build};
 pub use client::{Client, Kind, label};
 pub use error::ContainersError;
-pub use build::{Recipe, build};
 pub use image::{Image, Pull, find, pull};
 pub use network::{Gateway, Network, Way, network};
 pub use options::options;

@@ -113,7 +113,8 @@ fn read(text: &str) -> Option<(Ipv4Addr, Network)> {
     docker.chain(podman).find_map(|part| {
         let text = |one: &str, other: &str| part[one].as_str().or(part[other].as_str());
         let (first, bits) = text("Subnet", "subnet")?.split_once('/')?;
-        let peers = Network { first: first.parse().ok()?, bits: bits.parse().ok().filter(|bits| *bits <= 32)? };
+        let peers =
+            Network { first: first.parse().ok()?, bits: bits.parse().ok().filter(|bits| *bits <= 32)? };
         Some((text("Gateway", "gateway")?.parse().ok()?, peers))
     })
 }

@@ -164,17 +164,29 @@ mod tests {
             (json!({"cap_add": ["NET_ADMIN"], "cap_drop": ["ALL"]}), "--cap-add NET_ADMIN --cap-drop ALL"),
             (json!({"user": "1000:1000", "working_dir": "/srv"}), "--user 1000:1000 --workdir /srv"),
             (json!({"shm_size": "67108864", "init": true, "read_only": false}), "--init --shm-size 67108864"),
-            (json!({"ulimits": {"nproc": 65535, "nofile": {"soft": 1, "hard": 2}}}), "--ulimit nproc=65535 --ulimit nofile=1:2"),
+            (
+                json!({"ulimits": {"nproc": 65535, "nofile": {"soft": 1, "hard": 2}}}),
+                "--ulimit nproc=65535 --ulimit nofile=1:2",
+            ),
             (json!({"sysctls": {"net.core.somaxconn": 1024}}), "--sysctl net.core.somaxconn=1024"),
             (json!({"sysctls": ["a=1"]}), "--sysctl a=1"),
             (json!({"labels": {"a": "b", "c": ""}}), "--label a=b --label c"),
             (json!({"tmpfs": ["/run:size=64m"], "dns": "9.9.9.9"}), "--dns 9.9.9.9 --tmpfs /run:size=64m"),
-            (json!({"devices": ["/dev/a:/dev/b", {"source": "/dev/c", "target": "/dev/d", "permissions": "r"}]}), "--device /dev/a:/dev/b --device /dev/c:/dev/d:r"),
+            (
+                json!({"devices": ["/dev/a:/dev/b", {"source": "/dev/c", "target": "/dev/d", "permissions": "r"}]}),
+                "--device /dev/a:/dev/b --device /dev/c:/dev/d:r",
+            ),
             (json!({"mem_limit": "1024", "cpus": 0.5}), "--cpus 0.5 --memory 1024"),
-            (json!({"deploy": {"resources": {"limits": {"cpus": 2, "memory": "1", "pids": 9}}}}), "--cpus 2 --memory 1 --pids-limit 9"),
+            (
+                json!({"deploy": {"resources": {"limits": {"cpus": 2, "memory": "1", "pids": 9}}}}),
+                "--cpus 2 --memory 1 --pids-limit 9",
+            ),
             (json!({"mem_limit": "5", "deploy": {"resources": {"limits": {"memory": "1"}}}}), "--memory 5"),
             (json!({"privileged": true, "platform": "linux/amd64"}), "--platform linux/amd64 --privileged"),
-            (json!({"stop_signal": "SIGINT", "domainname": "x", "runtime": "runc"}), "--stop-signal SIGINT --domainname x --runtime runc"),
+            (
+                json!({"stop_signal": "SIGINT", "domainname": "x", "runtime": "runc"}),
+                "--stop-signal SIGINT --domainname x --runtime runc",
+            ),
             (json!({"tty": true, "stdin_open": true}), "--tty --interactive --attach stdout --attach stderr"),
             (json!({"image": "x", "environment": {"A": "s3cret"}, "command": ["x"]}), ""),
         ] {

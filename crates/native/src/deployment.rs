@@ -23,7 +23,7 @@ use backlot_supervisor::{FailureCode, News, PortRun, Request, Runbook, ServiceRe
 use backlot_view::Rung;
 
 use crate::DatabaseService;
-use crate::containers::clear;
+use crate::containers::clear_or_tell;
 use crate::down;
 use crate::locate;
 use crate::running;
@@ -158,7 +158,7 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         taken.tidy()?;
         if !self.site.is_supervised()? {
             mark::take_over(&taken)?;
-            clear(&taken, false)?;
+            clear_or_tell(&taken, false, report);
         }
         self.check_ports(&cast, wishes)?;
         self.told_of(&cast, wishes).into_iter().for_each(|line| report(Event::Warning(line)));

@@ -43,7 +43,10 @@ fn compose(text: &str, variables: &BTreeMap<String, String>) -> Result<Stack, Pr
 pub fn unhonoured(text: &str, is_postgres: bool) -> Result<Vec<Unhonoured>, ProjectError> {
     let stack = stack(text)?;
     let services = stack.services.keys().cloned().collect();
-    Ok(stack.unhonoured(&services, &|_| if is_postgres { RunBy::Server } else { RunBy::Program }).cloned().collect())
+    Ok(stack
+        .unhonoured(&services, &|_| if is_postgres { RunBy::Server } else { RunBy::Program })
+        .cloned()
+        .collect())
 }
 
 /// Feeds a text to every reader; what they make of it does not matter, only that they come back.

@@ -94,9 +94,7 @@ impl Translation<'_> {
     /// Whether one of the services that `wanted` asks for could run as a container, and as nothing else.
     pub fn wants_containers(&self, wanted: &[String]) -> Result<bool, StackError> {
         let services = self.named(wanted)?;
-        let wants = |name: &String| {
-            self.check(name).is_err_and(|error| self.can_be_container(name, &error))
-        };
+        let wants = |name: &String| self.check(name).is_err_and(|error| self.can_be_container(name, &error));
         Ok(services.iter().any(wants))
     }
 
@@ -178,8 +176,7 @@ impl Translation<'_> {
     /// The one of `services` that cannot do without the service `name`, if one cannot.
     fn needs(&self, name: &str, services: &BTreeSet<String>) -> Option<String> {
         let mut all = services.iter().filter_map(|service| self.environment.stack.services.get(service));
-        let needs =
-            |service: &&Service| service.depends_on.get(name).is_some_and(|needed| needed.required);
+        let needs = |service: &&Service| service.depends_on.get(name).is_some_and(|needed| needed.required);
         all.find(needs).map(|service| service.name.clone())
     }
 

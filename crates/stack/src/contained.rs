@@ -239,12 +239,18 @@ impl Translation<'_> {
             words.push("--privileged".to_owned());
         }
         let arguments = exec_words(&words, &hook.command);
-        HookRun { program: process.program.clone(), arguments, directory: process.directory.clone(), variables }
+        HookRun {
+            program: process.program.clone(),
+            arguments,
+            directory: process.directory.clone(),
+            variables,
+        }
     }
 
     /// What of such a service is not as Compose would have it, in words.
     pub fn contained_notes(&self, service: &Service) -> Vec<String> {
-        let nameless = service.volumes.iter().filter(|mount| mount.kind == MountKind::Volume { source: None });
+        let nameless =
+            service.volumes.iter().filter(|mount| mount.kind == MountKind::Volume { source: None });
         let nameless = nameless.map(|mount| {
             format!(
                 "service {} has a volume without a name at {}, which goes with its container ({}); give it a name to keep it",
@@ -324,9 +330,10 @@ fn check(service: &Service, image: &Image) -> Option<Healthcheck> {
 
 /// Whether two at once would be in each other's way: they write to one place, or want one port.
 fn keeps_something(service: &Service) -> bool {
-    let writes = service.volumes.iter().any(|mount| {
-        !mount.read_only && matches!(mount.kind, MountKind::Volume { source: Some(_) })
-    });
+    let writes = service
+        .volumes
+        .iter()
+        .any(|mount| !mount.read_only && matches!(mount.kind, MountKind::Volume { source: Some(_) }));
     writes || service.ports.iter().any(|port| port.protocol != Protocol::Tcp && port.published.is_some())
 }
 

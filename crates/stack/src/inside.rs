@@ -82,7 +82,8 @@ impl Translation<'_> {
                 DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
             }
             let new = path.with_extension("new");
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&new)?;
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&new)?;
             file.write_all(text.as_bytes())?;
             fs::rename(new, path)
         };
@@ -90,11 +91,7 @@ impl Translation<'_> {
     }
 
     /// What is mounted: a volume is the folder that native services see, too.
-    pub(crate) fn mount_words(
-        &self,
-        service: &Service,
-        kind: Kind,
-    ) -> Result<Vec<String>, StackError> {
+    pub(crate) fn mount_words(&self, service: &Service, kind: Kind) -> Result<Vec<String>, StackError> {
         let mut fields: Vec<Vec<String>> = Vec::new();
         for mount in &service.volumes {
             let target = field("target", &mount.target);
@@ -111,7 +108,12 @@ impl Translation<'_> {
                     let folder = mount.subpath.iter().fold(folder, |at, part| at.join(part));
                     let folder = folder.display().to_string();
                     if fills(kind) {
-                        let local = ["type=volume", "volume-driver=local", "volume-opt=type=none", "volume-opt=o=bind"];
+                        let local = [
+                            "type=volume",
+                            "volume-driver=local",
+                            "volume-opt=type=none",
+                            "volume-opt=o=bind",
+                        ];
                         let device = field("volume-opt", &format!("device={folder}"));
                         local.map(str::to_owned).into_iter().chain([device, target]).collect()
                     } else {
@@ -130,8 +132,10 @@ impl Translation<'_> {
             fields.push(parts);
         }
         for (target, place) in self.grants(service)? {
-            let [source, target] =
-                [field("source", &place.display().to_string()), field("target", &target.display().to_string())];
+            let [source, target] = [
+                field("source", &place.display().to_string()),
+                field("target", &target.display().to_string()),
+            ];
             fields.push(vec!["type=bind".to_owned(), source, target, "readonly".to_owned()]);
         }
         Ok(fields.into_iter().flat_map(|parts| ["--mount".to_owned(), parts.join(",")]).collect())
@@ -197,7 +201,9 @@ impl Translation<'_> {
                 .filter(|_| self.gateway_of(service) == 0),
         };
         let is_there = |at: &SocketAddr| {
-            taken.iter().any(|own| own.port() == at.port() && (own.ip() == at.ip() || own.ip().is_unspecified()))
+            taken
+                .iter()
+                .any(|own| own.port() == at.port() && (own.ip() == at.ip() || own.ip().is_unspecified()))
         };
         one.into_iter().filter(|one| !is_there(&one.at)).collect()
     }
@@ -229,7 +235,8 @@ impl Translation<'_> {
         let Some(Way::Loopback { host, .. }) = self.containers.map(|containers| &containers.way) else {
             return Vec::new();
         };
-        let second = self.gateways(&|name| self.contained(name).is_some()).into_iter().filter(|(_, at)| *at > 0);
+        let second =
+            self.gateways(&|name| self.contained(name).is_some()).into_iter().filter(|(_, at)| *at > 0);
         let line = |(name, _)| {
             format!(
                 "containers do not reach service {name}: all services are at {host} for them, and another one has its port; \

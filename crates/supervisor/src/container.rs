@@ -74,7 +74,12 @@ pub(crate) struct Container {
 
 impl Container {
     pub(crate) fn new(name: String, run: &ContainerRun, process: &ProcessRun) -> Self {
-        Self { name, run: run.clone(), program: process.program.clone(), variables: process.surroundings.clone() }
+        Self {
+            name,
+            run: run.clone(),
+            program: process.program.clone(),
+            variables: process.surroundings.clone(),
+        }
     }
 
     fn command<A: Into<std::ffi::OsString>>(&self, words: impl IntoIterator<Item = A>) -> Program {
@@ -141,7 +146,12 @@ mod tests {
 
     #[test]
     fn no_two_containers_have_one_name() {
-        let run = ContainerRun { engine: "docker".into(), prefix: "a".into(), remove: Vec::new(), shares_network: false };
+        let run = ContainerRun {
+            engine: "docker".into(),
+            prefix: "a".into(),
+            remove: Vec::new(),
+            shares_network: false,
+        };
         assert!(run.one_more("web-1").starts_with("a-web-1-"));
         assert_ne!(run.one_more("web-1"), run.one_more("web-1"));
     }

@@ -89,7 +89,9 @@ impl Knocks {
                 continue;
             }
             let is_served = match &served {
-                Some(served) => self.targets.get(at).is_some_and(|port| served.contains(port)) && answers(place, SEEN),
+                Some(served) => {
+                    self.targets.get(at).is_some_and(|port| served.contains(port)) && answers(place, SEEN)
+                }
                 None => answers(place, UNSEEN),
             };
             search.found[at] = is_served.then_some(place);

@@ -77,8 +77,9 @@ fn running(services: &[ServiceReport]) -> Vec<String> {
 }
 
 fn table(services: &[ServiceReport]) -> Table {
-    let headings =
-        ["SERVICE", "REPLICA", "STATE", "HEALTH", "ENGINE", "ENDPOINT", "PID", "MEMORY", "UPTIME", "RESTARTS"];
+    let headings = [
+        "SERVICE", "REPLICA", "STATE", "HEALTH", "ENGINE", "ENDPOINT", "PID", "MEMORY", "UPTIME", "RESTARTS",
+    ];
     let mut table = Table::new(&headings);
     for service in services {
         let endpoints: Vec<String> = service

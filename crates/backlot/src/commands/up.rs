@@ -114,8 +114,7 @@ fn without(
     if names.is_empty() {
         return Ok(environment);
     }
-    NoService::check(&environment.stack, names)
-        .map_err(|error| CommandError::usage("no-service", error))?;
+    NoService::check(&environment.stack, names).map_err(|error| CommandError::usage("no-service", error))?;
     if context.global.engine == EngineChoice::Docker {
         let error = "--without is for what runs beside processes: Compose starts what a service depends on";
         return Err(CommandError::usage("impossible", error));

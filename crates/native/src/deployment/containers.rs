@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use backlot_containers::{
-    Client, ContainersError, Image, Pull, Recipe, build, find, network, pull,
-};
+use backlot_containers::{Client, ContainersError, Image, Pull, Recipe, build, find, network, pull};
 use backlot_facts::NoService;
-use backlot_project::Service;
 use backlot_plan::Told;
+use backlot_project::Service;
 use backlot_stack::{Cast, Containers, StackError, Translation};
 use backlot_state::{EngineError, Event, Report, Taken, Wishes, short_hash, tell};
 use serde_json::Value as Json;
 
-use crate::containers::identity;
+use crate::containers::{clear, identity};
 use crate::deployment::NativeStack;
 
 /// How an image comes here.
@@ -80,7 +78,8 @@ impl NativeStack<'_> {
         let Some(client) = self.client_of(cast) else { return Ok(Vec::new()) };
         let mut steps = Vec::new();
         for name in &cast.containers {
-            steps.extend(self.image_step(client, self.service(name)?, wishes)?.1.map(|step| step.to_string()));
+            steps
+                .extend(self.image_step(client, self.service(name)?, wishes)?.1.map(|step| step.to_string()));
         }
         Ok(steps)
     }
@@ -197,6 +196,10 @@ impl NativeStack<'_> {
         }
         if let Some(taken) = taken {
             // Whoever comes after a kill has to know whom to ask.
+            let before = self.site.containers::<Client>()?;
+            if before.is_some_and(|before| before.program != client.program) {
+                clear(taken, true)?;
+            }
             taken.note_containers(client)?;
         }
         let (name, identity) = (self.network_name(), identity(&self.site));

@@ -101,7 +101,8 @@ impl NativeStack<'_> {
     /// What an `up` of these services does not do that the files say, a line each.
     pub(super) fn told_of(&self, cast: &Cast, wishes: &Wishes) -> Vec<String> {
         let left_out = cast.left_out.iter().map(|reason| {
-            let why = self.no_containers().map(|why| format!("; as a container it does not run either: {why}"));
+            let why =
+                self.no_containers().map(|why| format!("; as a container it does not run either: {why}"));
             let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
             format!("{reason}: it is left out{way_out}{}", why.unwrap_or_default())
         });
@@ -114,7 +115,12 @@ impl NativeStack<'_> {
         let contained = cast.containers.iter().filter_map(|name| self.environment.stack.services.get(name));
         let contained: Vec<String> =
             contained.flat_map(|service| translation.contained_notes(service)).collect();
-        keys.into_iter().chain(volumes).chain(contained).chain(self.notes(&cast.services)).chain(left_out).collect()
+        keys.into_iter()
+            .chain(volumes)
+            .chain(contained)
+            .chain(self.notes(&cast.services))
+            .chain(left_out)
+            .collect()
     }
 
     /// What of those of `services` that are databases is not as in their containers.

@@ -58,12 +58,9 @@ fn unknown(key: &str) -> Problem {
 fn flag(node: &Node) -> Result<bool, Error> {
     match node.value {
         Value::Bool(flag) => Ok(flag),
-        Value::Null
-        | Value::Int(_)
-        | Value::Float(_)
-        | Value::String(_)
-        | Value::List(_)
-        | Value::Map(_) => Err(node.wrong_type("x-backlot.optional", "true or false")),
+        Value::Null | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) | Value::Map(_) => {
+            Err(node.wrong_type("x-backlot.optional", "true or false"))
+        }
     }
 }
 

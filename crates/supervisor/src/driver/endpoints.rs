@@ -131,11 +131,7 @@ impl Endpoints {
     }
 
     /// The socket of the endpoint that has the address now, else a new one; none where that is not to be had, nor needed.
-    fn listener(
-        &self,
-        (service, address): &Key,
-        is_early: bool,
-    ) -> Result<Option<TcpListener>, Failure> {
+    fn listener(&self, (service, address): &Key, is_early: bool) -> Result<Option<TcpListener>, Failure> {
         match self.open.iter().find(|((_, open), _)| open == address) {
             Some((_, opened)) => opened.listener.try_clone().map(Some).map_err(|error| impossible(&error)),
             None if is_early => Ok(self.listen_inside(*address, service)),
@@ -155,7 +151,10 @@ impl Endpoints {
 
     /// Opens all of them; none when a port is in use.
     fn open_all(&mut self, all: &[(Key, Wanted)]) -> Result<(), Failure> {
-        let listeners = all.iter().map(|(key, wanted)| self.listener(key, wanted.is_early)).collect::<Result<Vec<_>, _>>()?;
+        let listeners = all
+            .iter()
+            .map(|(key, wanted)| self.listener(key, wanted.is_early))
+            .collect::<Result<Vec<_>, _>>()?;
         for ((key, wanted), listener) in all.iter().zip(listeners) {
             let Some(listener) = listener else { continue };
             let opened = self.make(key, *wanted, listener)?;
