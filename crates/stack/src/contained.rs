@@ -1,9 +1,9 @@
 //! Services that run as containers beside processes: what their client is told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use backlot_containers::{Client, Image, Kind, Way, label, options, remove};
+use backlot_containers::{Image, Kind, Way, label, options, remove};
 use backlot_facts::container::Container;
 use backlot_facts::names::{Named, names};
 use backlot_process::Signal;
@@ -13,6 +13,7 @@ use backlot_supervisor::{
     Check, ContainerRun, HealthRun, HookRun, Part, ProcessRun, Readiness, ServiceKind, ServiceRun, Template,
 };
 
+use crate::containers::Containers;
 use crate::{error::StackError, fingerprint, ports::Ports, translation::Translation};
 
 /// How long what takes the place of one that serves may take to listen.
@@ -24,19 +25,6 @@ const EXPOSED_LIMIT: Duration = Duration::from_secs(10);
 /// How long a container without port and check has to run to count as ready.
 const SETTLED: Duration = Duration::from_millis(500);
 const SHELL: [&str; 2] = ["/bin/sh", "-c"];
-
-/// What containers are run with.
-#[derive(Debug, Clone)]
-pub struct Containers {
-    /// Who runs them.
-    pub client: Client,
-    /// The image of each service that is one.
-    pub images: BTreeMap<String, Image>,
-    /// How they reach each other and this machine.
-    pub way: Way,
-    /// What their names begin with.
-    pub prefix: String,
-}
 
 impl Translation<'_> {
     /// The image of a service that runs as a container.
@@ -190,7 +178,9 @@ impl Translation<'_> {
                 }
                 Named::Machine => host(&name, &machine(containers)),
                 Named::Addresses(addresses) => {
-                    addresses.iter().for_each(|address| host(&name, &address.to_string()));
+                    for address in addresses {
+                        host(&name, &address.to_string());
+                    }
                 }
                 Named::Itself => {}
             }

@@ -15,7 +15,8 @@ use backlot_project::stack::{FileSource, MountKind};
 use backlot_state::short_hash;
 use backlot_supervisor::{Inside, Peers};
 
-use crate::contained::{Containers, field, fills};
+use crate::contained::{field, fills};
+use crate::containers::Containers;
 use crate::{error::StackError, translation::Translation};
 
 /// Where secrets are, if they say no other path.
@@ -40,12 +41,12 @@ impl Translation<'_> {
         containers: &Containers,
     ) -> Result<Told, StackError> {
         let service = container.service;
-        let (mut text, mut words) = (String::new(), Vec::new());
+        let (mut text, mut several, mut words) = (String::new(), String::new(), Vec::new());
         let mut surroundings = containers.client.variables.clone();
         let mut lines = Vec::new();
         for (name, value) in self.variables_as_said(container) {
             if !value.contains('\n') {
-                text.push_str(&format!("{name}={value}\n"));
+                text.extend([name.as_str(), "=", &value, "\n"]);
             } else if containers.client.variables.contains_key(&name) {
                 lines.push(format!(
                     "service {}: the client of {} has a variable {name} of its own, and the service's has several lines ({})",
@@ -53,6 +54,7 @@ impl Translation<'_> {
                 ));
             } else {
                 words.extend(["--env".to_owned(), name.clone()]);
+                several.extend([name.as_str(), "=", &value, "\0"]);
                 surroundings.insert(name, value);
             }
         }
@@ -65,11 +67,7 @@ impl Translation<'_> {
             self.write_private(&path, &text, 0o600)?;
             words.extend(["--env-file".to_owned(), path.display().to_string()]);
         }
-        let several: String = surroundings.iter().map(|(name, value)| format!("{name}={value}\0")).collect();
-        // What the client has of the shell is no reason to replace its container.
-        if words.iter().any(|word| word == "--env") {
-            text.push_str(&several);
-        }
+        text.push_str(&several);
         Ok(Told { words, surroundings, text })
     }
 

@@ -5,6 +5,7 @@ mod addresses;
 mod cast;
 mod claim;
 mod contained;
+mod containers;
 mod database;
 mod error;
 mod fingerprint;
@@ -23,7 +24,7 @@ mod view;
 
 pub use cast::Cast;
 pub use claim::Claim;
-pub use contained::Containers;
+pub use containers::Containers;
 pub use database::database_variables;
 pub use error::StackError;
 pub use keeping::Kept;

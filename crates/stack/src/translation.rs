@@ -8,7 +8,7 @@ use backlot_project::Environment;
 use backlot_state::{DatabaseRecord, Site};
 use backlot_view::Rung;
 
-use crate::contained::Containers;
+use crate::containers::Containers;
 
 /// An environment that is to run natively.
 #[derive(Debug)]

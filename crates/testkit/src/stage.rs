@@ -54,6 +54,7 @@ impl Stage {
             ("TMPDIR", dir.path().join("tmp").display().to_string()),
             // What a story tells must not depend on whether a daemon runs on the machine.
             ("DOCKER_HOST", "unix:///nowhere/docker.sock".into()),
+            ("BACKLOT_CONTAINERS", "docker".into()),
         ];
         let mut variables: BTreeMap<String, String> =
             variables.map(|(name, value)| (name.to_owned(), value)).into();

@@ -27,12 +27,13 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     beside(context, &args.service, |is_contained| Beside {
         service: args.service.clone(),
-        command: match is_contained {
-            true => ["sh", "-c", IN_CONTAINER].map(Into::into).into(),
-            false => match tools::on_path("bash", &context.caller.variables) {
+        command: if is_contained {
+            ["sh", "-c", IN_CONTAINER].map(Into::into).into()
+        } else {
+            match tools::on_path("bash", &context.caller.variables) {
                 Some(bash) => vec![bash.into()],
                 None => vec!["sh".into()],
-            },
+            }
         },
         directory: args.workdir.clone(),
         terminal: context.can_have_terminal(),
