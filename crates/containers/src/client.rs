@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -115,7 +115,13 @@ impl Client {
                 "DOCKER_HOST is {host}, and what is beside processes has to be on their machine"
             ));
         }
-        let mut client = Self { kind, program, variables: of_the_engine(caller), is_rootless: false };
+        let mut variables = of_the_engine(caller);
+        if kind == Kind::Podman {
+            // It ends where that names a folder without the file.
+            let is_whole = |dir: &String| Path::new(dir).join("config.json").exists();
+            variables.retain(|name, value| name != "DOCKER_CONFIG" || is_whole(value));
+        }
+        let mut client = Self { kind, program, variables, is_rootless: false };
         let question: &[&str] = match kind {
             Kind::Docker => &["version", "--format", "{{.Server.Version}}"],
             Kind::Podman => &["info", "--format", "{{.Host.Security.Rootless}}"],

@@ -14,6 +14,6 @@ pub use build::{Recipe, build};
 pub use client::{Client, Kind, label};
 pub use error::ContainersError;
 pub use image::{Image, Pull, find, pull};
-pub use network::{Gateway, Network, Way, network};
+pub use network::{Gateway, Network, Way, know_volume, network};
 pub use options::options;
 pub use remove::{remove, remove_all};

@@ -1,6 +1,7 @@
 //! The network of an environment's containers, and the way from it to this machine.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -36,8 +37,8 @@ pub struct Gateway {
 pub enum Way {
     /// By a network of their own, on which they know each other's names; this machine has these addresses there.
     Bridge {
-        /// The network's name.
-        name: String,
+        /// The names of those that they are on.
+        networks: Vec<String>,
         /// One for each time that a port is served by another service.
         gateways: Vec<Gateway>,
     },
@@ -72,11 +73,41 @@ pub fn network(
         return Ok(Way::Loopback { network: None, host: "host-gateway".to_owned() });
     }
     let mut gateways = vec![Gateway { address: first.0, peers: first.1 }];
+    let mut networks = vec![name.to_owned()];
     for number in 0..more {
-        let (address, _) = one(&format!("{name}-{}", number + 2))?;
-        gateways.push(Gateway { address, peers: first.1 });
+        let other = format!("{name}-{}", number + 2);
+        let (address, own) = one(&other)?;
+        // Docker's are there without a container; Podman's come with the first, which then has an address on each.
+        let peers = if client.kind == Kind::Docker { first.1 } else { own };
+        gateways.push(Gateway { address, peers });
+        networks.extend((client.kind == Kind::Podman).then_some(other));
     }
-    Ok(Way::Bridge { name: name.to_owned(), gateways })
+    Ok(Way::Bridge { networks, gateways })
+}
+
+/// Has the engine know a folder of this machine as the volume `name`.
+///
+/// # Errors
+/// When it does not.
+pub fn know_volume(
+    client: &Client,
+    (name, environment): (&str, &str),
+    folder: &Path,
+) -> Result<(), ContainersError> {
+    let device = format!("device={}", folder.display());
+    let own = label(environment);
+    let mut words = vec!["volume", "create", "--label", &own];
+    ["type=none", "o=bind", &device].iter().for_each(|option| words.extend(["--opt", option]));
+    words.push(name);
+    match client.ask(words) {
+        // Its name says of which folder it is.
+        Err(ContainersError::Failed { said, .. })
+            if said.iter().any(|line| line.contains("already exists")) =>
+        {
+            Ok(())
+        }
+        outcome => outcome.map(drop),
+    }
 }
 
 /// A network's address of this machine, and all of its addresses.

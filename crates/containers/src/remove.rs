@@ -19,7 +19,7 @@ pub fn remove(kind: Kind) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// Removes all containers of an environment, and with `networks` its networks, too.
+/// Removes all containers of an environment, and with `networks` its networks, and what it knows as volumes, too.
 ///
 /// # Errors
 /// When the engine does not answer, or something lives on.
@@ -30,6 +30,9 @@ pub fn remove_all(client: &Client, environment: &str, networks: bool) -> Result<
     if networks {
         let list = ["network", "ls", "--quiet", "--filter", &filter];
         until_none(client, &list, &["network", "rm"].map(str::to_owned))?;
+        // What is in them are folders of ours.
+        let list = ["volume", "ls", "--quiet", "--filter", &filter];
+        until_none(client, &list, &["volume", "rm"].map(str::to_owned))?;
     }
     Ok(())
 }

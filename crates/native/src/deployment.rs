@@ -204,7 +204,7 @@ impl NativeStack<'_> {
         let translation = self.translation(databases, wishes, ports.clone());
         let containers = self.prepare(cast, Some(&taken))?;
         let translation = Translation { containers: containers.as_ref(), ..translation };
-        self.make_folders(&translation, cast)?;
+        self.make_places(&translation, cast)?;
         let runbook = translation.runbook(&cast.services)?;
         translation.unreached().into_iter().for_each(|line| report(Event::Warning(line)));
         let named = self.named(wishes);

@@ -40,13 +40,7 @@ impl Translation<'_> {
         let mut faulty: BTreeSet<String> =
             if obstacles.is_empty() { BTreeSet::new() } else { services.clone() };
         for (name, error) in errors {
-            obstacles.push(if error.may_be_left_out() {
-                let by = self.needs(&name, &services).filter(|_| !wanted.contains(&name));
-                let why = self.no_containers.map(str::to_owned);
-                StackError::OnlyImage { obstacle: Box::new(error), by, why }
-            } else {
-                error
-            });
+            obstacles.push(self.told_in_full(error, &name, wanted, &services));
             faulty.insert(name);
         }
         // What else may be wrong with it is told already.
@@ -63,6 +57,24 @@ impl Translation<'_> {
                 Err(StackError::Several { obstacles, rest })
             }
         }
+    }
+
+    /// What is in the way of a service, with who needs it and why it is no container either.
+    fn told_in_full(
+        &self,
+        error: StackError,
+        name: &str,
+        wanted: &[String],
+        services: &BTreeSet<String>,
+    ) -> StackError {
+        let is_asked = wanted.iter().any(|one| one == name);
+        let by = self.needs(name, services).filter(|_| !is_asked);
+        let why = self.no_containers.map(str::to_owned);
+        // What is not installed says by itself how it can be had.
+        if !error.may_be_left_out() || (by.is_none() && matches!(error, StackError::NoNginx { .. })) {
+            return error;
+        }
+        StackError::OnlyImage { obstacle: Box::new(error), by, why }
     }
 
     /// Those of `services` that run as containers, and what is wrong with others.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use backlot_containers::{Image, Kind, Way, label, options, remove};
+use backlot_containers::{Image, Way, label, options, remove};
 use backlot_facts::container::Container;
 use backlot_facts::names::{Named, names};
 use backlot_process::Signal;
@@ -23,7 +23,7 @@ const PUBLISHED_LIMIT: Duration = Duration::from_mins(1);
 /// The same for ports that only its image speaks of.
 const EXPOSED_LIMIT: Duration = Duration::from_secs(10);
 /// How long a container without port and check has to run to count as ready.
-const SETTLED: Duration = Duration::from_millis(500);
+const SETTLED: Duration = Duration::from_millis(300);
 const SHELL: [&str; 2] = ["/bin/sh", "-c"];
 
 impl Translation<'_> {
@@ -134,7 +134,7 @@ impl Translation<'_> {
         words.extend(["--label".to_owned(), label(&self.site.dir().display().to_string())]);
         words.extend(["--label".to_owned(), format!("backlot.service={}", service.name)]);
         words.extend(self.network_words(service, containers));
-        words.extend(self.mount_words(service, containers.client.kind)?);
+        words.extend(self.mount_words(service, containers)?);
         let model = &self.environment.stack.resolved()["services"][service.name.as_str()];
         let mut own = options(model, containers.client.kind);
         if !is_watched {
@@ -156,7 +156,9 @@ impl Translation<'_> {
             NetworkMode::Networks | NetworkMode::Service(_) | NetworkMode::Other(_) => {}
         }
         let mut all = match &containers.way {
-            Way::Bridge { name, .. } => words(&["--network", name]),
+            Way::Bridge { networks, .. } => {
+                networks.iter().flat_map(|name| words(&["--network", name])).collect()
+            }
             Way::Loopback { network: Some(network), .. } => words(&["--network", network]),
             Way::Loopback { network: None, .. } => Vec::new(),
         };
@@ -331,9 +333,4 @@ fn keeps_something(service: &Service) -> bool {
 pub(crate) fn field(key: &str, value: &str) -> String {
     let pair = format!("{key}={value}");
     if pair.contains([',', '"', '\n']) { format!("\"{}\"", pair.replace('"', "\"\"")) } else { pair }
-}
-
-/// Whether it is Docker's client, which fills a volume with what its image has there.
-pub(crate) fn fills(kind: Kind) -> bool {
-    kind == Kind::Docker
 }

@@ -15,4 +15,6 @@ pub struct Containers {
     pub way: Way,
     /// What their names begin with.
     pub prefix: String,
+    /// What those of its other things begin with, which no other environment has.
+    pub mark: String,
 }

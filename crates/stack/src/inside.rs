@@ -15,7 +15,7 @@ use backlot_project::stack::{FileSource, MountKind};
 use backlot_state::short_hash;
 use backlot_supervisor::{Inside, Peers};
 
-use crate::contained::{field, fills};
+use crate::contained::field;
 use crate::containers::Containers;
 use crate::{error::StackError, translation::Translation};
 
@@ -89,7 +89,11 @@ impl Translation<'_> {
     }
 
     /// What is mounted: a volume is the folder that native services see, too.
-    pub(crate) fn mount_words(&self, service: &Service, kind: Kind) -> Result<Vec<String>, StackError> {
+    pub(crate) fn mount_words(
+        &self,
+        service: &Service,
+        containers: &Containers,
+    ) -> Result<Vec<String>, StackError> {
         let mut fields: Vec<Vec<String>> = Vec::new();
         for mount in &service.volumes {
             let target = field("target", &mount.target);
@@ -104,21 +108,7 @@ impl Translation<'_> {
                 MountKind::Volume { source: Some(key) } => {
                     let Some(folder) = self.folder_of(service, key)? else { continue };
                     let folder = mount.subpath.iter().fold(folder, |at, part| at.join(part));
-                    let folder = folder.display().to_string();
-                    if fills(kind) {
-                        let local = [
-                            "type=volume",
-                            "volume-driver=local",
-                            "volume-opt=type=none",
-                            "volume-opt=o=bind",
-                        ];
-                        let device = field("volume-opt", &format!("device={folder}"));
-                        local.map(str::to_owned).into_iter().chain([device, target]).collect()
-                    } else {
-                        let own = if mount.read_only { None } else { Some("U=true".to_owned()) };
-                        let bind = vec!["type=bind".to_owned(), field("source", &folder), target];
-                        bind.into_iter().chain(own).collect()
-                    }
+                    volume_words(key, &folder, containers, target)
                 }
                 MountKind::Volume { source: None } => vec!["type=volume".to_owned(), target],
                 // Those of `tmpfs` are an option of their own.
@@ -137,6 +127,22 @@ impl Translation<'_> {
             fields.push(vec!["type=bind".to_owned(), source, target, "readonly".to_owned()]);
         }
         Ok(fields.into_iter().flat_map(|parts| ["--mount".to_owned(), parts.join(",")]).collect())
+    }
+
+    /// The volumes of containers, by the name that their engine has to know them by, if it does: each is a folder of ours.
+    pub fn known_volumes(&self) -> Vec<(String, PathBuf)> {
+        let Some(containers) = self.containers.filter(|all| all.client.kind == Kind::Podman) else {
+            return Vec::new();
+        };
+        let stack = &self.environment.stack;
+        let services = containers.images.keys().filter_map(|name| stack.services.get(name));
+        let volumes = services.flat_map(|service| &service.volumes).filter_map(|mount| {
+            let MountKind::Volume { source: Some(key) } = &mount.kind else { return None };
+            let folder = self.volume_folder(key)?;
+            let folder = mount.subpath.iter().fold(folder, |at, part| at.join(part));
+            Some((known_as(key, &folder, containers), folder))
+        });
+        volumes.collect()
     }
 
     /// The folder of a volume. One that only an engine of its own can mount is not left away.
@@ -243,6 +249,24 @@ impl Translation<'_> {
         };
         second.map(line).collect()
     }
+}
+
+/// A folder of this machine as a volume: such a one, if it is empty, is filled with what the image has there, with its owner.
+fn volume_words(key: &str, folder: &Path, containers: &Containers, target: String) -> Vec<String> {
+    let own = match containers.client.kind {
+        Kind::Docker => {
+            let local = ["volume-driver=local", "volume-opt=type=none", "volume-opt=o=bind"];
+            let device = field("volume-opt", &format!("device={}", folder.display()));
+            local.map(str::to_owned).into_iter().chain([device]).collect()
+        }
+        // It is told of one that it knows already.
+        Kind::Podman => vec![field("source", &known_as(key, folder, containers))],
+    };
+    ["type=volume".to_owned()].into_iter().chain(own).chain([target]).collect()
+}
+
+fn known_as(key: &str, folder: &Path, containers: &Containers) -> String {
+    format!("{}-{key}-{}", containers.mark, short_hash(folder.as_os_str().as_encoded_bytes()))
 }
 
 /// Gives each the first place at which nobody has one of its ports.

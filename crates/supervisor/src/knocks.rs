@@ -20,6 +20,8 @@ const KNOCK: Duration = Duration::from_millis(300);
 const SEEN: Duration = Duration::from_millis(5);
 /// The same where that is not known.
 const UNSEEN: Duration = Duration::from_millis(1500);
+/// How long a container may take to be made and to begin.
+const BEGIN_LIMIT: Duration = Duration::from_mins(2);
 /// How often the engine is asked for the first process.
 const ASK: Duration = Duration::from_millis(60);
 
@@ -78,6 +80,10 @@ impl Knocks {
             search.pid = self.container.pid();
             search.asked = Some(Instant::now());
             search.pid.into_iter().for_each(|pid| tell(Found::Inside(pid)));
+        }
+        if search.pid.is_none() && search.begun.elapsed() > BEGIN_LIMIT {
+            tell(Found::Never(search.begun.elapsed()));
+            self.over.store(true, Ordering::Relaxed);
         }
     }
 

@@ -49,6 +49,8 @@ pub(crate) enum Found {
     Quiet,
     /// As a container, of which this is the first process.
     Inside(i32),
+    /// As a container that did not begin within this time.
+    Never(Duration),
 }
 
 /// What has been found and told so far.

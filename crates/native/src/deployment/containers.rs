@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use backlot_containers::{Client, ContainersError, Image, Pull, Recipe, build, find, network, pull};
+use backlot_containers::{
+    Client, ContainersError, Image, Pull, Recipe, build, find, know_volume, network, pull,
+};
 use backlot_facts::NoService;
 use backlot_plan::Told;
 use backlot_project::Service;
@@ -207,7 +209,18 @@ impl NativeStack<'_> {
         let more = self.translation(&[], &wishes, BTreeMap::new()).more_gateways(&cast.containers);
         let way = network(client, (&name, &identity), more, taken.is_some())?;
         let prefix = self.environment.stack.name.clone();
-        Ok(Some(Containers { client: client.clone(), images, way, prefix }))
+        Ok(Some(Containers { client: client.clone(), images, way, prefix, mark: name }))
+    }
+
+    /// Makes the folders of services that keep data, and has the engine of containers know those that it is told of by name.
+    pub(super) fn make_places(&self, translation: &Translation<'_>, cast: &Cast) -> Result<(), EngineError> {
+        self.make_folders(translation, cast)?;
+        for (name, folder) in translation.known_volumes() {
+            if let Some(containers) = translation.containers {
+                know_volume(&containers.client, (&name, &identity(&self.site)), &folder)?;
+            }
+        }
+        Ok(())
     }
 
     fn network_name(&self) -> String {

@@ -54,7 +54,7 @@ impl NativeStack<'_> {
             if cast.containers.is_empty() { None } else { self.prepare(&cast, Some(&self.site.take()?))? };
         let translation = translation(&databases, endpoints(&self.current()?));
         let translation = Translation { containers: containers.as_ref(), ..translation };
-        self.make_folders(&translation, &cast)?;
+        self.make_places(&translation, &cast)?;
         if let Some(process) = translation.once_contained(name, beside.terminal) {
             let no_port = |_| StackError::NoPort { service: name.clone() };
             return Ok(Exec::Child(process?.alone().map_err(no_port)?));

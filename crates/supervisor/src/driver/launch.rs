@@ -287,6 +287,7 @@ impl Launch<'_> {
                     Found::Elsewhere(address) => Input::ListensElsewhere { replica, address },
                     Found::Quiet => Input::Quiet { replica },
                     Found::Inside(pid) => Input::Inside { replica, pid },
+                    Found::Never(waited) => Input::NotBegun { replica, waited },
                 });
             });
         };

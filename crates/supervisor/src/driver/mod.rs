@@ -240,11 +240,8 @@ impl Driver {
                     self.tell(Event::Quiet(replica));
                 }
             }
-            Input::Inside { replica, pid } => {
-                if let Some(process) = self.processes.get_mut(&replica) {
-                    process.inside = Some(pid);
-                }
-            }
+            Input::Inside { replica, pid } => self.begun(replica, pid),
+            Input::NotBegun { replica, waited } => self.not_begun(replica, waited),
             Input::Health { replica, epoch, answer } => {
                 // It takes the place of one that serves: not before it can.
                 let too_early = answer.is_ok()
