@@ -42,7 +42,7 @@ fn what_is_only_an_image_runs_beside_the_rest_unless_an_engine_is_named() {
 
     // A scenario is the whole stack, too.
     stage.backlot(&["scenario", "up", "it", "-q"]).output().assert_code(0);
-    stage.backlot(&["scenario", "ls"]).output().assert_prints("NAME…\nit     running  native …mail:…");
+    stage.backlot(&["scenario", "ls"]).output().assert_prints("NAME…\nit …running  native …mail:…");
     stage.backlot(&["scenario", "down", "--all", "-q"]).output().assert_prints("");
     stage.assert_nothing_left();
 }

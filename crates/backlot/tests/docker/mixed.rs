@@ -201,9 +201,10 @@ fn whoever_is_killed_leaves_no_container_that_is_not_found_again() {
     assert_eq!((containers(&stage).len(), body(mail, "/").as_str()), (1, "mail\n"));
     kill(&[processes(&stage, "__guard"), processes(&stage, "__supervisor")].concat());
 
-    // While nobody answers, what may be left is told, and found later.
-    let down = stage.backlot(&["down"]).env("PATH", "/nowhere").output().assert_code(0);
-    assert!(!down.stderr.contains("may be left"), "its place is known: {down}");
+    // Whom to ask is known, whatever the PATH.
+    let down = ["down", "-v", "--yes"];
+    let down = stage.backlot(&down).env("PATH", "/nowhere").output().assert_code(0);
+    assert!(!down.stderr.contains("may be left"), "{down}");
     stage.assert_nothing_left();
 }
 
@@ -211,8 +212,9 @@ fn whoever_is_killed_leaves_no_container_that_is_not_found_again() {
 fn what_the_engine_does_not_remove_is_told_and_goes_later() {
     let Some((stage, _)) = stage(false) else { return };
     stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
-    let found = stage.run("sh", &["-c", "find ../home -name containers.json"]).output().stdout;
-    let place = stage.project().join(found.trim());
+    let folders = std::fs::read_dir(stage.root().join("home/projects")).unwrap().flatten();
+    let places = folders.map(|folder| folder.path().join("development/containers.json"));
+    let place = places.into_iter().find(|place| place.exists()).unwrap();
     let text = std::fs::read_to_string(&place).unwrap();
     let mut noted: serde_json::Value = serde_json::from_str(&text).unwrap();
     noted["client"]["variables"]["DOCKER_HOST"] = "unix:///nowhere".into();
@@ -223,7 +225,7 @@ fn what_the_engine_does_not_remove_is_told_and_goes_later() {
     assert!(down.stderr.contains(told), "{down}");
     assert_eq!(containers(&stage).len(), 1);
     std::fs::write(&place, text).unwrap();
-    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.backlot(&["down", "-q", "-v", "--yes"]).output().assert_code(0);
     stage.assert_nothing_left();
 }
 
@@ -239,10 +241,10 @@ fn another_checkout_has_containers_of_its_own() {
     let up = ["scenario", "up", "it", "-q"];
     stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
     stage.backlot(&[&["-C", &there][..], &up].concat()).output().assert_code(0);
-    assert_eq!(containers(&stage).len(), 2);
+    wait_until("both have one", || containers(&stage).len() == 2);
     stage.backlot(&["-C", &there, "scenario", "down", "it", "-q"]).output().assert_code(0);
     assert_eq!((containers(&stage).len(), body(mail, "/").as_str()), (1, "mail\n"));
-    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.backlot(&["down", "-q", "-v", "--yes"]).output().assert_code(0);
     stage.assert_nothing_left();
 }
 
