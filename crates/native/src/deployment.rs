@@ -6,7 +6,7 @@ mod once;
 mod planning;
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use backlot_containers::Client;
 use backlot_facts::NoService;
@@ -63,6 +63,35 @@ impl<'a> NativeStack<'a> {
         let others = others.map(|database| service(site.part(&database.service), database)).collect();
         let client = OnceCell::new();
         Ok(Self { ground, environment, site, database, others, throwaway: false, contains, client })
+    }
+
+    /// Why it cannot run natively, with containers beside where there can be some, when `wishes` are asked for; none when it can.
+    ///
+    /// # Errors
+    /// For a service that is not there.
+    pub fn obstacle(&self, wishes: &Wishes) -> Result<Option<EngineError>, EngineError> {
+        let wanted = |database: &&Database| {
+            wishes.services.is_empty() || wishes.services.contains(&database.service) || wishes.database_only
+        };
+        let path = self.ground.caller.get("PATH").map(String::as_str);
+        let database = self.database.as_ref().map(DatabaseService::database);
+        if let Some(database) = database.filter(wanted)
+            && let Err(error) = locate(database, volume::major_in(&self.site, &database.storage), path)
+        {
+            return Ok(Some(error));
+        }
+        if wishes.database_only {
+            return Ok(None);
+        }
+        let translation = self.translation(&[], wishes, BTreeMap::new());
+        let contains = translation.wants_containers(&wishes.services)? && self.client().is_ok();
+        let translation = Translation { contains, ..translation };
+        Ok(translation.why_not(&wishes.services)?.map(EngineError::from))
+    }
+
+    /// Whether it is known that there are no containers to be had.
+    pub fn has_no_containers(&self) -> bool {
+        self.no_containers().is_some()
     }
 }
 
@@ -336,40 +365,11 @@ fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {
 pub fn not_done(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
     let stack = NativeStack::new(ground, environment, false)?;
     let (services, wishes) = (stack.environment.stack.with_dependencies(&[]), Wishes::default());
-    let (translation, none) = (stack.translation(&[], &wishes, BTreeMap::new()), BTreeSet::new());
+    let translation = stack.translation(&[], &wishes, BTreeMap::new());
+    // What would run as a container, wherever there are some.
+    let contained = translation.containers_among(&services);
     let levels = [Level::Error, Level::Warning];
-    let keys = levels.map(|level| translation.unhonoured(&services, &none, level)).concat();
-    let volumes = translation.unmounted(services.iter());
+    let keys = levels.map(|level| translation.unhonoured(&services, &contained, level)).concat();
+    let volumes = translation.unmounted(services.difference(&contained));
     Ok(keys.into_iter().chain(volumes).chain(stack.notes(&services)).collect())
-}
-
-/// Why `environment` cannot run natively when `wishes` are asked for; none when it can.
-///
-/// # Errors
-/// For a service that is not there.
-pub fn why_not(
-    ground: Ground<'_>,
-    environment: &Environment,
-    wishes: &Wishes,
-) -> Result<Option<EngineError>, EngineError> {
-    let stack = match NativeStack::new(ground, environment.clone(), true) {
-        Ok(stack) => stack,
-        Err(error) => return Ok(Some(error)),
-    };
-    let wanted = |database: &&Database| {
-        wishes.services.is_empty() || wishes.services.contains(&database.service) || wishes.database_only
-    };
-    let path = ground.caller.get("PATH").map(String::as_str);
-    if let Some(database) = stack.database().filter(wanted)
-        && let Err(error) = locate(database, volume::major_in(&stack.site, &database.storage), path)
-    {
-        return Ok(Some(error));
-    }
-    if wishes.database_only {
-        return Ok(None);
-    }
-    let translation = stack.translation(&[], wishes, BTreeMap::new());
-    let contains = translation.wants_containers(&wishes.services)? && stack.client().is_ok();
-    let translation = Translation { contains, ..translation };
-    Ok(translation.why_not(&wishes.services)?.map(EngineError::from))
 }

@@ -33,7 +33,7 @@ use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Purpose, 
 
 pub use changes::ChangeError;
 pub use claims::{PortError, PortErrors, PortTrouble, Tenant};
-pub use deployment::{NativeStack, not_done, rung, why_not};
+pub use deployment::{NativeStack, not_done, rung};
 pub use engine::Native;
 pub use server::locate;
 pub use stock::fill_up;

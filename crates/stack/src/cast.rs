@@ -94,6 +94,12 @@ impl Translation<'_> {
         (containers, errors)
     }
 
+    /// Those of `services` that run as containers where there are some.
+    pub fn containers_among(&self, services: &BTreeSet<String>) -> BTreeSet<String> {
+        let is = |name: &&String| self.check(name).is_err_and(|error| self.can_be_container(name, &error));
+        services.iter().filter(is).cloned().collect()
+    }
+
     /// Whether a service that cannot run as a program because of `error` may run as a container.
     fn can_be_container(&self, name: &str, error: &StackError) -> bool {
         let service = self.environment.stack.services.get(name);
@@ -105,9 +111,7 @@ impl Translation<'_> {
 
     /// Whether one of the services that `wanted` asks for could run as a container, and as nothing else.
     pub fn wants_containers(&self, wanted: &[String]) -> Result<bool, StackError> {
-        let services = self.named(wanted)?;
-        let wants = |name: &String| self.check(name).is_err_and(|error| self.can_be_container(name, &error));
-        Ok(services.iter().any(wants))
+        Ok(!self.containers_among(&self.named(wanted)?).is_empty())
     }
 
     /// Those of the services with errors that the others can do without, and nobody has asked for.
