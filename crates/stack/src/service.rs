@@ -34,6 +34,9 @@ impl Translation<'_> {
         if let Some(database) = self.server(&service.name) {
             return self.database_run(container, database, ports);
         }
+        if let Some(contained) = self.contained(&service.name) {
+            return self.container_run(container, ports, contained);
+        }
         let keeps_data = self.kept(container)?.is_some_and(|kept| kept.volume.is_some());
         let (kind, sources, text) = if container.is_nginx() {
             let (process, files, text) = self.front(container, ports)?;
@@ -129,7 +132,8 @@ impl Translation<'_> {
             variables,
             surroundings,
             port_variables,
-            ports: ports.runs(container),
+            container: None,
+            ports: ports.runs(container, self),
         })
     }
 

@@ -219,6 +219,13 @@ pub fn write(state: &impl Serialize, path: &Path) -> Result<(), RecordError> {
     write().map_err(failed)
 }
 
+/// What is kept beside the record, in the version of its format.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Noted<T> {
+    pub(crate) version: u32,
+    pub(crate) client: T,
+}
+
 /// More than any record has: the variables of a stack are most of it.
 const MOST: u64 = 64 << 20;
 

@@ -9,6 +9,7 @@ mod blog;
 mod caller;
 mod changes;
 mod commands;
+mod contained;
 mod development;
 mod differential;
 mod dry;

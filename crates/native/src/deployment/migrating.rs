@@ -43,9 +43,13 @@ impl NativeStack<'_> {
         all
     }
 
-    /// Why a migration that is a service cannot run here.
-    fn cannot(&self, migration: &Migration) -> Option<EngineError> {
-        beside(migration).filter(|_| migration.is_job()).and_then(|beside| self.check_once(&beside).err())
+    /// Why a migration that is a service cannot run here before the others.
+    fn cannot(&self, migration: &Migration) -> Option<String> {
+        match self.check_once(&beside(migration).filter(|_| migration.is_job())?) {
+            Ok((cast, _)) if cast.containers.is_empty() => None,
+            Ok(_) => Some("it is a container, which runs beside the others only".to_owned()),
+            Err(error) => Some(error.to_string()),
+        }
     }
 
     /// The migrations that are not run, a line each.
@@ -67,7 +71,8 @@ impl Migrating<'_> {
     fn program(&self, migration: &Migration) -> Result<Program, EngineError> {
         let (stack, ground) = (self.stack, self.stack.ground);
         if let Some(beside) = beside(migration) {
-            return Ok(match stack.beside_all(&beside)? {
+            let (cast, _) = stack.check_once(&beside)?;
+            return Ok(match stack.beside_all(&beside, &cast)? {
                 Exec::Child(program) | Exec::Elsewhere(program) => program,
                 Exec::Here { variables, directory, view } => {
                     let program = self.found(&migration.command, &variables)?.current_dir(directory);
