@@ -10,12 +10,17 @@ mod runner;
 mod testing;
 
 pub use backlot_docker::{Client, ComposeProject, DockerError, named_daemon};
+pub use backlot_facts::NoService;
+pub use backlot_facts::address::HERE;
+pub use backlot_facts::container::Container;
 pub use backlot_facts::database::{Database, DatabaseError};
 pub use backlot_facts::names::{Named, apart, names};
+pub use backlot_facts::own;
 pub use backlot_facts::storage::StorageError;
-pub use backlot_hint::Hint;
+pub use backlot_fetched::{FetchError, Fetched, Order, Shelf, Surroundings};
+pub use backlot_hint::{Explain, Hint};
 pub use backlot_native::{
-    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, locate, rung, supervise,
+    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, rung, supervise, to_fetch, upgrade_volume,
 };
 pub use backlot_state::runs::{INNER, new_mark};
 pub use backlot_state::{
@@ -30,5 +35,5 @@ pub use backlot_view::{
 pub use choose::{deployment, engine_at, not_done};
 pub use list::{list, list_all};
 pub use packages::{SystemPackages, system_packages};
-pub use runner::test_command;
+pub use runner::{has_tests, test_command};
 pub use testing::{TestRun, finish_for, tidy_up_after};

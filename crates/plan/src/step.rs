@@ -23,6 +23,11 @@ pub enum Step {
     },
     /// Take something away.
     Remove(Removal),
+    /// Fetch programs that are not here.
+    Fetch {
+        /// What and how: `fetch PostgreSQL 16 with npm`.
+        what: String,
+    },
     /// Clone a cluster from the template, which is made first if need be.
     MakeCluster {
         /// Where it goes.
@@ -36,6 +41,11 @@ pub enum Step {
         service: String,
         /// Where it listens.
         port: Port,
+    },
+    /// Bring the database's schema to what the code expects.
+    Migrate {
+        /// By what, as people know it.
+        what: String,
     },
     /// Run what fills the database.
     Fill {
@@ -66,6 +76,7 @@ impl fmt::Display for Step {
                 write!(f, "install what {} needs: {said}", services.join(", "))
             }
             Self::Remove(removal) => removal.fmt(f),
+            Self::Fetch { what } => f.write_str(what),
             Self::MakeCluster { storage, databases } => {
                 match storage {
                     Storage::Throwaway => write!(f, "clone a throw-away cluster")?,
@@ -77,6 +88,7 @@ impl fmt::Display for Step {
                 Port::Exact(port) => write!(f, "start {service} on 127.0.0.1:{port}"),
                 Port::Free => write!(f, "start {service} on a free port of 127.0.0.1"),
             },
+            Self::Migrate { what } => write!(f, "migrate: {what}"),
             Self::Fill { source } => write!(f, "run {source}"),
             Self::Service(step) => step.fmt(f),
         }
@@ -88,8 +100,10 @@ impl Told for Step {
         match self {
             Self::Install { .. } => "packages",
             Self::Remove(removal) => removal.heading(),
+            Self::Fetch { .. } => "fetched",
             Self::MakeCluster { .. } => "cluster",
             Self::StartServer { .. } => "server",
+            Self::Migrate { .. } => "migrated",
             Self::Fill { .. } => "scenario",
             Self::Service(_) => "services",
         }

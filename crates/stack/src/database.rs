@@ -32,7 +32,7 @@ impl Translation<'_> {
             program: database.bin_dir.join("postgres"),
             directory: self.root.to_owned(),
             surroundings: database_variables(database, self.caller),
-            ports: ports.runs(container),
+            ports: ports.runs(container, self),
             // What runs beside it knows the others by name, and it by its own port.
             mounts: self.hosts_beside(container.service)?.into_iter().collect(),
             has_addresses: self.has_addresses() && container.service.network_mode != NetworkMode::Host,
@@ -103,8 +103,8 @@ pub fn database_variables(
         }
     }
     variables.insert("PGDATA".into(), database.data_dir.display().to_string());
-    let bin = database.bin_dir.display();
-    let path = variables.get("PATH").map_or_else(|| bin.to_string(), |path| format!("{bin}:{path}"));
+    let bin = backlot_state::installation(database).path();
+    let path = variables.get("PATH").map_or_else(|| bin.clone(), |path| format!("{bin}:{path}"));
     variables.insert("PATH".into(), path);
     variables
 }

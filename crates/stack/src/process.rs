@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use backlot_facts::address::{Address, HOST_ENDS};
 use backlot_facts::container::Container;
+use backlot_facts::own::OF_THE_CONTAINER;
 use backlot_facts::variables::{RunningDatabase, variables};
 use backlot_postgres::Access;
 use backlot_process::{Flaw, OF_THE_TERMINAL, caller_allow_list};
@@ -13,8 +14,6 @@ use backlot_state::tools::{is_executable, keep_tree_clean, on_path, virtual_envi
 
 use crate::{error::StackError, ports::Ports, translation::Translation};
 
-/// Variables of a Dockerfile that are about the container's own files.
-const OF_THE_CONTAINER: [&str; 6] = ["PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "PWD"];
 /// Files that list what a Python project needs.
 const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.txt", "requirements/dev.txt"];
 
@@ -107,16 +106,33 @@ impl Translation<'_> {
         if !self.is_addressed(container.service) {
             return self.variables_for_here(container, ports);
         }
-        // As its container has it: names and ports mean what they say.
-        let access = self.database().map(|database| {
-            let (host, port) = (database.service.clone(), database.inside_port);
-            Access { host, port, ..database.access() }
-        });
+        self.variables_as_said(container)
+    }
+
+    /// The same as its container has it: names and ports mean what they say.
+    pub(crate) fn variables_as_said(&self, container: &Container<'_>) -> BTreeMap<String, String> {
         let said = self.said(container);
-        let mut all = self.own_variables(access.as_ref(), &[]);
+        let mut all = self.with_database(true);
         all.retain(|name, _| self.is_told(name, &said));
         all.extend(said);
         all
+    }
+
+    /// The variables of the environment, with the database where a service reaches it.
+    pub fn of_environment(&self, service: &Service) -> BTreeMap<String, String> {
+        self.with_database(self.is_addressed(service))
+    }
+
+    fn with_database(&self, is_at_its_name: bool) -> BTreeMap<String, String> {
+        let access = self.database().map(|database| {
+            if is_at_its_name {
+                let (host, port) = (database.service.clone(), database.inside_port);
+                Access { host, port, ..database.access() }
+            } else {
+                database.access()
+            }
+        });
+        self.own_variables(access.as_ref(), &[])
     }
 
     /// The variables of the environment, in which databases are reached so.

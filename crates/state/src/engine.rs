@@ -109,6 +109,9 @@ pub trait Engine: Debug {
         caller: &BTreeMap<String, String>,
     ) -> Result<Exec, EngineError>;
 
+    /// Whether a service runs in a container, where a command beside it finds the programs of its image.
+    fn is_contained(&self, site: &Site, service: &str) -> bool;
+
     /// The environment at `site` in a listing, as `name`.
     fn summary(&self, site: &Site, name: &str) -> Result<Summary, EngineError>;
 }
@@ -144,4 +147,6 @@ pub struct Beside {
     pub terminal: bool,
     /// Whether nothing is installed for it.
     pub no_install: bool,
+    /// Whether it has the environment's variables, too, with the database's address among them, where its service has no such.
+    pub environment: bool,
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! HOME/
 //!   templates/                       clusters that others are cloned from
+//!   postgres/<package>-<version>/    servers that were fetched
 //!   volumes/<name>/                  volumes that projects share by name; see `volume`
 //!   dependencies/<kind>-<hash>/      virtual environments, node_modules and gems
 //!   folders/<id>/                    what is known of a folder of the user's that a cluster of ours is in
@@ -108,6 +109,11 @@ impl Home {
     /// Where packages are kept that services need.
     pub fn dependencies(&self) -> PathBuf {
         self.root.join("dependencies")
+    }
+
+    /// Where servers are that were fetched.
+    pub fn postgres(&self) -> PathBuf {
+        self.root.join("postgres")
     }
 
     /// Where the volumes are that projects share by name.

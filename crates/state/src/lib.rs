@@ -41,6 +41,7 @@ pub use ourselves::{GUARD_VERB, JANITOR_VERB, STOCK_VERB, SUPERVISOR_VERB, ourse
 pub use printed::{Lines, LogWish};
 pub use record::{
     ContainerDatabase, DatabaseRecord, DockerRecord, EngineKind, Filling, Record, RecordError, VERSION, now,
+    read as read_state, write as write_state,
 };
 pub use site::Site;
 pub use summary::{State, Summary};

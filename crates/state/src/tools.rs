@@ -58,10 +58,7 @@ pub fn is_executable(file: &Path) -> bool {
 
 /// The psql of this installation, else the one on PATH: Debian's on PATH is a wrapper that takes 30 ms to start.
 pub fn psql(installation: Option<&Installation>, variables: &BTreeMap<String, String>) -> Option<PathBuf> {
-    installation
-        .map(|installation| installation.program("psql"))
-        .filter(|file| is_executable(file))
-        .or_else(|| on_path("psql", variables))
+    installation.and_then(|installation| installation.client("psql")).or_else(|| on_path("psql", variables))
 }
 
 /// The Python of these variables: `python3`, else `python`; a virtual environment has both.

@@ -35,6 +35,27 @@ pub struct Packages {
     pub folder: PathBuf,
     /// Whether they are there.
     pub is_there: bool,
+    /// Where their programs are, which come first on PATH.
+    pub programs: Vec<PathBuf>,
+    /// The variables by which programs know them.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+impl Packages {
+    /// Variables with these packages in front.
+    pub fn in_front(all: &[Self], mut variables: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        if all.is_empty() {
+            return variables;
+        }
+        let path = variables.get("PATH").cloned().unwrap_or_default();
+        let programs = all.iter().flat_map(|packages| packages.programs.clone());
+        if let Ok(path) = std::env::join_paths(programs.chain(std::env::split_paths(&path))) {
+            variables.insert("PATH".into(), path.to_string_lossy().into_owned());
+        }
+        let own = all.iter().flat_map(|packages| packages.variables.clone());
+        variables.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        variables
+    }
 }
 
 /// A stack that is on its way up.

@@ -17,6 +17,7 @@ mod install;
 mod janitor;
 mod logs;
 mod ls;
+mod postgres;
 mod ps;
 mod psql;
 mod restart;
@@ -66,6 +67,8 @@ pub enum Command {
     #[command(subcommand)]
     Db(db::Command),
     #[command(subcommand)]
+    Postgres(postgres::Command),
+    #[command(subcommand)]
     Volume(volume::Command),
     Config(config::Args),
     Doctor(doctor::Args),
@@ -110,6 +113,7 @@ pub fn run(
         Command::Test(args) => test::run(&args, context),
         Command::Db(command) => db::run(command, context),
         Command::Down(args) => down::run(&args, context),
+        Command::Postgres(command) => postgres::run(command, context),
         Command::Volume(command) => volume::run(command, context),
         Command::Config(args) => config::run(&args, context),
         Command::Doctor(args) => Ok(doctor::run(&args, context)),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backlot_dependencies::{DependencyError, Environment, Machine, Making};
-use backlot_facts::NoService;
+use backlot_facts::{NoService, own};
 use backlot_plan::Step;
 use backlot_stack::{Cast, Provided, StackError, provided};
 use backlot_state::{EngineError, Event, Outcome, Packages, Report, Wishes, tell};
@@ -38,12 +38,28 @@ impl NativeStack<'_> {
 
     /// The steps that install what is missing.
     pub(super) fn installs(&self, cast: &Cast, wishes: &Wishes) -> Vec<Step> {
-        if wishes.no_install || wishes.database_only {
+        if wishes.no_install {
             return Vec::new();
         }
-        let missing = self.environments(&cast.services).into_iter();
+        let missing = self.environments(&self.needing_some(cast, wishes)).into_iter();
         let missing = missing.filter(|(environment, _)| !environment.is_whole());
         missing.map(|(environment, services)| step(environment, services)).collect()
+    }
+
+    /// The services whose packages an `up` needs: those that run as processes, and those whose commands fill the database.
+    fn needing_some(&self, cast: &Cast, wishes: &Wishes) -> BTreeSet<String> {
+        let run = cast.services.difference(&cast.containers).filter(|_| !wishes.database_only).cloned();
+        let migrate = self.migrations(wishes).into_iter().filter_map(|migration| migration.service);
+        run.chain(migrate).chain(self.filling_service()).collect()
+    }
+
+    /// The service whose packages a scenario's file in Python has: that of the project's only directory.
+    fn filling_service(&self) -> Option<String> {
+        let (_, source) = self.database.as_ref()?.scenario.as_ref()?;
+        let is_python = source.path()?.extension().is_some_and(|end| end == "py");
+        let only =
+            if is_python { own::only(&self.environment.stack, self.ground.project.root()) } else { None };
+        only.map(|container| container.service.name.clone())
     }
 
     /// Installs what is missing for what an `up` runs, and looks again at what can be known to be wrong then.
@@ -53,11 +69,15 @@ impl NativeStack<'_> {
         wishes: &Wishes,
         report: Report<'_>,
     ) -> Result<Cast, EngineError> {
-        if self.installs(&cast, wishes).is_empty() {
-            return Ok(cast);
+        let is_all_there = self.installs(&cast, wishes).is_empty();
+        if !is_all_there {
+            self.make_packages(&self.needing_some(&cast, wishes), report)?;
         }
-        self.make_packages(&cast.services, report)?;
-        self.cast(wishes)
+        if let (Some(database), Some(service)) = (&self.database, self.filling_service()) {
+            // What fills it has the same; once is enough.
+            let _ = database.packages.set(self.packages_of(&[service])?);
+        }
+        if is_all_there { Ok(cast) } else { self.cast(wishes) }
     }
 
     /// Installs what is missing for `services`.
@@ -101,6 +121,8 @@ impl NativeStack<'_> {
             said: environment.said(),
             folder: environment.folder.clone(),
             is_there: environment.is_whole(),
+            programs: environment.programs(),
+            variables: environment.variables(),
         });
         Ok(all.collect())
     }

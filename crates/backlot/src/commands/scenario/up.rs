@@ -13,6 +13,7 @@ use crate::render;
 
 /// Bring a scenario up: its own Postgres on its own free port, filled by its file
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
     /// The scenario's name
     name: String,
