@@ -6,7 +6,7 @@ use backlot_engine::{Hint, SystemPackages, Wishes, system_packages, tools};
 use backlot_process::{Program, caller_allow_list};
 use backlot_project::Project;
 
-use super::{Finding, LIMIT};
+use super::finding::{Finding, LIMIT};
 use crate::context::Context;
 
 /// Packages that services need: their languages', which `up` installs, and their systems', which it never does.

@@ -1,5 +1,6 @@
 //! What the `RUN` lines of a Dockerfile install for the programs of its image, as a value: nothing is installed here.
 
+mod line;
 mod modules;
 mod pip;
 mod read;
@@ -9,7 +10,8 @@ mod system;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-pub(super) use read::{Line, read};
+pub(super) use line::Line;
+pub(super) use read::read;
 
 /// What the lines of a stage install, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What npm, pnpm and yarn are told.
 
-use super::read::{Found, Line};
+use super::line::{Found, Line};
 use super::{Build, Installs, Kind, Tool};
 use crate::dockerfile::copies::normal;
 use crate::dockerfile::shell::Command;

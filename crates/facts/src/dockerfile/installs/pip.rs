@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::read::{Found, Line, environment};
+use super::line::{Found, Line, environment};
 use super::{Argument, Install, Installs, Kind, Tool};
 use crate::dockerfile::copies::normal;
 use crate::dockerfile::shell::Command;

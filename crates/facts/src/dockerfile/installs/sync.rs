@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::read::{Found, Line, environment};
+use super::line::{Found, Line, environment};
 use super::{Installs, Kind, Tool};
 use crate::dockerfile::copies::normal;
 use crate::dockerfile::shell::Command;

@@ -1,6 +1,6 @@
 //! Packages of systems, and what else installs something.
 
-use super::read::Found;
+use super::line::Found;
 use super::{Build, Installs, SystemPackage};
 use crate::dockerfile::shell::Command;
 
