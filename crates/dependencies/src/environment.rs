@@ -265,21 +265,33 @@ impl Environment {
         lines.join("; ")
     }
 
-    /// Where its programs are: first on PATH.
+    /// Where its programs are, and the tools that it was made with (`pnpm run`, `uv run`): first on PATH.
     pub fn programs(&self) -> Vec<PathBuf> {
         let own = match self.ecosystem {
             Ecosystem::Python | Ecosystem::Ruby => self.folder.join("bin"),
             Ecosystem::Node => self.folder.join("node_modules/.bin"),
         };
         let apart = self.interpreter.parent().filter(|_| self.is_apart).map(Path::to_owned);
-        [own].into_iter().chain(apart).collect()
+        let tools = self.tools.iter().flat_map(Self::programs);
+        let mut all: Vec<PathBuf> = [own].into_iter().chain(apart).chain(tools).collect();
+        all.dedup();
+        all
     }
 
     /// The variables by which programs know it.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         let folder = self.folder.display().to_string();
         match self.ecosystem {
-            Ecosystem::Python => vec![("VIRTUAL_ENV", folder)],
+            Ecosystem::Python => {
+                // `uv run` is not to make another one in the project.
+                let is_synced = |install: &Install| matches!(install.kind, Kind::Sync { tool: Tool::Uv, .. });
+                let of_uv = if self.installs.iter().any(is_synced) {
+                    vec![("UV_PROJECT_ENVIRONMENT", folder.clone()), ("UV_NO_SYNC", "1".into())]
+                } else {
+                    Vec::new()
+                };
+                [("VIRTUAL_ENV", folder)].into_iter().chain(of_uv).collect()
+            }
             Ecosystem::Node => Vec::new(),
             Ecosystem::Ruby => vec![
                 ("BUNDLE_PATH", format!("{folder}/gems")),
