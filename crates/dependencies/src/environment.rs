@@ -128,7 +128,7 @@ impl Chooser<'_> {
         for install in &installs {
             let Kind::Sync { tool, .. } = install.kind else { continue };
             if self.machine.on_path(tool.name()).is_none() {
-                tools.push(self.tool_of_python(tool, &program, version)?);
+                tools.push(self.tool_of_python(tool, install, &program, version)?);
             }
         }
         let mut key = Key::new("python");
@@ -153,10 +153,16 @@ impl Chooser<'_> {
     fn tool_of_python(
         &self,
         tool: Tool,
+        user: &Install,
         program: &Path,
         version: Version,
     ) -> Result<Environment, DependencyError> {
-        let spec = self.specs.get(&tool).cloned().unwrap_or_else(|| tool.name().to_owned());
+        // As poetry's own installer has it.
+        let version_of =
+            |name: &str| user.variables.get(name).map(|version| format!("{}=={version}", tool.name()));
+        let named = self.specs.get(&tool).cloned();
+        let named = named.or_else(|| version_of("POETRY_VERSION").filter(|_| tool == Tool::Poetry));
+        let spec = named.unwrap_or_else(|| tool.name().to_owned());
         let install = Install {
             said: format!("pip install {spec}"),
             place: PathBuf::from("/usr/local"),
