@@ -180,14 +180,14 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         news: &mut dyn FnMut(News),
     ) -> Result<Started, EngineError> {
         // Before anything is started: what can be known to be wrong from the files alone.
-        let cast = self.cast(wishes)?;
+        let mut cast = self.cast(wishes)?;
         for name in self.check_volumes(&cast.services)? {
             volume::disown(self.ground.home, &name)?;
         }
         for service in self.database.iter().chain(self.wanted_others(&cast, wishes)) {
             service.fetch_missing(again(wishes), report)?;
         }
-        self.bring_images(&cast, wishes, report)?;
+        self.bring_images(&mut cast, wishes, report)?;
         tidy::sweep(&self.site);
         let taken = self.site.take()?;
         taken.tidy()?;

@@ -252,6 +252,7 @@ fn programs_are_fetched_before_anything_is_touched() {
         storage: Storage::Throwaway,
         port: Port::Free,
         databases: vec!["postgres".into()],
+        migrate: None,
         missing: vec!["fetch PostgreSQL 16 with npm".into()],
         fill: None,
     };

@@ -90,32 +90,51 @@ impl NativeStack<'_> {
         self.client().ok().filter(|_| !cast.containers.is_empty())
     }
 
-    /// Has all images here that `cast` needs, before anything else is done.
+    /// Has all images here that `cast` needs, before anything else is done. What cannot be had is left out where nobody has asked
+    /// for it or needs it.
     pub(super) fn bring_images(
         &self,
-        cast: &Cast,
+        cast: &mut Cast,
         wishes: &Wishes,
         report: Report<'_>,
     ) -> Result<(), EngineError> {
         let Some(client) = self.client_of(cast) else { return Ok(()) };
-        for name in &cast.containers {
-            let service = self.service(name)?;
-            let (image, step) = self.image_step(client, service, wishes)?;
-            let Some(step) = step else { continue };
-            let platform = self.said(service, "platform");
-            tell(&step, report, |report| {
-                let mut line = |text: &str| report(Event::Said(text));
-                let interrupted = self.ground.interrupted;
-                match &step {
-                    Step::Pull(image) => {
-                        pull(client, (name, image), platform.as_deref(), interrupted, &mut line)?;
-                    }
-                    Step::Build(recipe) => build(client, (name, recipe), interrupted, &mut line)?,
-                }
-                Ok(image.clone())
-            })?;
+        for name in cast.containers.clone() {
+            let Err(error) = self.bring_image(client, &name, wishes, report) else { continue };
+            let translation = self.translation(&[], wishes, BTreeMap::new());
+            let is_needed = !wishes.services.is_empty() || translation.needs(&name, &cast.services).is_some();
+            if is_needed || self.ground.go_on().is_err() {
+                return Err(error);
+            }
+            report(Event::Warning(format!("{error}: {name} is left out")));
+            cast.services.remove(&name);
+            cast.containers.remove(&name);
         }
         Ok(())
+    }
+
+    fn bring_image(
+        &self,
+        client: &Client,
+        name: &str,
+        wishes: &Wishes,
+        report: Report<'_>,
+    ) -> Result<(), EngineError> {
+        let service = self.service(name)?;
+        let (image, step) = self.image_step(client, service, wishes)?;
+        let Some(step) = step else { return Ok(()) };
+        let platform = self.said(service, "platform");
+        tell(&step, report, |report| {
+            let mut line = |text: &str| report(Event::Said(text));
+            let interrupted = self.ground.interrupted;
+            match &step {
+                Step::Pull(image) => {
+                    pull(client, (name, image), platform.as_deref(), interrupted, &mut line)?;
+                }
+                Step::Build(recipe) => build(client, (name, recipe), interrupted, &mut line)?,
+            }
+            Ok(image.clone())
+        })
     }
 
     /// The image of a service, and how it is brought here if it has to be.

@@ -33,8 +33,8 @@ impl NativeStack<'_> {
             return self.beside_server(service, beside, &needs, report, news);
         }
         let only = BTreeSet::from([name.clone()]);
-        let (cast, told) = self.check_once(beside)?;
-        self.bring_images(&cast, &Wishes::default(), report)?;
+        let (mut cast, told) = self.check_once(beside)?;
+        self.bring_images(&mut cast, &Wishes::default(), report)?;
         for line in told {
             report(Event::Warning(line));
         }
