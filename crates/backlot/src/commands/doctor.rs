@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use backlot_engine::{
-    Client, DockerError, Explain, Hint, Home, Shelf, Surroundings, Wishes, named_daemon, tools,
+    Client, DockerError, Explain, Hint, Home, Shelf, Surroundings, Wishes, named_daemon, schema, tools,
 };
 use backlot_plan::PostgresWish;
 use backlot_postgres::{Installation, SearchPlaces};
@@ -223,7 +223,26 @@ fn project(context: &Context) -> Vec<Finding> {
         }));
     }
     findings.extend(obstacles(context, &project));
+    findings.extend(schema(context, &project));
     findings
+}
+
+/// Migrations that nobody says are to be run.
+fn schema(context: &Context, project: &Project) -> Vec<Finding> {
+    let Ok(environment) = context.environment(project) else { return Vec::new() };
+    let unused = schema::unused(&environment.stack, project.root(), environment.for_all);
+    let finding = |(service, tool): (Option<String>, schema::Tool)| {
+        let under = service.map_or("at the top".to_owned(), |service| format!("under service {service}"));
+        Finding::good(
+            "migrations",
+            format!(
+                "{} has some, which nothing runs before scenarios and tests: `x-backlot: {{migrate: {}}}` {under} of the Compose file \
+             does",
+                tool.name, tool.command
+            ),
+        )
+    };
+    unused.into_iter().map(finding).collect()
 }
 
 /// What would keep an `up` of the chosen environment from starting: what its dry run tells.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has to fail loudly")]
 
 mod addresses;
+mod adopting;
 mod axum;
 mod beside;
 mod blog;
