@@ -129,6 +129,7 @@ fn one_is_fetched_listed_and_removed() {
     );
     // It is there: nobody is asked again.
     fakes.install("16").assert(0, "npm-16.4.0-beta.14", "PostgreSQL 16.4, …");
+    stage.backlot(&["postgres", "install", "16.4", "--dry-run"]).output().assert_prints("");
     assert_eq!(fakes.calls().len(), 2);
     let listed = stage.backlot(&["postgres", "ls"]).output();
     assert!(listed.stdout.contains("16.4 ") && listed.stdout.contains("as it was fetched"), "{listed}");
@@ -288,7 +289,7 @@ fn a_client_sees_its_own_configuration_and_no_secrets() {
 /// Killed or interrupted while the package comes: nothing counts that is not whole, and the next one tidies up.
 #[test]
 fn a_kill_leaves_nothing_half_installed() {
-    for (signal, code) in [(Signal::SIGKILL, 137), (Signal::SIGINT, 130)] {
+    for (signal, code) in [(Signal::SIGKILL, 137), (Signal::SIGTERM, 130)] {
         let fakes = Fakes::good("16.4");
         fakes.packs("echo half > half.tgz; : > \"$0.begun\"; sleep 100");
         let mut child = fakes.stage.backlot(&["postgres", "install", "16.4"]).start();
@@ -302,7 +303,7 @@ fn a_kill_leaves_nothing_half_installed() {
         assert_eq!(backlot_process::exit_code(ended), code);
         let left = fakes.there();
         assert!(left.iter().all(|name| name.starts_with(".new-")), "{left:?}");
-        assert_eq!(left.is_empty(), signal == Signal::SIGINT, "{left:?}");
+        assert_eq!(left.is_empty(), signal == Signal::SIGTERM, "{left:?}");
         let listed = fakes.stage.backlot(&["postgres", "ls", "--json"]).output().assert_code(0);
         assert!(!listed.stdout.contains("fetched"), "{listed}");
         fakes.packs("cat \"$0.${2##*@}.tgz\" > embedded.tgz");
