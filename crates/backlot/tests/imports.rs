@@ -50,9 +50,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("fetched", &["files", "hint", "plan", "postgres", "process", "state"]),
+    ("containers", &["hint", "process", "state"]),
     (
         "stack",
         &[
+            "containers",
             "facts",
             "files",
             "hint",
@@ -69,6 +71,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "native",
         &[
+            "containers",
             "facts",
             "fetched",
             "files",

@@ -221,6 +221,7 @@ impl DockerStack<'_> {
             filling: earlier.as_ref().map_or(Filling::None, |record| record.filling),
             database: None,
             docker: Some(docker),
+            migrated: None,
         };
         self.write(&record)?;
         Ok(record)

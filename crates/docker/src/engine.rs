@@ -107,6 +107,10 @@ impl Engine for Client {
         ))
     }
 
+    fn is_contained(&self, _: &Site, _: &str) -> bool {
+        true
+    }
+
     fn summary(&self, site: &Site, name: &str) -> Result<Summary, EngineError> {
         summary(Some(self), site, name)
     }

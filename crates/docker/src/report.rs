@@ -22,6 +22,7 @@ pub(super) fn report(containers: &[Container], record: &DockerRecord) -> Vec<Ser
 fn service(name: &str, containers: &[&Container], record: &DockerRecord) -> ServiceReport {
     ServiceReport {
         name: name.to_owned(),
+        engine: "docker".to_owned(),
         wanted: u32::try_from(containers.len()).unwrap_or(u32::MAX),
         rolling: false,
         endpoints: endpoints(name, containers, record),

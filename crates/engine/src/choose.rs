@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use backlot_docker::{Client, DockerStack};
-use backlot_native::{Native, NativeStack, why_not};
+use backlot_native::{NO_VERSION, Native, NativeStack};
 use backlot_project::{Environment, EnvironmentName, Project};
 use backlot_state::{Deployment, Engine, EngineError, EngineKind, Ground, Site, Wishes};
 
@@ -58,8 +58,8 @@ pub fn engine_at(
 }
 
 /// An environment on the engine that is wanted; else on the one that runs it; else native when all that `wishes` ask for can
-/// run natively; else on Docker when a daemon answers, which is `told` with the reason. Without one, native says why it
-/// cannot.
+/// run natively, or as containers beside; else on Docker when a daemon answers, which is `told` with the reason. Without one, native
+/// says why it cannot.
 pub fn deployment<'a>(
     ground: Ground<'a>,
     environment: Environment,
@@ -69,10 +69,11 @@ pub fn deployment<'a>(
 ) -> Result<Box<dyn Deployment<'a> + 'a>, EngineError> {
     let site = Site::new(ground.home, ground.project, environment.name.as_str());
     let there = kind_at(&site, wanted)?;
-    let is_free = wanted.is_none() && site.record().is_ok_and(|record| record.is_none());
-    let kind = if is_free { best(ground, &environment, wishes, told)? } else { there };
-    Ok(match kind {
-        EngineKind::Native => Box::new(NativeStack::new(ground, environment)?),
+    if wanted.is_none() && site.record().is_ok_and(|record| record.is_none()) {
+        return best(ground, environment, wishes, told);
+    }
+    Ok(match there {
+        EngineKind::Native => Box::new(NativeStack::new(ground, environment, wanted.is_none())?),
         EngineKind::Docker => Box::new(DockerStack::new(ground, environment)?),
     })
 }
@@ -91,16 +92,29 @@ pub fn not_done(
     }
 }
 
-fn best(
-    ground: Ground<'_>,
-    environment: &Environment,
+fn best<'a>(
+    ground: Ground<'a>,
+    environment: Environment,
     wishes: &Wishes,
     told: &mut dyn FnMut(&dyn Display),
-) -> Result<EngineKind, EngineError> {
-    let Some(reason) = why_not(ground, environment, wishes)? else { return Ok(EngineKind::Native) };
-    if Client::locate(ground.caller).and_then(|client| client.check()).is_err() {
-        return Ok(EngineKind::Native);
+) -> Result<Box<dyn Deployment<'a> + 'a>, EngineError> {
+    let (native, reason) = match NativeStack::new(ground, environment.clone(), true) {
+        Ok(native) => match native.obstacle(wishes)? {
+            None => return Ok(Box::new(native)),
+            Some(reason) => (Ok(native), reason.to_string()),
+        },
+        // No other engine makes sense of it, either.
+        Err(error) if error.code() == NO_VERSION => return Err(error),
+        Err(error) => {
+            let reason = error.to_string();
+            (Err(error), reason)
+        }
+    };
+    // Who has not answered for containers does not for a whole stack either.
+    let is_mute = native.as_ref().is_ok_and(NativeStack::has_no_containers);
+    if is_mute || Client::locate(ground.caller).and_then(|client| client.check()).is_err() {
+        return Ok(Box::new(native?));
     }
     told(&reason);
-    Ok(EngineKind::Docker)
+    Ok(Box::new(DockerStack::new(ground, environment)?))
 }

@@ -9,6 +9,7 @@ mod runner;
 mod testing;
 
 pub use backlot_docker::{Client, ComposeProject, DockerError, named_daemon};
+pub use backlot_facts::NoService;
 pub use backlot_facts::address::HERE;
 pub use backlot_facts::container::Container;
 pub use backlot_facts::database::{Database, DatabaseError};

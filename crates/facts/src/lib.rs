@@ -7,6 +7,7 @@ pub mod database;
 pub mod dockerfile;
 pub mod image;
 mod inside;
+pub mod migration;
 pub mod names;
 pub mod own;
 pub mod references;

@@ -1,7 +1,7 @@
 //! What an endpoint is made of.
 
 use std::fmt;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::time::Duration;
 
 use crate::access::{AccessLine, AccessLog};
@@ -57,6 +57,9 @@ impl Default for Limits {
     }
 }
 
+/// Says of an address whether it is let in.
+pub type Peers = Box<dyn Fn(IpAddr) -> bool + Send + Sync>;
+
 /// What [`crate::Gateway::open`] makes an endpoint of.
 pub struct EndpointConfig {
     /// What error pages and logs call the endpoint, such as `web:8000`.
@@ -69,6 +72,8 @@ pub struct EndpointConfig {
     pub limits: Limits,
     /// Whose forwarding headers are believed.
     pub trust: Trust,
+    /// Who is let in, where that is not everybody: others are hung up on.
+    pub peers: Option<Peers>,
     /// Called once for each request, or TCP connection, when it is over. It must not block.
     pub access_log: Option<AccessLog>,
 }
@@ -82,6 +87,7 @@ impl EndpointConfig {
             kind,
             limits: Limits::default(),
             trust: Trust::Loopback,
+            peers: None,
             access_log: None,
         }
     }
@@ -90,6 +96,13 @@ impl EndpointConfig {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same for those peers alone that `peers` knows.
+    #[must_use]
+    pub fn only(mut self, peers: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        self.peers = Some(Box::new(peers));
         self
     }
 

@@ -48,7 +48,7 @@ impl Endpoint {
         runtime: &Handle,
         workers: Arc<Workers>,
     ) -> Result<Self, GatewayError> {
-        let EndpointConfig { name, listen, kind, limits, trust, access_log } = config;
+        let EndpointConfig { name, listen, kind, limits, trust, peers, access_log } = config;
         let unusable = |source| GatewayError::Listener { endpoint: name.clone(), source };
         listen.set_nonblocking(true).map_err(unusable)?;
         let local = listen.local_addr().map_err(unusable)?;
@@ -66,6 +66,7 @@ impl Endpoint {
             default_host,
             limits,
             trust,
+            peers,
             log: access_log,
             rotation: Rotation::new(workers.count()),
             closing: Latch::default(),

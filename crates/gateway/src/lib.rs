@@ -31,7 +31,7 @@ mod workers;
 pub use access::{AccessLine, AccessLog};
 pub use balancing::replica::{ReplicaId, ReplicaStatus};
 pub use balancing::state::ReplicaState;
-pub use config::{EndpointConfig, Kind, Limits, Trust};
+pub use config::{EndpointConfig, Kind, Limits, Peers, Trust};
 pub use endpoint::{Drained, Endpoint};
 pub use error::GatewayError;
 pub use gateway::Gateway;

@@ -1,6 +1,6 @@
 //! What all connections of an endpoint share.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::access::AccessLog;
 use crate::balancing::rotation::Rotation;
-use crate::config::{Kind, Limits, Trust};
+use crate::config::{Kind, Limits, Peers, Trust};
 use crate::habits::Habits;
 use crate::latch::Latch;
 use crate::upstream::pool::REST;
@@ -22,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) default_host: HeaderValue,
     pub(crate) limits: Limits,
     pub(crate) trust: Trust,
+    pub(crate) peers: Option<Peers>,
     pub(crate) log: Option<AccessLog>,
     pub(crate) rotation: Rotation,
     pub(crate) closing: Latch,
@@ -30,6 +31,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Whether somebody at this address is served.
+    pub(crate) fn lets_in(&self, peer: IpAddr) -> bool {
+        self.peers.as_ref().is_none_or(|peers| peers(peer))
+    }
+
     /// Sees to it that connections at rest are closed in time. A task does so for as long as there are any.
     pub(crate) fn sweep_later(self: &Arc<Self>) {
         if !self.sweeping.load(Ordering::Relaxed) && !self.sweeping.swap(true, Ordering::AcqRel) {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::Arc;
 
-use backlot_process::ProcessId;
+use backlot_process::{ProcessId, Program};
 use backlot_state::{Beside, EngineError, Exec, Site};
 use backlot_supervisor::{Answer, Request};
 use backlot_view::{Network, Route, Router, Transport, View};
@@ -18,6 +19,9 @@ pub(crate) fn exec(
     caller: &BTreeMap<String, String>,
 ) -> Result<Exec, EngineError> {
     let described = describe(site, &beside.service, caller)?;
+    if let Some((program, name, variables)) = described.container {
+        return Ok(Exec::Elsewhere(in_container(beside, &program, &name, &variables)));
+    }
     let directory = beside.directory.clone().unwrap_or_else(|| described.directory.clone());
     let Some(made) = described.view(&directory)? else {
         return Ok(Exec::Here { variables: described.variables, directory, view: None });
@@ -28,6 +32,19 @@ pub(crate) fn exec(
         view = with_addresses(view, own, Supervised { site: site.clone(), otherwise: None })?;
     }
     Ok(Exec::Here { variables: described.variables, directory, view: Some(Arc::new(view)) })
+}
+
+/// The client that has the command run in a container.
+fn in_container(
+    beside: &Beside,
+    program: &Path,
+    name: &str,
+    variables: &BTreeMap<String, String>,
+) -> Program {
+    let terminal = if beside.terminal { &["--interactive", "--tty"][..] } else { &["--interactive"] };
+    let exec = Program::new(program).arg("exec").args(terminal.iter().copied());
+    let exec = beside.directory.iter().fold(exec, |exec, directory| exec.arg("--workdir").arg(directory));
+    exec.arg(name).args(beside.command.iter().cloned()).envs(variables)
 }
 
 /// The same world, in which addresses mean what they do in the environment.

@@ -1,11 +1,16 @@
 //! A whole stack on the native engine: its database, and its other services under a supervisor.
 
+mod containers;
 mod databases;
+mod migrating;
 mod once;
 mod planning;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
+use backlot_containers::Client;
+use backlot_facts::NoService;
 use backlot_facts::database::Database;
 use backlot_plan::Removal;
 use backlot_project::Environment;
@@ -13,12 +18,13 @@ use backlot_project::keys::Level;
 use backlot_stack::{Cast, StackError, Translation};
 use backlot_state::{
     Beside, DatabaseRecord, Deployment, EngineError, EngineKind, Event, Exec, Ground, LiveDatabase, Purpose,
-    Report, Site, Started, Taken, Watcher, Wishes, in_words, volume,
+    Report, Site, Started, Taken, Watcher, Wishes, in_words, mark, volume,
 };
 use backlot_supervisor::{FailureCode, News, PortRun, Request, Runbook, ServiceReport};
 use backlot_view::Rung;
 
 use crate::DatabaseService;
+use crate::containers::clear_or_tell;
 use crate::down;
 use crate::programs;
 use crate::running;
@@ -38,14 +44,18 @@ pub struct NativeStack<'a> {
     /// Further ones.
     others: Vec<DatabaseService<'a>>,
     throwaway: bool,
+    /// Whether services may be containers.
+    contains: bool,
+    /// Who runs those, once somebody has asked; else why nobody does.
+    client: OnceCell<Result<Client, String>>,
 }
 
 impl<'a> NativeStack<'a> {
-    /// The stack of `environment`.
+    /// The stack of `environment`; if it `contains`, what only images know runs as containers beside the rest.
     ///
     /// # Errors
     /// When the files say of its database what no server can be.
-    pub fn new(ground: Ground<'a>, environment: Environment) -> Result<Self, EngineError> {
+    pub fn new(ground: Ground<'a>, environment: Environment, contains: bool) -> Result<Self, EngineError> {
         let site = Site::new(ground.home, ground.project, environment.name.as_str());
         let service = |site: Site, database| -> Result<_, EngineError> {
             let database = programs::asked_for(ground, database)?;
@@ -56,7 +66,35 @@ impl<'a> NativeStack<'a> {
         let others = Database::others(&environment)?.into_iter();
         let others = others.map(|database| service(site.part(&database.service), database));
         let others = others.collect::<Result<_, _>>()?;
-        Ok(Self { ground, environment, site, database, others, throwaway: false })
+        let client = OnceCell::new();
+        Ok(Self { ground, environment, site, database, others, throwaway: false, contains, client })
+    }
+
+    /// Why it cannot run natively, with containers beside where there can be some, when `wishes` are asked for; none when it can.
+    ///
+    /// # Errors
+    /// For a service that is not there.
+    pub fn obstacle(&self, wishes: &Wishes) -> Result<Option<EngineError>, EngineError> {
+        let wanted = |service: &&DatabaseService<'_>| {
+            wishes.services.is_empty()
+                || wishes.services.contains(&service.database().service)
+                || wishes.database_only
+        };
+        if let Err(error) = programs::missing(self.database.iter().filter(wanted)) {
+            return Ok(Some(error));
+        }
+        if wishes.database_only {
+            return Ok(None);
+        }
+        let translation = self.translation(&[], wishes, BTreeMap::new());
+        let contains = translation.wants_containers(&wishes.services)? && self.client().is_ok();
+        let translation = Translation { contains, ..translation };
+        Ok(translation.why_not(&wishes.services)?.map(EngineError::from))
+    }
+
+    /// Whether it is known that there are no containers to be had.
+    pub fn has_no_containers(&self) -> bool {
+        self.no_containers().is_some()
     }
 }
 
@@ -91,11 +129,9 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
     }
 
     fn why_not(&self, wishes: &Wishes) -> Result<Option<EngineError>, EngineError> {
-        match self.translation(&[], wishes, BTreeMap::new()).cast(&wishes.services) {
-            Ok(_) => Ok(None),
-            Err(error @ StackError::NoService(_)) => Err(error.into()),
-            Err(error) => Ok(Some(error.into())),
-        }
+        NoService::check(&self.environment.stack, wishes.services.iter().chain(wishes.scale.keys()))
+            .map_err(StackError::from)?;
+        Ok(self.cast(wishes).err())
     }
 
     fn told(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
@@ -103,7 +139,8 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
     }
 
     fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
-        Ok(in_words(&self.steps(wishes)?))
+        let images = self.image_steps(&self.cast(wishes)?, wishes)?;
+        Ok(images.into_iter().chain(in_words(&self.steps(wishes)?)).collect())
     }
 
     fn plan_end_of_run(&self) -> Vec<String> {
@@ -143,16 +180,21 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         news: &mut dyn FnMut(News),
     ) -> Result<Started, EngineError> {
         // Before anything is started: what can be known to be wrong from the files alone.
-        let cast = self.cast(wishes)?;
+        let mut cast = self.cast(wishes)?;
         for name in self.check_volumes(&cast.services)? {
             volume::disown(self.ground.home, &name)?;
         }
         for service in self.database.iter().chain(self.wanted_others(&cast, wishes)) {
             service.fetch_missing(again(wishes), report)?;
         }
+        self.bring_images(&mut cast, wishes, report)?;
         tidy::sweep(&self.site);
         let taken = self.site.take()?;
         taken.tidy()?;
+        if !self.site.is_supervised()? {
+            mark::take_over(&taken)?;
+            clear_or_tell(&taken, false, report);
+        }
         self.check_ports(&cast, wishes)?;
         self.told_of(&cast, wishes).into_iter().for_each(|line| report(Event::Warning(line)));
         let (mut started, databases) = self.start_databases(&taken, &cast, wishes, report)?;
@@ -200,8 +242,11 @@ impl NativeStack<'_> {
         let runs = !current.is_empty() || self.site.is_supervised()?;
         let ports = endpoints(&current);
         let translation = self.translation(databases, wishes, ports.clone());
-        self.make_folders(&translation, cast)?;
+        let containers = self.prepare(cast, Some(&taken))?;
+        let translation = Translation { containers: containers.as_ref(), ..translation };
+        self.make_places(&translation, cast)?;
         let runbook = translation.runbook(&cast.services)?;
+        translation.unreached().into_iter().for_each(|line| report(Event::Warning(line)));
         let named = self.named(wishes);
         if !runs {
             hire(self.ground.home, &taken, &runbook, &named, self.ground.interrupted)?;
@@ -236,7 +281,9 @@ impl NativeStack<'_> {
         // They may be others than before.
         let kept = Wishes { fresh: false, database_only: false, ..wishes.clone() };
         let (_, databases) = self.start_databases(&taken, cast, &kept, report)?;
+        let containers = self.prepare(cast, Some(&taken))?;
         let translation = self.translation(&databases, wishes, ports);
+        let translation = Translation { containers: containers.as_ref(), ..translation };
         let runbook = translation.runbook(&cast.services)?;
         hire(self.ground.home, &taken, &runbook, &self.named(wishes), self.ground.interrupted)?;
         Ok(runbook)
@@ -271,6 +318,9 @@ impl NativeStack<'_> {
             throwaway: self.throwaway,
             scale: &wishes.scale,
             current,
+            contains: false,
+            no_containers: None,
+            containers: None,
             writes: true,
         }
     }
@@ -324,11 +374,14 @@ fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {
 /// # Errors
 /// When the files say of its database what no server can be.
 pub fn not_done(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
-    let stack = NativeStack::new(ground, environment)?;
+    let stack = NativeStack::new(ground, environment, false)?;
     let (services, wishes) = (stack.environment.stack.with_dependencies(&[]), Wishes::default());
     let translation = stack.translation(&[], &wishes, BTreeMap::new());
-    let keys = [Level::Error, Level::Warning].map(|level| translation.unhonoured(&services, level)).concat();
-    let volumes = translation.unmounted(services.iter());
+    // What would run as a container, wherever there are some.
+    let contained = translation.containers_among(&services);
+    let levels = [Level::Error, Level::Warning];
+    let keys = levels.map(|level| translation.unhonoured(&services, &contained, level)).concat();
+    let volumes = translation.unmounted(services.difference(&contained));
     Ok(keys.into_iter().chain(volumes).chain(stack.notes(&services)).collect())
 }
 
@@ -337,35 +390,5 @@ pub fn not_done(ground: Ground<'_>, environment: Environment) -> Result<Vec<Stri
 /// # Errors
 /// When a server is not here and cannot be fetched.
 pub fn to_fetch(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
-    programs::missing(NativeStack::new(ground, environment)?.databases())
-}
-
-/// Why `environment` cannot run natively when `wishes` are asked for; none when it can.
-///
-/// # Errors
-/// For a service that is not there.
-pub fn why_not(
-    ground: Ground<'_>,
-    environment: &Environment,
-    wishes: &Wishes,
-) -> Result<Option<EngineError>, EngineError> {
-    let stack = match NativeStack::new(ground, environment.clone()) {
-        Ok(stack) => stack,
-        // No other engine makes sense of it, either.
-        Err(error) if error.code() == programs::NO_VERSION => return Err(error),
-        Err(error) => return Ok(Some(error)),
-    };
-    let wanted = |service: &&DatabaseService<'_>| {
-        wishes.services.is_empty()
-            || wishes.services.contains(&service.database().service)
-            || wishes.database_only
-    };
-    if let Err(error) = programs::missing(stack.database.iter().filter(wanted)) {
-        return Ok(Some(error));
-    }
-    if wishes.database_only {
-        return Ok(None);
-    }
-    let translation = stack.translation(&[], wishes, BTreeMap::new());
-    Ok(translation.why_not(&wishes.services)?.map(EngineError::from))
+    programs::missing(NativeStack::new(ground, environment, false)?.databases())
 }

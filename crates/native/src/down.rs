@@ -3,6 +3,7 @@
 use backlot_plan::{Removal, Server};
 use backlot_state::{EngineError, Event, Filling, Report, Site, Taken, mark, tell, volume};
 
+use crate::containers::clear_or_tell;
 use crate::look::look;
 use crate::server;
 use crate::supervise;
@@ -55,6 +56,7 @@ pub(super) fn take_down(
             take_away(taken, *step)
         })?;
     }
+    clear_or_tell(taken, true, report);
     taken.tidy()?;
     Ok(steps)
 }

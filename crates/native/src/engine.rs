@@ -16,7 +16,7 @@ use crate::down::{down, plan_down};
 use crate::printed::OfProcesses;
 use crate::summary::summary;
 use crate::supervise::ask;
-use crate::views::{databases_alone, log_query, services_with_logs, status};
+use crate::views::{databases_alone, describe, log_query, services_with_logs, status};
 
 /// The engine whose services are processes of this machine.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +92,10 @@ impl Engine for Native {
         caller: &BTreeMap<String, String>,
     ) -> Result<Exec, EngineError> {
         exec(site, beside, caller)
+    }
+
+    fn is_contained(&self, site: &Site, service: &str) -> bool {
+        describe(site, service, &BTreeMap::new()).is_ok_and(|described| described.container.is_some())
     }
 
     fn summary(&self, site: &Site, name: &str) -> Result<Summary, EngineError> {

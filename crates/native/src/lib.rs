@@ -6,10 +6,12 @@ mod beside;
 mod changes;
 mod claims;
 mod cluster;
+mod containers;
 mod deployment;
 mod down;
 mod engine;
 mod look;
+mod migrate;
 mod printed;
 mod programs;
 mod server;
@@ -34,8 +36,9 @@ use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Purpose, 
 
 pub use changes::ChangeError;
 pub use claims::{PortError, PortErrors, PortTrouble, Tenant};
-pub use deployment::{NativeStack, not_done, rung, to_fetch, why_not};
+pub use deployment::{NativeStack, not_done, rung, to_fetch};
 pub use engine::Native;
+pub use programs::NO_VERSION;
 pub use stock::fill_up;
 pub use supervise::{guard, supervise};
 pub use upgrade::{VolumeUpgradeError, upgrade_volume};

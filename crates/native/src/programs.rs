@@ -16,7 +16,7 @@ use crate::up::Again;
 pub(crate) const VARIABLE: &str = "BACKLOT_POSTGRES";
 
 /// The name of the error that it does not.
-pub(crate) const NO_VERSION: &str = "postgres-version";
+pub const NO_VERSION: &str = "postgres-version";
 
 /// What a database is to run with.
 enum Server {
@@ -191,7 +191,7 @@ impl DatabaseService<'_> {
         if self.missing().is_ok_and(|orders| orders.is_empty()) {
             return Ok(());
         }
-        for step in self.plan_up(again)? {
+        for step in self.plan_up(again, None)? {
             if let Step::Fetch { what } = &step {
                 tell(&step, report, |report| self.fetch(what, report))?;
             }

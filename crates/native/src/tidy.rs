@@ -7,6 +7,7 @@ use backlot_plan::Removal;
 use backlot_state::{EngineError, EngineKind, Site, mark, runs, volume};
 use backlot_templates::Templates;
 
+use crate::containers::clear;
 use crate::down::take_down;
 
 /// Tidies the project up that `site` is of, and the home's templates. What cannot be removed is in nobody's way; `ls` goes
@@ -25,6 +26,7 @@ pub(super) fn sweep(site: &Site) {
             && let Ok(taken) = other.take_within(Duration::ZERO)
         {
             let _ = mark::take_over(&taken);
+            let _ = clear(&taken, false);
         }
     }
 }

@@ -158,7 +158,7 @@ pub fn upgrade_volume(
     only_told: bool,
     report: Report<'_>,
 ) -> Result<Vec<String>, EngineError> {
-    let stack = NativeStack::new(ground, environment)?;
+    let stack = NativeStack::new(ground, environment, false)?;
     let plan = plan(&stack, name)?;
     let Plan { service, made, .. } = plan;
     let wanted = service.database().wanted();

@@ -77,6 +77,7 @@ fn report(database: DatabaseRecord) -> ServiceReport {
     };
     ServiceReport {
         name: database.service,
+        engine: "native".to_owned(),
         wanted: 1,
         rolling: false,
         endpoints: vec![endpoint],
@@ -122,6 +123,7 @@ pub(crate) fn describe(
                     process: None,
                     own: None,
                     called: None,
+                    container: None,
                 })
             }
             Err(EngineError::NotUp { .. }) => Err(EngineError::NoServices { environment }),

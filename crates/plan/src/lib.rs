@@ -54,6 +54,14 @@ pub fn up(desired: &Desired, observed: &Observed, fresh: bool) -> Vec<Step> {
         let missing = desired.missing.iter().map(|what| Step::Fetch { what: what.clone() });
         steps.splice(0..0, missing);
     }
+    // What is thrown away was migrated when it was made, and has had its data on that since.
+    let is_new = !cluster && (renew || observed.server == Server::Stopped);
+    let is_behind = (renew || !observed.migrated) && desired.storage != Storage::Throwaway;
+    if let Some(what) = &desired.migrate
+        && (is_new || is_behind)
+    {
+        steps.push(Step::Migrate { what: what.clone() });
+    }
     if let Some(source) = &desired.fill
         && (renew || observed.filling == Filling::NotYet)
     {

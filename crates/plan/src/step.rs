@@ -35,6 +35,11 @@ pub enum Step {
         /// Where it listens.
         port: Port,
     },
+    /// Bring the database's schema to what the code expects.
+    Migrate {
+        /// By what, as people know it.
+        what: String,
+    },
     /// Run what fills the database.
     Fill {
         /// What it is, as people know it.
@@ -73,6 +78,7 @@ impl fmt::Display for Step {
                 Port::Exact(port) => write!(f, "start {service} on 127.0.0.1:{port}"),
                 Port::Free => write!(f, "start {service} on a free port of 127.0.0.1"),
             },
+            Self::Migrate { what } => write!(f, "migrate: {what}"),
             Self::Fill { source } => write!(f, "run {source}"),
             Self::Service(step) => step.fmt(f),
         }
@@ -86,6 +92,7 @@ impl Told for Step {
             Self::Fetch { .. } => "fetched",
             Self::MakeCluster { .. } => "cluster",
             Self::StartServer { .. } => "server",
+            Self::Migrate { .. } => "migrated",
             Self::Fill { .. } => "scenario",
             Self::Service(_) => "services",
         }

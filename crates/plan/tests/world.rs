@@ -28,6 +28,11 @@ fn carry_out(world: &mut Observed, step: &Step) {
             world.files = true;
             world.server = Server::Running;
         }
+        Step::Migrate { .. } => {
+            assert_eq!(world.server, Server::Running, "a stopped database was migrated");
+            world.migrated = true;
+            world.filling = Filling::NotYet;
+        }
         Step::Fill { .. } => {
             assert_eq!(world.server, Server::Running, "a stopped database was filled");
             world.filling = Filling::Done;
@@ -47,6 +52,7 @@ fn take_away(world: &mut Observed, removal: Removal) {
             assert!(!world.services, "files were removed under running services");
             world.files = false;
             world.cluster = false;
+            world.migrated = false;
             world.filling = Filling::NotYet;
         }
         Removal::Volumes => {
@@ -66,6 +72,12 @@ fn cut_short(world: &mut Observed, step: &Step) {
             world.files = true;
             world.server = Server::Unrecorded;
         }
+        // Durable data stays as the migration has left it.
+        Step::Migrate { .. } => {
+            if world.cluster {
+                world.filling = Filling::Begun;
+            }
+        }
         Step::Fill { .. } => world.filling = Filling::Begun,
     }
 }
@@ -76,7 +88,8 @@ fn is_up(world: Observed, desired: &Desired) -> bool {
         Storage::Durable { .. } => world.volume,
     };
     let filled = desired.fill.is_none() || world.filling == Filling::Done;
-    world.server == Server::Running && data && filled
+    let migrated = desired.migrate.is_none() || world.migrated;
+    world.server == Server::Running && data && filled && migrated
 }
 
 /// Where an `up` is cut short, whether it was a fresh one, whether the server dies after it, whether services run beside
@@ -93,13 +106,16 @@ fn durable() -> Storage {
 }
 
 fn desired() -> impl Strategy<Value = Desired> {
-    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(volume, fill, exact)| Desired {
-        service: "db".into(),
-        storage: if volume { durable() } else { Storage::Throwaway },
-        port: if exact { Port::Exact(5432) } else { Port::Free },
-        databases: vec!["application".into()],
-        missing: Vec::new(),
-        fill: fill.then(|| "scenarios/users.py".into()),
+    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(volume, fill, exact, migrate)| {
+        Desired {
+            service: "db".into(),
+            storage: if volume { durable() } else { Storage::Throwaway },
+            port: if exact { Port::Exact(5432) } else { Port::Free },
+            databases: vec!["application".into()],
+            missing: Vec::new(),
+            migrate: migrate.then(|| "migrate".into()),
+            fill: fill.then(|| "scenarios/users.py".into()),
+        }
     })
 }
 
@@ -183,6 +199,7 @@ fn a_server_whose_files_changed_is_started_anew_on_its_data() {
             storage,
             port: Port::Exact(5433),
             databases: vec!["application".into()],
+            migrate: None,
             missing: Vec::new(),
             fill: None,
         };
@@ -193,6 +210,7 @@ fn a_server_whose_files_changed_is_started_anew_on_its_data() {
             services: true,
             server: Server::Outdated,
             filling: Filling::NotYet,
+            migrated: false,
         };
         let start = Step::StartServer { service: "db".into(), port: Port::Exact(5433) };
         assert_eq!(
@@ -209,6 +227,7 @@ fn steps_read_as_sentences() {
         storage: Storage::Throwaway,
         port: Port::Free,
         databases: vec!["postgres".into(), "application".into()],
+        migrate: Some("flask db upgrade as web".into()),
         missing: vec!["fetch PostgreSQL 16 with npm".into()],
         fill: Some("scenarios/users.py".into()),
     };
@@ -219,6 +238,7 @@ fn steps_read_as_sentences() {
             "fetch PostgreSQL 16 with npm",
             "clone a throw-away cluster with postgres, application",
             "start db on a free port of 127.0.0.1",
+            "migrate: flask db upgrade as web",
             "run scenarios/users.py",
         ]
     );
@@ -232,6 +252,7 @@ fn programs_are_fetched_before_anything_is_touched() {
         storage: Storage::Throwaway,
         port: Port::Free,
         databases: vec!["postgres".into()],
+        migrate: None,
         missing: vec!["fetch PostgreSQL 16 with npm".into()],
         fill: None,
     };

@@ -48,6 +48,8 @@ pub struct Init {
     pub scripts: Vec<Script>,
     /// The variables that they see, beside those of this crate: where the server is, and its programs.
     pub variables: BTreeMap<String, String>,
+    /// What else has filled it when they are done, as a hash of that; empty where nothing does.
+    pub then: String,
 }
 
 /// Where the scripts of a cluster are run.

@@ -42,6 +42,8 @@ pub use flaw::Flaw;
 pub use foreground::{Ended, Stdout, is_ignored};
 pub use holders::{kill_all_holding, processes_holding};
 pub use identity::ProcessId;
+#[cfg(target_os = "linux")]
+pub use listeners::served_around;
 pub use locale::has_locale;
 pub use marked::{
     all_of_program_in, all_with_variable, end_all_with_variable, kill_all_working_in, running_from,

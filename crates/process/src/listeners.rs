@@ -1,6 +1,8 @@
 //! From a port to its process, through `/proc`.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 
@@ -25,6 +27,32 @@ pub(crate) fn find(is_wanted: impl Fn(SocketAddr) -> bool) -> Option<PortHolder>
         // What others have open is not shown; whose a socket is, is.
         None => owner_of(&is_wanted).and_then(other).map(PortHolder::Account),
     }
+}
+
+/// The TCP ports that are served where the process `pid` is, which may have a network of its own, for others than itself.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn served_around(pid: i32) -> io::Result<BTreeSet<u16>> {
+    let mut ports = BTreeSet::new();
+    for family in ["tcp", "tcp6"] {
+        let table = match fs::read_to_string(format!("/proc/{pid}/net/{family}")) {
+            Ok(table) => table,
+            // Not every network has both.
+            Err(error) if family == "tcp6" && error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        ports.extend(served_in(&table));
+    }
+    Ok(ports)
+}
+
+fn served_in(table: &str) -> impl Iterator<Item = u16> {
+    table.lines().skip(1).filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let address = parse_address(fields.get(1)?)?;
+        (*fields.get(3)? == LISTEN_HEX && !address.ip().is_loopback()).then_some(address.port())
+    })
 }
 
 /// The account that listens there.
@@ -66,7 +94,16 @@ fn command(pid: i32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::owner_in;
+    use super::{owner_in, served_in};
+
+    #[test]
+    fn what_is_served_for_oneself_alone_does_not_count() {
+        let table = "  sl  local_address rem_address   st\n\
+            0: 0100007F:0050 00000000:0000 0A\n\
+            1: 00000000:1F90 00000000:0000 0A\n\
+            2: 020011AC:1F91 030011AC:C350 01\n";
+        assert_eq!(served_in(table).collect::<Vec<_>>(), [8080]);
+    }
 
     #[test]
     fn the_account_is_in_the_table() {

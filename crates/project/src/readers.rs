@@ -10,7 +10,7 @@ use backlot_yaml::Source;
 
 use crate::config::read_config;
 use crate::error::ProjectError;
-use crate::keys::Unhonoured;
+use crate::keys::{RunBy, Unhonoured};
 use crate::stack::{Stack, extract};
 
 /// Reads the text of a config file: names and values, in order.
@@ -43,7 +43,10 @@ fn compose(text: &str, variables: &BTreeMap<String, String>) -> Result<Stack, Pr
 pub fn unhonoured(text: &str, is_postgres: bool) -> Result<Vec<Unhonoured>, ProjectError> {
     let stack = stack(text)?;
     let services = stack.services.keys().cloned().collect();
-    Ok(stack.unhonoured(&services, &|_| is_postgres).cloned().collect())
+    Ok(stack
+        .unhonoured(&services, &|_| if is_postgres { RunBy::Server } else { RunBy::Program })
+        .cloned()
+        .collect())
 }
 
 /// Feeds a text to every reader; what they make of it does not matter, only that they come back.

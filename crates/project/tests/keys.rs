@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use backlot_project::keys::{Gap, Level, Native, ROWS, Row, When};
+use backlot_project::keys::{Gap, Level, Native, ROWS, Row, RunBy, When};
 use backlot_project::readers;
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert_eq, proptest};
 
@@ -278,12 +278,14 @@ process. What stands below a key that is not honoured goes with it, unless it ha
 With `--engine docker` Compose is given the files as they are: what it honours is honoured. Keys that begin with `x-` are
 yours; those of `x-backlot` are told of in the README. This table is made by a test from the one that the program uses.
 
-| key | native program | native Postgres server, where that differs |
-|---|---|---|
+| key | native program | native Postgres server, where that differs | container beside them, where that differs |
+|---|---|---|---|
 ".to_owned();
     for row in ROWS {
         let postgres = if row.postgres == row.process { String::new() } else { cell(row.postgres) };
-        let _ = writeln!(text, "| `{}` | {} | {postgres} |", row.key, cell(row.process));
+        let container = row.of(RunBy::Container);
+        let container = if container == row.process { String::new() } else { cell(container) };
+        let _ = writeln!(text, "| `{}` | {} | {postgres} | {container} |", row.key, cell(row.process));
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/compose.md");
     if std::env::var("BACKLOT_WRITE_DOCS").is_ok_and(|value| value == "1") {

@@ -1,12 +1,12 @@
 //! Which services an `up` runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use backlot_facts::NoService;
 use backlot_facts::container::Container;
 use backlot_project::Service;
-use backlot_project::keys::Level;
+use backlot_project::keys::{Level, RunBy};
 use backlot_supervisor::ServiceRun;
 
 use crate::claim::Claim;
@@ -19,32 +19,29 @@ pub struct Cast {
     pub services: BTreeSet<String>,
     /// Why others are left out.
     pub left_out: Vec<StackError>,
+    /// Those of the services that run as containers, as they are nothing else.
+    pub containers: BTreeSet<String>,
 }
 
 impl Translation<'_> {
     /// The services that run when `wanted` are asked for; none named means all. What can be known from the files alone to
-    /// be wrong with them is an error. Only nginx may be missing from this machine, and what is nothing but the program of
-    /// its image or a provider's, as long as nobody has asked for it and nothing depends on it.
+    /// be wrong with them is an error. What only an image knows how to run is a container where there can be some; else it is left
+    /// out, as what a provider runs, as long as nobody has asked for it and nothing depends on it that cannot do without.
     pub fn cast(&self, wanted: &[String]) -> Result<Cast, StackError> {
         let mut services = self.named(wanted)?;
+        let (containers, mut errors) = self.checked(&services);
         let mut left_out = Vec::new();
-        let mut obstacles: Vec<StackError> = self.check_keys(&services).err().into_iter().collect();
+        for name in self.dispensable(wanted, &services, &errors) {
+            services.remove(&name);
+            left_out.extend(errors.remove(&name));
+        }
+        let mut obstacles: Vec<StackError> =
+            self.check_keys(&services, &containers).err().into_iter().collect();
         let mut faulty: BTreeSet<String> =
             if obstacles.is_empty() { BTreeSet::new() } else { services.clone() };
-        for name in services.clone() {
-            match self.check(&name) {
-                Ok(()) => {}
-                Err(error)
-                    if error.may_be_left_out() && wanted.is_empty() && !self.is_needed(&name, &services) =>
-                {
-                    services.remove(&name);
-                    left_out.push(error);
-                }
-                Err(error) => {
-                    obstacles.push(error);
-                    faulty.insert(name);
-                }
-            }
+        for (name, error) in errors {
+            obstacles.push(self.told_in_full(error, &name, wanted, &services));
+            faulty.insert(name);
         }
         // What else may be wrong with it is told already.
         if let Err(error @ StackError::SamePort { .. }) = self.claims(&services) {
@@ -53,12 +50,90 @@ impl Translation<'_> {
         }
         let rest = if wanted.is_empty() { self.without(&services, &faulty) } else { Vec::new() };
         match obstacles.pop() {
-            None => Ok(Cast { services, left_out }),
+            None => Ok(Cast { services, left_out, containers }),
             Some(one) if obstacles.is_empty() && rest.is_empty() => Err(one),
             Some(last) => {
                 obstacles.push(last);
                 Err(StackError::Several { obstacles, rest })
             }
+        }
+    }
+
+    /// What is in the way of a service, with who needs it and why it is no container either.
+    fn told_in_full(
+        &self,
+        error: StackError,
+        name: &str,
+        wanted: &[String],
+        services: &BTreeSet<String>,
+    ) -> StackError {
+        let is_asked = wanted.iter().any(|one| one == name);
+        let by = self.needs(name, services).filter(|_| !is_asked);
+        let why = self.no_containers.map(str::to_owned);
+        // What is not installed says by itself how it can be had.
+        if !error.may_be_left_out() || (by.is_none() && matches!(error, StackError::NoNginx { .. })) {
+            return error;
+        }
+        StackError::OnlyImage { obstacle: Box::new(error), by, why }
+    }
+
+    /// Those of `services` that run as containers, and what is wrong with others.
+    fn checked(&self, services: &BTreeSet<String>) -> (BTreeSet<String>, BTreeMap<String, StackError>) {
+        let (mut containers, mut errors) = (BTreeSet::new(), BTreeMap::new());
+        for name in services {
+            match self.check(name) {
+                Ok(()) => {}
+                Err(error) if self.contains && self.can_be_container(name, &error) => {
+                    containers.insert(name.clone());
+                }
+                Err(error) => {
+                    errors.insert(name.clone(), error);
+                }
+            }
+        }
+        (containers, errors)
+    }
+
+    /// Those of `services` that run as containers where there are some.
+    pub fn containers_among(&self, services: &BTreeSet<String>) -> BTreeSet<String> {
+        let is = |name: &&String| self.check(name).is_err_and(|error| self.can_be_container(name, &error));
+        services.iter().filter(is).cloned().collect()
+    }
+
+    /// Whether a service that cannot run as a program because of `error` may run as a container.
+    fn can_be_container(&self, name: &str, error: &StackError) -> bool {
+        let service = self.environment.stack.services.get(name);
+        let has_image = service.is_some_and(|service| {
+            (service.image.is_some() || service.build.is_some()) && service.extension.command.is_none()
+        });
+        has_image && error.is_of_an_image()
+    }
+
+    /// Whether one of the services that `wanted` asks for could run as a container, and as nothing else.
+    pub fn wants_containers(&self, wanted: &[String]) -> Result<bool, StackError> {
+        Ok(!self.containers_among(&self.named(wanted)?).is_empty())
+    }
+
+    /// Those of the services with errors that the others can do without, and nobody has asked for.
+    fn dispensable(
+        &self,
+        wanted: &[String],
+        services: &BTreeSet<String>,
+        errors: &BTreeMap<String, StackError>,
+    ) -> BTreeSet<String> {
+        let optional = |name: &str| {
+            self.environment.stack.services.get(name).is_some_and(|service| service.extension.optional)
+        };
+        let asked = |name: &str| wanted.iter().any(|one| one == name);
+        let can = |(name, error): &(&String, &StackError)| {
+            !asked(name) && (optional(name) || (wanted.is_empty() && error.may_be_left_out()))
+        };
+        let mut all: BTreeSet<String> = errors.iter().filter(can).map(|(name, _)| name.clone()).collect();
+        loop {
+            let rest: BTreeSet<String> = services.difference(&all).cloned().collect();
+            let needed = |name: &&String| !optional(name) && self.needs(name, &rest).is_some();
+            let Some(needed) = all.iter().find(needed).cloned() else { return all };
+            all.remove(&needed);
         }
     }
 
@@ -72,24 +147,38 @@ impl Translation<'_> {
     /// Why not all of what `wanted` asks for can run, if that is so.
     pub fn why_not(&self, wanted: &[String]) -> Result<Option<StackError>, StackError> {
         let services = self.named(wanted)?;
-        if let Err(error) = self.check_keys(&services) {
+        let (containers, errors) = self.checked(&services);
+        if let Err(error) = self.check_keys(&services, &containers) {
             return Ok(Some(error));
         }
-        Ok(services.iter().find_map(|name| self.check(name).err()))
+        Ok(errors.into_values().next())
     }
 
-    /// The keys of these services that are not honoured here, a line each.
-    pub fn unhonoured(&self, services: &BTreeSet<String>, level: Level) -> Vec<String> {
-        let is_postgres = |name: &str| self.is_database(name);
-        let keys = self.environment.stack.unhonoured(services, &is_postgres);
+    /// The keys of these services that are not honoured here, a line each; `containers` are those that run as such.
+    pub fn unhonoured(
+        &self,
+        services: &BTreeSet<String>,
+        containers: &BTreeSet<String>,
+        level: Level,
+    ) -> Vec<String> {
+        let kind = |name: &str| match name {
+            name if self.is_database(name) => RunBy::Server,
+            name if containers.contains(name) => RunBy::Container,
+            _ => RunBy::Program,
+        };
+        let keys = self.environment.stack.unhonoured(services, &kind);
         let keys = keys.filter(|named| named.gap.level == level);
         keys.filter(|named| named.gap.when.holds_with(self.has_views(), self.has_addresses()))
             .map(ToString::to_string)
             .collect()
     }
 
-    fn check_keys(&self, services: &BTreeSet<String>) -> Result<(), StackError> {
-        let lines = self.unhonoured(services, Level::Error);
+    fn check_keys(
+        &self,
+        services: &BTreeSet<String>,
+        containers: &BTreeSet<String>,
+    ) -> Result<(), StackError> {
+        let lines = self.unhonoured(services, containers, Level::Error);
         if lines.is_empty() { Ok(()) } else { Err(StackError::NotHonoured { lines }) }
     }
 
@@ -100,10 +189,11 @@ impl Translation<'_> {
         Ok(stack.with_dependencies(wanted))
     }
 
-    /// Whether one of `services` cannot do without the service `name`.
-    fn is_needed(&self, name: &str, services: &BTreeSet<String>) -> bool {
-        let all = services.iter().filter_map(|service| self.environment.stack.services.get(service));
-        all.into_iter().any(|service| service.depends_on.get(name).is_some_and(|needed| needed.required))
+    /// The one of `services` that cannot do without the service `name`, if one cannot.
+    pub fn needs(&self, name: &str, services: &BTreeSet<String>) -> Option<String> {
+        let mut all = services.iter().filter_map(|service| self.environment.stack.services.get(service));
+        let needs = |service: &&Service| service.depends_on.get(name).is_some_and(|needed| needed.required);
+        all.find(needs).map(|service| service.name.clone())
     }
 
     /// Whether it is known what a service runs, and that this is on the machine.
@@ -182,8 +272,12 @@ impl Translation<'_> {
     }
 }
 
-/// Takes out those that need one that is not there. Nobody has asked for them.
-pub(crate) fn drop_dependents(services: &mut Vec<ServiceRun>) {
+/// Takes out those that need one that is not there. Nobody has asked for them. What is `optional` nobody needs.
+pub(crate) fn drop_dependents(services: &mut Vec<ServiceRun>, optional: &dyn Fn(&str) -> bool) {
+    let names: BTreeSet<String> = services.iter().map(|run| run.name.clone()).collect();
+    for run in services.iter_mut() {
+        run.depends_on.retain(|name, _| names.contains(name) || !optional(name));
+    }
     loop {
         let count = services.len();
         let there: BTreeSet<String> = services.iter().map(|run| run.name.clone()).collect();
@@ -197,145 +291,4 @@ pub(crate) fn drop_dependents(services: &mut Vec<ServiceRun>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-    use std::path::Path;
-
-    use backlot_nginx::{LocateError, Nginx};
-    use backlot_process::Owner;
-    use backlot_project::{Environment, EnvironmentName, Lookup, Project};
-
-    use super::Cast;
-    use crate::error::StackError;
-    use crate::translation::Translation;
-    use backlot_state::Home;
-    use backlot_state::Site;
-
-    const COMPOSE: &str = "\
-services:
-  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}, ports: ['5432:5432']}
-  web:
-    image: web
-    command: sh -c 'exec sleep 1'
-    ports: ['8000:80', '8001:80', '9000', '53:53/udp']
-    depends_on: [db]
-  nginx:
-    image: nginx
-    ports: ['8080:8080', '8443:443']
-    volumes: ['./nginx.conf:/etc/nginx/nginx.conf']
-  worker: {image: worker, command: no-such-program, depends_on: [web]}
-";
-
-    /// What comes of the services that are asked for, in a project with this Compose file, with nginx or without.
-    fn cast<T>(
-        compose: &str,
-        has_nginx: bool,
-        ask: impl FnOnce(&Translation<'_>) -> Result<T, StackError>,
-    ) -> Result<T, StackError> {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("compose.yaml"), compose).unwrap();
-        let conf = "events {}\nhttp { server { listen 8080; location / { proxy_pass http://web:80; } } }\n";
-        std::fs::write(dir.path().join("nginx.conf"), conf).unwrap();
-        let project = Project::find(lookup(dir.path())).unwrap();
-        let environment: Environment =
-            project.environment(&EnvironmentName::parse("development").unwrap()).unwrap();
-        let home = Home::at(dir.path().join("home"), Owner::Caller);
-        let program = "/usr/sbin/nginx".into();
-        ask(&Translation {
-            environment: &environment,
-            root: dir.path(),
-            caller: &BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
-            nginx: if has_nginx { Ok(Nginx { program }) } else { Err(LocateError) },
-            running: &[],
-            databases: vec!["db"],
-            most: backlot_view::Rung::None,
-            scenario: None,
-            site: &Site::new(&home, &project, "development"),
-            throwaway: false,
-            scale: &BTreeMap::new(),
-            current: BTreeMap::new(),
-            writes: false,
-        })
-    }
-
-    fn lookup(dir: &Path) -> Lookup {
-        Lookup { start_dir: dir.to_owned(), ..Lookup::default() }
-    }
-
-    fn names(cast: &Cast) -> Vec<&str> {
-        cast.services.iter().map(String::as_str).collect()
-    }
-
-    fn set(names: &[&str]) -> BTreeSet<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
-    #[test]
-    fn only_what_is_asked_for_has_to_be_there() {
-        let asked = |wanted: &[&str]| {
-            let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
-            cast(COMPOSE, false, move |translation| translation.cast(&wanted))
-        };
-        assert_eq!(names(&asked(&["web"]).unwrap()), ["db", "web"]);
-        assert!(matches!(asked(&["nginx"]), Err(StackError::NoNginx { .. })));
-        assert!(matches!(asked(&["worker"]), Err(StackError::NoProgram { .. })));
-        let all = asked(&[]).unwrap_err();
-        let StackError::Several { obstacles, rest } = &all else { panic!("{all}") };
-        assert!(matches!(obstacles[..], [StackError::NoProgram { .. }]));
-        assert_eq!((rest.join(" ").as_str(), all.code()), ("db web", "no-program"));
-        let error = asked(&["wbe"]).unwrap_err().to_string();
-        assert_eq!(error, "there is no service wbe (there are db, nginx, web, worker)");
-    }
-
-    #[test]
-    fn a_missing_nginx_is_left_out_when_nobody_has_asked_for_it_or_needs_it() {
-        let compose = COMPOSE.replace("no-such-program", "sleep 1");
-        let all = cast(&compose, false, |translation| translation.cast(&[])).unwrap();
-        assert_eq!(names(&all), ["db", "web", "worker"]);
-        let [StackError::NoNginx { service, .. }] = &all.left_out[..] else { panic!("{all:?}") };
-        assert_eq!(service, "nginx");
-        assert!(cast(&compose, false, |translation| translation.why_not(&[])).unwrap().is_some());
-        let needed = compose.replace("depends_on: [web]", "depends_on: [nginx]");
-        assert!(cast(&needed, false, |translation| translation.cast(&[])).is_err());
-        let all = cast(&compose, true, |translation| translation.cast(&[])).unwrap();
-        assert_eq!((all.services.len(), all.left_out.len()), (4, 0));
-    }
-
-    #[test]
-    fn everything_that_is_in_the_way_is_told_at_once() {
-        let more = "  other: {image: other}\n  third: {image: x, command: sleep 1, ports: ['8000:1']}\n";
-        let compose = format!("{COMPOSE}{more}");
-        let error = cast(&compose, true, |translation| translation.cast(&[])).unwrap_err();
-        let said = error.to_string();
-        assert_eq!(said.lines().next(), Some("3 things are in the way:"), "{said}");
-        for part in
-            ["service other has no command", "service worker runs no-such-program", "both publish port 8000"]
-        {
-            assert!(said.contains(part), "{said}");
-        }
-        assert_eq!(error.code(), "no-command");
-    }
-
-    #[test]
-    fn ports_that_are_published_are_claimed_once() {
-        let claims = |compose: &str, services: &[&str]| -> Result<Vec<(String, u16)>, StackError> {
-            let services = set(services);
-            let claims = cast(compose, true, |translation| translation.claims(&services))?;
-            Ok(claims
-                .into_iter()
-                .filter(|claim| claim.address.is_ipv4())
-                .map(|claim| (claim.service, claim.address.port()))
-                .collect())
-        };
-        let (web, nginx) = (("web".to_owned(), 8000), ("nginx".to_owned(), 8080));
-        let second = ("web".to_owned(), 8001);
-        // nginx does not listen on 443: nothing is behind that port.
-        assert_eq!(
-            claims(COMPOSE, &["db", "nginx", "web"]).unwrap(),
-            [nginx.clone(), web.clone(), second.clone()]
-        );
-        assert_eq!(claims(COMPOSE, &["web"]).unwrap(), [web, second]);
-        let error = claims(&COMPOSE.replace("8080:", "8000:"), &["nginx", "web"]).unwrap_err();
-        assert_eq!(error.to_string(), "services nginx and web both publish port 8000");
-    }
-}
+mod tests;

@@ -32,7 +32,7 @@ impl Translation<'_> {
             program: database.bin_dir.join("postgres"),
             directory: self.root.to_owned(),
             surroundings: database_variables(database, self.caller),
-            ports: ports.runs(container),
+            ports: ports.runs(container, self),
             // What runs beside it knows the others by name, and it by its own port.
             mounts: self.hosts_beside(container.service)?.into_iter().collect(),
             has_addresses: self.has_addresses() && container.service.network_mode != NetworkMode::Host,

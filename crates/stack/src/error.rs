@@ -158,6 +158,16 @@ pub enum StackError {
         /// The way out.
         way_out: &'static str,
     },
+    /// A service that only its image knows cannot run, and is not left out.
+    #[error("{obstacle}{}", by.as_deref().map(|by| format!(", and service {by} needs it")).unwrap_or_default())]
+    OnlyImage {
+        /// Why it cannot run as a program.
+        obstacle: Box<StackError>,
+        /// Who needs it, if nobody has asked for it.
+        by: Option<String>,
+        /// Why it cannot run as a container.
+        why: Option<String>,
+    },
     /// Several things are in the way, or one that the rest can do without.
     #[error("{}", told(.obstacles))]
     Several {
@@ -185,7 +195,33 @@ pub enum StackError {
 impl StackError {
     /// Whether the rest may well run without the service, if nobody has asked for it by its name.
     pub(crate) fn may_be_left_out(&self) -> bool {
-        matches!(self, Self::NoNginx { .. } | Self::Options { .. } | Self::Provided { .. })
+        matches!(
+            self,
+            Self::NoCommand { is_built: false, image: Some(_), .. }
+                | Self::NoNginx { .. }
+                | Self::Options { .. }
+                | Self::Provided { .. }
+        )
+    }
+
+    /// Whether it is that only an image knows, or has, what a service runs.
+    pub(crate) fn is_of_an_image(&self) -> bool {
+        matches!(
+            self,
+            Self::NoCommand { .. } | Self::NoNginx { .. } | Self::Options { .. } | Self::NoProgram { .. }
+        )
+    }
+
+    /// The service that it is about, where that is one that only its image knows.
+    fn service(&self) -> Option<&str> {
+        if let Self::NoCommand { service, .. }
+        | Self::Options { service, .. }
+        | Self::Provided { service, .. }
+        | Self::NoNginx { service, .. } = self
+        {
+            return Some(service);
+        }
+        None
     }
 
     /// A stable name of the kind of error.
@@ -206,6 +242,7 @@ impl StackError {
             Self::Nginx(_) => "nginx-config",
             Self::Storage(_) => "storage",
             Self::SamePort { .. } => "same-port",
+            Self::OnlyImage { obstacle, .. } => obstacle.code(),
             Self::Several { obstacles, .. } => obstacles.first().map_or("impossible", Self::code),
             Self::NoPort { .. } => "no-port",
             Self::Write { .. } => "io",
@@ -249,6 +286,16 @@ impl StackError {
                 let mut hints: Vec<String> = obstacles.iter().filter_map(Self::hint).collect();
                 hints.dedup();
                 (!hints.is_empty()).then(|| hints.join("\n"))
+            }
+            Self::OnlyImage { obstacle, by, why } => {
+                let service = obstacle.service().unwrap_or_default();
+                let why = why.as_ref().map(|why| format!("as a container it does not run either: {why}"));
+                let without = by.as_ref().map(|_| {
+                    format!(
+                        "or have the others run without it: `up --without {service}`, or `x-backlot: {{optional: true}}` under it"
+                    )
+                });
+                Some([obstacle.hint(), why, without].into_iter().flatten().collect::<Vec<_>>().join("\n"))
             }
             Self::NotOnce { way_out, .. } => Some((*way_out).to_owned()),
             Self::NotHonoured { .. }

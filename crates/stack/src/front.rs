@@ -58,7 +58,7 @@ impl Translation<'_> {
     ) -> Result<(ProcessRun, Vec<PathBuf>, String), StackError> {
         let name = &container.service.name;
         let (front, nginx) = (self.nginx_config(name)?, self.nginx_program(name)?);
-        let mut runs = ports.runs(container);
+        let mut runs = ports.runs(container, self);
         // Only what it listens on: a port that is published and not in its configuration leads nowhere.
         runs.retain(|port| front.listens.contains(&port.target));
         let (process, text) = if self.is_addressed(container.service) {

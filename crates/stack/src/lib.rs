@@ -4,11 +4,14 @@
 mod addresses;
 mod cast;
 mod claim;
+mod contained;
+mod containers;
 mod database;
 mod error;
 mod fingerprint;
 mod front;
 mod hooks;
+mod inside;
 mod keeping;
 mod notes;
 mod ports;
@@ -21,6 +24,7 @@ mod view;
 
 pub use cast::Cast;
 pub use claim::Claim;
+pub use containers::Containers;
 pub use database::database_variables;
 pub use error::StackError;
 pub use keeping::Kept;

@@ -34,12 +34,15 @@ impl Ports {
         let mut targets: BTreeMap<String, BTreeSet<u16>> =
             containers.iter().map(|(name, container)| ((*name).to_owned(), container.ports())).collect();
         let names = translation.names();
+        for (name, own) in &mut targets {
+            own.extend(translation.contained(name).into_iter().flat_map(|(_, image)| &image.ports));
+        }
         for container in containers.values() {
             let mut found = BTreeSet::new();
             for value in container.service.environment.values().flatten() {
                 found.extend(referred(value, &names));
             }
-            if container.is_nginx() {
+            if container.is_nginx() && translation.contained(&container.service.name).is_none() {
                 let name = &container.service.name;
                 match translation.nginx_config(name) {
                     Ok(front) => {
@@ -123,15 +126,20 @@ impl Ports {
     }
 
     /// The ports of a service, ready to be run.
-    pub(crate) fn runs(&self, container: &Container<'_>) -> Vec<PortRun> {
+    pub(crate) fn runs(&self, container: &Container<'_>, translation: &Translation<'_>) -> Vec<PortRun> {
         let name = &container.service.name;
         let run = |target: u16| {
             let key = (name.clone(), target);
+            let endpoint = *self.endpoints.get(&key)?;
+            let also = self.also.get(&key).cloned().unwrap_or_default();
+            let own: SocketAddr = (Ipv4Addr::LOCALHOST, endpoint).into();
+            let taken: Vec<SocketAddr> = also.iter().copied().chain([own]).collect();
             Some(PortRun {
                 target,
-                endpoint: *self.endpoints.get(&key)?,
+                endpoint,
                 published: self.published.contains(&key),
-                also: self.also.get(&key).cloned().unwrap_or_default(),
+                inside: translation.reached_inside(name, target, &taken),
+                also,
                 protocol: container.protocol(target),
             })
         };

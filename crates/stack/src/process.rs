@@ -106,9 +106,13 @@ impl Translation<'_> {
         if !self.is_addressed(container.service) {
             return self.variables_for_here(container, ports);
         }
-        // As its container has it: names and ports mean what they say.
+        self.variables_as_said(container)
+    }
+
+    /// The same as its container has it: names and ports mean what they say.
+    pub(crate) fn variables_as_said(&self, container: &Container<'_>) -> BTreeMap<String, String> {
         let said = self.said(container);
-        let mut all = self.of_environment(container.service);
+        let mut all = self.with_database(true);
         all.retain(|name, _| self.is_told(name, &said));
         all.extend(said);
         all
@@ -116,8 +120,12 @@ impl Translation<'_> {
 
     /// The variables of the environment, with the database where a service reaches it.
     pub fn of_environment(&self, service: &Service) -> BTreeMap<String, String> {
+        self.with_database(self.is_addressed(service))
+    }
+
+    fn with_database(&self, is_at_its_name: bool) -> BTreeMap<String, String> {
         let access = self.database().map(|database| {
-            if self.is_addressed(service) {
+            if is_at_its_name {
                 let (host, port) = (database.service.clone(), database.inside_port);
                 Access { host, port, ..database.access() }
             } else {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use backlot_facts::NoService;
 use backlot_facts::container::Container;
 use backlot_state::{DatabaseRecord, mark};
-use backlot_supervisor::{Runbook, ServiceRun};
+use backlot_supervisor::{ProcessRun, Runbook, ServiceRun};
 
 use crate::{
     cast::drop_dependents, error::StackError, keeping::Kept, ports::Ports, translation::Translation,
@@ -17,7 +17,8 @@ impl Translation<'_> {
     /// later.
     pub fn runbook(&self, wanted: &BTreeSet<String>) -> Result<Runbook, StackError> {
         let mut services = self.runs(wanted)?;
-        drop_dependents(&mut services);
+        let all = &self.environment.stack.services;
+        drop_dependents(&mut services, &|name| all.get(name).is_some_and(|one| one.extension.optional));
         Ok(self.book(services))
     }
 
@@ -27,6 +28,13 @@ impl Translation<'_> {
         let run = services.iter().find(|run| run.name == name).cloned();
         let run = run.ok_or_else(|| NoService::of(name, &self.environment.stack))?;
         Ok((run, self.book(services)))
+    }
+
+    /// The client of a container that runs once as the service `name`, if that is one.
+    pub fn once_contained(&self, name: &str, terminal: bool) -> Option<Result<ProcessRun, StackError>> {
+        let contained = self.contained(name)?;
+        let service = self.environment.stack.services.get(name)?;
+        Some(self.run_once_words(&Container::of(service, self.root), contained, terminal))
     }
 
     fn runs(&self, wanted: &BTreeSet<String>) -> Result<Vec<ServiceRun>, StackError> {

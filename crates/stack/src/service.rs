@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use backlot_facts::container::Container;
+use backlot_facts::migration::Migration;
 use backlot_process::Signal;
 use backlot_project::stack::HealthTest;
 use backlot_state::tools::on_path;
@@ -32,6 +33,9 @@ impl Translation<'_> {
         let service = container.service;
         if let Some(database) = self.server(&service.name) {
             return self.database_run(container, database, ports);
+        }
+        if let Some(contained) = self.contained(&service.name) {
+            return self.container_run(container, ports, contained);
         }
         let keeps_data = self.kept(container)?.is_some_and(|kept| kept.volume.is_some());
         let (kind, sources, text) = if container.is_nginx() {
@@ -77,6 +81,27 @@ impl Translation<'_> {
         Ok(run)
     }
 
+    /// A hash of all that makes these migrations what they are: commands, variables, and the files of their services.
+    pub fn key_of(&self, migrations: &[Migration]) -> String {
+        let mut texts = Vec::new();
+        for migration in migrations {
+            texts.push(migration.to_string());
+            let service =
+                migration.service.as_ref().and_then(|name| self.environment.stack.services.get(name));
+            let sources = match service.map(|service| Container::of(service, self.root)) {
+                Some(container) => {
+                    let said = container.environment().into_iter();
+                    texts.extend(said.map(|(name, value)| format!("{name}={value}")));
+                    texts.extend(container.command().into_iter().flatten());
+                    container.sources()
+                }
+                None => Some(self.root.to_owned()),
+            };
+            texts.extend(sources.map(|dir| fingerprint::of_directory(&dir, &self.environment.files)));
+        }
+        fingerprint::of_texts(texts.iter().map(String::as_str))
+    }
+
     fn process(&self, container: &Container<'_>, ports: &Ports) -> Result<ProcessRun, StackError> {
         let has_addresses = self.is_addressed(container.service);
         let words = self.keeping(container, words(container, has_addresses)?)?;
@@ -107,7 +132,8 @@ impl Translation<'_> {
             variables,
             surroundings,
             port_variables,
-            ports: ports.runs(container),
+            container: None,
+            ports: ports.runs(container, self),
         })
     }
 

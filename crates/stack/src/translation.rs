@@ -8,6 +8,8 @@ use backlot_project::Environment;
 use backlot_state::{DatabaseRecord, Site};
 use backlot_view::Rung;
 
+use crate::containers::Containers;
+
 /// An environment that is to run natively.
 #[derive(Debug)]
 pub struct Translation<'a> {
@@ -35,6 +37,12 @@ pub struct Translation<'a> {
     pub scale: &'a BTreeMap<String, u32>,
     /// The endpoints that are open now: they stay.
     pub current: BTreeMap<(String, u16), u16>,
+    /// Whether what is only an image can be had as a container; for the question what runs at all.
+    pub contains: bool,
+    /// Why it cannot.
+    pub no_containers: Option<&'a str>,
+    /// What containers are run with, once that is known.
+    pub containers: Option<&'a Containers>,
     /// Whether files are written that services read; not when it is only to be seen what would change.
     pub writes: bool,
 }

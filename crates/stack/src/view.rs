@@ -88,7 +88,7 @@ impl Translation<'_> {
     }
 
     /// The file of a secret or config; what is no file becomes a private one, named by what is in it.
-    fn granted(
+    pub(crate) fn granted(
         &self,
         source: &FileSource,
         service: &Service,
@@ -120,7 +120,7 @@ impl Translation<'_> {
     }
 
     /// Where the content of a volume is.
-    fn volume_folder(&self, key: &str) -> Option<PathBuf> {
+    pub(crate) fn volume_folder(&self, key: &str) -> Option<PathBuf> {
         match storage::volume(key, &self.environment.stack).ok()?? {
             volume if !self.throwaway => Some(self.site.content(&volume)),
             _ => Some(self.site.live().join("volumes").join(key)),
@@ -130,7 +130,8 @@ impl Translation<'_> {
     /// The folders of the volumes that services have in their views.
     pub(crate) fn seen_volumes<'s>(&self, services: impl Iterator<Item = &'s Service>) -> Vec<Kept> {
         let mounts = services
-            .filter(|service| self.has_views() && !self.is_database(&service.name))
+            .filter(|service| self.has_views() || self.contained(&service.name).is_some())
+            .filter(|service| !self.is_database(&service.name))
             .flat_map(|service| &service.volumes);
         let kept = mounts.filter_map(|mount| {
             let MountKind::Volume { source: Some(key) } = &mount.kind else { return None };
@@ -148,7 +149,6 @@ impl Translation<'_> {
         if !self.has_views() || self.is_database(name) {
             return Vec::new();
         }
-        let stack = &self.environment.stack;
         let missing = service.volumes.iter().filter_map(|mount| match &mount.kind {
             MountKind::Bind { source } if !mount.creates_source && !source.exists() => Some(format!(
                 "service {name} does not see {}: there is no {} ({at})",
@@ -160,6 +160,12 @@ impl Translation<'_> {
             | MountKind::Tmpfs
             | MountKind::Other { .. } => None,
         });
+        missing.chain(self.ungranted(service)).collect()
+    }
+
+    /// The secrets and configs that a service is not given, in words.
+    pub(crate) fn ungranted(&self, service: &Service) -> Vec<String> {
+        let (name, at, stack) = (&service.name, &service.location, &self.environment.stack);
         let grants =
             [("config", &service.configs, &stack.configs), ("secret", &service.secrets, &stack.secrets)];
         let grants = grants.into_iter().flat_map(|(kind, grants, sources)| {
@@ -177,7 +183,7 @@ impl Translation<'_> {
                 Some(format!("service {name} does not see its {kind} {}: {why} ({at})", grant.source))
             })
         });
-        missing.chain(grants).collect()
+        grants.collect()
     }
 
     /// Whether a service has the volume `volume` in its view.

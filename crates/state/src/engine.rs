@@ -109,6 +109,9 @@ pub trait Engine: Debug {
         caller: &BTreeMap<String, String>,
     ) -> Result<Exec, EngineError>;
 
+    /// Whether a service runs in a container, where a command beside it finds the programs of its image.
+    fn is_contained(&self, site: &Site, service: &str) -> bool;
+
     /// The environment at `site` in a listing, as `name`.
     fn summary(&self, site: &Site, name: &str) -> Result<Summary, EngineError>;
 }

@@ -42,6 +42,9 @@ pub struct Record {
     /// What runs on Docker; since format 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docker: Option<DockerRecord>,
+    /// What has migrated its database, as a hash of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrated: Option<String>,
 }
 
 /// What runs an environment.
@@ -216,6 +219,13 @@ pub fn write(state: &impl Serialize, path: &Path) -> Result<(), RecordError> {
     write().map_err(failed)
 }
 
+/// What is kept beside the record, in the version of its format.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Noted<T> {
+    pub(crate) version: u32,
+    pub(crate) client: T,
+}
+
 /// More than any record has: the variables of a stack are most of it.
 const MOST: u64 = 64 << 20;
 
@@ -285,6 +295,7 @@ mod tests {
                 inside_port: 5432,
             }),
             docker: None,
+            migrated: None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! <environment>/
 //!   busy.lock            held by the command that changes the environment
+//!   containers.json      who has made containers for it, until none is left
 //!   removed/             `live` while it is removed
 //!   live/                all that `down` removes
 //!     owner.lock         held by the server for as long as any process of it lives
@@ -23,11 +24,12 @@ use std::time::{Duration, Instant};
 
 use backlot_plan::{Storage, Volume};
 use backlot_project::Project;
+use serde::de::DeserializeOwned;
 
 use crate::error::EngineError;
 use crate::home::{Home, HomeError};
 use crate::lock::{Lock, LockError};
-use crate::record::Record;
+use crate::record::{self, Noted, Record};
 use crate::taken::Taken;
 
 /// How long a command waits for another one that changes the same environment.
@@ -141,7 +143,8 @@ impl Site {
 
     /// Whether there is anything for `down` to remove; what a removal that was cut short has left counts.
     pub fn has_files(&self) -> bool {
-        [self.live(), self.doomed(), self.sockets(), self.control_dir()].iter().any(|path| path.exists())
+        let all = [self.live(), self.doomed(), self.sockets(), self.control_dir(), self.containers_path()];
+        all.iter().any(|path| path.exists())
     }
 
     /// Whether a killed command has left something here under another name than its own: what is to go, a copy that is not
@@ -260,6 +263,18 @@ impl Site {
     pub fn record(&self) -> Result<Option<Record>, EngineError> {
         Record::read(&self.record_path())
             .map_err(|source| EngineError::Record { environment: self.name.clone(), source })
+    }
+
+    /// Where it is kept who has made containers for the environment. It stays until none is left.
+    pub(crate) fn containers_path(&self) -> PathBuf {
+        self.dir.join("containers.json")
+    }
+
+    /// Who has made containers for the environment, if anybody has.
+    pub fn containers<T: DeserializeOwned>(&self) -> Result<Option<T>, EngineError> {
+        let noted: Option<Noted<T>> = record::read(&self.containers_path())
+            .map_err(|source| EngineError::Record { environment: self.name.clone(), source })?;
+        Ok(noted.map(|noted| noted.client))
     }
 
     /// That the environment does not run.

@@ -4,8 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::error::EngineError;
 use crate::lock::Lock;
+use crate::record::{self, Noted, VERSION};
 use crate::site::Site;
 
 /// An environment that is ours to change, until this is dropped.
@@ -60,6 +63,18 @@ impl Taken {
     /// Removes the record: nothing is known of the environment any more.
     pub fn remove_record(&self) -> Result<(), EngineError> {
         remove_file(self.site.record_path())
+    }
+
+    /// Keeps who makes containers for the environment, before the first is made.
+    pub fn note_containers<T: Serialize>(&self, client: &T) -> Result<(), EngineError> {
+        let noted = Noted { version: VERSION, client };
+        record::write(&noted, &self.site.containers_path())
+            .map_err(|source| EngineError::Record { environment: self.site.name().to_owned(), source })
+    }
+
+    /// None is left.
+    pub fn forget_containers(&self) -> Result<(), EngineError> {
+        remove_file(self.site.containers_path())
     }
 
     /// Removes all that is live, and the sockets. What is left of a removal that was cut short goes, too.

@@ -200,6 +200,8 @@ fn reached(run: &ServiceRun) -> Reached {
     let ports = run.process().ports.iter();
     let endpoints: BTreeMap<u16, u16> = ports.clone().map(|port| (port.target, port.endpoint)).collect();
     match run.kind {
+        // A container is no program with addresses here: the gateway leads to it.
+        ServiceKind::Process(_) if run.process().container.is_some() => Reached::Here(endpoints),
         ServiceKind::Process(_) => {
             Reached::Replicas(ports.map(|port| (port.target, (port.endpoint, port.protocol))).collect())
         }

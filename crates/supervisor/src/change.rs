@@ -86,6 +86,7 @@ mod tests {
                 published: true,
                 also: Vec::new(),
                 protocol: Protocol::Http,
+                inside: Vec::new(),
             }],
             ..ProcessRun::default()
         }

@@ -6,9 +6,11 @@
 mod addresses;
 mod change;
 mod client;
+mod container;
 mod control;
 mod driver;
 mod heard;
+mod knocks;
 mod listen;
 mod once;
 mod outbox;
@@ -18,6 +20,7 @@ mod seat;
 mod spec;
 
 pub use client::{Client, ClientError};
+pub use container::{ContainerRun, Inside, Peers};
 pub use once::router;
 pub use protocol::{
     Answer, Described, EndpointReport, Failure, FailureCode, Health, Message, News, ReplicaReport, Request,

@@ -47,6 +47,10 @@ pub(crate) enum Found {
     Elsewhere(SocketAddr),
     /// Nowhere that it should, for so long that nobody need wait.
     Quiet,
+    /// As a container, of which this is the first process.
+    Inside(i32),
+    /// As a container that did not begin within this time.
+    Never(Duration),
 }
 
 /// What has been found and told so far.

@@ -8,7 +8,7 @@ use backlot_process::{PortClaim, Program};
 use backlot_view::Router;
 
 use crate::addresses::Addresses;
-use crate::driver::filled;
+use crate::driver::Own;
 use crate::runbook::{AddressPlan, ProcessRun, Runbook};
 
 /// The addresses that such programs share, above those of replicas and below the machine's.
@@ -41,8 +41,9 @@ impl ProcessRun {
             if self.has_addresses { Ok(port.target) } else { PortClaim::any().map(|claim| claim.port()) }
         });
         let own = own.collect::<io::Result<Vec<u16>>>()?;
-        let ports = filled(self, &own);
-        let arguments = self.arguments.iter().map(|argument| argument.fill(&ports));
+        let name = self.container.as_ref().map(|container| container.one_more("run"));
+        let filling = Own::new(self, &own, name.as_deref());
+        let arguments = self.arguments.iter().map(|argument| argument.fill(&filling));
         let first = own.first().map(u16::to_string);
         let told = self.port_variables.iter().filter_map(|name| Some((name, first.clone()?)));
         Ok(Program::new(&self.program)

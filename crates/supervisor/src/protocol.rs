@@ -187,6 +187,9 @@ impl FailureCode {
 pub struct ServiceReport {
     /// Its name.
     pub name: String,
+    /// What runs it: `native`, `docker`, `podman`.
+    #[serde(default = "native")]
+    pub engine: String,
     /// How many replicas are wanted.
     pub wanted: u32,
     /// Whether they are being replaced.
@@ -195,6 +198,11 @@ pub struct ServiceReport {
     pub endpoints: Vec<EndpointReport>,
     /// Its replicas, by number.
     pub replicas: Vec<ReplicaReport>,
+}
+
+/// The engine of what is no container.
+pub(crate) fn native() -> String {
+    "native".to_owned()
 }
 
 /// An endpoint of a service.
@@ -299,6 +307,9 @@ pub struct Described {
     /// What it takes its machine to be called.
     #[serde(default)]
     pub called: Option<Called>,
+    /// The container that it is: its engine's client, the container's name, and the variables for the client.
+    #[serde(default)]
+    pub container: Option<(PathBuf, String, BTreeMap<String, String>)>,
 }
 
 impl Described {

@@ -11,6 +11,8 @@ use backlot_process::{ProcessId, Program, in_full};
 use backlot_view::{Called, Mount, Network, View, ViewError};
 use serde::{Deserialize, Serialize};
 
+use crate::container::{ContainerRun, Inside};
+
 /// A stack, ready to be run. It holds secrets: it is handed over through a pipe or the private socket only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Runbook {
@@ -161,6 +163,9 @@ pub struct ProcessRun {
     /// What it takes its machine to be called, where its file says that.
     #[serde(default)]
     pub called: Option<Called>,
+    /// What runs as a container, of which the program is the client.
+    #[serde(default)]
+    pub container: Option<ContainerRun>,
 }
 
 impl ProcessRun {
@@ -237,6 +242,8 @@ pub enum Part {
     Text(String),
     /// The port at which the replica serves this container port.
     Port(u16),
+    /// The name of the container that the replica is.
+    Container,
 }
 
 /// A container port of a service, and the endpoint at which it is reached from outside.
@@ -253,6 +260,9 @@ pub struct PortRun {
     pub also: Vec<SocketAddr>,
     /// What is spoken there.
     pub protocol: Protocol,
+    /// Where containers of the environment reach it.
+    #[serde(default)]
+    pub inside: Vec<Inside>,
 }
 
 impl PortRun {

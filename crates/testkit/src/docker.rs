@@ -9,6 +9,7 @@ use backlot_process::Program;
 use crate::docker_leaks;
 use crate::docker_program::{LIMIT, docker, variables};
 use crate::docker_watch::Watch;
+use crate::podman;
 use crate::run::{Outcome, Run};
 use crate::stage::Stage;
 
@@ -32,6 +33,8 @@ pub struct DockerStage {
     stage: Stage,
     name: String,
     watch: Watch,
+    /// Whether containers beside processes are Podman's.
+    podman: bool,
 }
 
 impl DockerStage {
@@ -74,7 +77,32 @@ impl DockerStage {
         let random = stage.root().file_name().unwrap().to_string_lossy().to_lowercase();
         let name = format!("bt{}-{}", std::process::id(), random.rsplit_once('-').unwrap().1);
         let watch = Watch::begin(stage.root());
-        Self { stage: stage.showing(&name, "[name]"), name, watch }
+        Self { stage: stage.showing(&name, "[name]"), name, watch, podman: false }
+    }
+
+    /// The same stage, on which containers beside processes are Podman's; none where there is none, or it is not to be used.
+    pub fn with_podman(mut self) -> Option<Self> {
+        if !podman::is_there() {
+            return None;
+        }
+        for (name, value) in podman::variables() {
+            self.stage.set(&name, value);
+        }
+        self.stage.set("BACKLOT_CONTAINERS", "podman");
+        self.podman = true;
+        Some(self)
+    }
+
+    /// Builds an image, of which the name begins with the stage's, for whoever runs the containers.
+    pub fn image(&self, name: &str, dockerfile: &str) -> String {
+        let tag = format!("{}-{name}", self.name);
+        self.file("image/Dockerfile", dockerfile);
+        self.docker(&["build", "--quiet", "--tag", &tag, "image"]).assert_code(0);
+        std::fs::remove_dir_all(self.project().join("image")).unwrap();
+        if self.podman {
+            podman::load(&tag);
+        }
+        tag
     }
 
     /// What the names of its Compose projects begin with.
@@ -112,6 +140,8 @@ impl DockerStage {
     pub fn assert_nothing_left(&self) {
         let left = docker_leaks::left(&self.name, self.root(), &self.watch);
         assert!(left.is_empty(), "left in Docker: {left:#?}");
+        let left = if self.podman { podman::left(&self.name) } else { Vec::new() };
+        assert!(left.is_empty(), "left in Podman: {left:#?}");
         self.stage.assert_nothing_left();
     }
 }
@@ -133,6 +163,9 @@ impl Drop for DockerStage {
         };
         docker_leaks::remove(&self.name, self.root(), &self.watch);
         docker_leaks::remove_images(&self.name);
+        if self.podman {
+            podman::remove(&self.name);
+        }
         assert!(left.is_empty(), "left in Docker: {left:#?}");
     }
 }

@@ -18,6 +18,7 @@ mod docker_watch;
 mod fake;
 mod http;
 mod leaks;
+mod podman;
 mod project;
 mod readme;
 mod run;

@@ -61,6 +61,7 @@ impl Stage {
             ("BACKLOT_OFFLINE", "1".into()),
             // What a story tells must not depend on whether a daemon runs on the machine.
             ("DOCKER_HOST", "unix:///nowhere/docker.sock".into()),
+            ("BACKLOT_CONTAINERS", "docker".into()),
         ];
         let mut variables: BTreeMap<String, String> =
             variables.map(|(name, value)| (name.to_owned(), value)).into();

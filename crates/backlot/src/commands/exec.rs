@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use backlot_engine::{Beside, EngineKind, Exec};
+use backlot_engine::{Beside, Exec};
 
 use backlot_process::{Program, Stdout, exit_code};
 
@@ -37,7 +37,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    beside(context, |_| Beside {
+    beside(context, &args.service, |_| Beside {
         service: args.service.clone(),
         command: args.command.clone(),
         directory: args.workdir.clone(),
@@ -46,11 +46,15 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     })
 }
 
-/// Runs a command beside a running service, as that is said for the engine which runs it.
-pub fn beside(context: &Context, command: impl FnOnce(EngineKind) -> Beside) -> Result<Exit, CommandError> {
+/// Runs a command beside a running service; which one may depend on whether that runs in a container.
+pub fn beside(
+    context: &Context,
+    service: &str,
+    command: impl FnOnce(bool) -> Beside,
+) -> Result<Exit, CommandError> {
     let (_, site) = context.project_and_site()?;
     let engine = context.engine(&site)?;
-    let beside = command(engine.kind());
+    let beside = command(engine.is_contained(&site, service));
     let exec = engine.exec(&site, &beside, &context.caller.variables)?;
     carry_out(exec, &beside.command, context)
 }

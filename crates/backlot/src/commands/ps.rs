@@ -77,8 +77,9 @@ fn running(services: &[ServiceReport]) -> Vec<String> {
 }
 
 fn table(services: &[ServiceReport]) -> Table {
-    let headings =
-        ["SERVICE", "REPLICA", "STATE", "HEALTH", "ENDPOINT", "PID", "MEMORY", "UPTIME", "RESTARTS"];
+    let headings = [
+        "SERVICE", "REPLICA", "STATE", "HEALTH", "ENGINE", "ENDPOINT", "PID", "MEMORY", "UPTIME", "RESTARTS",
+    ];
     let mut table = Table::new(&headings);
     for service in services {
         let endpoints: Vec<String> = service
@@ -92,6 +93,7 @@ fn table(services: &[ServiceReport]) -> Table {
                 replica.number.to_string(),
                 state(replica.state).into(),
                 replica.health.map_or("", health).into(),
+                service.engine.clone(),
                 endpoints.join(","),
                 replica.pid.map_or_else(String::new, |pid| pid.to_string()),
                 memory(replica).map_or_else(String::new, render::size),
@@ -133,6 +135,7 @@ pub fn service_in_json(service: &ServiceReport) -> Value {
         .collect();
     json!({
         "service": service.name,
+        "engine": service.engine,
         "wanted": service.wanted,
         "rolling": service.rolling,
         "endpoints": endpoints,

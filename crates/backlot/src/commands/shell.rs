@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use backlot_engine::{Beside, EngineKind, tools};
+use backlot_engine::{Beside, tools};
 
 use crate::commands::exec::beside;
 use crate::context::Context;
@@ -25,14 +25,15 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    beside(context, |kind| Beside {
+    beside(context, &args.service, |is_contained| Beside {
         service: args.service.clone(),
-        command: match kind {
-            EngineKind::Docker => ["sh", "-c", IN_CONTAINER].map(Into::into).into(),
-            EngineKind::Native => match tools::on_path("bash", &context.caller.variables) {
+        command: if is_contained {
+            ["sh", "-c", IN_CONTAINER].map(Into::into).into()
+        } else {
+            match tools::on_path("bash", &context.caller.variables) {
                 Some(bash) => vec![bash.into()],
                 None => vec!["sh".into()],
-            },
+            }
         },
         directory: args.workdir.clone(),
         terminal: context.can_have_terminal(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use backlot_engine::{Deployment, EngineError, Hint, Home, Started, Wishes};
+use backlot_engine::{Deployment, EngineError, Hint, Home, NoService, Started, Wishes};
 use backlot_project::{Environment, Project};
 use backlot_supervisor::{Health, Request, ServiceReport, State};
 use serde_json::json;
@@ -13,6 +13,7 @@ use crate::commands::foreground;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::global::EngineChoice;
 use crate::render;
 
 /// Start the chosen environment: its database and all other services
@@ -30,6 +31,9 @@ pub struct Args {
     /// Return when every service is healthy, or a one-shot has finished well; in the background
     #[arg(long)]
     wait: bool,
+    /// Leave a service out that others depend on: they run without it (repeatable)
+    #[arg(long, value_name = "SERVICE")]
+    without: Vec<String>,
     /// Build images anew, on Docker
     #[arg(long)]
     build: bool,
@@ -59,6 +63,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         project = project.naming(called);
         environment = context.environment(&project)?;
     }
+    let environment = without(environment, &args.without, context)?;
     let wishes = Wishes {
         services: args.services.clone(),
         scale: args.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
@@ -98,6 +103,24 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     };
     show(deployment.as_ref(), &started, &services, start, args.wait, context);
     Ok(Exit::Done)
+}
+
+/// The environment without these services.
+fn without(
+    mut environment: Environment,
+    names: &[String],
+    context: &Context,
+) -> Result<Environment, CommandError> {
+    if names.is_empty() {
+        return Ok(environment);
+    }
+    NoService::check(&environment.stack, names).map_err(|error| CommandError::usage("no-service", error))?;
+    if context.global.engine == EngineChoice::Docker {
+        let error = "--without is for what runs beside processes: Compose starts what a service depends on";
+        return Err(CommandError::usage("impossible", error));
+    }
+    environment.stack = environment.stack.without(names);
+    Ok(environment)
 }
 
 /// The services that profiles leave out and that were started by their name: they stay as they are.

@@ -12,6 +12,7 @@ mod choice;
 mod errors;
 mod foreground;
 mod load;
+mod mixed;
 mod passthrough;
 mod production;
 mod readme;

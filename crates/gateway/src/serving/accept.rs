@@ -41,6 +41,7 @@ pub(crate) async fn run(
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < most => match accepted {
+                Ok((_, peer)) if !shared.lets_in(peer.ip()) => (),
                 Ok((stream, peer)) => {
                     worker = (worker + 1) % workers.count();
                     take_in(&mut connections, &shared, &workers, worker, (stream, peer));

@@ -32,24 +32,49 @@ impl NativeStack<'_> {
             let needs: Vec<String> = needs.iter().chain([name]).cloned().collect();
             return self.beside_server(service, beside, &needs, report, news);
         }
-        let environment = self.with_command(beside);
         let only = BTreeSet::from([name.clone()]);
-        let wishes = Wishes::default();
-        let translation = |databases, current| Translation {
-            environment: &environment,
-            ..self.translation(databases, &wishes, current)
-        };
-        let unstarted = translation(&[], BTreeMap::new());
-        // Before anything is started: what can be known to be wrong from the files alone.
-        unstarted.cast(std::slice::from_ref(name))?;
-        let told = unstarted.unhonoured(&only, Level::Warning).into_iter();
-        told.chain(unstarted.unmounted(only.iter())).for_each(|line| report(Event::Warning(line)));
+        let (mut cast, told) = self.check_once(beside)?;
+        self.bring_images(&mut cast, &Wishes::default(), report)?;
+        for line in told {
+            report(Event::Warning(line));
+        }
         self.check_volumes(&only)?.iter().try_for_each(|name| volume::disown(self.ground.home, name))?;
-
         self.bring_up(needs, report, news)?;
+        self.beside_all(beside, &cast)
+    }
+
+    /// What can be known to be wrong from the files alone with a command that is to run as a service. Returns what it takes to run
+    /// it, and what is not as they say.
+    pub(super) fn check_once(&self, beside: &Beside) -> Result<(Cast, Vec<String>), EngineError> {
+        let (environment, wishes) = (self.with_command(beside), Wishes::default());
+        let unstarted =
+            Translation { environment: &environment, ..self.translation(&[], &wishes, BTreeMap::new()) };
+        let cast = self.cast_of(&environment, &beside.service)?;
+        let only = BTreeSet::from([beside.service.clone()]);
+        let told = unstarted.unhonoured(&only, &cast.containers, Level::Warning).into_iter();
+        let told = told.chain(unstarted.unmounted(only.difference(&cast.containers))).collect();
+        Ok((cast, told))
+    }
+
+    /// How a command is run as a service beside all that runs now.
+    pub(super) fn beside_all(&self, beside: &Beside, cast: &Cast) -> Result<Exec, EngineError> {
+        let name = &beside.service;
+        let stack = &self.environment.stack;
+        let service = stack.services.get(name).ok_or_else(|| StackError::from(NoService::of(name, stack)))?;
+        let (environment, wishes) = (self.with_command(beside), Wishes::default());
         let databases = all_running(&self.site)?;
-        let translation = translation(&databases, endpoints(&self.current()?));
-        self.make_folders(&translation, &Cast { services: only, left_out: Vec::new() })?;
+        let containers =
+            if cast.containers.is_empty() { None } else { self.prepare(cast, Some(&self.site.take()?))? };
+        let translation = Translation {
+            environment: &environment,
+            containers: containers.as_ref(),
+            ..self.translation(&databases, &wishes, endpoints(&self.current()?))
+        };
+        self.make_places(&translation, cast)?;
+        if let Some(process) = translation.once_contained(name, beside.terminal) {
+            let no_port = |_| StackError::NoPort { service: name.clone() };
+            return Ok(Exec::Child(process?.alone().map_err(no_port)?));
+        }
         let (run, runbook) = translation.once(name)?;
         if matches!(run.kind, ServiceKind::Front(_)) && !run.process().has_addresses {
             let reason = "here its configuration is only for the ports that are published";
@@ -58,6 +83,16 @@ impl NativeStack<'_> {
         }
         let more = if beside.environment { translation.of_environment(service) } else { BTreeMap::new() };
         self.child(beside, &run, &runbook, more)
+    }
+
+    /// What it takes to run `name` alone, of these files.
+    fn cast_of(&self, environment: &Environment, name: &str) -> Result<Cast, EngineError> {
+        let wishes = Wishes { services: vec![name.to_owned()], ..Wishes::default() };
+        let own = Translation { environment, ..self.translation(&[], &wishes, BTreeMap::new()) };
+        let mut cast = self.cast_with(own, &wishes)?;
+        cast.services.retain(|service| service == name);
+        cast.containers.retain(|service| service == name);
+        Ok(cast)
     }
 
     /// The environment with the command in the place of that of its service.

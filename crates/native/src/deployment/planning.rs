@@ -17,6 +17,7 @@ use crate::DatabaseService;
 use crate::all_running;
 use crate::claims;
 use crate::deployment::{NativeStack, again, endpoints};
+use crate::migrate::Migrates;
 use crate::running;
 use crate::supervise::ask;
 
@@ -28,7 +29,8 @@ impl NativeStack<'_> {
         self.check_ports(&cast, wishes)?;
         let mut steps = self.steps_of_others(&cast, wishes)?;
         if let Some(service) = &self.database {
-            steps.extend(service.plan_up(again(wishes))?);
+            let migrating = self.migrating(wishes)?;
+            steps.extend(service.plan_up(again(wishes), migrating.as_ref().map(|all| all as &dyn Migrates))?);
         }
         if self.stops_services(steps.iter())? && !steps.contains(&Step::Remove(Removal::StopServices)) {
             steps.insert(0, Step::Remove(Removal::StopServices));
@@ -55,7 +57,7 @@ impl NativeStack<'_> {
 
     /// What an `up` does to the further databases.
     pub(super) fn steps_of_others(&self, cast: &Cast, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
-        let steps = self.wanted_others(cast, wishes).map(|other| other.plan_up(again(wishes)));
+        let steps = self.wanted_others(cast, wishes).map(|other| other.plan_up(again(wishes), None));
         Ok(steps.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
@@ -78,7 +80,9 @@ impl NativeStack<'_> {
         }
         let databases = all_running(&self.site)?;
         let current = endpoints(&self.current()?);
-        let translation = Translation { writes: false, ..self.translation(&databases, wishes, current) };
+        let containers = self.prepare(cast, None)?;
+        let translation = self.translation(&databases, wishes, current);
+        let translation = Translation { writes: false, containers: containers.as_ref(), ..translation };
         let runbook = Box::new(translation.runbook(&cast.services)?);
         let request = Request::Plan { runbook, services: self.named(wishes) };
         match ask(&self.site, &request, self.ground.interrupted, &mut |_| {}) {
@@ -99,16 +103,27 @@ impl NativeStack<'_> {
     /// What an `up` of these services does not do that the files say, a line each.
     pub(super) fn told_of(&self, cast: &Cast, wishes: &Wishes) -> Vec<String> {
         let left_out = cast.left_out.iter().map(|reason| {
+            let why =
+                self.no_containers().map(|why| format!("; as a container it does not run either: {why}"));
             let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-            format!("{reason}: it is left out{way_out}")
+            format!("{reason}: it is left out{way_out}{}", why.unwrap_or_default())
         });
+        let left_out = left_out.chain(self.not_migrated(wishes));
         if wishes.database_only {
             return left_out.collect();
         }
         let translation = self.translation(&[], wishes, BTreeMap::new());
-        let keys = translation.unhonoured(&cast.services, Level::Warning);
-        let volumes = translation.unmounted(cast.services.iter());
-        keys.into_iter().chain(volumes).chain(self.notes(&cast.services)).chain(left_out).collect()
+        let keys = translation.unhonoured(&cast.services, &cast.containers, Level::Warning);
+        let volumes = translation.unmounted(cast.services.difference(&cast.containers));
+        let contained = cast.containers.iter().filter_map(|name| self.environment.stack.services.get(name));
+        let contained: Vec<String> =
+            contained.flat_map(|service| translation.contained_notes(service)).collect();
+        keys.into_iter()
+            .chain(volumes)
+            .chain(contained)
+            .chain(self.notes(&cast.services))
+            .chain(left_out)
+            .collect()
     }
 
     /// What of those of `services` that are databases is not as in their containers.
@@ -116,10 +131,6 @@ impl NativeStack<'_> {
         let databases = self.databases().map(DatabaseService::database);
         let databases = databases.filter(|database| services.contains(&database.service));
         databases.flat_map(|database| database.notes.iter().cloned()).collect()
-    }
-
-    pub(super) fn cast(&self, wishes: &Wishes) -> Result<Cast, EngineError> {
-        Ok(self.translation(&[], wishes, BTreeMap::new()).cast(&wishes.services)?)
     }
 
     /// The volumes that somebody else must have made are there, and all have names that lead nowhere else. Returns the

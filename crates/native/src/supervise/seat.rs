@@ -10,6 +10,7 @@ use backlot_process::{Group, Signal, SpawnOptions, Stream};
 use backlot_state::{EngineError, Home, Lock, SUPERVISOR_VERB, Site, is_still_at, mark, ourselves};
 use backlot_supervisor::{Failure, FailureCode, Runbook};
 
+use crate::containers::clear;
 use crate::server;
 use crate::supervise::databases::SiteDatabases;
 
@@ -54,6 +55,7 @@ pub fn guard(home: &Home, site_dir: &Path) -> Result<(), EngineError> {
                 let _ = part.take().and_then(|part| server::stop_within(&part, false, STOP_LIMIT));
             }
             let _ = server::stop_within(&taken, false, STOP_LIMIT);
+            let _ = clear(&taken, false);
             let _ = taken.remove_supervisor_lock();
         }
     };

@@ -3,14 +3,14 @@
 use backlot_yaml::{Entry, Location, Node, Value};
 
 use super::Unhonoured;
-use super::row::{Gap, Native, Row, When};
+use super::row::{Gap, Native, Row, RunBy, When};
 use super::table::ROWS;
 
-/// The keys of a resolved model that the native engine does not honour if all its services are programs, and if all are
-/// Postgres servers: which they are the engine knows.
-pub(crate) fn unhonoured(model: &Node) -> [Vec<Unhonoured>; 2] {
-    [false, true].map(|is_postgres| {
-        let mut walk = Walk { model, is_postgres, found: Vec::new() };
+/// The keys of a resolved model that the native engine does not honour if all its services are programs, if all are
+/// Postgres servers, and if all are containers beside them: which they are the engine knows.
+pub(crate) fn unhonoured(model: &Node) -> [Vec<Unhonoured>; 3] {
+    [RunBy::Program, RunBy::Server, RunBy::Container].map(|kind| {
+        let mut walk = Walk { model, kind, found: Vec::new() };
         walk.entries(model, &mut Vec::new());
         walk.found
     })
@@ -18,7 +18,7 @@ pub(crate) fn unhonoured(model: &Node) -> [Vec<Unhonoured>; 2] {
 
 struct Walk<'w> {
     model: &'w Node,
-    is_postgres: bool,
+    kind: RunBy,
     found: Vec<Unhonoured>,
 }
 
@@ -49,8 +49,7 @@ impl<'w> Walk<'w> {
     fn is_named(&mut self, path: &[String], value: &Node, at: &Location) -> bool {
         let Some(row) = row(path) else { return false };
         let service = path.get(1).filter(|_| path[0] == "services").cloned();
-        let done = if self.is_postgres { row.postgres } else { row.process };
-        let Native::Named(gap) = done else { return false };
+        let Native::Named(gap) = row.of(self.kind) else { return false };
         let makes_a_difference = !is_empty(value) && self.holds(&gap, value, service.as_deref());
         if makes_a_difference {
             let key = path.iter().filter(|part| *part != "[]").cloned().collect::<Vec<_>>().join(".");

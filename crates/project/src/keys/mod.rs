@@ -3,6 +3,7 @@
 //! The Docker engine hands all of them to Compose. What the native engine does is in one table, from which the
 //! documentation is made as well, and which a test holds against the keys that the reader knows.
 
+mod container;
 mod find;
 mod row;
 mod table;
@@ -12,7 +13,7 @@ use std::fmt;
 use backlot_yaml::Location;
 
 pub(crate) use find::unhonoured;
-pub use row::{Gap, Level, Native, Row, When};
+pub use row::{Gap, Level, Native, Row, RunBy, When};
 pub use table::ROWS;
 
 /// A key in use that an engine does not honour.

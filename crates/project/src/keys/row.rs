@@ -1,5 +1,7 @@
 //! What may be said of a key.
 
+use super::container::container;
+
 /// The way out of most.
 pub(super) const DOCKER: &str = "--engine docker honours it";
 
@@ -70,6 +72,17 @@ pub enum Native {
     Named(Gap),
 }
 
+/// What a service is, here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunBy {
+    /// A program of this machine.
+    Program,
+    /// A Postgres server of ours.
+    Server,
+    /// A container beside such.
+    Container,
+}
+
 /// A key, with all below it that has no row of its own if it is not honoured.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
@@ -112,6 +125,15 @@ pub(super) const fn refuse(key: &'static str, what: &'static str, instead: &'sta
 }
 
 impl Row {
+    /// What is done about it for a service of this kind.
+    pub fn of(&self, kind: RunBy) -> Native {
+        match kind {
+            RunBy::Program => self.process,
+            RunBy::Server => self.postgres,
+            RunBy::Container => container(self.key).unwrap_or(self.process),
+        }
+    }
+
     /// The same, but nothing for a Postgres server.
     pub(super) const fn void_for_postgres(self, why: &'static str) -> Self {
         Self { postgres: Native::Void(why), ..self }

@@ -6,7 +6,7 @@ use super::parts::words;
 use super::{ServiceExtension, StackExtension};
 use backlot_compose::{Base, Error};
 use backlot_plan::PostgresWish;
-use backlot_yaml::{Entry, Node, Problem};
+use backlot_yaml::{Entry, Node, Problem, Value};
 
 /// `x-backlot` at the top level.
 pub(super) fn of_stack(node: &Node, base: Base<'_>) -> Result<StackExtension, Error> {
@@ -14,12 +14,13 @@ pub(super) fn of_stack(node: &Node, base: Base<'_>) -> Result<StackExtension, Er
     for Entry { key, key_span, value } in checked(node)? {
         match key.as_str() {
             "test" => extension.test = words(value)?,
+            "migrate" => extension.migrate = words(value)?,
             "bin" => extension.bin = Some(path(value, base)?),
             "postgres" => extension.postgres = Some(postgres(value)?),
             _ => {
                 return Err(key_span
                     .error(unknown(key))
-                    .with_hint("at the top level it may have test, bin and postgres"));
+                    .with_hint("at the top level it may have test, migrate, bin and postgres"));
             }
         }
     }
@@ -36,10 +37,11 @@ pub(super) fn of_service(node: &Node, base: Base<'_>) -> Result<ServiceExtension
             "migrate" => extension.migrate = words(value)?,
             "bin" => extension.bin = Some(path(value, base)?),
             "postgres" => extension.postgres = Some(postgres(value)?),
+            "optional" => extension.optional = flag(value)?,
             _ => {
-                return Err(key_span
-                    .error(unknown(key))
-                    .with_hint("in a service it may have command, test, migrate, bin and postgres"));
+                return Err(key_span.error(unknown(key)).with_hint(
+                    "in a service it may have command, test, migrate, bin, postgres and optional",
+                ));
             }
         }
     }
@@ -57,6 +59,15 @@ fn checked(node: &Node) -> Result<&[Entry], Error> {
 
 fn unknown(key: &str) -> Problem {
     Problem::UnknownKey { at: "x-backlot".to_owned(), key: key.to_owned() }
+}
+
+fn flag(node: &Node) -> Result<bool, Error> {
+    match node.value {
+        Value::Bool(flag) => Ok(flag),
+        Value::Null | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) | Value::Map(_) => {
+            Err(node.wrong_type("x-backlot.optional", "true or false"))
+        }
+    }
 }
 
 fn path(node: &Node, base: Base<'_>) -> Result<PathBuf, Error> {

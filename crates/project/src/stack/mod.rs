@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
-use crate::keys::Unhonoured;
+use crate::keys::{RunBy, Unhonoured};
 use crate::secret::mask;
 
 pub(crate) use extract::extract;
@@ -51,8 +51,8 @@ pub struct Stack {
     pub throwaway: bool,
     /// `x-backlot` at the top level.
     pub extension: StackExtension,
-    /// The keys that a process would not honour, and those that a Postgres server would not.
-    unhonoured: [Vec<Unhonoured>; 2],
+    /// The keys that a process would not honour, those that a Postgres server would not, and those that a container would not.
+    unhonoured: [Vec<Unhonoured>; 3],
     /// The values of those variables that secrets, configs and services take from the environment, by name.
     given: BTreeMap<String, String>,
     resolved: Json,
@@ -64,20 +64,21 @@ impl Stack {
         &self.resolved
     }
 
-    /// The keys of these services, and of the whole stack, that the native engine does not honour; `is_postgres` says which
-    /// services are Postgres servers of its own.
+    /// The keys of these services, and of the whole stack, that the native engine does not honour; `kind` says what a
+    /// service is there.
     pub fn unhonoured<'s>(
         &'s self,
         services: &'s BTreeSet<String>,
-        is_postgres: &'s dyn Fn(&str) -> bool,
+        kind: &'s dyn Fn(&str) -> RunBy,
     ) -> impl Iterator<Item = &'s Unhonoured> {
-        let [processes, servers] = &self.unhonoured;
-        let of = move |named: &&Unhonoured, postgres: bool| match &named.service {
-            Some(service) => services.contains(service) && is_postgres(service) == postgres,
-            None => !postgres,
-        };
-        let processes = processes.iter().filter(move |named| of(named, false));
-        processes.chain(servers.iter().filter(move |named| of(named, true)))
+        let all = [RunBy::Program, RunBy::Server, RunBy::Container].into_iter().zip(&self.unhonoured);
+        all.flat_map(move |(own, named)| {
+            let of = move |named: &&Unhonoured| match &named.service {
+                Some(service) => services.contains(service) && kind(service) == own,
+                None => own == RunBy::Program,
+            };
+            named.iter().filter(of)
+        })
     }
 
     /// The whole model with secrets masked, for showing: values whose key tells that they are secret, and passwords in
@@ -102,6 +103,16 @@ impl Stack {
             }
         }
         found
+    }
+
+    /// The stack without these services: those that depend on them run without them.
+    #[must_use]
+    pub fn without(mut self, names: &[String]) -> Self {
+        self.services.retain(|name, _| !names.contains(name));
+        for service in self.services.values_mut() {
+            service.depends_on.retain(|name, _| !names.contains(name));
+        }
+        self
     }
 
     /// The stack for an environment that is thrown away: its services keep nothing and claim nothing on the host. Named
@@ -175,6 +186,8 @@ impl fmt::Debug for FileSource {
 pub struct StackExtension {
     /// The command that `backlot test` runs.
     pub test: Option<Vec<String>>,
+    /// The command that brings the database's schema to what the code expects.
+    pub migrate: Option<Vec<String>>,
     /// The folder of the Postgres binaries, absolute.
     pub bin: Option<PathBuf>,
     /// The version of PostgreSQL that is asked for on purpose, whatever its image is (`postgres`).

@@ -315,4 +315,6 @@ pub struct ServiceExtension {
     pub bin: Option<PathBuf>,
     /// The version of PostgreSQL that is asked for on purpose, whatever its image is (`postgres`).
     pub postgres: Option<PostgresWish>,
+    /// Whether the others do without it where it cannot run.
+    pub optional: bool,
 }

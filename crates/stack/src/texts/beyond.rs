@@ -172,7 +172,7 @@ impl Translation<'_> {
 fn left_as_it_is(template: &Template) -> impl Iterator<Item = &str> {
     template.0.iter().filter_map(|part| match part {
         Part::Text(text) => Some(text.as_str()),
-        Part::Port(_) => None,
+        Part::Port(_) | Part::Container => None,
     })
 }
 

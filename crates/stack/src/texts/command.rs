@@ -116,6 +116,7 @@ mod tests {
         let part = |part: &Part| match part {
             Part::Text(text) => text.clone(),
             Part::Port(port) => format!("<{port}>"),
+            Part::Container => "<container>".to_owned(),
         };
         template.0.iter().map(part).collect()
     }

@@ -1,13 +1,12 @@
 //! Programs that run beside the process of a replica, in its world: health checks and hooks.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use backlot_process::{Output, ProcessId, Program, describe_exit};
 use backlot_view::Network;
 
-use crate::driver::launch::{Process, filled};
+use crate::driver::launch::{Own, Process};
 use crate::runbook::{ProcessRun, ServiceRun, Template};
 
 /// What such a program is given.
@@ -15,14 +14,13 @@ pub(crate) struct Beside {
     run: ProcessRun,
     process: ProcessId,
     network: Option<Arc<Network>>,
-    /// The replica's port for each container port.
-    ports: BTreeMap<u16, u16>,
+    own: Own,
 }
 
 impl Beside {
     pub(crate) fn of(run: &ServiceRun, process: &Process) -> Self {
-        let (run, ports) = (run.process().clone(), filled(run.process(), &process.ports()));
-        Self { run, process: process.id, network: process.network.clone(), ports }
+        let (run, own) = (run.process().clone(), process.own(run.process()));
+        Self { run, process: process.id, network: process.network.clone(), own }
     }
 
     /// The program, with the service's variables; in its directory, unless another one is said.
@@ -33,7 +31,7 @@ impl Beside {
         directory: Option<&Path>,
     ) -> Result<Program, String> {
         let program = Program::new(program)
-            .args(arguments.iter().map(|argument| argument.fill(&self.ports)))
+            .args(arguments.iter().map(|argument| argument.fill(&self.own)))
             .envs(&self.run.environment())
             .current_dir(directory.unwrap_or(&self.run.directory));
         self.run.within_view(program, Some(self.process), self.network.as_ref())

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use backlot_plan::Protocol;
 use backlot_plan::supervise::ReplicaId;
 use backlot_process::address_holder;
 
+use crate::container::{Peers, listen_early};
 use crate::driver::input::Input;
 use crate::protocol::{Failure, FailureCode};
 use crate::runbook::{ServiceKind, ServiceRun, local};
@@ -40,6 +41,10 @@ struct Wanted {
     protocol: Protocol,
     /// The place to which all of it is handed on: that of a program that listens at its own endpoint itself.
     relayed: Option<SocketAddr>,
+    /// Who is let in, where that is not everybody who can reach it.
+    peers: Option<Peers>,
+    /// Whether it is for containers, whose network may come later.
+    is_early: bool,
 }
 
 struct OpenEndpoint {
@@ -91,13 +96,14 @@ impl Endpoints {
         let wanted: BTreeMap<Key, Wanted> = services.iter().flat_map(|service| wanted(service)).collect();
         let is_there = |key: &Key, wanted: &Wanted| {
             self.open.get(key).is_some_and(|opened| {
-                opened.wanted.protocol == wanted.protocol && opened.wanted.relayed == wanted.relayed
+                let same = Wanted { target: wanted.target, ..opened.wanted };
+                same == *wanted
             })
         };
         let new = wanted.iter().filter(|(key, wanted)| !is_there(key, wanted));
         let mut opening: Vec<(Key, Wanted, TcpListener)> = Vec::new();
         for (key, wanted) in new {
-            if let Some(listener) = self.listener(key)? {
+            if let Some(listener) = self.listener(key, wanted.is_early)? {
                 opening.push((key.clone(), *wanted, listener));
             }
         }
@@ -125,16 +131,30 @@ impl Endpoints {
     }
 
     /// The socket of the endpoint that has the address now, else a new one; none where that is not to be had, nor needed.
-    fn listener(&self, (service, address): &Key) -> Result<Option<TcpListener>, Failure> {
+    fn listener(&self, (service, address): &Key, is_early: bool) -> Result<Option<TcpListener>, Failure> {
         match self.open.iter().find(|((_, open), _)| open == address) {
             Some((_, opened)) => opened.listener.try_clone().map(Some).map_err(|error| impossible(&error)),
+            None if is_early => Ok(self.listen_inside(*address, service)),
             None => listen(*address, service),
         }
     }
 
+    /// The socket at which containers reach a service; one that cannot be had is told.
+    fn listen_inside(&self, address: SocketAddr, service: &str) -> Option<TcpListener> {
+        let say = |error: std::io::Error| {
+            let by = address_holder(address).map(|holder| format!(" (by {holder})")).unwrap_or_default();
+            let text = format!("(backlot: containers do not reach it at {address}: {error}{by})");
+            self.logs.line(service, service, Stream::Err, &text);
+        };
+        listen_early(address).map_err(say).ok()
+    }
+
     /// Opens all of them; none when a port is in use.
     fn open_all(&mut self, all: &[(Key, Wanted)]) -> Result<(), Failure> {
-        let listeners = all.iter().map(|(key, _)| listen(key.1, &key.0)).collect::<Result<Vec<_>, _>>()?;
+        let listeners = all
+            .iter()
+            .map(|(key, wanted)| self.listener(key, wanted.is_early))
+            .collect::<Result<Vec<_>, _>>()?;
         for ((key, wanted), listener) in all.iter().zip(listeners) {
             let Some(listener) = listener else { continue };
             let opened = self.make(key, *wanted, listener)?;
@@ -163,6 +183,10 @@ impl Endpoints {
         let config = EndpointConfig::new(name, own, kind).access_log(move |line| {
             logs.line(GATEWAY_LOG, &plain, Stream::Out, &without_query(&line.to_string()));
         });
+        let config = match wanted.peers {
+            Some(peers) => config.only(move |ip| matches!(ip, IpAddr::V4(ip) if peers.has(ip))),
+            None => config,
+        };
         let endpoint = self.gateway.open(config).map_err(|error| impossible(&error))?;
         if let Some(place) = wanted.relayed {
             let _ = endpoint.add(service.as_str(), place);
@@ -273,8 +297,12 @@ fn wanted(service: &ServiceRun) -> impl Iterator<Item = (Key, Wanted)> {
     service.process().ports.iter().flat_map(move |port| {
         let own = Some(local(port.endpoint)).filter(|_| is_behind);
         let relayed = (!is_behind).then(|| local(port.endpoint));
-        let wanted = Wanted { target: port.target, protocol: port.protocol, relayed };
-        own.into_iter().chain(port.also.iter().copied()).map(move |at| ((service.name.clone(), at), wanted))
+        let (target, protocol) = (port.target, port.protocol);
+        let wanted = Wanted { target, protocol, relayed, peers: None, is_early: false };
+        let outside = own.into_iter().chain(port.also.iter().copied()).map(move |at| (at, wanted));
+        let inside = port.inside.iter();
+        let inside = inside.map(move |one| (one.at, Wanted { peers: one.peers, is_early: true, ..wanted }));
+        outside.chain(inside).map(move |(at, wanted)| ((service.name.clone(), at), wanted))
     })
 }
 

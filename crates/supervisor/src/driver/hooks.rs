@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use backlot_logs::{LogSet, Stream};
 use backlot_plan::supervise::{Event, ReplicaId, Signal as PlanSignal};
-use backlot_process::{Signal, in_full};
+use backlot_process::in_full;
 
 use crate::driver::Driver;
 use crate::driver::beside::{Beside, outcome};
@@ -118,24 +118,6 @@ impl Driver {
         let status = self.status_of(replica.service);
         let found = status.and_then(|status| status.replicas().find(|status| status.replica == replica));
         found.is_none_or(|found| found.standing.is_leaving())
-    }
-
-    fn signal(&mut self, replica: ReplicaId, signal: PlanSignal) {
-        let is_database = self.run_of(replica).is_some_and(|run| run.database_port().is_some());
-        let is_replaced = self.status_of(replica.service).is_some_and(|status| status.is_rolling());
-        let Some(process) = self.processes.get(&replica) else { return };
-        if is_replaced {
-            // It serves nobody any more, and the one that takes the next one's place is on its way.
-            let _ = backlot_process::give_way(&process.id);
-        }
-        let signal = if is_database && self.databases.has_to_end_at_once(process.id) {
-            Ok(Signal::SIGQUIT)
-        } else {
-            Signal::try_from(signal.0)
-        };
-        if let Ok(signal) = signal {
-            let _ = process.id.signal(signal);
-        }
     }
 }
 

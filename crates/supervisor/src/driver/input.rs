@@ -1,6 +1,7 @@
 //! What the main loop hears.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use backlot_plan::supervise::{Epoch, Exit, ReplicaId};
 use backlot_process::ProcessId;
@@ -21,6 +22,10 @@ pub(crate) enum Input {
     Quiet { replica: ReplicaId },
     /// A replica listens where nobody looks for it.
     ListensElsewhere { replica: ReplicaId, address: SocketAddr },
+    /// A replica is a container, of which this is the first process.
+    Inside { replica: ReplicaId, pid: i32 },
+    /// A replica's container was not there after so long.
+    NotBegun { replica: ReplicaId, waited: Duration },
     /// A health check was answered.
     Health { replica: ReplicaId, epoch: Epoch, answer: Result<(), String> },
     /// What runs beside a replica has ended, for its process with this number.

@@ -14,8 +14,10 @@ use backlot_process::{
     Child, Ends, Group, PortClaim, ProcessId, Program, Signal, SpawnOptions, Stream, in_full,
 };
 
+use crate::container::Container;
 use crate::driver::input::Input;
 use crate::heard::Heard;
+use crate::knocks::Knocks;
 use crate::listen::{Found, Watch};
 use crate::runbook::{Part, ProcessRun, Template};
 use backlot_logs::{LogSet, Pump, Stream as LogStream, Tail};
@@ -65,6 +67,10 @@ pub(crate) struct Process {
     pub(crate) over: Arc<AtomicBool>,
     /// Its addresses, where it has its own.
     pub(crate) network: Option<Arc<Network>>,
+    /// The container of which it is the client.
+    pub(crate) container: Option<Container>,
+    /// The number of that one's first process, once that is known.
+    pub(crate) inside: Option<i32>,
 }
 
 impl Process {
@@ -94,12 +100,19 @@ impl Process {
             tail: Tail::default(),
             over: Arc::default(),
             network: None,
+            container: None,
+            inside: None,
         }
     }
 
     /// Whether it is known where it listens.
     pub(crate) fn listens(&self) -> bool {
         self.addresses.iter().any(Option::is_some)
+    }
+
+    /// What is filled into texts that are about it.
+    pub(crate) fn own(&self, run: &ProcessRun) -> Own {
+        Own::new(run, &self.ports(), self.container.as_ref().map(|container| container.name.as_str()))
     }
 
     /// The port at which it serves each of its service's ports: where it listens, else where it was told to.
@@ -135,12 +148,20 @@ impl Launch<'_> {
     pub(crate) fn start(self) -> Result<Process, String> {
         // One with addresses of its own has its ports as its file says them.
         let is_told = self.behind_gateway && self.network.is_none();
-        let ports = if is_told { self.run.ports.len() } else { 0 };
+        let container = self.run.container.as_ref().map(|container| {
+            let name = container.one_more(&self.label);
+            Container::new(name, container, self.run)
+        });
+        let shares = self.run.container.as_ref().is_some_and(|container| container.shares_network);
+        let ports = if is_told && !shares { self.run.ports.len() } else { 0 };
         let told = |error: std::io::Error| error.to_string();
-        let handed = (0..ports).map(|_| free_socket()).collect::<Result<Vec<_>, _>>().map_err(told)?;
+        let sockets = if container.is_some() { 0 } else { ports };
+        let handed = (0..sockets).map(|_| free_socket()).collect::<Result<Vec<_>, _>>().map_err(told)?;
         let claims = (0..ports).map(|_| PortClaim::any()).collect::<Result<Vec<_>, _>>().map_err(told)?;
         let own: Vec<u16> = claims.iter().map(PortClaim::port).collect();
-        let program = self.run.within_view(self.program(&own), None, self.network.as_ref())?;
+        let name = container.as_ref().map(|container| container.name.as_str());
+        let program = self.program(&Own::new(self.run, &own, name), !handed.is_empty());
+        let program = self.run.within_view(program, None, self.network.as_ref())?;
         let options = SpawnOptions {
             group: Group::NewGroup,
             dies_with_parent: Some(Signal::SIGKILL),
@@ -154,16 +175,20 @@ impl Launch<'_> {
         let pumps = self.pumps(&mut child, &tail).map_err(told)?;
         let id = child.id();
         let over = Arc::new(AtomicBool::new(false));
-        self.tell_end(child, pumps).map_err(told)?;
+        self.tell_end(child, pumps, container.clone()).map_err(told)?;
         let targets: Vec<u16> = self.run.ports.iter().map(|port| port.target).collect();
-        let expected = if self.network.is_some() {
+        let expected = if self.network.is_some() || shares {
             targets.clone()
         } else if self.behind_gateway {
             own.clone()
         } else {
             self.run.ports.iter().map(|port| port.endpoint).collect()
         };
-        if let Some(network) = self.network.clone().filter(|_| !expected.is_empty()) {
+        if let Some(container) = container.clone() {
+            let (told, quiet_after, over) = (expected.clone(), self.quiet_after, Arc::clone(&over));
+            let knocks = Knocks { container, told, targets, quiet_after, over };
+            self.tell_listening(|tell| knocks.run(tell)).map_err(|error| error.to_string())?;
+        } else if let Some(network) = self.network.clone().filter(|_| !expected.is_empty()) {
             let over = Arc::clone(&over);
             let heard = Heard::of(network, &self.run.ports, self.quiet_after, over);
             self.tell_listening(|tell| heard.run(tell)).map_err(told)?;
@@ -187,26 +212,27 @@ impl Launch<'_> {
             tail,
             over,
             network: self.network,
+            container,
             ..Process::new(id)
         })
     }
 
-    fn program(&self, own: &[u16]) -> Program {
-        let ports = filled(self.run, own);
-        let arguments = self.run.arguments.iter().map(|argument| argument.fill(&ports));
-        let program = if own.is_empty() {
-            Program::new(&self.run.program)
-        } else {
+    fn program(&self, own: &Own, is_handed: bool) -> Program {
+        let arguments = self.run.arguments.iter().map(|argument| argument.fill(own));
+        let program = if is_handed {
             Program::new("/bin/sh").args(["-c", HAND_OVER]).arg(&self.run.program)
+        } else {
+            Program::new(&self.run.program)
         };
         let mut program =
             program.args(arguments).envs(&self.run.environment()).current_dir(&self.run.directory);
-        if let Some(first) = own.first() {
+        if let Some(first) = own.first.filter(|_| is_handed) {
             for name in &self.run.port_variables {
                 program = program.env(name, first.to_string());
             }
             let names: Vec<String> = self.run.ports.iter().map(|port| port.target.to_string()).collect();
-            program = program.env("LISTEN_FDS", own.len().to_string()).env("LISTEN_FDNAMES", names.join(":"));
+            let count = names.len().to_string();
+            program = program.env("LISTEN_FDS", count).env("LISTEN_FDNAMES", names.join(":"));
         }
         program.env("BACKLOT_REPLICA", &self.label).envs(self.marks)
     }
@@ -226,10 +252,19 @@ impl Launch<'_> {
 
     /// Tells the end of the process when the last that it has printed is in the log. What is left of its group ends with
     /// it.
-    fn tell_end(&self, mut child: Child, pumps: Vec<Pump>) -> std::io::Result<()> {
+    fn tell_end(
+        &self,
+        mut child: Child,
+        pumps: Vec<Pump>,
+        container: Option<Container>,
+    ) -> std::io::Result<()> {
         let (id, replica, inputs) = (child.id(), self.replica, self.inputs.clone());
         let ended = move || {
             let exit = child.kill().map_or(Exit::Unknown, exit);
+            // What its client did not see to its end may live on.
+            if let Some(container) = container.filter(|_| !is_of_program(exit)) {
+                container.remove();
+            }
             let begun = Instant::now();
             while !pumps.iter().all(Pump::is_done) && begun.elapsed() < PIPES_LIMIT {
                 thread::sleep(Duration::from_millis(1));
@@ -250,6 +285,8 @@ impl Launch<'_> {
                     Found::Here(addresses) => Input::Listens { replica, addresses },
                     Found::Elsewhere(address) => Input::ListensElsewhere { replica, address },
                     Found::Quiet => Input::Quiet { replica },
+                    Found::Inside(pid) => Input::Inside { replica, pid },
+                    Found::Never(waited) => Input::NotBegun { replica, waited },
                 });
             });
         };
@@ -257,17 +294,30 @@ impl Launch<'_> {
     }
 }
 
-/// The port of a replica for each container port of its service.
-pub(crate) fn filled(run: &ProcessRun, own: &[u16]) -> BTreeMap<u16, u16> {
-    run.ports.iter().map(|port| port.target).zip(own.iter().copied()).collect()
+/// What is a replica's own.
+pub(crate) struct Own {
+    /// Its port for each container port of its service.
+    ports: BTreeMap<u16, u16>,
+    /// The first of them.
+    first: Option<u16>,
+    /// The container that it is.
+    name: String,
+}
+
+impl Own {
+    pub(crate) fn new(run: &ProcessRun, own: &[u16], container: Option<&str>) -> Self {
+        let ports = run.ports.iter().map(|port| port.target).zip(own.iter().copied()).collect();
+        Self { ports, first: own.first().copied(), name: container.unwrap_or_default().to_owned() }
+    }
 }
 
 impl Template {
-    /// The text with ports in it; one that the service does not have stays as it was written.
-    pub(crate) fn fill(&self, ports: &BTreeMap<u16, u16>) -> String {
+    /// The text with what is the replica's own in it; a port that the service does not have stays as it was written.
+    pub(crate) fn fill(&self, own: &Own) -> String {
         let part = |part: &Part| match part {
             Part::Text(text) => text.clone(),
-            Part::Port(target) => ports.get(target).unwrap_or(target).to_string(),
+            Part::Port(target) => own.ports.get(target).unwrap_or(target).to_string(),
+            Part::Container => own.name.clone(),
         };
         self.0.iter().map(part).collect()
     }
@@ -275,6 +325,11 @@ impl Template {
 
 fn free_socket() -> std::io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+}
+
+/// Whether an exit is that of the program itself: the clients of containers have codes of their own, and may be killed.
+fn is_of_program(exit: Exit) -> bool {
+    matches!(exit, Exit::Code(code) if !(125..=127).contains(&code))
 }
 
 fn exit(status: std::process::ExitStatus) -> Exit {

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod beside;
+mod ending;
 mod endpoints;
 mod health;
 mod hooks;
@@ -27,7 +28,7 @@ use backlot_gateway::ReplicaId as GatewayId;
 use backlot_plan::supervise::{
     Action, Command, Event, Moment, Outcome, Release, ReplicaId, ServiceId, ServiceStatus, Supervision,
 };
-use backlot_process::{Ends, Signal, kill_descendants, reap_strangers};
+use backlot_process::{Ends, kill_descendants, reap_strangers};
 
 use crate::addresses::Addresses;
 use crate::driver::beside::Beside;
@@ -41,7 +42,7 @@ use crate::runbook::{Databases, Readiness, Runbook, ServiceRun};
 use backlot_logs::{Cap, LogSet, Tail, cap_foreign};
 
 pub(crate) use crate::driver::input::{ConnectionId, Input};
-pub(crate) use crate::driver::launch::filled;
+pub(crate) use crate::driver::launch::Own;
 
 /// How often it is looked after what needs no haste.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
@@ -241,6 +242,8 @@ impl Driver {
                     self.tell(Event::Quiet(replica));
                 }
             }
+            Input::Inside { replica, pid } => self.begun(replica, pid),
+            Input::NotBegun { replica, waited } => self.not_begun(replica, waited),
             Input::Health { replica, epoch, answer } => {
                 // It takes the place of one that serves: not before it can.
                 let too_early = answer.is_ok()
@@ -324,24 +327,6 @@ impl Driver {
         };
         let targets = run.process().ports.iter().map(|port| port.target);
         targets.zip(&process.addresses).filter_map(|(target, address)| Some((target, (*address)?))).collect()
-    }
-
-    fn kill(&mut self, replica: ReplicaId) {
-        let is_database = self.run_of(replica).is_some_and(|run| run.database_port().is_some());
-        let Some(process) = self.processes.get_mut(&replica) else { return };
-        process.stopping = true;
-        if let Some(hooks) = &process.hooks {
-            hooks.store(true, std::sync::atomic::Ordering::Relaxed);
-        }
-        // A server that is killed leaves its children and its shared memory: it is asked to stop at once first.
-        let _ = if is_database && !process.killed {
-            process.id.signal(Signal::SIGQUIT)
-        } else if is_database {
-            process.id.signal(Signal::SIGKILL)
-        } else {
-            process.id.signal_group(Signal::SIGKILL)
-        };
-        process.killed = true;
     }
 
     /// The process of a replica is gone.

@@ -11,7 +11,7 @@ use backlot_plan::supervise::{
 
 use crate::driver::Driver;
 use crate::protocol::{
-    EndpointReport, Failure, FailureCode, Health, News, ReplicaReport, ServiceReport, State,
+    EndpointReport, Failure, FailureCode, Health, News, ReplicaReport, ServiceReport, State, native,
 };
 use crate::runbook::{PortRun, ServiceKind};
 use backlot_logs::Stream;
@@ -26,11 +26,18 @@ impl Driver {
         let name = &self.machine.stack().service(status.service()).name;
         ServiceReport {
             name: name.clone(),
+            engine: self.engine(name),
             wanted: status.wanted(),
             rolling: status.is_rolling(),
             endpoints: self.endpoints(name),
             replicas: status.replicas().map(|replica| self.replica_report(&replica)).collect(),
         }
+    }
+
+    fn engine(&self, name: &str) -> String {
+        let run = self.runbook.services.iter().find(|run| run.name == name);
+        let container = run.and_then(|run| run.process().container.as_ref());
+        container.map_or_else(native, |container| container.engine.clone())
     }
 
     fn endpoints(&self, name: &str) -> Vec<EndpointReport> {
@@ -70,7 +77,11 @@ impl Driver {
                     known.map(|at| Endpoint::new(at.ip().to_string(), at.port())).collect()
                 })
                 .unwrap_or_default(),
-            pid: process.map(|process| process.id.pid),
+            pid: process.and_then(|process| match process.container {
+                // Its client is nobody's business.
+                Some(_) => process.inside,
+                None => Some(process.id.pid),
+            }),
             started: started.and_then(|started| u64::try_from(started.as_millis()).ok()),
             restarts: status.restarts,
             own: network.map(|network| network.own()),

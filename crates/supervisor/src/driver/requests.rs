@@ -94,6 +94,9 @@ impl Driver {
                     process: living.map(|process| process.id),
                     own: network.map(|network| network.own()),
                     called: process.called.clone(),
+                    container: living.and_then(|living| living.container.as_ref()).map(|container| {
+                        (process.program.clone(), container.name.clone(), process.surroundings.clone())
+                    }),
                 })))
             }
             Request::Route { from, to, port, transport } => {

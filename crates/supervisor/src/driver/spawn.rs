@@ -1,6 +1,7 @@
 //! Starting replicas, and starting one again that could not have its port.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use backlot_plan::supervise::{Event, Exit, Release, ReplicaId};
 use backlot_process::{ProcessId, port_holder, try_port, with_descendants};
@@ -27,6 +28,8 @@ impl Driver {
         }
         match run.kind {
             ServiceKind::Process(_) | ServiceKind::Front(_) => match self.launch(replica, &run, 1) {
+                // A container has started when its first process is there.
+                Ok(()) if run.process().container.is_some() => {}
                 Ok(()) => self.started(replica, &run),
                 Err(detail) => self.tell(Event::SpawnFailed { replica, detail }),
             },
@@ -76,11 +79,20 @@ impl Driver {
             self.logs.line(&run.name, &self.machine.label(replica), Stream::Err, &text);
             self.forget(replica);
             if self.launch(replica, &run, count).is_ok() {
-                return self.started(replica, &run);
+                if run.process().container.is_none() {
+                    self.started(replica, &run);
+                }
+                return;
             }
         }
-        let failed = self.processes.get_mut(&replica).and_then(|process| process.failed.take());
+        let process = self.processes.get_mut(&replica);
+        let is_unseen = process.as_ref().is_some_and(|one| one.container.is_some() && one.inside.is_none());
+        let failed = process.and_then(|process| process.failed.take());
         self.forget(replica);
+        if is_unseen && failed.is_none() {
+            // It has come and gone between two looks.
+            self.tell(Event::Spawned(replica));
+        }
         self.tell(match failed {
             Some(detail) => Event::SpawnFailed { replica, detail },
             None => Event::Exited { replica, exit },
@@ -99,6 +111,23 @@ impl Driver {
         let Some(holder) = port_holder(port) else { return Some((port, String::new())) };
         let ours = with_descendants(std::process::id().cast_signed());
         (!holder.pid().is_some_and(|pid| ours.contains(&pid))).then(|| (port, format!(" by {holder}")))
+    }
+
+    /// The first process of a container is there: it has started.
+    pub(super) fn begun(&mut self, replica: ReplicaId, pid: i32) {
+        let run = self.run_of(replica);
+        let Some(process) = self.processes.get_mut(&replica) else { return };
+        process.inside = Some(pid);
+        if let Some(run) = run {
+            self.started(replica, &run);
+        }
+    }
+
+    /// A container does not come to be.
+    pub(super) fn not_begun(&mut self, replica: ReplicaId, waited: Duration) {
+        let Some(process) = self.processes.get_mut(&replica) else { return };
+        process.failed = Some(format!("the container did not run after {} s", waited.as_secs()));
+        self.kill(replica);
     }
 
     /// A server takes its time to start, and is not our child.

@@ -185,8 +185,14 @@ pub(crate) fn script(name: &str, script: &str) -> ServiceRun {
 pub(crate) fn server(name: &str, text: &str, endpoint: u16) -> ServiceRun {
     let mut service = ServiceRun { readiness: Readiness::Listening(LIMIT), ..script(name, text) };
     let ServiceKind::Process(process) = &mut service.kind else { unreachable!("a script") };
-    process.ports =
-        vec![PortRun { target: 80, endpoint, published: true, also: Vec::new(), protocol: Protocol::Http }];
+    process.ports = vec![PortRun {
+        target: 80,
+        endpoint,
+        published: true,
+        also: Vec::new(),
+        protocol: Protocol::Http,
+        inside: Vec::new(),
+    }];
     service
 }
 

@@ -1,0 +1,160 @@
+//! Services that exist only as images, where no container engine answers, or one has a bad day.
+
+use std::time::{Duration, Instant};
+
+use backlot_testkit::{FakeDocker, Outcome, Stage};
+
+use crate::BACKLOT;
+
+const COMPOSE: &str = "\
+services:
+  web: {image: web, command: sleep 1000}
+  adminer: {image: adminer, ports: ['18080:8080']}
+  metrics: {image: 'company/metrics:1', depends_on: [adminer]}
+";
+
+fn stage(compose: &str) -> Stage {
+    let stage = Stage::empty(BACKLOT);
+    stage.file("compose.yaml", compose);
+    stage
+}
+
+/// `up` with this `docker` as the only one.
+fn up(stage: &Stage, script: &str, arguments: &[&str]) -> Outcome {
+    let docker = FakeDocker::on(stage, script);
+    stage.backlot(&[&["up", "-d", "--wait", "-q"], arguments].concat()).env("PATH", docker.path()).output()
+}
+
+#[track_caller]
+fn assert_says(outcome: &Outcome, parts: &[&str]) {
+    for part in parts {
+        assert!(outcome.stderr.contains(part), "no {part:?} in\n{outcome}");
+    }
+}
+
+fn down(stage: &Stage) {
+    stage.backlot(&["down", "-q"]).output().assert(0, "", "");
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn what_nobody_needs_is_left_out_with_a_line_each() {
+    let stage = stage(COMPOSE);
+    let up = stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    let lines: Vec<&str> = up.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{up}");
+    for (line, service, image) in [(lines[0], "adminer", "adminer"), (lines[1], "metrics", "company/metrics")]
+    {
+        let begin = format!(
+            "  ⚠ service {service} has no command that can run natively (its image is {image}): it is left out"
+        );
+        assert!(line.starts_with(&begin), "{up}");
+        assert!(
+            line.contains("; as a container it does not run either: no container engine answers: "),
+            "{up}"
+        );
+    }
+    stage.backlot(&["ps", "-q"]).output().assert(0, "web-1", "");
+    // Asked for by its name it is an error.
+    let named = stage.backlot(&["up", "-d", "adminer"]).output().assert_code(1);
+    assert_says(&named, &["error: service adminer has no command", "no container engine answers"]);
+    down(&stage);
+}
+
+#[test]
+fn what_is_depended_on_is_an_error_that_names_both_unless_the_others_do_without() {
+    let needs = "  app: {image: app, command: sleep 1000, depends_on: [adminer]}\n";
+    let stage = stage(&format!("{COMPOSE}{needs}"));
+    let failed = stage.backlot(&["up", "-d", "--wait"]).output().assert_code(1);
+    assert_says(
+        &failed,
+        &[
+            "service adminer has no command that can run natively (its image is adminer), and service app needs it",
+            "no container engine answers",
+            "`up --without adminer`, or `x-backlot: {optional: true}` under it",
+        ],
+    );
+    stage.assert_nothing_left();
+
+    stage.backlot(&["up", "-d", "--wait", "-q", "--without", "adminer"]).output().assert_code(0);
+    stage.backlot(&["ps", "-q"]).output().assert(0, "app-1\nweb-1", "");
+    down(&stage);
+    stage.backlot(&["up", "--without", "nobody"]).output().assert(
+        2,
+        "",
+        "error: there is no service nobody (there are adminer, app, metrics, web)",
+    );
+
+    let optional = COMPOSE.replace("image: adminer,", "image: adminer, x-backlot: {optional: true},");
+    stage.file("compose.yaml", format!("{optional}{needs}"));
+    let up = stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    assert_says(&up, &["service adminer has no command", "it is left out"]);
+    stage.backlot(&["ps", "-q"]).output().assert(0, "app-1\nweb-1", "");
+    down(&stage);
+}
+
+#[test]
+fn an_engine_that_says_nothing_is_waited_for_and_named() {
+    let stage = stage(COMPOSE);
+    let begun = Instant::now();
+    let up = up(&stage, "sleep 100", &[]).assert_code(0);
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert_says(&up, &["docker said nothing for 5 s", "it is left out"]);
+    down(&stage);
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled_harms_nothing() {
+    let stage = stage(COMPOSE);
+    up(&stage, "exit 1", &["web"]).assert_code(0);
+    let before = stage.backlot(&["--json", "ps"]).output().stdout;
+    let script = "case \"$1\" in
+version) echo 27.0;;
+image) echo 'Error response from daemon: No such image: adminer' >&2; exit 1;;
+pull) echo 'Pulling from library/adminer'; echo 'dial tcp: lookup registry: no such host' >&2; exit 1;;
+*) echo \"$*\" >>asked; exit 1;;
+esac";
+    let failed = up(&stage, script, &[]).assert_code(1);
+    assert_says(
+        &failed,
+        &[
+            "error: service adminer: its image adminer cannot be pulled with docker",
+            "dial tcp: lookup registry: no such host",
+            "`up --without adminer`",
+        ],
+    );
+    assert!(!stage.project().join("asked").exists());
+    let pid = |text: &str| {
+        serde_json::from_str::<serde_json::Value>(text).unwrap()[0]["replicas"][0]["pid"].clone()
+    };
+    assert_eq!(pid(&before), pid(&stage.backlot(&["--json", "ps"]).output().stdout));
+    let dry = FakeDocker::on(&stage, script);
+    let dry = stage.backlot(&["up", "--dry-run"]).env("PATH", dry.path()).output();
+    dry.assert_prints("pull the image adminer\npull the image company/metrics:1\n…");
+    let never = COMPOSE.replace("image: adminer,", "image: adminer, pull_policy: never,");
+    stage.file("compose.yaml", never);
+    let failed = up(&stage, script, &[]).assert_code(1);
+    assert_says(&failed, &["its image adminer is not here, and its pull_policy is `never`"]);
+    down(&stage);
+}
+
+#[test]
+fn podman_is_taken_where_docker_does_not_answer() {
+    let mut stage = stage(COMPOSE);
+    stage.unset("BACKLOT_CONTAINERS");
+    let docker = FakeDocker::on(&stage, "echo 'Cannot connect to the Docker daemon' >&2; exit 1");
+    docker.program(
+        "podman",
+        "case \"$1\" in
+info) echo true;;
+image) echo \"Error: $3: image not known\" >&2; exit 125;;
+pull) echo \"asked for $2\" >&2; exit 125;;
+esac",
+    );
+    let up = stage.backlot(&["up", "-d"]).env("PATH", docker.path()).output().assert_code(1);
+    // It knows no registry of its own.
+    assert_says(&up, &["cannot be pulled with podman", "asked for docker.io/library/adminer"]);
+    let other = stage.backlot(&["up", "-d", "-q"]).env("BACKLOT_CONTAINERS", "lxc").output().assert_code(0);
+    assert_says(&other, &["BACKLOT_CONTAINERS is \"lxc\", which is neither docker nor podman"]);
+    down(&stage);
+}

@@ -1,0 +1,249 @@
+//! What has to be there before services run as containers beside processes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use backlot_containers::{
+    Client, ContainersError, Image, Pull, Recipe, build, find, know_volume, network, pull,
+};
+use backlot_facts::NoService;
+use backlot_plan::Told;
+use backlot_project::Service;
+use backlot_stack::{Cast, Containers, StackError, Translation};
+use backlot_state::{EngineError, Event, Report, Taken, Wishes, short_hash, tell};
+use serde_json::Value as Json;
+
+use crate::containers::{clear, identity};
+use crate::deployment::NativeStack;
+
+/// How an image comes here.
+enum Step {
+    Pull(String),
+    Build(Box<Recipe>),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pull(image) => write!(f, "pull the image {image}"),
+            Self::Build(recipe) => write!(f, "build the image {}", recipe.image),
+        }
+    }
+}
+
+impl Told for Step {
+    fn heading(&self) -> &'static str {
+        "image"
+    }
+}
+
+impl NativeStack<'_> {
+    /// What an `up` runs, with containers where they are needed and can be had.
+    pub(super) fn cast(&self, wishes: &Wishes) -> Result<Cast, EngineError> {
+        self.cast_with(self.translation(&[], wishes, BTreeMap::new()), wishes)
+    }
+
+    /// The same with a `translation` that may be of other files.
+    pub(super) fn cast_with(
+        &self,
+        translation: Translation<'_>,
+        wishes: &Wishes,
+    ) -> Result<Cast, EngineError> {
+        if !translation.wants_containers(&wishes.services)? {
+            return Ok(translation.cast(&wishes.services)?);
+        }
+        let (contains, why) = match self.client() {
+            Ok(_) => (true, None),
+            Err(why) => (false, Some(why)),
+        };
+        Ok(Translation { contains, no_containers: why, ..translation }.cast(&wishes.services)?)
+    }
+
+    /// The engine for containers, looked for once; else why there is none.
+    pub(super) fn client(&self) -> Result<&Client, &str> {
+        let find = || {
+            if !self.contains {
+                return Err("--engine native has no containers".to_owned());
+            }
+            Client::find(self.ground.caller).map_err(|error| error.to_string())
+        };
+        self.client.get_or_init(find).as_ref().map_err(String::as_str)
+    }
+
+    /// Why services of `cast` are left out that could be containers, to be told with each.
+    pub(super) fn no_containers(&self) -> Option<&str> {
+        self.client.get()?.as_ref().err().map(String::as_str)
+    }
+
+    /// How the images of `cast` come here that are not, in words.
+    pub(super) fn image_steps(&self, cast: &Cast, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
+        let Some(client) = self.client_of(cast) else { return Ok(Vec::new()) };
+        let mut steps = Vec::new();
+        for name in &cast.containers {
+            steps
+                .extend(self.image_step(client, self.service(name)?, wishes)?.1.map(|step| step.to_string()));
+        }
+        Ok(steps)
+    }
+
+    fn client_of(&self, cast: &Cast) -> Option<&Client> {
+        self.client().ok().filter(|_| !cast.containers.is_empty())
+    }
+
+    /// Has all images here that `cast` needs, before anything else is done. What cannot be had is left out where nobody has asked
+    /// for it or needs it.
+    pub(super) fn bring_images(
+        &self,
+        cast: &mut Cast,
+        wishes: &Wishes,
+        report: Report<'_>,
+    ) -> Result<(), EngineError> {
+        let Some(client) = self.client_of(cast) else { return Ok(()) };
+        for name in cast.containers.clone() {
+            let Err(error) = self.bring_image(client, &name, wishes, report) else { continue };
+            let translation = self.translation(&[], wishes, BTreeMap::new());
+            let is_needed = !wishes.services.is_empty() || translation.needs(&name, &cast.services).is_some();
+            if is_needed || self.ground.go_on().is_err() {
+                return Err(error);
+            }
+            report(Event::Warning(format!("{error}: {name} is left out")));
+            cast.services.remove(&name);
+            cast.containers.remove(&name);
+        }
+        Ok(())
+    }
+
+    fn bring_image(
+        &self,
+        client: &Client,
+        name: &str,
+        wishes: &Wishes,
+        report: Report<'_>,
+    ) -> Result<(), EngineError> {
+        let service = self.service(name)?;
+        let (image, step) = self.image_step(client, service, wishes)?;
+        let Some(step) = step else { return Ok(()) };
+        let platform = self.said(service, "platform");
+        tell(&step, report, |report| {
+            let mut line = |text: &str| report(Event::Said(text));
+            let interrupted = self.ground.interrupted;
+            match &step {
+                Step::Pull(image) => {
+                    pull(client, (name, image), platform.as_deref(), interrupted, &mut line)?;
+                }
+                Step::Build(recipe) => build(client, (name, recipe), interrupted, &mut line)?,
+            }
+            Ok(image.clone())
+        })
+    }
+
+    /// The image of a service, and how it is brought here if it has to be.
+    fn image_step(
+        &self,
+        client: &Client,
+        service: &Service,
+        wishes: &Wishes,
+    ) -> Result<(String, Option<Step>), EngineError> {
+        let name = self.image_name(service);
+        let is_here = find(client, &name)?.is_some();
+        let policy = match self.said(service, "pull_policy").as_deref() {
+            Some("always") => Pull::Always,
+            Some("never") => Pull::Never,
+            Some(_) | None => Pull::Missing,
+        };
+        let builds = wishes.build || self.said(service, "pull_policy").as_deref() == Some("build");
+        let step = match service.build {
+            Some(_) if builds || !is_here => Some(Step::Build(Box::new(self.recipe(service, &name)))),
+            Some(_) => None,
+            None => match policy {
+                Pull::Never if !is_here => {
+                    let service = service.name.clone();
+                    return Err(ContainersError::NotHere { service, image: name }.into());
+                }
+                Pull::Missing if !is_here => Some(Step::Pull(name.clone())),
+                Pull::Always => Some(Step::Pull(name.clone())),
+                Pull::Missing | Pull::Never => None,
+            },
+        };
+        Ok((name, step))
+    }
+
+    /// As Compose calls it: what the file says, else what is built of it.
+    fn image_name(&self, service: &Service) -> String {
+        let said = self.said(service, "image").filter(|name| !name.is_empty());
+        said.unwrap_or_else(|| format!("{}-{}", self.environment.stack.name, service.name))
+    }
+
+    fn recipe(&self, service: &Service, image: &str) -> Recipe {
+        let Some(build) = &service.build else { return Recipe::default() };
+        let value = |(name, value): (&String, &Option<String>)| {
+            let value = value.as_ref().or_else(|| self.ground.caller.get(name))?;
+            Some((name.clone(), value.clone()))
+        };
+        Recipe {
+            image: image.to_owned(),
+            context: build.context.clone(),
+            dockerfile: build.dockerfile.clone(),
+            inline: build.dockerfile_inline.clone(),
+            target: build.target.clone(),
+            arguments: build.args.iter().filter_map(value).collect(),
+            platform: self.said(service, "platform"),
+        }
+    }
+
+    /// What the resolved file says under a key of a service.
+    fn said(&self, service: &Service, key: &str) -> Option<String> {
+        let model: &Json = &self.environment.stack.resolved()["services"][service.name.as_str()];
+        model[key].as_str().map(str::to_owned)
+    }
+
+    fn service(&self, name: &str) -> Result<&Service, EngineError> {
+        let stack = &self.environment.stack;
+        Ok(stack.services.get(name).ok_or_else(|| StackError::from(NoService::of(name, stack)))?)
+    }
+
+    /// What the containers of `cast` are run with; with `taken`, what of it is not there is made.
+    pub(super) fn prepare(
+        &self,
+        cast: &Cast,
+        taken: Option<&Taken>,
+    ) -> Result<Option<Containers>, EngineError> {
+        let Some(client) = self.client_of(cast) else { return Ok(None) };
+        let mut images = BTreeMap::new();
+        for name in &cast.containers {
+            let image = self.image_name(self.service(name)?);
+            let found = find(client, &image)?;
+            images.insert(name.clone(), found.unwrap_or(Image { name: image, ..Image::default() }));
+        }
+        if let Some(taken) = taken {
+            // Whoever comes after a kill has to know whom to ask.
+            let before = self.site.containers::<Client>()?;
+            if before.is_some_and(|before| before.program != client.program) {
+                clear(taken, true)?;
+            }
+            taken.note_containers(client)?;
+        }
+        let (name, identity) = (self.network_name(), identity(&self.site));
+        let wishes = Wishes::default();
+        let more = self.translation(&[], &wishes, BTreeMap::new()).more_gateways(&cast.containers);
+        let way = network(client, (&name, &identity), more, taken.is_some())?;
+        let prefix = self.environment.stack.name.clone();
+        Ok(Some(Containers { client: client.clone(), images, way, prefix, mark: name }))
+    }
+
+    /// Makes the folders of services that keep data, and has the engine of containers know those that it is told of by name.
+    pub(super) fn make_places(&self, translation: &Translation<'_>, cast: &Cast) -> Result<(), EngineError> {
+        self.make_folders(translation, cast)?;
+        for (name, folder) in translation.known_volumes() {
+            if let Some(containers) = translation.containers {
+                know_volume(&containers.client, (&name, &identity(&self.site)), &folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn network_name(&self) -> String {
+        let hash = short_hash(identity(&self.site).as_bytes());
+        format!("{}-{}", self.environment.stack.name, hash.get(..8).unwrap_or(&hash))
+    }
+}

@@ -1,0 +1,143 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use backlot_nginx::{LocateError, Nginx};
+use backlot_process::Owner;
+use backlot_project::{Environment, EnvironmentName, Lookup, Project};
+
+use super::Cast;
+use crate::error::StackError;
+use crate::translation::Translation;
+use backlot_state::Home;
+use backlot_state::Site;
+
+const COMPOSE: &str = "\
+services:
+  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}, ports: ['5432:5432']}
+  web:
+    image: web
+    command: sh -c 'exec sleep 1'
+    ports: ['8000:80', '8001:80', '9000', '53:53/udp']
+    depends_on: [db]
+  nginx:
+    image: nginx
+    ports: ['8080:8080', '8443:443']
+    volumes: ['./nginx.conf:/etc/nginx/nginx.conf']
+  worker: {image: worker, command: no-such-program, depends_on: [web]}
+";
+
+/// What comes of the services that are asked for, in a project with this Compose file, with nginx or without.
+fn cast<T>(
+    compose: &str,
+    has_nginx: bool,
+    ask: impl FnOnce(&Translation<'_>) -> Result<T, StackError>,
+) -> Result<T, StackError> {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("compose.yaml"), compose).unwrap();
+    let conf = "events {}\nhttp { server { listen 8080; location / { proxy_pass http://web:80; } } }\n";
+    std::fs::write(dir.path().join("nginx.conf"), conf).unwrap();
+    let project = Project::find(lookup(dir.path())).unwrap();
+    let environment: Environment =
+        project.environment(&EnvironmentName::parse("development").unwrap()).unwrap();
+    let home = Home::at(dir.path().join("home"), Owner::Caller);
+    let program = "/usr/sbin/nginx".into();
+    ask(&Translation {
+        environment: &environment,
+        root: dir.path(),
+        caller: &BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+        nginx: if has_nginx { Ok(Nginx { program }) } else { Err(LocateError) },
+        running: &[],
+        databases: vec!["db"],
+        most: backlot_view::Rung::None,
+        scenario: None,
+        site: &Site::new(&home, &project, "development"),
+        throwaway: false,
+        scale: &BTreeMap::new(),
+        current: BTreeMap::new(),
+        contains: false,
+        no_containers: None,
+        containers: None,
+        writes: false,
+    })
+}
+
+fn lookup(dir: &Path) -> Lookup {
+    Lookup { start_dir: dir.to_owned(), ..Lookup::default() }
+}
+
+fn names(cast: &Cast) -> Vec<&str> {
+    cast.services.iter().map(String::as_str).collect()
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn only_what_is_asked_for_has_to_be_there() {
+    let asked = |wanted: &[&str]| {
+        let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+        cast(COMPOSE, false, move |translation| translation.cast(&wanted))
+    };
+    assert_eq!(names(&asked(&["web"]).unwrap()), ["db", "web"]);
+    assert!(matches!(asked(&["nginx"]), Err(StackError::NoNginx { .. })));
+    assert!(matches!(asked(&["worker"]), Err(StackError::NoProgram { .. })));
+    let all = asked(&[]).unwrap_err();
+    let StackError::Several { obstacles, rest } = &all else { panic!("{all}") };
+    assert!(matches!(obstacles[..], [StackError::NoProgram { .. }]));
+    assert_eq!((rest.join(" ").as_str(), all.code()), ("db web", "no-program"));
+    let error = asked(&["wbe"]).unwrap_err().to_string();
+    assert_eq!(error, "there is no service wbe (there are db, nginx, web, worker)");
+}
+
+#[test]
+fn a_missing_nginx_is_left_out_when_nobody_has_asked_for_it_or_needs_it() {
+    let compose = COMPOSE.replace("no-such-program", "sleep 1");
+    let all = cast(&compose, false, |translation| translation.cast(&[])).unwrap();
+    assert_eq!(names(&all), ["db", "web", "worker"]);
+    let [StackError::NoNginx { service, .. }] = &all.left_out[..] else { panic!("{all:?}") };
+    assert_eq!(service, "nginx");
+    assert!(cast(&compose, false, |translation| translation.why_not(&[])).unwrap().is_some());
+    let needed = compose.replace("depends_on: [web]", "depends_on: [nginx]");
+    assert!(cast(&needed, false, |translation| translation.cast(&[])).is_err());
+    let all = cast(&compose, true, |translation| translation.cast(&[])).unwrap();
+    assert_eq!((all.services.len(), all.left_out.len()), (4, 0));
+}
+
+#[test]
+fn everything_that_is_in_the_way_is_told_at_once() {
+    let more = "  other: {build: other}\n  third: {image: x, command: sleep 1, ports: ['8000:1']}\n";
+    let compose = format!("{COMPOSE}{more}");
+    let error = cast(&compose, true, |translation| translation.cast(&[])).unwrap_err();
+    let said = error.to_string();
+    assert_eq!(said.lines().next(), Some("3 things are in the way:"), "{said}");
+    for part in
+        ["service other has no command", "service worker runs no-such-program", "both publish port 8000"]
+    {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(error.code(), "no-command");
+}
+
+#[test]
+fn ports_that_are_published_are_claimed_once() {
+    let claims = |compose: &str, services: &[&str]| -> Result<Vec<(String, u16)>, StackError> {
+        let services = set(services);
+        let claims = cast(compose, true, |translation| translation.claims(&services))?;
+        Ok(claims
+            .into_iter()
+            .filter(|claim| claim.address.is_ipv4())
+            .map(|claim| (claim.service, claim.address.port()))
+            .collect())
+    };
+    let (web, nginx) = (("web".to_owned(), 8000), ("nginx".to_owned(), 8080));
+    let second = ("web".to_owned(), 8001);
+    // nginx does not listen on 443: nothing is behind that port.
+    assert_eq!(
+        claims(COMPOSE, &["db", "nginx", "web"]).unwrap(),
+        [nginx.clone(), web.clone(), second.clone()]
+    );
+    assert_eq!(claims(COMPOSE, &["web"]).unwrap(), [web, second]);
+    let error = claims(&COMPOSE.replace("8080:", "8000:"), &["nginx", "web"]).unwrap_err();
+    assert_eq!(error.to_string(), "services nginx and web both publish port 8000");
+}

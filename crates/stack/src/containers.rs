@@ -1,0 +1,20 @@
+//! What the containers of an environment have in common.
+
+use std::collections::BTreeMap;
+
+use backlot_containers::{Client, Image, Way};
+
+/// What containers are run with.
+#[derive(Debug, Clone)]
+pub struct Containers {
+    /// Who runs them.
+    pub client: Client,
+    /// The image of each service that is one.
+    pub images: BTreeMap<String, Image>,
+    /// How they reach each other and this machine.
+    pub way: Way,
+    /// What their names begin with.
+    pub prefix: String,
+    /// What those of its other things begin with, which no other environment has.
+    pub mark: String,
+}
