@@ -17,6 +17,7 @@ mod dry;
 mod durable;
 mod errors;
 mod fake_docker;
+mod fake_npm;
 mod fetched;
 mod fetched_servers;
 mod flags;
