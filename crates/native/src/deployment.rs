@@ -242,7 +242,7 @@ impl NativeStack<'_> {
         let runs = !current.is_empty() || self.site.is_supervised()?;
         let ports = endpoints(&current);
         let translation = self.translation(databases, wishes, ports.clone());
-        let containers = self.prepare(cast, Some(&taken))?;
+        let containers = self.prepare(cast, databases, Some(&taken))?;
         let translation = Translation { containers: containers.as_ref(), ..translation };
         self.make_places(&translation, cast)?;
         let runbook = translation.runbook(&cast.services)?;
@@ -281,7 +281,7 @@ impl NativeStack<'_> {
         // They may be others than before.
         let kept = Wishes { fresh: false, database_only: false, ..wishes.clone() };
         let (_, databases) = self.start_databases(&taken, cast, &kept, report)?;
-        let containers = self.prepare(cast, Some(&taken))?;
+        let containers = self.prepare(cast, &databases, Some(&taken))?;
         let translation = self.translation(&databases, wishes, ports);
         let translation = Translation { containers: containers.as_ref(), ..translation };
         let runbook = translation.runbook(&cast.services)?;

@@ -10,7 +10,7 @@ use backlot_facts::NoService;
 use backlot_plan::Told;
 use backlot_project::Service;
 use backlot_stack::{Cast, Containers, StackError, Translation};
-use backlot_state::{EngineError, Event, Report, Taken, Wishes, short_hash, tell};
+use backlot_state::{DatabaseRecord, EngineError, Event, Report, Taken, Wishes, short_hash, tell};
 use serde_json::Value as Json;
 
 use crate::containers::{clear, identity};
@@ -206,6 +206,7 @@ impl NativeStack<'_> {
     pub(super) fn prepare(
         &self,
         cast: &Cast,
+        databases: &[DatabaseRecord],
         taken: Option<&Taken>,
     ) -> Result<Option<Containers>, EngineError> {
         let Some(client) = self.client_of(cast) else { return Ok(None) };
@@ -225,10 +226,11 @@ impl NativeStack<'_> {
         }
         let (name, identity) = (self.network_name(), identity(&self.site));
         let wishes = Wishes::default();
-        let more = self.translation(&[], &wishes, BTreeMap::new()).more_gateways(&cast.containers);
+        let places = self.translation(databases, &wishes, BTreeMap::new()).places(&cast.containers);
+        let more = places.values().copied().max().unwrap_or(0);
         let way = network(client, (&name, &identity), more, taken.is_some())?;
         let prefix = self.environment.stack.name.clone();
-        Ok(Some(Containers { client: client.clone(), images, way, prefix, mark: name }))
+        Ok(Some(Containers { client: client.clone(), images, way, places, prefix, mark: name }))
     }
 
     /// Makes the folders of services that keep data, and has the engine of containers know those that it is told of by name.

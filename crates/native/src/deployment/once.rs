@@ -63,8 +63,11 @@ impl NativeStack<'_> {
         let service = stack.services.get(name).ok_or_else(|| StackError::from(NoService::of(name, stack)))?;
         let (environment, wishes) = (self.with_command(beside), Wishes::default());
         let databases = all_running(&self.site)?;
-        let containers =
-            if cast.containers.is_empty() { None } else { self.prepare(cast, Some(&self.site.take()?))? };
+        let containers = if cast.containers.is_empty() {
+            None
+        } else {
+            self.prepare(cast, &databases, Some(&self.site.take()?))?
+        };
         let translation = Translation {
             environment: &environment,
             containers: containers.as_ref(),
