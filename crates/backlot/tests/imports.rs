@@ -33,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("upgrade", &["postgres", "process"]),
     ("supervisor", &["gateway", "logs", "plan", "process", "view"]),
     ("facts", &["files", "hint", "nginx", "plan", "postgres", "project"]),
+    ("dependencies", &["facts", "files", "hint", "process"]),
     (
         "state",
         &[
@@ -54,6 +55,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "stack",
         &[
+            "dependencies",
             "containers",
             "facts",
             "files",
@@ -71,6 +73,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "native",
         &[
+            "dependencies",
             "containers",
             "facts",
             "fetched",

@@ -5,6 +5,7 @@
 
 mod choose;
 mod list;
+mod packages;
 mod runner;
 mod testing;
 
@@ -26,13 +27,14 @@ pub use backlot_state::runs::{INNER, new_mark};
 pub use backlot_state::{
     Attendance, Beside, DatabaseRecord, Deployment, Engine, EngineError, EngineKind, Event, Exec, Failure,
     Filling, GUARD_VERB, Ground, Heard, Home, HomeError, JANITOR_VERB, Lines, LiveDatabase, Lock, LockError,
-    LogWish, Purpose, Record, RecordError, Report, STOCK_VERB, SUPERVISOR_VERB, Site, Started, State,
-    Summary, Watcher, Wishes, tools, volume,
+    LogWish, Packages, Purpose, Record, RecordError, Report, STOCK_VERB, SUPERVISOR_VERB, Site, Started,
+    State, Summary, Watcher, Wishes, tools, volume,
 };
 pub use backlot_view::{
     Mount, Rung, Setting, View, What, obstacle, rung as highest_rung, why_not as no_view,
 };
 pub use choose::{deployment, engine_at, not_done};
 pub use list::{list, list_all};
+pub use packages::{SystemPackages, system_packages};
 pub use runner::{has_tests, test_command};
 pub use testing::{TestRun, finish_for, tidy_up_after};

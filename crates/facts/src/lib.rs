@@ -11,6 +11,7 @@ pub mod migration;
 pub mod names;
 pub mod own;
 pub mod references;
+pub mod runtime;
 pub mod schema;
 pub mod storage;
 mod targets;

@@ -4,6 +4,7 @@ mod containers;
 mod databases;
 mod migrating;
 mod once;
+mod packages;
 mod planning;
 
 use std::cell::OnceCell;
@@ -15,10 +16,10 @@ use backlot_facts::database::Database;
 use backlot_plan::Removal;
 use backlot_project::Environment;
 use backlot_project::keys::Level;
-use backlot_stack::{Cast, StackError, Translation};
+use backlot_stack::{Cast, Provided, StackError, Translation};
 use backlot_state::{
-    Beside, DatabaseRecord, Deployment, EngineError, EngineKind, Event, Exec, Ground, LiveDatabase, Purpose,
-    Report, Site, Started, Taken, Watcher, Wishes, in_words, mark, volume,
+    Beside, DatabaseRecord, Deployment, EngineError, EngineKind, Event, Exec, Ground, LiveDatabase, Packages,
+    Purpose, Report, Site, Started, Taken, Watcher, Wishes, in_words, mark, volume,
 };
 use backlot_supervisor::{FailureCode, News, PortRun, Request, Runbook, ServiceReport};
 use backlot_view::Rung;
@@ -44,6 +45,8 @@ pub struct NativeStack<'a> {
     /// Further ones.
     others: Vec<DatabaseService<'a>>,
     throwaway: bool,
+    /// What services have of packages: it is looked for once.
+    provided: OnceCell<BTreeMap<String, Provided>>,
     /// Whether services may be containers.
     contains: bool,
     /// Who runs those, once somebody has asked; else why nobody does.
@@ -66,30 +69,9 @@ impl<'a> NativeStack<'a> {
         let others = Database::others(&environment)?.into_iter();
         let others = others.map(|database| service(site.part(&database.service), database));
         let others = others.collect::<Result<_, _>>()?;
-        let client = OnceCell::new();
-        Ok(Self { ground, environment, site, database, others, throwaway: false, contains, client })
-    }
-
-    /// Why it cannot run natively, with containers beside where there can be some, when `wishes` are asked for; none when it can.
-    ///
-    /// # Errors
-    /// For a service that is not there.
-    pub fn obstacle(&self, wishes: &Wishes) -> Result<Option<EngineError>, EngineError> {
-        let wanted = |service: &&DatabaseService<'_>| {
-            wishes.services.is_empty()
-                || wishes.services.contains(&service.database().service)
-                || wishes.database_only
-        };
-        if let Err(error) = programs::missing(self.database.iter().filter(wanted)) {
-            return Ok(Some(error));
-        }
-        if wishes.database_only {
-            return Ok(None);
-        }
-        let translation = self.translation(&[], wishes, BTreeMap::new());
-        let contains = translation.wants_containers(&wishes.services)? && self.client().is_ok();
-        let translation = Translation { contains, ..translation };
-        Ok(translation.why_not(&wishes.services)?.map(EngineError::from))
+        let (client, provided) = (OnceCell::new(), OnceCell::new());
+        let throwaway = false;
+        Ok(Self { ground, environment, site, database, others, throwaway, provided, contains, client })
     }
 
     /// Whether it is known that there are no containers to be had.
@@ -163,6 +145,14 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         self.database.as_ref().map(|service| service.process_variables(database)).unwrap_or_default()
     }
 
+    fn packages(&self, services: &[String]) -> Result<Vec<Packages>, EngineError> {
+        self.packages_of(services)
+    }
+
+    fn install(&self, services: &[String], report: Report<'_>) -> Result<Vec<Packages>, EngineError> {
+        self.install_of(services, report)
+    }
+
     fn once(
         &self,
         beside: &Beside,
@@ -180,7 +170,8 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         news: &mut dyn FnMut(News),
     ) -> Result<Started, EngineError> {
         // Before anything is started: what can be known to be wrong from the files alone.
-        let mut cast = self.cast(wishes)?;
+        let cast = self.cast(wishes)?;
+        let mut cast = self.install_for(cast, wishes, report)?;
         for name in self.check_volumes(&cast.services)? {
             volume::disown(self.ground.home, &name)?;
         }
@@ -322,6 +313,8 @@ impl NativeStack<'_> {
             no_containers: None,
             containers: None,
             writes: true,
+            provided: self.provided(),
+            installs: !wishes.no_install,
         }
     }
 }

@@ -23,6 +23,7 @@ mod up;
 mod upgrade;
 mod views;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use backlot_facts::address::Address;
@@ -32,7 +33,7 @@ use backlot_plan::{Port, Storage};
 use backlot_postgres::Installation;
 use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{Environment, ScenarioName, ScenarioSource};
-use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Purpose, Site, tools};
+use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Packages, Purpose, Site, tools};
 
 pub use changes::ChangeError;
 pub use claims::{PortError, PortErrors, PortTrouble, Tenant};
@@ -53,13 +54,16 @@ pub struct DatabaseService<'a> {
     scenario: Option<(ScenarioName, ScenarioSource)>,
     dies_with_us: bool,
     stdout: Stdout,
+    /// What of packages a file that fills it has.
+    packages: OnceCell<Vec<Packages>>,
 }
 
 impl<'a> DatabaseService<'a> {
     /// The service `database` of the environment, at `site`.
     fn new(ground: Ground<'a>, site: Site, environment: Environment, database: Database) -> Self {
         let (dies_with_us, stdout) = (false, Stdout::Ours);
-        Self { ground, site, environment, database, scenario: None, dies_with_us, stdout }
+        let packages = OnceCell::new();
+        Self { ground, site, environment, database, scenario: None, dies_with_us, stdout, packages }
     }
 
     /// The same for `purpose`: what has one is never durable, and always on a free port.
@@ -109,7 +113,8 @@ impl<'a> DatabaseService<'a> {
     pub fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
         let mut all = caller_without_postgres(self.ground.caller);
         all.extend(self.variables(database));
-        tools::with_virtual_environment(self.ground.project.root(), all)
+        let all = tools::with_virtual_environment(self.ground.project.root(), all);
+        Packages::in_front(self.packages.get().map(Vec::as_slice).unwrap_or_default(), all)
     }
 
     /// The running environment, as its record tells.

@@ -14,6 +14,13 @@ pub trait Told: fmt::Display {
 /// One step of a plan. Each can be repeated: doing it again after it was cut short is safe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
+    /// Install packages where they are missing.
+    Install {
+        /// The services that need them.
+        services: Vec<String>,
+        /// What is installed: the lines of their Dockerfiles.
+        said: String,
+    },
     /// Take something away.
     Remove(Removal),
     /// Fetch programs that are not here.
@@ -65,6 +72,9 @@ pub enum Removal {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Install { services, said } => {
+                write!(f, "install what {} needs: {said}", services.join(", "))
+            }
             Self::Remove(removal) => removal.fmt(f),
             Self::Fetch { what } => f.write_str(what),
             Self::MakeCluster { storage, databases } => {
@@ -88,6 +98,7 @@ impl fmt::Display for Step {
 impl Told for Step {
     fn heading(&self) -> &'static str {
         match self {
+            Self::Install { .. } => "packages",
             Self::Remove(removal) => removal.heading(),
             Self::Fetch { .. } => "fetched",
             Self::MakeCluster { .. } => "cluster",

@@ -8,7 +8,7 @@ fn carry_out(world: &mut Observed, step: &Step) {
     match step {
         Step::Remove(removal) => take_away(world, *removal),
         // Told by others, see the supervisor; and where it is fetched to, all environments look: of this one it changes nothing.
-        Step::Service(_) | Step::Fetch { .. } => {}
+        Step::Service(_) | Step::Fetch { .. } | Step::Install { .. } => {}
         Step::MakeCluster { storage, .. } => {
             world.files = true;
             match storage {
@@ -65,7 +65,7 @@ fn take_away(world: &mut Observed, removal: Removal) {
 /// What is left when whoever carried a step out was killed in the middle of it.
 fn cut_short(world: &mut Observed, step: &Step) {
     match step {
-        Step::Remove(_) | Step::Service(_) | Step::Fetch { .. } => {}
+        Step::Remove(_) | Step::Service(_) | Step::Fetch { .. } | Step::Install { .. } => {}
         Step::MakeCluster { .. } => world.files = true,
         // The worst moment: the server runs, and nobody has written down which it is.
         Step::StartServer { .. } => {
@@ -254,6 +254,7 @@ fn programs_are_fetched_before_anything_is_touched() {
         databases: vec!["postgres".into()],
         migrate: None,
         missing: vec!["fetch PostgreSQL 16 with npm".into()],
+        migrate: None,
         fill: None,
     };
     let there = Observed { files: true, cluster: true, server: Server::Running, ..Observed::ABSENT };

@@ -216,16 +216,16 @@ impl Translation<'_> {
             };
         }
         let command = process::words(&container, self.is_addressed(service))?;
+        self.check_packages(service)?;
         if !self.is_addressed(service) {
             self.check_texts(&container, &command)?;
             self.check_beyond(&container, &command)?;
         }
         let hooks = service.post_start.iter().chain(&service.pre_stop).map(|hook| &hook.command);
         let hooks = hooks.filter(|command| !command.is_empty());
-        [&command]
-            .into_iter()
-            .chain(hooks)
-            .try_for_each(|command| self.program(&container, command, &self.surroundings()).map(|_| ()))
+        [&command].into_iter().chain(hooks).try_for_each(|command| {
+            self.program(&container, command, &self.surroundings(service)).map(|_| ())
+        })
     }
 
     /// The addresses of this machine that these services publish, but for those at which databases listen themselves. Two

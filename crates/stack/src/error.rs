@@ -1,7 +1,9 @@
 //! Why a stack cannot run natively.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use backlot_dependencies::DependencyError;
 use backlot_facts::NoService;
 use backlot_facts::storage::StorageError;
 use backlot_hint::{Explain, Hint, quoted};
@@ -74,8 +76,20 @@ pub enum StackError {
         service: String,
         /// The program.
         program: String,
+        /// Whether what its Dockerfile installs is not there.
+        installable: bool,
         /// A requirements file, when the project has one and no virtual environment.
         requirements: Option<PathBuf>,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// What a service's Dockerfile installs cannot be had.
+    #[error("service {service} cannot have the packages that it needs")]
+    Packages {
+        /// The service.
+        service: String,
+        /// Why.
+        source: Arc<DependencyError>,
         /// Where it is defined.
         at: Location,
     },
@@ -208,7 +222,11 @@ impl StackError {
     pub(crate) fn is_of_an_image(&self) -> bool {
         matches!(
             self,
-            Self::NoCommand { .. } | Self::NoNginx { .. } | Self::Options { .. } | Self::NoProgram { .. }
+            Self::NoCommand { .. }
+                | Self::NoNginx { .. }
+                | Self::Options { .. }
+                | Self::NoProgram { .. }
+                | Self::Packages { .. }
         )
     }
 
@@ -233,6 +251,7 @@ impl StackError {
             | Self::Dockerfile { .. } => "no-command",
             Self::NotHonoured { .. } => "not-honoured",
             Self::NoProgram { .. } => "no-program",
+            Self::Packages { source, .. } => source.code(),
             Self::Unrunnable { .. } => "not-executable",
             Self::NoService(_) => "no-service",
             Self::LeadsElsewhere { .. } => "leads-elsewhere",
@@ -263,6 +282,9 @@ impl StackError {
                  the services that are to run without it"
             )),
             Self::Dockerfile { at, .. } => Some(format!("name it under `build`: `dockerfile: …` ({at})")),
+            Self::NoProgram { service, installable: true, .. } => Some(format!(
+                "`backlot install {service}` installs what its Dockerfile does"
+            )),
             Self::NoProgram { requirements: Some(file), .. } => Some(format!(
                 "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
                 quoted(file)
@@ -298,6 +320,9 @@ impl StackError {
                 Some([obstacle.hint(), why, without].into_iter().flatten().collect::<Vec<_>>().join("\n"))
             }
             Self::NotOnce { way_out, .. } => Some((*way_out).to_owned()),
+            Self::Packages { source, at, .. } => {
+                source.hint().map(|hint| format!("{} ({at})", hint.render("")))
+            }
             Self::NotHonoured { .. }
             | Self::NoService(_)
             | Self::Scaled { .. }
@@ -324,6 +349,9 @@ impl Explain for StackError {
     }
 
     fn hint(&self) -> Option<Hint> {
+        if let Self::NoProgram { service, installable: true, .. } = self {
+            return Some(Hint::command(&["install", service]).then(" installs what its Dockerfile does"));
+        }
         let hint = Self::hint(self).map(Hint::from);
         let Self::Several { rest, .. } = self else { return hint };
         if rest.is_empty() {

@@ -10,9 +10,7 @@ use backlot_facts::variables::{RunningDatabase, variables};
 use backlot_postgres::Access;
 use backlot_process::{Flaw, OF_THE_TERMINAL, caller_allow_list};
 use backlot_project::Service;
-use backlot_state::tools::{
-    is_executable, keep_tree_clean, on_path, virtual_environment, with_virtual_environment,
-};
+use backlot_state::tools::{is_executable, keep_tree_clean, on_path, virtual_environment_of};
 
 use crate::{error::StackError, ports::Ports, translation::Translation};
 
@@ -54,15 +52,15 @@ fn interpreted(container: &Container<'_>, words: Vec<String>) -> Vec<String> {
 }
 
 impl Translation<'_> {
-    /// The caller's variables that all services may see, with the project's virtual environment first on PATH.
-    pub(crate) fn surroundings(&self) -> BTreeMap<String, String> {
+    /// The caller's variables that all services may see, with what this one has of packages first on PATH.
+    pub(crate) fn surroundings(&self, service: &Service) -> BTreeMap<String, String> {
         let mut caller = caller_allow_list(self.caller);
         // No service runs on the caller's terminal.
         caller.retain(|name, _| !OF_THE_TERMINAL.contains(&name.as_str()));
         if let Some(active) = self.caller.get("VIRTUAL_ENV") {
             caller.insert("VIRTUAL_ENV".into(), active.clone());
         }
-        with_virtual_environment(self.root, caller)
+        self.with_packages(service, caller)
     }
 
     /// The file of a command's program: on PATH, in the service's directory, or in what is mounted into its container.
@@ -90,10 +88,12 @@ impl Translation<'_> {
             }
             Some(_) => None,
         });
+        let found = found.or_else(|| self.program_to_be(container.service, word));
         found.ok_or_else(|| StackError::NoProgram {
             service: container.service.name.clone(),
             program: word.to_owned(),
-            requirements: match virtual_environment(self.root, self.caller) {
+            installable: self.could_be_installed(container.service),
+            requirements: match virtual_environment_of(&[], self.root, self.caller) {
                 Some(_) => None,
                 None => REQUIREMENTS.iter().map(PathBuf::from).find(|file| self.root.join(file).exists()),
             },
@@ -168,8 +168,12 @@ impl Translation<'_> {
     }
 
     /// What such a program gets besides its `variables`.
-    pub(crate) fn beside(&self, variables: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let mut all = self.surroundings();
+    pub(crate) fn beside(
+        &self,
+        service: &Service,
+        variables: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        let mut all = self.surroundings(service);
         all.extend(variables.clone());
         all.entry("PYTHONUNBUFFERED".into()).or_insert_with(|| "1".into());
         keep_tree_clean(self.root, &self.site.live(), &mut all);

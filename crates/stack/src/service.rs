@@ -77,7 +77,9 @@ impl Translation<'_> {
                 }
             })
             .collect();
-        run.fingerprint = fingerprint::of_texts(hashes.iter().chain([&text]).map(String::as_str));
+        let packages = self.packages_folders(service);
+        let all = hashes.iter().chain([&text]).chain(&packages);
+        run.fingerprint = fingerprint::of_texts(all.map(String::as_str));
         Ok(run)
     }
 
@@ -106,7 +108,7 @@ impl Translation<'_> {
         let has_addresses = self.is_addressed(container.service);
         let words = self.keeping(container, words(container, has_addresses)?)?;
         let variables = self.variables(container, ports);
-        let mut surroundings = self.beside(&variables);
+        let mut surroundings = self.beside(container.service, &variables);
         let path = if variables.contains_key("PATH") { &variables } else { &surroundings };
         let program = self.program(container, &words, path)?;
         let (targets, arguments) = (ports.of(&container.service.name), words.get(1..).unwrap_or_default());

@@ -46,4 +46,4 @@ pub use record::{
 pub use site::Site;
 pub use summary::{State, Summary};
 pub use taken::Taken;
-pub use up::{Failure, Started, Wishes};
+pub use up::{Failure, Packages, Started, Wishes};

@@ -1,10 +1,11 @@
 //! `backlot doctor`
 
+mod finding;
+mod packages;
 mod views;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use backlot_engine::{
     Client, DockerError, Explain, Hint, Home, Shelf, Surroundings, Wishes, named_daemon, schema, tools,
@@ -15,48 +16,14 @@ use backlot_process::{Owner, Program, caller_allow_list};
 use backlot_project::Project;
 use serde_json::json;
 
+use self::finding::{Finding, LIMIT, Verdict};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::render;
 
-/// How long a program that is asked for its version may take.
-const LIMIT: Duration = Duration::from_secs(5);
-
 /// Say what Backlot finds on this machine and in this project, and how to mend what is missing
 #[derive(Debug, clap::Args)]
 pub struct Args {}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// It is there.
-    Good,
-    /// Something will not work, but not what everybody needs.
-    Warning,
-    /// Nothing will work.
-    Bad,
-}
-
-#[derive(Debug)]
-struct Finding {
-    what: &'static str,
-    verdict: Verdict,
-    found: String,
-    mend: Option<Hint>,
-}
-
-impl Finding {
-    fn good(what: &'static str, found: impl Into<String>) -> Self {
-        Self { what, verdict: Verdict::Good, found: found.into(), mend: None }
-    }
-
-    fn warning(what: &'static str, found: impl Into<String>, mend: impl Into<Hint>) -> Self {
-        Self { what, verdict: Verdict::Warning, found: found.into(), mend: Some(mend.into()) }
-    }
-
-    fn bad(what: &'static str, found: impl Into<String>, mend: impl Into<Hint>) -> Self {
-        Self { what, verdict: Verdict::Bad, found: found.into(), mend: Some(mend.into()) }
-    }
-}
 
 pub fn run(_args: &Args, context: &Context) -> Exit {
     let variables = &context.caller.variables;
@@ -222,6 +189,7 @@ fn project(context: &Context) -> Vec<Finding> {
             None => Finding { mend: None, ..Finding::warning("key", line, "") },
         }));
     }
+    findings.extend(packages::packages(context, &project));
     findings.extend(obstacles(context, &project));
     findings.extend(schema(context, &project));
     findings

@@ -13,6 +13,7 @@ mod flask;
 mod foreground;
 mod guard;
 mod init;
+mod install;
 mod janitor;
 mod logs;
 mod ls;
@@ -58,6 +59,7 @@ pub enum Command {
     #[command(subcommand)]
     Scenario(scenario::Command),
     Run(run::Args),
+    Install(install::Args),
     Flask(flask::Args),
     Compose(compose::Args),
     CreateInitialDb(create_initial_db::Args),
@@ -104,6 +106,7 @@ pub fn run(
         Command::Supervisor(args) => guard::run_supervisor(&args),
         Command::Scenario(command) => scenario::run(command, context),
         Command::Run(args) => run::run(&args, context),
+        Command::Install(args) => install::run(&args, context),
         Command::Flask(args) => flask::run(&args, context),
         Command::Compose(args) => compose::run(&args, context),
         Command::CreateInitialDb(args) => create_initial_db::run(&args, context),

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use backlot_engine::{Beside, Hint, Site, Wishes, own, tools};
+use backlot_engine::{Beside, Hint, Packages, Site, Wishes, own, tools};
 use backlot_process::{Program, caller_without_postgres, shell_quote};
 use backlot_project::{Environment, Project};
 
 use crate::commands::exec::carry_out;
+use crate::commands::install;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -21,6 +22,7 @@ use crate::exit::Exit;
 /// database's real address, on top of the caller's own; in a Compose project with one service of its own that one's
 /// variables and directory, too. Its exit code is ours.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
     // It is never kept.
     #[arg(long = "rm", hide = true)]
@@ -28,6 +30,9 @@ pub struct Args {
     /// Of a service: start nothing that it depends on
     #[arg(long)]
     no_deps: bool,
+    /// Install nothing that its service's Dockerfile does
+    #[arg(long)]
+    no_install: bool,
     /// Of a service: work in this directory instead
     #[arg(short = 'w', long, value_name = "DIR")]
     workdir: Option<PathBuf>,
@@ -46,7 +51,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
             let error = "the options are a service's, and what follows -- is none";
             return Err(CommandError::usage("no-service", error));
         }
-        return in_environment(&args.command, context);
+        return in_environment(&args.command, args.no_install, context);
     }
     let name = args.command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     let project = context.project()?.naming([name.clone()]);
@@ -54,7 +59,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     if is_of_service || environment.stack.services.contains_key(&name) {
         return once(args, name, &project, environment, context);
     }
-    in_environment(&args.command, context)
+    in_environment(&args.command, args.no_install, context)
 }
 
 /// Whether the command, which is at the end of the line, comes after `--`. The parser does not tell.
@@ -83,11 +88,15 @@ fn once(
         None => Vec::new(),
     };
     let first = if needs.is_empty() { vec![service.clone()] } else { needs.clone() };
-    let wishes = Wishes { services: first, ..Wishes::default() };
+    let wishes = Wishes { services: first, no_install: args.no_install, ..Wishes::default() };
     let deployment = context.deployment(context.ground(&home, project), environment, &wishes)?;
     if context.global.dry_run {
-        let wishes = Wishes { services: needs.clone(), ..Wishes::default() };
+        let wishes = Wishes { services: needs.clone(), no_install: args.no_install, ..Wishes::default() };
         let mut steps = if needs.is_empty() { Vec::new() } else { deployment.plan_up(&wishes)? };
+        if !args.no_install {
+            let own = install::steps(&deployment.packages(std::slice::from_ref(&service))?);
+            steps.extend(own.into_iter().filter(|step| !steps.contains(step)).collect::<Vec<_>>());
+        }
         let own = || vec!["its command".to_owned()];
         let words = if command.is_empty() { own() } else { vec![quoted(&command)] };
         steps.push(format!("run {} as {service}", words.concat()));
@@ -98,6 +107,7 @@ fn once(
         command: command.clone(),
         directory: args.workdir.clone(),
         terminal: context.can_have_terminal() && !args.no_tty,
+        no_install: args.no_install,
         environment: false,
     };
     let site = deployment.site().clone();
@@ -134,7 +144,11 @@ fn quoted(command: &[OsString]) -> String {
 }
 
 /// Brings the chosen environment's database up and becomes `command` in it.
-pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, CommandError> {
+pub fn in_environment(
+    command: &[OsString],
+    no_install: bool,
+    context: &Context,
+) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let environment = context.environment(&project)?;
     let own: Vec<_> =
@@ -150,9 +164,16 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
     if context.global.dry_run {
         let mut steps =
             if has_database { deployment.plan_up(&deployment.database_only(false)?)? } else { Vec::new() };
+        if let Some(place) = place.as_ref().filter(|_| !no_install) {
+            steps.extend(install::steps(&deployment.packages(std::slice::from_ref(&place.service.name))?));
+        }
         steps.push(format!("run {}", quoted(command)));
         return context.show_steps(&steps);
     }
+    let packages = match place.as_ref().map(|place| place.service.name.clone()).filter(|_| !no_install) {
+        Some(name) => deployment.install(&[name], &mut context.reporter())?,
+        None => Vec::new(),
+    };
     let mut address = None;
     let mut variables = if has_database {
         let (database, _) = deployment.up_database(false, &mut context.reporter())?;
@@ -171,6 +192,7 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
         variables.extend(own::variables(place, &stack, address, false));
         let folder = place.directory();
         variables = tools::with_virtual_environment(&folder, std::mem::take(&mut variables));
+        variables = Packages::in_front(&packages, std::mem::take(&mut variables));
         folder
     });
     // Whoever is somewhere in it already is where he wants to be.

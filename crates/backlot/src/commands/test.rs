@@ -6,13 +6,14 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
 use backlot_engine::{
-    Beside, Container, EngineKind, Ground, HERE, INNER, TestRun, Wishes, finish_for, has_tests, new_mark,
-    own, test_command, tools,
+    Beside, Container, EngineKind, Ground, HERE, INNER, Packages, TestRun, Wishes, finish_for, has_tests,
+    new_mark, own, test_command, tools,
 };
 use backlot_process::{Program, Stdout, become_subreaper, exit_code};
 use backlot_project::{Environment, EnvironmentName, Project, Stack};
 
 use crate::commands::exec::carry_out;
+use crate::commands::install;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -31,6 +32,9 @@ pub struct Args {
     /// Files and options for the runner; from the first of them on, all is the runner's
     #[arg(allow_hyphen_values = true, value_name = "FILES")]
     arguments: Vec<OsString>,
+    /// Install nothing that the Dockerfile of the tests' service does
+    #[arg(long)]
+    no_install: bool,
     /// Leave the database up, and say how to reach it
     #[arg(long)]
     keep: bool,
@@ -44,16 +48,27 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let name = context.global.environment.as_deref().unwrap_or(ENVIRONMENT);
     let name = EnvironmentName::parse(name)?;
     let environment = context.environment_named(&project, &name)?;
-    let tested = Tested::of(&environment, &project, args, context);
+    let mut tested = Tested::of(&environment, &project, args, context);
     let ground = context.ground(&home, &project);
     // The tests need its database alone, and what else their service depends on.
     let wishes = Wishes { database_only: true, ..Wishes::default() };
     let deployment = context.deployment(ground, environment, &wishes)?;
     deployment.database_only(false)?;
-    let place = tested.place(deployment.kind());
+    let service: Vec<String> = tested.service.iter().map(|(name, _)| name.clone()).collect();
+    if !args.no_install && !service.is_empty() {
+        tested.packages = deployment.packages(&service)?;
+    }
+    let place = tested.place(deployment.kind()).map(str::to_owned);
     if context.global.dry_run {
+        let missing = install::steps(&tested.packages);
+        if !missing.is_empty() {
+            // What is to run them is found in there.
+            let steps = missing.into_iter().chain(["run the tests with what was installed".to_owned()]);
+            return context.show_steps(&steps.collect::<Vec<_>>());
+        }
         let runner = tested.runner(&tested.surroundings(context), args)?;
-        let runner = format!("run {runner}{}", place.map(|name| format!(" as {name}")).unwrap_or_default());
+        let runner =
+            format!("run {runner}{}", place.as_ref().map(|name| format!(" as {name}")).unwrap_or_default());
         let needs = if place.is_some() { tested.needs.clone() } else { Vec::new() };
         return context.show_steps(&TestRun::plan(deployment, args.keep, needs, &runner)?);
     }
@@ -64,6 +79,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         None => return guarded(ground, name.as_str(), context),
     };
     let mut report = context.reporter();
+    if !tested.packages.is_empty() {
+        tested.packages = deployment.install(&service, &mut report)?;
+    }
     let tests = TestRun::start(ground, deployment, args.keep, mark, &mut report)?;
     let outcome = match place {
         Some(_) => tested.run_as_service(&tests, args, context),
@@ -92,6 +110,8 @@ struct Tested {
     arguments: Vec<OsString>,
     /// What the service's variables are in the caller's world, but for the database.
     stack: Stack,
+    /// What the service has of packages.
+    packages: Vec<Packages>,
 }
 
 impl Tested {
@@ -116,7 +136,8 @@ impl Tested {
         });
         let arguments = arguments.collect();
         let configured = own.or_else(|| stack.extension.test.clone());
-        Self { root: root.to_owned(), needs, configured, arguments, stack: stack.clone(), service }
+        let (root, stack, packages) = (root.to_owned(), stack.clone(), Vec::new());
+        Self { root, service, needs, configured, arguments, stack, packages }
     }
 
     /// The service whose place the tests take; on Docker its container has what its image has, and the tests may well not be in it.
@@ -131,7 +152,8 @@ impl Tested {
 
     fn surroundings(&self, context: &Context) -> BTreeMap<String, String> {
         let variables = tools::with_virtual_environment(&self.root, context.caller.variables.clone());
-        tools::with_virtual_environment(self.directory(), variables)
+        let variables = tools::with_virtual_environment(self.directory(), variables);
+        Packages::in_front(&self.packages, variables)
     }
 
     fn runner(&self, variables: &BTreeMap<String, String>, args: &Args) -> Result<Program, CommandError> {
@@ -156,6 +178,7 @@ impl Tested {
             variables.extend(own::variables(container, &self.stack, Some(database.address(&HERE)), true));
         }
         variables = tools::with_virtual_environment(self.directory(), variables);
+        variables = Packages::in_front(&self.packages, variables);
         tools::keep_tree_clean(&self.root, &tests.scratch(), &mut variables);
         let command = self.runner(&variables, args)?;
         say(&command, context);
@@ -179,6 +202,7 @@ impl Tested {
             directory: None,
             terminal: context.can_have_terminal(),
             environment: true,
+            no_install: args.no_install,
         };
         let exec =
             tests.as_service(&beside, &self.needs, &mut context.reporter(), &mut context.newsreader())?;

@@ -11,6 +11,7 @@ mod caller;
 mod changes;
 mod commands;
 mod contained;
+mod dependencies;
 mod development;
 mod differential;
 mod dry;

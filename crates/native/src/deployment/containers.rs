@@ -13,8 +13,10 @@ use backlot_stack::{Cast, Containers, StackError, Translation};
 use backlot_state::{DatabaseRecord, EngineError, Event, Report, Taken, Wishes, short_hash, tell};
 use serde_json::Value as Json;
 
+use crate::DatabaseService;
 use crate::containers::{clear, identity};
 use crate::deployment::NativeStack;
+use crate::programs;
 
 /// How an image comes here.
 enum Step {
@@ -38,6 +40,28 @@ impl Told for Step {
 }
 
 impl NativeStack<'_> {
+    /// Why it cannot run natively, with containers beside where there can be some, when `wishes` are asked for; none when it can.
+    ///
+    /// # Errors
+    /// For a service that is not there.
+    pub fn obstacle(&self, wishes: &Wishes) -> Result<Option<EngineError>, EngineError> {
+        let wanted = |service: &&DatabaseService<'_>| {
+            wishes.services.is_empty()
+                || wishes.services.contains(&service.database().service)
+                || wishes.database_only
+        };
+        if let Err(error) = programs::missing(self.database.iter().filter(wanted)) {
+            return Ok(Some(error));
+        }
+        if wishes.database_only {
+            return Ok(None);
+        }
+        let translation = self.translation(&[], wishes, BTreeMap::new());
+        let contains = translation.wants_containers(&wishes.services)? && self.client().is_ok();
+        let translation = Translation { contains, ..translation };
+        Ok(translation.why_not(&wishes.services)?.map(EngineError::from))
+    }
+
     /// What an `up` runs, with containers where they are needed and can be had.
     pub(super) fn cast(&self, wishes: &Wishes) -> Result<Cast, EngineError> {
         self.cast_with(self.translation(&[], wishes, BTreeMap::new()), wishes)

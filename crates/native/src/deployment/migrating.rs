@@ -12,6 +12,7 @@ pub(super) struct Migrating<'a> {
     stack: &'a NativeStack<'a>,
     all: Vec<Migration>,
     key: String,
+    no_install: bool,
 }
 
 impl NativeStack<'_> {
@@ -21,19 +22,19 @@ impl NativeStack<'_> {
         let mut all = self.migrations(wishes);
         for migration in &all {
             // What is a service of its own that cannot run here is told, and the rest may well do without.
-            if let Some(beside) = beside(migration).filter(|_| !migration.is_job()) {
+            if let Some(beside) = beside(migration, wishes.no_install).filter(|_| !migration.is_job()) {
                 self.check_once(&beside)?;
             }
         }
-        all.retain(|migration| self.cannot(migration).is_none());
+        all.retain(|migration| self.cannot(migration, wishes).is_none());
         if all.is_empty() {
             return Ok(None);
         }
         let key = self.translation(&[], wishes, std::collections::BTreeMap::new()).key_of(&all);
-        Ok(Some(Migrating { stack: self, all, key }))
+        Ok(Some(Migrating { stack: self, all, key, no_install: wishes.no_install }))
     }
 
-    fn migrations(&self, wishes: &Wishes) -> Vec<Migration> {
+    pub(super) fn migrations(&self, wishes: &Wishes) -> Vec<Migration> {
         let environment = &self.environment;
         let mut all = migrations(&environment.stack, self.ground.project.root(), environment.for_all);
         if !self.throwaway {
@@ -48,8 +49,8 @@ impl NativeStack<'_> {
     }
 
     /// Why a migration that is a service cannot run here before the others.
-    fn cannot(&self, migration: &Migration) -> Option<String> {
-        match self.check_once(&beside(migration).filter(|_| migration.is_job())?) {
+    fn cannot(&self, migration: &Migration, wishes: &Wishes) -> Option<String> {
+        match self.check_once(&beside(migration, wishes.no_install).filter(|_| migration.is_job())?) {
             Ok((cast, _)) if cast.containers.is_empty() => None,
             Ok(_) => Some("it is a container, which runs beside the others only".to_owned()),
             Err(error) => Some(error.to_string()),
@@ -59,22 +60,22 @@ impl NativeStack<'_> {
     /// The migrations that are not run, a line each.
     pub(super) fn not_migrated(&self, wishes: &Wishes) -> Vec<String> {
         let all = self.migrations(wishes);
-        let lost = all.iter().filter_map(|migration| Some((migration, self.cannot(migration)?)));
+        let lost = all.iter().filter_map(|migration| Some((migration, self.cannot(migration, wishes)?)));
         lost.map(|(migration, why)| format!("the database is not migrated by {migration}: {why}")).collect()
     }
 }
 
 /// The command of one that runs as a service.
-fn beside(migration: &Migration) -> Option<Beside> {
+fn beside(migration: &Migration, no_install: bool) -> Option<Beside> {
     let command = migration.command.iter().map(Into::into).collect();
     let service = migration.service.clone()?;
-    Some(Beside { service, command, directory: None, terminal: false, environment: true })
+    Some(Beside { service, command, directory: None, terminal: false, environment: true, no_install })
 }
 
 impl Migrating<'_> {
     fn program(&self, migration: &Migration) -> Result<Program, EngineError> {
         let (stack, ground) = (self.stack, self.stack.ground);
-        if let Some(beside) = beside(migration) {
+        if let Some(beside) = beside(migration, self.no_install) {
             let (cast, _) = stack.check_once(&beside)?;
             return Ok(match stack.beside_all(&beside, &cast)? {
                 Exec::Child(program) | Exec::Elsewhere(program) => program,

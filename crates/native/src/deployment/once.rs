@@ -33,23 +33,30 @@ impl NativeStack<'_> {
             return self.beside_server(service, beside, &needs, report, news);
         }
         let only = BTreeSet::from([name.clone()]);
-        let (mut cast, told) = self.check_once(beside)?;
+        let (cast, told) = self.check_once(beside)?;
+        let mut cast = if beside.no_install || !cast.containers.is_empty() {
+            cast
+        } else {
+            self.make_packages(&only, report)?;
+            self.check_once(beside)?.0
+        };
         self.bring_images(&mut cast, &Wishes::default(), report)?;
         for line in told {
             report(Event::Warning(line));
         }
         self.check_volumes(&only)?.iter().try_for_each(|name| volume::disown(self.ground.home, name))?;
-        self.bring_up(needs, report, news)?;
+        self.bring_up(needs, beside, report, news)?;
         self.beside_all(beside, &cast)
     }
 
     /// What can be known to be wrong from the files alone with a command that is to run as a service. Returns what it takes to run
     /// it, and what is not as they say.
     pub(super) fn check_once(&self, beside: &Beside) -> Result<(Cast, Vec<String>), EngineError> {
-        let (environment, wishes) = (self.with_command(beside), Wishes::default());
+        let wishes = Wishes { no_install: beside.no_install, ..Wishes::default() };
+        let environment = self.with_command(beside);
         let unstarted =
             Translation { environment: &environment, ..self.translation(&[], &wishes, BTreeMap::new()) };
-        let cast = self.cast_of(&environment, &beside.service)?;
+        let cast = self.cast_of(&environment, beside)?;
         let only = BTreeSet::from([beside.service.clone()]);
         let told = unstarted.unhonoured(&only, &cast.containers, Level::Warning).into_iter();
         let told = told.chain(unstarted.unmounted(only.difference(&cast.containers))).collect();
@@ -61,7 +68,8 @@ impl NativeStack<'_> {
         let name = &beside.service;
         let stack = &self.environment.stack;
         let service = stack.services.get(name).ok_or_else(|| StackError::from(NoService::of(name, stack)))?;
-        let (environment, wishes) = (self.with_command(beside), Wishes::default());
+        let wishes = Wishes { no_install: beside.no_install, ..Wishes::default() };
+        let environment = self.with_command(beside);
         let databases = all_running(&self.site)?;
         let containers = if cast.containers.is_empty() {
             None
@@ -89,8 +97,9 @@ impl NativeStack<'_> {
     }
 
     /// What it takes to run `name` alone, of these files.
-    fn cast_of(&self, environment: &Environment, name: &str) -> Result<Cast, EngineError> {
-        let wishes = Wishes { services: vec![name.to_owned()], ..Wishes::default() };
+    fn cast_of(&self, environment: &Environment, beside: &Beside) -> Result<Cast, EngineError> {
+        let (name, no_install) = (&beside.service, beside.no_install);
+        let wishes = Wishes { services: vec![name.clone()], no_install, ..Wishes::default() };
         let own = Translation { environment, ..self.translation(&[], &wishes, BTreeMap::new()) };
         let mut cast = self.cast_with(own, &wishes)?;
         cast.services.retain(|service| service == name);
@@ -122,6 +131,7 @@ impl NativeStack<'_> {
     fn bring_up(
         &self,
         needs: &[String],
+        beside: &Beside,
         report: Report<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<(), EngineError> {
@@ -131,7 +141,8 @@ impl NativeStack<'_> {
             taken.tidy()?;
             return taken.make_live();
         }
-        let wishes = Wishes { services: needs.to_vec(), ..Wishes::default() };
+        let no_install = beside.no_install;
+        let wishes = Wishes { services: needs.to_vec(), no_install, ..Wishes::default() };
         if self.up(&wishes, report, news)?.has_services {
             let request = Request::WaitHealthy { services: needs.to_vec() };
             ask(&self.site, &request, self.ground.interrupted, news)?;
@@ -191,7 +202,7 @@ impl NativeStack<'_> {
             let way_out = "say which command is to run beside it";
             return Err(StackError::NotOnce { service: service.name.clone(), reason, way_out }.into());
         }
-        self.bring_up(needs, report, news)?;
+        self.bring_up(needs, beside, report, news)?;
         let exec = exec(&self.site, beside, self.ground.caller)?;
         let Exec::Here { variables, directory, view: None } = exec else { return Ok(exec) };
         let (databases, wishes) = (all_running(&self.site)?, Wishes::default());

@@ -27,7 +27,8 @@ impl NativeStack<'_> {
         let cast = self.cast(wishes)?;
         self.check_volumes(&cast.services)?;
         self.check_ports(&cast, wishes)?;
-        let mut steps = self.steps_of_others(&cast, wishes)?;
+        let mut steps = self.installs(&cast, wishes);
+        steps.extend(self.steps_of_others(&cast, wishes)?);
         if let Some(service) = &self.database {
             let migrating = self.migrating(wishes)?;
             steps.extend(service.plan_up(again(wishes), migrating.as_ref().map(|all| all as &dyn Migrates))?);
