@@ -1,6 +1,5 @@
 //! What a project that has no Compose file is, by its files.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use backlot_engine::schema::tool_in;
@@ -32,8 +31,6 @@ const DRIVERS: [&str; 16] = [
     "sea-orm",
     "deadpool-postgres",
 ];
-/// A file beyond this says nothing about its project.
-const MOST: u64 = 1024 * 1024;
 
 /// A project's program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,8 +85,7 @@ impl Found {
 }
 
 fn text(file: &Path) -> String {
-    let is_small = fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() <= MOST);
-    if is_small { fs::read_to_string(file).unwrap_or_default() } else { String::new() }
+    backlot_files::text(file).unwrap_or_default()
 }
 
 /// The files that name what a project needs.
