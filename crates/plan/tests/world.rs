@@ -254,7 +254,6 @@ fn programs_are_fetched_before_anything_is_touched() {
         databases: vec!["postgres".into()],
         migrate: None,
         missing: vec!["fetch PostgreSQL 16 with npm".into()],
-        migrate: None,
         fill: None,
     };
     let there = Observed { files: true, cluster: true, server: Server::Running, ..Observed::ABSENT };
