@@ -111,7 +111,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "view",
         ],
     ),
-    ("backlot", &["engine", "logs", "nginx", "plan", "postgres", "process", "project", "supervisor"]),
+    (
+        "backlot",
+        &["engine", "files", "logs", "nginx", "plan", "postgres", "process", "project", "supervisor"],
+    ),
 ];
 
 /// A module by its names, from the crate's root; or what one defines.

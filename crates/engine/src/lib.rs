@@ -16,6 +16,7 @@ pub use backlot_facts::container::Container;
 pub use backlot_facts::database::{Database, DatabaseError};
 pub use backlot_facts::names::{Named, apart, names};
 pub use backlot_facts::own;
+pub use backlot_facts::schema;
 pub use backlot_facts::storage::StorageError;
 pub use backlot_fetched::{FetchError, Fetched, Order, Shelf, Surroundings};
 pub use backlot_hint::{Explain, Hint};

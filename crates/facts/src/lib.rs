@@ -12,6 +12,7 @@ pub mod names;
 pub mod own;
 pub mod references;
 pub mod runtime;
+pub mod schema;
 pub mod storage;
 mod targets;
 mod unknown;

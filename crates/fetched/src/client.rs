@@ -45,13 +45,12 @@ const OF_CLIENTS: [&str; 13] = [
     "VIRTUAL_ENV",
 ];
 
-/// What the clients are run in.
-#[derive(Debug, Clone)]
+/// What the clients are run in. It holds what may be secret, and is never shown.
+#[derive(Clone)]
 pub struct Surroundings {
-    /// The caller's variables.
-    pub variables: BTreeMap<String, String>,
+    variables: BTreeMap<String, String>,
     /// Whether nothing is to be asked of any network.
-    pub offline: bool,
+    pub(crate) offline: bool,
 }
 
 impl Surroundings {
@@ -71,6 +70,12 @@ impl Surroundings {
         passed.extend(
             self.variables.iter().filter(|(name, _)| is_about(name)).map(|(k, v)| (k.clone(), v.clone())),
         );
+        // What npm's own configuration takes from the environment: a token, mostly.
+        let configuration = self.variables.get("HOME").map(|home| Path::new(home).join(".npmrc"));
+        let text = configuration.and_then(|file| backlot_files::text(&file).ok()).unwrap_or_default();
+        let named = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+        passed
+            .extend(named.filter_map(|(name, _)| Some((name.to_owned(), self.variables.get(name)?.clone()))));
         passed.insert("PIP_DISABLE_PIP_VERSION_CHECK".into(), "1".into());
         passed.insert("NO_UPDATE_NOTIFIER".into(), "1".into());
         passed.insert("NO_COLOR".into(), "1".into());
@@ -286,6 +291,19 @@ mod tests {
         let seen: Vec<_> =
             all.iter().map(|(name, _)| *name).filter(|name| passed.contains_key(*name)).collect();
         assert_eq!(seen, all[..8].iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn npm_gets_what_its_configuration_names() {
+        let home = tempfile::tempdir().unwrap();
+        let text =
+            "registry=https://r.example/\n//r.example/:_authToken=${COMPANY_TOKEN}\nx=${NONE}\ny=${broken\n";
+        std::fs::write(home.path().join(".npmrc"), text).unwrap();
+        let home = home.path().display().to_string();
+        let passed =
+            surroundings(&[("HOME", &home), ("COMPANY_TOKEN", "t"), ("OTHER_TOKEN", "o")]).for_clients();
+        assert_eq!(passed.get("COMPANY_TOKEN").map(String::as_str), Some("t"));
+        assert!(!passed.contains_key("OTHER_TOKEN") && !passed.contains_key("NONE"));
     }
 
     #[test]

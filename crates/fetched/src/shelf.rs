@@ -204,6 +204,23 @@ impl Shelf {
         Order::of_psql(surroundings)
     }
 
+    /// What was ordered, if it is here and as it was fetched: every file of it is read.
+    ///
+    /// # Errors
+    /// When a record cannot be read.
+    pub fn filled(&self, order: &Order) -> Result<Option<Fetched>, FetchError> {
+        let brings_whole = !order.brings_psql();
+        let there = match order.what {
+            What::Server(wish) => {
+                let fits =
+                    |one: &Fetched| one.fits(wish) && exact(one, wish) && one.is_whole() == brings_whole;
+                self.list()?.into_iter().find(fits)
+            }
+            What::Psql => self.list()?.into_iter().find(Fetched::has_psql),
+        };
+        Ok(there.filter(|there| there.check_closely().is_ok()))
+    }
+
     /// Fetches what was ordered, unless somebody else has done that meanwhile.
     ///
     /// # Errors
@@ -219,16 +236,7 @@ impl Shelf {
         self.home.make(&self.root)?;
         let _lock = self.lock(&mut waiting)?;
         self.sweep();
-        let brings_whole = !order.brings_psql();
-        let there = match order.what {
-            What::Server(wish) => {
-                let fits =
-                    |one: &Fetched| one.fits(wish) && exact(one, wish) && one.is_whole() == brings_whole;
-                self.list()?.into_iter().find(fits)
-            }
-            What::Psql => self.list()?.into_iter().find(Fetched::has_psql),
-        };
-        if let Some(there) = there.filter(|there| there.check_closely().is_ok()) {
+        if let Some(there) = self.filled(order)? {
             return Ok(there);
         }
         let staging = self.root.join(format!("{NEW}{}", std::process::id()));

@@ -171,14 +171,14 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
     ) -> Result<Started, EngineError> {
         // Before anything is started: what can be known to be wrong from the files alone.
         let cast = self.cast(wishes)?;
-        let cast = self.install_for(cast, wishes, report)?;
+        let mut cast = self.install_for(cast, wishes, report)?;
         for name in self.check_volumes(&cast.services)? {
             volume::disown(self.ground.home, &name)?;
         }
         for service in self.database.iter().chain(self.wanted_others(&cast, wishes)) {
             service.fetch_missing(again(wishes), report)?;
         }
-        self.bring_images(&cast, wishes, report)?;
+        self.bring_images(&mut cast, wishes, report)?;
         tidy::sweep(&self.site);
         let taken = self.site.take()?;
         taken.tidy()?;
@@ -233,7 +233,7 @@ impl NativeStack<'_> {
         let runs = !current.is_empty() || self.site.is_supervised()?;
         let ports = endpoints(&current);
         let translation = self.translation(databases, wishes, ports.clone());
-        let containers = self.prepare(cast, Some(&taken))?;
+        let containers = self.prepare(cast, databases, Some(&taken))?;
         // What nobody has asked for is in there only if it is all there.
         let translation = Translation { containers: containers.as_ref(), installs: false, ..translation };
         self.make_places(&translation, cast)?;
@@ -273,7 +273,7 @@ impl NativeStack<'_> {
         // They may be others than before.
         let kept = Wishes { fresh: false, database_only: false, ..wishes.clone() };
         let (_, databases) = self.start_databases(&taken, cast, &kept, report)?;
-        let containers = self.prepare(cast, Some(&taken))?;
+        let containers = self.prepare(cast, &databases, Some(&taken))?;
         let translation = self.translation(&databases, wishes, ports);
         // What nobody has asked for is in there only if it is all there.
         let translation = Translation { containers: containers.as_ref(), installs: false, ..translation };

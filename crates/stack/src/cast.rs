@@ -190,7 +190,7 @@ impl Translation<'_> {
     }
 
     /// The one of `services` that cannot do without the service `name`, if one cannot.
-    fn needs(&self, name: &str, services: &BTreeSet<String>) -> Option<String> {
+    pub fn needs(&self, name: &str, services: &BTreeSet<String>) -> Option<String> {
         let mut all = services.iter().filter_map(|service| self.environment.stack.services.get(service));
         let needs = |service: &&Service| service.depends_on.get(name).is_some_and(|needed| needed.required);
         all.find(needs).map(|service| service.name.clone())

@@ -14,6 +14,7 @@ use backlot_supervisor::{
 };
 
 use crate::containers::Containers;
+use crate::inside::inside_address;
 use crate::{error::StackError, fingerprint, ports::Ports, translation::Translation};
 
 /// How long what takes the place of one that serves may take to listen.
@@ -176,7 +177,9 @@ impl Translation<'_> {
         for (name, named) in names(service, stack) {
             match named {
                 Named::Service(other) => {
-                    self.inside_address(other, containers).into_iter().for_each(|at| host(&name, &at));
+                    if let Some(at) = inside_address(other, containers) {
+                        host(&name, &at);
+                    }
                 }
                 Named::Machine => host(&name, &machine(containers)),
                 Named::Addresses(addresses) => {

@@ -13,8 +13,17 @@ pub struct Containers {
     pub images: BTreeMap<String, Image>,
     /// How they reach each other and this machine.
     pub way: Way,
+    /// At which of this machine's addresses they find each service that is none of them, by number.
+    pub places: BTreeMap<String, usize>,
     /// What their names begin with.
     pub prefix: String,
     /// What those of its other things begin with, which no other environment has.
     pub mark: String,
+}
+
+impl Containers {
+    /// The number of the address at which they find a service.
+    pub(crate) fn place_of(&self, service: &str) -> usize {
+        self.places.get(service).copied().unwrap_or(0)
+    }
 }

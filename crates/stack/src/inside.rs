@@ -179,30 +179,20 @@ impl Translation<'_> {
         Ok(all)
     }
 
-    /// Where a container finds another service that is no container on its own network.
-    pub(crate) fn inside_address(&self, other: &str, containers: &Containers) -> Option<String> {
-        match &containers.way {
-            Way::Bridge { .. } if containers.images.contains_key(other) => None,
-            Way::Bridge { gateways, .. } => {
-                let at = self.gateway_of(other);
-                Some(gateways.get(at).or(gateways.first())?.address.to_string())
-            }
-            Way::Loopback { host, .. } => Some(host.clone()),
-        }
-    }
-
     /// Where containers reach the ports of a service, one for each.
     pub(crate) fn reached_inside(&self, service: &str, target: u16, taken: &[SocketAddr]) -> Vec<Inside> {
         let Some(containers) = self.containers else { return Vec::new() };
         let one = match &containers.way {
             Way::Bridge { .. } if containers.images.contains_key(service) => None,
-            Way::Bridge { gateways, .. } => gateways.get(self.gateway_of(service)).map(|gateway| Inside {
-                at: (gateway.address, target).into(),
-                peers: Some(Peers { first: gateway.peers.first, bits: gateway.peers.bits }),
-            }),
+            Way::Bridge { gateways, .. } => {
+                gateways.get(containers.place_of(service)).map(|gateway| Inside {
+                    at: (gateway.address, target).into(),
+                    peers: Some(Peers { first: gateway.peers.first, bits: gateway.peers.bits }),
+                })
+            }
             // A second one of the same port has nowhere to be.
             Way::Loopback { .. } => Some(Inside { at: (Ipv4Addr::LOCALHOST, target).into(), peers: None })
-                .filter(|_| self.gateway_of(service) == 0),
+                .filter(|_| containers.place_of(service) == 0),
         };
         let is_there = |at: &SocketAddr| {
             taken
@@ -212,36 +202,24 @@ impl Translation<'_> {
         one.into_iter().filter(|one| !is_there(&one.at)).collect()
     }
 
-    /// How many addresses of this machine containers have to know beyond the first: as many as services have a port that
-    /// another one has.
-    pub fn more_gateways(&self, contained: &BTreeSet<String>) -> usize {
-        self.gateways(&|name| contained.contains(name)).into_values().max().unwrap_or(0)
-    }
-
-    fn gateway_of(&self, service: &str) -> usize {
-        self.gateways(&|name| self.contained(name).is_some()).get(service).copied().unwrap_or(0)
-    }
-
-    /// Which address each service that is no container is given.
-    fn gateways(&self, contained: &dyn Fn(&str) -> bool) -> BTreeMap<String, usize> {
+    /// At which of this machine's addresses containers find each service that is none of them: those with a port that another one
+    /// has are at another one.
+    pub fn places(&self, contained: &BTreeSet<String>) -> BTreeMap<String, usize> {
         let services = self.environment.stack.services.values();
         let of = |service: &Service| {
             let mut ports = Container::of(service, self.root).ports();
             ports.extend(self.server(&service.name).map(|server| server.inside_port));
             (service.name.clone(), ports)
         };
-        let natives = services.filter(|service| !contained(&service.name)).map(of);
-        first_fit(natives)
+        first_fit(services.filter(|service| !contained.contains(&service.name)).map(of))
     }
 
     /// Services that containers cannot reach, in words.
     pub fn unreached(&self) -> Vec<String> {
-        let Some(Way::Loopback { host, .. }) = self.containers.map(|containers| &containers.way) else {
-            return Vec::new();
-        };
-        let second =
-            self.gateways(&|name| self.contained(name).is_some()).into_iter().filter(|(_, at)| *at > 0);
-        let line = |(name, _)| {
+        let Some(containers) = self.containers else { return Vec::new() };
+        let Way::Loopback { host, .. } = &containers.way else { return Vec::new() };
+        let second = containers.places.iter().filter(|(_, at)| **at > 0);
+        let line = |(name, _): (&String, &usize)| {
             format!(
                 "containers do not reach service {name}: all services are at {host} for them, and another one has its port; \
                  have it listen at another port, or use --engine docker"
@@ -283,6 +261,18 @@ fn first_fit(all: impl Iterator<Item = (String, BTreeSet<u16>)>) -> BTreeMap<Str
         found.insert(name, at);
     }
     found
+}
+
+/// Where a container finds another service that is no container on its own network.
+pub(crate) fn inside_address(other: &str, containers: &Containers) -> Option<String> {
+    match &containers.way {
+        Way::Bridge { .. } if containers.images.contains_key(other) => None,
+        Way::Bridge { gateways, .. } => {
+            let at = containers.place_of(other);
+            Some(gateways.get(at).or(gateways.first())?.address.to_string())
+        }
+        Way::Loopback { host, .. } => Some(host.clone()),
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use backlot_engine::{
-    Client, DockerError, Explain, Hint, Home, Shelf, Surroundings, Wishes, named_daemon, tools,
+    Client, DockerError, Explain, Hint, Home, Shelf, Surroundings, Wishes, named_daemon, schema, tools,
 };
 use backlot_plan::PostgresWish;
 use backlot_postgres::{Installation, SearchPlaces};
@@ -191,7 +191,26 @@ fn project(context: &Context) -> Vec<Finding> {
     }
     findings.extend(packages::packages(context, &project));
     findings.extend(obstacles(context, &project));
+    findings.extend(schema(context, &project));
     findings
+}
+
+/// Migrations that nobody says are to be run.
+fn schema(context: &Context, project: &Project) -> Vec<Finding> {
+    let Ok(environment) = context.environment(project) else { return Vec::new() };
+    let unused = schema::unused(&environment.stack, project.root(), environment.for_all);
+    let finding = |(service, tool): (Option<String>, schema::Tool)| {
+        let under = service.map_or("at the top".to_owned(), |service| format!("under service {service}"));
+        Finding::good(
+            "migrations",
+            format!(
+                "{} has some, which nothing runs before scenarios and tests: `x-backlot: {{migrate: {}}}` {under} of the Compose file \
+             does",
+                tool.name, tool.command
+            ),
+        )
+    };
+    unused.into_iter().map(finding).collect()
 }
 
 /// What would keep an `up` of the chosen environment from starting: what its dry run tells.

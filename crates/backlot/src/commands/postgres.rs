@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use backlot_engine::{EngineError, FetchError, Fetched, Home, Shelf, Surroundings, upgrade_volume};
+use backlot_engine::{EngineError, FetchError, Fetched, Home, Order, Shelf, Surroundings, upgrade_volume};
 use backlot_plan::PostgresWish;
 use backlot_postgres::{Installation, SearchPlaces};
 use serde_json::json;
@@ -140,7 +140,9 @@ fn install(home: &Home, versions: &[String], context: &Context) -> Result<Exit, 
         orders.push(order.map_err(EngineError::from)?);
     }
     if context.global.dry_run {
-        return context.show_steps(&orders.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let is_missing = |order: &&Order| !matches!(shelf.filled(order), Ok(Some(_)));
+        let steps: Vec<String> = orders.iter().filter(is_missing).map(ToString::to_string).collect();
+        return context.show_steps(&steps);
     }
     for order in orders {
         let (start, goes_on) = (Instant::now(), || !context.interrupted.load(Ordering::Relaxed));

@@ -50,7 +50,11 @@ fn fetched_psql(context: &Context) -> Result<PathBuf, CommandError> {
     if let Some(fetched) = shelf.psql().map_err(EngineError::from)? {
         return Ok(fetched.installation.program("psql"));
     }
-    let surroundings = Surroundings::of(&context.caller.variables);
+    let variables = context.caller.variables.clone();
+    let surroundings = Surroundings::of(&match context.project() {
+        Ok(project) => tools::with_virtual_environment(project.root(), variables),
+        Err(_) => variables,
+    });
     let order = shelf.order_psql(&surroundings).map_err(EngineError::from)?;
     context.progress().say(&format!("There is no psql beside the server or on PATH: {order}."));
     let goes_on = || !context.interrupted.load(Ordering::Relaxed);

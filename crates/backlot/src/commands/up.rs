@@ -207,7 +207,10 @@ fn show(
             } else {
                 String::new()
             };
-            render::line(&format!("  {}: {}{count}", service.name, endpoint.url()));
+            // Where some of them are containers, it is said which.
+            let is_beside = service.engine != deployment.kind().to_string();
+            let by = if is_beside { format!("  (a container of {})", service.engine) } else { String::new() };
+            render::line(&format!("  {}: {}{count}{by}", service.name, endpoint.url()));
         }
     }
 }

@@ -32,6 +32,10 @@ fn what_is_only_an_image_runs_beside_the_rest_unless_an_engine_is_named() {
 
     let up = stage.backlot(&["up", "-d", "--wait"]).output().assert_code(0);
     assert!(!up.stderr.contains("on Docker"), "{up}");
+    assert!(
+        up.stdout.contains("  mail: http://127.0.0.1:") && up.stdout.contains("  (a container of docker)"),
+        "{up}"
+    );
     stage
         .backlot(&["ps"])
         .output()

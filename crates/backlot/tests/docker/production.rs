@@ -18,7 +18,7 @@ fn production_from_up_to_down() {
     assert_eq!(get(flask.nginx, "/").unwrap(), (200, "Hello, World!".into()));
     flask.production(&["ps"]).assert(
         0,
-        "SERVICE  REPLICA  STATE    HEALTH   ENDPOINT …\ndb       1        running  healthy  127.0.0.1:…->5432 …\nnginx    1        running  healthy  127.0.0.1:…->8080 …\nweb      1        running  healthy  web:8000->8000 …\nweb      2        running  healthy  web:8000->8000 …",
+        "SERVICE  REPLICA  STATE    HEALTH   ENGINE  ENDPOINT …\ndb       1        running  healthy  docker  127.0.0.1:…->5432 …\nnginx    1        running  healthy  docker  127.0.0.1:…->8080 …\nweb      1        running  healthy  docker  web:8000->8000 …\nweb      2        running  healthy  docker  web:8000->8000 …",
         "",
     );
     looked_at(&flask);

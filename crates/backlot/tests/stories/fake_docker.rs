@@ -201,8 +201,8 @@ fn a_stack_that_cannot_run_here_says_why_when_no_daemon_answers() {
         "services:\n  queue:\n    image: rabbitmq\n  db:\n    image: postgres\n    environment: {POSTGRES_PASSWORD: x}\n",
     );
     let docker = FakeDocker::on(&stage, "echo 'Cannot connect to the Docker daemon' >&2; exit 1");
-    let outcome = stage.backlot(&["-e", "testing", "up", "-d"]).env("PATH", docker.path()).output();
+    let outcome = stage.backlot(&["-e", "testing", "up", "-d", "queue"]).env("PATH", docker.path()).output();
     let outcome = outcome.assert_code(1);
-    assert_says(&outcome.stderr, &["queue", "docker/testing.yml:2:", "x-backlot"]);
+    assert_says(&outcome.stderr, &["queue", "docker/testing.yml:2:", "x-backlot", "Cannot connect"]);
     stage.assert_nothing_left();
 }

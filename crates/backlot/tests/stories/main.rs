@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has to fail loudly")]
 
 mod addresses;
+mod adopting;
 mod axum;
 mod beside;
 mod blog;
@@ -17,6 +18,7 @@ mod dry;
 mod durable;
 mod errors;
 mod fake_docker;
+mod fake_npm;
 mod fetched;
 mod fetched_servers;
 mod flags;

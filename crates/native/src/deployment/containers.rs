@@ -10,7 +10,7 @@ use backlot_facts::NoService;
 use backlot_plan::Told;
 use backlot_project::Service;
 use backlot_stack::{Cast, Containers, StackError, Translation};
-use backlot_state::{EngineError, Event, Report, Taken, Wishes, short_hash, tell};
+use backlot_state::{DatabaseRecord, EngineError, Event, Report, Taken, Wishes, short_hash, tell};
 use serde_json::Value as Json;
 
 use crate::DatabaseService;
@@ -114,32 +114,51 @@ impl NativeStack<'_> {
         self.client().ok().filter(|_| !cast.containers.is_empty())
     }
 
-    /// Has all images here that `cast` needs, before anything else is done.
+    /// Has all images here that `cast` needs, before anything else is done. What cannot be had is left out where nobody has asked
+    /// for it or needs it.
     pub(super) fn bring_images(
         &self,
-        cast: &Cast,
+        cast: &mut Cast,
         wishes: &Wishes,
         report: Report<'_>,
     ) -> Result<(), EngineError> {
         let Some(client) = self.client_of(cast) else { return Ok(()) };
-        for name in &cast.containers {
-            let service = self.service(name)?;
-            let (image, step) = self.image_step(client, service, wishes)?;
-            let Some(step) = step else { continue };
-            let platform = self.said(service, "platform");
-            tell(&step, report, |report| {
-                let mut line = |text: &str| report(Event::Said(text));
-                let interrupted = self.ground.interrupted;
-                match &step {
-                    Step::Pull(image) => {
-                        pull(client, (name, image), platform.as_deref(), interrupted, &mut line)?;
-                    }
-                    Step::Build(recipe) => build(client, (name, recipe), interrupted, &mut line)?,
-                }
-                Ok(image.clone())
-            })?;
+        for name in cast.containers.clone() {
+            let Err(error) = self.bring_image(client, &name, wishes, report) else { continue };
+            let translation = self.translation(&[], wishes, BTreeMap::new());
+            let is_needed = !wishes.services.is_empty() || translation.needs(&name, &cast.services).is_some();
+            if is_needed || self.ground.go_on().is_err() {
+                return Err(error);
+            }
+            report(Event::Warning(format!("{error}: {name} is left out")));
+            cast.services.remove(&name);
+            cast.containers.remove(&name);
         }
         Ok(())
+    }
+
+    fn bring_image(
+        &self,
+        client: &Client,
+        name: &str,
+        wishes: &Wishes,
+        report: Report<'_>,
+    ) -> Result<(), EngineError> {
+        let service = self.service(name)?;
+        let (image, step) = self.image_step(client, service, wishes)?;
+        let Some(step) = step else { return Ok(()) };
+        let platform = self.said(service, "platform");
+        tell(&step, report, |report| {
+            let mut line = |text: &str| report(Event::Said(text));
+            let interrupted = self.ground.interrupted;
+            match &step {
+                Step::Pull(image) => {
+                    pull(client, (name, image), platform.as_deref(), interrupted, &mut line)?;
+                }
+                Step::Build(recipe) => build(client, (name, recipe), interrupted, &mut line)?,
+            }
+            Ok(image.clone())
+        })
     }
 
     /// The image of a service, and how it is brought here if it has to be.
@@ -211,6 +230,7 @@ impl NativeStack<'_> {
     pub(super) fn prepare(
         &self,
         cast: &Cast,
+        databases: &[DatabaseRecord],
         taken: Option<&Taken>,
     ) -> Result<Option<Containers>, EngineError> {
         let Some(client) = self.client_of(cast) else { return Ok(None) };
@@ -230,10 +250,11 @@ impl NativeStack<'_> {
         }
         let (name, identity) = (self.network_name(), identity(&self.site));
         let wishes = Wishes::default();
-        let more = self.translation(&[], &wishes, BTreeMap::new()).more_gateways(&cast.containers);
+        let places = self.translation(databases, &wishes, BTreeMap::new()).places(&cast.containers);
+        let more = places.values().copied().max().unwrap_or(0);
         let way = network(client, (&name, &identity), more, taken.is_some())?;
         let prefix = self.environment.stack.name.clone();
-        Ok(Some(Containers { client: client.clone(), images, way, prefix, mark: name }))
+        Ok(Some(Containers { client: client.clone(), images, way, places, prefix, mark: name }))
     }
 
     /// Makes the folders of services that keep data, and has the engine of containers know those that it is told of by name.

@@ -38,7 +38,11 @@ impl NativeStack<'_> {
         let environment = &self.environment;
         let mut all = migrations(&environment.stack, self.ground.project.root(), environment.for_all);
         if !self.throwaway {
-            all.retain(|migration| !migration.is_job() && !wishes.database_only);
+            // Whoever asks for the database alone has it as it is.
+            let run = environment.stack.with_dependencies(&wishes.services);
+            let is_run = |service: &String| run.contains(service);
+            all.retain(|migration| !migration.is_job() && migration.service.iter().all(is_run));
+            all.retain(|_| !wishes.database_only);
         }
         all.retain(|_| self.database.is_some());
         all

@@ -34,13 +34,13 @@ impl NativeStack<'_> {
         }
         let only = BTreeSet::from([name.clone()]);
         let (cast, told) = self.check_once(beside)?;
-        let cast = if beside.no_install || !cast.containers.is_empty() {
+        let mut cast = if beside.no_install || !cast.containers.is_empty() {
             cast
         } else {
             self.make_packages(&only, report)?;
             self.check_once(beside)?.0
         };
-        self.bring_images(&cast, &Wishes::default(), report)?;
+        self.bring_images(&mut cast, &Wishes::default(), report)?;
         for line in told {
             report(Event::Warning(line));
         }
@@ -71,8 +71,11 @@ impl NativeStack<'_> {
         let wishes = Wishes { no_install: beside.no_install, ..Wishes::default() };
         let environment = self.with_command(beside);
         let databases = all_running(&self.site)?;
-        let containers =
-            if cast.containers.is_empty() { None } else { self.prepare(cast, Some(&self.site.take()?))? };
+        let containers = if cast.containers.is_empty() {
+            None
+        } else {
+            self.prepare(cast, &databases, Some(&self.site.take()?))?
+        };
         let translation = Translation {
             environment: &environment,
             containers: containers.as_ref(),
