@@ -278,3 +278,14 @@ fn modules_are_beside_package_json() {
     stage.file("web/node_modules/greet/index.js", "module.exports = 'own';\n");
     assert_eq!(plan(), "start web\n");
 }
+
+#[test]
+fn a_scenario_has_its_database_where_nothing_can_be_installed() {
+    let (stage, _) = fake("exit 7");
+    let compose = "services:\n  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}\n  web: {build: ., command: app}\n";
+    stage.file("compose.yaml", compose).file("scenarios/one.sql", "CREATE TABLE t (a int);\n");
+    let up = stage.backlot(&["scenario", "up", "one"]).output().assert_code(0);
+    assert!(up.stderr.contains("⚠ only the database is started: `uv pip install"), "{up}");
+    stage.backlot(&["scenario", "shell", "one", "-c", "SELECT * FROM t"]).output().assert_code(0);
+    stage.backlot(&["scenario", "down", "one", "-q"]).output().assert_code(0);
+}
