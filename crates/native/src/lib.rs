@@ -109,7 +109,8 @@ impl<'a> DatabaseService<'a> {
     pub fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
         let mut all = caller_without_postgres(self.ground.caller);
         all.extend(self.variables(database));
-        tools::with_virtual_environment(self.ground.project.root(), all)
+        let all = tools::with_virtual_environment(self.ground.project.root(), all);
+        tools::with_psql(database.programs.as_ref(), all)
     }
 
     /// The running environment, as its record tells.
