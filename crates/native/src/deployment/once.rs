@@ -50,11 +50,8 @@ impl NativeStack<'_> {
 
         self.bring_up(needs, report, news)?;
         let databases = all_running(&self.site)?;
-        let containers = if cast.containers.is_empty() {
-            None
-        } else {
-            self.prepare(&cast, &databases, Some(&self.site.take()?))?
-        };
+        let containers =
+            if cast.containers.is_empty() { None } else { self.prepare(&cast, Some(&self.site.take()?))? };
         let translation = translation(&databases, endpoints(&self.current()?));
         let translation = Translation { containers: containers.as_ref(), ..translation };
         self.make_places(&translation, &cast)?;
