@@ -97,7 +97,7 @@ pub fn know_volume(
     let device = format!("device={}", folder.display());
     let own = label(environment);
     let mut words = vec!["volume", "create", "--label", &own];
-    ["type=none", "o=bind", &device].iter().for_each(|option| words.extend(["--opt", option]));
+    words.extend(["--opt", "type=none", "--opt", "o=bind", "--opt", &device]);
     words.push(name);
     match client.ask(words) {
         // Its name says of which folder it is.

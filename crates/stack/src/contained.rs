@@ -176,7 +176,7 @@ impl Translation<'_> {
         for (name, named) in names(service, stack) {
             match named {
                 Named::Service(other) => {
-                    self.inside_address(other, containers).into_iter().for_each(|at| host(&name, &at));
+                    containers.address_of(other).into_iter().for_each(|at| host(&name, &at));
                 }
                 Named::Machine => host(&name, &machine(containers)),
                 Named::Addresses(addresses) => {

@@ -180,18 +180,6 @@ impl Translation<'_> {
         Ok(all)
     }
 
-    /// Where a container finds another service that is no container on its own network.
-    pub(crate) fn inside_address(&self, other: &str, containers: &Containers) -> Option<String> {
-        match &containers.way {
-            Way::Bridge { .. } if containers.images.contains_key(other) => None,
-            Way::Bridge { gateways, .. } => {
-                let at = containers.place_of(other);
-                Some(gateways.get(at).or(gateways.first())?.address.to_string())
-            }
-            Way::Loopback { host, .. } => Some(host.clone()),
-        }
-    }
-
     /// Where containers reach the ports of a service, one for each.
     pub(crate) fn reached_inside(&self, service: &str, target: u16, taken: &[SocketAddr]) -> Vec<Inside> {
         let Some(containers) = self.containers else { return Vec::new() };

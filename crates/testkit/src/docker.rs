@@ -85,7 +85,9 @@ impl DockerStage {
         if !podman::is_there() {
             return None;
         }
-        podman::variables().into_iter().for_each(|(name, value)| self.stage.set(&name, value));
+        for (name, value) in podman::variables() {
+            self.stage.set(&name, value);
+        }
         self.stage.set("BACKLOT_CONTAINERS", "podman");
         self.podman = true;
         Some(self)
