@@ -128,7 +128,7 @@ impl Chooser<'_> {
         for install in &installs {
             let Kind::Sync { tool, .. } = install.kind else { continue };
             if self.machine.on_path(tool.name()).is_none() {
-                tools.push(self.tool_of_python(tool, &program, version)?);
+                tools.push(self.tool_of_python(tool, install, &program, version)?);
             }
         }
         let mut key = Key::new("python");
@@ -153,10 +153,16 @@ impl Chooser<'_> {
     fn tool_of_python(
         &self,
         tool: Tool,
+        user: &Install,
         program: &Path,
         version: Version,
     ) -> Result<Environment, DependencyError> {
-        let spec = self.specs.get(&tool).cloned().unwrap_or_else(|| tool.name().to_owned());
+        // As poetry's own installer has it.
+        let version_of =
+            |name: &str| user.variables.get(name).map(|version| format!("{}=={version}", tool.name()));
+        let named = self.specs.get(&tool).cloned();
+        let named = named.or_else(|| version_of("POETRY_VERSION").filter(|_| tool == Tool::Poetry));
+        let spec = named.unwrap_or_else(|| tool.name().to_owned());
         let install = Install {
             said: format!("pip install {spec}"),
             place: PathBuf::from("/usr/local"),
@@ -265,21 +271,33 @@ impl Environment {
         lines.join("; ")
     }
 
-    /// Where its programs are: first on PATH.
+    /// Where its programs are, and the tools that it was made with (`pnpm run`, `uv run`): first on PATH.
     pub fn programs(&self) -> Vec<PathBuf> {
         let own = match self.ecosystem {
             Ecosystem::Python | Ecosystem::Ruby => self.folder.join("bin"),
             Ecosystem::Node => self.folder.join("node_modules/.bin"),
         };
         let apart = self.interpreter.parent().filter(|_| self.is_apart).map(Path::to_owned);
-        [own].into_iter().chain(apart).collect()
+        let tools = self.tools.iter().flat_map(Self::programs);
+        let mut all: Vec<PathBuf> = [own].into_iter().chain(apart).chain(tools).collect();
+        all.dedup();
+        all
     }
 
     /// The variables by which programs know it.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         let folder = self.folder.display().to_string();
         match self.ecosystem {
-            Ecosystem::Python => vec![("VIRTUAL_ENV", folder)],
+            Ecosystem::Python => {
+                // `uv run` is not to make another one in the project.
+                let is_synced = |install: &Install| matches!(install.kind, Kind::Sync { tool: Tool::Uv, .. });
+                let of_uv = if self.installs.iter().any(is_synced) {
+                    vec![("UV_PROJECT_ENVIRONMENT", folder.clone()), ("UV_NO_SYNC", "1".into())]
+                } else {
+                    Vec::new()
+                };
+                [("VIRTUAL_ENV", folder)].into_iter().chain(of_uv).collect()
+            }
             Ecosystem::Node => Vec::new(),
             Ecosystem::Ruby => vec![
                 ("BUNDLE_PATH", format!("{folder}/gems")),

@@ -238,7 +238,8 @@ impl NativeStack<'_> {
         let ports = endpoints(&current);
         let translation = self.translation(databases, wishes, ports.clone());
         let containers = containers?;
-        let translation = Translation { containers: containers.as_ref(), ..translation };
+        // What nobody has asked for is in there only if it is all there.
+        let translation = Translation { containers: containers.as_ref(), installs: false, ..translation };
         self.make_places(&translation, cast)?;
         let runbook = translation.runbook(&cast.services)?;
         translation.unreached().into_iter().for_each(|line| report(Event::Warning(line)));
@@ -280,7 +281,8 @@ impl NativeStack<'_> {
         let kept = Wishes { fresh: false, database_only: false, ..wishes.clone() };
         let (_, databases) = self.start_databases(&taken, cast, &kept, report)?;
         let translation = self.translation(&databases, wishes, ports);
-        let translation = Translation { containers, ..translation };
+        // What nobody has asked for is in there only if it is all there.
+        let translation = Translation { containers, installs: false, ..translation };
         let runbook = translation.runbook(&cast.services)?;
         hire(self.ground.home, &taken, &runbook, &self.named(wishes), self.ground.interrupted)?;
         Ok(runbook)

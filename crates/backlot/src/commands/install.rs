@@ -1,6 +1,7 @@
 //! `backlot install`
 
 use backlot_engine::{Packages, Wishes};
+use backlot_plan::Step;
 use serde_json::json;
 
 use crate::context::Context;
@@ -59,7 +60,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
 /// What is still to be installed, in words.
 pub fn steps(packages: &[Packages]) -> Vec<String> {
     let missing = packages.iter().filter(|packages| !packages.is_there);
-    missing
-        .map(|packages| format!("install what {} needs: {}", packages.services.join(", "), packages.said))
-        .collect()
+    let steps = missing.map(|packages| {
+        let (services, said) = (packages.services.clone(), packages.said.clone());
+        Step::Install { services, said }.to_string()
+    });
+    steps.collect()
 }

@@ -54,7 +54,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let wishes = Wishes { database_only: true, ..Wishes::default() };
     let deployment = context.deployment(ground, environment, &wishes)?;
     deployment.database_only(false)?;
-    let service: Vec<String> = tested.service.iter().map(|(name, _)| name.clone()).collect();
+    let only = || own::only(&tested.stack, &tested.root).map(|container| container.service.name.clone());
+    let service = tested.service.as_ref().map(|(name, _)| name.clone()).or_else(only);
+    let service: Vec<String> = service.into_iter().collect();
     if !args.no_install && !service.is_empty() {
         tested.packages = deployment.packages(&service)?;
     }

@@ -79,6 +79,8 @@ fn what_pip_installs_is_there_and_kept_and_made_anew_when_it_changes() {
     assert!(first.starts_with("[home]/dependencies/python-3"), "{first}");
     let as_run = stage.backlot(&["run", "web", "python", "-c", "import sys; print(sys.prefix)"]);
     as_run.output().assert_prints(&first);
+    let as_only = stage.backlot(&["run", "--", "python", "-c", "import sys; print(sys.prefix)"]);
+    as_only.output().assert_prints(&first);
     // A second time nothing is done.
     let again = stage.backlot(&["up", "-d", "--wait"]).output().assert_code(0);
     assert_eq!(again.stderr, "");
