@@ -83,6 +83,9 @@ pub enum ContainersError {
         /// How it began.
         begin: String,
     },
+    /// The system starts no more threads.
+    #[error("no thread can be started")]
+    Thread(#[source] std::io::Error),
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -102,6 +105,7 @@ impl ContainersError {
             | Self::Unknown { .. }
             | Self::NotHere { .. }
             | Self::Garbage { .. }
+            | Self::Thread(_)
             | Self::Interrupted
             | Self::Process(_) => &[],
         }
@@ -115,7 +119,7 @@ impl Explain for ContainersError {
             Self::Unknown { .. } => "bad-variable",
             Self::NoImage { .. } | Self::SlowImage { .. } | Self::NotHere { .. } => "no-image",
             Self::Build { .. } => "build",
-            Self::Failed { .. } | Self::Garbage { .. } | Self::Process(_) => "containers",
+            Self::Failed { .. } | Self::Garbage { .. } | Self::Thread(_) | Self::Process(_) => "containers",
             Self::Interrupted => "interrupted",
         }
     }
@@ -132,7 +136,11 @@ impl Explain for ContainersError {
                 format!("build or pull it, or leave the service out: `up --without {service}`")
             }
             Self::Failed { said, .. } if said.len() > 1 => said.join("\n"),
-            Self::Failed { .. } | Self::Garbage { .. } | Self::Interrupted | Self::Process(_) => return None,
+            Self::Failed { .. }
+            | Self::Garbage { .. }
+            | Self::Thread(_)
+            | Self::Interrupted
+            | Self::Process(_) => return None,
         };
         Some(Hint::from(text))
     }

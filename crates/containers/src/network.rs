@@ -97,9 +97,7 @@ pub fn know_volume(
     let device = format!("device={}", folder.display());
     let own = label(environment);
     let mut words = vec!["volume", "create", "--label", &own];
-    for option in ["type=none", "o=bind", &device] {
-        words.extend(["--opt", option]);
-    }
+    words.extend(["--opt", "type=none", "--opt", "o=bind", "--opt", &device]);
     words.push(name);
     match client.ask(words) {
         // Its name says of which folder it is.
@@ -119,17 +117,19 @@ fn one(
     environment: &str,
     is_made: bool,
 ) -> Result<(Ipv4Addr, Network), ContainersError> {
-    let inspect = || client.ask(["network", "inspect", name]);
-    let text = match inspect() {
+    let made = if is_made {
+        // Mostly there is none yet; one that is there is looked at below.
+        client.ask(["network", "create", "--label", &label(environment), name]).map(drop)
+    } else {
+        Ok(())
+    };
+    let text = match client.ask(["network", "inspect", name]) {
         Ok(text) => text,
         Err(ContainersError::Failed { .. }) if !is_made => {
             return Ok((Ipv4Addr::UNSPECIFIED, Network { first: Ipv4Addr::UNSPECIFIED, bits: 32 }));
         }
-        Err(ContainersError::Failed { .. }) => {
-            client.ask(["network", "create", "--label", &label(environment), name])?;
-            inspect()?
-        }
-        Err(error) => return Err(error),
+        // It says more why there is none.
+        Err(error) => return made.and(Err(error)),
     };
     read(&text).ok_or_else(|| ContainersError::Garbage {
         command: "network inspect".to_owned(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::error::FetchError;
-use crate::record::{FileRecord, Record, stamp, sum};
+use crate::record::{FileRecord, Sums, stamp, sum};
 
 /// How closely it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +15,12 @@ pub(crate) enum Look {
     Close,
 }
 
-/// Compares the files in `root` with their record.
-pub(crate) fn check(root: &Path, record: &Record, look: Look) -> Result<(), FetchError> {
-    for (name, file) in &record.files {
+/// Compares the files in `root` with what is known of them; `again` is what to ask for to have them anew.
+pub(crate) fn check(root: &Path, sums: &Sums, again: &str, look: Look) -> Result<(), FetchError> {
+    for (name, file) in &sums.files {
         let path = root.join(name);
         if let Some(what) = difference(&path, file, look) {
-            return Err(FetchError::Damaged { path, what, again: record.postgres.clone() });
+            return Err(FetchError::Damaged { path, what, again: again.to_owned() });
         }
     }
     Ok(())
@@ -47,10 +47,9 @@ fn difference(path: &Path, file: &FileRecord, look: Look) -> Option<&'static str
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
-    use std::path::PathBuf;
 
     use super::{Look, check};
-    use crate::record::{Record, sums};
+    use crate::record::sums;
 
     #[test]
     fn what_has_changed_is_seen() {
@@ -62,26 +61,12 @@ mod tests {
             dir
         };
         let dir = make();
-        let record = |root: &std::path::Path| {
-            let (files, sha256) = sums(root).unwrap();
-            let (package, postgres, bin) = ("p@1".to_owned(), "16.4".to_owned(), PathBuf::new());
-            Record {
-                version: 1,
-                package,
-                postgres,
-                bin,
-                fetched: 0,
-                archive_sha256: String::new(),
-                sha256,
-                files,
-            }
-        };
-        let first = record(dir.path());
+        let (first, whole) = sums(dir.path()).unwrap();
         assert_eq!(first.files.keys().collect::<Vec<_>>(), ["bin/link", "bin/postgres"]);
-        assert_eq!(first.sha256, record(make().path()).sha256);
+        assert_eq!(whole, sums(make().path()).unwrap().1);
 
         let (postgres, link) = (dir.path().join("bin/postgres"), dir.path().join("bin/link"));
-        let seen = |look| check(dir.path(), &first, look).err().map(|error| error.to_string());
+        let seen = |look| check(dir.path(), &first, "16.4", look).err().map(|error| error.to_string());
         assert_eq!((seen(Look::Quick), seen(Look::Close)), (None, None));
         // The same again, later: its content tells.
         fs::write(&postgres, "elf").unwrap();

@@ -3,7 +3,7 @@
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use backlot_plan::PostgresWish;
 use backlot_postgres::{Installation, StorageError, Version};
@@ -14,7 +14,7 @@ use crate::client::{Package, Surroundings, Waiting};
 use crate::error::FetchError;
 use crate::links;
 use crate::order::{Order, What};
-use crate::record::{FILES, RECORD, Record, sum, sums};
+use crate::record::{FILES, RECORD, Record, SUMS, sum, sums};
 use crate::unpack::{Limits, make_folder, unpack};
 use std::time::Duration;
 
@@ -62,10 +62,12 @@ pub(crate) fn fill(
         fetched: now(),
         archive_sha256,
         sha256,
-        files: sums,
+        bytes: sums.files.values().map(|file| file.size).sum(),
     };
-    let path = staging.join(RECORD);
-    write_state(&record, &path).map_err(|source| FetchError::Record { path, source })?;
+    let failed = |path: PathBuf| |source| FetchError::Record { path, source };
+    let (known, all) = (staging.join(RECORD), staging.join(SUMS));
+    write_state(&sums, &all).map_err(failed(all))?;
+    write_state(&record, &known).map_err(failed(known))?;
     write_through(staging).map_err(StorageError::at("write", staging))?;
     Ok(format!("{client}-{}", package.version.as_deref().unwrap_or_default()))
 }

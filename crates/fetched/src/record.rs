@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use backlot_postgres::{StorageError, Version};
+use backlot_state::VERSION;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -15,6 +16,8 @@ use crate::error::FetchError;
 
 /// Its file, beside the folder of what was unpacked.
 pub(crate) const RECORD: &str = "record.json";
+/// The file of sums, which is read only where they are compared.
+pub(crate) const SUMS: &str = "sums.json";
 /// That folder.
 pub(crate) const FILES: &str = "files";
 
@@ -35,6 +38,15 @@ pub(crate) struct Record {
     pub(crate) archive_sha256: String,
     /// SHA-256 of all that was unpacked: of the sums and paths of the files, in order.
     pub(crate) sha256: String,
+    /// What all of it takes on the disk, in bytes.
+    pub(crate) bytes: u64,
+}
+
+/// What is known of its files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sums {
+    /// The format.
+    pub(crate) version: u32,
     /// The files, by their paths.
     pub(crate) files: BTreeMap<String, FileRecord>,
 }
@@ -55,15 +67,10 @@ impl Record {
     pub(crate) fn version(&self) -> Option<Version> {
         Version::parse(&format!("(PostgreSQL) {}", self.postgres))
     }
-
-    /// What it takes on the disk, in bytes.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.files.values().map(|file| file.size).sum()
-    }
 }
 
-/// Looks at all files in `root` and sums them up.
-pub(crate) fn sums(root: &Path) -> Result<(BTreeMap<String, FileRecord>, String), FetchError> {
+/// Looks at all files in `root`, and sums them up: each, and all together.
+pub(crate) fn sums(root: &Path) -> Result<(Sums, String), FetchError> {
     let mut files = BTreeMap::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -85,7 +92,7 @@ pub(crate) fn sums(root: &Path) -> Result<(BTreeMap<String, FileRecord>, String)
     for (name, file) in &files {
         all.update(format!("{}  {name}\n", file.sha256));
     }
-    Ok((files, digits(all)))
+    Ok((Sums { version: VERSION, files }, digits(all)))
 }
 
 /// The length of a file, and when it was written.

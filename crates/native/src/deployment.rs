@@ -16,7 +16,7 @@ use backlot_facts::database::Database;
 use backlot_plan::Removal;
 use backlot_project::Environment;
 use backlot_project::keys::Level;
-use backlot_stack::{Cast, Provided, StackError, Translation};
+use backlot_stack::{Cast, Containers, Provided, StackError, Translation};
 use backlot_state::{
     Beside, DatabaseRecord, Deployment, EngineError, EngineKind, Event, Exec, Ground, LiveDatabase, Packages,
     Purpose, Report, Site, Started, Taken, Watcher, Wishes, in_words, mark, volume,
@@ -26,6 +26,7 @@ use backlot_view::Rung;
 
 use crate::DatabaseService;
 use crate::containers::clear_or_tell;
+use crate::deployment::containers::Coming;
 use crate::down;
 use crate::programs;
 use crate::running;
@@ -178,7 +179,7 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         for service in self.database.iter().chain(self.wanted_others(&cast, wishes)) {
             service.fetch_missing(again(wishes), report)?;
         }
-        self.bring_images(&mut cast, wishes, report)?;
+        let images = self.bring_images(&mut cast, wishes, report)?;
         tidy::sweep(&self.site);
         let taken = self.site.take()?;
         taken.tidy()?;
@@ -188,13 +189,16 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         }
         self.check_ports(&cast, wishes)?;
         self.told_of(&cast, wishes).into_iter().for_each(|line| report(Event::Warning(line)));
-        let (mut started, databases) = self.start_databases(&taken, &cast, wishes, report)?;
+        let coming = self.begin(&cast, images, Some(&taken))?;
+        let databases = self.start_databases(&taken, &cast, wishes, report);
+        let containers = coming.map(Coming::wait).transpose();
+        let (mut started, databases) = databases.inspect_err(|_| self.give_up(&cast))?;
         // What runs beside the database is told even if the file has nothing any more that does: it is to stop.
         let to_stop = wishes.services.is_empty() && self.site.is_supervised()?;
         if started.failure.is_some() || !(self.is_watched(&cast, wishes) || to_stop) {
             return Ok(started);
         }
-        let outcome = self.start_services(taken, (&cast, wishes), &databases, report, news);
+        let outcome = self.start_services(taken, (&cast, wishes), (&databases, containers), report, news);
         match outcome {
             Ok(runbook) => {
                 started.published = published(&runbook, &cast);
@@ -224,7 +228,7 @@ impl NativeStack<'_> {
         &self,
         taken: Taken,
         (cast, wishes): (&Cast, &Wishes),
-        databases: &[DatabaseRecord],
+        (databases, containers): (&[DatabaseRecord], Result<Option<Containers>, EngineError>),
         report: Report<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<Runbook, EngineError> {
@@ -233,7 +237,7 @@ impl NativeStack<'_> {
         let runs = !current.is_empty() || self.site.is_supervised()?;
         let ports = endpoints(&current);
         let translation = self.translation(databases, wishes, ports.clone());
-        let containers = self.prepare(cast, databases, Some(&taken))?;
+        let containers = containers?;
         // What nobody has asked for is in there only if it is all there.
         let translation = Translation { containers: containers.as_ref(), installs: false, ..translation };
         self.make_places(&translation, cast)?;
@@ -253,10 +257,12 @@ impl NativeStack<'_> {
                 if matches!(failure.code, FailureCode::Structure | FailureCode::Stopping) =>
             {
                 report(Event::Warning(format!("{}: all services are started anew", failure.text)));
-                self.start_anew((cast, wishes), ports, report)
+                self.start_anew((cast, wishes), ports, containers.as_ref(), report)
             }
             // It has ended between our look and our question.
-            Err(EngineError::NoServices { .. }) => self.start_anew((cast, wishes), ports, report),
+            Err(EngineError::NoServices { .. }) => {
+                self.start_anew((cast, wishes), ports, containers.as_ref(), report)
+            }
             Err(error) => Err(error),
         }
     }
@@ -266,6 +272,7 @@ impl NativeStack<'_> {
         &self,
         (cast, wishes): (&Cast, &Wishes),
         ports: BTreeMap<(String, u16), u16>,
+        containers: Option<&Containers>,
         report: Report<'_>,
     ) -> Result<Runbook, EngineError> {
         let taken = self.site.take()?;
@@ -273,10 +280,9 @@ impl NativeStack<'_> {
         // They may be others than before.
         let kept = Wishes { fresh: false, database_only: false, ..wishes.clone() };
         let (_, databases) = self.start_databases(&taken, cast, &kept, report)?;
-        let containers = self.prepare(cast, &databases, Some(&taken))?;
         let translation = self.translation(&databases, wishes, ports);
         // What nobody has asked for is in there only if it is all there.
-        let translation = Translation { containers: containers.as_ref(), installs: false, ..translation };
+        let translation = Translation { containers, installs: false, ..translation };
         let runbook = translation.runbook(&cast.services)?;
         hire(self.ground.home, &taken, &runbook, &self.named(wishes), self.ground.interrupted)?;
         Ok(runbook)

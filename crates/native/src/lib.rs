@@ -114,6 +114,7 @@ impl<'a> DatabaseService<'a> {
         let mut all = caller_without_postgres(self.ground.caller);
         all.extend(self.variables(database));
         let all = tools::with_virtual_environment(self.ground.project.root(), all);
+        let all = tools::with_psql(database.programs.as_ref(), all);
         Packages::in_front(self.packages.get().map(Vec::as_slice).unwrap_or_default(), all)
     }
 

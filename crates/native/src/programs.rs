@@ -182,6 +182,18 @@ impl DatabaseService<'_> {
         Ok(orders)
     }
 
+    /// The same, when a server is about to be started: what was fetched has to be as it was fetched.
+    ///
+    /// # Errors
+    /// Likewise, and when it is not.
+    pub(super) fn missing_for_start(&self) -> Result<Vec<Order>, EngineError> {
+        let orders = self.missing()?;
+        if orders.is_empty() {
+            Shelf::of(self.ground.home).check(&self.locate()?)?;
+        }
+        Ok(orders)
+    }
+
     /// Fetches what an `up` needs, before anything is touched.
     ///
     /// # Errors

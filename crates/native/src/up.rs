@@ -85,7 +85,7 @@ impl DatabaseService<'_> {
         migrations: Option<&dyn Migrates>,
     ) -> Result<Desired, EngineError> {
         let runs = observed.server == Server::Running && !fresh;
-        let missing = if runs { Vec::new() } else { self.missing()? };
+        let missing = if runs { Vec::new() } else { self.missing_for_start()? };
         let fill = self.scenario.as_ref().and_then(|(_, source)| self.ground.shown(source));
         Ok(Desired {
             service: self.database.service.clone(),

@@ -14,7 +14,6 @@ use backlot_supervisor::{
 };
 
 use crate::containers::Containers;
-use crate::inside::inside_address;
 use crate::{error::StackError, fingerprint, ports::Ports, translation::Translation};
 
 /// How long what takes the place of one that serves may take to listen.
@@ -177,7 +176,7 @@ impl Translation<'_> {
         for (name, named) in names(service, stack) {
             match named {
                 Named::Service(other) => {
-                    if let Some(at) = inside_address(other, containers) {
+                    if let Some(at) = containers.address_of(other) {
                         host(&name, &at);
                     }
                 }

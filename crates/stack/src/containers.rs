@@ -22,6 +22,18 @@ pub struct Containers {
 }
 
 impl Containers {
+    /// Where a container finds a service that is no container on its own network.
+    pub(crate) fn address_of(&self, service: &str) -> Option<String> {
+        match &self.way {
+            Way::Bridge { .. } if self.images.contains_key(service) => None,
+            Way::Bridge { gateways, .. } => {
+                let own = gateways.get(self.place_of(service)).or(gateways.first());
+                own.map(|gateway| gateway.address.to_string())
+            }
+            Way::Loopback { host, .. } => Some(host.clone()),
+        }
+    }
+
     /// The number of the address at which they find a service.
     pub(crate) fn place_of(&self, service: &str) -> usize {
         self.places.get(service).copied().unwrap_or(0)

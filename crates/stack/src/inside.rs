@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use backlot_containers::{Kind, Way};
 use backlot_facts::container::Container;
 use backlot_facts::storage;
+use backlot_postgres::DEFAULT_PORT;
 use backlot_project::Service;
 use backlot_project::stack::{FileSource, MountKind};
 use backlot_state::short_hash;
@@ -208,7 +209,7 @@ impl Translation<'_> {
         let services = self.environment.stack.services.values();
         let of = |service: &Service| {
             let mut ports = Container::of(service, self.root).ports();
-            ports.extend(self.server(&service.name).map(|server| server.inside_port));
+            ports.extend(self.is_database(&service.name).then_some(DEFAULT_PORT));
             (service.name.clone(), ports)
         };
         first_fit(services.filter(|service| !contained.contains(&service.name)).map(of))
@@ -261,18 +262,6 @@ fn first_fit(all: impl Iterator<Item = (String, BTreeSet<u16>)>) -> BTreeMap<Str
         found.insert(name, at);
     }
     found
-}
-
-/// Where a container finds another service that is no container on its own network.
-pub(crate) fn inside_address(other: &str, containers: &Containers) -> Option<String> {
-    match &containers.way {
-        Way::Bridge { .. } if containers.images.contains_key(other) => None,
-        Way::Bridge { gateways, .. } => {
-            let at = containers.place_of(other);
-            Some(gateways.get(at).or(gateways.first())?.address.to_string())
-        }
-        Way::Loopback { host, .. } => Some(host.clone()),
-    }
 }
 
 #[cfg(test)]

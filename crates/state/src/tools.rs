@@ -61,6 +61,20 @@ pub fn psql(installation: Option<&Installation>, variables: &BTreeMap<String, St
     installation.and_then(|installation| installation.client("psql")).or_else(|| on_path("psql", variables))
 }
 
+/// These variables with a psql on PATH: that of the installation comes last, where there is none of the machine's own.
+pub fn with_psql(
+    installation: Option<&Installation>,
+    mut variables: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let own = on_path("psql", &variables);
+    let psql = installation.filter(|_| own.is_none()).and_then(|installation| installation.client("psql"));
+    if let Some(folder) = psql.as_deref().and_then(Path::parent) {
+        let path = variables.get("PATH").map_or_else(String::new, |path| format!("{path}:"));
+        variables.insert("PATH".into(), format!("{path}{}", folder.display()));
+    }
+    variables
+}
+
 /// The Python of these variables: `python3`, else `python`; a virtual environment has both.
 pub fn python(variables: &BTreeMap<String, String>) -> Option<PathBuf> {
     on_path("python3", variables).or_else(|| on_path("python", variables))

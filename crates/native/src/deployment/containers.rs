@@ -2,21 +2,44 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::thread::JoinHandle;
 
 use backlot_containers::{
-    Client, ContainersError, Image, Pull, Recipe, build, find, know_volume, network, pull,
+    Client, ContainersError, Image, Pull, Recipe, Way, build, find, know_volume, network, pull, remove_all,
 };
 use backlot_facts::NoService;
 use backlot_plan::Told;
 use backlot_project::Service;
 use backlot_stack::{Cast, Containers, StackError, Translation};
-use backlot_state::{DatabaseRecord, EngineError, Event, Report, Taken, Wishes, short_hash, tell};
+use backlot_state::{EngineError, Event, Report, Taken, Wishes, short_hash, tell};
 use serde_json::Value as Json;
 
 use crate::DatabaseService;
 use crate::containers::{clear, identity};
 use crate::deployment::NativeStack;
 use crate::programs;
+
+/// What containers are run with, as soon as there is a network for them.
+pub(super) struct Coming {
+    containers: Containers,
+    network: Option<JoinHandle<Result<Way, ContainersError>>>,
+}
+
+impl Coming {
+    /// Waits for the network.
+    pub(super) fn wait(mut self) -> Result<Containers, EngineError> {
+        let way = self.network.take().and_then(|network| network.join().ok());
+        let way = way.unwrap_or(Err(ContainersError::Interrupted))?;
+        Ok(Containers { way, ..self.containers.clone() })
+    }
+}
+
+impl Drop for Coming {
+    /// Nothing is made any more when what was made is removed.
+    fn drop(&mut self) {
+        let _ = self.network.take().map(JoinHandle::join);
+    }
+}
 
 /// How an image comes here.
 enum Step {
@@ -105,7 +128,7 @@ impl NativeStack<'_> {
         let mut steps = Vec::new();
         for name in &cast.containers {
             steps
-                .extend(self.image_step(client, self.service(name)?, wishes)?.1.map(|step| step.to_string()));
+                .extend(self.image_step(client, self.service(name)?, wishes)?.2.map(|step| step.to_string()));
         }
         Ok(steps)
     }
@@ -121,10 +144,17 @@ impl NativeStack<'_> {
         cast: &mut Cast,
         wishes: &Wishes,
         report: Report<'_>,
-    ) -> Result<(), EngineError> {
-        let Some(client) = self.client_of(cast) else { return Ok(()) };
+    ) -> Result<BTreeMap<String, Image>, EngineError> {
+        let mut images = BTreeMap::new();
+        let Some(client) = self.client_of(cast) else { return Ok(images) };
         for name in cast.containers.clone() {
-            let Err(error) = self.bring_image(client, &name, wishes, report) else { continue };
+            let error = match self.bring_image(client, &name, wishes, report) {
+                Ok(image) => {
+                    images.insert(name, image);
+                    continue;
+                }
+                Err(error) => error,
+            };
             let translation = self.translation(&[], wishes, BTreeMap::new());
             let is_needed = !wishes.services.is_empty() || translation.needs(&name, &cast.services).is_some();
             if is_needed || self.ground.go_on().is_err() {
@@ -134,7 +164,7 @@ impl NativeStack<'_> {
             cast.services.remove(&name);
             cast.containers.remove(&name);
         }
-        Ok(())
+        Ok(images)
     }
 
     fn bring_image(
@@ -143,22 +173,26 @@ impl NativeStack<'_> {
         name: &str,
         wishes: &Wishes,
         report: Report<'_>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Image, EngineError> {
         let service = self.service(name)?;
-        let (image, step) = self.image_step(client, service, wishes)?;
-        let Some(step) = step else { return Ok(()) };
-        let platform = self.said(service, "platform");
-        tell(&step, report, |report| {
-            let mut line = |text: &str| report(Event::Said(text));
-            let interrupted = self.ground.interrupted;
-            match &step {
-                Step::Pull(image) => {
-                    pull(client, (name, image), platform.as_deref(), interrupted, &mut line)?;
+        let (image, found, step) = self.image_step(client, service, wishes)?;
+        if let Some(step) = step {
+            let platform = self.said(service, "platform");
+            tell(&step, report, |report| {
+                let mut line = |text: &str| report(Event::Said(text));
+                let interrupted = self.ground.interrupted;
+                match &step {
+                    Step::Pull(image) => {
+                        pull(client, (name, image), platform.as_deref(), interrupted, &mut line)?;
+                    }
+                    Step::Build(recipe) => build(client, (name, recipe), interrupted, &mut line)?,
                 }
-                Step::Build(recipe) => build(client, (name, recipe), interrupted, &mut line)?,
-            }
-            Ok(image.clone())
-        })
+                Ok(image.clone())
+            })?;
+            let found = find(client, &image)?;
+            return Ok(found.unwrap_or(Image { name: image, ..Image::default() }));
+        }
+        Ok(found.unwrap_or(Image { name: image, ..Image::default() }))
     }
 
     /// The image of a service, and how it is brought here if it has to be.
@@ -167,9 +201,10 @@ impl NativeStack<'_> {
         client: &Client,
         service: &Service,
         wishes: &Wishes,
-    ) -> Result<(String, Option<Step>), EngineError> {
+    ) -> Result<(String, Option<Image>, Option<Step>), EngineError> {
         let name = self.image_name(service);
-        let is_here = find(client, &name)?.is_some();
+        let found = find(client, &name)?;
+        let is_here = found.is_some();
         let policy = match self.said(service, "pull_policy").as_deref() {
             Some("always") => Pull::Always,
             Some("never") => Pull::Never,
@@ -189,7 +224,7 @@ impl NativeStack<'_> {
                 Pull::Missing | Pull::Never => None,
             },
         };
-        Ok((name, step))
+        Ok((name, found, step))
     }
 
     /// As Compose calls it: what the file says, else what is built of it.
@@ -230,7 +265,6 @@ impl NativeStack<'_> {
     pub(super) fn prepare(
         &self,
         cast: &Cast,
-        databases: &[DatabaseRecord],
         taken: Option<&Taken>,
     ) -> Result<Option<Containers>, EngineError> {
         let Some(client) = self.client_of(cast) else { return Ok(None) };
@@ -240,6 +274,17 @@ impl NativeStack<'_> {
             let found = find(client, &image)?;
             images.insert(name.clone(), found.unwrap_or(Image { name: image, ..Image::default() }));
         }
+        self.begin(cast, images, taken)?.map(Coming::wait).transpose()
+    }
+
+    /// The same with images that are known, begun: a network takes its time, in which a database can be started.
+    pub(super) fn begin(
+        &self,
+        cast: &Cast,
+        images: BTreeMap<String, Image>,
+        taken: Option<&Taken>,
+    ) -> Result<Option<Coming>, EngineError> {
+        let Some(client) = self.client_of(cast) else { return Ok(None) };
         if let Some(taken) = taken {
             // Whoever comes after a kill has to know whom to ask.
             let before = self.site.containers::<Client>()?;
@@ -248,13 +293,29 @@ impl NativeStack<'_> {
             }
             taken.note_containers(client)?;
         }
-        let (name, identity) = (self.network_name(), identity(&self.site));
-        let wishes = Wishes::default();
-        let places = self.translation(databases, &wishes, BTreeMap::new()).places(&cast.containers);
+        let (mark, identity, is_made) = (self.network_name(), identity(&self.site), taken.is_some());
+        let places = self.translation(&[], &Wishes::default(), BTreeMap::new()).places(&cast.containers);
         let more = places.values().copied().max().unwrap_or(0);
-        let way = network(client, (&name, &identity), more, taken.is_some())?;
-        let prefix = self.environment.stack.name.clone();
-        Ok(Some(Containers { client: client.clone(), images, way, places, prefix, mark: name }))
+        let containers = Containers {
+            client: client.clone(),
+            images,
+            way: Way::Loopback { network: None, host: String::new() },
+            places,
+            prefix: self.environment.stack.name.clone(),
+            mark: mark.clone(),
+        };
+        let client = client.clone();
+        let make = move || network(&client, (&mark, &identity), more, is_made);
+        let network = std::thread::Builder::new().name("network".into()).spawn(make);
+        let network = network.map_err(ContainersError::Thread)?;
+        Ok(Some(Coming { containers, network: Some(network) }))
+    }
+
+    /// After a start that failed: nothing of what was begun for it is left.
+    pub(super) fn give_up(&self, cast: &Cast) {
+        if let Some(client) = self.client_of(cast) {
+            let _ = remove_all(client, &identity(&self.site), true);
+        }
     }
 
     /// Makes the folders of services that keep data, and has the engine of containers know those that it is told of by name.

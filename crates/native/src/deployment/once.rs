@@ -71,11 +71,8 @@ impl NativeStack<'_> {
         let wishes = Wishes { no_install: beside.no_install, ..Wishes::default() };
         let environment = self.with_command(beside);
         let databases = all_running(&self.site)?;
-        let containers = if cast.containers.is_empty() {
-            None
-        } else {
-            self.prepare(cast, &databases, Some(&self.site.take()?))?
-        };
+        let containers =
+            if cast.containers.is_empty() { None } else { self.prepare(cast, Some(&self.site.take()?))? };
         let translation = Translation {
             environment: &environment,
             containers: containers.as_ref(),

@@ -81,7 +81,7 @@ impl NativeStack<'_> {
         }
         let databases = all_running(&self.site)?;
         let current = endpoints(&self.current()?);
-        let containers = self.prepare(cast, &databases, None)?;
+        let containers = self.prepare(cast, None)?;
         let translation = self.translation(&databases, wishes, current);
         let translation = Translation { writes: false, containers: containers.as_ref(), ..translation };
         let runbook = Box::new(translation.runbook(&cast.services)?);
