@@ -113,8 +113,7 @@ fn everything_that_is_in_the_way_is_told_at_once() {
     let error = cast(&compose, true, |translation| translation.cast(&[])).unwrap_err();
     let said = error.to_string();
     assert_eq!(said.lines().next(), Some("3 things are in the way:"), "{said}");
-    for part in
-        ["service other has no command", "service worker runs no-such-program", "both publish port 8000"]
+    for part in ["service other is built by", "service worker runs no-such-program", "both publish port 8000"]
     {
         assert!(said.contains(part), "{said}");
     }
