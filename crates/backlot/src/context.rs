@@ -33,7 +33,10 @@ pub struct Context {
 
 impl Context {
     /// The context of this run; from here on, Ctrl-C and its like are noted instead of ending the process at once.
-    pub fn new(global: Global, caller: Caller) -> Result<Self, CommandError> {
+    pub fn new(global: Global, mut caller: Caller) -> Result<Self, CommandError> {
+        if global.offline {
+            caller.variables.insert("BACKLOT_OFFLINE".into(), "1".into());
+        }
         let (interrupted, asking) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
             // What `nohup` or a shell has us ignore stays ignored.

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 /// What every verb understands.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Global {
     /// Look for the project in DIR instead of the current directory
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
@@ -36,6 +37,9 @@ pub struct Global {
     /// Print the steps that would be carried out, and carry out none
     #[arg(long, global = true)]
     pub dry_run: bool,
+    /// Fetch nothing from a network [also: `BACKLOT_OFFLINE`]
+    #[arg(long, global = true)]
+    pub offline: bool,
     /// Print no progress
     #[arg(short = 'q', long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,

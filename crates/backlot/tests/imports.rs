@@ -30,8 +30,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nginx", &["files", "process"]),
     ("postgres", &["files", "process"]),
     ("templates", &["files", "postgres", "process"]),
+    ("upgrade", &["postgres", "process"]),
     ("supervisor", &["gateway", "logs", "plan", "process", "view"]),
     ("facts", &["files", "hint", "nginx", "plan", "postgres", "project"]),
+    ("dependencies", &["facts", "files", "hint", "process"]),
     (
         "state",
         &[
@@ -48,10 +50,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "view",
         ],
     ),
+    ("fetched", &["files", "hint", "plan", "postgres", "process", "state"]),
     ("containers", &["hint", "process", "state"]),
     (
         "stack",
         &[
+            "dependencies",
             "containers",
             "facts",
             "files",
@@ -69,8 +73,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "native",
         &[
+            "dependencies",
             "containers",
             "facts",
+            "fetched",
             "files",
             "hint",
             "logs",
@@ -83,12 +89,32 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "state",
             "supervisor",
             "templates",
+            "upgrade",
             "view",
         ],
     ),
     ("docker", &["facts", "hint", "logs", "plan", "postgres", "process", "project", "state", "supervisor"]),
-    ("engine", &["docker", "facts", "hint", "native", "process", "project", "state", "templates", "view"]),
-    ("backlot", &["engine", "logs", "nginx", "plan", "postgres", "process", "project", "supervisor"]),
+    (
+        "engine",
+        &[
+            "docker",
+            "facts",
+            "fetched",
+            "files",
+            "hint",
+            "native",
+            "process",
+            "project",
+            "state",
+            "supervisor",
+            "templates",
+            "view",
+        ],
+    ),
+    (
+        "backlot",
+        &["engine", "files", "logs", "nginx", "plan", "postgres", "process", "project", "supervisor"],
+    ),
 ];
 
 /// A module by its names, from the crate's root; or what one defines.

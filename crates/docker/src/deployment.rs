@@ -19,8 +19,8 @@ use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{ComposeCall, Environment, ScenarioName, ScenarioSource};
 use backlot_state::{
     Beside, ContainerDatabase, Deployment, DockerRecord, EngineError, EngineKind, Exec, Filling, Ground,
-    LiveDatabase, Purpose, Record, Report, Site, Started, Taken, VERSION, Watcher, Wishes, in_words, label,
-    now, short_hash, tools, watch_over,
+    LiveDatabase, Packages, Purpose, Record, Report, Site, Started, Taken, VERSION, Watcher, Wishes,
+    in_words, label, now, short_hash, tools, watch_over,
 };
 use backlot_supervisor::News;
 
@@ -100,6 +100,17 @@ impl<'a> Deployment<'a> for DockerStack<'a> {
     fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
         let observed = self.observed(&self.client.containers(&self.project())?)?;
         Ok(in_words(&containers_up(&self.desired(wishes)?, &observed, wishes.fresh)))
+    }
+
+    /// Images have what they need.
+    fn packages(&self, services: &[String]) -> Result<Vec<Packages>, EngineError> {
+        self.services(&Wishes { services: services.to_vec(), ..Wishes::default() })
+            .map_err(EngineError::of)
+            .map(|_| Vec::new())
+    }
+
+    fn install(&self, services: &[String], _report: Report<'_>) -> Result<Vec<Packages>, EngineError> {
+        self.packages(services)
     }
 
     fn plan_end_of_run(&self) -> Vec<String> {
@@ -221,6 +232,7 @@ impl DockerStack<'_> {
             filling: earlier.as_ref().map_or(Filling::None, |record| record.filling),
             database: None,
             docker: Some(docker),
+            migrated: None,
         };
         self.write(&record)?;
         Ok(record)

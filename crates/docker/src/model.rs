@@ -137,7 +137,7 @@ fn mend(
     // Another environment's data is in them.
     let postgres = PostgresImage::of(service);
     let is_postgres = postgres.is_some();
-    let data = data_targets(service, is_postgres, postgres.and_then(|image| image.major));
+    let data = data_targets(service, is_postgres, postgres.and_then(|image| image.wanted.major));
     if let Some(Json::Array(mounts)) = model.get_mut("volumes") {
         mounts.retain(|mount| !data.iter().any(|target| mount["target"] == *target));
         for mount in mounts {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use backlot_docker::{Client, DockerStack};
-use backlot_native::{Native, NativeStack};
+use backlot_native::{NO_VERSION, Native, NativeStack};
 use backlot_project::{Environment, EnvironmentName, Project};
 use backlot_state::{Deployment, Engine, EngineError, EngineKind, Ground, Site, Wishes};
 
@@ -103,6 +103,8 @@ fn best<'a>(
             None => return Ok(Box::new(native)),
             Some(reason) => (Ok(native), reason.to_string()),
         },
+        // No other engine makes sense of it, either.
+        Err(error) if error.code() == NO_VERSION => return Err(error),
         Err(error) => {
             let reason = error.to_string();
             (Err(error), reason)

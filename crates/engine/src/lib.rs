@@ -5,29 +5,36 @@
 
 mod choose;
 mod list;
+mod packages;
 mod runner;
 mod testing;
 
 pub use backlot_docker::{Client, ComposeProject, DockerError, named_daemon};
 pub use backlot_facts::NoService;
+pub use backlot_facts::address::HERE;
+pub use backlot_facts::container::Container;
 pub use backlot_facts::database::{Database, DatabaseError};
 pub use backlot_facts::names::{Named, apart, names};
+pub use backlot_facts::own;
+pub use backlot_facts::schema;
 pub use backlot_facts::storage::StorageError;
-pub use backlot_hint::Hint;
+pub use backlot_fetched::{FetchError, Fetched, Order, Shelf, Surroundings};
+pub use backlot_hint::{Explain, Hint};
 pub use backlot_native::{
-    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, locate, rung, supervise,
+    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, rung, supervise, to_fetch, upgrade_volume,
 };
 pub use backlot_state::runs::{INNER, new_mark};
 pub use backlot_state::{
     Attendance, Beside, DatabaseRecord, Deployment, Engine, EngineError, EngineKind, Event, Exec, Failure,
     Filling, GUARD_VERB, Ground, Heard, Home, HomeError, JANITOR_VERB, Lines, LiveDatabase, Lock, LockError,
-    LogWish, Purpose, Record, RecordError, Report, STOCK_VERB, SUPERVISOR_VERB, Site, Started, State,
-    Summary, Watcher, Wishes, tools, volume,
+    LogWish, Packages, Purpose, Record, RecordError, Report, STOCK_VERB, SUPERVISOR_VERB, Site, Started,
+    State, Summary, Watcher, Wishes, tools, volume,
 };
 pub use backlot_view::{
     Mount, Rung, Setting, View, What, obstacle, rung as highest_rung, why_not as no_view,
 };
 pub use choose::{deployment, engine_at, not_done};
 pub use list::{list, list_all};
-pub use runner::test_command;
+pub use packages::{SystemPackages, system_packages};
+pub use runner::{has_tests, test_command};
 pub use testing::{TestRun, finish_for, tidy_up_after};

@@ -44,10 +44,27 @@ pub fn test_command(
         pytest(root, variables, arguments)?
     } else if root.join("Cargo.toml").exists() {
         cargo(root, variables)?
+    } else if has_npm_tests(root) {
+        // What follows is the script's.
+        let npm = Program::new(find(&"npm".into(), root, variables)?).args(["test"]);
+        if arguments.is_empty() { npm } else { npm.arg("--") }
     } else {
         return Err(EngineError::NoRunner { root: root.to_owned() });
     };
     Ok(program.args(arguments.iter().cloned()))
+}
+
+/// Whether a directory has tests of a kind that is known.
+pub fn has_tests(dir: &Path) -> bool {
+    has_python_tests(dir) || dir.join("Cargo.toml").exists() || has_npm_tests(dir)
+}
+
+/// Whether `npm test` does something.
+fn has_npm_tests(dir: &Path) -> bool {
+    let Ok(text) = backlot_files::text(&dir.join("package.json")) else { return false };
+    let package: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    // What `npm init` writes tests nothing.
+    package["scripts"]["test"].as_str().is_some_and(|line| !line.contains("no test specified"))
 }
 
 fn find(name: &OsString, root: &Path, variables: &BTreeMap<String, String>) -> Result<PathBuf, EngineError> {

@@ -16,9 +16,10 @@ use std::time::Duration;
 use backlot_process::{Child, become_subreaper, kill_descendants};
 use backlot_state::runs::{place_name, run_of};
 use backlot_state::{
-    DONE, Deployment, EngineError, EngineKind, Event, Ground, Home, LiveDatabase, Lock, Purpose, Report,
-    Site, dismiss, hire, mark,
+    Beside, DONE, Deployment, EngineError, EngineKind, Event, Exec, Ground, Home, LiveDatabase, Lock,
+    Purpose, Report, Site, Wishes, dismiss, hire, mark,
 };
+use backlot_supervisor::News;
 
 use crate::choose::engine_of;
 
@@ -89,10 +90,16 @@ impl<'a> TestRun<'a> {
     pub fn plan(
         deployment: Box<dyn Deployment<'a> + 'a>,
         keep: bool,
+        needs: Vec<String>,
         runner: &str,
     ) -> Result<Vec<String>, EngineError> {
         let deployment = deployment.meant_for(Purpose::Throwaway);
-        let begin = deployment.plan_up(&deployment.database_only(keep)?)?;
+        let mut wishes = deployment.database_only(keep)?;
+        if !needs.is_empty() {
+            wishes.services.extend(needs);
+            wishes.database_only = false;
+        }
+        let begin = deployment.plan_up(&wishes)?;
         let end = if keep { Vec::new() } else { deployment.plan_end_of_run() };
         Ok(begin.into_iter().chain([runner.to_owned()]).chain(end).collect())
     }
@@ -112,6 +119,37 @@ impl<'a> TestRun<'a> {
         let mut variables = self.deployment.process_variables(&self.database);
         variables.insert(mark::VARIABLE.into(), self.mark.clone());
         variables
+    }
+
+    /// How a command is run as a service, with what it `needs` up and well beside it; what of that cannot run is told, and done
+    /// without.
+    ///
+    /// # Errors
+    /// When there is no such service, it cannot run, or what it needs does not do well.
+    pub fn as_service(
+        &self,
+        beside: &Beside,
+        needs: &[String],
+        report: Report<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Exec, EngineError> {
+        let mut can = Vec::new();
+        for name in needs {
+            let wishes = Wishes { services: vec![name.clone()], ..Wishes::default() };
+            match self.deployment.why_not(&wishes)? {
+                None => can.push(name.clone()),
+                Some(error) => report(Event::Warning(format!("the tests do without {name}: {error}"))),
+            }
+        }
+        let exec = self.deployment.once(beside, &can, report, news)?;
+        Ok(match exec {
+            Exec::Child(program) => Exec::Child(program.env(mark::VARIABLE, &self.mark)),
+            Exec::Elsewhere(program) => Exec::Elsewhere(program),
+            Exec::Here { mut variables, directory, view } => {
+                variables.insert(mark::VARIABLE.into(), self.mark.clone());
+                Exec::Here { variables, directory, view }
+            }
+        })
     }
 
     /// Ends what the runner left behind and, unless the database is to be kept, takes it away.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use backlot_plan::{Port, Storage, Volume};
+use backlot_plan::{Port, PostgresWish, Storage, Volume};
 use backlot_postgres::{DEFAULT_PORT, LocaleWish, Script, TRUST};
 use backlot_project::{Environment, Service, Stack, split_words};
 use secrecy::SecretString;
@@ -31,8 +31,12 @@ const PRELOAD: &str = "shared_preload_libraries";
 pub struct Database {
     /// Its Compose service.
     pub service: String,
-    /// The major version that the image's tag asks for.
+    /// The major version that the image's tag asks for, or somebody on purpose.
     pub wanted_major: Option<u32>,
+    /// The minor version, which any other of the major version will do for.
+    pub wanted_minor: Option<u32>,
+    /// Who asks for another version than the image's on purpose: `x-backlot.postgres`.
+    pub asked_by: Option<&'static str>,
     /// The folder of the programs that `x-backlot.bin` names.
     pub bin: Option<PathBuf>,
     /// The extension that the image is made for (`postgis`), which the native server must have installed.
@@ -112,12 +116,23 @@ impl Database {
         let Some(found) = Found::of(environment) else { return Ok(None) };
         let database = found.said(environment)?;
         // Where only Docker can mount it, Docker mounts it: what matters here is that it is not thrown away.
-        let storage = storage::of_postgres(found.service, &environment.stack, database.wanted_major, None);
+        let storage = storage::of_postgres(found.service, &environment.stack, found.image.wanted.major, None);
         let storage = storage.unwrap_or_else(|_| Storage::Durable {
             volume: Volume::Shared(found.service.name.clone()),
             below: PathBuf::new(),
         });
         Ok(Some(Self { storage, ..database }))
+    }
+
+    /// The same with a server of another version, which somebody asks for on purpose.
+    #[must_use]
+    pub fn asked_for(self, wish: PostgresWish, by: &'static str) -> Self {
+        Self { wanted_major: wish.major, wanted_minor: wish.minor, asked_by: Some(by), bin: None, ..self }
+    }
+
+    /// The version that is asked for.
+    pub fn wanted(&self) -> PostgresWish {
+        PostgresWish { major: self.wanted_major, minor: self.wanted_minor }
     }
 
     /// The databases that a fresh throw-away cluster holds.
@@ -158,9 +173,9 @@ impl<'a> Found<'a> {
         let mut database = self.said(environment)?;
         let mut settings = command::settings(service)?;
         let told = settings.iter().find(|(name, _)| name == "data_directory").map(|(_, path)| path.as_str());
-        database.storage = storage::of_postgres(service, &environment.stack, database.wanted_major, told)
-            .map_err(Box::new)?;
-        database.files = command::take_files(&mut settings, service, inside, image.major)?;
+        database.storage =
+            storage::of_postgres(service, &environment.stack, image.wanted.major, told).map_err(Box::new)?;
+        database.files = command::take_files(&mut settings, service, inside, image.wanted.major)?;
         let effective = |name: &str| command::effective(name, &settings, &database.files);
         if let Some(port) = effective("port").and_then(|port| port.parse().ok()) {
             database.inside_port = port;
@@ -202,6 +217,8 @@ impl<'a> Found<'a> {
         let application = application.filter(|name| self.is_own && !name.is_empty());
         let inside_port = said.get("PGPORT").and_then(|port| port.parse().ok()).unwrap_or(DEFAULT_PORT);
         let locale = self.locale(&said);
+        let on_purpose = service.extension.postgres.or(stack.extension.postgres);
+        let wanted = on_purpose.unwrap_or(image.wanted);
         let mut variables = said.all.clone();
         for (name, value) in
             [("POSTGRES_USER", &user), ("POSTGRES_PASSWORD", &password), ("POSTGRES_DB", &initial)]
@@ -210,7 +227,9 @@ impl<'a> Found<'a> {
         }
         Ok(Database {
             service: service.name.clone(),
-            wanted_major: image.major,
+            wanted_major: wanted.major,
+            wanted_minor: wanted.minor,
+            asked_by: on_purpose.map(|_| "x-backlot.postgres"),
             bin: service.extension.bin.clone().or_else(|| stack.extension.bin.clone()),
             extension: image.extension,
             application: application.map_or_else(|| initial.clone(), str::to_owned),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use backlot_plan::PostgresWish;
 use backlot_project::Service;
 use backlot_project::stack::Image;
 
@@ -74,8 +75,8 @@ struct Known {
 /// An image that is a Postgres.
 #[derive(Debug, Clone)]
 pub struct PostgresImage {
-    /// The major version that its tag asks for.
-    pub major: Option<u32>,
+    /// The version that its tag asks for.
+    pub wanted: PostgresWish,
     /// The extension that it adds, which has to be installed here, too.
     pub extension: Option<&'static str>,
     /// The library that it has the server load.
@@ -94,7 +95,7 @@ impl PostgresImage {
         }
         let tag = image.tag.as_deref().unwrap_or_default();
         Some(Self {
-            major: wanted_major(&image),
+            wanted: wanted_version(&image),
             extension: known.extension,
             preload: known.preload,
             known,
@@ -115,15 +116,20 @@ impl PostgresImage {
     }
 }
 
-/// The major version in an image's tag: `15`, `15.4-alpine`, `15-3.3` (PostGIS), `0.7.0-pg16`.
-pub fn wanted_major(image: &Image) -> Option<u32> {
-    let tag = image.tag.as_deref()?;
-    let leading = |text: &str| -> Option<u32> {
+/// The version in an image's tag: `15`, `15.4-alpine`, `15-3.3` (PostGIS), `0.7.0-pg16`.
+pub fn wanted_version(image: &Image) -> PostgresWish {
+    let number = |text: &str| -> Option<(u32, usize)> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        text[..digits].parse().ok()
+        Some((text[..digits].parse().ok()?, digits))
     };
+    let leading = |text: &str| -> Option<PostgresWish> {
+        let (major, digits) = number(text)?;
+        let minor = text[digits..].strip_prefix('.').and_then(number).map(|(minor, _)| minor);
+        Some(PostgresWish { major: Some(major), minor })
+    };
+    let tag = image.tag.as_deref().unwrap_or_default();
     let marked = tag.split(['-', '_']).find_map(|part| leading(part.strip_prefix("pg")?));
-    marked.or_else(|| leading(tag))
+    marked.or_else(|| leading(tag)).unwrap_or_default()
 }
 
 /// The words that a service with a Postgres image hands to it, without the program that comes with every such image.
@@ -190,7 +196,9 @@ pub fn is_postgres(service: &Service) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{starts_server, wanted_major};
+    use backlot_plan::PostgresWish;
+
+    use super::{starts_server, wanted_version};
     use backlot_project::stack::Image;
 
     #[test]
@@ -208,25 +216,28 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_asks_for_a_major_version() {
-        let major = |tag: &str| {
-            wanted_major(&Image { repository: "postgres".into(), tag: Some(tag.into()), digest: None })
+    fn a_tag_asks_for_a_version() {
+        let wanted = |tag: &str| {
+            wanted_version(&Image { repository: "postgres".into(), tag: Some(tag.into()), digest: None })
         };
-        for (tag, wanted) in [
-            ("15", Some(15)),
-            ("15.4", Some(15)),
-            ("16-alpine", Some(16)),
-            ("17.2-bookworm", Some(17)),
-            ("15-3.3", Some(15)),
-            ("pg16", Some(16)),
-            ("0.7.0-pg16", Some(16)),
-            ("latest-pg17", Some(17)),
-            ("pg15.4-ts2.11", Some(15)),
-            ("latest", None),
-            ("alpine", None),
-            ("", None),
+        for (tag, major, minor) in [
+            ("15", Some(15), None),
+            ("15.4", Some(15), Some(4)),
+            ("16.4-alpine", Some(16), Some(4)),
+            ("16.4.0-debian-12-r3", Some(16), Some(4)),
+            ("16-alpine3.20", Some(16), None),
+            ("17.2-bookworm", Some(17), Some(2)),
+            ("15-3.3", Some(15), None),
+            ("pg16", Some(16), None),
+            ("0.7.0-pg16", Some(16), None),
+            ("latest-pg17", Some(17), None),
+            ("pg15.4-ts2.11", Some(15), Some(4)),
+            ("17beta1", Some(17), None),
+            ("latest", None, None),
+            ("alpine", None, None),
+            ("", None, None),
         ] {
-            assert_eq!(major(tag), wanted, "{tag}");
+            assert_eq!(wanted(tag), PostgresWish { major, minor }, "{tag}");
         }
     }
 }

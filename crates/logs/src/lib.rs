@@ -7,11 +7,13 @@
 mod follow;
 mod foreign;
 mod line;
+mod pump;
 mod read;
 mod write;
 
 pub use follow::Follower;
 pub use foreign::cap_foreign;
 pub use line::{LogLine, SinceError, Stream, format_time, parse_since, parse_time};
+pub use pump::Pump;
 pub use read::{ForeignLog, GATEWAY_LOG, LogQuery, read_logs};
-pub use write::{Cap, LogSet, Pump, Tail};
+pub use write::{Cap, LogSet, Tail};

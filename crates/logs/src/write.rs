@@ -2,21 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
 use crate::line::{Stream, write_line};
+use crate::pump::{Pump, Pumps};
 
-/// A longer line is split, so that one without an end cannot take all memory.
-const LONGEST_LINE: u64 = 64 * 1024;
 /// Lines of a replica that are remembered, to be shown when it fails.
 const REMEMBERED: usize = 20;
-/// A thread that only copies lines needs little.
-const STACK: usize = 256 * 1024;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,19 +37,7 @@ pub struct LogSet {
     dir: PathBuf,
     cap: Cap,
     files: Arc<Mutex<BTreeMap<String, Arc<Mutex<LogFile>>>>>,
-}
-
-/// The thread that copies what a process prints, and its last lines.
-#[derive(Debug)]
-pub struct Pump {
-    thread: JoinHandle<()>,
-}
-
-impl Pump {
-    /// Whether the process, and all to which it has given its stream, have closed it.
-    pub fn is_done(&self) -> bool {
-        self.thread.is_finished()
-    }
+    pumps: Arc<Mutex<Option<Pumps>>>,
 }
 
 /// The last lines that were printed.
@@ -61,7 +46,7 @@ pub type Tail = Arc<Mutex<VecDeque<String>>>;
 impl LogSet {
     /// Logs in the directory `dir`, which is there.
     pub fn new(dir: &Path, cap: Cap) -> Self {
-        Self { dir: dir.to_owned(), cap, files: Arc::default() }
+        Self { dir: dir.to_owned(), cap, files: Arc::default(), pumps: Arc::default() }
     }
 
     fn file(&self, service: &str) -> Arc<Mutex<LogFile>> {
@@ -80,35 +65,32 @@ impl LogSet {
         file.write(replica, stream, text);
     }
 
-    /// Copies what comes from `reader` to its end, line by line, on a thread of its own; the last lines are left in `tail`.
+    /// Copies what comes from `stream` to its end, line by line, on a thread for all of them; the last lines are left in `tail`.
     pub fn pump(
         &self,
         service: &str,
         replica: String,
         stream: Stream,
-        reader: impl Read + Send + 'static,
+        from: impl Into<OwnedFd>,
         tail: Tail,
     ) -> io::Result<Pump> {
         let file = self.file(service);
-        let copy = move || {
-            let mut reader = BufReader::new(reader);
-            let mut line = Vec::new();
-            while matches!((&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line), Ok(read) if read > 0)
-            {
-                let bytes = line.strip_suffix(b"\n").unwrap_or(&line);
-                let text = String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes));
-                let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
-                if tail.len() == REMEMBERED {
-                    tail.pop_front();
-                }
-                tail.push_back(text.clone().into_owned());
-                drop(tail);
-                file.lock().unwrap_or_else(PoisonError::into_inner).write(&replica, stream, &text);
-                line.clear();
+        let sink = move |line: &[u8]| {
+            let text = String::from_utf8_lossy(line);
+            let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+            if tail.len() == REMEMBERED {
+                tail.pop_front();
             }
+            tail.push_back(text.clone().into_owned());
+            drop(tail);
+            file.lock().unwrap_or_else(PoisonError::into_inner).write(&replica, stream, &text);
         };
-        let thread = thread::Builder::new().name("log".into()).stack_size(STACK).spawn(copy)?;
-        Ok(Pump { thread })
+        let mut pumps = self.pumps.lock().unwrap_or_else(PoisonError::into_inner);
+        let pumps = match &mut *pumps {
+            Some(pumps) => pumps,
+            none => none.insert(Pumps::start()?),
+        };
+        pumps.add(from.into(), Box::new(sink))
     }
 }
 
@@ -189,7 +171,7 @@ pub(crate) fn numbered(path: &Path, number: u32) -> PathBuf {
 mod tests {
     use super::{Cap, LogSet, Tail};
     use crate::{LogQuery, Stream, read_logs};
-    use std::io::Cursor;
+    use std::io::Write;
     use std::time::{Duration, Instant};
 
     fn texts(dir: &std::path::Path) -> Vec<String> {
@@ -197,13 +179,16 @@ mod tests {
     }
 
     fn pump(logs: &LogSet, text: impl Into<Vec<u8>>, tail: &Tail) {
-        let reader = Cursor::new(text.into());
-        let pump = logs.pump("web", "web-1".into(), Stream::Out, reader, tail.clone()).unwrap();
+        let (from, mut to) = std::io::pipe().unwrap();
+        let text = text.into();
+        let write = std::thread::spawn(move || to.write_all(&text).unwrap());
+        let pump = logs.pump("web", "web-1".into(), Stream::Out, from, tail.clone()).unwrap();
         let start = Instant::now();
         while !pump.is_done() {
             assert!(start.elapsed() < Duration::from_secs(20));
             std::thread::sleep(Duration::from_millis(1));
         }
+        write.join().unwrap();
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use backlot_facts::database::Database;
 use backlot_hint::{Explain, Hint, quoted};
 use backlot_plan::{Port, Storage};
-use backlot_postgres::{Access, Connection, LocateError};
+use backlot_postgres::{Access, Connection};
 use backlot_state::volume::ClusterRecord;
 use backlot_state::{DatabaseRecord, EngineError, Site};
 use secrecy::ExposeSecret;
@@ -35,18 +35,20 @@ pub enum ChangeError {
         data: String,
         /// The major version that made it.
         made: u32,
+        /// The command that takes it over, where there is one.
+        upgrade: Option<Hint>,
         /// The commands that make room for a new one.
         way: Hint,
     },
     /// No server of the major version that made the data is here.
-    #[error("{data} was made by PostgreSQL {made}, which is not installed")]
+    #[error("{data} was made by PostgreSQL {made}, which is not here")]
     NoServer {
         /// What holds the data.
         data: String,
         /// The major version that made it.
         made: u32,
-        /// What there is.
-        source: LocateError,
+        /// Why there is none.
+        source: Box<EngineError>,
     },
     /// The user or the password is another one now, and the server lets that one not in.
     #[error(
@@ -77,12 +79,15 @@ impl ChangeError {
     /// The way out.
     pub fn hint(&self) -> Hint {
         match self {
-            Self::Major { made, way, .. } => {
-                Hint::from(format!("ask for `image: postgres:{made}`, or dump what is in it, remove it ("))
-                    .then(way.clone())
-                    .then("), and restore it into the new one")
+            Self::Major { made, upgrade, way, .. } => {
+                let hint = Hint::from(format!("ask for `image: postgres:{made}`, or "));
+                let hint = match upgrade {
+                    Some(upgrade) => hint.then("take it over, which keeps the old one: ").then(upgrade.clone()).then(", or "),
+                    None => hint,
+                };
+                hint.then("dump what is in it, remove it (").then(way.clone()).then("), and restore it into the new one")
             }
-            Self::NoServer { source, .. } => source.hint().into(),
+            Self::NoServer { source, .. } => source.hint().unwrap_or_else(|| "install it".into()),
             Self::Credentials { way, .. } => Hint::from(
                 "put the old one back, and change it in the database (ALTER ROLE … PASSWORD …) before it is changed here; or \
                  remove the data: ",
@@ -149,7 +154,19 @@ pub(super) fn other_major(database: &Database, made: Option<u32>, site: &Site) -
     let wanted = database.wanted_major.filter(|_| database.bin.is_none());
     let (wanted, made) = wanted.zip(made).filter(|(wanted, made)| wanted != made)?;
     let (service, data, way) = (database.service.clone(), data_of(database), way_out(database, site));
-    Some(ChangeError::Major { service, wanted, data, made, way })
+    let upgrade = upgrade(database, site).filter(|_| wanted > made);
+    Some(ChangeError::Major { service, wanted, data, made, upgrade, way })
+}
+
+/// The command that takes a volume over to another major version.
+fn upgrade(database: &Database, site: &Site) -> Option<Hint> {
+    use backlot_plan::Volume;
+    match database.storage.volume()? {
+        Volume::Own(name) | Volume::Shared(name) => {
+            Some(Hint::command(&["-e", site.environment(), "postgres", "upgrade", name]))
+        }
+        Volume::Folder(_) => None,
+    }
 }
 
 /// That a server does not let in whom the files name.

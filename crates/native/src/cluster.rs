@@ -1,5 +1,6 @@
 //! Making an environment's cluster, and filling it with what its image would.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -27,7 +28,7 @@ pub(super) fn spec(
         Storage::Throwaway => (Durability::Ephemeral, database.databases()),
         Storage::Durable { .. } => (Durability::Durable, vec![database.initial.clone()]),
     };
-    let locale = database.locale.choose(&database.initdb_args, installation.version.major);
+    let locale = database.locale.choose(&database.initdb_args, installation);
     let spec = ClusterSpec {
         superuser: database.user.clone(),
         password: database.password.clone(),
@@ -94,6 +95,8 @@ pub(super) struct Made {
     pub(super) outcome: String,
     /// The template that it was cloned from, or that was made of it; none where none is left.
     pub(super) template: Option<String>,
+    /// Whether that was migrated.
+    pub(super) is_migrated: bool,
 }
 
 /// Makes the cluster of one environment.
@@ -102,6 +105,18 @@ pub(super) struct Making<'a> {
     pub(super) taken: &'a Taken,
     pub(super) database: &'a Database,
     pub(super) installation: &'a Installation,
+    /// What migrates it afterwards, as a hash of that.
+    pub(super) migrations: Option<&'a str>,
+}
+
+/// How a cluster was made.
+struct How {
+    text: &'static str,
+    /// Whether a template was made for it.
+    is_new: bool,
+    /// The one to make further clones of.
+    template: Option<String>,
+    is_migrated: bool,
 }
 
 impl Making<'_> {
@@ -124,39 +139,75 @@ impl Making<'_> {
             }
             made => made,
         };
-        let (how, is_new, template) = made.map_err(interrupted)?;
+        let How { text, is_new, template, is_migrated } = made.map_err(interrupted)?;
         let what = database.storage.volume().map_or_else(|| "throw-away".to_owned(), ToString::to_string);
         let note = note.filter(|_| is_new || template.is_none()).map(|note| format!(", {note}"));
-        let version = self.installation.version;
-        let outcome = format!("PostgreSQL {version}, {what}, {how}{}", note.unwrap_or_default());
+        let server = self.server();
+        let outcome = format!("{server}, {what}, {text}{}", note.unwrap_or_default());
         if is_new {
             // Old templates cost space, nothing else; the next new one tries again.
             let _ = templates.prune(TEMPLATES_KEPT);
         }
         let data = self.taken.site().data(&database.storage);
         debug_assert!(is_cluster(&data), "a cluster was made where nobody looks for it");
-        Ok(Made { outcome, template })
+        Ok(Made { outcome, template, is_migrated })
     }
 
-    /// How it was done, whether a template was made for it, and the one to make further clones of.
+    /// Makes a template of a cluster that is migrated, and whose server does not run. Returns its name.
+    pub(super) fn keep(&self) -> Result<String, EngineError> {
+        let home = self.ground.home;
+        let templates = Templates::new(home.templates(), home.owner().clone());
+        let (spec, _) = spec(self.database, self.taken.site(), self.installation);
+        let data = self.taken.site().data(&self.database.storage);
+        let key = templates.keep(self.installation, &spec, &self.migrated(), &data)?;
+        let _ = templates.prune(TEMPLATES_KEPT);
+        Ok(key)
+    }
+
+    /// `PostgreSQL 16.9`, and why it is not just what the image says.
+    fn server(&self) -> String {
+        let version = self.installation.version;
+        match (self.database.asked_by, self.database.wanted_minor) {
+            (Some(by), _) => format!("PostgreSQL {version} (as {by} says)"),
+            (None, Some(minor)) if minor != version.minor => {
+                format!("PostgreSQL {version} (in the place of {}.{minor})", version.major)
+            }
+            (None, _) => format!("PostgreSQL {version}"),
+        }
+    }
+
     fn clone_or_fill(
         &self,
         templates: &Templates,
         spec: &ClusterSpec,
         report: Report<'_>,
-    ) -> Result<(&'static str, bool, Option<String>), EngineError> {
+    ) -> Result<How, EngineError> {
         let is_kept = matches!(spec.durability, Durability::Durable);
         let key = |template: &Template| Some(template.key.clone()).filter(|_| !is_kept);
+        let cloned = |text, template: &Template, is_migrated| How {
+            text,
+            is_new: template.was_made,
+            template: key(template),
+            is_migrated,
+        };
+        // What is kept is migrated where it is; what is thrown away is a template for the next one.
+        if !is_kept
+            && self.migrations.is_some()
+            && let Some(template) = templates.filled(self.installation, spec, &self.migrated())?
+        {
+            self.put_into_place(&template, None)?;
+            return Ok(cloned("cloned, migrated", &template, true));
+        }
         let Some(init) = self.init() else {
             let template = templates.ensure(self.installation, spec)?;
             self.put_into_place(&template, None)?;
-            let how = if template.was_made { "cloned from a new template" } else { "cloned" };
-            return Ok((how, template.was_made, key(&template)));
+            let text = if template.was_made { "cloned from a new template" } else { "cloned" };
+            return Ok(cloned(text, &template, false));
         };
         // What is kept is filled once; what is thrown away is a template for the next one.
         if !is_kept && let Some(template) = templates.filled(self.installation, spec, &init)? {
             self.put_into_place(&template, None)?;
-            return Ok(("cloned with what its scripts make", false, key(&template)));
+            return Ok(cloned("cloned with what its scripts make", &template, false));
         }
         let initial = ClusterSpec { databases: vec![self.database.initial.clone()], ..spec.clone() };
         let template = templates.ensure(self.installation, &initial)?;
@@ -176,7 +227,13 @@ impl Making<'_> {
         let data = site.data(&self.database.storage);
         let filled =
             if is_kept { None } else { Some(templates.keep(self.installation, spec, &init, &data)?) };
-        Ok(("filled by its scripts", true, filled))
+        Ok(How { text: "filled by its scripts", is_new: true, template: filled, is_migrated: false })
+    }
+
+    /// What has filled a cluster that is migrated.
+    fn migrated(&self) -> Init {
+        let none = || Init { scripts: Vec::new(), variables: BTreeMap::new(), then: String::new() };
+        Init { then: self.migrations.unwrap_or_default().to_owned(), ..self.init().unwrap_or_else(none) }
     }
 
     /// What fills a new cluster, if anything does.
@@ -188,7 +245,7 @@ impl Making<'_> {
         let mut variables = database.variables.clone();
         variables.insert("PG_MAJOR".to_owned(), installation.version.major.to_string());
         variables.insert("PG_VERSION".to_owned(), installation.version.to_string());
-        Some(Init { scripts: database.scripts.clone(), variables })
+        Some(Init { scripts: database.scripts.clone(), variables, then: String::new() })
     }
 
     fn put_into_place(&self, template: &Template, fill: Option<Fill<'_>>) -> Result<(), EngineError> {

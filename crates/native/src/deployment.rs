@@ -2,7 +2,9 @@
 
 mod containers;
 mod databases;
+mod migrating;
 mod once;
+mod packages;
 mod planning;
 
 use std::cell::OnceCell;
@@ -14,10 +16,10 @@ use backlot_facts::database::Database;
 use backlot_plan::Removal;
 use backlot_project::Environment;
 use backlot_project::keys::Level;
-use backlot_stack::{Cast, Containers, StackError, Translation};
+use backlot_stack::{Cast, Containers, Provided, StackError, Translation};
 use backlot_state::{
-    Beside, DatabaseRecord, Deployment, EngineError, EngineKind, Event, Exec, Ground, LiveDatabase, Purpose,
-    Report, Site, Started, Taken, Watcher, Wishes, in_words, mark, volume,
+    Beside, DatabaseRecord, Deployment, EngineError, EngineKind, Event, Exec, Ground, LiveDatabase, Packages,
+    Purpose, Report, Site, Started, Taken, Watcher, Wishes, in_words, mark, volume,
 };
 use backlot_supervisor::{FailureCode, News, PortRun, Request, Runbook, ServiceReport};
 use backlot_view::Rung;
@@ -26,7 +28,7 @@ use crate::DatabaseService;
 use crate::containers::clear_or_tell;
 use crate::deployment::containers::Coming;
 use crate::down;
-use crate::locate;
+use crate::programs;
 use crate::running;
 use crate::supervise::{ask, hire};
 use crate::tidy;
@@ -44,6 +46,8 @@ pub struct NativeStack<'a> {
     /// Further ones.
     others: Vec<DatabaseService<'a>>,
     throwaway: bool,
+    /// What services have of packages: it is looked for once.
+    provided: OnceCell<BTreeMap<String, Provided>>,
     /// Whether services may be containers.
     contains: bool,
     /// Who runs those, once somebody has asked; else why nobody does.
@@ -57,37 +61,18 @@ impl<'a> NativeStack<'a> {
     /// When the files say of its database what no server can be.
     pub fn new(ground: Ground<'a>, environment: Environment, contains: bool) -> Result<Self, EngineError> {
         let site = Site::new(ground.home, ground.project, environment.name.as_str());
-        let service =
-            |site: Site, database| DatabaseService::new(ground, site, environment.clone(), database);
-        let database = Database::of(&environment)?.map(|database| service(site.clone(), database));
-        let others = Database::others(&environment)?.into_iter();
-        let others = others.map(|database| service(site.part(&database.service), database)).collect();
-        let client = OnceCell::new();
-        Ok(Self { ground, environment, site, database, others, throwaway: false, contains, client })
-    }
-
-    /// Why it cannot run natively, with containers beside where there can be some, when `wishes` are asked for; none when it can.
-    ///
-    /// # Errors
-    /// For a service that is not there.
-    pub fn obstacle(&self, wishes: &Wishes) -> Result<Option<EngineError>, EngineError> {
-        let wanted = |database: &&Database| {
-            wishes.services.is_empty() || wishes.services.contains(&database.service) || wishes.database_only
+        let service = |site: Site, database| -> Result<_, EngineError> {
+            let database = programs::asked_for(ground, database)?;
+            Ok(DatabaseService::new(ground, site, environment.clone(), database))
         };
-        let path = self.ground.caller.get("PATH").map(String::as_str);
-        let database = self.database.as_ref().map(DatabaseService::database);
-        if let Some(database) = database.filter(wanted)
-            && let Err(error) = locate(database, volume::major_in(&self.site, &database.storage), path)
-        {
-            return Ok(Some(error));
-        }
-        if wishes.database_only {
-            return Ok(None);
-        }
-        let translation = self.translation(&[], wishes, BTreeMap::new());
-        let contains = translation.wants_containers(&wishes.services)? && self.client().is_ok();
-        let translation = Translation { contains, ..translation };
-        Ok(translation.why_not(&wishes.services)?.map(EngineError::from))
+        let database = Database::of(&environment)?.map(|database| service(site.clone(), database));
+        let database = database.transpose()?;
+        let others = Database::others(&environment)?.into_iter();
+        let others = others.map(|database| service(site.part(&database.service), database));
+        let others = others.collect::<Result<_, _>>()?;
+        let (client, provided) = (OnceCell::new(), OnceCell::new());
+        let throwaway = false;
+        Ok(Self { ground, environment, site, database, others, throwaway, provided, contains, client })
     }
 
     /// Whether it is known that there are no containers to be had.
@@ -161,6 +146,14 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         self.database.as_ref().map(|service| service.process_variables(database)).unwrap_or_default()
     }
 
+    fn packages(&self, services: &[String]) -> Result<Vec<Packages>, EngineError> {
+        self.packages_of(services)
+    }
+
+    fn install(&self, services: &[String], report: Report<'_>) -> Result<Vec<Packages>, EngineError> {
+        self.install_of(services, report)
+    }
+
     fn once(
         &self,
         beside: &Beside,
@@ -179,10 +172,14 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
     ) -> Result<Started, EngineError> {
         // Before anything is started: what can be known to be wrong from the files alone.
         let cast = self.cast(wishes)?;
+        let mut cast = self.install_for(cast, wishes, report)?;
         for name in self.check_volumes(&cast.services)? {
             volume::disown(self.ground.home, &name)?;
         }
-        let images = self.bring_images(&cast, wishes, report)?;
+        for service in self.database.iter().chain(self.wanted_others(&cast, wishes)) {
+            service.fetch_missing(again(wishes), report)?;
+        }
+        let images = self.bring_images(&mut cast, wishes, report)?;
         tidy::sweep(&self.site);
         let taken = self.site.take()?;
         taken.tidy()?;
@@ -222,6 +219,11 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
 }
 
 impl NativeStack<'_> {
+    /// The environment's name.
+    pub(super) fn environment_name(&self) -> String {
+        self.environment.name.to_string()
+    }
+
     fn start_services(
         &self,
         taken: Taken,
@@ -317,6 +319,8 @@ impl NativeStack<'_> {
             no_containers: None,
             containers: None,
             writes: true,
+            provided: self.provided(),
+            installs: !wishes.no_install,
         }
     }
 }
@@ -378,4 +382,12 @@ pub fn not_done(ground: Ground<'_>, environment: Environment) -> Result<Vec<Stri
     let keys = levels.map(|level| translation.unhonoured(&services, &contained, level)).concat();
     let volumes = translation.unmounted(services.difference(&contained));
     Ok(keys.into_iter().chain(volumes).chain(stack.notes(&services)).collect())
+}
+
+/// What an `up` of `environment` would have to fetch, a line each.
+///
+/// # Errors
+/// When a server is not here and cannot be fetched.
+pub fn to_fetch(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
+    programs::missing(NativeStack::new(ground, environment, false)?.databases())
 }

@@ -11,15 +11,19 @@ mod deployment;
 mod down;
 mod engine;
 mod look;
+mod migrate;
 mod printed;
+mod programs;
 mod server;
 mod stock;
 mod summary;
 mod supervise;
 mod tidy;
 mod up;
+mod upgrade;
 mod views;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use backlot_facts::address::Address;
@@ -29,15 +33,16 @@ use backlot_plan::{Port, Storage};
 use backlot_postgres::Installation;
 use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{Environment, ScenarioName, ScenarioSource};
-use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Purpose, Site, tools};
+use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Packages, Purpose, Site, tools};
 
 pub use changes::ChangeError;
 pub use claims::{PortError, PortErrors, PortTrouble, Tenant};
-pub use deployment::{NativeStack, not_done, rung};
+pub use deployment::{NativeStack, not_done, rung, to_fetch};
 pub use engine::Native;
-pub use server::locate;
+pub use programs::NO_VERSION;
 pub use stock::fill_up;
 pub use supervise::{guard, supervise};
+pub use upgrade::{VolumeUpgradeError, upgrade_volume};
 
 /// A Postgres service of an environment.
 #[derive(Debug)]
@@ -49,13 +54,16 @@ pub struct DatabaseService<'a> {
     scenario: Option<(ScenarioName, ScenarioSource)>,
     dies_with_us: bool,
     stdout: Stdout,
+    /// What of packages a file that fills it has.
+    packages: OnceCell<Vec<Packages>>,
 }
 
 impl<'a> DatabaseService<'a> {
     /// The service `database` of the environment, at `site`.
     fn new(ground: Ground<'a>, site: Site, environment: Environment, database: Database) -> Self {
         let (dies_with_us, stdout) = (false, Stdout::Ours);
-        Self { ground, site, environment, database, scenario: None, dies_with_us, stdout }
+        let packages = OnceCell::new();
+        Self { ground, site, environment, database, scenario: None, dies_with_us, stdout, packages }
     }
 
     /// The same for `purpose`: what has one is never durable, and always on a free port.
@@ -105,7 +113,8 @@ impl<'a> DatabaseService<'a> {
     pub fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
         let mut all = caller_without_postgres(self.ground.caller);
         all.extend(self.variables(database));
-        tools::with_virtual_environment(self.ground.project.root(), all)
+        let all = tools::with_virtual_environment(self.ground.project.root(), all);
+        Packages::in_front(self.packages.get().map(Vec::as_slice).unwrap_or_default(), all)
     }
 
     /// The running environment, as its record tells.
@@ -169,5 +178,5 @@ pub(crate) fn address<'r>(database: &'r DatabaseRecord, here: &'r [&'r str]) -> 
 
 /// The programs of a recorded server.
 pub fn installation(database: &DatabaseRecord) -> Installation {
-    backlot_state::installation(&database.bin_dir, &database.version)
+    backlot_state::installation(database)
 }

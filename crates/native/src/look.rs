@@ -27,5 +27,6 @@ pub(super) fn look(site: &Site, record: Option<&Record>) -> Result<Observed, Eng
         volume: !site.removable_volumes()?.is_empty(),
         server,
         filling,
+        migrated: false,
     })
 }

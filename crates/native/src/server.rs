@@ -8,7 +8,7 @@ use backlot_facts::database::Database;
 use backlot_plan::{Port, Storage};
 use backlot_postgres::{
     ClusterSpec, ClusterStarter, Connection, Durability, Installation, Place, PortWish, RunningCluster,
-    SearchPlaces, StartError, StopMode,
+    StartError, StopMode,
 };
 use backlot_process::{FREE_PORTS, ProcessId, all_of_program_in, kill_all_holding, processes_holding};
 use backlot_state::{DatabaseRecord, EngineError, Home, Lock, Record, Site, Taken, label, usual_port_of};
@@ -25,25 +25,6 @@ const STOP_LIMIT: Duration = Duration::from_mins(1);
 const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 /// How long they have for it. A busy one notices nothing, nor does a program that it has started; then they are killed.
 const ORPHAN_LIMIT: Duration = Duration::from_millis(500);
-
-/// Finds the Postgres that the database asks for; `made` is the major version that its data has been made by.
-///
-/// # Errors
-/// When there is none, or not of that version.
-pub fn locate(
-    database: &Database,
-    made: Option<u32>,
-    path: Option<&str>,
-) -> Result<Installation, EngineError> {
-    let places = SearchPlaces {
-        explicit: database.bin.clone(),
-        path: path.map(Into::into),
-        roots: SearchPlaces::default_roots(),
-    };
-    // The folder that somebody has named is what he wants, whatever the image is called.
-    let wanted = database.wanted_major.or(made).filter(|_| database.bin.is_none());
-    Ok(Installation::locate(&places, wanted)?)
-}
 
 /// How a server is started.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +89,7 @@ pub(super) fn start(
         process: running.process,
         version: installation.version.to_string(),
         bin_dir: installation.bin_dir.clone(),
+        clients: installation.clients.clone(),
         port: running.port,
         socket_dir: place.socket_dir,
         data_dir: place.data_dir,

@@ -4,9 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use backlot_plan::{Desired, Observed, Port, Removal, Server, Step, Storage, Volume};
-use backlot_postgres::{Installation, StartError, is_recovering};
+use backlot_postgres::{StartError, is_recovering};
 use backlot_process::wait_for;
-use backlot_project::ScenarioSource;
 use backlot_stack::Claim;
 use backlot_state::fill::{Filler, PsqlHere};
 use backlot_state::{
@@ -17,13 +16,12 @@ use backlot_templates::is_cluster;
 use secrecy::ExposeSecret;
 
 use crate::DatabaseService;
-use crate::changes::{self, ChangeError};
+use crate::changes;
 use crate::claims;
-use crate::cluster::Making;
 use crate::down;
 use crate::installation;
-use crate::locate;
 use crate::look::look;
+use crate::migrate::Migrates;
 use crate::running;
 use crate::server::{self, Start};
 use crate::stock;
@@ -67,19 +65,29 @@ impl Again {
 
 /// What came of the steps of an `up`, beside their effects.
 #[derive(Debug, Default)]
-struct Came {
+pub(super) struct Came {
     /// The record of the server that is started anew, on its data.
-    before: Option<Record>,
-    failure: Option<Failure>,
+    pub(super) before: Option<Record>,
+    pub(super) failure: Option<Failure>,
     /// The template of which a throw-away cluster was cloned.
-    template: Option<String>,
+    pub(super) template: Option<String>,
+    pub(super) is_migrated: bool,
+    /// Whether all that is there stays, although the rest failed.
+    pub(super) stays: bool,
 }
 
 impl DatabaseService<'_> {
     /// What is wanted.
-    fn desired(&self) -> Desired {
+    fn desired(
+        &self,
+        observed: Observed,
+        fresh: bool,
+        migrations: Option<&dyn Migrates>,
+    ) -> Result<Desired, EngineError> {
+        let runs = observed.server == Server::Running && !fresh;
+        let missing = if runs { Vec::new() } else { self.missing()? };
         let fill = self.scenario.as_ref().and_then(|(_, source)| self.ground.shown(source));
-        Desired {
+        Ok(Desired {
             service: self.database.service.clone(),
             storage: self.database.storage.clone(),
             port: self.database.port,
@@ -87,12 +95,14 @@ impl DatabaseService<'_> {
                 Storage::Throwaway => self.database.databases(),
                 Storage::Durable { .. } => vec![self.database.initial.clone()],
             },
+            migrate: migrations.map(Migrates::what),
+            missing: missing.iter().map(ToString::to_string).collect(),
             fill,
-        }
+        })
     }
 
     /// What is there. A record that cannot be read is an error, unless all is to be made anew anyway.
-    fn observed(&self, again: Again) -> Result<Observed, EngineError> {
+    fn observed(&self, again: Again, migrations: Option<&dyn Migrates>) -> Result<Observed, EngineError> {
         let fresh = again.fresh;
         let record = match self.site.record() {
             Err(EngineError::Record {
@@ -105,7 +115,9 @@ impl DatabaseService<'_> {
             Storage::Throwaway => false,
             Storage::Durable { .. } => is_cluster(&self.site.data(&self.database.storage)),
         };
-        let seen = look(&self.site, record.as_ref())?;
+        let migrated = record.as_ref().and_then(|record| record.migrated.as_deref());
+        let migrated = migrations.is_some_and(|migrations| migrated == Some(migrations.key()));
+        let seen = Observed { migrated, ..look(&self.site, record.as_ref())? };
         let running = record.and_then(|record| record.database).filter(|_| seen.server == Server::Running);
         let Some(running) = running.filter(|_| !fresh) else { return Ok(Observed { volume, ..seen }) };
         if again.restart
@@ -161,10 +173,14 @@ impl DatabaseService<'_> {
     ///
     /// # Errors
     /// When what is there cannot be read.
-    pub(super) fn plan_up(&self, again: Again) -> Result<Vec<Step>, EngineError> {
+    pub(super) fn plan_up(
+        &self,
+        again: Again,
+        migrations: Option<&dyn Migrates>,
+    ) -> Result<Vec<Step>, EngineError> {
         self.check_volume(&mut |_| {})?;
-        let observed = self.observed(again)?;
-        Ok(backlot_plan::up(&self.desired(), &again.seen(observed), again.fresh))
+        let observed = again.seen(self.observed(again, migrations)?);
+        Ok(backlot_plan::up(&self.desired(observed, again.fresh, migrations)?, &observed, again.fresh))
     }
 
     /// Brings the environment up, which is `taken`.
@@ -175,6 +191,7 @@ impl DatabaseService<'_> {
         &self,
         taken: &Taken,
         again: Again,
+        migrations: Option<&dyn Migrates>,
         report: Report<'_>,
     ) -> Result<Up, EngineError> {
         self.ground.go_on()?;
@@ -183,7 +200,7 @@ impl DatabaseService<'_> {
         if again.restart {
             self.wait_for_recovery();
         }
-        let mut observed = self.observed(again)?;
+        let mut observed = self.observed(again, migrations)?;
         if observed.server == Server::Outdated && !again.restart {
             let name = &self.database.service;
             report(Event::Warning(format!(
@@ -191,16 +208,20 @@ impl DatabaseService<'_> {
             )));
             observed = again.seen(observed);
         }
-        let steps = backlot_plan::up(&self.desired(), &observed, again.fresh);
+        let desired = self.desired(observed, again.fresh, migrations)?;
+        let steps = backlot_plan::up(&desired, &observed, again.fresh);
         let before = (observed.server == Server::Outdated).then(|| self.site.record()).transpose()?.flatten();
         let mut came = Came { before, ..Came::default() };
         let outcome = steps.iter().try_for_each(|step| {
-            tell(step, report, |report| self.carry_out(taken, step, &mut came, report))?;
+            tell(step, report, |report| self.carry_out((taken, migrations), step, &mut came, report))?;
             // After the last one, too: whoever has pressed Ctrl-C does not want what comes next.
             self.ground.go_on()
         });
         if let Err(error) = outcome {
-            down::undo(taken, report);
+            // What is kept is as the migration has left it, and its server is there to be asked.
+            if !came.stays {
+                down::undo(taken, report);
+            }
             return Err(error);
         }
         let mut record = self.site.record()?.ok_or_else(|| self.not_up())?;
@@ -222,7 +243,7 @@ impl DatabaseService<'_> {
 
     fn carry_out(
         &self,
-        taken: &Taken,
+        (taken, migrations): (&Taken, Option<&dyn Migrates>),
         step: &Step,
         came: &mut Came,
         report: Report<'_>,
@@ -233,13 +254,19 @@ impl DatabaseService<'_> {
                 format!("the server of {}, to start it anew", taken.site().name()).into()
             }
             Step::Remove(removal) => down::take_away(taken, *removal)?.into(),
+            Step::Fetch { what } => self.fetch(what, report)?,
             Step::MakeCluster { .. } => {
-                let (ground, database, installation) = (self.ground, &self.database, &self.locate()?);
-                let made = Making { ground, taken, database, installation }.make(report)?;
-                came.template = made.template;
+                let made = self.making(taken, migrations, &self.locate()?).make(report)?;
+                (came.template, came.is_migrated) = (made.template, made.is_migrated);
                 made.outcome.into()
             }
-            Step::StartServer { .. } => self.start_server(taken, came.before.take())?.into(),
+            Step::StartServer { .. } => {
+                self.start_server(taken, came.before.take().as_ref(), migrations.is_some())?.into()
+            }
+            Step::Migrate { .. } => match migrations {
+                Some(migrations) => self.migrate(taken, migrations, came, report)?.into(),
+                None => Outcome::from(String::new()),
+            },
             Step::Fill { source } => {
                 came.failure = self.fill(taken)?;
                 match came.failure {
@@ -251,18 +278,9 @@ impl DatabaseService<'_> {
             }
             // The supervisor's, see `NativeStack`.
             Step::Service(step) => step.to_string().into(),
+            // That is done before anything is started.
+            Step::Install { .. } => step.to_string().into(),
         })
-    }
-
-    fn locate(&self) -> Result<Installation, EngineError> {
-        let made = volume::major_in(&self.site, &self.database.storage);
-        let found = locate(&self.database, made, self.ground.caller.get("PATH").map(String::as_str));
-        match (found, made) {
-            (Err(EngineError::Locate(source)), Some(made)) if self.database.wanted_major.is_none() => {
-                Err(ChangeError::NoServer { data: changes::data_of(&self.database), made, source }.into())
-            }
-            (found, _) => found,
-        }
     }
 
     /// Writes down by which name and password the server, which has let them in, and which of its databases is used from
@@ -283,16 +301,20 @@ impl DatabaseService<'_> {
         record.write(&self.site.record_path()).map_err(|source| self.record_error(source))
     }
 
-    fn start_server(&self, taken: &Taken, before: Option<Record>) -> Result<String, EngineError> {
+    pub(super) fn start_server(
+        &self,
+        taken: &Taken,
+        before: Option<&Record>,
+        is_migrated_later: bool,
+    ) -> Result<String, EngineError> {
         let how = Start { dies_with_us: self.dies_with_us, again: before.is_some() };
         let database = server::start(self.ground.home, taken, &self.database, &self.locate()?, how);
         let database = database.map_err(|error| self.explain_port(error))?;
         let outcome = format!("{} on 127.0.0.1:{}", database.service, database.port);
-        let filling = match &self.scenario {
-            Some((_, ScenarioSource::Empty)) | None => Filling::None,
-            Some(_) => Filling::Begun,
-        };
-        let filling = before.as_ref().map_or(filling, |before| before.filling);
+        // What is thrown away is half-made until it is migrated.
+        let is_half_made = is_migrated_later && self.database.storage == Storage::Throwaway;
+        let filling = if is_half_made || self.is_to_be_filled() { Filling::Begun } else { Filling::None };
+        let filling = before.map_or(filling, |before| before.filling);
         let record = Record {
             version: VERSION,
             project: self.ground.project.root().to_owned(),
@@ -303,6 +325,7 @@ impl DatabaseService<'_> {
             filling,
             database: Some(database),
             docker: None,
+            migrated: before.and_then(|before| before.migrated.clone()),
         };
         record.write(&self.site.record_path()).map_err(|source| self.record_error(source))?;
         Ok(outcome)
@@ -346,7 +369,7 @@ impl DatabaseService<'_> {
         Ok((code != 0).then_some(Failure { code }))
     }
 
-    fn record_error(&self, source: RecordError) -> EngineError {
+    pub(super) fn record_error(&self, source: RecordError) -> EngineError {
         EngineError::Record { environment: self.site.name().to_owned(), source }
     }
 }

@@ -14,6 +14,10 @@ pub struct Desired {
     pub port: Port,
     /// Databases that exist from the start.
     pub databases: Vec<String>,
+    /// What brings its schema to what the code expects, as it is shown to people; none where nothing does.
+    pub migrate: Option<String>,
+    /// The programs that have to be fetched before a server can be started, as people know them.
+    pub missing: Vec<String>,
     /// What fills the database once, as it is shown to people (`scenarios/users.py`); none leaves it empty.
     pub fill: Option<String>,
 }

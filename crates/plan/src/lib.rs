@@ -6,6 +6,7 @@
 mod containers;
 mod desired;
 mod observed;
+mod postgres;
 mod services;
 mod step;
 pub mod supervise;
@@ -16,6 +17,7 @@ pub use containers::{
 };
 pub use desired::{Desired, Port, Storage, Volume};
 pub use observed::{Filling, Observed, Server};
+pub use postgres::PostgresWish;
 pub use services::{Difference, ServiceChange, ServiceStep, service_steps};
 pub use step::{Removal, Step, Told};
 pub use words::{Condition, Dependency, Endpoint, EndpointError, HealthTimes, Protocol, RestartPolicy};
@@ -48,6 +50,17 @@ pub fn up(desired: &Desired, observed: &Observed, fresh: bool) -> Vec<Step> {
             });
         }
         steps.push(Step::StartServer { service: desired.service.clone(), port: desired.port });
+        // Before anything is touched: what cannot be had leaves all as it is.
+        let missing = desired.missing.iter().map(|what| Step::Fetch { what: what.clone() });
+        steps.splice(0..0, missing);
+    }
+    // What is thrown away was migrated when it was made, and has had its data on that since.
+    let is_new = !cluster && (renew || observed.server == Server::Stopped);
+    let is_behind = (renew || !observed.migrated) && desired.storage != Storage::Throwaway;
+    if let Some(what) = &desired.migrate
+        && (is_new || is_behind)
+    {
+        steps.push(Step::Migrate { what: what.clone() });
     }
     if let Some(source) = &desired.fill
         && (renew || observed.filling == Filling::NotYet)

@@ -21,6 +21,8 @@ pub struct Observed {
     pub server: Server,
     /// How far the filling came.
     pub filling: Filling,
+    /// Whether its schema is what the code expects, as far as migrations that ran here tell.
+    pub migrated: bool,
 }
 
 /// Whether an environment's server runs.
@@ -59,6 +61,7 @@ impl Observed {
         services: false,
         server: Server::Stopped,
         filling: Filling::NotYet,
+        migrated: false,
     };
 
     /// Whether what is there has to be removed before an `up`: an earlier one was cut short, the scenario failed, or

@@ -14,8 +14,20 @@ pub trait Told: fmt::Display {
 /// One step of a plan. Each can be repeated: doing it again after it was cut short is safe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
+    /// Install packages where they are missing.
+    Install {
+        /// The services that need them.
+        services: Vec<String>,
+        /// What is installed: the lines of their Dockerfiles.
+        said: String,
+    },
     /// Take something away.
     Remove(Removal),
+    /// Fetch programs that are not here.
+    Fetch {
+        /// What and how: `fetch PostgreSQL 16 with npm`.
+        what: String,
+    },
     /// Clone a cluster from the template, which is made first if need be.
     MakeCluster {
         /// Where it goes.
@@ -29,6 +41,11 @@ pub enum Step {
         service: String,
         /// Where it listens.
         port: Port,
+    },
+    /// Bring the database's schema to what the code expects.
+    Migrate {
+        /// By what, as people know it.
+        what: String,
     },
     /// Run what fills the database.
     Fill {
@@ -55,7 +72,11 @@ pub enum Removal {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Install { services, said } => {
+                write!(f, "install what {} needs: {said}", services.join(", "))
+            }
             Self::Remove(removal) => removal.fmt(f),
+            Self::Fetch { what } => f.write_str(what),
             Self::MakeCluster { storage, databases } => {
                 match storage {
                     Storage::Throwaway => write!(f, "clone a throw-away cluster")?,
@@ -67,6 +88,7 @@ impl fmt::Display for Step {
                 Port::Exact(port) => write!(f, "start {service} on 127.0.0.1:{port}"),
                 Port::Free => write!(f, "start {service} on a free port of 127.0.0.1"),
             },
+            Self::Migrate { what } => write!(f, "migrate: {what}"),
             Self::Fill { source } => write!(f, "run {source}"),
             Self::Service(step) => step.fmt(f),
         }
@@ -76,9 +98,12 @@ impl fmt::Display for Step {
 impl Told for Step {
     fn heading(&self) -> &'static str {
         match self {
+            Self::Install { .. } => "packages",
             Self::Remove(removal) => removal.heading(),
+            Self::Fetch { .. } => "fetched",
             Self::MakeCluster { .. } => "cluster",
             Self::StartServer { .. } => "server",
+            Self::Migrate { .. } => "migrated",
             Self::Fill { .. } => "scenario",
             Self::Service(_) => "services",
         }

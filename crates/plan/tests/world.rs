@@ -7,8 +7,8 @@ use proptest::prelude::*;
 fn carry_out(world: &mut Observed, step: &Step) {
     match step {
         Step::Remove(removal) => take_away(world, *removal),
-        // Told by others, see the supervisor.
-        Step::Service(_) => {}
+        // Told by others, see the supervisor; and where it is fetched to, all environments look: of this one it changes nothing.
+        Step::Service(_) | Step::Fetch { .. } | Step::Install { .. } => {}
         Step::MakeCluster { storage, .. } => {
             world.files = true;
             match storage {
@@ -27,6 +27,11 @@ fn carry_out(world: &mut Observed, step: &Step) {
             assert!(world.cluster || world.volume, "a server was started without a cluster");
             world.files = true;
             world.server = Server::Running;
+        }
+        Step::Migrate { .. } => {
+            assert_eq!(world.server, Server::Running, "a stopped database was migrated");
+            world.migrated = true;
+            world.filling = Filling::NotYet;
         }
         Step::Fill { .. } => {
             assert_eq!(world.server, Server::Running, "a stopped database was filled");
@@ -47,6 +52,7 @@ fn take_away(world: &mut Observed, removal: Removal) {
             assert!(!world.services, "files were removed under running services");
             world.files = false;
             world.cluster = false;
+            world.migrated = false;
             world.filling = Filling::NotYet;
         }
         Removal::Volumes => {
@@ -59,12 +65,18 @@ fn take_away(world: &mut Observed, removal: Removal) {
 /// What is left when whoever carried a step out was killed in the middle of it.
 fn cut_short(world: &mut Observed, step: &Step) {
     match step {
-        Step::Remove(_) | Step::Service(_) => {}
+        Step::Remove(_) | Step::Service(_) | Step::Fetch { .. } | Step::Install { .. } => {}
         Step::MakeCluster { .. } => world.files = true,
         // The worst moment: the server runs, and nobody has written down which it is.
         Step::StartServer { .. } => {
             world.files = true;
             world.server = Server::Unrecorded;
+        }
+        // Durable data stays as the migration has left it.
+        Step::Migrate { .. } => {
+            if world.cluster {
+                world.filling = Filling::Begun;
+            }
         }
         Step::Fill { .. } => world.filling = Filling::Begun,
     }
@@ -76,7 +88,8 @@ fn is_up(world: Observed, desired: &Desired) -> bool {
         Storage::Durable { .. } => world.volume,
     };
     let filled = desired.fill.is_none() || world.filling == Filling::Done;
-    world.server == Server::Running && data && filled
+    let migrated = desired.migrate.is_none() || world.migrated;
+    world.server == Server::Running && data && filled && migrated
 }
 
 /// Where an `up` is cut short, whether it was a fresh one, whether the server dies after it, whether services run beside
@@ -93,12 +106,16 @@ fn durable() -> Storage {
 }
 
 fn desired() -> impl Strategy<Value = Desired> {
-    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(volume, fill, exact)| Desired {
-        service: "db".into(),
-        storage: if volume { durable() } else { Storage::Throwaway },
-        port: if exact { Port::Exact(5432) } else { Port::Free },
-        databases: vec!["application".into()],
-        fill: fill.then(|| "scenarios/users.py".into()),
+    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(volume, fill, exact, migrate)| {
+        Desired {
+            service: "db".into(),
+            storage: if volume { durable() } else { Storage::Throwaway },
+            port: if exact { Port::Exact(5432) } else { Port::Free },
+            databases: vec!["application".into()],
+            missing: Vec::new(),
+            migrate: migrate.then(|| "migrate".into()),
+            fill: fill.then(|| "scenarios/users.py".into()),
+        }
     })
 }
 
@@ -182,6 +199,8 @@ fn a_server_whose_files_changed_is_started_anew_on_its_data() {
             storage,
             port: Port::Exact(5433),
             databases: vec!["application".into()],
+            migrate: None,
+            missing: Vec::new(),
             fill: None,
         };
         let observed = Observed {
@@ -191,6 +210,7 @@ fn a_server_whose_files_changed_is_started_anew_on_its_data() {
             services: true,
             server: Server::Outdated,
             filling: Filling::NotYet,
+            migrated: false,
         };
         let start = Step::StartServer { service: "db".into(), port: Port::Exact(5433) };
         assert_eq!(
@@ -207,15 +227,40 @@ fn steps_read_as_sentences() {
         storage: Storage::Throwaway,
         port: Port::Free,
         databases: vec!["postgres".into(), "application".into()],
+        migrate: Some("flask db upgrade as web".into()),
+        missing: vec!["fetch PostgreSQL 16 with npm".into()],
         fill: Some("scenarios/users.py".into()),
     };
     let steps: Vec<String> = up(&desired, &Observed::ABSENT, false).iter().map(ToString::to_string).collect();
     assert_eq!(
         steps,
         [
+            "fetch PostgreSQL 16 with npm",
             "clone a throw-away cluster with postgres, application",
             "start db on a free port of 127.0.0.1",
+            "migrate: flask db upgrade as web",
             "run scenarios/users.py",
         ]
     );
+}
+
+/// What cannot be had leaves all as it was; and what runs needs nothing.
+#[test]
+fn programs_are_fetched_before_anything_is_touched() {
+    let desired = Desired {
+        service: "db".into(),
+        storage: Storage::Throwaway,
+        port: Port::Free,
+        databases: vec!["postgres".into()],
+        migrate: None,
+        missing: vec!["fetch PostgreSQL 16 with npm".into()],
+        fill: None,
+    };
+    let there = Observed { files: true, cluster: true, server: Server::Running, ..Observed::ABSENT };
+    assert_eq!(up(&desired, &there, false), []);
+    for (observed, fresh) in [(there, true), (Observed { server: Server::Outdated, ..there }, false)] {
+        let steps = up(&desired, &observed, fresh);
+        assert!(matches!(steps.first(), Some(Step::Fetch { .. })), "{steps:?}");
+        assert_eq!(steps.iter().filter(|step| matches!(step, Step::Fetch { .. })).count(), 1);
+    }
 }

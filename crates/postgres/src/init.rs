@@ -16,6 +16,8 @@ use crate::running::{StopError, StopMode};
 use crate::spec::ClusterSpec;
 use crate::storage::{StorageError, make_private, remove_tree};
 
+pub use run::{Syncing, start_aside};
+
 /// Where the official image has them.
 pub const INIT_DIR: &str = "/docker-entrypoint-initdb.d";
 /// How long the server may take to start or stop.
@@ -46,6 +48,8 @@ pub struct Init {
     pub scripts: Vec<Script>,
     /// The variables that they see, beside those of this crate: where the server is, and its programs.
     pub variables: BTreeMap<String, String>,
+    /// What else has filled it when they are done, as a hash of that; empty where nothing does.
+    pub then: String,
 }
 
 /// Where the scripts of a cluster are run.
@@ -152,7 +156,7 @@ impl Init {
         onlooker: &mut dyn Onlooker,
     ) -> Result<(), InitError> {
         let scripts = self.copy(workshop)?;
-        let (server, access) = run::start(installation, spec, data_dir, workshop)?;
+        let (server, access) = run::start_aside(installation, spec, data_dir, workshop, Syncing::Off)?;
         let filled = self.fill(installation, &access, (&scripts, data_dir), workshop, onlooker);
         let filled = filled.and_then(|()| run::make_missing(spec, &access));
         let mode = if filled.is_ok() { StopMode::Fast } else { StopMode::Immediate };

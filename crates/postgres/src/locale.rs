@@ -2,6 +2,8 @@
 
 use backlot_process::has_locale;
 
+use crate::locate::Installation;
+
 /// A locale that is the same everywhere and sorts by the numbers of characters. macOS has none: its `C` sorts the same, and
 /// only case mapping needs a real locale.
 #[cfg(not(target_os = "macos"))]
@@ -35,15 +37,17 @@ pub struct LocaleChoice {
 }
 
 impl LocaleWish {
-    /// The arguments of `initdb` for a server of this major version, which `own` win over.
-    pub fn choose(&self, own: &[String], major: u32) -> LocaleChoice {
-        self.choose_among(own, major, &available)
+    /// The arguments of `initdb` for this server, which `own` win over.
+    pub fn choose(&self, own: &[String], server: &Installation) -> LocaleChoice {
+        let major = server.version.major;
+        self.choose_among(own, major, &|| major >= ICU && server.has_icu(), &available)
     }
 
     fn choose_among(
         &self,
         own: &[String],
         major: u32,
+        has_icu: &dyn Fn() -> bool,
         available: &dyn Fn(&str) -> Option<String>,
     ) -> LocaleChoice {
         let said = Said::read(own);
@@ -68,15 +72,15 @@ impl LocaleWish {
             return LocaleChoice { arguments: arguments(bytewise_collate, &[]), note: None };
         }
         let tag = language_tag(&collate);
-        if major >= ICU
-            && let Some(tag) = tag
+        if let Some(tag) = tag
+            && has_icu()
         {
             let icu = ["--locale-provider=icu".to_owned(), format!("--icu-locale={tag}")];
             let note = Some(format!("sorted by ICU's {tag} (this machine has no locale {collate})"));
             return LocaleChoice { arguments: arguments(bytewise_collate, &icu), note };
         }
         let note = Some(format!(
-            "sorted by the numbers of characters (this machine has no locale {collate}, and PostgreSQL {major} nothing in \
+            "sorted by the numbers of characters (this machine has no locale {collate}, and this PostgreSQL {major} nothing in \
              its place)"
         ));
         LocaleChoice { arguments: arguments(bytewise_collate, &[]), note }
@@ -153,12 +157,12 @@ fn language_tag(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LocaleChoice, LocaleWish, language_tag};
+    use super::{ICU, LocaleChoice, LocaleWish, language_tag};
 
     fn choose(wish: &LocaleWish, own: &str, major: u32, there: &[&str]) -> (String, bool) {
         let own: Vec<String> = own.split_whitespace().map(str::to_owned).collect();
         let available = |name: &str| there.contains(&name).then(|| name.to_owned());
-        let LocaleChoice { arguments, note } = wish.choose_among(&own, major, &available);
+        let LocaleChoice { arguments, note } = wish.choose_among(&own, major, &|| major >= ICU, &available);
         (arguments.join(" "), note.is_some())
     }
 

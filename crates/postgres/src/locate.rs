@@ -24,6 +24,8 @@ pub struct Installation {
     pub bin_dir: PathBuf,
     /// Their version.
     pub version: Version,
+    /// The folder of `psql` and its like, where they are not beside the server.
+    pub clients: Option<PathBuf>,
 }
 
 /// Where to look.
@@ -122,9 +124,28 @@ impl Installation {
         }
     }
 
-    /// The path of one of its programs (`psql`, `pg_dump`).
+    /// The path of one of the server's own programs (`initdb`).
     pub fn program(&self, name: &str) -> PathBuf {
         self.bin_dir.join(name)
+    }
+
+    /// The path of a client's program (`psql`, `pg_dump`), if there is one.
+    pub fn client(&self, name: &str) -> Option<PathBuf> {
+        let folders = std::iter::once(&self.bin_dir).chain(&self.clients);
+        folders.map(|folder| folder.join(name)).find(|file| is_program(file))
+    }
+
+    /// The folders of its programs, as a `PATH` has them.
+    pub fn path(&self) -> String {
+        let folders = std::iter::once(&self.bin_dir).chain(&self.clients);
+        folders.map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(":")
+    }
+
+    /// Whether it can sort with ICU: builds without it say in `initdb` that they cannot.
+    pub fn has_icu(&self) -> bool {
+        const WITHOUT: &[u8] = b"ICU is not supported in this build";
+        let bytes = read_start(&self.program("initdb")).unwrap_or_default();
+        !bytes.windows(WITHOUT.len()).any(|window| window == WITHOUT)
     }
 
     /// Whether an extension's files are there (`postgis`).
@@ -141,7 +162,7 @@ impl Installation {
     }
 
     /// What is in this folder, if it holds a server.
-    fn at(dir: &Path) -> Option<Self> {
+    pub fn at(dir: &Path) -> Option<Self> {
         if !is_program(&dir.join("postgres")) || !is_program(&dir.join("initdb")) {
             return None;
         }
@@ -149,7 +170,7 @@ impl Installation {
         let real = fs::canonicalize(dir.join("postgres")).ok()?.parent()?.to_owned();
         let bin_dir = if is_program(&real.join("initdb")) { real } else { fs::canonicalize(dir).ok()? };
         let version = version_of(&bin_dir)?;
-        Some(Self { bin_dir, version })
+        Some(Self { bin_dir, version, clients: None })
     }
 }
 
@@ -176,17 +197,21 @@ fn is_program(path: &Path) -> bool {
 
 /// The version is written in every program, so none has to be run: 0.1 ms instead of 10. `initdb` is a small one.
 fn version_of(bin_dir: &Path) -> Option<Version> {
-    const ENOUGH: u64 = 4 * 1024 * 1024;
-    let mut bytes = Vec::new();
-    let read = File::open(bin_dir.join("initdb")).and_then(|file| file.take(ENOUGH).read_to_end(&mut bytes));
-    if read.is_ok()
-        && let Some(version) = find_version(&bytes)
-    {
+    let bytes = read_start(&bin_dir.join("initdb")).unwrap_or_default();
+    if let Some(version) = find_version(&bytes) {
         return Some(version);
     }
     let program = Program::new(bin_dir.join("postgres")).arg("--version").env("PATH", "/usr/bin:/bin");
     let output = program.output(Duration::from_secs(5)).ok()?;
     Version::parse(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// As much of a program as texts in it are looked for in.
+fn read_start(program: &Path) -> std::io::Result<Vec<u8>> {
+    const ENOUGH: u64 = 4 * 1024 * 1024;
+    let mut bytes = Vec::new();
+    File::open(program)?.take(ENOUGH).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn find_version(bytes: &[u8]) -> Option<Version> {

@@ -34,7 +34,7 @@ mod usage;
 mod waiting;
 
 pub use claim::PortClaim;
-pub use end::{wait_for_child, wait_for_end};
+pub use end::Ends;
 pub use environment::{OF_THE_TERMINAL, caller_allow_list, caller_without_postgres, is_of_libpq};
 pub use error::{ProcessError, in_full};
 pub use exit::{describe_exit, exit_code};
@@ -46,7 +46,8 @@ pub use identity::ProcessId;
 pub use listeners::served_around;
 pub use locale::has_locale;
 pub use marked::{
-    all_of_program_in, all_with_variable, end_all_with_variable, kill_all_working_in, working_in,
+    all_of_program_in, all_with_variable, end_all_with_variable, kill_all_working_in, running_from,
+    working_in,
 };
 pub use nix::sys::signal::Signal;
 pub use output::{Output, Printed};

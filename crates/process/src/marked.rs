@@ -48,6 +48,11 @@ pub fn all_of_program_in(dir: &Path, name: &str) -> Vec<ProcessId> {
     all_working_in(dir, name)
 }
 
+/// A process whose program is in `dir`, or below it. `None` where the system does not tell (no `/proc`).
+pub fn running_from(dir: &Path) -> Option<ProcessId> {
+    runner_from(dir)
+}
+
 /// Kills what `find` finds, until it finds nothing any more.
 fn kill_all(find: impl Fn() -> Vec<ProcessId>, grace: Duration) {
     for _ in 0..ROUNDS {
@@ -117,6 +122,18 @@ fn worker_in(dir: &Path) -> Option<ProcessId> {
 
 #[cfg(not(target_os = "linux"))]
 fn worker_in(_dir: &Path) -> Option<ProcessId> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+fn runner_from(dir: &Path) -> Option<ProcessId> {
+    let dir = dir.canonicalize().ok()?;
+    let program = |process: &ProcessId| std::fs::read_link(format!("/proc/{}/exe", process.pid)).ok();
+    all_others().find(|process| program(process).is_some_and(|program| program.starts_with(&dir)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn runner_from(_dir: &Path) -> Option<ProcessId> {
     None
 }
 

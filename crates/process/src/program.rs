@@ -93,6 +93,11 @@ impl Program {
         &self.path
     }
 
+    /// What it is called by, and its arguments.
+    pub fn words(&self) -> Vec<OsString> {
+        std::iter::once(self.path.clone().into_os_string()).chain(self.args.iter().cloned()).collect()
+    }
+
     /// The arguments, without the program itself.
     pub fn arguments(&self) -> &[OsString] {
         &self.args

@@ -190,7 +190,7 @@ impl Translation<'_> {
     }
 
     /// The one of `services` that cannot do without the service `name`, if one cannot.
-    fn needs(&self, name: &str, services: &BTreeSet<String>) -> Option<String> {
+    pub fn needs(&self, name: &str, services: &BTreeSet<String>) -> Option<String> {
         let mut all = services.iter().filter_map(|service| self.environment.stack.services.get(service));
         let needs = |service: &&Service| service.depends_on.get(name).is_some_and(|needed| needed.required);
         all.find(needs).map(|service| service.name.clone())
@@ -210,21 +210,22 @@ impl Translation<'_> {
             }
             return if container.is_nginx() {
                 self.nginx_program(name)?;
-                self.nginx_config(name).map(|_| ())
+                self.check_front_beyond(&container, &self.nginx_config(name)?.config)
             } else {
                 Ok(())
             };
         }
         let command = process::words(&container, self.is_addressed(service))?;
+        self.check_packages(service)?;
         if !self.is_addressed(service) {
             self.check_texts(&container, &command)?;
+            self.check_beyond(&container, &command)?;
         }
         let hooks = service.post_start.iter().chain(&service.pre_stop).map(|hook| &hook.command);
         let hooks = hooks.filter(|command| !command.is_empty());
-        [&command]
-            .into_iter()
-            .chain(hooks)
-            .try_for_each(|command| self.program(&container, command, &self.surroundings()).map(|_| ()))
+        [&command].into_iter().chain(hooks).try_for_each(|command| {
+            self.program(&container, command, &self.surroundings(service)).map(|_| ())
+        })
     }
 
     /// The addresses of this machine that these services publish, but for those at which databases listen themselves. Two

@@ -176,7 +176,9 @@ impl Translation<'_> {
         for (name, named) in names(service, stack) {
             match named {
                 Named::Service(other) => {
-                    containers.address_of(other).into_iter().for_each(|at| host(&name, &at));
+                    if let Some(at) = containers.address_of(other) {
+                        host(&name, &at);
+                    }
                 }
                 Named::Machine => host(&name, &machine(containers)),
                 Named::Addresses(addresses) => {

@@ -103,8 +103,8 @@ pub fn database_variables(
         }
     }
     variables.insert("PGDATA".into(), database.data_dir.display().to_string());
-    let bin = database.bin_dir.display();
-    let path = variables.get("PATH").map_or_else(|| bin.to_string(), |path| format!("{bin}:{path}"));
+    let bin = backlot_state::installation(database).path();
+    let path = variables.get("PATH").map_or_else(|| bin.clone(), |path| format!("{bin}:{path}"));
     variables.insert("PATH".into(), path);
     variables
 }

@@ -1,7 +1,9 @@
 //! Why a stack cannot run natively.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use backlot_dependencies::DependencyError;
 use backlot_facts::NoService;
 use backlot_facts::storage::StorageError;
 use backlot_hint::{Explain, Hint, quoted};
@@ -74,8 +76,20 @@ pub enum StackError {
         service: String,
         /// The program.
         program: String,
+        /// Whether what its Dockerfile installs is not there.
+        installable: bool,
         /// A requirements file, when the project has one and no virtual environment.
         requirements: Option<PathBuf>,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// What a service's Dockerfile installs cannot be had.
+    #[error("service {service} cannot have the packages that it needs")]
+    Packages {
+        /// The service.
+        service: String,
+        /// Why.
+        source: Arc<DependencyError>,
         /// Where it is defined.
         at: Location,
     },
@@ -135,6 +149,16 @@ pub enum StackError {
         service: String,
         /// What of it.
         what: String,
+        /// Where it is defined.
+        at: Location,
+    },
+    /// What a service's files say is only so in a world of its own.
+    #[error("service {service} needs a world of its own, which this machine does not give it: {} ({at})", what.join("; "))]
+    Beyond {
+        /// The service.
+        service: String,
+        /// What of it.
+        what: Vec<String>,
         /// Where it is defined.
         at: Location,
     },
@@ -198,7 +222,11 @@ impl StackError {
     pub(crate) fn is_of_an_image(&self) -> bool {
         matches!(
             self,
-            Self::NoCommand { .. } | Self::NoNginx { .. } | Self::Options { .. } | Self::NoProgram { .. }
+            Self::NoCommand { .. }
+                | Self::NoNginx { .. }
+                | Self::Options { .. }
+                | Self::NoProgram { .. }
+                | Self::Packages { .. }
         )
     }
 
@@ -223,9 +251,11 @@ impl StackError {
             | Self::Dockerfile { .. } => "no-command",
             Self::NotHonoured { .. } => "not-honoured",
             Self::NoProgram { .. } => "no-program",
+            Self::Packages { source, .. } => source.code(),
             Self::Unrunnable { .. } => "not-executable",
             Self::NoService(_) => "no-service",
             Self::LeadsElsewhere { .. } => "leads-elsewhere",
+            Self::Beyond { .. } => "no-view",
             Self::Scaled { .. } | Self::NotOnce { .. } => "impossible",
             Self::NoNginx { .. } => "no-nginx",
             Self::Nginx(_) => "nginx-config",
@@ -252,6 +282,9 @@ impl StackError {
                  the services that are to run without it"
             )),
             Self::Dockerfile { at, .. } => Some(format!("name it under `build`: `dockerfile: …` ({at})")),
+            Self::NoProgram { service, installable: true, .. } => Some(format!(
+                "`backlot install {service}` installs what its Dockerfile does"
+            )),
             Self::NoProgram { requirements: Some(file), .. } => Some(format!(
                 "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
                 quoted(file)
@@ -267,6 +300,10 @@ impl StackError {
             Self::LeadsElsewhere { at, .. } => Some(format!(
                 "name the database's service as the host: a variable such as PGHOST that says it is given the address ({at})"
             )),
+            Self::Beyond { .. } => Some(
+                "`backlot doctor` tells what gives it one; else say what is to run on this machine as it is, `x-backlot: {command: …}` \
+                 under the service, or take --engine docker".to_owned(),
+            ),
             Self::Several { obstacles, .. } => {
                 let mut hints: Vec<String> = obstacles.iter().filter_map(Self::hint).collect();
                 hints.dedup();
@@ -283,6 +320,9 @@ impl StackError {
                 Some([obstacle.hint(), why, without].into_iter().flatten().collect::<Vec<_>>().join("\n"))
             }
             Self::NotOnce { way_out, .. } => Some((*way_out).to_owned()),
+            Self::Packages { source, at, .. } => {
+                source.hint().map(|hint| format!("{} ({at})", hint.render("")))
+            }
             Self::NotHonoured { .. }
             | Self::NoService(_)
             | Self::Scaled { .. }
@@ -309,6 +349,9 @@ impl Explain for StackError {
     }
 
     fn hint(&self) -> Option<Hint> {
+        if let Self::NoProgram { service, installable: true, .. } = self {
+            return Some(Hint::command(&["install", service]).then(" installs what its Dockerfile does"));
+        }
         let hint = Self::hint(self).map(Hint::from);
         let Self::Several { rest, .. } = self else { return hint };
         if rest.is_empty() {

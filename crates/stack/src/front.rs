@@ -89,7 +89,7 @@ impl Translation<'_> {
         });
         let mounts = last_of_each(own.chain(self.mounts(container)?).collect());
         let variables = self.variables(container, ports);
-        let mut surroundings = self.beside(&variables);
+        let mut surroundings = self.beside(container.service, &variables);
         // In its image it is on PATH; an ordinary user's may well lack its place.
         if let (Some(path), Some(folder)) = (surroundings.get_mut("PATH"), nginx.program.parent()) {
             path.push(':');

@@ -97,7 +97,7 @@ impl Translation<'_> {
     fn used_volume(&self, service: &Service) -> Option<Volume> {
         let container = Container::of(service, self.root);
         if self.is_database(&service.name) {
-            let major = PostgresImage::of(service).and_then(|image| image.major);
+            let major = PostgresImage::of(service).and_then(|image| image.wanted.major);
             let storage = storage::of_postgres(service, &self.environment.stack, major, None).ok()?;
             return storage.volume().cloned();
         }

@@ -34,7 +34,7 @@ impl Translation<'_> {
         if service.extension.command.is_some() {
             return Vec::new();
         }
-        let mut lines = Vec::new();
+        let mut lines = self.packages_notes(service);
         if let Some(user) = &container.dockerfile.user
             && service.user.is_none()
             && !ROOT.contains(&user.as_str())
@@ -75,7 +75,8 @@ impl Translation<'_> {
         let check = container.healthcheck().and_then(|check| check.test);
         if let Some(HealthTest::Command(words)) = check
             && let Some(program) = words.first().filter(|program| !program.contains('/'))
-            && on_path(program, &self.surroundings()).is_none()
+            && on_path(program, &self.surroundings(service)).is_none()
+            && !self.is_pending(service)
         {
             lines.push(format!(
                 "the health check of service {name} runs {program}, which is not on PATH: the service counts as well \

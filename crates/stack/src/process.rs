@@ -5,17 +5,15 @@ use std::path::{Path, PathBuf};
 
 use backlot_facts::address::{Address, HOST_ENDS};
 use backlot_facts::container::Container;
+use backlot_facts::own::OF_THE_CONTAINER;
 use backlot_facts::variables::{RunningDatabase, variables};
 use backlot_postgres::Access;
 use backlot_process::{Flaw, OF_THE_TERMINAL, caller_allow_list};
-use backlot_state::tools::{
-    is_executable, keep_tree_clean, on_path, virtual_environment, with_virtual_environment,
-};
+use backlot_project::Service;
+use backlot_state::tools::{is_executable, keep_tree_clean, on_path, virtual_environment_of};
 
 use crate::{error::StackError, ports::Ports, translation::Translation};
 
-/// Variables of a Dockerfile that are about the container's own files.
-const OF_THE_CONTAINER: [&str; 6] = ["PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "PWD"];
 /// Files that list what a Python project needs.
 const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.txt", "requirements/dev.txt"];
 
@@ -54,15 +52,15 @@ fn interpreted(container: &Container<'_>, words: Vec<String>) -> Vec<String> {
 }
 
 impl Translation<'_> {
-    /// The caller's variables that all services may see, with the project's virtual environment first on PATH.
-    pub(crate) fn surroundings(&self) -> BTreeMap<String, String> {
+    /// The caller's variables that all services may see, with what this one has of packages first on PATH.
+    pub(crate) fn surroundings(&self, service: &Service) -> BTreeMap<String, String> {
         let mut caller = caller_allow_list(self.caller);
         // No service runs on the caller's terminal.
         caller.retain(|name, _| !OF_THE_TERMINAL.contains(&name.as_str()));
         if let Some(active) = self.caller.get("VIRTUAL_ENV") {
             caller.insert("VIRTUAL_ENV".into(), active.clone());
         }
-        with_virtual_environment(self.root, caller)
+        self.with_packages(service, caller)
     }
 
     /// The file of a command's program: on PATH, in the service's directory, or in what is mounted into its container.
@@ -90,10 +88,12 @@ impl Translation<'_> {
             }
             Some(_) => None,
         });
+        let found = found.or_else(|| self.program_to_be(container.service, word));
         found.ok_or_else(|| StackError::NoProgram {
             service: container.service.name.clone(),
             program: word.to_owned(),
-            requirements: match virtual_environment(self.root, self.caller) {
+            installable: self.could_be_installed(container.service),
+            requirements: match virtual_environment_of(&[], self.root, self.caller) {
                 Some(_) => None,
                 None => REQUIREMENTS.iter().map(PathBuf::from).find(|file| self.root.join(file).exists()),
             },
@@ -111,15 +111,28 @@ impl Translation<'_> {
 
     /// The same as its container has it: names and ports mean what they say.
     pub(crate) fn variables_as_said(&self, container: &Container<'_>) -> BTreeMap<String, String> {
-        let access = self.database().map(|database| {
-            let (host, port) = (database.service.clone(), database.inside_port);
-            Access { host, port, ..database.access() }
-        });
         let said = self.said(container);
-        let mut all = self.own_variables(access.as_ref(), &[]);
+        let mut all = self.with_database(true);
         all.retain(|name, _| self.is_told(name, &said));
         all.extend(said);
         all
+    }
+
+    /// The variables of the environment, with the database where a service reaches it.
+    pub fn of_environment(&self, service: &Service) -> BTreeMap<String, String> {
+        self.with_database(self.is_addressed(service))
+    }
+
+    fn with_database(&self, is_at_its_name: bool) -> BTreeMap<String, String> {
+        let access = self.database().map(|database| {
+            if is_at_its_name {
+                let (host, port) = (database.service.clone(), database.inside_port);
+                Access { host, port, ..database.access() }
+            } else {
+                database.access()
+            }
+        });
+        self.own_variables(access.as_ref(), &[])
     }
 
     /// The variables of the environment, in which databases are reached so.
@@ -155,8 +168,12 @@ impl Translation<'_> {
     }
 
     /// What such a program gets besides its `variables`.
-    pub(crate) fn beside(&self, variables: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let mut all = self.surroundings();
+    pub(crate) fn beside(
+        &self,
+        service: &Service,
+        variables: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        let mut all = self.surroundings(service);
         all.extend(variables.clone());
         all.entry("PYTHONUNBUFFERED".into()).or_insert_with(|| "1".into());
         keep_tree_clean(self.root, &self.site.live(), &mut all);

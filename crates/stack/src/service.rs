@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use backlot_facts::container::Container;
+use backlot_facts::migration::Migration;
 use backlot_process::Signal;
 use backlot_project::stack::HealthTest;
 use backlot_state::tools::on_path;
@@ -76,15 +77,38 @@ impl Translation<'_> {
                 }
             })
             .collect();
-        run.fingerprint = fingerprint::of_texts(hashes.iter().chain([&text]).map(String::as_str));
+        let packages = self.packages_folders(service);
+        let all = hashes.iter().chain([&text]).chain(&packages);
+        run.fingerprint = fingerprint::of_texts(all.map(String::as_str));
         Ok(run)
+    }
+
+    /// A hash of all that makes these migrations what they are: commands, variables, and the files of their services.
+    pub fn key_of(&self, migrations: &[Migration]) -> String {
+        let mut texts = Vec::new();
+        for migration in migrations {
+            texts.push(migration.to_string());
+            let service =
+                migration.service.as_ref().and_then(|name| self.environment.stack.services.get(name));
+            let sources = match service.map(|service| Container::of(service, self.root)) {
+                Some(container) => {
+                    let said = container.environment().into_iter();
+                    texts.extend(said.map(|(name, value)| format!("{name}={value}")));
+                    texts.extend(container.command().into_iter().flatten());
+                    container.sources()
+                }
+                None => Some(self.root.to_owned()),
+            };
+            texts.extend(sources.map(|dir| fingerprint::of_directory(&dir, &self.environment.files)));
+        }
+        fingerprint::of_texts(texts.iter().map(String::as_str))
     }
 
     fn process(&self, container: &Container<'_>, ports: &Ports) -> Result<ProcessRun, StackError> {
         let has_addresses = self.is_addressed(container.service);
         let words = self.keeping(container, words(container, has_addresses)?)?;
         let variables = self.variables(container, ports);
-        let mut surroundings = self.beside(&variables);
+        let mut surroundings = self.beside(container.service, &variables);
         let path = if variables.contains_key("PATH") { &variables } else { &surroundings };
         let program = self.program(container, &words, path)?;
         let (targets, arguments) = (ports.of(&container.service.name), words.get(1..).unwrap_or_default());

@@ -9,9 +9,11 @@ use backlot_state::{DatabaseRecord, Site};
 use backlot_view::Rung;
 
 use crate::containers::Containers;
+use crate::packages::Provided;
 
 /// An environment that is to run natively.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is about something else")]
 pub struct Translation<'a> {
     /// It, as its files are read.
     pub environment: &'a Environment,
@@ -45,6 +47,10 @@ pub struct Translation<'a> {
     pub containers: Option<&'a Containers>,
     /// Whether files are written that services read; not when it is only to be seen what would change.
     pub writes: bool,
+    /// What services have of packages.
+    pub provided: &'a BTreeMap<String, Provided>,
+    /// Whether what is missing of that is installed before a service starts.
+    pub installs: bool,
 }
 
 impl Translation<'_> {

@@ -65,6 +65,7 @@ impl Translation<'_> {
                 mounts.push(Mount { target, what: What::Path(place), read_only: true });
             }
         }
+        mounts.extend(self.packages_mounts(service));
         mounts.retain(|mount| !matches!(&mount.what, What::Path(place) if *place == mount.target));
         let mounts = last_of_each(mounts);
         if self.writes {

@@ -15,7 +15,7 @@ use crate::janitor::Watcher;
 use crate::live::LiveDatabase;
 use crate::record::EngineKind;
 use crate::site::Site;
-use crate::up::{Started, Wishes};
+use crate::up::{Packages, Started, Wishes};
 
 /// What an environment is brought up for, where that is not simply to be worked with.
 #[derive(Debug, Clone)]
@@ -97,6 +97,18 @@ pub trait Deployment<'a>: Debug {
     /// What would be left of it if we were killed is taken down by a process that watches over us, from before anything is
     /// started; none where something of the engine's own sees to that.
     fn watch(&self) -> Result<Option<Watcher>, EngineError>;
+
+    /// The packages that these services (none named: all) need of this machine, there or not.
+    ///
+    /// # Errors
+    /// For a service that is not there, or one that cannot have them.
+    fn packages(&self, services: &[String]) -> Result<Vec<Packages>, EngineError>;
+
+    /// Installs those that are not there. Returns all.
+    ///
+    /// # Errors
+    /// As [`Deployment::packages`], and when they cannot be installed.
+    fn install(&self, services: &[String], report: Report<'_>) -> Result<Vec<Packages>, EngineError>;
 
     /// The running database.
     ///

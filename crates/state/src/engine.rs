@@ -145,4 +145,8 @@ pub struct Beside {
     pub directory: Option<PathBuf>,
     /// Whether standard input and output are a terminal.
     pub terminal: bool,
+    /// Whether nothing is installed for it.
+    pub no_install: bool,
+    /// Whether it has the environment's variables, too, with the database's address among them, where its service has no such.
+    pub environment: bool,
 }

@@ -204,6 +204,22 @@ pub enum EngineError {
     /// Something that one part alone knows, which explains itself.
     #[error(transparent)]
     Part(Explained),
+    /// What migrates the database has failed.
+    #[error("the migration failed: {what} ended with exit code {code}")]
+    Migration {
+        /// What it is.
+        what: String,
+        /// Its exit code.
+        code: u8,
+        /// Whether the database outlives that.
+        is_kept: bool,
+    },
+    /// The program of a migration is not there.
+    #[error("the program {program} of a migration is not on PATH")]
+    NoMigrationProgram {
+        /// Its name.
+        program: String,
+    },
     /// The caller asked to stop.
     #[error("interrupted; nothing is left of what was begun")]
     Interrupted,

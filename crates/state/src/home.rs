@@ -3,7 +3,9 @@
 //! ```text
 //! HOME/
 //!   templates/                       clusters that others are cloned from
+//!   postgres/<package>-<version>/    servers that were fetched
 //!   volumes/<name>/                  volumes that projects share by name; see `volume`
+//!   dependencies/<kind>-<hash>/      virtual environments, node_modules and gems
 //!   folders/<id>/                    what is known of a folder of the user's that a cluster of ours is in
 //!   run/<id>/                        sockets of one environment (short: a socket's path has a limit of 107 bytes)
 //!   projects/<name>-<hash of path>/
@@ -102,6 +104,16 @@ impl Home {
     /// Where templates are kept.
     pub fn templates(&self) -> PathBuf {
         self.root.join("templates")
+    }
+
+    /// Where packages are kept that services need.
+    pub fn dependencies(&self) -> PathBuf {
+        self.root.join("dependencies")
+    }
+
+    /// Where servers are that were fetched.
+    pub fn postgres(&self) -> PathBuf {
+        self.root.join("postgres")
     }
 
     /// Where the volumes are that projects share by name.

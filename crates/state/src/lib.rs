@@ -41,8 +41,9 @@ pub use ourselves::{GUARD_VERB, JANITOR_VERB, STOCK_VERB, SUPERVISOR_VERB, ourse
 pub use printed::{Lines, LogWish};
 pub use record::{
     ContainerDatabase, DatabaseRecord, DockerRecord, EngineKind, Filling, Record, RecordError, VERSION, now,
+    read as read_state, write as write_state,
 };
 pub use site::Site;
 pub use summary::{State, Summary};
 pub use taken::Taken;
-pub use up::{Failure, Started, Wishes};
+pub use up::{Failure, Packages, Started, Wishes};

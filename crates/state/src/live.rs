@@ -1,7 +1,6 @@
 //! A database of an environment that runs, whatever engine runs it.
 
-use std::path::PathBuf;
-
+use backlot_facts::address::Address;
 use backlot_plan::{Endpoint, Storage, Volume};
 use backlot_postgres::{Access, Installation, Version};
 use secrecy::SecretString;
@@ -27,6 +26,11 @@ impl LiveDatabase {
     /// Its port.
     pub fn port(&self) -> u16 {
         self.access.port
+    }
+
+    /// Its address, which `here` mean, too.
+    pub fn address<'a>(&'a self, here: &'a [&'a str]) -> Address<'a> {
+        Address { service: &self.service, host: &self.access.host, port: self.access.port, here }
     }
 
     /// The name of the application's database.
@@ -72,7 +76,7 @@ impl From<&DatabaseRecord> for LiveDatabase {
             service: record.service.clone(),
             access: record.access(),
             volume: record.volume.clone(),
-            programs: Some(installation(&record.bin_dir, &record.version)),
+            programs: Some(installation(record)),
             container: None,
         }
     }
@@ -86,11 +90,12 @@ pub fn label(storage: &Storage) -> Option<String> {
     })
 }
 
-/// The programs in `bin_dir`.
-pub fn installation(bin_dir: &std::path::Path, version: &str) -> Installation {
-    let version = Version::parse(&format!("(PostgreSQL) {version}"));
+/// The programs of a recorded server.
+pub fn installation(record: &DatabaseRecord) -> Installation {
+    let version = Version::parse(&format!("(PostgreSQL) {}", record.version));
     Installation {
-        bin_dir: PathBuf::from(bin_dir),
+        bin_dir: record.bin_dir.clone(),
         version: version.unwrap_or(Version { major: 0, minor: 0 }),
+        clients: record.clients.clone(),
     }
 }

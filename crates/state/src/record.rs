@@ -42,6 +42,9 @@ pub struct Record {
     /// What runs on Docker; since format 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docker: Option<DockerRecord>,
+    /// What has migrated its database, as a hash of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrated: Option<String>,
 }
 
 /// What runs an environment.
@@ -91,6 +94,9 @@ pub struct DatabaseRecord {
     pub version: String,
     /// Its programs' directory.
     pub bin_dir: PathBuf,
+    /// The directory of `psql` and its like, where they are not beside its programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<PathBuf>,
     /// Its TCP port on 127.0.0.1.
     pub port: u16,
     /// The directory of its Unix socket.
@@ -196,7 +202,10 @@ impl Record {
 }
 
 /// Writes a state file, readable by us alone, so that a reader finds the old one or the new one, whole, whatever happens.
-pub(crate) fn write(state: &impl Serialize, path: &Path) -> Result<(), RecordError> {
+///
+/// # Errors
+/// [`RecordError::Write`].
+pub fn write(state: &impl Serialize, path: &Path) -> Result<(), RecordError> {
     let failed = |source| RecordError::Write { path: path.to_owned(), source };
     let text = serde_json::to_vec_pretty(state).map_err(|error| failed(error.into()))?;
     let temporary = path.with_extension("json.new");
@@ -221,7 +230,10 @@ pub(crate) struct Noted<T> {
 const MOST: u64 = 64 << 20;
 
 /// Reads a state file; none is none, and a damaged one is an error.
-pub(crate) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, RecordError> {
+///
+/// # Errors
+/// [`RecordError::Read`], [`RecordError::Damaged`] or [`RecordError::Newer`].
+pub fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, RecordError> {
     let text = match backlot_files::bytes(path, MOST) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -269,6 +281,7 @@ mod tests {
                 process: ProcessId { pid: 4711, started: 987_654 },
                 version: "15.18".into(),
                 bin_dir: "/usr/lib/postgresql/15/bin".into(),
+                clients: None,
                 port: 23456,
                 socket_dir: "/home/ada/.local/share/backlot/run/0123abcd".into(),
                 data_dir: "/home/ada/.local/share/backlot/projects/blog-89abcdef/scenario_users/live/data"
@@ -282,6 +295,7 @@ mod tests {
                 inside_port: 5432,
             }),
             docker: None,
+            migrated: None,
         }
     }
 

@@ -10,19 +10,32 @@ use backlot_process::Program;
 /// Folders in which projects keep their virtual environment.
 const VENV_FOLDERS: [&str; 3] = [".venv", "venv", "env"];
 
-/// The project's virtual environment: the one that the caller activated, else one in the project.
-pub fn virtual_environment(root: &Path, caller: &BTreeMap<String, String>) -> Option<PathBuf> {
+/// The virtual environment of a service that has `folders` of the project: one in those, else the project's: the one that the caller
+/// activated, or one in the project.
+pub fn virtual_environment_of(
+    folders: &[PathBuf],
+    root: &Path,
+    caller: &BTreeMap<String, String>,
+) -> Option<PathBuf> {
     let active = caller.get("VIRTUAL_ENV").map(PathBuf::from);
-    let local = VENV_FOLDERS.iter().map(|folder| root.join(folder));
-    active.into_iter().chain(local).find(|venv| venv.join("bin/python").exists())
+    // What the caller has chosen goes before what is chosen for all.
+    let nearer = folders.iter().filter(|folder| *folder != root && folder.starts_with(root));
+    let in_folder = |folder: &Path| VENV_FOLDERS.map(|name| folder.join(name));
+    let near = nearer.flat_map(|folder| in_folder(folder));
+    near.chain(active).chain(in_folder(root)).find(|venv| venv.join("bin/python").exists())
 }
 
 /// The caller's variables with the project's virtual environment in front, as its `activate` would put it.
 pub fn with_virtual_environment(
     root: &Path,
-    mut variables: BTreeMap<String, String>,
+    variables: BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
-    let Some(venv) = virtual_environment(root, &variables) else { return variables };
+    activated(virtual_environment_of(&[], root, &variables), variables)
+}
+
+/// Variables with a virtual environment in front.
+pub fn activated(venv: Option<PathBuf>, mut variables: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let Some(venv) = venv else { return variables };
     let path = variables.get("PATH").cloned().unwrap_or_default();
     let bin = venv.join("bin");
     if std::env::split_paths(&path).next() != Some(bin.clone()) {
@@ -45,10 +58,7 @@ pub fn is_executable(file: &Path) -> bool {
 
 /// The psql of this installation, else the one on PATH: Debian's on PATH is a wrapper that takes 30 ms to start.
 pub fn psql(installation: Option<&Installation>, variables: &BTreeMap<String, String>) -> Option<PathBuf> {
-    installation
-        .map(|installation| installation.program("psql"))
-        .filter(|file| is_executable(file))
-        .or_else(|| on_path("psql", variables))
+    installation.and_then(|installation| installation.client("psql")).or_else(|| on_path("psql", variables))
 }
 
 /// The Python of these variables: `python3`, else `python`; a virtual environment has both.

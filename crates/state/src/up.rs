@@ -1,12 +1,14 @@
 //! What an `up` is asked for, and what comes of it, on any engine.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::live::LiveDatabase;
 use crate::record::Filling;
 
 /// What an `up` is asked for besides.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct Wishes {
     /// The services to run, with all that they depend on; none named means all.
     pub services: Vec<String>,
@@ -18,6 +20,42 @@ pub struct Wishes {
     pub database_only: bool,
     /// Build images anew, on an engine that has some.
     pub build: bool,
+    /// Install nothing: what services need is there, or they do not start.
+    pub no_install: bool,
+}
+
+/// Packages that services need.
+#[derive(Debug, Clone)]
+pub struct Packages {
+    /// The services.
+    pub services: Vec<String>,
+    /// What installs them, as their Dockerfiles have it.
+    pub said: String,
+    /// Where they are, once they are installed.
+    pub folder: PathBuf,
+    /// Whether they are there.
+    pub is_there: bool,
+    /// Where their programs are, which come first on PATH.
+    pub programs: Vec<PathBuf>,
+    /// The variables by which programs know them.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+impl Packages {
+    /// Variables with these packages in front.
+    pub fn in_front(all: &[Self], mut variables: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        if all.is_empty() {
+            return variables;
+        }
+        let path = variables.get("PATH").cloned().unwrap_or_default();
+        let programs = all.iter().flat_map(|packages| packages.programs.clone());
+        if let Ok(path) = std::env::join_paths(programs.chain(std::env::split_paths(&path))) {
+            variables.insert("PATH".into(), path.to_string_lossy().into_owned());
+        }
+        let own = all.iter().flat_map(|packages| packages.variables.clone());
+        variables.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        variables
+    }
 }
 
 /// A stack that is on its way up.

@@ -10,6 +10,7 @@
 //! ```
 
 mod error;
+mod successor;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ use crate::site::{Site, folders_in};
 use crate::taken::Taken;
 
 pub use error::VolumeError;
+pub use successor::Successor;
 
 /// How long somebody else may take to put a cluster into a volume.
 const BUSY_LIMIT: Duration = Duration::from_secs(30);
@@ -199,6 +201,15 @@ pub fn check_room(site: &Site, storage: &Storage) -> Result<(), EngineError> {
         Some(old) => Err(VolumeError::Moved { volume: volume.clone(), old, new: data }.into()),
         None => Ok(()),
     }
+}
+
+/// The clusters that a volume holds, each with its major version.
+pub fn clusters(site: &Site, volume: &Volume) -> Vec<(PathBuf, u32)> {
+    let major = |data: &PathBuf| backlot_files::text(&data.join(MAJOR)).ok()?.trim().parse().ok();
+    clusters_in(&site.content(volume))
+        .into_iter()
+        .filter_map(|data| Some((data.clone(), major(&data)?)))
+        .collect()
 }
 
 /// The clusters in a volume: itself, or in folders two levels below, where images have them.

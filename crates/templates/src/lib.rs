@@ -18,6 +18,7 @@ mod folder;
 mod key;
 mod lock;
 mod make;
+mod segments;
 mod spread;
 
 pub use clone::Fill;

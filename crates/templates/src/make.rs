@@ -15,6 +15,7 @@ use secrecy::ExposeSecret;
 
 use crate::TemplateError;
 use crate::folder::DATA;
+use crate::segments;
 
 /// Where nothing is said, see [`backlot_postgres::LocaleWish`].
 #[cfg(not(target_os = "macos"))]
@@ -120,8 +121,12 @@ impl Making<'_> {
     /// What a start does not need, need not be copied: segments of the log that wait to be used again, and caches that the
     /// server throws away when it starts.
     fn drop_the_needless(&self) -> Result<(), TemplateError> {
-        let reset = Program::new(self.installation.program("pg_resetwal")).arg("-D").arg(self.data_dir);
-        self.run(&self.in_surroundings(reset), &[])?;
+        let reset = self.installation.program("pg_resetwal");
+        if reset.exists() {
+            self.run(&self.in_surroundings(Program::new(reset).arg("-D").arg(self.data_dir)), &[])?;
+        } else {
+            segments::drop_unused(self.data_dir)?;
+        }
         let base = self.data_dir.join("base");
         let databases = fs::read_dir(&base).map_err(StorageError::at("read", &base))?;
         let folders =

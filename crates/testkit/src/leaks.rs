@@ -53,6 +53,19 @@ fn files(home: &Path) -> Vec<PathBuf> {
             {
                 continue;
             }
+            // What is installed is kept, as templates are.
+            if entry.path() == home.join("dependencies") {
+                continue;
+            }
+            // Fetched servers are kept, but for half ones.
+            let shelf = home.join("postgres");
+            let is_half = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
+            if entry.path() == shelf || folder == shelf && !is_half(&entry.file_name()) {
+                if entry.path() == shelf {
+                    folders.push(shelf);
+                }
+                continue;
+            }
             // What is known of a folder of the user's stays with that.
             if entry.path() == home.join("folders") {
                 continue;

@@ -21,6 +21,11 @@ const VENV: &str = "BACKLOT_TEST_VENV";
 /// Names a directory for what cargo builds of `examples/axum`, which outlives a test.
 const AXUM_TARGET: &str = "BACKLOT_TEST_AXUM_TARGET";
 
+/// Names a folder of servers that were fetched once for all tests.
+const FETCHED: &str = "BACKLOT_TEST_FETCHED";
+/// Says that there has to be one.
+const REQUIRE_FETCHED: &str = "BACKLOT_REQUIRE_FETCHED";
+
 /// Names another Backlot than the one that was built with the tests: a copy that another user can run.
 const BINARY: &str = "BACKLOT_TEST_BINARY";
 /// Names another place of the repository, likewise.
@@ -52,6 +57,8 @@ impl Stage {
             ("BACKLOT_HOME", dir.path().join("home").display().to_string()),
             ("LANG", "C.UTF-8".into()),
             ("TMPDIR", dir.path().join("tmp").display().to_string()),
+            // A story that fetches something says so.
+            ("BACKLOT_OFFLINE", "1".into()),
             // What a story tells must not depend on whether a daemon runs on the machine.
             ("DOCKER_HOST", "unix:///nowhere/docker.sock".into()),
             ("BACKLOT_CONTAINERS", "docker".into()),
@@ -155,6 +162,18 @@ impl Stage {
         self.with("CARGO_TARGET_DIR", target)
             .with("CARGO_HOME", or_else("CARGO_HOME", format!("{real_home}/.cargo")))
             .with("RUSTUP_HOME", or_else("RUSTUP_HOME", format!("{real_home}/.rustup")))
+    }
+
+    /// The same stage with the servers that were fetched for the tests, and runs that ask for this major version; none where
+    /// there are none, and none are required.
+    #[must_use]
+    pub fn with_fetched(self, major: &str) -> Option<Self> {
+        let Some(servers) = std::env::var_os(FETCHED) else {
+            assert!(std::env::var_os(REQUIRE_FETCHED).is_none(), "no servers were fetched for the tests");
+            return None;
+        };
+        symlink(servers, self.home().join("postgres")).unwrap();
+        Some(self.with("BACKLOT_POSTGRES", major))
     }
 
     /// The value of a variable that all runs on this stage have.

@@ -1,64 +1,34 @@
 //! `backlot doctor`
 
+mod finding;
+mod packages;
 mod views;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
-use backlot_engine::{Client, Database, DockerError, Hint, Home, Wishes, locate, named_daemon, tools};
+use backlot_engine::{
+    Client, DockerError, Explain, Hint, Home, Shelf, Surroundings, Wishes, named_daemon, schema, tools,
+};
+use backlot_plan::PostgresWish;
 use backlot_postgres::{Installation, SearchPlaces};
 use backlot_process::{Owner, Program, caller_allow_list};
 use backlot_project::Project;
 use serde_json::json;
 
+use self::finding::{Finding, LIMIT, Verdict};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::render;
-
-/// How long a program that is asked for its version may take.
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// Say what Backlot finds on this machine and in this project, and how to mend what is missing
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// It is there.
-    Good,
-    /// Something will not work, but not what everybody needs.
-    Warning,
-    /// Nothing will work.
-    Bad,
-}
-
-#[derive(Debug)]
-struct Finding {
-    what: &'static str,
-    verdict: Verdict,
-    found: String,
-    mend: Option<Hint>,
-}
-
-impl Finding {
-    fn good(what: &'static str, found: impl Into<String>) -> Self {
-        Self { what, verdict: Verdict::Good, found: found.into(), mend: None }
-    }
-
-    fn warning(what: &'static str, found: impl Into<String>, mend: impl Into<Hint>) -> Self {
-        Self { what, verdict: Verdict::Warning, found: found.into(), mend: Some(mend.into()) }
-    }
-
-    fn bad(what: &'static str, found: impl Into<String>, mend: impl Into<Hint>) -> Self {
-        Self { what, verdict: Verdict::Bad, found: found.into(), mend: Some(mend.into()) }
-    }
-}
-
 pub fn run(_args: &Args, context: &Context) -> Exit {
     let variables = &context.caller.variables;
     let root = context.project().ok().map(|project| project.root().to_owned());
-    let mut findings = vec![postgres(variables)];
+    let mut findings = vec![postgres(context)];
     findings.extend(account_and_directories(context));
     findings.extend(project(context));
     findings.push(python(root.as_deref(), variables));
@@ -96,18 +66,33 @@ fn show(findings: &[Finding], context: &Context) {
     }
 }
 
-fn postgres(variables: &BTreeMap<String, String>) -> Finding {
+fn postgres(context: &Context) -> Finding {
+    let variables = &context.caller.variables;
     let places = SearchPlaces {
         explicit: None,
         path: variables.get("PATH").map(Into::into),
         roots: SearchPlaces::default_roots(),
     };
     let found = Installation::find_all(&places);
-    if let Err(error) = Installation::choose(&found, None) {
-        return Finding::bad("PostgreSQL", error.to_string(), error.hint());
+    let shelf = context.home().ok().map(|home| Shelf::of(&home));
+    let fetched = shelf.as_ref().and_then(|shelf| shelf.list().ok()).unwrap_or_default();
+    let own = found.iter().map(|one| format!("{} in {}", one.version, one.bin_dir.display()));
+    let fetched =
+        fetched.iter().map(|one| format!("{}, fetched ({})", one.installation.version, one.package()));
+    let each: Vec<String> = own.chain(fetched).collect();
+    let Err(error) = Installation::choose(&found, None) else {
+        return Finding::good("PostgreSQL", each.join(", "));
+    };
+    // Whatever version a file asks for, the same client would fetch it.
+    let order = shelf.map(|shelf| shelf.order(PostgresWish::default(), &Surroundings::of(variables)));
+    match order {
+        _ if !each.is_empty() => Finding::good("PostgreSQL", each.join(", ")),
+        Some(Ok(order)) => Finding::good("PostgreSQL", format!("none yet: an `up` would {order}")),
+        Some(Err(way)) => {
+            Finding::bad("PostgreSQL", way.to_string(), way.hint().unwrap_or_else(|| "".into()))
+        }
+        None => Finding::bad("PostgreSQL", error.to_string(), error.hint()),
     }
-    let each = |one: &Installation| format!("{} in {}", one.version, one.bin_dir.display());
-    Finding::good("PostgreSQL", found.iter().map(each).collect::<Vec<_>>().join(", "))
 }
 
 /// How a Debian or macOS package is installed here.
@@ -170,15 +155,17 @@ fn project(context: &Context) -> Vec<Finding> {
             return vec![Finding::warning("project", error.error.to_string(), mend)];
         }
     };
-    let mut names = Vec::new();
+    let (mut names, mut fetches) = (Vec::new(), BTreeMap::<String, Vec<String>>::new());
     for name in project.environments() {
         let checked = context.environment_named(&project, &name).and_then(|environment| {
-            let database = Database::of(&environment).map_err(backlot_engine::EngineError::from)?;
-            if let Some(database) = database {
-                locate(&database, None, context.caller.variables.get("PATH").map(String::as_str))?;
-            }
-            Ok(())
+            let home = context.home()?;
+            Ok(backlot_engine::to_fetch(context.ground(&home, &project), environment)?)
         });
+        if let Ok(orders) = &checked {
+            for order in orders {
+                fetches.entry(order.clone()).or_default().push(name.to_string());
+            }
+        }
         if let Err(error) = checked {
             let see = || Hint::from("see `").then(Hint::command(&["config", "-e", name.as_str()])).then("`");
             let mend = error.hints.first().cloned().unwrap_or_else(see);
@@ -192,6 +179,9 @@ fn project(context: &Context) -> Vec<Finding> {
     }
     let found = format!("{} in {}: {}", project.name(), project.root().display(), names.join(", "));
     let mut findings = vec![Finding::good("project", found)];
+    findings.extend(fetches.into_iter().map(|(order, environments)| {
+        Finding::good("to fetch", format!("{} would {order}", environments.join(", ")))
+    }));
     if let Ok(environment) = context.environment(&project) {
         let lines = context.not_done(&project, &environment).into_iter();
         findings.extend(lines.map(|line| match line.rsplit_once("; ") {
@@ -199,8 +189,28 @@ fn project(context: &Context) -> Vec<Finding> {
             None => Finding { mend: None, ..Finding::warning("key", line, "") },
         }));
     }
+    findings.extend(packages::packages(context, &project));
     findings.extend(obstacles(context, &project));
+    findings.extend(schema(context, &project));
     findings
+}
+
+/// Migrations that nobody says are to be run.
+fn schema(context: &Context, project: &Project) -> Vec<Finding> {
+    let Ok(environment) = context.environment(project) else { return Vec::new() };
+    let unused = schema::unused(&environment.stack, project.root(), environment.for_all);
+    let finding = |(service, tool): (Option<String>, schema::Tool)| {
+        let under = service.map_or("at the top".to_owned(), |service| format!("under service {service}"));
+        Finding::good(
+            "migrations",
+            format!(
+                "{} has some, which nothing runs before scenarios and tests: `x-backlot: {{migrate: {}}}` {under} of the Compose file \
+             does",
+                tool.name, tool.command
+            ),
+        )
+    };
+    unused.into_iter().map(finding).collect()
 }
 
 /// What would keep an `up` of the chosen environment from starting: what its dry run tells.

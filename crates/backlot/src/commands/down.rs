@@ -51,17 +51,25 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// Asks before durable data is destroyed. Off a terminal there is nobody to ask: `--yes` must have been said.
+/// Asks before durable data is destroyed.
 pub fn confirm(question: &str, yes: bool, context: &Context) -> Result<(), CommandError> {
+    ask(question, ("durable data would be destroyed", "nothing was destroyed"), yes, context)
+}
+
+/// Asks before something is done: what would be, and what is so when the answer is no. Off a terminal there is nobody to ask:
+/// `--yes` must have been said.
+pub fn ask(
+    question: &str,
+    (would, was_not): (&str, &'static str),
+    yes: bool,
+    context: &Context,
+) -> Result<(), CommandError> {
     if yes {
         return Ok(());
     }
     if !context.caller.can_ask {
-        return Err(CommandError::usage(
-            "not-confirmed",
-            "durable data would be destroyed, and nobody can be asked",
-        )
-        .hint("say --yes to do it"));
+        let error = format!("{would}, and nobody can be asked");
+        return Err(CommandError::usage("not-confirmed", error).hint("say --yes to do it"));
     }
     let mut stderr = std::io::stderr().lock();
     let _ = write!(stderr, "{question} [y/N] ");
@@ -76,5 +84,5 @@ pub fn confirm(question: &str, yes: bool, context: &Context) -> Result<(), Comma
     if matches!(answer.trim(), "y" | "Y" | "yes") {
         return Ok(());
     }
-    Err(CommandError::failed("not-confirmed", "nothing was destroyed"))
+    Err(CommandError::failed("not-confirmed", was_not))
 }

@@ -42,6 +42,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         command: args.command.clone(),
         directory: args.workdir.clone(),
         terminal: context.can_have_terminal() && !args.no_tty,
+        no_install: true,
+        environment: false,
     })
 }
 

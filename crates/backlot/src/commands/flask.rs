@@ -19,5 +19,5 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let command: Vec<OsString> =
         std::iter::once("flask".into()).chain(args.arguments.iter().cloned()).collect();
-    in_environment(&command, context)
+    in_environment(&command, false, context)
 }

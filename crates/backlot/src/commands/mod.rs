@@ -13,9 +13,11 @@ mod flask;
 mod foreground;
 mod guard;
 mod init;
+mod install;
 mod janitor;
 mod logs;
 mod ls;
+mod postgres;
 mod ps;
 mod psql;
 mod restart;
@@ -57,12 +59,15 @@ pub enum Command {
     #[command(subcommand)]
     Scenario(scenario::Command),
     Run(run::Args),
+    Install(install::Args),
     Flask(flask::Args),
     Compose(compose::Args),
     CreateInitialDb(create_initial_db::Args),
     Test(test::Args),
     #[command(subcommand)]
     Db(db::Command),
+    #[command(subcommand)]
+    Postgres(postgres::Command),
     #[command(subcommand)]
     Volume(volume::Command),
     Config(config::Args),
@@ -101,12 +106,14 @@ pub fn run(
         Command::Supervisor(args) => guard::run_supervisor(&args),
         Command::Scenario(command) => scenario::run(command, context),
         Command::Run(args) => run::run(&args, context),
+        Command::Install(args) => install::run(&args, context),
         Command::Flask(args) => flask::run(&args, context),
         Command::Compose(args) => compose::run(&args, context),
         Command::CreateInitialDb(args) => create_initial_db::run(&args, context),
         Command::Test(args) => test::run(&args, context),
         Command::Db(command) => db::run(command, context),
         Command::Down(args) => down::run(&args, context),
+        Command::Postgres(command) => postgres::run(command, context),
         Command::Volume(command) => volume::run(command, context),
         Command::Config(args) => config::run(&args, context),
         Command::Doctor(args) => Ok(doctor::run(&args, context)),

@@ -1,10 +1,10 @@
 //! Becoming psql in a database of ours.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
-use backlot_engine::Client;
-use backlot_engine::LiveDatabase;
-use backlot_engine::tools;
+use backlot_engine::{Client, EngineError, LiveDatabase, Shelf, Surroundings, tools};
 use backlot_process::caller_without_postgres;
 
 use crate::commands::run::become_command;
@@ -33,15 +33,34 @@ pub fn become_psql(
     for (name, value) in database.access.libpq_env() {
         variables.insert(name.into(), value);
     }
-    let Some(psql) = tools::psql(database.programs.as_ref(), &variables) else {
-        if let Some(failure) = become_psql_in_container(args, database, context) {
-            return Err(failure);
-        }
-        return Err(CommandError::failed("no-psql", "no psql is installed beside the server or on PATH")
-            .hint("install it: apt-get install postgresql-client"));
+    let psql = match tools::psql(database.programs.as_ref(), &variables) {
+        Some(psql) => psql,
+        None => match become_psql_in_container(args, database, context) {
+            Some(failure) => return Err(failure),
+            None => fetched_psql(context)?,
+        },
     };
     let command: Vec<OsString> = std::iter::once(psql.into()).chain(words(args, context)).collect();
-    become_command(&command, &variables)
+    become_command(&command, &variables, None)
+}
+
+/// The psql that was fetched; it is fetched where there is none.
+fn fetched_psql(context: &Context) -> Result<PathBuf, CommandError> {
+    let shelf = Shelf::of(&context.home()?);
+    if let Some(fetched) = shelf.psql().map_err(EngineError::from)? {
+        return Ok(fetched.installation.program("psql"));
+    }
+    let variables = context.caller.variables.clone();
+    let surroundings = Surroundings::of(&match context.project() {
+        Ok(project) => tools::with_virtual_environment(project.root(), variables),
+        Err(_) => variables,
+    });
+    let order = shelf.order_psql(&surroundings).map_err(EngineError::from)?;
+    context.progress().say(&format!("There is no psql beside the server or on PATH: {order}."));
+    let goes_on = || !context.interrupted.load(Ordering::Relaxed);
+    let fetched = shelf.fetch(&order, &surroundings, &goes_on, &mut context.reporter());
+    let fetched = fetched.map_err(EngineError::from)?;
+    Ok(fetched.installation.program("psql"))
 }
 
 /// What psql is told.

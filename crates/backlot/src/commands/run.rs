@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use backlot_engine::{Beside, Hint, Site, Wishes, tools};
+use backlot_engine::{Beside, Hint, Packages, Site, Wishes, own, tools};
 use backlot_process::{Program, caller_without_postgres, shell_quote};
 use backlot_project::{Environment, Project};
 
 use crate::commands::exec::carry_out;
+use crate::commands::install;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -18,8 +19,10 @@ use crate::exit::Exit;
 /// If the first word is a service, as `docker compose run`: what it depends on is brought up and waited for; then the command
 /// (without one: the service's own) runs with the service's variables, in its directory and with what it sees, without its
 /// ports. Else, and after `--`: with the environment's database up, the command gets the environment's variables, with the
-/// database's real address, on top of the caller's own. Its exit code is ours.
+/// database's real address, on top of the caller's own; in a Compose project with one service of its own that one's
+/// variables and directory, too. Its exit code is ours.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
     // It is never kept.
     #[arg(long = "rm", hide = true)]
@@ -27,6 +30,9 @@ pub struct Args {
     /// Of a service: start nothing that it depends on
     #[arg(long)]
     no_deps: bool,
+    /// Install nothing that its service's Dockerfile does
+    #[arg(long)]
+    no_install: bool,
     /// Of a service: work in this directory instead
     #[arg(short = 'w', long, value_name = "DIR")]
     workdir: Option<PathBuf>,
@@ -45,7 +51,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
             let error = "the options are a service's, and what follows -- is none";
             return Err(CommandError::usage("no-service", error));
         }
-        return in_environment(&args.command, context);
+        return in_environment(&args.command, args.no_install, context);
     }
     let name = args.command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     let project = context.project()?.naming([name.clone()]);
@@ -53,7 +59,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     if is_of_service || environment.stack.services.contains_key(&name) {
         return once(args, name, &project, environment, context);
     }
-    in_environment(&args.command, context)
+    in_environment(&args.command, args.no_install, context)
 }
 
 /// Whether the command, which is at the end of the line, comes after `--`. The parser does not tell.
@@ -82,11 +88,15 @@ fn once(
         None => Vec::new(),
     };
     let first = if needs.is_empty() { vec![service.clone()] } else { needs.clone() };
-    let wishes = Wishes { services: first, ..Wishes::default() };
+    let wishes = Wishes { services: first, no_install: args.no_install, ..Wishes::default() };
     let deployment = context.deployment(context.ground(&home, project), environment, &wishes)?;
     if context.global.dry_run {
-        let wishes = Wishes { services: needs.clone(), ..Wishes::default() };
+        let wishes = Wishes { services: needs.clone(), no_install: args.no_install, ..Wishes::default() };
         let mut steps = if needs.is_empty() { Vec::new() } else { deployment.plan_up(&wishes)? };
+        if !args.no_install {
+            let own = install::steps(&deployment.packages(std::slice::from_ref(&service))?);
+            steps.extend(own.into_iter().filter(|step| !steps.contains(step)).collect::<Vec<_>>());
+        }
         let own = || vec!["its command".to_owned()];
         let words = if command.is_empty() { own() } else { vec![quoted(&command)] };
         steps.push(format!("run {} as {service}", words.concat()));
@@ -97,6 +107,8 @@ fn once(
         command: command.clone(),
         directory: args.workdir.clone(),
         terminal: context.can_have_terminal() && !args.no_tty,
+        no_install: args.no_install,
+        environment: false,
     };
     let site = deployment.site().clone();
     let was_there = site.has_files();
@@ -132,25 +144,42 @@ fn quoted(command: &[OsString]) -> String {
 }
 
 /// Brings the chosen environment's database up and becomes `command` in it.
-pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, CommandError> {
+pub fn in_environment(
+    command: &[OsString],
+    no_install: bool,
+    context: &Context,
+) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let environment = context.environment(&project)?;
     let own: Vec<_> =
         environment.variables.iter().map(|(name, v)| (name.to_owned(), v.value.clone())).collect();
     let name = environment.name.to_string();
     let services: BTreeSet<String> = environment.stack.services.keys().cloned().collect();
+    let stack = environment.stack.clone();
+    // The seed layout has its own for all that runs.
+    let place = if environment.for_all { None } else { own::only(&stack, project.root()) };
     let deployment = context.deployment(context.ground(&home, &project), environment, &Wishes::default())?;
     let has_database = deployment.database().is_some();
     let service = command.iter().filter_map(|word| word.to_str()).find(|word| services.contains(*word));
     if context.global.dry_run {
         let mut steps =
             if has_database { deployment.plan_up(&deployment.database_only(false)?)? } else { Vec::new() };
+        if let Some(place) = place.as_ref().filter(|_| !no_install) {
+            steps.extend(install::steps(&deployment.packages(std::slice::from_ref(&place.service.name))?));
+        }
         steps.push(format!("run {}", quoted(command)));
         return context.show_steps(&steps);
     }
-    let variables = if has_database {
+    let packages = match place.as_ref().map(|place| place.service.name.clone()).filter(|_| !no_install) {
+        Some(name) => deployment.install(&[name], &mut context.reporter())?,
+        None => Vec::new(),
+    };
+    let mut address = None;
+    let mut variables = if has_database {
         let (database, _) = deployment.up_database(false, &mut context.reporter())?;
-        deployment.process_variables(&database)
+        let variables = deployment.process_variables(&database);
+        address = Some(database);
+        variables
     } else {
         // No Postgres of ours: the variables are as the files have them.
         let mut all = caller_without_postgres(&context.caller.variables);
@@ -158,7 +187,18 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
         all.insert("APPLICATION_CONFIG".into(), name);
         tools::with_virtual_environment(project.root(), all)
     };
-    become_command(command, &variables).map_err(|failure| {
+    let directory = place.as_ref().map(|place| {
+        let address = address.as_ref().map(|database| database.address(&[]));
+        variables.extend(own::variables(place, &stack, address, false));
+        let folder = place.directory();
+        variables = tools::with_virtual_environment(&folder, std::mem::take(&mut variables));
+        variables = Packages::in_front(&packages, std::mem::take(&mut variables));
+        folder
+    });
+    // Whoever is somewhere in it already is where he wants to be.
+    let here = context.caller.directory.as_ref().ok();
+    let directory = directory.filter(|folder| here.is_none_or(|here| !here.starts_with(folder)));
+    become_command(command, &variables, directory.as_deref()).map_err(|failure| {
         match service.filter(|_| failure.code == "no-program") {
             Some(service) => {
                 let way = Hint::from("`").then(Hint::command(&["exec", service, "…"]));
@@ -169,12 +209,14 @@ pub fn in_environment(command: &[OsString], context: &Context) -> Result<Exit, C
     })
 }
 
-/// Replaces this process by `command`; returns only when that fails.
+/// Replaces this process by `command`, in `directory` if not in ours; returns only when that fails.
 pub fn become_command(
     command: &[OsString],
     variables: &BTreeMap<String, String>,
+    directory: Option<&Path>,
 ) -> Result<Exit, CommandError> {
-    Err(become_program(&program(command, variables)?))
+    let program = program(command, variables)?;
+    Err(become_program(&directory.into_iter().fold(program, Program::current_dir)))
 }
 
 /// Replaces this process by a program; returns only when that fails.

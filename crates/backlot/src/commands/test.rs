@@ -1,14 +1,19 @@
 //! `backlot test`
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
-
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 
-use backlot_engine::{Ground, Wishes};
-use backlot_engine::{INNER, TestRun, finish_for, new_mark, test_command, tools};
+use backlot_engine::{
+    Beside, Container, EngineKind, Ground, HERE, INNER, Packages, TestRun, Wishes, finish_for, has_tests,
+    new_mark, own, test_command, tools,
+};
 use backlot_process::{Program, Stdout, become_subreaper, exit_code};
-use backlot_project::EnvironmentName;
+use backlot_project::{Environment, EnvironmentName, Project, Stack};
 
+use crate::commands::exec::carry_out;
+use crate::commands::install;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -18,13 +23,18 @@ const ENVIRONMENT: &str = "testing";
 
 /// Run the tests on a fresh Postgres of their own, and leave nothing of it behind
 ///
-/// The runner is what `x-backlot: {test: …}` says in the Compose file, else pytest (with coverage of `application` when
-/// pytest-cov is installed), cargo nextest or cargo test. Its exit code is ours.
+/// In a Compose project they run as the service that they belong to, with its variables, in its directory and with what it sees,
+/// and what it depends on runs beside them. The runner is what `x-backlot: {test: …}` says in the Compose file, under that
+/// service or at the top, else pytest (with coverage of `application` when pytest-cov is installed), `npm test`, cargo nextest
+/// or cargo test. Its exit code is ours.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Files and options for the runner; from the first of them on, all is the runner's
     #[arg(allow_hyphen_values = true, value_name = "FILES")]
     arguments: Vec<OsString>,
+    /// Install nothing that the Dockerfile of the tests' service does
+    #[arg(long)]
+    no_install: bool,
     /// Leave the database up, and say how to reach it
     #[arg(long)]
     keep: bool,
@@ -38,16 +48,29 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let name = context.global.environment.as_deref().unwrap_or(ENVIRONMENT);
     let name = EnvironmentName::parse(name)?;
     let environment = context.environment_named(&project, &name)?;
-    let configured = environment.stack.extension.test.clone();
+    let mut tested = Tested::of(&environment, &project, args, context);
     let ground = context.ground(&home, &project);
-    // The tests need its database alone.
+    // The tests need its database alone, and what else their service depends on.
     let wishes = Wishes { database_only: true, ..Wishes::default() };
     let deployment = context.deployment(ground, environment, &wishes)?;
     deployment.database_only(false)?;
+    let service: Vec<String> = tested.service.iter().map(|(name, _)| name.clone()).collect();
+    if !args.no_install && !service.is_empty() {
+        tested.packages = deployment.packages(&service)?;
+    }
+    let place = tested.place(deployment.kind()).map(str::to_owned);
     if context.global.dry_run {
-        let variables = tools::with_virtual_environment(project.root(), context.caller.variables.clone());
-        let runner = test_command(project.root(), &variables, configured, &args.command, &args.arguments)?;
-        return context.show_steps(&TestRun::plan(deployment, args.keep, &format!("run {runner}"))?);
+        let missing = install::steps(&tested.packages);
+        if !missing.is_empty() {
+            // What is to run them is found in there.
+            let steps = missing.into_iter().chain(["run the tests with what was installed".to_owned()]);
+            return context.show_steps(&steps.collect::<Vec<_>>());
+        }
+        let runner = tested.runner(&tested.surroundings(context), args)?;
+        let runner =
+            format!("run {runner}{}", place.as_ref().map(|name| format!(" as {name}")).unwrap_or_default());
+        let needs = if place.is_some() { tested.needs.clone() } else { Vec::new() };
+        return context.show_steps(&TestRun::plan(deployment, args.keep, needs, &runner)?);
     }
     let mark = match context.caller.variables.get(INNER) {
         Some(mark) => mark.clone(),
@@ -56,17 +79,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         None => return guarded(ground, name.as_str(), context),
     };
     let mut report = context.reporter();
+    if !tested.packages.is_empty() {
+        tested.packages = deployment.install(&service, &mut report)?;
+    }
     let tests = TestRun::start(ground, deployment, args.keep, mark, &mut report)?;
-    let mut variables = tests.variables();
-    variables.remove(INNER);
-    tools::keep_tree_clean(project.root(), &tests.scratch(), &mut variables);
-    let outcome = test_command(project.root(), &variables, configured, &args.command, &args.arguments)
-        .map_err(CommandError::from)
-        .and_then(|command| {
-            context.progress().say(&format!("  {} {command}", context.style().faint("$")));
-            let command = command.envs(&variables).current_dir(project.root());
-            Ok(command.run(Stdout::Ours, &context.interrupted)?)
-        });
+    let outcome = match place {
+        Some(_) => tested.run_as_service(&tests, args, context),
+        None => tested.run_here(&tests, args, context),
+    };
     let database = tests.database().clone();
     tests.finish(ground, &mut report)?;
     if args.keep {
@@ -75,7 +95,142 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         context.progress().say(&format!("the database is kept on port {port}: {}", line("db shell")));
         context.progress().say(&format!("remove it: {}", line("down")));
     }
-    Ok(Exit::Child(exit_code(outcome?.status)))
+    outcome
+}
+
+/// What is tested, and where.
+struct Tested {
+    root: PathBuf,
+    /// The service that the tests belong to, and its directory; none where they are the project's.
+    service: Option<(String, PathBuf)>,
+    /// What that depends on.
+    needs: Vec<String>,
+    /// The command that the files have for it.
+    configured: Option<Vec<String>>,
+    arguments: Vec<OsString>,
+    /// What the service's variables are in the caller's world, but for the database.
+    stack: Stack,
+    /// What the service has of packages.
+    packages: Vec<Packages>,
+}
+
+impl Tested {
+    fn of(environment: &Environment, project: &Project, args: &Args, context: &Context) -> Self {
+        let (stack, root) = (&environment.stack, project.root());
+        let here = context.caller.directory.as_deref().unwrap_or(root);
+        let paths: Vec<PathBuf> =
+            args.arguments.iter().map(|word| here.join(word)).filter(|path| path.exists()).collect();
+        let container = if environment.for_all { None } else { tested_service(stack, root, &paths) };
+        let services = &stack.services;
+        let needs = container.iter().flat_map(|container| container.service.depends_on.keys());
+        let needs = needs.filter(|name| services.contains_key(*name)).cloned().collect();
+        let own = container.as_ref().and_then(|container| container.service.extension.test.clone());
+        let service = container.map(|container| (container.service.name.clone(), container.directory()));
+        // Its own files are named as it knows them.
+        let folder = service.as_ref().map_or(root, |(_, folder)| folder);
+        let arguments = args.arguments.iter().map(|word| match here.join(word).strip_prefix(folder) {
+            Ok(inside) if here.join(word).exists() && !inside.as_os_str().is_empty() => {
+                inside.as_os_str().to_owned()
+            }
+            Ok(_) | Err(_) => word.clone(),
+        });
+        let arguments = arguments.collect();
+        let configured = own.or_else(|| stack.extension.test.clone());
+        let (root, stack, packages) = (root.to_owned(), stack.clone(), Vec::new());
+        Self { root, service, needs, configured, arguments, stack, packages }
+    }
+
+    /// The service whose place the tests take; on Docker its container has what its image has, and the tests may well not be in it.
+    fn place(&self, engine: EngineKind) -> Option<&str> {
+        let name = self.service.as_ref().map(|(name, _)| name.as_str());
+        name.filter(|_| engine == EngineKind::Native)
+    }
+
+    fn directory(&self) -> &Path {
+        self.service.as_ref().map_or(&self.root, |(_, folder)| folder)
+    }
+
+    fn surroundings(&self, context: &Context) -> BTreeMap<String, String> {
+        let variables = tools::with_virtual_environment(&self.root, context.caller.variables.clone());
+        let variables = tools::with_virtual_environment(self.directory(), variables);
+        Packages::in_front(&self.packages, variables)
+    }
+
+    fn runner(&self, variables: &BTreeMap<String, String>, args: &Args) -> Result<Program, CommandError> {
+        let runner = test_command(
+            self.directory(),
+            variables,
+            self.configured.clone(),
+            &args.command,
+            &self.arguments,
+        )?;
+        Ok(runner)
+    }
+
+    /// In the caller's world, with the service's variables and in its directory, if there is one.
+    fn run_here(&self, tests: &TestRun<'_>, args: &Args, context: &Context) -> Result<Exit, CommandError> {
+        let mut variables = tests.variables();
+        variables.remove(INNER);
+        let services = own::services(&self.stack, &self.root);
+        let name = self.service.as_ref().map(|(name, _)| name);
+        if let Some(container) = services.iter().find(|container| Some(&container.service.name) == name) {
+            let database = tests.database();
+            variables.extend(own::variables(container, &self.stack, Some(database.address(&HERE)), true));
+        }
+        variables = tools::with_virtual_environment(self.directory(), variables);
+        variables = Packages::in_front(&self.packages, variables);
+        tools::keep_tree_clean(&self.root, &tests.scratch(), &mut variables);
+        let command = self.runner(&variables, args)?;
+        say(&command, context);
+        let command = command.envs(&variables).current_dir(self.directory());
+        Ok(Exit::Child(exit_code(command.run(Stdout::Ours, &context.interrupted)?.status)))
+    }
+
+    /// As its service, with what that depends on beside it.
+    fn run_as_service(
+        &self,
+        tests: &TestRun<'_>,
+        args: &Args,
+        context: &Context,
+    ) -> Result<Exit, CommandError> {
+        let runner = self.runner(&self.surroundings(context), args)?;
+        say(&runner, context);
+        let service = self.service.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
+        let beside = Beside {
+            service,
+            command: runner.words(),
+            directory: None,
+            terminal: context.can_have_terminal(),
+            environment: true,
+            no_install: args.no_install,
+        };
+        let exec =
+            tests.as_service(&beside, &self.needs, &mut context.reporter(), &mut context.newsreader())?;
+        carry_out(exec, &beside.command, context)
+    }
+}
+
+/// The service that tests belong to: one that says how it is tested, else the one that `paths` are in, else the only one of the
+/// project's own that has tests.
+fn tested_service<'a>(stack: &'a Stack, root: &'a Path, paths: &[PathBuf]) -> Option<Container<'a>> {
+    let is_in = |container: &Container<'_>| {
+        let folder = container.directory();
+        paths.iter().all(|path| path.starts_with(&folder))
+    };
+    let mut said = own::services(stack, root).into_iter();
+    if let Some(said) = said.find(|container| container.service.extension.test.is_some() && is_in(container))
+    {
+        return Some(said);
+    }
+    if !paths.is_empty() {
+        let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+        return own::of_paths(stack, root, &paths);
+    }
+    own::only(stack, root).or_else(|| own::only_of(stack, root, has_tests))
+}
+
+fn say(command: &Program, context: &Context) {
+    context.progress().say(&format!("  {} {command}", context.style().faint("$")));
 }
 
 /// Runs the same command line in a process of its own, and outlives it: however it ends, nothing of it stays.

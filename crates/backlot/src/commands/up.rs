@@ -19,8 +19,10 @@ use crate::render;
 /// Start the chosen environment: its database and all other services
 ///
 /// In the foreground, what they print is shown, and Ctrl-C stops all of it. A second `up` replaces, one replica after
-/// another, the services whose code or configuration has changed.
+/// another, the services whose code or configuration has changed. What services' Dockerfiles install is installed first where it
+/// is missing, outside of the project (see `install`).
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
     /// The services to start, with all that they depend on [default: all]
     #[arg(value_name = "SERVICE")]
@@ -37,6 +39,9 @@ pub struct Args {
     /// Build images anew, on Docker
     #[arg(long)]
     build: bool,
+    /// Install nothing that services' Dockerfiles do
+    #[arg(long)]
+    no_install: bool,
     /// Run N replicas of a service (repeatable)
     #[arg(long, value_name = "SERVICE=N", value_parser = parse_scale)]
     scale: Vec<(String, u32)>,
@@ -68,6 +73,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         services: args.services.clone(),
         scale: args.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
         build: args.build,
+        no_install: args.no_install,
         ..Wishes::default()
     };
     let deployment = context.deployment(context.ground(&home, &project), environment, &wishes)?;

@@ -1,6 +1,6 @@
 //! What a scenario runs reaches the scenario's database, however the project's files tell where the database is.
 
-use backlot_testkit::{Stage, wait_until};
+use backlot_testkit::{Stage, free_port, wait_until};
 
 use crate::{BACKLOT, has_views};
 
@@ -9,10 +9,9 @@ services:
   db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}
   web:
     build: .
-    command: sh -c 'printenv HOST_ONLY_PORT HERE_DB_PORT URL JDBC DSN FROM_FILE FROM_IMAGE; echo \"$$0\"; exec sleep 1000' postgres://localhost/a
+    command: sh -c 'printenv HERE_DB_PORT URL JDBC DSN FROM_FILE FROM_IMAGE; echo \"$$0\"; exec sleep 1000' postgres://localhost/a
     env_file: web.env
     environment:
-      HOST_ONLY_HOST: db
       HERE_DB_HOST: localhost
       HERE_DB_PORT: 5432
       URL: postgresql+psycopg2://postgres:x@127.0.0.1:5432/app
@@ -38,7 +37,7 @@ fn where_services_have_no_addresses_texts_lead_to_the_scenarios_database() {
     let (at, port) = (format!("127.0.0.1:{}", port(&stage)), port(&stage));
     let logs = ["-e", "scenario_it", "logs", "web", "--no-log-prefix"];
     stage.backlot(&logs).output().assert_prints(&format!(
-        "{port}\n{port}\npostgresql+psycopg2://postgres:x@{at}/app\njdbc:postgresql://{at}/app\n\
+        "{port}\npostgresql+psycopg2://postgres:x@{at}/app\njdbc:postgresql://{at}/app\n\
          host=127.0.0.1 port={port} dbname=app\npostgis://u@{at}/app\npostgres://postgres:x@{at}/app\npostgres://{at}/a"
     ));
     let none = [
@@ -132,4 +131,41 @@ fn what_cannot_be_led_there_is_refused_by_its_name() {
         assert!(up.stderr.contains(&format!("only the database is started: {error}; name")), "{up}");
         stage.backlot(&["scenario", "down", "it", "-q"]).output().assert_prints("");
     }
+}
+
+/// What only a world of its own makes true is told before anything is started, all at once, and nothing is.
+#[test]
+fn what_needs_a_world_of_its_own_is_refused_where_there_is_none() {
+    let stage = Stage::empty(BACKLOT).with("BACKLOT_VIEW", "4");
+    let port = free_port();
+    stage.file("site/index.html", "hello").file("token.txt", "t");
+    stage.file(
+        "compose.yaml",
+        format!(
+            "services:\n  db:\n    image: postgres\n    container_name: shop_db\n    environment: {{POSTGRES_PASSWORD: x}}\n  \
+             host: {{image: a, command: sleep 1000, environment: {{DB_HOST: db}}}}\n  \
+             named: {{image: a, command: sleep 1000, environment: {{URL: 'postgres://postgres@shop_db:5432/x'}}}}\n  \
+             waits: {{image: a, command: sh -c 'nc -z db 5432; sleep 1000'}}\n  \
+             path: {{image: a, command: cat /app/index.html, volumes: ['./site:/app']}}\n  \
+             secret: {{image: a, command: sleep 1000, environment: {{FILE: /run/secrets/token}}, secrets: [token]}}\n  \
+             web: {{image: a, command: sh -c 'sleep 1; python3 -m http.server {port}', ports: ['{port}:{port}']}}\n\
+             secrets: {{token: {{file: token.txt}}}}\n"
+        ),
+    );
+    let up = stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(1);
+    for line in [
+        "service host needs a world of its own, which this machine does not give it: its variable DB_HOST leads to db without a port",
+        "service named needs a world of its own, which this machine does not give it: its variable URL leads to shop_db, a name",
+        "service waits needs a world of its own, which this machine does not give it: its command leads to db, a name",
+        "service path needs a world of its own, which this machine does not give it: its command names /app/index.html, a path",
+        "service secret needs a world of its own, which this machine does not give it: its variable FILE names /run/secrets/token",
+        &format!(
+            "service web needs a world of its own, which this machine does not give it: its command says port {port} where"
+        ),
+        "`backlot doctor` tells what gives it one",
+    ] {
+        assert!(up.stderr.contains(line), "{line}\n{up}");
+    }
+    stage.backlot(&["ps", "-q"]).output().assert_prints("");
+    stage.assert_nothing_left();
 }

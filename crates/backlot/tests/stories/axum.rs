@@ -6,7 +6,11 @@ use crate::BACKLOT;
 
 #[test]
 fn its_scenarios_and_its_tests() {
-    let stage = Stage::example(BACKLOT, "axum");
+    scenarios_and_tests(Stage::example(BACKLOT, "axum"));
+}
+
+/// Scenarios of every kind, and its tests.
+pub(crate) fn scenarios_and_tests(stage: Stage) {
     stage.under_git();
     for (name, expected) in [("users", "3"), ("million", "1000000")] {
         stage.backlot(&["scenario", "up", name, "-q", "--only", "db"]).output().assert(0, "…", "…");

@@ -6,7 +6,11 @@ use crate::BACKLOT;
 
 #[test]
 fn its_scenarios() {
-    let stage = Stage::example(BACKLOT, "flask");
+    scenarios(&Stage::example(BACKLOT, "flask"));
+}
+
+/// Those that are about some rows.
+pub(crate) fn scenarios(stage: &Stage) {
     stage.under_git();
     stage.backlot(&["scenario", "up", "foo", "-q"]).output().assert_prints("HEY! This is scenario foo");
     stage.backlot(&["scenario", "up", "users", "-q"]).output().assert_prints("");
@@ -34,7 +38,11 @@ fn a_million_users() {
 
 #[test]
 fn its_tests_with_coverage() {
-    let stage = Stage::example(BACKLOT, "flask");
+    tests(&Stage::example(BACKLOT, "flask"));
+}
+
+/// Its tests, and that nothing is left of them in the source tree.
+pub(crate) fn tests(stage: &Stage) {
     // Even if the project does not tell git to ignore what Python writes.
     std::fs::write(stage.project().join(".gitignore"), ".venv\n").unwrap();
     stage.under_git();

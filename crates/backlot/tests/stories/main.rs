@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has to fail loudly")]
 
 mod addresses;
+mod adopting;
 mod axum;
 mod beside;
 mod blog;
@@ -10,12 +11,16 @@ mod caller;
 mod changes;
 mod commands;
 mod contained;
+mod dependencies;
 mod development;
 mod differential;
 mod dry;
 mod durable;
 mod errors;
 mod fake_docker;
+mod fake_npm;
+mod fetched;
+mod fetched_servers;
 mod flags;
 mod flask;
 mod hard_coded;
@@ -29,6 +34,7 @@ mod kinds;
 mod left_overs;
 mod listening;
 mod load;
+mod migrations;
 mod official_image;
 mod output;
 mod ports;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use backlot_process::Signal;
 use backlot_testkit::Stage;
 
-use crate::{BACKLOT, seed};
+use crate::{BACKLOT, has_views, seed};
 
 #[test]
 fn the_runners_exit_code_is_ours_and_nothing_is_left() {
@@ -172,4 +172,122 @@ fn nohup_is_respected() {
     let script = "kill -HUP $PPID; kill -HUP $$; exit 4";
     let nohup = "trap '' HUP; exec \"$0\" test -q -- sh -c \"$1\"";
     stage.run("sh", &["-c", nohup, BACKLOT, script]).output().assert(4, "", "");
+}
+
+const SHOP: &str = "\
+services:
+  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}
+  api:
+    image: python:3
+    command: python3 -m http.server 9000
+    working_dir: /site
+    volumes: ['./site:/site']
+    expose: ['9000']
+    healthcheck: {test: 'curl -fsS http://localhost:9000/', interval: 100ms, retries: 50}
+  web:
+    build: ./backend
+    command: sleep 1000
+    working_dir: /code
+    volumes: ['./backend:/code']
+    env_file: [backend/.env]
+    environment: {DB_HOST: db, DB_PORT: 5432, API: 'http://api:9000'}
+    depends_on: {db: {condition: service_started}, api: {condition: service_healthy}}
+    x-backlot: {test: sh check.sh}
+";
+
+fn shop() -> Stage {
+    let stage = Stage::empty(BACKLOT);
+    stage.file("compose.yaml", SHOP).file("site/page", "a page").file("backend/.env", "FROM_FILE=yes\n");
+    stage.file("backend/Dockerfile", "FROM python:3\n").file("backend/some/test_a.py", "");
+    stage
+}
+
+#[test]
+fn the_tests_of_a_service_have_its_variables_its_directory_and_its_neighbours() {
+    let stage = shop();
+    stage.file(
+        "backend/check.sh",
+        "echo \"$FROM_FILE $DB_HOST:$DB_PORT $APPLICATION_CONFIG $@\"\nls some\n\
+         curl -fsS $API/page; echo\n\
+         PGPASSWORD=x psql -h $DB_HOST -p $DB_PORT -U postgres -XAtc 'CREATE TABLE made (); SELECT 42' 2>&1\n\
+         psql -XAtc 'SELECT 43' 2>&1\npwd; exit 7\n",
+    );
+    if !has_views() {
+        return;
+    }
+    stage.backlot(&["up", "-d", "db", "-q"]).output().assert_prints("");
+    let test = stage.backlot(&["test", "-q", "backend/some/test_a.py", "-k", "x"]).output();
+    test.assert(
+        7,
+        "yes db:5432 testing some/test_a.py -k x\ntest_a.py\na page\nCREATE TABLE\n42\n43\n/code",
+        "…",
+    );
+    // Development's database is another one.
+    stage.backlot(&["db", "shell", "-c", "\\dt", "--", "-At"]).output().assert_code(0);
+    let inside = stage.project().join("backend/some");
+    let test = stage.backlot(&["test", "-q", "test_a.py"]).within(inside.to_str().unwrap()).output();
+    assert!(test.stdout.starts_with("yes db:5432 testing some/test_a.py\n"), "{test}");
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn the_dry_run_of_tests_tells_what_runs_beside_them() {
+    let stage = shop();
+    let dry = stage.backlot(&["test", "--dry-run"]).output().assert_code(0);
+    if has_views() {
+        assert!(dry.stdout.contains("api"), "{dry}");
+        assert!(dry.stdout.contains("check.sh as web"), "{dry}");
+    }
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn what_cannot_run_beside_the_tests_is_told_and_done_without() {
+    if !has_views() {
+        return;
+    }
+    let stage = shop();
+    stage.file("compose.yaml", SHOP.replace("python3 -m http.server 9000", "no-such-program"));
+    stage.file("backend/check.sh", "echo $DB_HOST");
+    let test = stage.backlot(&["test", "-q"]).output().assert_code(0);
+    assert_eq!(test.stdout, "db\n", "{test}");
+    assert!(test.stderr.contains("the tests do without api: service api runs no-such-program"), "{test}");
+    stage.assert_nothing_left();
+}
+
+/// However the run ends: the services beside it end as well.
+#[test]
+fn what_runs_beside_killed_tests_ends_with_them() {
+    if !has_views() {
+        return;
+    }
+    for signal in [Signal::SIGINT, Signal::SIGKILL] {
+        let stage = shop();
+        stage.file("backend/check.sh", "echo started > \"$HOME/started\"; exec sleep 600\n");
+        let mut run = stage.backlot(&["test", "-q"]).start();
+        wait_for_file(&stage, "started");
+        run.signal(signal).unwrap();
+        run.wait(Duration::from_secs(20)).unwrap().expect("it ends");
+        stage.assert_nothing_left();
+    }
+}
+
+#[test]
+fn commands_of_a_projects_only_service_have_its_variables_and_directory() {
+    let stage = shop();
+    let line = "echo $FROM_FILE $DB_HOST; pwd; PGPASSWORD=x psql -h $DB_HOST -p $DB_PORT -U postgres -XAtc 'SELECT 42'";
+    let web =
+        SHOP.split("  api:").next().unwrap().to_owned() + "  web:" + SHOP.split("  web:").nth(1).unwrap();
+    let web = web.replace(", api: {condition: service_healthy}", "");
+    stage.file("compose.yaml", web);
+    let backend = stage.project().join("backend").display().to_string();
+    let run = stage.backlot(&["run", "-q", "--", "sh", "-c", line]).output();
+    run.assert_prints("yes 127.0.0.1\n[project]/backend\n42");
+    // Somewhere in it, the command stays there.
+    let inside = format!("{backend}/some");
+    let run = stage.backlot(&["run", "-q", "--", "pwd"]).within(&inside).output();
+    run.assert_prints("[project]/backend/some");
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+    stage.assert_nothing_left();
 }

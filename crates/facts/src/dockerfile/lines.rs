@@ -7,6 +7,8 @@ pub(super) struct Instruction {
     pub(super) name: String,
     /// What follows it, continued lines joined.
     pub(super) rest: String,
+    /// What is written in place for it (`<<EOF`), each whole.
+    pub(super) written: Vec<String>,
 }
 
 /// The instructions of a text, and the character that escapes in it: that of its directive, else a backslash.
@@ -37,13 +39,15 @@ fn instruction<'t>(line: &str, following: &mut impl Iterator<Item = &'t str>) ->
     let line = line.trim();
     let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let (name, rest) = (name.to_ascii_uppercase(), rest.trim().to_owned());
+    let mut written = Vec::new();
     if matches!(name.as_str(), "RUN" | "COPY" | "ADD") {
         for end in rest.split_whitespace().filter_map(here_document) {
             // What is written into the Dockerfile itself is no instruction.
-            following.by_ref().find(|line| line.trim_start_matches('\t') == end);
+            let lines = following.by_ref().take_while(|line| line.trim_start_matches('\t') != end);
+            written.push(lines.collect::<Vec<_>>().join("\n"));
         }
     }
-    (!name.is_empty()).then_some(Instruction { name, rest })
+    (!name.is_empty()).then_some(Instruction { name, rest, written })
 }
 
 /// The word that ends what `<<EOF`, `<<-EOF` or `<<"EOF"` begins.
@@ -84,5 +88,6 @@ mod tests {
     fn what_is_written_in_place_is_no_instruction() {
         let text = "RUN <<EOF\nCMD no\nEOF\nCOPY <<-'A' <<B /x/\n\tENV no=1\n\tA\nENTRYPOINT no\nB\nCMD yes";
         assert_eq!(shown(text), ["RUN <<EOF", "COPY <<-'A' <<B /x/", "CMD yes"]);
+        assert_eq!(instructions(text).0[1].written, ["\tENV no=1", "ENTRYPOINT no"]);
     }
 }

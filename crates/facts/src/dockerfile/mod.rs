@@ -1,13 +1,16 @@
 //! What a Dockerfile says of the container that it makes; not how it is built.
 
 mod copies;
+mod installs;
 mod lines;
+mod options;
+mod shell;
+mod shell_tokens;
 mod words;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use backlot_project::Service;
 use backlot_project::stack::{HealthTest, Healthcheck, Image};
@@ -15,7 +18,9 @@ use backlot_project::stack::{HealthTest, Healthcheck, Image};
 pub use copies::Copies;
 use copies::From;
 pub(crate) use copies::normal;
+pub use installs::{Argument, Build, Install, Installs, Kind, SystemPackage, Tool};
 use lines::{Instruction, instructions};
+use options::{duration, option, options, ports, quoted};
 use words::Words;
 
 /// What images set that their Dockerfiles refer to.
@@ -51,6 +56,8 @@ pub struct Dockerfile {
     pub makes_executable: bool,
     /// Whether commands are run for it.
     pub runs: bool,
+    /// What those install.
+    pub installs: Installs,
 }
 
 /// What the Dockerfile of a service says; none for a service that is not built.
@@ -109,7 +116,7 @@ struct Reader<'b> {
 }
 
 impl Reader<'_> {
-    fn take(&mut self, Instruction { name, rest }: &Instruction) {
+    fn take(&mut self, Instruction { name, rest, written }: &Instruction) {
         match (name.as_str(), self.stages.is_empty()) {
             ("FROM", _) => self.begin(rest),
             ("ARG", true) => {
@@ -123,6 +130,7 @@ impl Reader<'_> {
                 self.change(|stage| stage.args.extend(given));
             }
             ("COPY" | "ADD", false) => self.copy(name, rest),
+            ("RUN", false) => self.run(rest, written),
             (_, false) => self.set(name, rest),
             (_, true) => {}
         }
@@ -220,10 +228,6 @@ impl Reader<'_> {
                 self.change(|stage| stage.file.stop_signal = Some(signal));
             }
             "HEALTHCHECK" => self.change(|stage| stage.file.healthcheck = stage.healthcheck(rest)),
-            "RUN" => self.change(|stage| {
-                stage.file.runs = true;
-                stage.file.makes_executable |= rest.contains("chmod");
-            }),
             // How it is built, and labels.
             _ => {}
         }
@@ -241,11 +245,74 @@ impl Reader<'_> {
         pair.map(|(name, value)| (name.to_owned(), self.whole(value.trim()))).into_iter().collect()
     }
 
+    /// What a line installs; a script that another program than a shell runs is not looked into.
+    fn run(&mut self, rest: &str, written: &[String]) {
+        let (options, rest) = options(rest);
+        let variables = self.variables();
+        let mounts: Vec<(PathBuf, PathBuf)> = options.iter().filter_map(|word| self.bound(word)).collect();
+        let Some(stage) = self.stages.last_mut() else { return };
+        stage.file.runs = true;
+        stage.file.makes_executable |=
+            rest.contains("chmod") || written.iter().any(|text| text.contains("chmod"));
+        let whole = written.first().filter(|_| rest.starts_with("<<"));
+        let words: Option<Vec<String>> = serde_json::from_str(rest).ok();
+        let said = words.map(|words| words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "));
+        let text = whole.cloned().or(said).unwrap_or_else(|| rest.to_owned());
+        let is_shell = |line: &str| line.contains("sh");
+        if text.lines().next().is_some_and(|line| line.starts_with("#!") && !is_shell(line)) {
+            return;
+        }
+        let directory = PathBuf::from(stage.file.working_dir.as_deref().unwrap_or("/"));
+        let copies = stage.file.copies.clone();
+        let line = installs::Line {
+            text: &text,
+            mounts: &mounts,
+            copies: &copies,
+            directory: &directory,
+            variables: &variables,
+        };
+        installs::read(&line, &mut stage.file.installs);
+    }
+
+    /// `--mount=type=bind,source=uv.lock,target=uv.lock`: a path in the image, and where it is on this machine.
+    fn bound(&self, option: &str) -> Option<(PathBuf, PathBuf)> {
+        let parts: BTreeMap<&str, &str> =
+            option.strip_prefix("--mount=")?.split(',').filter_map(|part| part.split_once('=')).collect();
+        let any = |names: [&str; 3]| names.into_iter().find_map(|name| parts.get(name).copied());
+        if parts.get("type").is_some_and(|kind| *kind != "bind") {
+            return None;
+        }
+        let target = any(["target", "dst", "destination"])?;
+        let working_dir = self.stages.last()?.file.working_dir.clone().unwrap_or_else(|| "/".into());
+        let target = normal(&Path::new(&working_dir).join(self.whole(target)));
+        let source = self.whole(any(["source", "src", ""]).unwrap_or("."));
+        let source = normal(&Path::new("/").join(source));
+        let place = match parts.get("from") {
+            Some(from) => self.stages.get(self.find(from)?)?.file.copies.place(&source)?,
+            None => self.building.context.join(source.strip_prefix("/").ok()?),
+        };
+        Some((target, place))
+    }
+
     fn copy(&mut self, name: &str, rest: &str) {
         let (options, rest) = options(rest);
-        let words = serde_json::from_str(rest).unwrap_or_else(|_| self.split(rest));
+        let words: Vec<String> = serde_json::from_str(rest).unwrap_or_else(|_| self.split(rest));
         let Some(mut stage) = self.stages.pop() else { return };
         let from = option(&options, "from");
+        if let (Some(at), Some((dest, sources))) = (from.and_then(|from| self.find(from)), words.split_last())
+        {
+            let working_dir = stage.file.working_dir.as_deref().unwrap_or("/");
+            let target = normal(&Path::new(working_dir).join(dest));
+            for source in sources {
+                let source = normal(&Path::new("/").join(source));
+                stage.file.installs.copied(
+                    &self.stages[at].file.installs,
+                    &source,
+                    &target,
+                    dest.ends_with('/'),
+                );
+            }
+        }
         let earlier = from.and_then(|from| Some((from, &self.stages[self.find(from)?].file.copies)));
         let from = match (from, earlier) {
             (_, Some((name, copies))) => From::Stage(name, copies),
@@ -297,37 +364,6 @@ impl Stage {
             start_interval: time("start-interval"),
             disable,
         })
-    }
-}
-
-/// The `--name=value` words at the beginning, and the rest.
-fn options(text: &str) -> (Vec<&str>, &str) {
-    let mut options = Vec::new();
-    let mut rest = text.trim_start();
-    while rest.starts_with("--") {
-        let (option, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-        options.push(option);
-        rest = after.trim_start();
-    }
-    (options, rest)
-}
-
-fn option<'o>(options: &[&'o str], name: &str) -> Option<&'o str> {
-    options.iter().find_map(|option| option.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='))
-}
-
-/// A time as Docker writes it: `1m30s`, `500ms`. Zero stands for the usual one.
-fn duration(text: &str) -> Option<Duration> {
-    backlot_project::parse_duration(text).filter(|duration| !duration.is_zero())
-}
-
-/// `8000`, `8000/tcp`, `8000-8010`
-fn ports(word: &str) -> Vec<u16> {
-    let (numbers, protocol) = word.split_once('/').unwrap_or((word, "tcp"));
-    let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
-    match (first.parse::<u16>(), last.parse::<u16>()) {
-        (Ok(first), Ok(last)) if protocol.eq_ignore_ascii_case("tcp") => (first..=last).collect(),
-        (Ok(_) | Err(_), Ok(_) | Err(_)) => Vec::new(),
     }
 }
 

@@ -52,7 +52,7 @@ impl Words<'_> {
     }
 
     /// `NAME`, `{NAME}`, `{NAME:-other}` or `{NAME:+other}`, after the dollar sign.
-    fn variable(self, chars: &mut Peekable<Chars<'_>>) -> String {
+    pub(super) fn variable(self, chars: &mut Peekable<Chars<'_>>) -> String {
         let is_of_name = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
         if chars.next_if_eq(&'{').is_none() {
             let name: String = std::iter::from_fn(|| chars.next_if(is_of_name)).collect();

@@ -14,8 +14,10 @@ use backlot_stack::{Cast, Containers, StackError, Translation};
 use backlot_state::{EngineError, Event, Report, Taken, Wishes, short_hash, tell};
 use serde_json::Value as Json;
 
+use crate::DatabaseService;
 use crate::containers::{clear, identity};
 use crate::deployment::NativeStack;
+use crate::programs;
 
 /// What containers are run with, as soon as there is a network for them.
 pub(super) struct Coming {
@@ -61,6 +63,28 @@ impl Told for Step {
 }
 
 impl NativeStack<'_> {
+    /// Why it cannot run natively, with containers beside where there can be some, when `wishes` are asked for; none when it can.
+    ///
+    /// # Errors
+    /// For a service that is not there.
+    pub fn obstacle(&self, wishes: &Wishes) -> Result<Option<EngineError>, EngineError> {
+        let wanted = |service: &&DatabaseService<'_>| {
+            wishes.services.is_empty()
+                || wishes.services.contains(&service.database().service)
+                || wishes.database_only
+        };
+        if let Err(error) = programs::missing(self.database.iter().filter(wanted)) {
+            return Ok(Some(error));
+        }
+        if wishes.database_only {
+            return Ok(None);
+        }
+        let translation = self.translation(&[], wishes, BTreeMap::new());
+        let contains = translation.wants_containers(&wishes.services)? && self.client().is_ok();
+        let translation = Translation { contains, ..translation };
+        Ok(translation.why_not(&wishes.services)?.map(EngineError::from))
+    }
+
     /// What an `up` runs, with containers where they are needed and can be had.
     pub(super) fn cast(&self, wishes: &Wishes) -> Result<Cast, EngineError> {
         self.cast_with(self.translation(&[], wishes, BTreeMap::new()), wishes)
@@ -113,38 +137,60 @@ impl NativeStack<'_> {
         self.client().ok().filter(|_| !cast.containers.is_empty())
     }
 
-    /// Has all images here that `cast` needs, before anything else is done.
+    /// Has all images here that `cast` needs, before anything else is done. What cannot be had is left out where nobody has asked
+    /// for it or needs it.
     pub(super) fn bring_images(
         &self,
-        cast: &Cast,
+        cast: &mut Cast,
         wishes: &Wishes,
         report: Report<'_>,
     ) -> Result<BTreeMap<String, Image>, EngineError> {
         let mut images = BTreeMap::new();
         let Some(client) = self.client_of(cast) else { return Ok(images) };
-        for name in &cast.containers {
-            let service = self.service(name)?;
-            let (image, found, step) = self.image_step(client, service, wishes)?;
-            let Some(step) = step else {
-                images.extend(found.map(|found| (name.clone(), found)));
-                continue;
-            };
-            let platform = self.said(service, "platform");
-            tell(&step, report, |report| {
-                let mut line = |text: &str| report(Event::Said(text));
-                let interrupted = self.ground.interrupted;
-                match &step {
-                    Step::Pull(image) => {
-                        pull(client, (name, image), platform.as_deref(), interrupted, &mut line)?;
-                    }
-                    Step::Build(recipe) => build(client, (name, recipe), interrupted, &mut line)?,
+        for name in cast.containers.clone() {
+            let error = match self.bring_image(client, &name, wishes, report) {
+                Ok(image) => {
+                    images.insert(name, image);
+                    continue;
                 }
-                Ok(image.clone())
-            })?;
-            let found = find(client, &image)?;
-            images.insert(name.clone(), found.unwrap_or(Image { name: image, ..Image::default() }));
+                Err(error) => error,
+            };
+            let translation = self.translation(&[], wishes, BTreeMap::new());
+            let is_needed = !wishes.services.is_empty() || translation.needs(&name, &cast.services).is_some();
+            if is_needed || self.ground.go_on().is_err() {
+                return Err(error);
+            }
+            report(Event::Warning(format!("{error}: {name} is left out")));
+            cast.services.remove(&name);
+            cast.containers.remove(&name);
         }
         Ok(images)
+    }
+
+    fn bring_image(
+        &self,
+        client: &Client,
+        name: &str,
+        wishes: &Wishes,
+        report: Report<'_>,
+    ) -> Result<Image, EngineError> {
+        let service = self.service(name)?;
+        let (image, found, step) = self.image_step(client, service, wishes)?;
+        let is_wanted = || Image { name: image.clone(), ..Image::default() };
+        let Some(step) = step else { return Ok(found.unwrap_or_else(is_wanted)) };
+        let platform = self.said(service, "platform");
+        tell(&step, report, |report| {
+            let mut line = |text: &str| report(Event::Said(text));
+            let interrupted = self.ground.interrupted;
+            match &step {
+                Step::Pull(image) => {
+                    pull(client, (name, image), platform.as_deref(), interrupted, &mut line)?;
+                }
+                Step::Build(recipe) => build(client, (name, recipe), interrupted, &mut line)?,
+            }
+            Ok(image.clone())
+        })?;
+        Ok(find(client, &image)?.unwrap_or_else(is_wanted))
     }
 
     /// The image of a service, and how it is brought here if it has to be.

@@ -8,6 +8,7 @@ use backlot_state::{
 };
 
 use crate::deployment::{NativeStack, again};
+use crate::migrate::Migrates;
 use crate::{down, running, server};
 
 impl NativeStack<'_> {
@@ -24,7 +25,7 @@ impl NativeStack<'_> {
         for other in self.wanted_others(cast, wishes) {
             let up = other.site().take().and_then(|part| {
                 part.tidy()?;
-                other.up_taken(&part, again(wishes), report)
+                other.up_taken(&part, again(wishes), None, report)
             });
             match up {
                 Ok(up) => databases.push(up.database),
@@ -94,7 +95,9 @@ impl NativeStack<'_> {
             };
             return Ok((started, None));
         };
-        let up = service.up_taken(taken, again(wishes), report)?;
+        let migrating = self.migrating(wishes)?;
+        let migrating = migrating.as_ref().map(|all| all as &dyn Migrates);
+        let up = service.up_taken(taken, again(wishes), migrating, report)?;
         let started = Started {
             database: Some((&up.database).into()),
             was_up: up.ran,
@@ -119,6 +122,7 @@ impl NativeStack<'_> {
             filling: Filling::None,
             database: None,
             docker: None,
+            migrated: None,
         };
         record
             .write(&self.site.record_path())

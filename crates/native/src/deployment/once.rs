@@ -32,29 +32,53 @@ impl NativeStack<'_> {
             let needs: Vec<String> = needs.iter().chain([name]).cloned().collect();
             return self.beside_server(service, beside, &needs, report, news);
         }
-        let environment = self.with_command(beside);
         let only = BTreeSet::from([name.clone()]);
-        let wishes = Wishes::default();
-        let translation = |databases, current| Translation {
-            environment: &environment,
-            ..self.translation(databases, &wishes, current)
+        let (cast, told) = self.check_once(beside)?;
+        let mut cast = if beside.no_install || !cast.containers.is_empty() {
+            cast
+        } else {
+            self.make_packages(&only, report)?;
+            self.check_once(beside)?.0
         };
-        let unstarted = translation(&[], BTreeMap::new());
-        // Before anything is started: what can be known to be wrong from the files alone.
-        let cast = self.cast_of(&environment, name)?;
-        let told = unstarted.unhonoured(&only, &cast.containers, Level::Warning).into_iter();
-        let told = told.chain(unstarted.unmounted(only.difference(&cast.containers)));
-        self.bring_images(&cast, &wishes, report)?;
-        told.for_each(|line| report(Event::Warning(line)));
+        self.bring_images(&mut cast, &Wishes::default(), report)?;
+        for line in told {
+            report(Event::Warning(line));
+        }
         self.check_volumes(&only)?.iter().try_for_each(|name| volume::disown(self.ground.home, name))?;
+        self.bring_up(needs, beside, report, news)?;
+        self.beside_all(beside, &cast)
+    }
 
-        self.bring_up(needs, report, news)?;
+    /// What can be known to be wrong from the files alone with a command that is to run as a service. Returns what it takes to run
+    /// it, and what is not as they say.
+    pub(super) fn check_once(&self, beside: &Beside) -> Result<(Cast, Vec<String>), EngineError> {
+        let wishes = Wishes { no_install: beside.no_install, ..Wishes::default() };
+        let environment = self.with_command(beside);
+        let unstarted =
+            Translation { environment: &environment, ..self.translation(&[], &wishes, BTreeMap::new()) };
+        let cast = self.cast_of(&environment, beside)?;
+        let only = BTreeSet::from([beside.service.clone()]);
+        let told = unstarted.unhonoured(&only, &cast.containers, Level::Warning).into_iter();
+        let told = told.chain(unstarted.unmounted(only.difference(&cast.containers))).collect();
+        Ok((cast, told))
+    }
+
+    /// How a command is run as a service beside all that runs now.
+    pub(super) fn beside_all(&self, beside: &Beside, cast: &Cast) -> Result<Exec, EngineError> {
+        let name = &beside.service;
+        let stack = &self.environment.stack;
+        let service = stack.services.get(name).ok_or_else(|| StackError::from(NoService::of(name, stack)))?;
+        let wishes = Wishes { no_install: beside.no_install, ..Wishes::default() };
+        let environment = self.with_command(beside);
         let databases = all_running(&self.site)?;
         let containers =
-            if cast.containers.is_empty() { None } else { self.prepare(&cast, Some(&self.site.take()?))? };
-        let translation = translation(&databases, endpoints(&self.current()?));
-        let translation = Translation { containers: containers.as_ref(), ..translation };
-        self.make_places(&translation, &cast)?;
+            if cast.containers.is_empty() { None } else { self.prepare(cast, Some(&self.site.take()?))? };
+        let translation = Translation {
+            environment: &environment,
+            containers: containers.as_ref(),
+            ..self.translation(&databases, &wishes, endpoints(&self.current()?))
+        };
+        self.make_places(&translation, cast)?;
         if let Some(process) = translation.once_contained(name, beside.terminal) {
             let no_port = |_| StackError::NoPort { service: name.clone() };
             return Ok(Exec::Child(process?.alone().map_err(no_port)?));
@@ -65,12 +89,14 @@ impl NativeStack<'_> {
             let way_out = "use --engine docker, or a machine with views (`doctor` tells)";
             return Err(StackError::NotOnce { service: name.clone(), reason, way_out }.into());
         }
-        self.child(beside, &run, &runbook)
+        let more = if beside.environment { translation.of_environment(service) } else { BTreeMap::new() };
+        self.child(beside, &run, &runbook, more)
     }
 
     /// What it takes to run `name` alone, of these files.
-    fn cast_of(&self, environment: &Environment, name: &str) -> Result<Cast, EngineError> {
-        let wishes = Wishes { services: vec![name.to_owned()], ..Wishes::default() };
+    fn cast_of(&self, environment: &Environment, beside: &Beside) -> Result<Cast, EngineError> {
+        let (name, no_install) = (&beside.service, beside.no_install);
+        let wishes = Wishes { services: vec![name.clone()], no_install, ..Wishes::default() };
         let own = Translation { environment, ..self.translation(&[], &wishes, BTreeMap::new()) };
         let mut cast = self.cast_with(own, &wishes)?;
         cast.services.retain(|service| service == name);
@@ -91,6 +117,10 @@ impl NativeStack<'_> {
                 None => service.command = Some(words),
             }
         }
+        // What it needs was told.
+        if let Some(service) = environment.stack.services.get_mut(&beside.service) {
+            service.depends_on.clear();
+        }
         environment
     }
 
@@ -98,6 +128,7 @@ impl NativeStack<'_> {
     fn bring_up(
         &self,
         needs: &[String],
+        beside: &Beside,
         report: Report<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<(), EngineError> {
@@ -107,7 +138,8 @@ impl NativeStack<'_> {
             taken.tidy()?;
             return taken.make_live();
         }
-        let wishes = Wishes { services: needs.to_vec(), ..Wishes::default() };
+        let no_install = beside.no_install;
+        let wishes = Wishes { services: needs.to_vec(), no_install, ..Wishes::default() };
         if self.up(&wishes, report, news)?.has_services {
             let request = Request::WaitHealthy { services: needs.to_vec() };
             ask(&self.site, &request, self.ground.interrupted, news)?;
@@ -115,10 +147,21 @@ impl NativeStack<'_> {
         Ok(())
     }
 
-    fn child(&self, beside: &Beside, run: &ServiceRun, runbook: &Runbook) -> Result<Exec, EngineError> {
+    /// The program of a service with `more` variables, where it has none of these.
+    fn child(
+        &self,
+        beside: &Beside,
+        run: &ServiceRun,
+        runbook: &Runbook,
+        more: BTreeMap<String, String>,
+    ) -> Result<Exec, EngineError> {
         let process = run.process();
         let no_port = |_| StackError::NoPort { service: run.name.clone() };
         let mut program = process.alone().map_err(no_port)?;
+        let own = process.environment();
+        for (name, value) in more.into_iter().filter(|(name, _)| !own.contains_key(name)) {
+            program = program.env(name, value);
+        }
         for name in OF_THE_TERMINAL {
             if let Some(value) = self.ground.caller.get(name) {
                 program = program.env(name, value);
@@ -156,7 +199,7 @@ impl NativeStack<'_> {
             let way_out = "say which command is to run beside it";
             return Err(StackError::NotOnce { service: service.name.clone(), reason, way_out }.into());
         }
-        self.bring_up(needs, report, news)?;
+        self.bring_up(needs, beside, report, news)?;
         let exec = exec(&self.site, beside, self.ground.caller)?;
         let Exec::Here { variables, directory, view: None } = exec else { return Ok(exec) };
         let (databases, wishes) = (all_running(&self.site)?, Wishes::default());

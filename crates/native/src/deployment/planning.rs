@@ -17,6 +17,7 @@ use crate::DatabaseService;
 use crate::all_running;
 use crate::claims;
 use crate::deployment::{NativeStack, again, endpoints};
+use crate::migrate::Migrates;
 use crate::running;
 use crate::supervise::ask;
 
@@ -26,9 +27,11 @@ impl NativeStack<'_> {
         let cast = self.cast(wishes)?;
         self.check_volumes(&cast.services)?;
         self.check_ports(&cast, wishes)?;
-        let mut steps = self.steps_of_others(&cast, wishes)?;
+        let mut steps = self.installs(&cast, wishes);
+        steps.extend(self.steps_of_others(&cast, wishes)?);
         if let Some(service) = &self.database {
-            steps.extend(service.plan_up(again(wishes))?);
+            let migrating = self.migrating(wishes)?;
+            steps.extend(service.plan_up(again(wishes), migrating.as_ref().map(|all| all as &dyn Migrates))?);
         }
         if self.stops_services(steps.iter())? && !steps.contains(&Step::Remove(Removal::StopServices)) {
             steps.insert(0, Step::Remove(Removal::StopServices));
@@ -55,7 +58,7 @@ impl NativeStack<'_> {
 
     /// What an `up` does to the further databases.
     pub(super) fn steps_of_others(&self, cast: &Cast, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
-        let steps = self.wanted_others(cast, wishes).map(|other| other.plan_up(again(wishes)));
+        let steps = self.wanted_others(cast, wishes).map(|other| other.plan_up(again(wishes), None));
         Ok(steps.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
@@ -106,6 +109,7 @@ impl NativeStack<'_> {
             let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
             format!("{reason}: it is left out{way_out}{}", why.unwrap_or_default())
         });
+        let left_out = left_out.chain(self.not_migrated(wishes));
         if wishes.database_only {
             return left_out.collect();
         }
@@ -163,7 +167,7 @@ impl NativeStack<'_> {
     }
 
     /// All databases, the environment's own first.
-    pub(super) fn databases(&self) -> impl Iterator<Item = &DatabaseService<'_>> {
+    pub(crate) fn databases(&self) -> impl Iterator<Item = &DatabaseService<'_>> {
         self.database.iter().chain(&self.others)
     }
 

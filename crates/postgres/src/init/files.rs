@@ -28,6 +28,7 @@ impl Init {
             add(name.as_bytes());
             add(value.as_bytes());
         }
+        add(self.then.as_bytes());
         for script in &self.scripts {
             add(script.name.as_bytes());
             match &script.content {

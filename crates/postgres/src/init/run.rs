@@ -65,10 +65,8 @@ impl Init {
         workshop: &Workshop,
         onlooker: &mut dyn Onlooker,
     ) -> Result<(), InitError> {
-        let path = format!(
-            "{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            installation.bin_dir.display()
-        );
+        let path =
+            format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", installation.path());
         let shell = std::env::split_paths(&path).map(|dir| dir.join("bash")).find(|file| file.is_file());
         let step = workshop.scratch.join("step");
         let mut variables = self.variables.clone();
@@ -190,16 +188,34 @@ fn is_step(line: &str) -> bool {
     })
 }
 
-/// The server for the scripts. What it says goes into the log; nothing needs to be on the disk yet.
-pub(super) fn start(
+/// Whether what a server writes has to be on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syncing {
+    /// It has: it is somebody's data.
+    On,
+    /// Not yet: it is written through later, or thrown away.
+    Off,
+}
+
+/// A server at a private socket alone, which ends with us: for scripts, and for what is done to a cluster while nobody else is to
+/// reach it. What it says goes into the log.
+///
+/// # Errors
+/// When it does not come up: with the last lines of its log.
+pub fn start_aside(
     installation: &Installation,
     spec: &ClusterSpec,
     data_dir: &Path,
     workshop: &Workshop,
+    syncing: Syncing,
 ) -> Result<(RunningCluster, Access), InitError> {
     let settings = settings::of_server(spec, &workshop.socket_dir, DEFAULT_PORT).into_iter();
+    let fsync = match syncing {
+        Syncing::On => "on",
+        Syncing::Off => "off",
+    };
     let last =
-        [("listen_addresses", ""), ("fsync", "off")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        [("listen_addresses", ""), ("fsync", fsync)].map(|(name, value)| (name.to_owned(), value.to_owned()));
     let settings =
         settings.chain(last).flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]);
     let server = Program::new(installation.program("postgres"))

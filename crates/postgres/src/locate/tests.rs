@@ -31,6 +31,7 @@ fn versions(found: &[Installation]) -> Vec<String> {
 
 fn installation(major: u32, minor: u32) -> Installation {
     Installation {
+        clients: None,
         bin_dir: PathBuf::from(format!("/{major}/{minor}/bin")),
         version: Version { major, minor },
     }

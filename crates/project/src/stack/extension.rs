@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::parts::words;
 use super::{ServiceExtension, StackExtension};
 use backlot_compose::{Base, Error};
+use backlot_plan::PostgresWish;
 use backlot_yaml::{Entry, Node, Problem, Value};
 
 /// `x-backlot` at the top level.
@@ -13,11 +14,13 @@ pub(super) fn of_stack(node: &Node, base: Base<'_>) -> Result<StackExtension, Er
     for Entry { key, key_span, value } in checked(node)? {
         match key.as_str() {
             "test" => extension.test = words(value)?,
+            "migrate" => extension.migrate = words(value)?,
             "bin" => extension.bin = Some(path(value, base)?),
+            "postgres" => extension.postgres = Some(postgres(value)?),
             _ => {
                 return Err(key_span
                     .error(unknown(key))
-                    .with_hint("at the top level it may have test and bin"));
+                    .with_hint("at the top level it may have test, migrate, bin and postgres"));
             }
         }
     }
@@ -30,12 +33,15 @@ pub(super) fn of_service(node: &Node, base: Base<'_>) -> Result<ServiceExtension
     for Entry { key, key_span, value } in checked(node)? {
         match key.as_str() {
             "command" => extension.command = words(value)?,
+            "test" => extension.test = words(value)?,
+            "migrate" => extension.migrate = words(value)?,
             "bin" => extension.bin = Some(path(value, base)?),
+            "postgres" => extension.postgres = Some(postgres(value)?),
             "optional" => extension.optional = flag(value)?,
             _ => {
-                return Err(key_span
-                    .error(unknown(key))
-                    .with_hint("in a service it may have command, bin and optional"));
+                return Err(key_span.error(unknown(key)).with_hint(
+                    "in a service it may have command, test, migrate, bin, postgres and optional",
+                ));
             }
         }
     }
@@ -70,4 +76,11 @@ fn path(node: &Node, base: Base<'_>) -> Result<PathBuf, Error> {
     } else {
         Err(node.wrong_type("x-backlot.bin", "the path of a folder"))
     }
+}
+
+/// `15`, or `15.4`, which YAML takes for a number.
+fn postgres(node: &Node) -> Result<PostgresWish, Error> {
+    let text = node.value.scalar_text().unwrap_or_default();
+    let error = || node.wrong_type("x-backlot.postgres", "a version of PostgreSQL, such as 16");
+    PostgresWish::parse(&text).ok_or_else(error)
 }

@@ -9,6 +9,7 @@ mod parts;
 mod service;
 mod throwaway;
 
+use backlot_plan::PostgresWish;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -185,6 +186,10 @@ impl fmt::Debug for FileSource {
 pub struct StackExtension {
     /// The command that `backlot test` runs.
     pub test: Option<Vec<String>>,
+    /// The command that brings the database's schema to what the code expects.
+    pub migrate: Option<Vec<String>>,
     /// The folder of the Postgres binaries, absolute.
     pub bin: Option<PathBuf>,
+    /// The version of PostgreSQL that is asked for on purpose, whatever its image is (`postgres`).
+    pub postgres: Option<PostgresWish>,
 }

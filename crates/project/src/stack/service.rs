@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use backlot_plan::{Dependency, HealthTimes, RestartPolicy};
+use backlot_plan::{Dependency, HealthTimes, PostgresWish, RestartPolicy};
 use backlot_yaml::Location;
 
 use super::network::{ExtraHost, Joined, Link, NetworkMode};
@@ -307,8 +307,14 @@ pub struct FileGrant {
 pub struct ServiceExtension {
     /// The command that the native engine runs in place of the service's own.
     pub command: Option<Vec<String>>,
+    /// The command that tests it.
+    pub test: Option<Vec<String>>,
+    /// The command that brings the database's schema to what it expects.
+    pub migrate: Option<Vec<String>>,
     /// The folder of the programs that the native engine takes, absolute.
     pub bin: Option<PathBuf>,
+    /// The version of PostgreSQL that is asked for on purpose, whatever its image is (`postgres`).
+    pub postgres: Option<PostgresWish>,
     /// Whether the others do without it where it cannot run.
     pub optional: bool,
 }

@@ -58,6 +58,8 @@ fn cast<T>(
         no_containers: None,
         containers: None,
         writes: false,
+        provided: &BTreeMap::new(),
+        installs: true,
     })
 }
 

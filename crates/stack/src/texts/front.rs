@@ -30,7 +30,7 @@ impl Translation<'_> {
             program: nginx.program,
             arguments: arguments.into_iter().map(Template::from).collect(),
             directory: container.directory(),
-            surroundings: self.surroundings(),
+            surroundings: self.surroundings(container.service),
             mounts: self.mounts(container)?,
             called: self.called(container.service),
             ports: runs,

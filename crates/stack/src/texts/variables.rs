@@ -11,7 +11,7 @@ use backlot_state::DatabaseRecord;
 use crate::{ports::Ports, translation::Translation};
 
 /// Variables that tell where the database is, host and port.
-const DATABASE_PLACES: [(&str, &str); 3] =
+pub(super) const DATABASE_PLACES: [(&str, &str); 3] =
     [("POSTGRES_HOSTNAME", "POSTGRES_PORT"), ("POSTGRES_HOST", "POSTGRES_PORT"), ("PGHOST", "PGPORT")];
 
 impl Translation<'_> {

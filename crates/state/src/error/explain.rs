@@ -30,7 +30,10 @@ impl EngineError {
             Self::Stop(_) => "stop",
             Self::Connection(_) => "connection",
             Self::Process(_) => "process",
-            Self::NoProgram { .. } | Self::NoTestProgram { .. } => "no-program",
+            Self::Migration { .. } => "migration",
+            Self::NoProgram { .. } | Self::NoTestProgram { .. } | Self::NoMigrationProgram { .. } => {
+                "no-program"
+            }
             Self::CsvHeader { .. } => "csv-header",
             Self::Scenario { .. } => "scenario-failed",
             Self::NoPytest { .. } => "no-pytest",
@@ -81,7 +84,13 @@ impl EngineError {
                 "mend it and try again: nothing of the new database was kept".into()
             }
             Self::NoProgram { program, .. } => install(program),
-            Self::NoTestProgram { program } => install(program),
+            Self::NoTestProgram { program } | Self::NoMigrationProgram { program } => install(program),
+            Self::Migration { is_kept: true, .. } => {
+                "what it has printed is above; the database is up, as the migration has left it".into()
+            }
+            Self::Migration { is_kept: false, .. } => {
+                "what it has printed is above; nothing of the new database was kept".into()
+            }
             Self::NoPytest { python } => {
                 format!("{} -m pip install pytest pytest-cov", quoted(python)).into()
             }

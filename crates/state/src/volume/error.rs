@@ -94,9 +94,17 @@ impl VolumeError {
             Self::NotEmpty { path } => {
                 format!("mount an empty folder, or move away what is in {}", path.display()).into()
             }
-            Self::OtherCluster { found, .. } => {
+            Self::OtherCluster { volume, found, .. } => {
                 let found = found.display();
-                format!("mount the volume so that {found} is the data directory, or move that away").into()
+                let hint: Hint =
+                    format!("mount the volume so that {found} is the data directory, or move that away")
+                        .into();
+                match volume {
+                    Volume::Own(name) | Volume::Shared(name) => hint
+                        .then("; or take it over to the version that is asked for: ")
+                        .then(Hint::command(&["postgres", "upgrade", name])),
+                    Volume::Folder(_) => hint,
+                }
             }
             Self::Moved { old, new, .. } => {
                 let (old, new) = (quoted(old), quoted(new));

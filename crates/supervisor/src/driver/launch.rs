@@ -11,8 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use backlot_plan::supervise::{Exit, ReplicaId, Signal as PlanSignal};
 use backlot_process::{
-    Child, Group, PortClaim, ProcessId, Program, Signal, SpawnOptions, Stream, in_full, wait_for_child,
-    wait_for_end,
+    Child, Ends, Group, PortClaim, ProcessId, Program, Signal, SpawnOptions, Stream, in_full,
 };
 
 use crate::container::Container;
@@ -141,6 +140,7 @@ pub(crate) struct Launch<'a> {
     /// Variables beside those of the service.
     pub(crate) marks: &'a BTreeMap<String, String>,
     pub(crate) inputs: &'a Sender<Input>,
+    pub(crate) ends: &'a Ends,
 }
 
 impl Launch<'_> {
@@ -258,9 +258,8 @@ impl Launch<'_> {
         pumps: Vec<Pump>,
         container: Option<Container>,
     ) -> std::io::Result<()> {
-        let (replica, inputs) = (self.replica, self.inputs.clone());
-        let wait = move || {
-            wait_for_child(child.id());
+        let (id, replica, inputs) = (child.id(), self.replica, self.inputs.clone());
+        let ended = move || {
             let exit = child.kill().map_or(Exit::Unknown, exit);
             // What its client did not see to its end may live on.
             if let Some(container) = container.filter(|_| !is_of_program(exit)) {
@@ -272,7 +271,7 @@ impl Launch<'_> {
             }
             let _ = inputs.send(Input::Exited { replica, exit });
         };
-        thread::Builder::new().name("wait".into()).stack_size(STACK).spawn(wait).map(drop)
+        self.ends.when_over(id, ended)
     }
 
     fn tell_listening(
@@ -293,16 +292,6 @@ impl Launch<'_> {
         };
         thread::Builder::new().name("look".into()).stack_size(STACK).spawn(look).map(drop)
     }
-}
-
-/// Tells the end of a process that is not our child.
-pub(crate) fn tell_end_of(id: ProcessId, replica: ReplicaId, inputs: &Sender<Input>) -> std::io::Result<()> {
-    let inputs = inputs.clone();
-    let wait = move || {
-        wait_for_end(id);
-        let _ = inputs.send(Input::Exited { replica, exit: Exit::Unknown });
-    };
-    thread::Builder::new().name("wait".into()).stack_size(STACK).spawn(wait).map(drop)
 }
 
 /// What is a replica's own.

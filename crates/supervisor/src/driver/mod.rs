@@ -28,7 +28,7 @@ use backlot_gateway::ReplicaId as GatewayId;
 use backlot_plan::supervise::{
     Action, Command, Event, Moment, Outcome, Release, ReplicaId, ServiceId, ServiceStatus, Supervision,
 };
-use backlot_process::{kill_descendants, reap_strangers};
+use backlot_process::{Ends, kill_descendants, reap_strangers};
 
 use crate::addresses::Addresses;
 use crate::driver::beside::Beside;
@@ -66,6 +66,7 @@ pub(crate) struct Driver {
     logs: LogSet,
     databases: Arc<dyn Databases>,
     inputs: Sender<Input>,
+    ends: Ends,
     timers: Timers,
     events: VecDeque<Event>,
     /// What the machine has said and is not done yet.
@@ -115,6 +116,7 @@ impl Driver {
             logs,
             databases,
             inputs,
+            ends: Ends::new().map_err(|error| Failure::impossible(error.to_string()))?,
             timers: Timers::default(),
             events: VecDeque::new(),
             actions: VecDeque::new(),

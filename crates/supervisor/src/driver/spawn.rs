@@ -8,7 +8,7 @@ use backlot_process::{ProcessId, port_holder, try_port, with_descendants};
 
 use crate::driver::Driver;
 use crate::driver::input::Input;
-use crate::driver::launch::{Launch, Process, tell_end_of};
+use crate::driver::launch::{Launch, Process};
 use crate::runbook::{ServiceKind, ServiceRun};
 use backlot_logs::Stream;
 
@@ -51,6 +51,7 @@ impl Driver {
             logs: &self.logs,
             marks: &self.runbook.marks,
             inputs: &self.inputs,
+            ends: &self.ends,
         };
         let network = launch.network.clone();
         let process = launch.start().inspect_err(|_| {
@@ -144,7 +145,11 @@ impl Driver {
 
     pub(super) fn database_started(&mut self, replica: ReplicaId, outcome: Result<ProcessId, String>) {
         let outcome = outcome.and_then(|id| {
-            tell_end_of(id, replica, &self.inputs).map(|()| id).map_err(|error| error.to_string())
+            let inputs = self.inputs.clone();
+            let ended = move || {
+                let _ = inputs.send(Input::Exited { replica, exit: Exit::Unknown });
+            };
+            self.ends.when_over(id, ended).map(|()| id).map_err(|error| error.to_string())
         });
         match outcome {
             Ok(id) => {

@@ -16,7 +16,8 @@ const SHORT: Duration = Duration::from_millis(400);
 
 /// A world whose Postgres consists of these scripts.
 fn world(scripts: &[(&str, &str)]) -> World {
-    let nowhere = Installation { bin_dir: PathBuf::new(), version: Version { major: 15, minor: 0 } };
+    let nowhere =
+        Installation { bin_dir: PathBuf::new(), version: Version { major: 15, minor: 0 }, clients: None };
     let mut world = World::with(nowhere);
     let bin_dir = world.path("bin");
     for name in ["initdb", "postgres", "pg_resetwal"] {

@@ -27,7 +27,7 @@ fn text(name: &str, text: &str) -> Script {
 fn init(scripts: Vec<Script>, spec: &ClusterSpec) -> Init {
     let variables = [("POSTGRES_USER", spec.superuser.as_str()), ("POSTGRES_DB", "application")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    Init { scripts, variables }
+    Init { scripts, variables, then: String::new() }
 }
 
 /// Has a new cluster filled in the place `name`, and returns what was told of it.

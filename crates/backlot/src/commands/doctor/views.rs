@@ -5,7 +5,7 @@ use std::path::Path;
 
 use backlot_engine::{Rung, Setting, highest_rung, no_view, obstacle, rung};
 
-use super::Finding;
+use super::finding::Finding;
 
 const WHAT: &str = "views";
 const FORCED: &str = "BACKLOT_VIEW";

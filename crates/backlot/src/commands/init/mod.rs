@@ -1,5 +1,7 @@
 //! `backlot init`
 
+mod adopt;
+mod found;
 mod templates;
 
 use std::fs;
@@ -17,16 +19,22 @@ use crate::exit::Exit;
 use crate::render;
 use templates::File;
 
-/// Make a new project, ready to run: `cd NAME && backlot up`
+/// Make a new project, ready to run: `cd NAME && backlot up`; or, without a name, write a Compose file for the one that is here
 ///
-/// It is one of Backlot's own examples: a small web application with a table, migrations, tests and scenarios.
+/// A new one is one of Backlot's own examples: a small web application with a table, migrations, tests and scenarios. For a
+/// project that is there, what it is written in, what starts it, its database and its migrations are told by its files; what
+/// would be written is shown, and asked for.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The directory to make
-    name: PathBuf,
+    #[arg(requires = "template")]
+    name: Option<PathBuf>,
     /// What it is written in
-    #[arg(long, value_enum)]
-    template: Template,
+    #[arg(long, value_enum, requires = "name")]
+    template: Option<Template>,
+    /// Do not ask
+    #[arg(short, long, conflicts_with = "name")]
+    yes: bool,
     /// Write the files only, and install nothing into the new directory
     #[arg(long)]
     no_install: bool,
@@ -55,21 +63,24 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         CommandError::failed("no-directory", io::Error::new(error.kind(), error.to_string()))
     })?;
     let base = context.global.directory.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir));
-    let directory = base.join(&args.name);
+    let (Some(made), Some(template)) = (&args.name, args.template) else {
+        return adopt::adopt(&base, args.yes, context);
+    };
+    let directory = base.join(made);
     let name = directory.file_name().map(|name| name.to_string_lossy().into_owned());
     let Some(name) = name else {
         return Err(CommandError::usage("name-invalid", "the directory to make has no name"));
     };
     if context.global.dry_run {
-        let files = args.template.files().iter();
+        let files = template.files().iter();
         let steps: Vec<String> =
             files.map(|file| format!("write {}", directory.join(file.path).display())).collect();
         return context.show_steps(&steps);
     }
     refuse_what_is_there(&directory)?;
-    write_all(&directory, &name, args.template.files())?;
-    let installed = args.template == Template::Flask && !args.no_install && install(&directory, context);
-    show(args, &directory, installed, context);
+    write_all(&directory, &name, template.files())?;
+    let installed = template == Template::Flask && !args.no_install && install(&directory, context);
+    show((made, template), &directory, installed, context);
     Ok(Exit::Done)
 }
 
@@ -137,17 +148,17 @@ fn install(directory: &Path, context: &Context) -> bool {
     true
 }
 
-fn show(args: &Args, directory: &Path, installed: bool, context: &Context) {
+fn show((name, template): (&Path, Template), directory: &Path, installed: bool, context: &Context) {
     if context.global.json {
         return render::json(&json!({ "directory": directory, "installed": installed }));
     }
     if context.global.quiet {
         return;
     }
-    let shown = args.name.display().to_string();
+    let shown = name.display().to_string();
     render::line(&format!("{shown} is ready:"));
     render::line(&format!("  cd {}", shell_quote(&shown)));
-    if args.template == Template::Flask && !installed {
+    if template == Template::Flask && !installed {
         render::line("  python3 -m venv .venv && .venv/bin/pip install -r requirements/development.txt");
     }
     render::line("  backlot up");

@@ -22,5 +22,5 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let name = parse_name(&args.name)?;
     let (project, home) = (context.project()?, context.home()?);
     let (scenario, database) = live(context, context.ground(&home, &project), &name)?;
-    become_command(&args.command, &scenario.process_variables(&database))
+    become_command(&args.command, &scenario.process_variables(&database), None)
 }

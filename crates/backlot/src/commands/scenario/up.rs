@@ -13,6 +13,7 @@ use crate::render;
 
 /// Bring a scenario up: its own Postgres on its own free port, filled by its file
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
     /// The scenario's name
     name: String,
@@ -25,6 +26,9 @@ pub struct Args {
     /// Build images anew, on Docker
     #[arg(long)]
     build: bool,
+    /// Install nothing that services' Dockerfiles do
+    #[arg(long)]
+    no_install: bool,
     /// Return when the other services are healthy, too
     #[arg(long)]
     wait: bool,
@@ -35,8 +39,13 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let ground = context.ground(&home, &project);
     let environment = project.scenario_environment(&name)?;
-    let mut wishes =
-        Wishes { services: args.only.clone(), fresh: args.fresh, build: args.build, ..Wishes::default() };
+    let mut wishes = Wishes {
+        services: args.only.clone(),
+        fresh: args.fresh,
+        build: args.build,
+        no_install: args.no_install,
+        ..Wishes::default()
+    };
     let scenario = deployment(context, ground, environment, &name, &wishes)?;
     if let Some(reason) = scenario.why_not(&wishes)? {
         if !args.only.is_empty() {

@@ -1,0 +1,321 @@
+//! What a service needs, and where on this machine that is or will be.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use backlot_facts::dockerfile::{Install, Installs, Kind, Tool};
+
+use crate::error::DependencyError;
+use crate::key::Key;
+use crate::machine::{Interpreter, Machine, Version, is_executable};
+
+/// The file by which an environment is known to be whole: it comes last. Of Node, the folders with modules are in it.
+pub(crate) const MARK: &str = ".backlot-whole";
+/// Where images have programs and packages of all.
+const SYSTEM: [&str; 4] = ["/usr/local", "/usr", "/root/.local", "/"];
+
+/// Whose packages they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ecosystem {
+    /// Python's.
+    Python,
+    /// Node's.
+    Node,
+    /// Ruby's.
+    Ruby,
+}
+
+/// Packages that are installed together.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Whose they are.
+    pub ecosystem: Ecosystem,
+    /// Where they are, once they are installed.
+    pub folder: PathBuf,
+    /// What is installed, in this order.
+    pub installs: Vec<Install>,
+    /// The version of the interpreter.
+    pub version: Option<Version>,
+    pub(crate) interpreter: PathBuf,
+    /// Whether that is another one than what PATH leads to.
+    pub(crate) is_apart: bool,
+    /// The tools that are installed first, as this machine has none.
+    pub(crate) tools: Vec<Environment>,
+}
+
+/// What an image has.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// Its Python.
+    pub python: Option<Version>,
+    /// Its Node.
+    pub node: Option<Version>,
+}
+
+/// What `installs` come to on this machine, in `home`.
+///
+/// # Errors
+/// When what would install it is missing.
+pub fn environments(
+    installs: &Installs,
+    wanted: Wanted,
+    machine: Machine<'_>,
+    home: &Path,
+) -> Result<Vec<Environment>, DependencyError> {
+    let of = |ecosystem| {
+        let all = installs.all.iter().filter(|install| ecosystem_of(install) == Some(ecosystem));
+        all.cloned().collect::<Vec<_>>()
+    };
+    let chooser = Chooser { wanted, machine, home, specs: &installs.tools };
+    let mut all = Vec::new();
+    let python = of(Ecosystem::Python);
+    if !python.is_empty() {
+        all.push(chooser.python(last_of_each(python))?);
+    }
+    // Each folder has modules of its own.
+    for install in last_of_each(of(Ecosystem::Node)) {
+        all.push(chooser.node(install)?);
+    }
+    for install in last_of_each(of(Ecosystem::Ruby)) {
+        all.push(chooser.ruby(install)?);
+    }
+    Ok(all)
+}
+
+fn ecosystem_of(install: &Install) -> Option<Ecosystem> {
+    match install.kind {
+        Kind::Pip(_) | Kind::Sync { .. } => Some(Ecosystem::Python),
+        Kind::Modules { .. } | Kind::Globals(_) => Some(Ecosystem::Node),
+        Kind::Gems { .. } => Some(Ecosystem::Ruby),
+        Kind::Export { .. } => None,
+    }
+}
+
+/// What is brought in line with the same lock file twice is so as the last one has it.
+fn last_of_each(installs: Vec<Install>) -> Vec<Install> {
+    let is_again = |one: &Install, other: &Install| {
+        let same = match (&one.kind, &other.kind) {
+            (Kind::Sync { tool, .. }, Kind::Sync { tool: second, .. })
+            | (Kind::Modules { tool, .. }, Kind::Modules { tool: second, .. }) => tool == second,
+            (Kind::Gems { .. }, Kind::Gems { .. }) => true,
+            (one, other) => one == other,
+        };
+        same && one.directory == other.directory
+    };
+    let mut kept: Vec<Install> = Vec::new();
+    for install in installs {
+        kept.retain(|earlier| !is_again(earlier, &install));
+        kept.push(install);
+    }
+    kept
+}
+
+struct Chooser<'c> {
+    wanted: Wanted,
+    machine: Machine<'c>,
+    home: &'c Path,
+    specs: &'c BTreeMap<Tool, String>,
+}
+
+impl Chooser<'_> {
+    fn python(&self, installs: Vec<Install>) -> Result<Environment, DependencyError> {
+        let said = installs.first().map(|install| install.said.clone()).unwrap_or_default();
+        let directory = installs.first().map(|install| install.directory.clone()).unwrap_or_default();
+        let found = self.machine.python(self.wanted.python, &directory);
+        let Interpreter { program, version } =
+            found.ok_or(DependencyError::NoTool { program: "python3", said })?;
+        let mut tools = Vec::new();
+        for install in &installs {
+            let Kind::Sync { tool, .. } = install.kind else { continue };
+            if self.machine.on_path(tool.name()).is_none() {
+                tools.push(self.tool_of_python(tool, &program, version)?);
+            }
+        }
+        let mut key = Key::new("python");
+        key.add(program.canonicalize().unwrap_or_else(|_| program.clone()).as_os_str().as_encoded_bytes());
+        key.add(version.to_string());
+        key.add(if self.machine.on_path("uv").is_some() { "uv" } else { "pip" });
+        installs.iter().try_for_each(|install| key.install(install))?;
+        let folder = self.home.join(format!("python-{version}-{}", key.finish()));
+        let version = Some(version);
+        Ok(Environment {
+            ecosystem: Ecosystem::Python,
+            folder,
+            installs,
+            version,
+            interpreter: program,
+            is_apart: false,
+            tools,
+        })
+    }
+
+    /// A tool of Python's in an environment of its own, for what it needs itself.
+    fn tool_of_python(
+        &self,
+        tool: Tool,
+        program: &Path,
+        version: Version,
+    ) -> Result<Environment, DependencyError> {
+        let spec = self.specs.get(&tool).cloned().unwrap_or_else(|| tool.name().to_owned());
+        let install = Install {
+            said: format!("pip install {spec}"),
+            place: PathBuf::from("/usr/local"),
+            directory: PathBuf::new(),
+            variables: BTreeMap::new(),
+            kind: Kind::Pip(vec![backlot_facts::dockerfile::Argument::Package(spec)]),
+        };
+        let mut key = Key::new("tool");
+        key.add(program.as_os_str().as_encoded_bytes());
+        key.install(&install)?;
+        Ok(Environment {
+            ecosystem: Ecosystem::Python,
+            folder: self.home.join(format!("{}-{}", tool.name(), key.finish())),
+            installs: vec![install],
+            version: Some(version),
+            interpreter: program.to_owned(),
+            is_apart: false,
+            tools: Vec::new(),
+        })
+    }
+
+    fn node(&self, install: Install) -> Result<Environment, DependencyError> {
+        let no_tool = |program| DependencyError::NoTool { program, said: install.said.clone() };
+        let Interpreter { program, version } =
+            self.machine.node(self.wanted.node).ok_or_else(|| no_tool("node"))?;
+        let is_apart = self.machine.on_path("node").as_ref() != Some(&program);
+        let has_npm = program.parent().is_some_and(|bin| is_executable(&bin.join("npm")));
+        let mut tools = Vec::new();
+        let tool = match &install.kind {
+            Kind::Modules { tool, .. } => *tool,
+            Kind::Globals(_) | Kind::Pip(_) | Kind::Sync { .. } | Kind::Export { .. } | Kind::Gems { .. } => {
+                Tool::Npm
+            }
+        };
+        if self.machine.on_path(tool.name()).is_none() && !(tool == Tool::Npm && has_npm) {
+            if tool == Tool::Npm || (self.machine.on_path("npm").is_none() && !has_npm) {
+                return Err(no_tool("npm"));
+            }
+            let spec = self.specs.get(&tool).cloned().or_else(|| named(&install.directory, tool));
+            let spec = spec.unwrap_or_else(|| tool.name().to_owned());
+            let own = Install {
+                said: format!("npm install {spec}"),
+                kind: Kind::Globals(vec![spec]),
+                variables: BTreeMap::new(),
+                ..install.clone()
+            };
+            tools.push(self.node(own)?);
+        }
+        let mut key = Key::new("node");
+        key.add(version.to_string());
+        key.install(&install)?;
+        Ok(Environment {
+            ecosystem: Ecosystem::Node,
+            folder: self.home.join(format!("node-{version}-{}", key.finish())),
+            installs: vec![install],
+            version: Some(version),
+            interpreter: program,
+            is_apart,
+            tools,
+        })
+    }
+
+    fn ruby(&self, install: Install) -> Result<Environment, DependencyError> {
+        let no_tool = || DependencyError::NoTool { program: "bundle", said: install.said.clone() };
+        let interpreter = self.machine.on_path("bundle").ok_or_else(no_tool)?;
+        let mut key = Key::new("ruby");
+        key.add(
+            interpreter.canonicalize().unwrap_or_else(|_| interpreter.clone()).as_os_str().as_encoded_bytes(),
+        );
+        key.install(&install)?;
+        let folder = self.home.join(format!("ruby-{}", key.finish()));
+        let installs = vec![install];
+        Ok(Environment {
+            ecosystem: Ecosystem::Ruby,
+            folder,
+            installs,
+            version: None,
+            interpreter,
+            is_apart: false,
+            tools: Vec::new(),
+        })
+    }
+}
+
+/// `"packageManager": "pnpm@9.1.0+sha512…"`
+fn named(directory: &Path, tool: Tool) -> Option<String> {
+    let text = backlot_files::text(&directory.join("package.json")).ok()?;
+    let package: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let named = package.get("packageManager")?.as_str()?.split('+').next()?;
+    named.starts_with(&format!("{}@", tool.name())).then(|| named.to_owned())
+}
+
+impl Environment {
+    /// Whether it is there, all of it.
+    pub fn is_whole(&self) -> bool {
+        let has_interpreter = match self.ecosystem {
+            Ecosystem::Python => is_executable(&self.folder.join("bin/python")),
+            Ecosystem::Node | Ecosystem::Ruby => true,
+        };
+        has_interpreter && self.folder.join(MARK).is_file()
+    }
+
+    /// The lines that install it, for people.
+    pub fn said(&self) -> String {
+        let lines: Vec<&str> = self.installs.iter().map(|install| install.said.as_str()).collect();
+        lines.join("; ")
+    }
+
+    /// Where its programs are: first on PATH.
+    pub fn programs(&self) -> Vec<PathBuf> {
+        let own = match self.ecosystem {
+            Ecosystem::Python | Ecosystem::Ruby => self.folder.join("bin"),
+            Ecosystem::Node => self.folder.join("node_modules/.bin"),
+        };
+        let apart = self.interpreter.parent().filter(|_| self.is_apart).map(Path::to_owned);
+        [own].into_iter().chain(apart).collect()
+    }
+
+    /// The variables by which programs know it.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let folder = self.folder.display().to_string();
+        match self.ecosystem {
+            Ecosystem::Python => vec![("VIRTUAL_ENV", folder)],
+            Ecosystem::Node => Vec::new(),
+            Ecosystem::Ruby => vec![
+                ("BUNDLE_PATH", format!("{folder}/gems")),
+                ("BUNDLE_APP_CONFIG", format!("{folder}/config")),
+                ("BUNDLE_BIN", format!("{folder}/bin")),
+            ],
+        }
+    }
+
+    /// What of it is where the image has it, and nothing of the machine's is: there, and here.
+    pub fn seen(&self) -> Vec<(PathBuf, PathBuf)> {
+        match self.ecosystem {
+            Ecosystem::Python => {
+                let places = self.installs.iter().map(|install| &install.place);
+                let own = places.filter(|place| !SYSTEM.iter().any(|dir| *place == Path::new(dir)));
+                own.map(|place| (place.clone(), self.folder.clone())).collect()
+            }
+            Ecosystem::Node => {
+                let above =
+                    self.installs.first().filter(|install| matches!(install.kind, Kind::Modules { .. }));
+                let Some(above) = above.and_then(|install| install.place.parent()) else { return Vec::new() };
+                let all = self.modules();
+                all.into_iter().map(|rest| (above.join(&rest), self.folder.join(&rest))).collect()
+            }
+            Ecosystem::Ruby => Vec::new(),
+        }
+    }
+
+    /// The folder with modules, for programs that cannot have it beside their own files.
+    pub fn node_path(&self) -> Option<PathBuf> {
+        (self.ecosystem == Ecosystem::Node).then(|| self.folder.join("node_modules"))
+    }
+
+    /// The folders with modules, below its own.
+    fn modules(&self) -> Vec<PathBuf> {
+        let text = backlot_files::text(&self.folder.join(MARK)).unwrap_or_default();
+        text.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect()
+    }
+}

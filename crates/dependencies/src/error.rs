@@ -1,0 +1,104 @@
+//! Why packages cannot be had.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use backlot_hint::{Explain, Hint};
+use backlot_process::ProcessError;
+
+/// Why what a service needs cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum DependencyError {
+    /// What installs it is not on this machine.
+    #[error("no {program} is on PATH, which `{said}` of its Dockerfile needs")]
+    NoTool {
+        /// The program.
+        program: &'static str,
+        /// The line.
+        said: String,
+    },
+    /// What installs it did not do well.
+    #[error("`{said}` failed: {how}")]
+    Failed {
+        /// The line.
+        said: String,
+        /// How it ended.
+        how: String,
+        /// What it said last.
+        last_lines: Vec<String>,
+    },
+    /// It could not be started, or took too long.
+    #[error("`{said}` failed: cannot {source}")]
+    Process {
+        /// The line.
+        said: String,
+        /// Why.
+        source: ProcessError,
+    },
+    /// The project is more than what is copied to be built.
+    #[error("{} has more than {limit}, and a copy of it was to be installed", path.display())]
+    TooMuch {
+        /// The folder.
+        path: PathBuf,
+        /// What is too much.
+        limit: &'static str,
+    },
+    /// Another command installs the same, and goes on and on.
+    #[error("another backlot installs the same for more than {} s ({})", waited.as_secs(), path.display())]
+    Busy {
+        /// The lock.
+        path: PathBuf,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The caller has asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// A file or folder cannot be used.
+    #[error("cannot {what} {}", path.display())]
+    Io {
+        /// What was tried, a verb.
+        what: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl DependencyError {
+    pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { what, path, source }
+    }
+}
+
+impl Explain for DependencyError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoTool { .. } => "no-program",
+            Self::Failed { .. } | Self::Process { .. } => "install",
+            Self::TooMuch { .. } => "too-large",
+            Self::Busy { .. } => "busy",
+            Self::Interrupted => "interrupted",
+            Self::Io { .. } => "io",
+        }
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::NoTool { program, .. } => Some(
+                format!(
+                    "install {program}; or make an environment of the project's own and take --no-install"
+                )
+                .into(),
+            ),
+            Self::Failed { last_lines, .. } => Hint::last_lines(last_lines),
+            Self::TooMuch { .. } => Some(
+                "make an environment of the project's own (.venv, node_modules), which is used then".into(),
+            ),
+            Self::Process { .. } | Self::Busy { .. } | Self::Interrupted | Self::Io { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What services need of packages, as their Dockerfiles install it: virtual environments, `node_modules` and gems of Backlot's own, outside
+//! of every source tree, each made once for what decides (lock files, requirements, the interpreter, the tool) and kept by the hash
+//! of that. One is whole or does not count: a mark comes into it last, and what has none is made anew.
+
+mod environment;
+mod error;
+mod key;
+mod lock;
+mod machine;
+mod make;
+mod modules;
+mod project;
+mod python;
+mod sources;
+mod tools;
+
+pub use environment::{Ecosystem, Environment, Wanted, environments};
+pub use error::DependencyError;
+pub use machine::{Machine, Version};
+pub use make::Making;
+pub use modules::own_modules;

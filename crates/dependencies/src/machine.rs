@@ -1,0 +1,263 @@
+//! The interpreters of this machine, and its programs that install packages.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use backlot_process::{Program, caller_allow_list};
+
+/// How long an interpreter may take to tell its version.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A version, as far as it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    /// `3`
+    pub major: u32,
+    /// `12`, where it counts.
+    pub minor: Option<u32>,
+}
+
+impl Version {
+    /// Whether one that asks for this one is served by `other`.
+    pub fn is_met_by(self, other: Self) -> bool {
+        self.major == other.major && (self.minor.is_none() || self.minor == other.minor)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.major)?;
+        self.minor.map_or(Ok(()), |minor| write!(f, ".{minor}"))
+    }
+}
+
+/// An interpreter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Interpreter {
+    pub(crate) program: PathBuf,
+    pub(crate) version: Version,
+}
+
+/// This machine, as its caller has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine<'m> {
+    /// The caller's variables.
+    pub caller: &'m BTreeMap<String, String>,
+}
+
+/// What interpreters have told, which takes its time.
+static TOLD: Mutex<BTreeMap<(PathBuf, PathBuf), Option<Interpreter>>> = Mutex::new(BTreeMap::new());
+
+impl Machine<'_> {
+    /// A program on the caller's PATH.
+    pub(crate) fn on_path(self, name: &str) -> Option<PathBuf> {
+        self.all_on_path(name).next()
+    }
+
+    fn all_on_path(self, name: &str) -> impl Iterator<Item = PathBuf> + use<> {
+        let path = self.caller.get("PATH").cloned().unwrap_or_default();
+        let name = name.to_owned();
+        std::env::split_paths(&path)
+            .map(move |dir| dir.join(&name))
+            .filter(|file| is_executable(file))
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    /// A folder of the caller's: a variable's, else one below the home directory.
+    fn folder(self, variable: &str, usual: &str) -> Option<PathBuf> {
+        let named = self.caller.get(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
+        named.or_else(|| self.caller.get("HOME").map(|home| Path::new(home).join(usual)))
+    }
+
+    /// The Python that is wanted, where there is one; else the one on PATH, asked in `directory`.
+    pub(crate) fn python(self, wanted: Option<Version>, directory: &Path) -> Option<Interpreter> {
+        let exact = wanted.filter(|wanted| wanted.minor.is_some());
+        let found = exact.and_then(|wanted| self.python_of(wanted));
+        found.or_else(|| {
+            let all = ["python3", "python"].into_iter().filter_map(|name| self.on_path(name));
+            let mut all = all.filter_map(|program| match version_of_name(&program) {
+                Some(_) if is_script(&program) => tell_python(&program, directory, self.caller),
+                Some(version) => Some(Interpreter { program, version }),
+                None => tell_python(&program, directory, self.caller),
+            });
+            all.find(|found| found.version.major >= 3)
+        })
+    }
+
+    fn python_of(self, wanted: Version) -> Option<Interpreter> {
+        let names = [format!("python{wanted}"), "python3".to_owned(), "python".to_owned()];
+        let on_path = names.iter().flat_map(|name| self.all_on_path(name));
+        // What chooses among several by a file of the project's is passed over: those are looked at themselves.
+        let mut on_path = on_path.filter(|file| !is_script(file) && version_of_name(file) == Some(wanted));
+        let program = on_path.next().or_else(|| {
+            let folders = [
+                (self.folder("PYENV_ROOT", ".pyenv").map(|dir| dir.join("versions")), ""),
+                (self.folder("UV_PYTHON_INSTALL_DIR", ".local/share/uv/python"), "cpython-"),
+                (
+                    self.folder("MISE_DATA_DIR", ".local/share/mise").map(|dir| dir.join("installs/python")),
+                    "",
+                ),
+                (self.folder("ASDF_DATA_DIR", ".asdf").map(|dir| dir.join("installs/python")), ""),
+            ];
+            let program = format!("bin/python{wanted}");
+            let all = folders.into_iter().filter_map(|(dir, prefix)| newest(&dir?, prefix, wanted, &program));
+            all.into_iter().next()
+        })?;
+        Some(Interpreter { program, version: wanted })
+    }
+
+    /// The Node that is wanted, where there is one; else the one on PATH.
+    pub(crate) fn node(self, wanted: Option<Version>) -> Option<Interpreter> {
+        let usual = self.on_path("node").and_then(|program| tell_node(&program, self.caller));
+        let Some(wanted) = wanted else { return usual };
+        if let Some(usual) = usual.as_ref().filter(|usual| wanted.is_met_by(usual.version)) {
+            return Some(usual.clone());
+        }
+        let folders = [
+            (self.folder("NVM_DIR", ".nvm").map(|dir| dir.join("versions/node")), "v", "bin/node"),
+            (
+                self.folder("MISE_DATA_DIR", ".local/share/mise").map(|dir| dir.join("installs/node")),
+                "",
+                "bin/node",
+            ),
+            (self.folder("ASDF_DATA_DIR", ".asdf").map(|dir| dir.join("installs/nodejs")), "", "bin/node"),
+            (
+                self.folder("FNM_DIR", ".local/share/fnm").map(|dir| dir.join("node-versions")),
+                "v",
+                "installation/bin/node",
+            ),
+            (self.folder("VOLTA_HOME", ".volta").map(|dir| dir.join("tools/image/node")), "", "bin/node"),
+        ];
+        let all = folders.into_iter().filter_map(|(dir, prefix, file)| newest(&dir?, prefix, wanted, file));
+        let found = all.into_iter().next().map(|program| Interpreter { program, version: wanted });
+        found.or(usual)
+    }
+}
+
+/// The newest version in a folder of versions (`3.12.1`) that is the wanted one.
+fn newest(dir: &Path, prefix: &str, wanted: Version, program: &str) -> Option<PathBuf> {
+    let names = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let all = names.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let numbers = name.strip_prefix(prefix)?.split('-').next()?.split('.').map(str::parse::<u32>);
+        let numbers: Vec<u32> = numbers.collect::<Result<_, _>>().ok()?;
+        let version = Version { major: *numbers.first()?, minor: numbers.get(1).copied() };
+        let file = entry.path().join(program);
+        (wanted.is_met_by(version) && is_executable(&file)).then_some((numbers, file))
+    });
+    all.max_by(|one, other| one.0.cmp(&other.0)).map(|(_, file)| file)
+}
+
+/// The version in the name of what a program leads to: `python3.11`.
+fn version_of_name(program: &Path) -> Option<Version> {
+    let file = program.canonicalize().ok()?;
+    let name = file.file_name()?.to_str()?.strip_prefix("python")?.to_owned();
+    let (major, minor) = name.split_once('.')?;
+    Some(Version { major: major.parse().ok()?, minor: Some(minor.parse().ok()?) })
+}
+
+/// Whether a program is a script, which may lead anywhere.
+fn is_script(file: &Path) -> bool {
+    use std::io::Read;
+    let mut start = [0; 2];
+    backlot_files::open(file).is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && start == *b"#!"
+}
+
+pub(crate) fn is_executable(file: &Path) -> bool {
+    file.is_file() && nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok()
+}
+
+/// What a Python is: the file behind a shim of pyenv's, and its version.
+fn tell_python(program: &Path, directory: &Path, caller: &BTreeMap<String, String>) -> Option<Interpreter> {
+    let ask = ["-c", "import sys; print(sys.executable, *sys.version_info[:2], sep='\\n')"];
+    told(program, &ask, directory, caller, |lines| {
+        let [program, major, minor] = lines else { return None };
+        let version = Version { major: major.parse().ok()?, minor: minor.parse().ok() };
+        Some(Interpreter { program: PathBuf::from(program), version })
+    })
+}
+
+fn tell_node(program: &Path, caller: &BTreeMap<String, String>) -> Option<Interpreter> {
+    told(program, &["--version"], Path::new("/"), caller, |lines| {
+        let major = lines.first()?.strip_prefix('v')?.split('.').next()?.parse().ok()?;
+        Some(Interpreter { program: program.to_owned(), version: Version { major, minor: None } })
+    })
+}
+
+fn told(
+    program: &Path,
+    ask: &[&str],
+    directory: &Path,
+    caller: &BTreeMap<String, String>,
+    read: impl FnOnce(&[&str]) -> Option<Interpreter>,
+) -> Option<Interpreter> {
+    let key = (program.to_owned(), directory.to_owned());
+    if let Some(known) = TOLD.lock().ok().and_then(|told| told.get(&key).cloned()) {
+        return known;
+    }
+    let directory = if directory.is_dir() { directory } else { Path::new("/") };
+    let asked = Program::new(program)
+        .args(ask.iter().copied())
+        .envs(caller_allow_list(caller))
+        .current_dir(directory)
+        .output(LIMIT);
+    let output = asked.ok().filter(|output| output.status.success());
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let found = read(&text.lines().collect::<Vec<_>>());
+    if let Ok(mut told) = TOLD.lock() {
+        told.insert(key, found.clone());
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Machine, Version};
+    use std::collections::BTreeMap;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    fn program(path: &Path, text: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn the_interpreter_that_an_image_has_is_looked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path();
+        let shim = "#!/bin/sh\nprintf '%s\\n3\\n9\\n' /real/python3.9\n";
+        program(&home.join("bin/python3"), shim);
+        program(&home.join("bin/python3.12"), shim);
+        program(&home.join("bin/python3.10"), "binary");
+        program(&home.join(".pyenv/versions/3.12.1/bin/python3.12"), "");
+        program(&home.join(".pyenv/versions/3.12.10/bin/python3.12"), "");
+        program(&home.join(".local/share/uv/python/cpython-3.13.1-linux/bin/python3.13"), "");
+        program(&home.join(".nvm/versions/node/v18.1.0/bin/node"), "");
+        program(&home.join("bin/node"), "#!/bin/sh\necho v20.1.0\n");
+        let caller = BTreeMap::from([
+            ("HOME".to_owned(), home.display().to_string()),
+            ("PATH".to_owned(), format!("{}:/bin", home.join("bin").display())),
+        ]);
+        let machine = Machine { caller: &caller };
+        let python = |minor: Option<u32>| {
+            let wanted = Some(Version { major: 3, minor });
+            let found = machine.python(wanted, home).unwrap();
+            let file = found.program.strip_prefix(home).unwrap_or(&found.program);
+            format!("{} {}", found.version, file.display())
+        };
+        assert_eq!(python(Some(12)), "3.12 .pyenv/versions/3.12.10/bin/python3.12");
+        assert_eq!(python(Some(10)), "3.10 bin/python3.10");
+        assert_eq!(python(Some(13)), "3.13 .local/share/uv/python/cpython-3.13.1-linux/bin/python3.13");
+        assert_eq!(python(Some(8)), "3.9 /real/python3.9");
+        assert_eq!(python(None), "3.9 /real/python3.9");
+        let node = |major: u32| machine.node(Some(Version { major, minor: None })).unwrap().version.major;
+        assert_eq!((node(18), node(20), node(22)), (18, 20, 20));
+    }
+}

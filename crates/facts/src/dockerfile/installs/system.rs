@@ -1,0 +1,68 @@
+//! Packages of systems, and what else installs something.
+
+use super::line::Found;
+use super::{Build, Installs, SystemPackage};
+use crate::dockerfile::shell::Command;
+
+/// Programs that install packages for a whole system, and the verb.
+const MANAGERS: [(&str, &str, &str); 8] = [
+    ("apt-get", "install", "apt-get"),
+    ("apt", "install", "apt-get"),
+    ("aptitude", "install", "apt-get"),
+    ("apk", "add", "apk"),
+    ("dnf", "install", "dnf"),
+    ("microdnf", "install", "dnf"),
+    ("yum", "install", "dnf"),
+    ("zypper", "install", "zypper"),
+];
+/// Options of theirs with a word that belongs to them.
+const WITH: [&str; 8] = ["-t", "--virtual", "-o", "-c", "--repository", "-X", "--target-release", "--option"];
+/// What installs packages in a way that is not known, by its first words.
+const UNKNOWN: [&[&str]; 14] = [
+    &["conda", "install"],
+    &["conda", "env"],
+    &["mamba", "install"],
+    &["mamba", "env"],
+    &["micromamba", "install"],
+    &["pdm", "install"],
+    &["pdm", "sync"],
+    &["rye", "sync"],
+    &["pip-sync"],
+    &["bun", "install"],
+    &["gem", "install"],
+    &["composer", "install"],
+    &["hatch", "env"],
+    &["easy_install"],
+];
+
+pub(super) fn read(name: &str, words: &[String], command: &Command, installs: &mut Installs) -> Found {
+    let manager =
+        MANAGERS.iter().find(|(manager, verb, _)| *manager == name && words.iter().any(|word| word == verb));
+    if let Some((_, verb, manager)) = manager {
+        let mut after = words.iter().skip_while(|word| word != verb).skip(1);
+        while let Some(word) = after.next() {
+            if WITH.contains(&word.as_str()) {
+                after.next();
+            } else if !word.starts_with('-') && !word.contains('/') && !word.is_empty() {
+                let name = word.split(['=', '<', '>', '~']).next().unwrap_or_default().to_owned();
+                installs.packages.insert(SystemPackage { manager, name });
+            }
+        }
+        return Found::Nothing;
+    }
+    let is = |known: &[&str]| {
+        let mut all = std::iter::once(name).chain(words.iter().map(String::as_str));
+        known.iter().all(|word| all.next() == Some(*word))
+    };
+    // `cat requirements.txt | xargs -n 1 pip install`
+    let hands_on =
+        matches!(name, "xargs" | "parallel") && words.iter().any(|word| word == "install" || word == "add");
+    if UNKNOWN.iter().any(|known| is(known)) || hands_on {
+        return Found::Unclear;
+    }
+    let makes = words.iter().any(|word| matches!(word.as_str(), "collectstatic" | "compilemessages"));
+    if makes && command.certain {
+        installs.builds.push(Build { said: command.said.clone(), directory: command.directory.clone() });
+    }
+    Found::Nothing
+}
