@@ -126,10 +126,15 @@ fn not_run(container: &Container<'_>, has_own: bool) -> Vec<String> {
         |directory: &Path| service.volumes.iter().any(|mount| directory.starts_with(&mount.target));
     let builds = installs.builds.iter().filter(|build| !is_hidden(&build.directory));
     let builds = builds.map(|build| {
+        let said = &build.said;
+        let way_out = if build.is_elsewhere {
+            "run it where its files are".to_owned()
+        } else {
+            format!("`backlot run {name} {said}` does")
+        };
         format!(
-            "the Dockerfile of service {name} runs `{}`, which is not run natively: what it makes is there if you run it \
-             ({at}); `backlot run {name} {}` does, or take --engine docker",
-            build.said, build.said
+            "the Dockerfile of service {name} runs `{said}`, which is not run natively: what it makes is there if you run it \
+             ({at}); {way_out}, or take --engine docker"
         )
     });
     unclear.chain(builds).collect()

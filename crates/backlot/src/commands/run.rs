@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use backlot_engine::{Beside, Hint, Packages, Site, Wishes, own, tools};
+use backlot_engine::{Beside, Container, Deployment, Hint, Packages, Site, Wishes, own, tools};
 use backlot_process::{Program, caller_without_postgres, shell_quote};
 use backlot_project::{Environment, Project};
 
@@ -164,15 +164,13 @@ pub fn in_environment(
     if context.global.dry_run {
         let mut steps =
             if has_database { deployment.plan_up(&deployment.database_only(false)?)? } else { Vec::new() };
-        if let Some(place) = place.as_ref().filter(|_| !no_install) {
-            steps.extend(install::steps(&deployment.packages(std::slice::from_ref(&place.service.name))?));
-        }
+        steps.extend(install::steps(&own_packages(deployment.as_ref(), place.as_ref(), no_install).1));
         steps.push(format!("run {}", quoted(command)));
         return context.show_steps(&steps);
     }
-    let packages = match place.as_ref().map(|place| place.service.name.clone()).filter(|_| !no_install) {
-        Some(name) => deployment.install(&[name], &mut context.reporter())?,
-        None => Vec::new(),
+    let packages = match own_packages(deployment.as_ref(), place.as_ref(), no_install) {
+        (_, packages) if packages.is_empty() => packages,
+        (service, _) => deployment.install(&service, &mut context.reporter())?,
     };
     let mut address = None;
     let mut variables = if has_database {
@@ -207,6 +205,18 @@ pub fn in_environment(
             None => failure,
         }
     })
+}
+
+/// The service that a command stands in for, and the packages that it needs. Where it can have none, the command may do without.
+fn own_packages(
+    deployment: &dyn Deployment<'_>,
+    place: Option<&Container<'_>>,
+    no_install: bool,
+) -> (Vec<String>, Vec<Packages>) {
+    let place = place.filter(|_| !no_install);
+    let service: Vec<String> = place.map(|place| place.service.name.clone()).into_iter().collect();
+    let packages = if service.is_empty() { Ok(Vec::new()) } else { deployment.packages(&service) };
+    (service, packages.unwrap_or_default())
 }
 
 /// Replaces this process by `command`, in `directory` if not in ours; returns only when that fails.

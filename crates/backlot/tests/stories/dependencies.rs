@@ -26,14 +26,14 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
     return name
 ";
 const HELLO: &str = "\
-import http.server, sys
+import http.server, os, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(sys.prefix.encode())
 def main():
-    http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()
+    http.server.HTTPServer(('127.0.0.1', int(os.environ.get('PORT', sys.argv[1]))), Handler).serve_forever()
 ";
 
 /// A project whose Dockerfile installs that package with pip, as the machine has it.
@@ -262,7 +262,8 @@ fn modules_are_beside_package_json() {
     if stage.run("sh", &["-c", "node --version && npm --version"]).output().code != 0 {
         return;
     }
-    stage.backlot(&["up", "--dry-run"]).output().assert_prints("install what web needs: npm ci\nstart web\n");
+    let plan = || stage.backlot(&["up", "--dry-run"]).output().assert_code(0).stdout;
+    assert_eq!(plan(), "install what web needs: npm ci\nstart web\n");
     stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
     let said = || stage.backlot(&["logs"]).output().stdout;
     let said = wait_for(LIMIT, || Some(said()).filter(|text| text.contains("hello from greet")));
@@ -275,5 +276,16 @@ fn modules_are_beside_package_json() {
     stage.assert_clean_tree();
     // One that the project has itself is used.
     stage.file("web/node_modules/greet/index.js", "module.exports = 'own';\n");
-    stage.backlot(&["up", "--dry-run"]).output().assert_prints("start web\n");
+    assert_eq!(plan(), "start web\n");
+}
+
+#[test]
+fn a_scenario_has_its_database_where_nothing_can_be_installed() {
+    let (stage, _) = fake("exit 7");
+    let compose = "services:\n  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}\n  web: {build: ., command: app}\n";
+    stage.file("compose.yaml", compose).file("scenarios/one.sql", "CREATE TABLE t (a int);\n");
+    let up = stage.backlot(&["scenario", "up", "one"]).output().assert_code(0);
+    assert!(up.stderr.contains("⚠ only the database is started: `uv pip install"), "{up}");
+    stage.backlot(&["scenario", "shell", "one", "-c", "SELECT * FROM t"]).output().assert_code(0);
+    stage.backlot(&["scenario", "down", "one", "-q"]).output().assert_code(0);
 }

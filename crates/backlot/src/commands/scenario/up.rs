@@ -63,7 +63,17 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return context.show_steps(&scenario.plan_up(&wishes)?);
     }
     let start = std::time::Instant::now();
-    let up = scenario.up(&wishes, &mut context.reporter(), &mut context.newsreader())?;
+    let up = match scenario.up(&wishes, &mut context.reporter(), &mut context.newsreader()) {
+        // Here as well: what it is about can be had. Nothing was started before.
+        Err(error) if error.code() == "install" && wishes.services.is_empty() => {
+            let text = format!("only the database is started: {error}; --no-install tries none of it");
+            context.progress().show(Event::Warning(text));
+            wishes.services = scenario.database_only(false)?.services;
+            wishes.no_install = true;
+            scenario.up(&wishes, &mut context.reporter(), &mut context.newsreader())?
+        }
+        up => up?,
+    };
     if let Some(failure) = up.failure {
         let line = |verb| Hint::command(&["scenario", verb, name.as_str()]);
         return Err(CommandError::from(EngineError::Scenario { name: name.to_string(), code: failure.code })

@@ -44,6 +44,8 @@ pub struct Build {
     pub said: String,
     /// Where it works in the image.
     pub directory: PathBuf,
+    /// Whether that is in another stage, of which something is copied.
+    pub is_elsewhere: bool,
 }
 
 /// Something that is installed.
@@ -174,6 +176,11 @@ impl Installs {
             if !self.all.contains(&install) {
                 self.all.push(install);
             }
+        }
+        // Of packages alone nothing is built.
+        if !other.all.iter().any(|install| from.starts_with(&install.place)) {
+            let of_this = other.builds.iter().filter(|build| from.starts_with(&build.directory));
+            self.builds.extend(of_this.map(|build| Build { is_elsewhere: true, ..build.clone() }));
         }
         for (tool, spec) in &other.tools {
             self.tools.entry(*tool).or_insert_with(|| spec.clone());

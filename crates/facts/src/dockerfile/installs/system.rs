@@ -62,7 +62,8 @@ pub(super) fn read(name: &str, words: &[String], command: &Command, installs: &m
     }
     let makes = words.iter().any(|word| matches!(word.as_str(), "collectstatic" | "compilemessages"));
     if makes && command.certain {
-        installs.builds.push(Build { said: command.said.clone(), directory: command.directory.clone() });
+        let (said, directory) = (command.said.clone(), command.directory.clone());
+        installs.builds.push(Build { said, directory, is_elsewhere: false });
     }
     Found::Nothing
 }
