@@ -50,7 +50,10 @@ fn told(stage: &DockerStage, environment: &str) -> Value {
                 replica.as_object_mut().unwrap().remove(key);
             }
         }
-        service.as_object_mut().unwrap().remove("view");
+        // Which engine it is, and what only a view has.
+        for key in ["engine", "view"] {
+            service.as_object_mut().unwrap().remove(key);
+        }
         for endpoint in service["endpoints"].as_array_mut().unwrap() {
             // Which one is no matter of the run.
             endpoint["target"] = format!("port {}", endpoint["target"]).into();

@@ -176,23 +176,21 @@ impl NativeStack<'_> {
     ) -> Result<Image, EngineError> {
         let service = self.service(name)?;
         let (image, found, step) = self.image_step(client, service, wishes)?;
-        if let Some(step) = step {
-            let platform = self.said(service, "platform");
-            tell(&step, report, |report| {
-                let mut line = |text: &str| report(Event::Said(text));
-                let interrupted = self.ground.interrupted;
-                match &step {
-                    Step::Pull(image) => {
-                        pull(client, (name, image), platform.as_deref(), interrupted, &mut line)?;
-                    }
-                    Step::Build(recipe) => build(client, (name, recipe), interrupted, &mut line)?,
+        let is_wanted = || Image { name: image.clone(), ..Image::default() };
+        let Some(step) = step else { return Ok(found.unwrap_or_else(is_wanted)) };
+        let platform = self.said(service, "platform");
+        tell(&step, report, |report| {
+            let mut line = |text: &str| report(Event::Said(text));
+            let interrupted = self.ground.interrupted;
+            match &step {
+                Step::Pull(image) => {
+                    pull(client, (name, image), platform.as_deref(), interrupted, &mut line)?;
                 }
-                Ok(image.clone())
-            })?;
-            let found = find(client, &image)?;
-            return Ok(found.unwrap_or(Image { name: image, ..Image::default() }));
-        }
-        Ok(found.unwrap_or(Image { name: image, ..Image::default() }))
+                Step::Build(recipe) => build(client, (name, recipe), interrupted, &mut line)?,
+            }
+            Ok(image.clone())
+        })?;
+        Ok(find(client, &image)?.unwrap_or_else(is_wanted))
     }
 
     /// The image of a service, and how it is brought here if it has to be.
