@@ -205,7 +205,7 @@ impl<'a> Container<'a> {
     pub fn mounts(&self) -> Vec<(PathBuf, PathBuf)> {
         let bound = self.service.volumes.iter().filter_map(|mount| match &mount.kind {
             MountKind::Bind { source } => Some((PathBuf::from(&mount.target), source.clone())),
-            MountKind::Volume { .. } | MountKind::Tmpfs | MountKind::Other { .. } => None,
+            MountKind::Volume { .. } | MountKind::Tmpfs { .. } | MountKind::Other { .. } => None,
         });
         bound.collect()
     }

@@ -44,7 +44,7 @@ impl Inside {
             let found = match &mount.kind {
                 MountKind::Bind { source } => Found::Path(source.clone()),
                 MountKind::Volume { source: Some(name) } => Found::Missing(format!("in the volume {name}")),
-                MountKind::Volume { source: None } | MountKind::Tmpfs => {
+                MountKind::Volume { source: None } | MountKind::Tmpfs { .. } => {
                     Found::Missing("in an empty volume".into())
                 }
                 MountKind::Other { kind, .. } => Found::Missing(format!("in a mount of the type {kind}")),

@@ -203,7 +203,7 @@ fn of_mount(service: &Service, stack: &Stack, mount: &Mount, place: &Path) -> Re
     }
     let only_docker = |what: String| StorageError::OnlyDocker { service: name.clone(), what, at: at.clone() };
     let volume = match &mount.kind {
-        MountKind::Tmpfs | MountKind::Volume { source: None } => return Ok(Storage::Throwaway),
+        MountKind::Tmpfs { .. } | MountKind::Volume { source: None } => return Ok(Storage::Throwaway),
         MountKind::Bind { source } => {
             if !mount.creates_source && !source.exists() {
                 return Err(StorageError::NoFolder { service: name, source_path: source.clone(), at });

@@ -18,6 +18,7 @@ use secrecy::ExposeSecret;
 use crate::DatabaseService;
 use crate::changes;
 use crate::claims;
+use crate::cluster;
 use crate::down;
 use crate::installation;
 use crate::look::look;
@@ -180,7 +181,14 @@ impl DatabaseService<'_> {
     ) -> Result<Vec<Step>, EngineError> {
         self.check_volume(&mut |_| {})?;
         let observed = again.seen(self.observed(again, migrations)?);
-        Ok(backlot_plan::up(&self.desired(observed, again.fresh, migrations)?, &observed, again.fresh))
+        let steps =
+            backlot_plan::up(&self.desired(observed, again.fresh, migrations)?, &observed, again.fresh);
+        let is_started = steps.iter().any(|step| matches!(step, Step::StartServer { .. }));
+        // One that is fetched first is asked then.
+        if is_started && let Ok(installation) = self.locate() {
+            cluster::check_extension(&self.database, &installation)?;
+        }
+        Ok(steps)
     }
 
     /// Brings the environment up, which is `taken`.

@@ -147,7 +147,12 @@ impl Translation<'_> {
     /// Why not all of what `wanted` asks for can run, if that is so.
     pub fn why_not(&self, wanted: &[String]) -> Result<Option<StackError>, StackError> {
         let services = self.named(wanted)?;
-        let (containers, errors) = self.checked(&services);
+        let (containers, mut errors) = self.checked(&services);
+        // What a provider runs for Compose no other engine knows, either.
+        let dispensable = self.dispensable(wanted, &services, &errors);
+        errors.retain(|name, error| {
+            !matches!(error, StackError::Provided { .. }) || !dispensable.contains(name)
+        });
         if let Err(error) = self.check_keys(&services, &containers) {
             return Ok(Some(error));
         }

@@ -196,6 +196,14 @@ pub enum StackError {
         /// The service.
         service: String,
     },
+    /// A file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A file cannot be written.
     #[error("cannot write {}", path.display())]
     Write {
@@ -264,7 +272,7 @@ impl StackError {
             Self::OnlyImage { obstacle, .. } => obstacle.code(),
             Self::Several { obstacles, .. } => obstacles.first().map_or("impossible", Self::code),
             Self::NoPort { .. } => "no-port",
-            Self::Write { .. } => "io",
+            Self::Read { .. } | Self::Write { .. } => "io",
         }
     }
 
@@ -327,6 +335,7 @@ impl StackError {
             | Self::NoService(_)
             | Self::Scaled { .. }
             | Self::NoPort { .. }
+            | Self::Read { .. }
             | Self::Write { .. } => None,
         }
     }

@@ -113,8 +113,12 @@ impl Translation<'_> {
                 }
                 MountKind::Volume { source: None } => vec!["type=volume".to_owned(), target],
                 // Those of `tmpfs` are an option of their own.
-                MountKind::Tmpfs if mount.is_short => continue,
-                MountKind::Tmpfs => vec!["type=tmpfs".to_owned(), target],
+                MountKind::Tmpfs { .. } if mount.is_short => continue,
+                MountKind::Tmpfs { size, mode } => {
+                    let size = size.map(|size| format!("tmpfs-size={size}"));
+                    let mode = mode.map(|mode| format!("tmpfs-mode={mode:o}"));
+                    ["type=tmpfs".to_owned(), target].into_iter().chain(size).chain(mode).collect()
+                }
                 MountKind::Other { .. } => continue,
             };
             parts.extend(mount.read_only.then(|| "readonly".to_owned()));
@@ -168,9 +172,9 @@ impl Translation<'_> {
         ] {
             for grant in grants {
                 let Some(source) = sources.get(&grant.source) else { continue };
-                let Some(place) = self.granted(source, service, kind)? else { continue };
-                if !matches!(source, FileSource::File(_)) && self.writes {
-                    let open = fs::Permissions::from_mode(0o444);
+                let Some(place) = self.granted(source, service, (kind, grant.mode))? else { continue };
+                if !matches!(source, FileSource::File(path) if *path == place) && self.writes {
+                    let open = fs::Permissions::from_mode(grant.mode.unwrap_or(0) & 0o777 | 0o444);
                     fs::set_permissions(&place, open)
                         .map_err(|source| StackError::Write { path: place.clone(), source })?;
                 }

@@ -18,6 +18,8 @@ pub struct Kept {
     pub folder: PathBuf,
     /// What it is in, if that outlives the environment.
     pub volume: Option<Volume>,
+    /// What its image has there, which it begins with.
+    pub begins_with: Option<PathBuf>,
 }
 
 impl Translation<'_> {
@@ -28,13 +30,17 @@ impl Translation<'_> {
         if !container.works_in_its_data() {
             return Ok(None);
         }
-        let own = || Kept { folder: self.site.live().join("services").join(&service.name), volume: None };
+        let own = || Kept {
+            folder: self.site.live().join("services").join(&service.name),
+            volume: None,
+            begins_with: None,
+        };
         Ok(match storage::of_others(service, &self.environment.stack).map_err(StackError::Storage)? {
             None => None,
             Some(Storage::Durable { volume, below }) if !self.throwaway => {
                 let whole = self.site.content(&volume);
                 let folder = if below.as_os_str().is_empty() { whole } else { whole.join(below) };
-                Some(Kept { folder, volume: Some(volume) })
+                Some(Kept { folder, volume: Some(volume), begins_with: None })
             }
             Some(Storage::Throwaway | Storage::Durable { .. }) => Some(own()),
         })
@@ -89,7 +95,7 @@ impl Translation<'_> {
                 let volume = storage::volume(key, &self.environment.stack).ok()??;
                 Some(self.site.content(&volume))
             }
-            MountKind::Volume { source: None } | MountKind::Tmpfs | MountKind::Other { .. } => None,
+            MountKind::Volume { source: None } | MountKind::Tmpfs { .. } | MountKind::Other { .. } => None,
         }
     }
 
@@ -114,7 +120,7 @@ impl Translation<'_> {
             let used = self.used_volume(service);
             for mount in &service.volumes {
                 // One of `tmpfs:` is named with its key.
-                if mount.kind == MountKind::Tmpfs
+                if matches!(mount.kind, MountKind::Tmpfs { .. })
                     && !mount.is_short
                     && !self.has_views()
                     && !self.is_database(&service.name)

@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use backlot_facts::container::Container;
@@ -18,6 +18,8 @@ use crate::{error::StackError, keeping::Kept, translation::Translation};
 
 /// Where secrets are, if they say no other path.
 const SECRETS: &str = "/run/secrets";
+/// Folders of packages, which are installed and not copied.
+const PACKAGES: [&str; 4] = ["node_modules", ".venv", "venv", "vendor/bundle"];
 /// Folders of the machine's own: what an image copies there is left alone.
 const MACHINE: [&str; 4] = ["/dev", "/proc", "/sys", "/tmp"];
 
@@ -47,9 +49,8 @@ impl Translation<'_> {
                 }
                 // What the image has there is what the project has there.
                 MountKind::Volume { source: None } if has_files(container.outside(&target)) => None,
-                MountKind::Volume { source: None } | MountKind::Tmpfs => {
-                    Some(What::Tmpfs { size: None, mode: None })
-                }
+                MountKind::Volume { source: None } => Some(What::Tmpfs { size: None, mode: None }),
+                MountKind::Tmpfs { size, mode } => Some(What::Tmpfs { size: *size, mode: *mode }),
                 MountKind::Other { .. } => None,
             };
             mounts.extend(what.map(|what| Mount { target, what, read_only: mount.read_only }));
@@ -59,7 +60,9 @@ impl Translation<'_> {
             (&service.secrets, &self.environment.stack.secrets, SECRETS, "secrets"),
         ] {
             for grant in grants {
-                let place = sources.get(&grant.source).map(|source| self.granted(source, service, kind));
+                let place = sources
+                    .get(&grant.source)
+                    .map(|source| self.granted(source, service, (kind, grant.mode)));
                 let Some(place) = place.transpose()?.flatten() else { continue };
                 let target = Path::new(root).join(grant.target.as_deref().unwrap_or(&grant.source));
                 mounts.push(Mount { target, what: What::Path(place), read_only: true });
@@ -88,31 +91,39 @@ impl Translation<'_> {
         mounts.iter().any(|mount| is_there(mount) || is_made(mount)).then_some(inside)
     }
 
-    /// The file of a secret or config; what is no file becomes a private one, named by what is in it.
+    /// The file of a secret or config; what is no file, or has another mode, becomes a private one, named by what is in it.
     pub(crate) fn granted(
         &self,
         source: &FileSource,
         service: &Service,
-        kind: &str,
+        (kind, mode): (&str, Option<u32>),
     ) -> Result<Option<PathBuf>, StackError> {
         let text = match source {
-            FileSource::File(path) => return Ok(Some(path.clone()).filter(|path| path.exists())),
-            FileSource::Content(text) => text,
+            FileSource::File(path) if mode.is_none() || !path.is_file() => {
+                return Ok(Some(path.clone()).filter(|path| path.exists()));
+            }
+            FileSource::File(path) => backlot_files::bytes(path, backlot_files::MOST)
+                .map_err(|source| StackError::Read { path: path.clone(), source })?,
+            FileSource::Content(text) => text.clone().into_bytes(),
             FileSource::Environment(name) => match self.environment.stack.given(name) {
-                Some(value) => value,
+                Some(value) => value.as_bytes().to_vec(),
                 None => return Ok(None),
             },
             FileSource::External(_) => return Ok(None),
         };
         let folder = self.site.live().join(kind).join(&service.name);
-        let path = folder.join(short_hash(text.as_bytes()));
+        // Whoever starts the service can read it in any case.
+        let mode = mode.map_or(0o600, |mode| mode & 0o777 | 0o400);
+        let path = folder.join(format!("{}-{mode:o}", short_hash(&text)));
         if self.writes && !path.exists() {
             let write = || -> io::Result<()> {
                 DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
                 let new = path.with_extension("new");
                 let options =
                     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).to_owned();
-                options.open(&new)?.write_all(text.as_bytes())?;
+                let mut file = options.open(&new)?;
+                file.write_all(&text)?;
+                file.set_permissions(fs::Permissions::from_mode(mode))?;
                 fs::rename(new, &path)
             };
             write().map_err(|source| StackError::Write { path: path.clone(), source })?;
@@ -133,13 +144,22 @@ impl Translation<'_> {
         let mounts = services
             .filter(|service| self.has_views() || self.contained(&service.name).is_some())
             .filter(|service| !self.is_database(&service.name))
-            .flat_map(|service| &service.volumes);
-        let kept = mounts.filter_map(|mount| {
+            .flat_map(|service| service.volumes.iter().map(move |mount| (service, mount)));
+        let kept = mounts.filter_map(|(service, mount)| {
             let MountKind::Volume { source: Some(key) } = &mount.kind else { return None };
             let whole = self.volume_folder(key)?;
             let folder = mount.subpath.iter().fold(whole, |at, part| at.join(part));
             let volume = storage::volume(key, &self.environment.stack).ok()?;
-            Some(Kept { folder, volume: volume.filter(|_| !self.throwaway) })
+            // A subpath has to be there, and nothing is copied into it; packages have places of their own, and what fills a
+            // container's volume is its engine.
+            let target = Path::new(&mount.target);
+            let copies = mount.copies
+                && mount.subpath.is_none()
+                && self.contained(&service.name).is_none()
+                && !PACKAGES.iter().any(|name| target.ends_with(name));
+            let place = || Container::of(service, self.root).dockerfile.copies.place(target);
+            let begins_with = if copies { place().filter(|place| place.is_dir()) } else { None };
+            Some(Kept { folder, volume: volume.filter(|_| !self.throwaway), begins_with })
         });
         kept.collect()
     }
@@ -158,7 +178,7 @@ impl Translation<'_> {
             )),
             MountKind::Bind { .. }
             | MountKind::Volume { .. }
-            | MountKind::Tmpfs
+            | MountKind::Tmpfs { .. }
             | MountKind::Other { .. } => None,
         });
         missing.chain(self.ungranted(service)).collect()
@@ -221,7 +241,7 @@ fn make_places(service: &Service, mounts: &[Mount]) {
             }
             MountKind::Bind { .. }
             | MountKind::Volume { .. }
-            | MountKind::Tmpfs
+            | MountKind::Tmpfs { .. }
             | MountKind::Other { .. } => None,
         });
         let Some((_, place)) = folders.max_by_key(|(depth, _)| *depth).filter(|(_, place)| !place.exists())

@@ -138,3 +138,35 @@ fn what_is_not_at_its_place_is_named() {
     }
     stage.assert_nothing_left();
 }
+
+#[test]
+fn what_a_file_says_of_modes_and_sizes_is_so_and_a_new_volume_begins_with_what_the_image_has() {
+    if !has_views() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file("Dockerfile", "FROM python:3\nWORKDIR /srv\nCOPY . .\n").file("static/a/one.css", "one");
+    stage.file("script.sh", "#!/bin/sh\necho ran\n");
+    stage.file(
+        "compose.yaml",
+        "services:\n  web:\n    build: .\n    command: sleep 1000\n    tmpfs: ['/two:size=2m,mode=0750']\n    volumes:\n      \
+         - {type: tmpfs, target: /one, tmpfs: {size: 1m, mode: 0700}}\n      - assets:/srv/static\n      \
+         - {type: volume, source: none, target: /srv/static/a, volume: {nocopy: true}}\n    \
+         configs: [{source: text, target: /text.sh, mode: 0755}, {source: file, target: /file.sh, mode: 0550}]\n  \
+         other: {image: a, command: sleep 1000, volumes: ['assets:/in']}\n\
+         volumes: {assets: , none: }\nconfigs: {text: {content: \"#!/bin/sh\\necho text\\n\"}, file: {file: script.sh}}\n",
+    );
+    up(&stage);
+    assert_eq!(sh(&stage, "web", "stat -c %a /one /two /text.sh /file.sh"), "700\n750\n755\n550");
+    assert_eq!(sh(&stage, "web", "df -k --output=size /one /two | tail -n 2 | tr -d ' '"), "1024\n2048");
+    assert_eq!(sh(&stage, "web", "/text.sh; /file.sh; ls /srv/static/a"), "text\nran");
+    assert_eq!(sh(&stage, "other", "cat /in/a/one.css"), "one");
+    // What is in it stays.
+    sh(&stage, "other", "echo two > /in/a/one.css");
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.file("static/a/one.css", "three");
+    up(&stage);
+    assert_eq!(sh(&stage, "other", "cat /in/a/one.css"), "two");
+    stage.backlot(&["down", "-q", "--volumes", "--yes"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}

@@ -1,7 +1,10 @@
 //! What an `up` of a whole stack would do, and what stands in its way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
 use backlot_facts::container::Container;
 use backlot_facts::storage;
@@ -160,6 +163,13 @@ impl NativeStack<'_> {
             if let Some(volume) = &kept.volume {
                 drop(volume::hold(&self.site, self.ground.project.root(), volume)?);
             }
+            if let Some(image) = kept.begins_with.as_deref().filter(|_| is_empty(&kept.folder)) {
+                begin_with(image, &kept.folder).map_err(|source| EngineError::Io {
+                    what: "fill",
+                    path: kept.folder.clone(),
+                    source,
+                })?;
+            }
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&kept.folder);
             made.map_err(|source| EngineError::Io { what: "make", path: kept.folder.clone(), source })?;
         }
@@ -227,4 +237,42 @@ impl NativeStack<'_> {
         let open: Vec<u16> = endpoints(&self.current()?).into_values().collect();
         Ok(claims::check(&claims, &self.site, &open, &self.environment)?)
     }
+}
+
+/// Whether nothing is in a folder, or it is not there.
+fn is_empty(folder: &Path) -> bool {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// Makes a folder of what another one has, whole or not at all.
+fn begin_with(image: &Path, folder: &Path) -> io::Result<()> {
+    let new = folder.with_extension("new");
+    if new.exists() {
+        fs::remove_dir_all(&new)?;
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(new.parent().unwrap_or(folder))?;
+    copy(image, &new)?;
+    fs::rename(&new, folder)
+}
+
+/// Copies what a build would: folders, files and links, but for what version control keeps beside.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, place) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            if entry.file_name() != ".git" {
+                copy(&entry.path(), &place)?;
+            }
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(entry.path())?, place)?;
+        } else if kind.is_file() {
+            fs::copy(entry.path(), place)?;
+        }
+    }
+    fs::set_permissions(to, fs::metadata(from)?.permissions())
 }

@@ -112,7 +112,7 @@ pub const ROWS: &[Row] = &[
     )
     .with_postgres(),
     void("services.*.configs.[].gid", FILE),
-    void("services.*.configs.[].mode", FILE),
+    yes("services.*.configs.[].mode"),
     yes("services.*.configs.[].source"),
     yes("services.*.configs.[].target"),
     void("services.*.configs.[].uid", FILE),
@@ -308,7 +308,7 @@ pub const ROWS: &[Row] = &[
     )
     .with_postgres(),
     void("services.*.secrets.[].gid", FILE),
-    void("services.*.secrets.[].mode", FILE),
+    yes("services.*.secrets.[].mode"),
     yes("services.*.secrets.[].source"),
     yes("services.*.secrets.[].target"),
     void("services.*.secrets.[].uid", FILE),
@@ -350,11 +350,13 @@ pub const ROWS: &[Row] = &[
     void("services.*.volumes.[].image", "the mount is named by its type"),
     void(
         "services.*.volumes.[].read_only",
-        "files are used where they are, with the rights of whoever starts the process",
+        "where there is no view, files are used where they are, with the rights of whoever starts the process",
     ),
     yes("services.*.volumes.[].source"),
     yes("services.*.volumes.[].target"),
-    void("services.*.volumes.[].tmpfs", "the mount is named by its type"),
+    yes("services.*.volumes.[].tmpfs"),
+    yes("services.*.volumes.[].tmpfs.mode"),
+    yes("services.*.volumes.[].tmpfs.size"),
     warn_when(
         "services.*.volumes.[].type",
         When::Is(&["image", "npipe", "cluster"]),
@@ -364,7 +366,7 @@ pub const ROWS: &[Row] = &[
     .void_for_postgres("where a database's data goes is known otherwise"),
     yes("services.*.volumes.[].volume"),
     void("services.*.volumes.[].volume.labels", LABEL),
-    void("services.*.volumes.[].volume.nocopy", "nothing is copied into a volume natively"),
+    yes("services.*.volumes.[].volume.nocopy"),
     yes("services.*.volumes.[].volume.subpath"),
     warn("services.*.volumes_from", "the volumes of other services are not mounted natively"),
     yes("services.*.working_dir"),

@@ -135,7 +135,13 @@ fn mount(node: &Node) -> Mount {
     let kind = match text(node, "type").as_deref() {
         Some("bind") => MountKind::Bind { source: PathBuf::from(source.unwrap_or_default()) },
         Some("volume") => MountKind::Volume { source },
-        Some("tmpfs") => MountKind::Tmpfs,
+        Some("tmpfs") => {
+            let of = |key: &str| node.get("tmpfs").and_then(|tmpfs| text(tmpfs, key));
+            MountKind::Tmpfs {
+                size: of("size").and_then(|size| bytes(&size)),
+                mode: of("mode").and_then(|mode| mode.parse().ok()),
+            }
+        }
         kind => MountKind::Other { kind: kind.unwrap_or_default().to_owned(), source },
     };
     Mount {
@@ -145,6 +151,7 @@ fn mount(node: &Node) -> Mount {
         subpath: node.get("volume").and_then(|volume| text(volume, "subpath")).map(PathBuf::from),
         creates_source: !node.get("bind").is_some_and(|bind| bind.says("create_host_path", false)),
         is_short: false,
+        copies: !node.get("volume").is_some_and(|volume| volume.says("nocopy", true)),
     }
 }
 
@@ -163,15 +170,31 @@ fn hooks(node: &Node, key: &str) -> Result<Vec<Hook>, Error> {
 
 /// A folder in memory: `/run:size=64m`.
 fn memory(path: &str) -> Mount {
-    let target = path.split(':').next().unwrap_or(path).to_owned();
+    let (target, options) = path.split_once(':').unwrap_or((path, ""));
+    let of = |key: &str| options.split(',').find_map(|option| option.strip_prefix(key)?.strip_prefix('='));
     Mount {
-        kind: MountKind::Tmpfs,
-        target,
+        kind: MountKind::Tmpfs {
+            size: of("size").and_then(bytes),
+            mode: of("mode").and_then(|mode| u32::from_str_radix(mode, 8).ok()),
+        },
+        target: target.to_owned(),
         read_only: false,
         subpath: None,
         creates_source: false,
         is_short: true,
+        copies: false,
     }
+}
+
+/// `64m`, `1g`, or a number of bytes.
+fn bytes(text: &str) -> Option<u64> {
+    let lower = text.trim().to_ascii_lowercase();
+    let short = lower.strip_suffix('b').unwrap_or(&lower);
+    let (digits, factor) = match short.strip_suffix(['k', 'm', 'g']) {
+        Some(digits) => (digits, 1_u64 << (10 * (1 + "kmg".find(short.chars().next_back()?)?))),
+        None => (short, 1),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 fn dependency(node: &Node) -> Dependency {
@@ -203,7 +226,8 @@ fn healthcheck(node: &Node) -> Healthcheck {
 }
 
 fn grant(node: &Node) -> Option<FileGrant> {
-    Some(FileGrant { source: text(node, "source")?, target: text(node, "target") })
+    let mode = text(node, "mode").and_then(|mode| mode.parse().ok());
+    Some(FileGrant { source: text(node, "source")?, target: text(node, "target"), mode })
 }
 
 fn network(entry: &Entry) -> Network {

@@ -209,6 +209,8 @@ pub struct Mount {
     pub creates_source: bool,
     /// Whether it stands under `tmpfs` rather than `volumes`.
     pub is_short: bool,
+    /// Whether a new volume gets what the image has there.
+    pub copies: bool,
 }
 
 /// What a [`Mount`] mounts.
@@ -225,7 +227,12 @@ pub enum MountKind {
         source: Option<String>,
     },
     /// Memory.
-    Tmpfs,
+    Tmpfs {
+        /// How many bytes may be in it; as many as there are where nothing says that.
+        size: Option<u64>,
+        /// The permissions of its folder.
+        mode: Option<u32>,
+    },
     /// What only Docker can mount (`npipe`, `cluster`, `image`).
     Other {
         /// Compose's word for it.
@@ -300,6 +307,8 @@ pub struct FileGrant {
     pub source: String,
     /// The path in the container, `None` for Compose's default.
     pub target: Option<String>,
+    /// Its permissions in the container, `None` for Compose's default.
+    pub mode: Option<u32>,
 }
 
 /// `x-backlot` of a service.

@@ -38,6 +38,8 @@ impl Translation<'_> {
             what.extend(lost_paths(self, container, words, check.as_deref()));
         }
         what.extend(self.lost_ports(container, words));
+        let mut told = BTreeSet::new();
+        what.retain(|line| told.insert(line.clone()));
         if what.is_empty() {
             return Ok(());
         }
