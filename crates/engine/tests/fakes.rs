@@ -115,12 +115,23 @@ fn native_is_chosen_where_it_can_and_where_nobody_else_answers() {
 }
 
 #[test]
-fn docker_is_chosen_with_the_reason_where_a_daemon_answers() {
+fn what_only_its_image_is_is_a_container_beside_where_a_daemon_answers() {
     let world = docker(IDLE);
     let (chosen, told) = world.choose(None).unwrap();
+    assert_eq!((chosen.kind(), told), (EngineKind::Native, Vec::new()));
+}
+
+#[test]
+fn docker_is_chosen_with_the_reason_where_a_daemon_answers_and_no_such_postgres_can_be_had() {
+    let stage = Stage::empty("backlot");
+    let path = FakeDocker::on(&stage, IDLE).path();
+    let compose = "services:\n  db: {image: 'postgres:11', environment: {POSTGRES_PASSWORD: x}}\n";
+    let mut world = World::new(stage, compose, &path);
+    world.caller.insert("BACKLOT_OFFLINE".into(), "1".into());
+    let (chosen, told) = world.choose(None).unwrap();
     assert_eq!(chosen.kind(), EngineKind::Docker);
-    assert!(told.len() == 1 && told[0].contains("app"), "{told:?}");
-    assert_eq!(chosen.plan_up(&Wishes::default()).unwrap(), ["start the containers of app"]);
+    assert!(told.len() == 1 && told[0].contains("11"), "{told:?}");
+    assert_eq!(chosen.plan_up(&Wishes::default()).unwrap(), ["start the containers of db"]);
 }
 
 #[test]

@@ -196,6 +196,7 @@ pub enum Protocol {
 
 /// Something mounted into a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own, and all combinations are there")]
 pub struct Mount {
     /// What is mounted.
     pub kind: MountKind,
