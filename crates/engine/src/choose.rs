@@ -112,7 +112,8 @@ fn best<'a>(
     };
     // Who has not answered for containers does not for a whole stack either.
     let is_mute = native.as_ref().is_ok_and(NativeStack::has_no_containers);
-    if is_mute || Client::locate(ground.caller).and_then(|client| client.check()).is_err() {
+    let stays = native.as_ref().is_ok_and(NativeStack::has_data);
+    if is_mute || stays || Client::locate(ground.caller).and_then(|client| client.check()).is_err() {
         return Ok(Box::new(native?));
     }
     told(&reason);

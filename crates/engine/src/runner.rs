@@ -16,6 +16,8 @@ const INSTALLED: &str = "\
 import importlib.util
 print(*(name for name in ('pytest', 'pytest_cov') if importlib.util.find_spec(name)))
 ";
+/// What runs the tests of a Django project that has no pytest.
+const MANAGE: &str = "manage.py";
 /// The package whose coverage is measured, by the seed layout's convention.
 const APPLICATION: &str = "application";
 
@@ -42,6 +44,10 @@ pub fn test_command(
         named(command.into_iter().map(OsString::from).collect())?
     } else if has_python_tests(root) {
         pytest(root, variables, arguments)?
+    } else if root.join(MANAGE).exists() {
+        let python =
+            python(variables).ok_or_else(|| EngineError::NoTestProgram { program: "python3".into() })?;
+        Program::new(python).args([MANAGE, "test"])
     } else if root.join("Cargo.toml").exists() {
         cargo(root, variables)?
     } else if has_npm_tests(root) {
@@ -56,7 +62,10 @@ pub fn test_command(
 
 /// Whether a directory has tests of a kind that is known.
 pub fn has_tests(dir: &Path) -> bool {
-    has_python_tests(dir) || dir.join("Cargo.toml").exists() || has_npm_tests(dir)
+    has_python_tests(dir)
+        || dir.join(MANAGE).exists()
+        || dir.join("Cargo.toml").exists()
+        || has_npm_tests(dir)
 }
 
 /// Whether `npm test` does something.

@@ -15,23 +15,21 @@ pub struct Tool {
     pub name: &'static str,
     /// What brings a database up to date.
     pub command: &'static str,
-    /// What a command that does so has in it.
-    mark: &'static str,
 }
 
-const fn tool(name: &'static str, command: &'static str, mark: &'static str) -> Tool {
-    Tool { name, command, mark }
+const fn tool(name: &'static str, command: &'static str) -> Tool {
+    Tool { name, command }
 }
 
-const FLASK: Tool = tool("Flask-Migrate", "flask db upgrade", "db upgrade");
-const ALEMBIC: Tool = tool("Alembic", "alembic upgrade head", "alembic");
-const DJANGO: Tool = tool("Django", "python manage.py migrate", "manage.py migrate");
-const RAILS: Tool = tool("Rails", "bin/rails db:migrate", "db:");
-const PRISMA: Tool = tool("Prisma", "npx prisma migrate deploy", "prisma");
-const DRIZZLE: Tool = tool("Drizzle", "npx drizzle-kit migrate", "drizzle");
-const DIESEL: Tool = tool("diesel", "diesel migration run", "diesel");
-const SQLX: Tool = tool("sqlx", "sqlx migrate run", "sqlx");
-const FLYWAY: Tool = tool("Flyway", "flyway migrate", "flyway");
+const FLASK: Tool = tool("Flask-Migrate", "flask db upgrade");
+const ALEMBIC: Tool = tool("Alembic", "alembic upgrade head");
+const DJANGO: Tool = tool("Django", "python manage.py migrate");
+const RAILS: Tool = tool("Rails", "bin/rails db:migrate");
+const PRISMA: Tool = tool("Prisma", "npx prisma migrate deploy");
+const DRIZZLE: Tool = tool("Drizzle", "npx drizzle-kit migrate");
+const DIESEL: Tool = tool("diesel", "diesel migration run");
+const SQLX: Tool = tool("sqlx", "sqlx migrate run");
+const FLYWAY: Tool = tool("Flyway", "flyway migrate");
 
 /// How deep sources are looked through for migrations that a program runs by itself.
 const DEPTH: usize = 4;
@@ -66,34 +64,24 @@ pub fn tool_in(dir: &Path) -> Option<Tool> {
     (has("flyway.conf") || has("flyway.toml")).then_some(FLYWAY)
 }
 
-/// The tools of a stack's own services that nothing in its files runs, each with its service.
+/// The tools of a stack's own services that nothing in its files runs before anybody else has the database, each with its service:
+/// what a service runs when it starts comes after a scenario is filled.
 pub fn unused(stack: &Stack, root: &Path, is_seed: bool) -> Vec<(Option<String>, Tool)> {
     // The seed layout has commands of its own for that.
     if is_seed || !migrations(stack, root, is_seed).is_empty() {
         return Vec::new();
     }
     let own = own::services(stack, root);
-    let commands: Vec<String> =
-        own.iter().filter_map(|container| Some(container.command()?.join(" "))).collect();
     let mut found: Vec<(Option<String>, Tool)> = Vec::new();
     let places = own.iter().map(|container| (Some(container.service.name.clone()), container.directory()));
     let project = own.is_empty().then(|| (None, root.to_owned()));
     for (service, directory) in places.chain(project) {
         let Some(tool) = tool_in(&directory) else { continue };
-        let is_run = commands.iter().any(|command| command.contains(tool.mark)) || starts(&directory, tool);
-        if !is_run && !found.iter().any(|(_, other)| *other == tool) {
+        if !found.iter().any(|(_, other)| *other == tool) {
             found.push((service, tool));
         }
     }
     found
-}
-
-/// Whether a script that containers begin with runs it.
-fn starts(dir: &Path, tool: Tool) -> bool {
-    let scripts = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    let scripts = scripts.filter(|path| path.extension().is_some_and(|end| end == "sh"));
-    let mut texts = scripts.filter_map(|path| backlot_files::text(&path).ok());
-    texts.any(|text| text.contains(tool.mark))
 }
 
 fn has_folder(dir: &Path, name: &str, depth: usize) -> bool {
@@ -187,9 +175,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(told("command: uvicorn app"), ["web Alembic"]);
-        assert!(told("command: sh -c 'alembic upgrade head && uvicorn app'").is_empty());
+        assert_eq!(told("command: sh -c 'alembic upgrade head && uvicorn app'"), ["web Alembic"]);
         assert!(told("command: uvicorn app, x-backlot: {migrate: alembic upgrade head}").is_empty());
-        write(dir.path(), "backend/prestart.sh", "alembic upgrade head\n");
-        assert!(told("command: sh prestart.sh").is_empty());
     }
 }

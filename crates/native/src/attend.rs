@@ -8,10 +8,11 @@ use std::sync::{
 use std::time::Duration;
 
 use backlot_state::{Attendance, EngineError, Heard, Lines, Report, Site};
-use backlot_supervisor::{News, Request};
+use backlot_supervisor::{News, Request, State};
 
 use crate::down::down;
 use crate::supervise::{ask, connect};
+use crate::views::status;
 
 /// A stack that ends with whoever looks on.
 pub(super) struct Attended {
@@ -31,6 +32,24 @@ impl Attended {
     pub(super) fn new(site: &Site, lines: Box<dyn Lines>, has_services: bool) -> Result<Self, EngineError> {
         let supervisor = if has_services { Some(Supervisor::attach(site)?) } else { None };
         Ok(Self { site: site.clone(), lines, supervisor })
+    }
+
+    /// Whether something has failed, where nothing runs any more or will by itself. A database runs on.
+    fn over(&self) -> Option<bool> {
+        let services = status(&self.site).ok()?;
+        let states: Vec<State> =
+            services.iter().flat_map(|service| &service.replicas).map(|replica| replica.state).collect();
+        let is_over = |state: &State| match state {
+            State::Completed | State::Failed | State::Blocked => true,
+            State::Waiting
+            | State::Starting
+            | State::Running
+            | State::Restarting
+            | State::Draining
+            | State::Stopping => false,
+        };
+        let all_over = !states.is_empty() && states.iter().all(is_over);
+        all_over.then(|| states.iter().any(|state| *state != State::Completed))
     }
 
     fn rest(&mut self) -> Result<Vec<Heard>, EngineError> {
@@ -78,6 +97,11 @@ impl Attendance for Attended {
         if has_ended {
             all.extend(self.rest()?);
             all.push(Heard::Ended);
+        } else if all.iter().any(|heard| matches!(heard, Heard::News(_)))
+            && let Some(failed) = self.over()
+        {
+            all.extend(self.rest()?);
+            all.push(Heard::Over { failed });
         }
         Ok(all)
     }

@@ -26,8 +26,9 @@ mod views;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use backlot_facts::address::Address;
+use backlot_facts::address::{Address, HERE};
 use backlot_facts::database::Database;
+use backlot_facts::own;
 use backlot_facts::variables::{RunningDatabase, variables};
 use backlot_plan::{Port, Storage};
 use backlot_postgres::Installation;
@@ -113,6 +114,12 @@ impl<'a> DatabaseService<'a> {
     pub fn process_variables(&self, database: &LiveDatabase) -> BTreeMap<String, String> {
         let mut all = caller_without_postgres(self.ground.caller);
         all.extend(self.variables(database));
+        let (stack, root) = (&self.environment.stack, self.ground.project.root());
+        if let Some(own) = own::only(stack, root).filter(|_| !self.environment.for_all) {
+            let is_throwaway = database.volume.is_none();
+            let here: &[&str] = if is_throwaway { &HERE } else { &[] };
+            all.extend(own::variables(&own, stack, Some(database.address(here)), is_throwaway));
+        }
         let all = tools::with_virtual_environment(self.ground.project.root(), all);
         let all = tools::with_psql(database.programs.as_ref(), all);
         Packages::in_front(self.packages.get().map(Vec::as_slice).unwrap_or_default(), all)

@@ -14,6 +14,8 @@ use backlot_state::tools::{is_executable, keep_tree_clean, on_path, virtual_envi
 
 use crate::{error::StackError, ports::Ports, translation::Translation};
 
+/// Where Python looks for modules.
+const MODULES: &str = "PYTHONPATH";
 /// Files that list what a Python project needs.
 const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.txt", "requirements/dev.txt"];
 
@@ -159,7 +161,9 @@ impl Translation<'_> {
     /// What the files say of a service's variables, as they say it; of those that are only named, what the caller does.
     pub(crate) fn said(&self, container: &Container<'_>) -> BTreeMap<String, String> {
         let mut said = container.dockerfile.variables.clone();
-        said.retain(|name, _| !OF_THE_CONTAINER.contains(&name.as_str()));
+        // Its paths are the container's where there is a view.
+        let is_so = |name: &str| name == MODULES && self.has_views();
+        said.retain(|name, _| is_so(name) || !OF_THE_CONTAINER.contains(&name.as_str()));
         for (name, value) in &container.service.environment {
             let value = value.as_ref().or_else(|| self.caller.get(name));
             said.extend(value.map(|value| (name.clone(), value.clone())));

@@ -16,6 +16,11 @@ pub enum Heard {
     Line(LogLine),
     /// This happened to a service.
     News(News),
+    /// Nothing of it runs any more, or will by itself; whether something has failed.
+    Over {
+        /// Whether something has.
+        failed: bool,
+    },
     /// Somebody else has stopped it; nothing comes after that.
     Ended,
 }

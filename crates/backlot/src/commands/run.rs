@@ -208,7 +208,7 @@ pub fn in_environment(
 }
 
 /// The service that a command stands in for, and the packages that it needs. Where it can have none, the command may do without.
-fn own_packages(
+pub fn own_packages(
     deployment: &dyn Deployment<'_>,
     place: Option<&Container<'_>>,
     no_install: bool,

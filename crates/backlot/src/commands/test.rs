@@ -75,6 +75,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         let needs = if place.is_some() { tested.needs.clone() } else { Vec::new() };
         return context.show_steps(&TestRun::plan(deployment, args.keep, needs, &runner)?);
     }
+    // What nobody could run needs no database. A program may yet come with its service's packages.
+    if let Err(error) = tested.runner(&tested.surroundings(context), args)
+        && error.code == "no-runner"
+    {
+        return Err(error);
+    }
     let mark = match context.caller.variables.get(INNER) {
         Some(mark) => mark.clone(),
         // A kept database outlives us: there is nothing to guard.

@@ -14,16 +14,17 @@ fn a_project_without_a_compose_file_gets_one_when_that_is_wanted() {
         "compose.yaml would be:",
         "command: uvicorn main:app --host 0.0.0.0 --port 8000",
         "migrate: alembic upgrade head",
-        "error: a file would be written, and nobody can be asked\n  help: say --yes to do it",
+        "Dockerfile would be:\n\nFROM python:3\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\n",
+        "error: files would be written, and nobody can be asked\n  help: say --yes to do it",
     ] {
         assert!(asked.stderr.contains(part), "{part}\n{asked}");
     }
     assert!(!stage.project().join("compose.yaml").exists());
     let dry = stage.backlot(&["init", "--dry-run"]).output();
-    dry.assert_prints("write [project]/compose.yaml");
+    dry.assert_prints("write [project]/Dockerfile\nwrite [project]/compose.yaml");
     stage.backlot(&["init", "--yes"]).output().assert(
         0,
-        "compose.yaml is written: it is yours to change\n  backlot up",
+        "Dockerfile and compose.yaml: written, and yours to change\n  backlot up",
         "…",
     );
     let dry = stage.backlot(&["up", "--dry-run", "db"]).output().assert_code(0);

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use backlot_process::Signal;
-use backlot_testkit::get;
+use backlot_testkit::{Stage, get};
 
+use crate::BACKLOT;
 use crate::blog::{Blog, blog, ps, replicas, wait_until};
 
 #[test]
@@ -40,4 +41,18 @@ fn a_killed_postmaster_or_replica_without_a_policy_is_told_and_the_rest_can_go()
     stage.kill(&replicas(&ps(stage, "development"), "db")[0]["pid"].to_string());
     stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_code(0);
     stage.assert_nothing_left();
+}
+
+#[test]
+fn a_foreground_ends_when_nothing_runs_any_more_and_tells_whether_something_has_failed() {
+    for (line, code) in [("echo done", 0), ("echo done; exit 3", 1)] {
+        let stage = Stage::empty(BACKLOT);
+        let job = format!("  job: {{image: a, command: sh -c '{line}'}}\n");
+        let next = "  next: {image: a, command: sh -c 'sleep 0.3; exit 0', depends_on: {job: {condition: service_completed_successfully}}}\n";
+        stage.file("compose.yaml", format!("services:\n{job}{next}"));
+        let up = stage.backlot(&["up"]).output().assert_code(code);
+        assert!(up.stdout.contains("done"), "{up}");
+        assert!(up.stderr.contains("nothing of development runs any more"), "{up}");
+        stage.assert_nothing_left();
+    }
 }

@@ -157,6 +157,14 @@ impl NativeStack<'_> {
         Ok(external)
     }
 
+    /// Whether a database has its data here, which a container of it would not find.
+    pub fn has_data(&self) -> bool {
+        let made = |service: &DatabaseService<'_>| {
+            volume::major_in(service.site(), &service.database().storage).is_some()
+        };
+        self.databases().any(made)
+    }
+
     /// Makes the folders of services that keep data.
     pub(super) fn make_folders(&self, translation: &Translation<'_>, cast: &Cast) -> Result<(), EngineError> {
         for kept in translation.all_kept(&cast.services)? {

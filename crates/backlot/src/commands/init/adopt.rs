@@ -30,21 +30,33 @@ pub(super) fn adopt(directory: &Path, yes: bool, context: &Context) -> Result<Ex
                     project: `backlot init NAME --template flask`";
         return Err(CommandError::failed("unknown-project", error).hint(hint));
     };
-    let (path, text) = (directory.join(FILE), found.compose());
+    let built = found.dockerfile().map(|text| ("Dockerfile", text));
+    let files: Vec<(&str, String)> = built.into_iter().chain([(FILE, found.compose())]).collect();
+    let path = |name: &str| directory.join(name);
     if context.global.dry_run {
-        return context.show_steps(&[format!("write {}", path.display())]);
+        let steps: Vec<String> =
+            files.iter().map(|(name, _)| format!("write {}", path(name).display())).collect();
+        return context.show_steps(&steps);
     }
     if !context.global.quiet && !context.global.json {
-        context.progress().say(&format!("{FILE} would be:\n\n{text}"));
+        for (name, text) in &files {
+            context.progress().say(&format!("{name} would be:\n\n{text}"));
+        }
     }
-    let question = format!("Write {}?", path.display());
-    ask(&question, ("a file would be written", "nothing was written"), yes, context)?;
-    let file = OpenOptions::new().write(true).create_new(true).open(&path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| unwritable(&path, &error))?;
+    let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    let names = names.join(" and ");
+    let question = format!("Write {names} in {}?", directory.display());
+    ask(&question, ("files would be written", "nothing was written"), yes, context)?;
+    for (name, text) in &files {
+        let file = OpenOptions::new().write(true).create_new(true).open(path(name));
+        file.and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(|error| unwritable(&path(name), &error))?;
+    }
     if context.global.json {
-        render::json(&json!({ "file": path }));
+        let paths: Vec<_> = files.iter().map(|(name, _)| path(name)).collect();
+        render::json(&json!({ "files": paths }));
     } else if !context.global.quiet {
-        render::line(&format!("{FILE} is written: it is yours to change\n  backlot up"));
+        render::line(&format!("{names}: written, and yours to change\n  backlot up"));
     }
     Ok(Exit::Done)
 }

@@ -47,16 +47,22 @@ pub(super) struct Found {
     pub(super) has_database: bool,
     /// What migrates the database.
     pub(super) migrate: Option<&'static str>,
+    /// What installs what it needs.
+    pub(super) install: Option<String>,
+    /// Whether it has a Dockerfile.
+    pub(super) is_built: bool,
 }
 
 impl Found {
     /// What is in a directory; none where nothing is known of it.
     pub(super) fn in_directory(dir: &Path) -> Option<Self> {
         let mut found = python(dir).or_else(|| node(dir)).or_else(|| others(dir))?;
+        found.install = install(dir, &found);
         found.has_database = needs(dir).iter().any(|file| {
             let text = text(file).to_ascii_lowercase();
             DRIVERS.iter().any(|driver| text.contains(driver))
         });
+        found.is_built = dir.join("Dockerfile").exists();
         found.migrate = tool_in(dir).map(|tool| tool.command).filter(|_| found.has_database);
         Some(found)
     }
@@ -64,8 +70,13 @@ impl Found {
     /// The Compose file that says all that.
     pub(super) fn compose(&self) -> String {
         let Self { language, image, command, port, .. } = self;
+        let made_of = if self.is_built || self.install.is_some() {
+            "build: .".to_owned()
+        } else {
+            format!("image: {image}")
+        };
         let mut text = format!(
-            "# {language}, as `backlot init` found it.\nservices:\n  web:\n    image: {image}\n    command: {command}\n    working_dir: /app\n    \
+            "# {language}, as `backlot init` found it.\nservices:\n  web:\n    {made_of}\n    command: {command}\n    working_dir: /app\n    \
              volumes: [\".:/app\"]\n    ports: [\"{port}:{port}\"]\n"
         );
         if self.has_database {
@@ -84,6 +95,15 @@ impl Found {
     }
 }
 
+impl Found {
+    /// The Dockerfile that installs what it needs; none where there is one, or nothing to install.
+    pub(super) fn dockerfile(&self) -> Option<String> {
+        let install = self.install.as_ref().filter(|_| !self.is_built)?;
+        let image = self.image;
+        Some(format!("FROM {image}\nWORKDIR /app\nCOPY . .\nRUN {install}\n"))
+    }
+}
+
 fn text(file: &Path) -> String {
     backlot_files::text(file).unwrap_or_default()
 }
@@ -95,7 +115,43 @@ fn needs(dir: &Path) -> Vec<PathBuf> {
 }
 
 fn found(language: &'static str, image: &'static str, command: impl Into<String>, port: u16) -> Found {
-    Found { language, image, command: command.into(), port, has_database: false, migrate: None }
+    Found {
+        language,
+        image,
+        command: command.into(),
+        port,
+        has_database: false,
+        migrate: None,
+        install: None,
+        is_built: false,
+    }
+}
+
+/// What installs what a project needs, as its files have it.
+fn install(dir: &Path, found: &Found) -> Option<String> {
+    let has = |name: &str| dir.join(name).exists();
+    if found.image.starts_with("python") {
+        let list = PYTHON.iter().find(|name| name.starts_with("requirements") && has(name));
+        return match list {
+            _ if has("uv.lock") => Some("pip install uv && uv sync".to_owned()),
+            Some(list) => Some(format!("pip install -r {list}")),
+            None if has("pyproject.toml") => Some("pip install .".to_owned()),
+            None => None,
+        };
+    }
+    let node = [
+        ("pnpm-lock.yaml", "corepack enable && pnpm install"),
+        ("yarn.lock", "yarn install"),
+        ("package-lock.json", "npm ci"),
+    ];
+    let ruby = [("Gemfile", "bundle install")];
+    let known: &[(&str, &str)] = match found.image {
+        image if image.starts_with("node") => &node,
+        image if image.starts_with("ruby") => &ruby,
+        _ => &[],
+    };
+    let by_lock = known.iter().find(|(name, _)| has(name)).map(|(_, line)| (*line).to_owned());
+    by_lock.or_else(|| found.image.starts_with("node").then(|| "npm install".to_owned()))
 }
 
 fn python(dir: &Path) -> Option<Found> {
@@ -213,15 +269,19 @@ mod tests {
             ("manage.py", ""),
             ("requirements.txt", "psycopg"),
             ("shop/migrations/0001_initial.py", ""),
-        ]);
-        let text = django.unwrap().compose();
+        ])
+        .unwrap();
+        let text = django.compose();
         for line in [
             "    command: python manage.py runserver 0.0.0.0:8000\n",
             "    ports: [\"8000:8000\"]\n",
             "      migrate: python manage.py migrate\n",
             "      DATABASE_URL: postgres://postgres:postgres@db:5432/app\n",
+            "    build: .\n",
         ] {
             assert!(text.contains(line), "{line}{text}");
         }
+        let dockerfile = "FROM python:3\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\n";
+        assert_eq!(django.dockerfile().as_deref(), Some(dockerfile));
     }
 }

@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 
-use crate::commands::run::become_command;
+use backlot_engine::{Packages, own, tools};
+
+use crate::commands::run::{become_command, own_packages};
 use crate::commands::scenario::find::{live, parse_name};
 use crate::context::Context;
 use crate::error::CommandError;
@@ -22,5 +24,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let name = parse_name(&args.name)?;
     let (project, home) = (context.project()?, context.home()?);
     let (scenario, database) = live(context, context.ground(&home, &project), &name)?;
-    become_command(&args.command, &scenario.process_variables(&database), None)
+    let environment = context.environment(&project)?;
+    let own = if environment.for_all { None } else { own::only(&environment.stack, project.root()) };
+    let (_, packages) = own_packages(scenario.as_ref(), own.as_ref(), false);
+    let mut variables = scenario.process_variables(&database);
+    if let Some(own) = &own {
+        variables = tools::with_virtual_environment(&own.directory(), variables);
+    }
+    become_command(&args.command, &Packages::in_front(&packages, variables), None)
 }
