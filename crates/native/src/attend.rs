@@ -100,7 +100,14 @@ impl Attendance for Attended {
         } else if all.iter().any(|heard| matches!(heard, Heard::News(_)))
             && let Some(failed) = self.over()
         {
-            all.extend(self.rest()?);
+            // All that was printed is written by now.
+            loop {
+                let rest = self.rest()?;
+                if rest.is_empty() {
+                    break;
+                }
+                all.extend(rest);
+            }
             all.push(Heard::Over { failed });
         }
         Ok(all)

@@ -99,7 +99,11 @@ fn chatty(lines: usize) -> Stage {
         "import sys\nfor number in range({lines}):\n    print('%09d' % number, 'x' * 90)\nsys.stdout.write('the last')\n"
     );
     stage.file("chatty.py", program);
-    stage.file("compose.yaml", "services:\n  chatty: {image: x, command: python3 chatty.py}\n");
+    // With one that stays, so does what was printed.
+    stage.file(
+        "compose.yaml",
+        "services:\n  chatty: {image: x, command: python3 chatty.py}\n  calm: {image: x, command: sleep 1000}\n",
+    );
     stage
 }
 
