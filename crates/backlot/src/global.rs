@@ -37,7 +37,7 @@ pub struct Global {
     /// Print the steps that would be carried out, and carry out none
     #[arg(long, global = true)]
     pub dry_run: bool,
-    /// Fetch nothing from a network [also: `BACKLOT_OFFLINE`]
+    /// Fetch no Postgres, no packages and no image from a network; Docker Compose pulls its own [also: `BACKLOT_OFFLINE`]
     #[arg(long, global = true)]
     pub offline: bool,
     /// Print no progress

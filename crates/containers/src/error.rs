@@ -57,13 +57,15 @@ pub enum ContainersError {
         /// What was said.
         last_lines: Vec<String>,
     },
-    /// An image is not here, and the file says that it is not to be pulled.
-    #[error("service {service}: its image {image} is not here, and its pull_policy is `never`")]
+    /// An image is not here, and is not to be pulled.
+    #[error("service {service}: its image {image} is not here, and {why}")]
     NotHere {
         /// The service.
         service: String,
         /// Its image.
         image: String,
+        /// Who says so.
+        why: &'static str,
     },
     /// A program said that it failed.
     #[error("{command} failed: {}", said.last().map_or("it did not say why", String::as_str))]

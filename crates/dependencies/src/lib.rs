@@ -19,3 +19,4 @@ pub use error::DependencyError;
 pub use machine::{Machine, Version};
 pub use make::Making;
 pub use modules::own_modules;
+pub use sources::copy;

@@ -84,8 +84,8 @@ fn is_skipped(name: &str, path: &Path) -> bool {
     SKIPPED.contains(&name) || name.starts_with(".env.") || path.join("pyvenv.cfg").exists()
 }
 
-/// Copies a folder.
-pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), DependencyError> {
+/// Copies a folder of a project, but for what is nobody's source: packages, caches, secrets.
+pub fn copy(from: &Path, to: &Path) -> Result<(), DependencyError> {
     fs::create_dir_all(to).map_err(DependencyError::io("make", to))?;
     for entry in entries(from)? {
         let Ok(rest) = entry.path.strip_prefix(from) else { continue };

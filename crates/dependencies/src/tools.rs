@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use backlot_facts::dockerfile::Install;
-use backlot_process::{Printed, ProcessError, Program, caller_allow_list, describe_exit};
+use backlot_process::{Printed, ProcessError, Program, caller_allow_list, describe_exit, is_offline};
 
 use crate::error::DependencyError;
 
@@ -74,6 +74,15 @@ pub(crate) struct Tools<'t> {
     pub(crate) say: &'t mut dyn FnMut(&str),
 }
 
+/// By what each tool is told to use what is on this machine alone.
+const WITHOUT_NETWORK: [(&str, &str); 5] = [
+    ("PIP_NO_INDEX", "1"),
+    ("UV_OFFLINE", "1"),
+    ("npm_config_offline", "true"),
+    ("YARN_ENABLE_NETWORK", "0"),
+    ("BUNDLE_LOCAL", "true"),
+];
+
 impl<'t> Tools<'t> {
     pub(crate) fn new(
         caller: &BTreeMap<String, String>,
@@ -84,6 +93,9 @@ impl<'t> Tools<'t> {
         let own = caller.iter().filter(|(name, _)| OF_TOOLS.iter().any(|start| name.starts_with(start)));
         variables.extend(own.map(|(name, value)| (name.clone(), value.clone())));
         variables.retain(|name, _| !ELSEWHERE.contains(&name.as_str()));
+        if is_offline(caller) {
+            variables.extend(WITHOUT_NETWORK.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
         let path = caller.get("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
         Self { variables, path, interrupted, say }
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use backlot_facts::address::{Address, OUTSIDE};
 use backlot_facts::database::Database;
+use backlot_facts::migration::{Migration, migrations};
 use backlot_facts::variables::{RunningDatabase, variables};
 use backlot_facts::{NoService, Targets};
 use backlot_plan::{
@@ -92,9 +93,9 @@ impl<'a> Deployment<'a> for DockerStack<'a> {
         Ok(None)
     }
 
-    /// Compose is given all that the files say.
+    /// Compose is given all that the files say, but for what is said to Backlot.
     fn told(&self, _wishes: &Wishes) -> Result<Vec<String>, EngineError> {
-        Ok(Vec::new())
+        Ok(self.not_migrated())
     }
 
     fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
@@ -156,6 +157,24 @@ impl<'a> Deployment<'a> for DockerStack<'a> {
 }
 
 impl DockerStack<'_> {
+    /// Migrations that run later than on the native engine, or not at all, a line each.
+    pub(super) fn not_migrated(&self) -> Vec<String> {
+        let (stack, root) = (&self.environment.stack, self.ground.project.root());
+        let all = migrations(stack, root, self.environment.for_all).into_iter();
+        let line = |migration: Migration| {
+            if migration.is_job() {
+                format!(
+                    "{migration} migrates the database with the other services on Docker, after what fills it"
+                )
+            } else {
+                format!(
+                    "the database is not migrated by {migration} on Docker: `backlot run SERVICE CMD` runs it"
+                )
+            }
+        };
+        all.filter(|migration| !migration.is_job() || self.throwaway).map(line).collect()
+    }
+
     /// The name that Compose knows it by.
     pub(super) fn project(&self) -> String {
         let name = &self.environment.stack.name;

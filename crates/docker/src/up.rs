@@ -2,8 +2,8 @@
 
 use backlot_plan::{ContainerRemoval, ContainerStep, containers_up};
 use backlot_state::{
-    DockerRecord, EngineError, EngineKind, Failure, LiveDatabase, Outcome, Record, Report, Started, Taken,
-    Wishes, tell,
+    DockerRecord, EngineError, EngineKind, Event, Failure, LiveDatabase, Outcome, Record, Report, Started,
+    Taken, Wishes, tell,
 };
 use backlot_supervisor::News;
 
@@ -32,6 +32,9 @@ impl DockerStack<'_> {
     ) -> Result<Started, EngineError> {
         self.services(wishes)?;
         let (taken, containers) = self.take()?;
+        for line in self.not_migrated() {
+            report(Event::Warning(line));
+        }
         let steps = containers_up(&self.desired(wishes)?, &self.observed(&containers)?, wishes.fresh);
         let mut came = Came::default();
         let outcome = self.carry_out_all(&taken, &steps, wishes, &mut came, report, news);

@@ -112,7 +112,8 @@ fn best<'a>(
     };
     // Who has not answered for containers does not for a whole stack either.
     let is_mute = native.as_ref().is_ok_and(NativeStack::has_no_containers);
-    let stays = native.as_ref().is_ok_and(NativeStack::has_data);
+    // Nor does a container have the data that is here, or leave out what is not to be installed.
+    let stays = wishes.no_install || native.as_ref().is_ok_and(NativeStack::has_data);
     if is_mute || stays || Client::locate(ground.caller).and_then(|client| client.check()).is_err() {
         return Ok(Box::new(native?));
     }

@@ -47,7 +47,9 @@ pub fn migrations(stack: &Stack, root: &Path, is_seed: bool) -> Vec<Migration> {
     }
     let said = stack.services.values().filter_map(|service| {
         let command = service.extension.migrate.clone()?;
-        Some(Migration { service: Some(service.name.clone()), command })
+        // Beside a database there is nothing of the project's.
+        let service = Some(service).filter(|service| !is_postgres(service));
+        Some(Migration { service: service.map(|service| service.name.clone()), command })
     });
     all.extend(said);
     if let Some(command) = stack.extension.migrate.clone() {
@@ -129,6 +131,8 @@ mod tests {
         assert_eq!(told(&top), ["flask db upgrade as web"]);
         let none = format!("{DB}  web: {{image: x, command: y}}\nx-backlot: {{migrate: sqlx migrate run}}\n");
         assert_eq!(told(&none), ["sqlx migrate run"]);
+        let beside = "services:\n  db: {image: postgres, x-backlot: {migrate: psql -f a.sql}}\n";
+        assert_eq!(told(beside), ["psql -f a.sql"]);
         assert!(told(DB).is_empty());
     }
 }

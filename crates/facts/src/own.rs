@@ -29,29 +29,22 @@ fn is_own(container: &Container<'_>) -> bool {
 /// The one of them that a command belongs to which names none: they all work in one directory. The first that is published
 /// goes before those that are not, which work for it.
 pub fn only<'a>(stack: &'a Stack, root: &'a Path) -> Option<Container<'a>> {
-    first_of(services(stack, root))
+    in_one_directory(services(stack, root))
 }
 
-/// The same of those that work in one directory of several: the one that all of `paths` are in.
-pub fn of_paths<'a>(stack: &'a Stack, root: &'a Path, paths: &[&Path]) -> Option<Container<'a>> {
-    let mut all = services(stack, root);
+/// The same of those of `all` that work in one directory of several: the one that all of `paths` are in.
+pub fn of_paths<'a>(mut all: Vec<Container<'a>>, paths: &[&Path]) -> Option<Container<'a>> {
     let reach = |container: &Container<'_>| {
         let folder = container.directory();
         paths.iter().all(|path| path.starts_with(&folder)).then(|| folder.components().count())
     };
     let deepest = all.iter().filter_map(reach).max()?;
     all.retain(|container| reach(container) == Some(deepest));
-    first_of(all)
+    in_one_directory(all)
 }
 
-/// The same where only one directory is such a one.
-pub fn only_of<'a>(stack: &'a Stack, root: &'a Path, is_it: impl Fn(&Path) -> bool) -> Option<Container<'a>> {
-    let mut all = services(stack, root);
-    all.retain(|container| is_it(&container.directory()));
-    first_of(all)
-}
-
-fn first_of(mut all: Vec<Container<'_>>) -> Option<Container<'_>> {
+/// The first of these if they all work in one directory.
+pub fn in_one_directory(mut all: Vec<Container<'_>>) -> Option<Container<'_>> {
     let directory = all.first()?.directory();
     if all.iter().any(|other| other.directory() != directory) {
         return None;
@@ -136,7 +129,8 @@ services:
         assert!(only(&two.stack, dir.path()).is_none());
         let of = |path: &str| {
             let path = dir.path().join(path);
-            of_paths(&two.stack, dir.path(), &[&path]).map(|container| container.service.name.clone())
+            of_paths(services(&two.stack, dir.path()), &[&path])
+                .map(|container| container.service.name.clone())
         };
         assert_eq!(of("front/src/a.test.js").as_deref(), Some("front"));
         assert_eq!(of("backend/tests").as_deref(), Some("web"));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use backlot_plan::PostgresWish;
 use backlot_postgres::StorageError;
-use backlot_process::{Output, ProcessError, Program, caller_allow_list};
+use backlot_process::{Output, ProcessError, Program, caller_allow_list, is_offline};
 use backlot_state::{Event, Report, tools};
 
 use crate::error::FetchError;
@@ -56,8 +56,7 @@ pub struct Surroundings {
 impl Surroundings {
     /// Those of the caller; `BACKLOT_OFFLINE` says whether a network may be used.
     pub fn of(caller: &BTreeMap<String, String>) -> Self {
-        let is_off = |value: &String| matches!(value.as_str(), "" | "0" | "false" | "no");
-        let offline = caller.get("BACKLOT_OFFLINE").is_some_and(|value| !is_off(value));
+        let offline = is_offline(caller);
         Self { variables: caller.clone(), offline }
     }
 

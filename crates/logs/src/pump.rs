@@ -44,7 +44,7 @@ pub(crate) struct Pumps {
 #[derive(Default)]
 struct Copies {
     next: usize,
-    streams: BTreeMap<usize, Copy>,
+    streams: BTreeMap<usize, Copying>,
 }
 
 impl std::fmt::Debug for Copies {
@@ -54,7 +54,7 @@ impl std::fmt::Debug for Copies {
 }
 
 /// A stream, and what of its last line has come.
-struct Copy {
+struct Copying {
     from: File,
     line: Vec<u8>,
     sink: Sink,
@@ -79,7 +79,7 @@ impl Pumps {
         let number = from.as_raw_fd();
         set_nonblocking(&from)?;
         let over = Arc::new(AtomicBool::new(false));
-        let copy = Copy { from, line: Vec::new(), sink, over: Arc::clone(&over) };
+        let copy = Copying { from, line: Vec::new(), sink, over: Arc::clone(&over) };
         let key = {
             let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
             let key = copies.next;
@@ -143,7 +143,7 @@ enum More {
     Never,
 }
 
-impl Copy {
+impl Copying {
     /// Copies what is there, or a part of it.
     fn some(&mut self, buffer: &mut [u8]) -> More {
         match self.from.read(buffer) {

@@ -3,7 +3,7 @@
 use backlot_plan::Storage;
 use backlot_postgres::Installation;
 use backlot_project::ScenarioSource;
-use backlot_state::{EngineError, Filling, Report, Taken};
+use backlot_state::{EngineError, Filling, Taken};
 
 use crate::DatabaseService;
 use crate::cluster::Making;
@@ -22,7 +22,7 @@ pub(crate) trait Migrates {
     ///
     /// # Errors
     /// When it cannot be run, or fails.
-    fn run(&self, report: Report<'_>) -> Result<(), EngineError>;
+    fn run(&self) -> Result<(), EngineError>;
 }
 
 impl DatabaseService<'_> {
@@ -42,12 +42,11 @@ impl DatabaseService<'_> {
         taken: &Taken,
         migrations: &dyn Migrates,
         came: &mut Came,
-        report: Report<'_>,
     ) -> Result<String, EngineError> {
         let is_kept = self.database.storage != Storage::Throwaway;
         if !came.is_migrated {
             came.stays = is_kept;
-            migrations.run(report)?;
+            migrations.run()?;
             came.stays = false;
         }
         if !is_kept && !came.is_migrated {

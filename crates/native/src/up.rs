@@ -272,7 +272,7 @@ impl DatabaseService<'_> {
                 self.start_server(taken, came.before.take().as_ref(), migrations.is_some())?.into()
             }
             Step::Migrate { .. } => match migrations {
-                Some(migrations) => self.migrate(taken, migrations, came, report)?.into(),
+                Some(migrations) => self.migrate(taken, migrations, came)?.into(),
                 None => Outcome::from(String::new()),
             },
             Step::Fill { source } => {

@@ -35,6 +35,11 @@ const PREFIXES: &[&str] = &["LC_", "SSL_CERT_"];
 /// Variables passed on by the end of their name: proxies, in both spellings (`no_proxy`, `HTTPS_PROXY`).
 const SUFFIXES: &[&str] = &["_PROXY", "_proxy"];
 
+/// Whether the caller wants nothing fetched from a network (`BACKLOT_OFFLINE`).
+pub fn is_offline(env: &BTreeMap<String, String>) -> bool {
+    env.get("BACKLOT_OFFLINE").is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false" | "no"))
+}
+
 /// The part of the caller's environment that every child may see: where programs, their tools and files are, who the user is, language,
 /// time zone, terminal, certificates and proxies. Everything else has to be given by name.
 pub fn caller_allow_list(env: &BTreeMap<String, String>) -> BTreeMap<String, String> {

@@ -35,7 +35,7 @@ mod waiting;
 
 pub use claim::PortClaim;
 pub use end::Ends;
-pub use environment::{OF_THE_TERMINAL, caller_allow_list, caller_without_postgres, is_of_libpq};
+pub use environment::{OF_THE_TERMINAL, caller_allow_list, caller_without_postgres, is_of_libpq, is_offline};
 pub use error::{ProcessError, in_full};
 pub use exit::{describe_exit, exit_code};
 pub use flaw::Flaw;

@@ -106,7 +106,9 @@ impl Translation<'_> {
         let has_image = service.is_some_and(|service| {
             (service.image.is_some() || service.build.is_some()) && service.extension.command.is_none()
         });
-        has_image && error.is_of_an_image()
+        // Whose packages are not to be installed does not want them in an image, either.
+        let is_uninstalled = !self.installs && matches!(error, StackError::NoProgram { .. });
+        has_image && error.is_of_an_image() && !is_uninstalled
     }
 
     /// Whether one of the services that `wanted` asks for could run as a container, and as nothing else.

@@ -6,8 +6,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
 use backlot_engine::{
-    Beside, Container, EngineKind, Ground, HERE, INNER, Packages, TestRun, Wishes, finish_for, has_tests,
-    new_mark, own, test_command, tools,
+    Beside, Container, EngineError, EngineKind, Ground, HERE, INNER, Packages, TestRun, Wishes, finish_for,
+    has_tests, new_mark, own, test_command, tools,
 };
 use backlot_process::{Program, Stdout, become_subreaper, exit_code};
 use backlot_project::{Environment, EnvironmentName, Project, Stack};
@@ -63,23 +63,22 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     let place = tested.place(deployment.kind()).map(str::to_owned);
     if context.global.dry_run {
-        let missing = install::steps(&tested.packages);
-        if !missing.is_empty() {
-            // What is to run them is found in there.
-            let steps = missing.into_iter().chain(["run the tests with what was installed".to_owned()]);
-            return context.show_steps(&steps.collect::<Vec<_>>());
-        }
-        let runner = tested.runner(&tested.surroundings(context), args)?;
+        let mut steps = install::steps(&tested.packages);
+        // What is to run them may be found in there.
+        let runner = if steps.is_empty() {
+            tested.runner(&tested.surroundings(context), args)?.to_string()
+        } else {
+            "the tests with what was installed".to_owned()
+        };
         let runner =
             format!("run {runner}{}", place.as_ref().map(|name| format!(" as {name}")).unwrap_or_default());
         let needs = if place.is_some() { tested.needs.clone() } else { Vec::new() };
-        return context.show_steps(&TestRun::plan(deployment, args.keep, needs, &runner)?);
+        steps.extend(TestRun::plan(deployment, args.keep, needs, &runner)?);
+        return context.show_steps(&steps);
     }
-    // What nobody could run needs no database. A program may yet come with its service's packages.
-    if let Err(error) = tested.runner(&tested.surroundings(context), args)
-        && error.code == "no-runner"
-    {
-        return Err(error);
+    // What nobody could run needs no database.
+    if args.command.is_empty() && tested.configured.is_none() && !has_tests(tested.directory()) {
+        return Err(EngineError::NoRunner { root: tested.directory().to_owned() }.into());
     }
     let mark = match context.caller.variables.get(INNER) {
         Some(mark) => mark.clone(),
@@ -117,7 +116,6 @@ struct Tested {
     /// The command that the files have for it.
     configured: Option<Vec<String>>,
     arguments: Vec<OsString>,
-    /// What the service's variables are in the caller's world, but for the database.
     stack: Stack,
     /// What the service has of packages.
     packages: Vec<Packages>,
@@ -226,16 +224,20 @@ fn tested_service<'a>(stack: &'a Stack, root: &'a Path, paths: &[PathBuf]) -> Op
         let folder = container.directory();
         paths.iter().all(|path| path.starts_with(&folder))
     };
-    let mut said = own::services(stack, root).into_iter();
-    if let Some(said) = said.find(|container| container.service.extension.test.is_some() && is_in(container))
-    {
-        return Some(said);
+    let mut all = own::services(stack, root);
+    let says = |container: &Container<'_>| container.service.extension.test.is_some() && is_in(container);
+    if let Some(at) = all.iter().position(says) {
+        return Some(all.swap_remove(at));
     }
     if !paths.is_empty() {
         let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
-        return own::of_paths(stack, root, &paths);
+        return own::of_paths(all, &paths);
     }
-    own::only(stack, root).or_else(|| own::only_of(stack, root, has_tests))
+    let one_directory = all.first().map(Container::directory);
+    if !all.iter().all(|container| Some(container.directory()) == one_directory) {
+        all.retain(|container| has_tests(&container.directory()));
+    }
+    own::in_one_directory(all)
 }
 
 fn say(command: &Program, context: &Context) {

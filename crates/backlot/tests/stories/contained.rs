@@ -14,7 +14,8 @@ services:
 ";
 
 fn stage(compose: &str) -> Stage {
-    let stage = Stage::empty(BACKLOT);
+    let mut stage = Stage::empty(BACKLOT);
+    stage.unset("BACKLOT_OFFLINE");
     stage.file("compose.yaml", compose);
     stage
 }
@@ -131,6 +132,8 @@ esac";
     let dry = FakeDocker::on(&stage, script);
     let dry = stage.backlot(&["up", "--dry-run"]).env("PATH", dry.path()).output();
     dry.assert_prints("pull the image adminer\npull the image company/metrics:1\n…");
+    let offline = up(&stage, script, &["--offline"]).assert_code(1);
+    assert_says(&offline, &["its image adminer is not here, and nothing is to be fetched (--offline)"]);
     let never = COMPOSE.replace("image: adminer,", "image: adminer, pull_policy: never,");
     stage.file("compose.yaml", never);
     let failed = up(&stage, script, &[]).assert_code(1);
@@ -157,4 +160,16 @@ esac",
     let other = stage.backlot(&["up", "-d", "-q"]).env("BACKLOT_CONTAINERS", "lxc").output().assert_code(0);
     assert_says(&other, &["BACKLOT_CONTAINERS is \"lxc\", which is neither docker nor podman"]);
     down(&stage);
+}
+
+/// Whoever wants nothing installed does not want it built into an image, either.
+#[test]
+fn no_image_is_built_in_the_place_of_packages_that_are_not_to_be_installed() {
+    let stage = stage("services:\n  web: {build: ., command: some-program}\n");
+    stage.file("Dockerfile", "FROM python:3\nRUN pip install some-program\n");
+    let script = "case \"$1\" in\nversion) echo 27.0;;\n*) echo \"$*\" >>asked; exit 1;;\nesac";
+    let failed = up(&stage, script, &["--no-install"]).assert_code(1);
+    assert_says(&failed, &["error: service web runs some-program, which is not on PATH"]);
+    assert!(!stage.project().join("asked").exists());
+    stage.assert_nothing_left();
 }

@@ -289,3 +289,17 @@ fn a_scenario_has_its_database_where_nothing_can_be_installed() {
     stage.backlot(&["scenario", "shell", "one", "-c", "SELECT * FROM t"]).output().assert_code(0);
     stage.backlot(&["scenario", "down", "one", "-q"]).output().assert_code(0);
 }
+
+/// As every stage has it, nothing may be fetched.
+#[test]
+fn offline_no_tool_asks_for_what_is_not_here() {
+    let stage = python();
+    stage.file("web/more.txt", "certifi==2024.2.2\n");
+    let line = "RUN pip install --no-cache-dir --no-index -r requirements.txt";
+    let dockerfile = fs::read_to_string(stage.project().join("web/Dockerfile")).unwrap();
+    stage.file("web/Dockerfile", dockerfile.replace(line, "RUN pip install -r requirements.txt"));
+    let up = stage.backlot(&["up", "-d"]).output().assert_code(1);
+    assert!(up.stderr.contains("`pip install -r requirements.txt` failed"), "{up}");
+    assert!(up.stderr.contains("No matching distribution found for certifi"), "{up}");
+    stage.assert_nothing_left();
+}

@@ -9,6 +9,7 @@ use backlot_containers::{
 };
 use backlot_facts::NoService;
 use backlot_plan::Told;
+use backlot_process::is_offline;
 use backlot_project::Service;
 use backlot_stack::{Cast, Containers, StackError, Translation};
 use backlot_state::{EngineError, Event, Report, Taken, Wishes, short_hash, tell};
@@ -203,7 +204,9 @@ impl NativeStack<'_> {
         let name = self.image_name(service);
         let found = find(client, &name)?;
         let is_here = found.is_some();
+        let offline = is_offline(self.ground.caller);
         let policy = match self.said(service, "pull_policy").as_deref() {
+            _ if offline => Pull::Never,
             Some("always") => Pull::Always,
             Some("never") => Pull::Never,
             Some(_) | None => Pull::Missing,
@@ -215,7 +218,12 @@ impl NativeStack<'_> {
             None => match policy {
                 Pull::Never if !is_here => {
                     let service = service.name.clone();
-                    return Err(ContainersError::NotHere { service, image: name }.into());
+                    let why = if offline {
+                        "nothing is to be fetched (--offline)"
+                    } else {
+                        "its pull_policy is `never`"
+                    };
+                    return Err(ContainersError::NotHere { service, image: name, why }.into());
                 }
                 Pull::Missing if !is_here => Some(Step::Pull(name.clone())),
                 Pull::Always => Some(Step::Pull(name.clone())),

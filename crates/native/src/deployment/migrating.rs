@@ -1,8 +1,10 @@
 //! The migrations of a stack.
 
+use std::collections::BTreeMap;
+
 use backlot_facts::migration::{Migration, migrations};
 use backlot_process::{Program, Stdout, exit_code};
-use backlot_state::{Beside, Deployment as _, EngineError, Exec, Report, Wishes, mark, tools};
+use backlot_state::{Beside, Deployment as _, EngineError, Wishes, mark, tools};
 
 use crate::deployment::NativeStack;
 use crate::migrate::Migrates;
@@ -30,7 +32,7 @@ impl NativeStack<'_> {
         if all.is_empty() {
             return Ok(None);
         }
-        let key = self.translation(&[], wishes, std::collections::BTreeMap::new()).key_of(&all);
+        let key = self.translation(&[], wishes, BTreeMap::new()).key_of(&all);
         Ok(Some(Migrating { stack: self, all, key, no_install: wishes.no_install }))
     }
 
@@ -77,30 +79,16 @@ impl Migrating<'_> {
         let (stack, ground) = (self.stack, self.stack.ground);
         if let Some(beside) = beside(migration, self.no_install) {
             let (cast, _) = stack.check_once(&beside)?;
-            return Ok(match stack.beside_all(&beside, &cast)? {
-                Exec::Child(program) | Exec::Elsewhere(program) => program,
-                Exec::Here { variables, directory, view } => {
-                    let program = self.found(&migration.command, &variables)?.current_dir(directory);
-                    view.into_iter().fold(program, Program::within)
-                }
-            });
+            return stack.beside_all(&beside, &cast);
         }
-        let variables = stack.process_variables(&stack.running()?);
-        Ok(self.found(&migration.command, &variables)?.current_dir(ground.project.root()))
-    }
-
-    fn found(
-        &self,
-        command: &[String],
-        variables: &std::collections::BTreeMap<String, String>,
-    ) -> Result<Program, EngineError> {
-        let name = command.first().map(String::as_str).unwrap_or_default();
-        let root = self.stack.ground.project.root();
-        let file = if name.contains('/') { Some(root.join(name)) } else { tools::on_path(name, variables) };
+        let root = ground.project.root();
+        let mut variables = stack.process_variables(&stack.running()?);
+        tools::keep_tree_clean(root, &stack.site.live(), &mut variables);
+        let name = migration.command.first().map(String::as_str).unwrap_or_default();
+        let file = if name.contains('/') { Some(root.join(name)) } else { tools::on_path(name, &variables) };
         let file = file.ok_or_else(|| EngineError::NoMigrationProgram { program: name.to_owned() })?;
-        let mut variables = variables.clone();
-        tools::keep_tree_clean(root, &self.stack.site.live(), &mut variables);
-        Ok(Program::new(file).args(command.iter().skip(1)).envs(&variables))
+        let arguments = migration.command.iter().skip(1);
+        Ok(Program::new(file).args(arguments).envs(&variables).current_dir(root))
     }
 }
 
@@ -114,7 +102,7 @@ impl Migrates for Migrating<'_> {
         &self.key
     }
 
-    fn run(&self, _: Report<'_>) -> Result<(), EngineError> {
+    fn run(&self) -> Result<(), EngineError> {
         for migration in &self.all {
             let program = self.program(migration)?;
             let program = program.env(mark::VARIABLE, mark::of_filling(&self.stack.site));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use backlot_facts::NoService;
-use backlot_process::OF_THE_TERMINAL;
+use backlot_process::{OF_THE_TERMINAL, Program};
 use backlot_project::keys::Level;
 use backlot_project::{Environment, Service};
 use backlot_stack::{Cast, StackError, Translation};
@@ -46,7 +46,7 @@ impl NativeStack<'_> {
         }
         self.check_volumes(&only)?.iter().try_for_each(|name| volume::disown(self.ground.home, name))?;
         self.bring_up(needs, beside, report, news)?;
-        self.beside_all(beside, &cast)
+        self.beside_all(beside, &cast).map(Exec::Child)
     }
 
     /// What can be known to be wrong from the files alone with a command that is to run as a service. Returns what it takes to run
@@ -64,7 +64,7 @@ impl NativeStack<'_> {
     }
 
     /// How a command is run as a service beside all that runs now.
-    pub(super) fn beside_all(&self, beside: &Beside, cast: &Cast) -> Result<Exec, EngineError> {
+    pub(super) fn beside_all(&self, beside: &Beside, cast: &Cast) -> Result<Program, EngineError> {
         let name = &beside.service;
         let stack = &self.environment.stack;
         let service = stack.services.get(name).ok_or_else(|| StackError::from(NoService::of(name, stack)))?;
@@ -81,7 +81,7 @@ impl NativeStack<'_> {
         self.make_places(&translation, cast)?;
         if let Some(process) = translation.once_contained(name, beside.terminal) {
             let no_port = |_| StackError::NoPort { service: name.clone() };
-            return Ok(Exec::Child(process?.alone().map_err(no_port)?));
+            return Ok(process?.alone().map_err(no_port)?);
         }
         let (run, runbook) = translation.once(name)?;
         if matches!(run.kind, ServiceKind::Front(_)) && !run.process().has_addresses {
@@ -154,7 +154,7 @@ impl NativeStack<'_> {
         run: &ServiceRun,
         runbook: &Runbook,
         more: BTreeMap<String, String>,
-    ) -> Result<Exec, EngineError> {
+    ) -> Result<Program, EngineError> {
         let process = run.process();
         let no_port = |_| StackError::NoPort { service: run.name.clone() };
         let mut program = process.alone().map_err(no_port)?;
@@ -170,11 +170,11 @@ impl NativeStack<'_> {
         let own = beside.directory.as_ref().map(|directory| process.directory.join(directory));
         let directory = own.unwrap_or_else(|| process.directory.clone());
         let program = program.current_dir(&directory);
-        Ok(Exec::Child(match process.view(&directory)? {
+        Ok(match process.view(&directory)? {
             Some(view) if process.has_addresses => program.within(self.addressed(view, runbook)?),
             Some(view) => program.within(Arc::new(view)),
             None => program,
-        }))
+        })
     }
 
     /// The same world with an address of its own, from which the services are reached by name.

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use backlot_dependencies::copy;
 use backlot_facts::container::Container;
 use backlot_facts::storage;
 use backlot_plan::{Removal, ServiceStep, Step, Volume};
@@ -172,11 +173,7 @@ impl NativeStack<'_> {
                 drop(volume::hold(&self.site, self.ground.project.root(), volume)?);
             }
             if let Some(image) = kept.begins_with.as_deref().filter(|_| is_empty(&kept.folder)) {
-                begin_with(image, &kept.folder).map_err(|source| EngineError::Io {
-                    what: "fill",
-                    path: kept.folder.clone(),
-                    source,
-                })?;
+                begin_with(image, &kept.folder)?;
             }
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&kept.folder);
             made.map_err(|source| EngineError::Io { what: "make", path: kept.folder.clone(), source })?;
@@ -255,32 +252,18 @@ fn is_empty(folder: &Path) -> bool {
     }
 }
 
-/// Makes a folder of what another one has, whole or not at all.
-fn begin_with(image: &Path, folder: &Path) -> io::Result<()> {
+/// Makes a folder of what a build of the image would copy there, whole or not at all.
+fn begin_with(image: &Path, folder: &Path) -> Result<(), EngineError> {
+    let io = |what, path: &Path| {
+        let path = path.to_owned();
+        move |source| EngineError::Io { what, path, source }
+    };
     let new = folder.with_extension("new");
     if new.exists() {
-        fs::remove_dir_all(&new)?;
+        fs::remove_dir_all(&new).map_err(io("remove", &new))?;
     }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(new.parent().unwrap_or(folder))?;
-    copy(image, &new)?;
-    fs::rename(&new, folder)
-}
-
-/// Copies what a build would: folders, files and links, but for what version control keeps beside.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().mode(0o700).create(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (kind, place) = (entry.file_type()?, to.join(entry.file_name()));
-        if kind.is_dir() {
-            if entry.file_name() != ".git" {
-                copy(&entry.path(), &place)?;
-            }
-        } else if kind.is_symlink() {
-            std::os::unix::fs::symlink(fs::read_link(entry.path())?, place)?;
-        } else if kind.is_file() {
-            fs::copy(entry.path(), place)?;
-        }
-    }
-    fs::set_permissions(to, fs::metadata(from)?.permissions())
+    let parent = new.parent().unwrap_or(folder);
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io("make", parent))?;
+    copy(image, &new).map_err(EngineError::of)?;
+    fs::rename(&new, folder).map_err(io("rename", &new))
 }
