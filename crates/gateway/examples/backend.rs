@@ -5,8 +5,9 @@ use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
-use http::Response;
-use http_body_util::Full;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -23,9 +24,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
             let content = content.clone();
-            let service = service_fn(move |_| {
+            let service = service_fn(move |request: Request<Incoming>| {
                 let content = content.clone();
-                async move { Ok::<_, Infallible>(Response::new(Full::new(content))) }
+                async move {
+                    let mut body = request.into_body();
+                    // A body is read, as by any application that wants it.
+                    while let Some(Ok(_)) = body.frame().await {}
+                    Ok::<_, Infallible>(Response::new(Full::new(content)))
+                }
             });
             tokio::spawn(Builder::new().serve_connection(TokioIo::new(stream), service));
         }

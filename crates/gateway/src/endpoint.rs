@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use http::HeaderValue;
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -19,7 +17,8 @@ use crate::config::EndpointConfig;
 use crate::error::GatewayError;
 use crate::habits::Habits;
 use crate::latch::Latch;
-use crate::serving::accept::{self, Stopped};
+use crate::serving::accept::{Door, Stopped};
+use crate::serving::doors::Doors;
 use crate::shared::Shared;
 use crate::workers::Workers;
 
@@ -31,6 +30,8 @@ struct Inner {
     shared: Arc<Shared>,
     stop: watch::Sender<Option<Instant>>,
     stopped: watch::Receiver<Option<Stopped>>,
+    /// They end with the last endpoint that they serve.
+    _workers: Arc<Workers>,
 }
 
 /// How a drain ended.
@@ -43,27 +44,24 @@ pub struct Drained {
 }
 
 impl Endpoint {
-    pub(crate) fn open(
-        config: EndpointConfig,
-        runtime: &Handle,
-        workers: Arc<Workers>,
-    ) -> Result<Self, GatewayError> {
+    pub(crate) fn open(config: EndpointConfig, workers: Arc<Workers>) -> Result<Self, GatewayError> {
         let EndpointConfig { name, listen, kind, limits, trust, peers, access_log } = config;
         let unusable = |source| GatewayError::Listener { endpoint: name.clone(), source };
         listen.set_nonblocking(true).map_err(unusable)?;
         let local = listen.local_addr().map_err(unusable)?;
-        let listener = {
-            let _inside = runtime.enter();
-            TcpListener::from_std(listen).map_err(unusable)?
-        };
-        // An address consists of what a header may hold.
-        let default_host = HeaderValue::from_str(&local.to_string())
-            .unwrap_or_else(|_| HeaderValue::from_static("localhost"));
+        let (doors, handed) = Doors::new(workers.count(), limits.max_connections);
+        let mut listeners = Vec::new();
+        for worker in 0..workers.count() {
+            let _inside = workers.handle(worker).enter();
+            let own = listen.try_clone().map_err(unusable)?;
+            listeners.push(TcpListener::from_std(own).map_err(unusable)?);
+        }
+        drop(listen);
         let shared = Arc::new(Shared {
             name,
             kind,
             local,
-            default_host,
+            default_host: local.to_string(),
             limits,
             trust,
             peers,
@@ -75,8 +73,12 @@ impl Endpoint {
         });
         let (stop, stop_heard) = watch::channel(None);
         let (stopped_said, stopped) = watch::channel(None);
-        runtime.spawn(accept::run(Arc::clone(&shared), listener, workers, stop_heard, stopped_said));
-        Ok(Self(Arc::new(Inner { shared, stop, stopped })))
+        for (worker, (listener, handed)) in listeners.into_iter().zip(handed).enumerate() {
+            let (shared, doors) = (Arc::clone(&shared), Arc::clone(&doors));
+            let door = Door { shared, worker, listener, doors, handed };
+            workers.handle(worker).spawn(door.run(stop_heard.clone(), stopped_said.clone()));
+        }
+        Ok(Self(Arc::new(Inner { shared, stop, stopped, _workers: workers })))
     }
 
     /// The endpoint's name.

@@ -48,7 +48,7 @@ impl Gateway {
         match self.map().entry(config.name.clone()) {
             Entry::Occupied(taken) => Err(GatewayError::DuplicateEndpoint { endpoint: taken.key().clone() }),
             Entry::Vacant(free) => {
-                Ok(free.insert(Endpoint::open(config, &self.0.runtime, Arc::clone(&self.0.workers))?).clone())
+                Ok(free.insert(Endpoint::open(config, Arc::clone(&self.0.workers))?).clone())
             }
         }
     }

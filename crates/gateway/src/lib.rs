@@ -23,9 +23,11 @@ mod gateway;
 mod habits;
 mod http;
 mod latch;
+mod messages;
 mod serving;
 mod shared;
 mod upstream;
+mod wire;
 mod workers;
 
 pub use access::{AccessLine, AccessLog};
@@ -35,4 +37,6 @@ pub use config::{EndpointConfig, Kind, Limits, Peers, Trust};
 pub use endpoint::{Drained, Endpoint};
 pub use error::GatewayError;
 pub use gateway::Gateway;
+#[doc(hidden)]
+pub use messages::feed::feed;
 pub use serving::accept::Stopped;

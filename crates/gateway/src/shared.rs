@@ -4,7 +4,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use http::HeaderValue;
 use tokio::time::sleep;
 
 use crate::access::AccessLog;
@@ -19,7 +18,7 @@ pub(crate) struct Shared {
     pub(crate) kind: Kind,
     pub(crate) local: SocketAddr,
     /// The listener's address, for HTTP/1.0 clients that name no host.
-    pub(crate) default_host: HeaderValue,
+    pub(crate) default_host: String,
     pub(crate) limits: Limits,
     pub(crate) trust: Trust,
     pub(crate) peers: Option<Peers>,

@@ -4,32 +4,43 @@
 //! `socat`): the one is gone, the other waits for its answer. What the system knows of a client's socket on this machine tells
 //! them apart: one that was closed belongs to no process any more.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 
-/// Whether the client at `peer` has closed its socket. One on another machine is said to listen, and so is every one where
-/// the system does not tell.
-pub fn is_gone(local: SocketAddr, peer: SocketAddr) -> bool {
-    let (here, there) = (local.ip().to_canonical(), peer.ip().to_canonical());
-    if !there.is_loopback() && here != there {
-        return false;
-    }
-    let pair = |mapped| format!("{} {}", written(peer, mapped), written(local, mapped));
-    let mut asked = false;
-    for (table, pair) in [("/proc/net/tcp", pair(false)), ("/proc/net/tcp6", pair(true))] {
-        let Ok(text) = fs::read_to_string(table) else { continue };
-        asked = true;
-        if let Some(line) = text.lines().find(|line| line.contains(&pair)) {
-            return is_orphan(line);
-        }
-    }
-    asked
+/// The sockets of this machine that belong to some process, by their two addresses.
+#[derive(Debug)]
+pub struct Living {
+    /// Nothing where the system does not tell.
+    pairs: Option<HashSet<String>>,
 }
 
-/// Whether a line of the table is about a socket of no process.
-fn is_orphan(line: &str) -> bool {
-    line.split_ascii_whitespace().nth(9) == Some("0")
+impl Living {
+    /// Asks the system, which may take a while.
+    pub fn look() -> Self {
+        let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
+        let is_told = tables.iter().any(Result::is_ok);
+        let living = tables.iter().flatten().flat_map(|table| table.lines()).filter_map(pair);
+        Self { pairs: is_told.then(|| living.collect()) }
+    }
+
+    /// Whether the client at `peer` has closed its socket. One on another machine is said to listen.
+    pub fn is_gone(&self, local: SocketAddr, peer: SocketAddr) -> bool {
+        let (here, there) = (local.ip().to_canonical(), peer.ip().to_canonical());
+        let Some(pairs) = self.pairs.as_ref().filter(|_| there.is_loopback() || here == there) else {
+            return false;
+        };
+        let has = |mapped| pairs.contains(&format!("{} {}", written(peer, mapped), written(local, mapped)));
+        !has(false) && !has(true)
+    }
+}
+
+/// The addresses in a line of the table, unless it is about a socket of no process.
+fn pair(line: &str) -> Option<String> {
+    let mut words = line.split_ascii_whitespace().skip(1);
+    let (one, other) = (words.next()?, words.next()?);
+    (words.nth(6)? != "0").then(|| format!("{one} {other}"))
 }
 
 /// An address as the system's tables have it: words in the machine's own order, `mapped` into IPv6 where it is none.
@@ -51,7 +62,7 @@ fn written(addr: SocketAddr, mapped: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_orphan, written};
+    use super::{pair, written};
 
     #[cfg(target_endian = "little")]
     #[test]
@@ -70,7 +81,7 @@ mod tests {
                 "  1: 0100007F:1F90 0100007F:C350 05 00000000:00000000 00:00000000 00000000     0        0 {inode} 1 0"
             )
         };
-        assert!(!is_orphan(&line(4711)));
-        assert!(is_orphan(&line(0)));
+        assert_eq!(pair(&line(4711)).unwrap(), "0100007F:1F90 0100007F:C350");
+        assert_eq!(pair(&line(0)), None);
     }
 }

@@ -18,13 +18,12 @@ const BUFFER: usize = 32 * 1024;
 /// for ever (the system's keep-alive finds clients that are gone); but once one side has closed, silence for `tail`
 /// ends the other direction.
 pub async fn pipe(
-    downstream: ClientStream,
+    mut downstream: ClientStream,
     from_client: Bytes,
     mut upstream: ReplicaStream,
     from_replica: Bytes,
     tail: Duration,
 ) -> io::Result<()> {
-    let mut downstream = downstream.without_stall();
     let traffic = downstream.traffic();
     // Without it, a client whose machine vanished would be kept for ever; nothing else is lost if it cannot be set.
     let _ = setsockopt(downstream.stream(), sockopt::KeepAlive, &true);

@@ -1,11 +1,10 @@
-//! A connection to a replica: it tells whether anything was written, and can be cut from outside.
+//! A connection to a replica: it tells whether it is at rest, and can be cut from outside.
 
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,9 +12,8 @@ use std::time::Duration;
 use nix::sys::socket::{Shutdown, shutdown};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::timeout;
-
-use crate::gather;
 
 /// The open connections to one replica.
 #[derive(Debug, Default)]
@@ -42,7 +40,6 @@ impl Sockets {
 #[derive(Debug)]
 pub struct ReplicaStream {
     stream: TcpStream,
-    wrote: Arc<AtomicBool>,
     /// Where it is known as open.
     among: Arc<Sockets>,
 }
@@ -88,19 +85,17 @@ impl ReplicaStream {
         // What is written is whole messages or streamed pieces; neither should wait for the other side's ack.
         stream.set_nodelay(true)?;
         among.open().insert(stream.as_raw_fd());
-        Ok(Self { stream, wrote: Arc::default(), among: Arc::clone(among) })
+        Ok(Self { stream, among: Arc::clone(among) })
     }
 
-    /// Becomes true with the first byte that is written, and can be set back.
-    pub fn wrote(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.wrote)
+    /// Whether a connection at rest can be used, as far as the system has told by now: nothing was said, and it is open.
+    pub fn is_at_rest(&self) -> bool {
+        matches!(self.stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if matches!(written, Poll::Ready(Ok(1..))) {
-            self.wrote.store(true, Ordering::Relaxed);
-        }
-        written
+    /// Both directions, each for itself.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        self.stream.split()
     }
 }
 
@@ -126,21 +121,7 @@ impl AsyncWrite for ReplicaStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.note(written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = gather::poll_write(&mut self.stream, context, slices);
-        self.note(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -2,17 +2,51 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use backlot_sockets::ConnectError;
 
 use crate::balancing::replica::ReplicaId;
-use crate::http::attempt::Cause;
-use crate::http::client::Ticket;
-use crate::http::response_body::ResponseBody;
-use crate::http::screen::Refusal;
-use crate::shared::Shared;
-use crate::upstream::request_body::Fault;
+use crate::http::upload::Fault;
+use crate::messages::body::Framing;
+use crate::messages::date;
+use crate::messages::head::write_framing;
+use crate::messages::response::{Afterwards, finish};
+use crate::messages::rules::{Reached, Refusal};
+
+/// Why an attempt failed, and how far it got.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) cause: Cause,
+    pub(crate) reached: Reached,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Cause {
+    #[error("{0}")]
+    Connect(ConnectError),
+    #[error("the connection broke before the answer was whole")]
+    Died,
+    #[error("the answer is not HTTP")]
+    Garbled,
+    #[error("it changed protocols unasked")]
+    Switched,
+    #[error("no answer within {0:?}")]
+    Silent(Duration),
+    #[error("{0}")]
+    Client(Fault),
+}
+
+impl Cause {
+    /// Whether another replica might do better.
+    pub(crate) fn helps_elsewhere(&self) -> bool {
+        match self {
+            Cause::Connect(error) => error.blames_replica(),
+            Cause::Died => true,
+            // It answered, if badly; it may still be at work; or it was the client.
+            Cause::Garbled | Cause::Switched | Cause::Silent(_) | Cause::Client(_) => false,
+        }
+    }
+}
 
 /// Why a request gets no answer from a replica.
 #[derive(Debug)]
@@ -26,18 +60,22 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    pub(crate) fn status(&self) -> StatusCode {
+    /// The status and its name.
+    pub(crate) fn status(&self) -> (u16, &'static str) {
         match self {
-            Trouble::Refused(refusal) => refusal.status,
-            Trouble::NoReplica { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Trouble::Refused(refusal) => match refusal.status {
+                405 => (405, "Method Not Allowed"),
+                431 => (431, "Request Header Fields Too Large"),
+                501 => (501, "Not Implemented"),
+                _ => (400, "Bad Request"),
+            },
+            Trouble::NoReplica { .. } => (503, "Service Unavailable"),
             Trouble::Failed { cause, .. } => match cause {
-                Cause::Connect(error) if !error.blames_replica() => StatusCode::SERVICE_UNAVAILABLE,
-                Cause::Connect(_) | Cause::Died(_) | Cause::Garbled(_) | Cause::Switched => {
-                    StatusCode::BAD_GATEWAY
-                }
-                Cause::Silent(_) => StatusCode::GATEWAY_TIMEOUT,
-                Cause::Client(Fault::Broken) => StatusCode::BAD_REQUEST,
-                Cause::Client(Fault::Stalled(_)) => StatusCode::REQUEST_TIMEOUT,
+                Cause::Connect(error) if !error.blames_replica() => (503, "Service Unavailable"),
+                Cause::Connect(_) | Cause::Died | Cause::Garbled | Cause::Switched => (502, "Bad Gateway"),
+                Cause::Silent(_) => (504, "Gateway Timeout"),
+                Cause::Client(Fault::Broken) => (400, "Bad Request"),
+                Cause::Client(Fault::Stalled(_)) => (408, "Request Timeout"),
             },
         }
     }
@@ -54,21 +92,25 @@ impl Trouble {
     }
 }
 
-/// The answer to a request that no replica answers.
-pub(crate) fn answer(shared: &Shared, trouble: &Trouble, mut ticket: Ticket) -> Response<ResponseBody> {
-    let status = trouble.status();
-    let reason = status.canonical_reason().unwrap_or("Error");
-    let text = format!("{} {reason}\nendpoint {}: {}\n", status.as_u16(), shared.name, trouble.text());
-    ticket.status = Some(status);
-    let mut response = Response::new(ResponseBody::whole(Bytes::from(text), ticket));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+/// The answer to a request that no replica answers: its head, and its body.
+pub(crate) fn answer(
+    endpoint: &str,
+    trouble: &Trouble,
+    is_old: bool,
+    afterwards: Afterwards,
+) -> (Vec<u8>, String) {
+    let (status, reason) = trouble.status();
+    let text = format!("{status} {reason}\nendpoint {endpoint}: {}\n", trouble.text());
+    let version = if is_old { "1.0" } else { "1.1" };
+    let mut head = format!("HTTP/{version} {status} {reason}\r\nContent-Type: text/plain; charset=utf-8\r\n")
+        .into_bytes();
+    match status {
+        503 => head.extend_from_slice(b"Retry-After: 1\r\n"),
+        405 => head.extend_from_slice(b"Allow: GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE\r\n"),
+        _ => {}
     }
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"));
-    }
-    response
+    write_framing(&mut head, Framing::Length(text.len() as u64));
+    date::write(&mut head);
+    finish(&mut head, None, afterwards);
+    (head, text)
 }

@@ -1,238 +1,204 @@
 //! One attempt to have a request answered by one replica.
 
-use std::sync::Arc;
+use std::io;
+use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
-use backlot_sockets::{ConnectError, ReplicaStream, Stall};
-use bytes::{Bytes, BytesMut};
-use http::{Response, StatusCode, response};
-use http_body::Body;
-use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use backlot_sockets::{ConnectError, ReplicaStream};
+use tokio::net::tcp::WriteHalf;
+use tokio::time::Instant;
 
 use crate::balancing::in_flight::InFlight;
-use crate::http::headers::Outgoing;
-use crate::http::response_body::{Source, Streamed};
-use crate::http::retry::Reached;
-use crate::shared::Shared;
-use crate::upstream::link::Link;
-use crate::upstream::request_body::{Fault, Progress, RequestBody, Upload};
+use crate::http::answer::{Cause, Failure};
+use crate::http::client::Ticket;
+use crate::http::forward::Visitor;
+use crate::http::presence;
+use crate::http::relay::{Ended, Last, Relay};
+use crate::http::upload::{Fault, Progress, Upload};
+use crate::messages::body::Framing;
+use crate::messages::request::Request;
+use crate::messages::response::{Afterwards, finish};
+use crate::messages::rules::Reached;
+use crate::wire::buffer::{Buffer, HEAD};
+use crate::wire::moving::{JOINED, write_all};
 
-/// A body of at most so many bytes is read whole before the client gets anything of the response. Until then another
-/// replica can still be asked, and the replica is free as soon as it has answered, however slowly the client reads.
-const HOLD_BYTES: u64 = 64 * 1024;
+/// What a client that asks for it is told when a replica has the head.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// And it is held for at most so long.
-const HOLD_TIME: Duration = Duration::from_secs(1);
-
-/// What a replica answers.
-pub(crate) struct Reply {
-    pub(crate) parts: response::Parts,
-    pub(crate) content: ReplyContent,
+/// What came of it, if the replica did its part.
+pub(crate) enum Outcome {
+    /// The client has its answer; `stays` tells whether its connection is there for another request.
+    Answered { stays: bool },
+    /// The client is gone, or its answer broke off.
+    Over,
+    /// Both sides speak another protocol; this was already read from the replica.
+    Switched { upstream: ReplicaStream, read: Vec<u8>, in_flight: InFlight },
 }
 
-/// What comes after the head.
-pub(crate) enum ReplyContent {
-    /// All of the body.
-    Whole(Bytes),
-    /// The body as it comes.
-    Streamed(Box<Streamed>),
-    /// No body: another protocol.
-    Switched { upstream: ReplicaStream, read: Bytes, in_flight: InFlight },
+/// What is asked, and how far its body has come.
+pub(crate) struct Question<'q> {
+    pub(crate) request: &'q Request,
+    pub(crate) upload: &'q mut Upload,
+    pub(crate) progress: &'q Progress,
+    /// The client was not told yet that it may send its body.
+    pub(crate) waits: &'q mut bool,
 }
 
-/// Why an attempt failed, and how far it got.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) cause: Cause,
-    pub(crate) reached: Reached,
-}
-
-/// Why an attempt failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Cause {
-    #[error("{0}")]
-    Connect(ConnectError),
-    #[error("the connection broke before the answer was whole")]
-    Died(#[source] Option<hyper::Error>),
-    #[error("the answer is not HTTP")]
-    Garbled(#[source] hyper::Error),
-    #[error("it changed protocols unasked")]
-    Switched,
-    #[error("no answer within {0:?}")]
-    Silent(Duration),
-    #[error("{0}")]
-    Client(Fault),
-}
-
-/// A request to be answered.
-pub(crate) struct Attempt<'a> {
-    pub(crate) shared: &'a Arc<Shared>,
-    pub(crate) worker: usize,
-    pub(crate) outgoing: &'a Outgoing,
-    pub(crate) upload: Option<&'a Upload>,
-    /// A connection that was used before will do.
-    pub(crate) pooled: bool,
-}
-
-impl Attempt<'_> {
-    /// Has the request answered by a replica.
-    pub(crate) async fn run(&self, in_flight: InFlight) -> Result<Reply, Failure> {
-        let begun = Instant::now();
-        let mut link = self.link(&in_flight, begun).await?;
-        let response = match self.exchange(&mut link, begun).await {
-            Some(Ok(response)) => response,
-            Some(Err(error)) => return Err(self.failed(&link, error)),
-            None => {
-                let cause = Cause::Silent(self.shared.limits.response_timeout);
-                return Err(Failure { cause, reached: Reached::Replica });
-            }
+impl<'c> Visitor<'_, 'c> {
+    /// Has a request answered by a replica. `pooled`: a connection that was used before will do.
+    pub(crate) async fn attempt(
+        &mut self,
+        question: Question<'_>,
+        ticket: &mut Ticket<'c>,
+        in_flight: InFlight,
+        pooled: bool,
+    ) -> Result<Outcome, Failure> {
+        let Question { request, upload, progress, waits } = question;
+        let shared = &self.client.shared;
+        let asked = if ticket.attempts == 1 { ticket.begun } else { Instant::now() };
+        let mut upstream = self.connect(&in_flight, pooled, asked).await?;
+        let (from, mut to) = upstream.split();
+        self.send_head(&mut to, upload, progress).await?;
+        if std::mem::take(waits) && !self.say(CONTINUE).await {
+            return Ok(Outcome::Over);
+        }
+        let peer = self.client.peer;
+        let mut relay = Relay {
+            from,
+            writer: &mut self.writer,
+            timer: &mut self.timer,
+            request,
+            progress,
+            ticket,
+            shared,
+            asked,
+            input: Buffer::default(),
+            head: Vec::with_capacity(HEAD),
         };
-        self.shared.habits.answered_http();
-        let (parts, incoming) = response.into_parts();
-        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-            if self.outgoing.upgrade.is_none() {
-                return Err(Failure { cause: Cause::Switched, reached: Reached::Replica });
-            }
-            let (upstream, read) = link.into_stream().await.map_err(|error| Failure {
-                cause: Cause::Connect(ConnectError::Io(error)),
-                reached: Reached::Replica,
-            })?;
-            return Ok(Reply { parts, content: ReplyContent::Switched { upstream, read, in_flight } });
-        }
-        let source = Source { link, in_flight, shared: Arc::clone(self.shared), worker: self.worker };
-        self.receive(parts, incoming, source).await
-    }
-
-    /// Sends the request and waits for the head of the response; nothing if the replica keeps silent. Time in which it
-    /// is still sent something, or in which it waits for the client, does not count.
-    async fn exchange(
-        &self,
-        link: &mut Link,
-        begun: Instant,
-    ) -> Option<Result<Response<Incoming>, Option<hyper::Error>>> {
-        let limit = self.shared.limits.response_timeout;
-        let body = self.upload.map_or(RequestBody::Empty, Upload::body);
-        let mut exchange = std::pin::pin!(link.exchange(self.outgoing.request(body)));
-        let mut deadline = begun + limit;
-        loop {
-            if let Ok(response) = timeout_at(deadline, exchange.as_mut()).await {
-                return Some(response);
-            }
-            let progress = self.upload.map_or(Progress::At(begun), Upload::progress);
-            deadline = match progress {
-                Progress::AwaitsClient => Instant::now() + limit,
-                Progress::At(moved) if moved + limit > deadline => moved + limit,
-                Progress::At(_) => return None,
-            };
-        }
-    }
-
-    async fn link(&self, in_flight: &InFlight, begun: Instant) -> Result<Box<Link>, Failure> {
-        let replica = in_flight.replica();
-        if self.pooled
-            && let Some(link) = replica.pool.take(self.worker, begun.into_std())
-        {
-            return Ok(link);
-        }
-        let failed = |cause| Failure { cause, reached: Reached::Nobody };
-        let upstream = replica
-            .connect(self.shared.limits.connect_timeout)
+        let ended = {
+            let (reader, input, patience) = (&mut self.reader, &mut self.input, &mut self.patience);
+            let mut side = pin!(async {
+                if !progress.is_whole() {
+                    upload.send((reader, input), &mut to, (patience, progress)).await?;
+                }
+                presence::left(reader, !input.is_empty(), peer).await;
+                Ok::<(), Fault>(())
+            });
+            let mut relaying = pin!(relay.run());
+            std::future::poll_fn(|context| match relaying.as_mut().poll(context) {
+                Poll::Ready(ended) => Poll::Ready(Ok(ended)),
+                Poll::Pending => side.as_mut().poll(context).map(Err),
+            })
             .await
-            .map_err(|error| failed(Cause::Connect(error)))?;
-        Link::new(upstream).await.map_err(|error| failed(Cause::Died(Some(error))))
-    }
-
-    fn failed(&self, link: &Link, error: Option<hyper::Error>) -> Failure {
-        let reached = if link.wrote() { Reached::Replica } else { Reached::Nobody };
-        let cause = match (self.upload.and_then(Upload::fault), error) {
-            (Some(fault), _) => Cause::Client(fault),
-            (None, Some(error)) if error.is_parse() => Cause::Garbled(error),
-            (None, error) => Cause::Died(error),
         };
-        Failure { cause, reached }
+        match ended {
+            Ok(Err(failure)) => Err(failure),
+            Err(Err(fault)) if relay.ticket.status.is_none() => {
+                Err(Failure { cause: Cause::Client(fault), reached: Reached::Replica })
+            }
+            Err(_) | Ok(Ok(Ended::Cut)) => Ok(Outcome::Over),
+            Ok(Ok(Ended::Switched)) => {
+                finish(&mut relay.head, None, Afterwards::Stays);
+                relay.ticket.status = Some(101);
+                if relay.write(0, &[]).await.is_err() {
+                    return Ok(Outcome::Over);
+                }
+                let read = relay.input.unused().to_vec();
+                Ok(Outcome::Switched { upstream, read, in_flight })
+            }
+            Ok(Ok(Ended::Whole(last))) => {
+                let Relay { input, head, .. } = relay;
+                let is_whole = progress.is_whole();
+                self.keep(upstream, in_flight, last.rests && is_whole);
+                let stays = request.keeps && last.stays && is_whole;
+                Ok(self.end(request, ticket, (head, input), last, stays).await)
+            }
+        }
     }
 
-    /// Reads the body if it is short, else leaves it to be streamed.
-    async fn receive(
+    /// Lets a connection rest for another request, or closes it. Only then does its replica count as free.
+    fn keep(&self, upstream: ReplicaStream, in_flight: InFlight, rests: bool) {
+        if rests {
+            in_flight.replica().pool.give(upstream, self.client.worker);
+            self.client.shared.sweep_later();
+        } else {
+            drop(upstream);
+        }
+        drop(in_flight);
+    }
+
+    /// A connection to the replica.
+    async fn connect(
         &self,
-        parts: response::Parts,
-        mut incoming: Incoming,
-        mut source: Source,
-    ) -> Result<Reply, Failure> {
-        let mut held = Held::default();
-        if incoming.size_hint().exact().is_some_and(|length| length <= HOLD_BYTES) {
-            match held.read_all(&mut source.link, &mut incoming).await {
-                Some(Ok(())) => {
-                    finish(source).await;
-                    return Ok(Reply { parts, content: ReplyContent::Whole(held.into_bytes()) });
-                }
-                Some(Err(cause)) => return Err(Failure { cause, reached: Reached::Replica }),
-                None => (),
-            }
+        in_flight: &InFlight,
+        pooled: bool,
+        now: Instant,
+    ) -> Result<ReplicaStream, Failure> {
+        let replica = in_flight.replica();
+        if pooled && let Some(upstream) = replica.pool.take(self.client.worker, now.into_std()) {
+            return Ok(upstream);
         }
-        let stall = Stall::new(self.shared.limits.stall_timeout);
-        let held = Some(held.into_bytes()).filter(|bytes| !bytes.is_empty());
-        let streamed = Streamed { held, incoming, source: Some(source), stall };
-        Ok(Reply { parts, content: ReplyContent::Streamed(Box::new(streamed)) })
-    }
-}
-
-async fn finish(source: Source) {
-    let mut source = Some(source);
-    std::future::poll_fn(|context| {
-        if let Some(source) = source.take() {
-            source.finish(context);
-        }
-        Poll::Ready(())
-    })
-    .await;
-}
-
-/// The beginning of a body. The first piece, mostly the only one, is not copied.
-#[derive(Default)]
-struct Held {
-    first: Bytes,
-    more: BytesMut,
-}
-
-impl Held {
-    fn add(&mut self, piece: Bytes) {
-        if self.first.is_empty() {
-            self.first = piece;
-            return;
-        }
-        if self.more.is_empty() {
-            self.more.extend_from_slice(&self.first);
-        }
-        self.more.extend_from_slice(&piece);
+        let connecting = Box::pin(replica.connect(self.client.shared.limits.connect_timeout));
+        connecting
+            .await
+            .map_err(|error: ConnectError| Failure { cause: Cause::Connect(error), reached: Reached::Nobody })
     }
 
-    fn into_bytes(self) -> Bytes {
-        if self.more.is_empty() { self.first } else { self.more.freeze() }
+    /// Sends the head, and the body with it if that is here already.
+    async fn send_head(
+        &mut self,
+        to: &mut WriteHalf<'_>,
+        upload: &Upload,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        let limit = self.client.shared.limits.response_timeout;
+        let body = if progress.is_whole() { Some(0) } else { upload.lies_in(&self.input) };
+        let pieces = [&self.head, &self.input.unused()[..body.unwrap_or(0)], &[]];
+        let mut written = 0;
+        let sent = write_all(to, pieces, &mut self.timer, limit, &mut written).await;
+        if written > self.head.len() {
+            progress.set_taken();
+        }
+        if let Err(error) = sent {
+            let is_late = error.kind() == io::ErrorKind::TimedOut;
+            let cause = if is_late { Cause::Silent(limit) } else { Cause::Died };
+            let reached = if written > 0 { Reached::Replica } else { Reached::Nobody };
+            return Err(Failure { cause, reached });
+        }
+        if let Some(length) = body {
+            self.input.use_up(length);
+            progress.set_whole();
+        }
+        Ok(())
     }
 
-    /// Reads to the end of the body; nothing if that takes too long.
-    async fn read_all(&mut self, link: &mut Link, incoming: &mut Incoming) -> Option<Result<(), Cause>> {
-        let mut patience = Stall::new(HOLD_TIME);
-        std::future::poll_fn(|context| {
-            while !incoming.is_end_stream() {
-                match link.poll_frame(incoming, context) {
-                    Poll::Ready(Some(Ok(frame))) => {
-                        if let Ok(piece) = frame.into_data() {
-                            self.add(piece);
-                        }
-                    }
-                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(Cause::Died(Some(error))))),
-                    Poll::Ready(None) => break,
-                    Poll::Pending if link.has_ended() => break,
-                    Poll::Pending => return patience.poll_still(context).map(|()| None),
-                }
-            }
-            let whole = incoming.is_end_stream();
-            Poll::Ready(Some(if whole { Ok(()) } else { Err(Cause::Died(None)) }))
-        })
-        .await
+    /// Gives the client the end of its answer.
+    async fn end(
+        &mut self,
+        request: &Request,
+        ticket: &mut Ticket<'c>,
+        (mut head, input): (Vec<u8>, Buffer),
+        last: Last,
+        mut stays: bool,
+    ) -> Outcome {
+        if let Some(response) = last.held {
+            ticket.status = Some(response.status);
+            stays &= !self.client.shared.closing.is_set();
+            let has_body = !(request.is_head || matches!(response.status, 204 | 304));
+            let framing = has_body.then_some(Framing::Length(last.content as u64));
+            finish(&mut head, framing, Afterwards::of(request.is_old, stays));
+        }
+        let (mut content, mut end) = (&input.unused()[..last.content], &last.end[..]);
+        if content.len() + end.len() <= JOINED {
+            head.extend_from_slice(content);
+            head.extend_from_slice(end);
+            (content, end) = (&[], &[]);
+        }
+        let written = self.write([&head, content, end]).await;
+        if !written {
+            return Outcome::Over;
+        }
+        ticket.bytes += last.content as u64;
+        Outcome::Answered { stays }
     }
 }

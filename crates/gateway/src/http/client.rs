@@ -1,92 +1,72 @@
-//! One client's connection, and one request on it.
+//! One client, and one request of it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
 
-use backlot_sockets::{ClientStream, Interim, ReplicaStream};
-use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, Uri, Version};
+use backlot_sockets::ReplicaStream;
+use tokio::time::Instant;
 
 use crate::access::{AccessLine, RequestLine};
 use crate::balancing::in_flight::InFlight;
 use crate::balancing::replica::Replica;
 use crate::config::Trust;
+use crate::messages::request::{Asker, Request};
 use crate::shared::Shared;
 
-/// A client's connection.
+/// A client, as it is known by its connection.
 pub(crate) struct Client {
     pub(crate) shared: Arc<Shared>,
     pub(crate) peer: SocketAddr,
     /// Which of the gateway's threads serves it.
     pub(crate) worker: usize,
     /// The peer's address without the port.
-    pub(crate) address: HeaderValue,
-    pub(crate) trusted: bool,
-    /// Requests that are not over; at most one, as hyper serves them.
-    busy: AtomicUsize,
-    /// What is said to the client before an answer.
-    pub(crate) interim: Arc<Interim>,
-    /// What the connection becomes when it has changed protocols.
-    switch: Mutex<Option<Switch>>,
-}
-
-/// The replica's side of a connection that changed protocols.
-pub(crate) struct Switch {
-    pub(crate) upstream: ReplicaStream,
-    /// What was already read from the replica.
-    pub(crate) read: Bytes,
-    pub(crate) in_flight: InFlight,
-    pub(crate) ticket: Ticket,
+    address: String,
+    is_trusted: bool,
 }
 
 impl Client {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        downstream: &ClientStream,
-        peer: SocketAddr,
-        worker: usize,
-    ) -> Self {
-        let trusted = match shared.trust {
-            Trust::Loopback => peer.ip().to_canonical().is_loopback(),
+    pub(crate) fn new(shared: Arc<Shared>, peer: SocketAddr, worker: usize) -> Self {
+        let ip = peer.ip().to_canonical();
+        let is_trusted = match shared.trust {
+            Trust::Loopback => ip.is_loopback(),
             Trust::Nobody => false,
         };
-        // An address consists of what a header may hold.
-        let address = HeaderValue::from_str(&peer.ip().to_canonical().to_string())
-            .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        let (busy, interim) = (AtomicUsize::new(0), downstream.interim());
-        Self { shared, peer, worker, address, trusted, busy, interim, switch: Mutex::default() }
+        Self { shared, peer, worker, address: ip.to_string(), is_trusted }
     }
 
-    pub(crate) fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed) > 0
+    pub(crate) fn asker(&self) -> Asker<'_> {
+        Asker { address: &self.address, is_trusted: self.is_trusted, default_host: &self.shared.default_host }
     }
+}
 
-    pub(crate) fn set_switch(&self, switch: Switch) {
-        *self.switch.lock().unwrap_or_else(PoisonError::into_inner) = Some(switch);
-    }
-
-    pub(crate) fn take_switch(&self) -> Option<Switch> {
-        self.switch.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
+/// What a connection becomes that changes protocols.
+pub(crate) struct Switch<'a> {
+    pub(crate) upstream: ReplicaStream,
+    /// What was already read from the client, and from the replica.
+    pub(crate) read: (Vec<u8>, Vec<u8>),
+    pub(crate) in_flight: InFlight,
+    pub(crate) ticket: Ticket<'a>,
 }
 
 /// One request, from its head to the end of its response. Writes the log when it is dropped.
-pub(crate) struct Ticket {
-    client: Arc<Client>,
+pub(crate) struct Ticket<'a> {
+    client: &'a Client,
     pub(crate) begun: Instant,
-    pub(crate) status: Option<StatusCode>,
+    pub(crate) status: Option<u16>,
     pub(crate) bytes: u64,
     pub(crate) replica: Option<Arc<Replica>>,
     pub(crate) attempts: u32,
-    asked: Option<(Method, Uri, Version)>,
+    asked: Option<(String, String, &'static str)>,
 }
 
-impl Ticket {
-    pub(crate) fn new(client: Arc<Client>, method: &Method, target: &Uri, version: Version) -> Self {
-        client.busy.fetch_add(1, Ordering::Relaxed);
-        let asked = client.shared.log.as_ref().map(|_| (method.clone(), target.clone(), version));
+impl<'a> Ticket<'a> {
+    /// For a request whose head is `head`.
+    pub(crate) fn new(client: &'a Client, request: &Request, head: &[u8]) -> Self {
+        let text =
+            |range: &std::ops::Range<usize>| String::from_utf8_lossy(&head[range.clone()]).into_owned();
+        let version = if request.is_old { "HTTP/1.0" } else { "HTTP/1.1" };
+        let asked =
+            client.shared.log.as_ref().map(|_| (text(&request.method), text(&request.target), version));
         Self { client, begun: Instant::now(), status: None, bytes: 0, replica: None, attempts: 0, asked }
     }
 }
@@ -94,17 +74,16 @@ impl Ticket {
 /// What a client is said to have got when it left before there was an answer; nginx's number.
 const CLIENT_LEFT: u16 = 499;
 
-impl Drop for Ticket {
+impl Drop for Ticket<'_> {
     fn drop(&mut self) {
-        self.client.busy.fetch_sub(1, Ordering::Relaxed);
         let (Some(log), Some((method, target, version))) = (&self.client.shared.log, &self.asked) else {
             return;
         };
         log(&AccessLine {
             endpoint: &self.client.shared.name,
             peer: self.client.peer,
-            request: Some(RequestLine { method: method.as_str(), target, version: *version }),
-            status: Some(self.status.map_or(CLIENT_LEFT, |status| status.as_u16())),
+            request: Some(RequestLine { method, target, version }),
+            status: Some(self.status.unwrap_or(CLIENT_LEFT)),
             bytes: self.bytes,
             took: self.begun.elapsed(),
             replica: self.replica.as_ref().map(|replica| &replica.id),

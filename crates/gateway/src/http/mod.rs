@@ -4,13 +4,9 @@ mod answer;
 mod attempt;
 mod client;
 mod forward;
-mod forwarded;
-mod headers;
-mod hop;
-mod response_body;
-mod retry;
-mod screen;
+mod presence;
+mod relay;
 mod serve;
+mod upload;
 
-pub(crate) use retry::ATTEMPTS;
 pub(crate) use serve::serve;

@@ -45,12 +45,12 @@ pub(crate) async fn serve(
     };
     let knows_http = shared.habits.http.is_set();
     match heard {
-        Opening::Http => http::serve(shared, downstream, peer, worker).await,
+        Opening::Http => http::serve(shared, downstream.into_parts(), peer, worker).await,
         // Nothing but a bad request, and the replica is not to be the judge of it.
         Opening::Other if knows_http && downstream.said_text() => {
-            http::serve(shared, downstream, peer, worker).await;
+            http::serve(shared, downstream.into_parts(), peer, worker).await;
         }
-        Opening::Nothing if knows_http => http::serve(shared, downstream, peer, worker).await,
+        Opening::Nothing if knows_http => http::serve(shared, downstream.into_parts(), peer, worker).await,
         Opening::Nothing => wait_for_a_word(shared, downstream, peer, worker).await,
         Opening::End if knows_http => {}
         Opening::Other | Opening::End => tcp::serve(shared, downstream, peer).await,
@@ -90,7 +90,7 @@ async fn wait_for_a_word(shared: Arc<Shared>, mut downstream: ClientStream, peer
             Turn::Replica(0) | Turn::Client(Opening::Gone) | Turn::Closing => return,
             Turn::Client(Opening::Http) | Turn::Http => {
                 drop(upstream);
-                return http::serve(shared, downstream, peer, worker).await;
+                return http::serve(shared, downstream.into_parts(), peer, worker).await;
             }
             Turn::Client(Opening::Other | Opening::End | Opening::Nothing) => {
                 return match shared.rotation.claim(&replica) {
@@ -104,7 +104,7 @@ async fn wait_for_a_word(shared: Arc<Shared>, mut downstream: ClientStream, peer
             Turn::Replica(_) if greeting.starts_with(b"HTTP/1.") => {
                 shared.habits.answered_http();
                 drop(upstream);
-                return http::serve(shared, downstream, peer, worker).await;
+                return http::serve(shared, downstream.into_parts(), peer, worker).await;
             }
             Turn::Replica(_) => {
                 shared.habits.speaks_first.store(true, Ordering::Relaxed);

@@ -2,4 +2,5 @@
 
 pub(crate) mod accept;
 mod auto;
+pub(crate) mod doors;
 mod tcp;

@@ -11,7 +11,7 @@ use crate::access::AccessLine;
 use crate::balancing::in_flight::InFlight;
 use crate::balancing::recheck::unreachable;
 use crate::balancing::replica::Replica;
-use crate::http::ATTEMPTS;
+use crate::messages::rules::ATTEMPTS;
 use crate::shared::Shared;
 
 /// One client's connection. Writes the log when it is dropped.

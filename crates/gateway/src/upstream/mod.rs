@@ -1,5 +1,3 @@
-//! The way to a replica: connections to it, at rest and at work, and the bodies that go over them.
+//! The way to a replica: connections to it at rest.
 
-pub(crate) mod link;
 pub(crate) mod pool;
-pub(crate) mod request_body;

@@ -6,13 +6,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::upstream::link::Link;
+use backlot_sockets::ReplicaStream;
 
 /// How long a connection may rest. Gunicorn's threaded workers close theirs after 2 s.
 pub(crate) const REST: Duration = Duration::from_secs(1);
 
 /// More than these at rest of one worker are closed.
-const MOST: usize = 256;
+const MOST: usize = 1024;
 
 /// The connections of one replica that are at rest. A connection is used by the worker that opened it.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Pool {
 struct Idle {
     closed: bool,
     /// The one that rests for the shortest time is last.
-    resting: Vec<(Box<Link>, Instant)>,
+    resting: Vec<(ReplicaStream, Instant)>,
 }
 
 fn locked(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
@@ -37,18 +37,18 @@ impl Pool {
     }
 
     /// A connection that seems to be alive: the one that was used last.
-    pub(crate) fn take(&self, worker: usize, now: Instant) -> Option<Box<Link>> {
+    pub(crate) fn take(&self, worker: usize, now: Instant) -> Option<ReplicaStream> {
         loop {
             // The guard ends with this statement: what follows must not happen under the lock.
-            let (mut link, since) = locked(&self.workers[worker]).resting.pop()?;
-            if now.saturating_duration_since(since) < REST && link.is_alive() {
+            let (link, since) = locked(&self.workers[worker]).resting.pop()?;
+            if now.saturating_duration_since(since) < REST && link.is_at_rest() {
                 return Some(link);
             }
         }
     }
 
     /// Keeps a connection, or closes it if the pool is closed or full.
-    pub(crate) fn give(&self, link: Box<Link>, worker: usize) {
+    pub(crate) fn give(&self, link: ReplicaStream, worker: usize) {
         let mut idle = locked(&self.workers[worker]);
         if !idle.closed && idle.resting.len() < MOST {
             idle.resting.push((link, Instant::now()));

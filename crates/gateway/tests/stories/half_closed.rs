@@ -80,3 +80,25 @@ async fn nobody_works_for_a_client_that_has_left() {
         until("it was given up", || stage.in_flight() == 0).await;
     }
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn many_that_have_left_are_found_out_by_one_look() {
+    let stage = Stage::new(1).await;
+    let mut clients = Vec::new();
+    for _ in 0..300 {
+        let mut client = Client::connect(stage.addr()).await.unwrap();
+        client.send(get("/held")).await.unwrap();
+        clients.push(client);
+    }
+    until("all are at work", || stage.in_flight() == 300).await;
+    drop(clients);
+    let mut threads = 0;
+    until("all were given up", || {
+        threads = threads.max(std::fs::read_dir("/proc/self/task").unwrap().count());
+        stage.in_flight() == 0
+    })
+    .await;
+    // Those of the other tests are among them.
+    assert!(threads < 100, "{threads} threads");
+}

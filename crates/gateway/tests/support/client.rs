@@ -50,6 +50,23 @@ impl Client {
         Ok(Self { stream, buffer: Vec::new() })
     }
 
+    /// The other end of one.
+    pub(crate) fn of(stream: TcpStream) -> Self {
+        Self { stream, buffer: Vec::new() }
+    }
+
+    /// A request, if its head says what follows; that is its body.
+    pub(crate) async fn read_request(&mut self) -> io::Result<Answer> {
+        let mut request = self.read_head().await?;
+        let length = request.headers.get("content-length").and_then(|length| length.parse().ok());
+        request.body = if request.headers.contains_key("transfer-encoding") {
+            self.read_chunks().await?
+        } else {
+            self.read_exactly(length.unwrap_or(0)).await?
+        };
+        Ok(request)
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.write_all(bytes.as_ref()).await
     }
