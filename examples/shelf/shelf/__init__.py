@@ -1,0 +1,3 @@
+from shelf.celery import app
+
+__all__ = ["app"]
