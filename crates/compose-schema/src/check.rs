@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use backlot_near::nearest;
 use backlot_yaml::{Entry, Error, Node, Problem, Value};
 
 use crate::path::Path;
@@ -185,46 +186,4 @@ fn describe(shape: &Shape) -> String {
         }
     };
     kind.to_owned()
-}
-
-/// The known key that differs in at most two letters.
-fn nearest<'k>(key: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    // Long keys are no misspelt ones, and the distance costs length times length.
-    if key.len() > 40 {
-        return None;
-    }
-    known
-        .map(|known| (distance(key, known), known))
-        .filter(|(distance, _)| *distance <= 2)
-        .min()
-        .map(|(_, known)| known)
-}
-
-/// How many letters must be added, removed or changed.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let substitute = diagonal + usize::from(letter != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{distance, nearest};
-
-    #[test]
-    fn a_misspelt_key_finds_its_neighbour() {
-        assert_eq!(nearest("comand", ["image", "command"].into_iter()), Some("command"));
-        assert_eq!(nearest("healtcheck", ["healthcheck"].into_iter()), Some("healthcheck"));
-        assert_eq!(nearest("nothing", ["image", "command"].into_iter()), None);
-        assert_eq!(distance("kitten", "sitting"), 3);
-    }
 }

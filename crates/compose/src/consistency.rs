@@ -59,28 +59,40 @@ fn text<'n>(service: &'n Node, key: &str) -> Option<&'n str> {
 /// Checks the whole model; `disabled` are the services that no active profile switches on.
 pub(crate) fn check(model: &Node, disabled: &Map) -> Result<(), Error> {
     let mut container_names: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut faults = Vec::new();
     for Entry { key, key_span, value: service } in model.entries_of("services") {
-        let provided = service.get("provider").is_some();
-        if text(service, "image").is_none() && service.get("build").is_none() && !provided {
-            let error = key_span.error(Problem::NoImage { service: key.clone() });
-            return Err(error.with_hint("give it an image: or a build:"));
-        }
-        check_build(key, service)?;
-        check_networks(model, key, service)?;
-        check_health(key, service)?;
-        check_dependencies(model, disabled, key, service)?;
-        check_mounts(model, key, service)?;
-        check_scale(key, service)?;
-        check_devices(key, service)?;
+        faults.extend(check_service(model, disabled, key, (key_span, service)).err());
         if let Some(name) = text(service, "container_name")
             && let Some(first) = container_names.insert(name, key)
         {
             let (name, first, second) = (name.to_owned(), first.to_owned(), key.clone());
             let span = service.get("container_name").map_or(key_span, |node| &node.span);
-            return Err(span.error(Problem::ContainerName { name, first, second }));
+            faults.push(span.error(Problem::ContainerName { name, first, second }));
         }
     }
+    Error::none_of(faults)?;
     check_cycles(model)
+}
+
+/// Checks a service; of several things that are wrong with it the first.
+fn check_service(
+    model: &Node,
+    disabled: &Map,
+    key: &str,
+    (key_span, service): (&Span, &Node),
+) -> Result<(), Error> {
+    let provided = service.get("provider").is_some();
+    if text(service, "image").is_none() && service.get("build").is_none() && !provided {
+        let error = key_span.error(Problem::NoImage { service: key.to_owned() });
+        return Err(error.with_hint("give it an image: or a build:"));
+    }
+    check_build(key, service)?;
+    check_networks(model, key, service)?;
+    check_health(key, service)?;
+    check_dependencies(model, disabled, key, service)?;
+    check_mounts(model, key, service)?;
+    check_scale(key, service)?;
+    check_devices(key, service)
 }
 
 fn conflict(span: &Span, service: &str, key: &str, reason: &'static str) -> Error {

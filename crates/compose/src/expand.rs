@@ -75,6 +75,8 @@ pub(crate) struct Expansion<'e> {
     /// The same, and those that have a default.
     pub(crate) missed: &'e mut Missed,
     pub(crate) bytes: usize,
+    /// Variables that have to be set and are not.
+    pub(crate) faults: Vec<Error>,
 }
 
 /// Replaces variables in every text of a tree. Keys are left alone.
@@ -96,16 +98,21 @@ pub(crate) fn expand(node: &mut Node, path: &Path<'_>, with: &mut Expansion<'_>)
                 value
             };
             let result = interpolate(text, &lookup, with.unset);
-            let expanded = result.map_err(|error| match error {
-                InterpolationError::Syntax => node
-                    .span
-                    .error(Problem::Interpolation { template: text.clone() })
-                    .with_hint("write $$ for a dollar sign; a variable is $NAME, ${NAME} or, with a default, ${NAME:-default}"),
-                InterpolationError::Required { variable, message } => {
-                    let hint = format!("set {variable} in the environment or in its config file");
-                    node.span.error(Problem::VariableRequired { variable, message }).with_hint(hint)
+            let expanded = match result {
+                Ok(expanded) => expanded,
+                Err(InterpolationError::Syntax) => {
+                    let problem = Problem::Interpolation { template: text.clone() };
+                    return Err(node.span.error(problem).with_hint(
+                        "write $$ for a dollar sign; a variable is $NAME, ${NAME} or, with a default, ${NAME:-default}",
+                    ));
                 }
-            })?;
+                Err(InterpolationError::Required { variable, message }) => {
+                    let hint = format!("set {variable} in the environment or in its config file");
+                    let error = node.span.error(Problem::VariableRequired { variable, message });
+                    with.faults.push(error.with_hint(hint));
+                    return Ok(());
+                }
+            };
             with.bytes += expanded.len();
             if with.bytes > MAX_EXPANDED_BYTES {
                 return Err(node.span.error(Problem::TooMuchText { limit: MAX_EXPANDED_BYTES }));

@@ -29,8 +29,9 @@ pub fn top_level_name(files: &[PathBuf], variables: &Variables) -> Option<(Strin
             let Some(entry) = document.as_map_mut().and_then(|map| map.remove("name")) else { continue };
             let mut node = entry.value;
             let (unset, missed) = (&mut BTreeSet::new(), &mut Missed::default());
-            let mut expansion = Expansion { variables, unset, missed, bytes: 0 };
+            let mut expansion = Expansion { variables, unset, missed, bytes: 0, faults: Vec::new() };
             if expand(&mut node, &Path::Root.key("name"), &mut expansion).is_ok()
+                && expansion.faults.is_empty()
                 && let Some(text) = node.as_str().filter(|text| !text.is_empty())
             {
                 name = Some((text.to_owned(), node.span.clone()));

@@ -149,8 +149,9 @@ impl Reader {
                 return Err(document.wrong_type("a Compose file", "a mapping"));
             }
             let (variables, unset, missed) = (context.variables, &mut self.unset, &mut self.missed);
-            let mut expansion = Expansion { variables, unset, missed, bytes: 0 };
+            let mut expansion = Expansion { variables, unset, missed, bytes: 0, faults: Vec::new() };
             expand(document, &Path::Root, &mut expansion)?;
+            Error::none_of(expansion.faults)?;
         }
         Ok(documents)
     }

@@ -19,16 +19,22 @@ pub(crate) fn read_side_files(
     variables: &Variables,
 ) -> Result<(), Error> {
     let none = Variables::new();
-    let mut bytes = 0;
+    let (mut bytes, mut faults) = (0, Vec::new());
     for Entry { value, .. } in model.entries_of_mut("services") {
         let Some(service) = value.as_map_mut() else { continue };
-        bytes += read_below(reader, service, "env_file", "environment", variables)?;
-        bytes += read_below(reader, service, "label_file", "labels", &none)?;
+        for (files, key, variables) in
+            [("env_file", "environment", variables), ("label_file", "labels", &none)]
+        {
+            match read_below(reader, service, files, key, variables) {
+                Ok(read) => bytes += read,
+                Err(error) => faults.push(error),
+            }
+        }
         if bytes > MAX_BYTES {
             return Err(value.span.error(Problem::TooMuchText { limit: MAX_BYTES }));
         }
     }
-    Ok(())
+    Error::none_of(faults)
 }
 
 /// Replaces the files under `files_key` by what they say, below what the service says under `key`; how many bytes that is.
@@ -41,9 +47,8 @@ fn read_below(
 ) -> Result<usize, Error> {
     let Some(Entry { key_span, value: files, .. }) = service.remove(files_key) else { return Ok(0) };
     let mut values = Map::default();
-    for file in files.items() {
-        read_file(reader, file, &mut values, variables)?;
-    }
+    let read = files.items().iter().map(|file| read_file(reader, file, &mut values, variables));
+    Error::none_of(read.filter_map(Result::err).collect())?;
     if let Some(Entry { value: own, .. }) = service.remove(key) {
         own.entries().iter().for_each(|entry| values.insert(entry.clone()));
         own.items().iter().for_each(|item| insert_pair(&mut values, item));

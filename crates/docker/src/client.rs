@@ -1,6 +1,6 @@
 //! Docker's own programs, found once, and how they are called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{
@@ -54,6 +54,16 @@ impl Client {
     pub fn check(&self) -> Result<String, DockerError> {
         let output = self.ask(["version", "--format", "{{.Server.Version}}"])?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// The names of all Compose projects of which a container runs, asked for at once.
+    ///
+    /// # Errors
+    /// As [`Client::check`].
+    pub fn running_projects(&self) -> Result<BTreeSet<String>, DockerError> {
+        let label = "{{.Label \"com.docker.compose.project\"}}";
+        let output = self.ask(["ps", "--format", label])?;
+        Ok(String::from_utf8_lossy(&output.stdout).lines().map(|line| line.trim().to_owned()).collect())
     }
 
     /// `docker` with arguments.

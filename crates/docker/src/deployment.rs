@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use backlot_facts::address::{Address, OUTSIDE};
 use backlot_facts::database::Database;
-use backlot_facts::migration::{Migration, migrations};
 use backlot_facts::variables::{RunningDatabase, variables};
 use backlot_facts::{NoService, Targets};
 use backlot_plan::{
@@ -20,14 +19,14 @@ use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{ComposeCall, Environment, ScenarioName, ScenarioSource};
 use backlot_state::{
     Beside, ContainerDatabase, Deployment, DockerRecord, EngineError, EngineKind, Exec, Filling, Ground,
-    LiveDatabase, Packages, Purpose, Record, Report, Site, Started, Taken, VERSION, Watcher, Wishes,
-    in_words, label, now, short_hash, tools, watch_over,
+    LiveDatabase, Packages, Purpose, Record, Report, Site, Snapshotting, Started, Taken, VERSION, Watcher,
+    Wishes, in_words, label, now, short_hash, tools, watch_over,
 };
 use backlot_supervisor::News;
 
 use crate::client::Client;
 use crate::container::{Container, Life};
-use crate::model::throwaway_file;
+use crate::model::{apart_file, throwaway_file};
 use crate::running::running;
 
 /// One environment on Docker.
@@ -64,7 +63,8 @@ impl<'a> Deployment<'a> for DockerStack<'a> {
         }
         match purpose {
             Purpose::Throwaway => {}
-            Purpose::Scenario { name, source, stdout } => {
+            // Data of another one is taken natively only, which the command has seen to.
+            Purpose::Scenario { name, source, stdout, from: _ } => {
                 self.scenario = Some((name, source));
                 self.stdout = stdout;
             }
@@ -94,12 +94,18 @@ impl<'a> Deployment<'a> for DockerStack<'a> {
     }
 
     /// Compose is given all that the files say, but for what is said to Backlot.
-    fn told(&self, _wishes: &Wishes) -> Result<Vec<String>, EngineError> {
-        Ok(self.not_migrated())
+    fn told(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
+        let begins = self.environment.apart && !self.throwaway && !wishes.empty && self.database.is_some();
+        let is_new = begins && self.site.record()?.is_none();
+        let line = "what the main checkout's databases hold is not copied on Docker: a worktree's begin as the files say";
+        Ok(is_new.then(|| line.to_owned()).into_iter().collect())
     }
 
     fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
-        let observed = self.observed(&self.client.containers(&self.project())?)?;
+        let containers = self.client.containers(&self.project())?;
+        self.client.compose_version()?;
+        self.check_ours(&containers)?;
+        let observed = self.observed(&containers)?;
         Ok(in_words(&containers_up(&self.desired(wishes)?, &observed, wishes.fresh)))
     }
 
@@ -125,6 +131,11 @@ impl<'a> Deployment<'a> for DockerStack<'a> {
         news: &mut dyn FnMut(News),
     ) -> Result<Started, EngineError> {
         self.bring_up(wishes, report, news)
+    }
+
+    fn snapshots(&self) -> Result<&dyn Snapshotting, EngineError> {
+        let environment = self.site.name().to_owned();
+        Err(EngineError::OnlyNative { what: "load or restore a snapshot", environment })
     }
 
     fn once(
@@ -157,24 +168,6 @@ impl<'a> Deployment<'a> for DockerStack<'a> {
 }
 
 impl DockerStack<'_> {
-    /// Migrations that run later than on the native engine, or not at all, a line each.
-    pub(super) fn not_migrated(&self) -> Vec<String> {
-        let (stack, root) = (&self.environment.stack, self.ground.project.root());
-        let all = migrations(stack, root, self.environment.for_all).into_iter();
-        let line = |migration: Migration| {
-            if migration.is_job() {
-                format!(
-                    "{migration} migrates the database with the other services on Docker, after what fills it"
-                )
-            } else {
-                format!(
-                    "the database is not migrated by {migration} on Docker: `backlot run SERVICE CMD` runs it"
-                )
-            }
-        };
-        all.filter(|migration| !migration.is_job() || self.throwaway).map(line).collect()
-    }
-
     /// The name that Compose knows it by.
     pub(super) fn project(&self) -> String {
         let name = &self.environment.stack.name;
@@ -193,7 +186,10 @@ impl DockerStack<'_> {
         let database = self.database.as_ref().filter(|_| self.database_comes_first(wishes));
         let database = database.filter(|database| others.remove(&database.service));
         let create = database.filter(|database| self.throwaway && database.application != database.initial);
+        let migrations = self.migrations(wishes);
+        let migrate = database.filter(|_| !migrations.is_empty());
         Ok(DesiredContainers {
+            migrate: migrate.map(|_| in_words(&migrations).join(", ")),
             database: database.map(|database| database.service.clone()),
             create: create.map(|database| database.application.clone()),
             fill: database.and(self.scenario.as_ref()).and_then(|(_, source)| self.ground.shown(source)),
@@ -205,7 +201,7 @@ impl DockerStack<'_> {
     /// Whether the database is started and waited for before all else. Where nothing has to be done to it first, it starts
     /// with the others, as Compose has it.
     pub(super) fn database_comes_first(&self, wishes: &Wishes) -> bool {
-        self.throwaway || wishes.database_only
+        self.throwaway || wishes.database_only || !self.migrations(wishes).is_empty()
     }
 
     pub(super) fn observed(&self, containers: &[Container]) -> Result<ObservedContainers, EngineError> {
@@ -252,6 +248,7 @@ impl DockerStack<'_> {
             database: None,
             docker: Some(docker),
             migrated: None,
+            snapshot: None,
         };
         self.write(&record)?;
         Ok(record)
@@ -267,7 +264,7 @@ impl DockerStack<'_> {
     /// How Compose is called: for the project's own files, or for one of our own where they say what is not to be.
     fn call(&self) -> Result<ComposeCall, EngineError> {
         let call = self.environment.compose.clone();
-        if !self.throwaway {
+        if !self.throwaway && !self.environment.apart {
             return Ok(call);
         }
         // What the files interpolate and name is resolved in it.
@@ -279,7 +276,7 @@ impl DockerStack<'_> {
         })
     }
 
-    /// Writes the Compose file of a throw-away environment. It holds secrets: nobody else may read it.
+    /// Writes the Compose file of an environment that is not as its files say. It holds secrets: nobody else may read it.
     fn write_file(&self) -> Result<PathBuf, EngineError> {
         let root = self.ground.project.root();
         let checkout = short_hash(root.as_os_str().as_encoded_bytes());
@@ -292,7 +289,11 @@ impl DockerStack<'_> {
             let (service, here) = (database.service.as_str(), &OUTSIDE[..]);
             Address { service, host: service, port: DEFAULT_PORT, here }
         });
-        let model = throwaway_file(&self.environment, &self.inside_variables(), address, &image);
+        let model = if self.throwaway {
+            throwaway_file(&self.environment, &self.inside_variables(), address, &image)
+        } else {
+            apart_file(&self.environment)
+        };
         let path = self.site.live().join("compose.json");
         let failed = |source| EngineError::Io { what: "write", path: path.clone(), source };
         let text = serde_json::to_vec_pretty(&model).map_err(|error| failed(error.into()))?;

@@ -15,7 +15,7 @@ use crate::answer::answer;
 use crate::client::Client;
 use crate::error::DockerError;
 use crate::list::summary;
-use crate::remove::{down, plan_down, volumes};
+use crate::remove::{down, plan_down, stop, volumes};
 use crate::running::{first_running, running};
 
 impl Engine for Client {
@@ -62,6 +62,18 @@ impl Engine for Client {
 
     fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<String>, EngineError> {
         Ok(in_words(&down(self, site, volumes, &AtomicBool::new(false), report)?))
+    }
+
+    fn stop(&self, site: &Site, report: Report<'_>) -> Result<bool, EngineError> {
+        stop(self, site, &AtomicBool::new(false), report)
+    }
+
+    fn reset(&self, site: &Site, _: Report<'_>) -> Result<(), EngineError> {
+        Err(only_native("take back the database", site))
+    }
+
+    fn save(&self, site: &Site, _: &str, _: Report<'_>) -> Result<(), EngineError> {
+        Err(only_native("keep the database", site))
     }
 
     fn volumes(&self, site: &Site) -> Result<Vec<String>, EngineError> {
@@ -144,10 +156,14 @@ impl Attendance for Attended {
     }
 
     fn finish(self: Box<Self>, hurry: &AtomicBool, report: Report<'_>) -> Result<(), EngineError> {
-        let down = down(&self.client, &self.site, false, hurry, report);
+        let stopped = stop(&self.client, &self.site, hurry, report);
         if let Some(watcher) = self.watcher {
             watcher.dismiss();
         }
-        down.map(drop)
+        stopped.map(drop)
     }
+}
+
+fn only_native(what: &'static str, site: &Site) -> EngineError {
+    EngineError::OnlyNative { what, environment: site.name().to_owned() }
 }

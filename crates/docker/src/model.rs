@@ -42,6 +42,16 @@ pub(super) fn throwaway_file(
     model
 }
 
+/// The Compose file of an environment that bears names and has ports of its own.
+pub(super) fn apart_file(environment: &Environment) -> Json {
+    let mut model = environment.stack.resolved().clone();
+    let services = model.get_mut("services").and_then(Json::as_object_mut);
+    for service in services.into_iter().flat_map(Map::values_mut).filter_map(Json::as_object_mut) {
+        service.retain(|_, value| !value.is_null());
+    }
+    model
+}
+
 /// A database that is worked with from this machine has a port of it, whether its file says so or not.
 fn publish_database(model: &mut Map<String, Json>, service: &Service) {
     if service.ports.iter().all(|port| port.target != DEFAULT_PORT)
@@ -74,7 +84,7 @@ fn shorten(mount: &mut Json) {
 /// A database that is thrown away need not survive a power cut, as on the native engine.
 fn forget_durability(model: &mut Map<String, Json>, service: &Service) {
     if service.command.is_none() && service.entrypoint.is_none() {
-        let settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+        let settings = ["fsync=off", "full_page_writes=off"];
         let words = settings.iter().flat_map(|setting| ["-c", setting]);
         model.insert("command".into(), ["postgres"].into_iter().chain(words).collect());
     }

@@ -28,6 +28,7 @@ impl DockerStack<'_> {
             // Compose makes networks even for one alone: it has to be known whose they are.
             None => self.record(&taken)?.docker.ok_or_else(|| self.not_up())?,
         };
+        self.build(&beside.service, &Wishes::default(), &docker, report)?;
         Ok(self.client.compose_in(&ComposeProject::recorded(&docker), arguments(beside, needs))?)
     }
 }

@@ -6,8 +6,10 @@ use backlot_postgres::{Connection, Creation};
 use backlot_process::in_full;
 use backlot_project::ScenarioSource;
 use backlot_state::fill::Filler;
+use backlot_state::how_far::Loading;
 use backlot_state::{
-    ContainerDatabase, Deployment, EngineError, Failure, Filling, LiveDatabase, Record, mark, tools,
+    ContainerDatabase, Deployment, EngineError, Event, Failure, Filling, LiveDatabase, Record, Report, mark,
+    tools,
 };
 
 use crate::container::Container;
@@ -89,7 +91,11 @@ impl DockerStack<'_> {
         })
     }
 
-    pub(super) fn fill(&self, live: &LiveDatabase) -> Result<Option<Failure>, EngineError> {
+    pub(super) fn fill(
+        &self,
+        live: &LiveDatabase,
+        report: Report<'_>,
+    ) -> Result<Option<Failure>, EngineError> {
         let Some((_, source)) = &self.scenario else { return Ok(None) };
         if *source == ScenarioSource::Empty {
             return Ok(None);
@@ -100,12 +106,16 @@ impl DockerStack<'_> {
         tools::keep_tree_clean(self.ground.project.root(), &self.site.live(), &mut variables);
         variables.insert(mark::VARIABLE.into(), mark::of_filling(&self.site));
         let psql = Psql::new(&self.client, live, &variables);
+        let loading = Loading::new(live.access.clone());
+        report(Event::HowFar(loading.how_far()));
         let filler = Filler {
             root: self.ground.project.root(),
             variables,
             psql: &psql,
             stdout: self.stdout,
+            loading: &loading,
             interrupted: self.ground.interrupted,
+            printed: None,
         };
         let code = filler.fill(source)?;
         let filling = if code == 0 { Filling::Done } else { Filling::Failed { code } };

@@ -4,7 +4,7 @@ use std::iter;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use backlot_plan::{ContainerRemoval, Filling as Filled, ObservedContainers, containers_down};
+use backlot_plan::{ContainerRemoval, Filling as Filled, ObservedContainers, Removal, containers_down};
 use backlot_process::{Output, port_holder};
 use backlot_state::{DockerRecord, EngineError, Event, Filling, Report, Site, Taken, mark, tell};
 
@@ -177,6 +177,33 @@ pub(super) fn take_away(
             Ok(format!("the files of {name}"))
         }
     }
+}
+
+/// Stops the containers of the environment at `site`, which stay with all that is in them. Returns whether any ran.
+pub(crate) fn stop(
+    client: &Client,
+    site: &Site,
+    hurry: &AtomicBool,
+    report: Report<'_>,
+) -> Result<bool, EngineError> {
+    let _taken = site.take()?;
+    let Some(record) = client.record_at(site)? else { return Ok(false) };
+    if !client.containers(&record.project)?.iter().any(|container| container.life == Life::Running) {
+        return Ok(false);
+    }
+    end_filling(site);
+    tell(&Removal::StopServices, report, |_| {
+        stop_politely(client, &record, hurry)?;
+        let mut left = client.containers(&record.project)?;
+        left.retain(|container| container.life == Life::Running);
+        if !left.is_empty() {
+            // Somebody was in a hurry.
+            let ids = left.into_iter().map(|container| container.id);
+            client.ask(iter::once("kill".to_owned()).chain(ids))?;
+        }
+        Ok::<_, EngineError>(format!("the containers of {}, which stay as they are", site.name()))
+    })?;
+    Ok(true)
 }
 
 /// Stops the containers in the order of dependencies, each with its own grace period; in a hurry no more of them is waited

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use backlot_facts::container::is_usually_tcp;
 use backlot_plan::{Endpoint, Protocol};
 use backlot_state::DockerRecord;
 use backlot_supervisor::{EndpointReport, ReplicaReport, ServiceReport, State};
@@ -33,20 +34,26 @@ fn service(name: &str, containers: &[&Container], record: &DockerRecord) -> Serv
 /// Where a service is reached: where it is published on this machine; else by its name, in the stack's own network.
 fn endpoints(name: &str, containers: &[&Container], record: &DockerRecord) -> Vec<EndpointReport> {
     let is_database = record.database.as_ref().is_some_and(|database| database.service == name);
-    let protocol = if is_database { Protocol::Tcp } else { Protocol::Http };
+    let protocol =
+        |target: u16| if is_database || is_usually_tcp(target) { Protocol::Tcp } else { Protocol::Http };
     let published = containers.iter().flat_map(|container| &container.published);
     let mut found: Vec<EndpointReport> = published
         .map(|(target, address)| EndpointReport {
             target: *target,
             address: address.clone(),
             published: true,
-            protocol,
+            protocol: protocol(*target),
         })
         .collect();
     for target in record.ports.get(name).into_iter().flatten() {
         if !found.iter().any(|endpoint| endpoint.target == *target) {
             let address = Endpoint::new(name, *target);
-            found.push(EndpointReport { target: *target, address, published: false, protocol });
+            found.push(EndpointReport {
+                target: *target,
+                address,
+                published: false,
+                protocol: protocol(*target),
+            });
         }
     }
     found

@@ -44,13 +44,33 @@ impl DockerStack<'_> {
             // It knows of no others than these and what they depend on.
             let known = self.services(&Wishes { services: group.clone(), ..Wishes::default() })?;
             let scale = scale.iter().filter(|(service, _)| known.contains(*service));
-            let arguments = up_arguments(group, scale, wishes.build);
+            let arguments = up_arguments(group, scale, self.builds(wishes));
             let program = self.client.compose_in(&ComposeProject::recorded(&docker), arguments)?;
             self.run_compose(&program, &docker, report)?;
         }
         let database = docker.database.as_ref().filter(|_| self.database_comes_first(wishes));
         let database = database.filter(|database| services.contains(&database.service));
         database.map(|database| self.wait_for_database(database, &docker.project)).transpose()
+    }
+
+    /// Builds the image of a service anew, where that is asked for.
+    pub(super) fn build(
+        &self,
+        service: &str,
+        wishes: &Wishes,
+        docker: &DockerRecord,
+        report: Report<'_>,
+    ) -> Result<(), EngineError> {
+        if !self.builds(wishes) {
+            return Ok(());
+        }
+        let program = self.client.compose_in(&ComposeProject::recorded(docker), ["build", service])?;
+        self.run_compose(&program, docker, report)
+    }
+
+    /// Whether images are built anew. Those of what is thrown away are of our own making: nobody else would bring in what has changed.
+    fn builds(&self, wishes: &Wishes) -> bool {
+        wishes.build || self.throwaway
     }
 
     /// Whether a service is an nginx whose file does not say that it depends on those behind it.

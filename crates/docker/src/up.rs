@@ -1,9 +1,10 @@
 //! Bringing an environment up on Docker.
 
 use backlot_plan::{ContainerRemoval, ContainerStep, containers_up};
+use backlot_state::checkout::attend;
 use backlot_state::{
-    DockerRecord, EngineError, EngineKind, Event, Failure, LiveDatabase, Outcome, Record, Report, Started,
-    Taken, Wishes, tell,
+    Deployment as _, DockerRecord, EngineError, EngineKind, Event, Failure, LiveDatabase, Outcome, Record,
+    Report, Started, Taken, Wishes, tell,
 };
 use backlot_supervisor::News;
 
@@ -19,6 +20,8 @@ struct Came {
     /// The database that was waited for: it need not be looked for again.
     database: Option<LiveDatabase>,
     failure: Option<Failure>,
+    /// Whether what fails now leaves the database up.
+    stays: bool,
 }
 
 impl DockerStack<'_> {
@@ -32,18 +35,22 @@ impl DockerStack<'_> {
     ) -> Result<Started, EngineError> {
         self.services(wishes)?;
         let (taken, containers) = self.take()?;
-        for line in self.not_migrated() {
+        for line in self.told(wishes)? {
             report(Event::Warning(line));
         }
         let steps = containers_up(&self.desired(wishes)?, &self.observed(&containers)?, wishes.fresh);
         let mut came = Came::default();
         let outcome = self.carry_out_all(&taken, &steps, wishes, &mut came, report, news);
         if let Err(error) = outcome {
-            // What ran before goes on running; what is thrown away is nothing without its end.
-            if containers.is_empty() || self.throwaway {
+            // What ran before goes on running; what is thrown away is nothing without its end. A database of which a
+            // migration has left something is to be looked at.
+            if (containers.is_empty() && !came.stays) || self.throwaway {
                 remove::undo(&self.client, &taken, report);
             }
             return Err(error);
+        }
+        if self.run.is_none() {
+            attend(&self.site, self.ground.project.root(), self.ground.caller)?;
         }
         let renewed = steps.contains(&ContainerStep::Remove(ContainerRemoval::Containers));
         self.started(!containers.is_empty() && !renewed, came.failure, wishes)
@@ -54,7 +61,13 @@ impl DockerStack<'_> {
         let taken = self.site.take()?;
         self.ground.go_on()?;
         let containers = self.client.containers(&self.project())?;
-        refuse_foreign(&self.project(), &self.environment.compose.working_dir, &containers)?;
+        self.check_ours(&containers)?;
+        Ok((taken, containers))
+    }
+
+    /// That neither somebody else nor another engine runs it.
+    pub(super) fn check_ours(&self, containers: &[Container]) -> Result<(), EngineError> {
+        refuse_foreign(&self.project(), &self.environment.compose.working_dir, containers)?;
         let record = self.site.record()?;
         if record.as_ref().is_some_and(|record| record.engine != EngineKind::Docker) {
             return Err(EngineError::OtherEngine {
@@ -62,7 +75,7 @@ impl DockerStack<'_> {
                 engine: EngineKind::Native,
             });
         }
-        Ok((taken, containers))
+        Ok(())
     }
 
     fn carry_out_all(
@@ -108,8 +121,15 @@ impl DockerStack<'_> {
             ContainerStep::CreateDatabase { database } => {
                 self.create(&self.database_of(came)?, database)?.into()
             }
+            ContainerStep::Migrate { what } => {
+                let database = self.database_of(came)?;
+                let outcome = self.migrate(&database, wishes, report);
+                came.stays = matches!(outcome, Err(EngineError::Migration { .. }));
+                outcome?;
+                format!("{what}, done").into()
+            }
             ContainerStep::Fill { source } => {
-                came.failure = self.fill(&self.database_of(came)?)?;
+                came.failure = self.fill(&self.database_of(came)?, report)?;
                 match came.failure {
                     None => source.clone().into(),
                     Some(Failure { code }) => {
@@ -148,6 +168,7 @@ impl DockerStack<'_> {
             database: live,
             was_up,
             failure,
+            kept: false,
             filling: record.filling,
             published: published.collect(),
             // Even a database alone has not been waited for yet, unless it came first.

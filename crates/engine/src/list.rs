@@ -1,6 +1,6 @@
 //! What environments there are, how they do, and what killed commands have left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use backlot_project::Project;
 use backlot_state::{EngineError, Home, Site, State, Summary};
@@ -9,9 +9,10 @@ use backlot_templates::{Templates, Unfinished};
 use crate::choose::engine_of;
 
 /// What the names of scenarios begin with on disk.
-const SCENARIO: &str = "scenario_";
+pub(crate) const SCENARIO: &str = "scenario_";
 
 /// The name under which templates are listed, of which killed commands have left some that are unfinished.
+const SNAPSHOTS: &str = "snapshots";
 const TEMPLATES: &str = "templates";
 
 /// The scenarios of a project that are up or have left something, by name.
@@ -23,7 +24,7 @@ pub fn list(
     summaries(home, project, caller, |site| site.name().starts_with(SCENARIO))
 }
 
-/// All environments of a project that are up or have left something, by name, and what is left of unfinished templates.
+/// All environments of a project that are up or have left something, by name, and what is left of unfinished templates and snapshots.
 pub fn list_all(
     home: &Home,
     project: &Project,
@@ -36,6 +37,11 @@ pub fn list_all(
             Unfinished::LeftOver => State::LeftOver,
         };
         all.push(Summary { state, ..left_over(TEMPLATES, TEMPLATES) });
+    }
+    let snapshots = Site::new(home, project, SNAPSHOTS).snapshots();
+    if let Some(is_under_way) = snapshots.unfinished() {
+        let state = if is_under_way { State::Busy } else { State::LeftOver };
+        all.push(Summary { state, ..left_over(SNAPSHOTS, SNAPSHOTS) });
     }
     Ok(all)
 }
@@ -63,7 +69,7 @@ fn summaries(
     Ok(found)
 }
 
-fn left_over(name: &str, environment: &str) -> Summary {
+pub(crate) fn left_over(name: &str, environment: &str) -> Summary {
     Summary {
         name: name.to_owned(),
         environment: environment.to_owned(),
@@ -74,14 +80,24 @@ fn left_over(name: &str, environment: &str) -> Summary {
         size: None,
         age: None,
         services: Vec::new(),
+        names: None,
+        starting: BTreeSet::new(),
         orphans: Vec::new(),
     }
 }
 
 fn summary(site: &Site, name: &str, caller: &BTreeMap<String, String>) -> Result<Summary, EngineError> {
-    match engine_of(site, caller) {
+    let summary = match engine_of(site, caller) {
         Ok(engine) => engine.summary(site, name),
         // Without a client nobody can be asked.
         Err(_) => backlot_docker::summary(None, site, name),
-    }
+    }?;
+    let is_up = !summary.services.is_empty() || site.is_supervised()?;
+    Ok(Summary { names: is_up.then(|| names_of(site)).flatten(), ..summary })
+}
+
+/// What is behind the names of services, at the front door that is open.
+fn names_of(site: &Site) -> Option<String> {
+    let (door, house) = (backlot_door::standing(site.home())?, backlot_door::house(site)?);
+    Some(backlot_door::names::of_all(&house.name, door.port))
 }

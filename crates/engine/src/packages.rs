@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use backlot_facts::dockerfile::of_service;
+use backlot_dockerfile::of_service;
 use backlot_project::Environment;
 
 /// The packages of a system that services' Dockerfiles install.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use backlot_process::Program;
 use backlot_state::EngineError;
-use backlot_state::tools::{on_path, python};
+use backlot_state::tools::{on_path, python, virtual_environment_of};
 
 /// How long Python may take to say what is installed.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -18,11 +18,50 @@ print(*(name for name in ('pytest', 'pytest_cov') if importlib.util.find_spec(na
 ";
 /// What runs the tests of a Django project that has no pytest.
 const MANAGE: &str = "manage.py";
+/// Runners of tests that Node projects have among their packages, each with what has it run once, and end when the tests do.
+const NODE_RUNNERS: [&[&str]; 4] =
+    [&["vitest", "run"], &["jest", "--forceExit"], &["mocha", "--exit"], &["ava"]];
 /// The package whose coverage is measured, by the seed layout's convention.
 const APPLICATION: &str = "application";
 
-/// The command that runs the tests: `replacement` when there is one, else what the project configured, else what it has.
-/// `arguments` go to the runner.
+/// What is known to run tests.
+enum Runner {
+    Given(Vec<OsString>),
+    Pytest,
+    Manage,
+    Cargo,
+    Npm,
+    /// One of a Node project's packages.
+    Node(&'static [&'static str]),
+}
+
+/// What runs the tests: `replacement` when there is one, else what the project configured, else what it has.
+fn runner(
+    root: &Path,
+    configured: Option<Vec<String>>,
+    replacement: &[OsString],
+) -> Result<Runner, EngineError> {
+    Ok(if !replacement.is_empty() {
+        Runner::Given(replacement.to_vec())
+    } else if let Some(command) = configured.filter(|command| !command.is_empty()) {
+        Runner::Given(command.into_iter().map(OsString::from).collect())
+    } else if has_python_tests(root) {
+        Runner::Pytest
+    } else if root.join(MANAGE).exists() {
+        Runner::Manage
+    } else if root.join("Cargo.toml").exists() {
+        Runner::Cargo
+    } else if has_npm_tests(root) {
+        Runner::Npm
+    } else if let Some(words) = node_runner(root) {
+        Runner::Node(words)
+    } else {
+        return Err(EngineError::NoRunner { root: root.to_owned() });
+    })
+}
+
+/// The command that runs the tests on this machine: `replacement` when there is one, else what the project configured, else what
+/// it has. `arguments` go to the runner.
 ///
 /// # Errors
 /// When no runner fits, or a program is missing.
@@ -33,47 +72,92 @@ pub fn test_command(
     replacement: &[OsString],
     arguments: &[OsString],
 ) -> Result<Program, EngineError> {
-    let named = |command: Vec<OsString>| -> Result<Program, EngineError> {
-        let mut words = command.into_iter();
-        let name = words.next().unwrap_or_default();
-        Ok(Program::new(find(&name, root, variables)?).args(words))
+    let program = match runner(root, configured, replacement)? {
+        Runner::Given(command) => {
+            let mut words = command.into_iter();
+            let name = words.next().unwrap_or_default();
+            Program::new(find(&name, root, variables)?).args(words)
+        }
+        Runner::Pytest => pytest(root, variables, arguments)?,
+        Runner::Manage => {
+            let python =
+                python(variables).ok_or_else(|| EngineError::NoTestProgram { program: "python3".into() })?;
+            Program::new(python).args([MANAGE, "test"])
+        }
+        Runner::Cargo => cargo(root, variables)?,
+        Runner::Npm => npm(Program::new(find(&"npm".into(), root, variables)?), arguments),
+        Runner::Node(words) => {
+            Program::new(find(&words[0].into(), root, variables)?).args(words[1..].iter().copied())
+        }
     };
-    let program = if !replacement.is_empty() {
-        named(replacement.to_vec())?
-    } else if let Some(command) = configured.filter(|command| !command.is_empty()) {
-        named(command.into_iter().map(OsString::from).collect())?
-    } else if has_python_tests(root) {
-        pytest(root, variables, arguments)?
-    } else if root.join(MANAGE).exists() {
-        let python =
-            python(variables).ok_or_else(|| EngineError::NoTestProgram { program: "python3".into() })?;
-        Program::new(python).args([MANAGE, "test"])
-    } else if root.join("Cargo.toml").exists() {
-        cargo(root, variables)?
-    } else if has_npm_tests(root) {
-        // What follows is the script's.
-        let npm = Program::new(find(&"npm".into(), root, variables)?).args(["test"]);
-        if arguments.is_empty() { npm } else { npm.arg("--") }
-    } else {
-        return Err(EngineError::NoRunner { root: root.to_owned() });
+    Ok(program.args(arguments.iter().cloned()))
+}
+
+/// The same in a container, whose image has what is needed.
+///
+/// # Errors
+/// When no runner fits.
+pub fn test_command_inside(
+    root: &Path,
+    configured: Option<Vec<String>>,
+    replacement: &[OsString],
+    arguments: &[OsString],
+) -> Result<Program, EngineError> {
+    let program = match runner(root, configured, replacement)? {
+        Runner::Given(command) => {
+            let mut words = command.into_iter();
+            Program::new(words.next().unwrap_or_default()).args(words)
+        }
+        Runner::Pytest => Program::new("python").args(["-m", "pytest"]),
+        Runner::Manage => Program::new("python").args([MANAGE, "test"]),
+        Runner::Cargo => Program::new("cargo").arg("test"),
+        Runner::Npm => npm(Program::new("npm"), arguments),
+        Runner::Node(words) => Program::new("npx").args(["--no-install", "--"]).args(words.iter().copied()),
     };
     Ok(program.args(arguments.iter().cloned()))
 }
 
 /// Whether a directory has tests of a kind that is known.
 pub fn has_tests(dir: &Path) -> bool {
-    has_python_tests(dir)
-        || dir.join(MANAGE).exists()
-        || dir.join("Cargo.toml").exists()
-        || has_npm_tests(dir)
+    runner(dir, None, &[]).is_ok()
+}
+
+/// Whether this machine is known to have the packages that the tests in a directory need; cargo gets them itself.
+pub fn has_packages(dir: &Path, root: &Path, caller: &BTreeMap<String, String>) -> bool {
+    match runner(dir, None, &[]) {
+        Ok(Runner::Pytest | Runner::Manage) => {
+            virtual_environment_of(&[dir.to_owned()], root, caller).is_some()
+        }
+        Ok(Runner::Npm | Runner::Node(_)) => dir.join("node_modules").is_dir(),
+        Ok(Runner::Cargo) => true,
+        Ok(Runner::Given(_)) | Err(_) => false,
+    }
+}
+
+fn npm(npm: Program, arguments: &[OsString]) -> Program {
+    // What follows is the script's.
+    let npm = npm.arg("test");
+    if arguments.is_empty() { npm } else { npm.arg("--") }
+}
+
+fn package(dir: &Path) -> serde_json::Value {
+    let text = backlot_files::text(&dir.join("package.json")).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
 }
 
 /// Whether `npm test` does something.
 fn has_npm_tests(dir: &Path) -> bool {
-    let Ok(text) = backlot_files::text(&dir.join("package.json")) else { return false };
-    let package: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     // What `npm init` writes tests nothing.
-    package["scripts"]["test"].as_str().is_some_and(|line| !line.contains("no test specified"))
+    package(dir)["scripts"]["test"].as_str().is_some_and(|line| !line.contains("no test specified"))
+}
+
+/// What runs the tests of a project that has a runner among its packages, and no script for it.
+fn node_runner(dir: &Path) -> Option<&'static [&'static str]> {
+    let package = package(dir);
+    let has = |name: &str| {
+        ["dependencies", "devDependencies"].iter().any(|kind| package[*kind].get(name).is_some())
+    };
+    NODE_RUNNERS.iter().find(|words| has(words[0])).copied()
 }
 
 fn find(name: &OsString, root: &Path, variables: &BTreeMap<String, String>) -> Result<PathBuf, EngineError> {
@@ -134,4 +218,28 @@ fn cargo(root: &Path, variables: &BTreeMap<String, String>) -> Result<Program, E
     let subcommand: &[&str] =
         if on_path("cargo-nextest", variables).is_some() { &["nextest", "run"] } else { &["test"] };
     Ok(Program::new(cargo).args(subcommand.iter().copied()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{has_tests, node_runner};
+
+    #[test]
+    fn a_runner_among_the_packages_runs_the_tests() {
+        for (package, expected) in [
+            ("{\"devDependencies\": {\"jest\": \"30\"}}", Some("jest --forceExit")),
+            ("{\"dependencies\": {\"vitest\": \"1\", \"jest\": \"30\"}}", Some("vitest run")),
+            ("{\"devDependencies\": {\"left-pad\": \"1\"}}", None),
+            ("{", None),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("package.json"), package).unwrap();
+            assert_eq!(
+                node_runner(dir.path()).map(|words| words.join(" ")).as_deref(),
+                expected,
+                "{package}"
+            );
+            assert_eq!(has_tests(dir.path()), expected.is_some());
+        }
+    }
 }

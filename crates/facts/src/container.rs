@@ -7,8 +7,8 @@ use backlot_plan::Protocol;
 use backlot_project::Service;
 use backlot_project::stack::{Healthcheck, Image, MountKind, Protocol as PortProtocol};
 
-use crate::dockerfile::{self, Dockerfile};
 use crate::image::is_postgres;
+use backlot_dockerfile::Dockerfile;
 
 /// Images that are known to be programs of this machine as well.
 const KNOWN: [Known; 3] = [
@@ -43,6 +43,11 @@ const USUALLY_TCP: [u16; 19] = [
     27_017,
 ];
 
+/// Whether a port is that of a server that speaks no HTTP/1, as far as its number tells.
+pub fn is_usually_tcp(port: u16) -> bool {
+    USUALLY_TCP.contains(&port)
+}
+
 #[derive(Debug)]
 struct Known {
     image: &'static str,
@@ -68,7 +73,7 @@ pub struct Container<'a> {
 impl<'a> Container<'a> {
     /// The container of `service`, of a project whose directory is `root`.
     pub fn of(service: &'a Service, root: &'a Path) -> Self {
-        let (dockerfile, unread) = match dockerfile::of_service(service) {
+        let (dockerfile, unread) = match backlot_dockerfile::of_service(service) {
             Ok(dockerfile) => (dockerfile.unwrap_or_default(), None),
             Err(unread) => (Dockerfile::default(), Some(unread)),
         };
@@ -152,13 +157,19 @@ impl<'a> Container<'a> {
     /// Dockerfile's command away; an empty one, or an empty command, takes nothing away but an entrypoint (as Docker does,
     /// whatever the documentation of Compose says).
     pub(crate) fn own_command(&self) -> Vec<String> {
+        let (entrypoint, command) = self.entrypoint_and_command();
+        entrypoint.into_iter().chain(command).collect()
+    }
+
+    /// The two apart.
+    pub(crate) fn entrypoint_and_command(&self) -> (Vec<String>, Vec<String>) {
         let (entrypoint, is_own) = match &self.service.entrypoint {
             Some(words) => (words.clone(), !words.is_empty()),
             None => (self.dockerfile.entrypoint.clone().unwrap_or_default(), false),
         };
         let of_file = || self.dockerfile.cmd.clone().filter(|_| !is_own);
         let command = self.service.command.clone().filter(|command| !command.is_empty()).or_else(of_file);
-        entrypoint.into_iter().chain(command.unwrap_or_default()).collect()
+        (entrypoint, command.unwrap_or_default())
     }
 
     /// How to tell that it is well: what the service says, and its Dockerfile where that says nothing.
@@ -237,7 +248,7 @@ impl<'a> Container<'a> {
             self.outside(Path::new(word))
         } else if word.contains('/') {
             let inside = self.working_dir();
-            let path = dockerfile::normal(&Path::new(inside.unwrap_or("/")).join(word));
+            let path = backlot_dockerfile::normal(&Path::new(inside.unwrap_or("/")).join(word));
             self.outside(&path).filter(|file| file.exists()).or_else(|| Some(self.directory().join(word)))
         } else if self.service.extension.command.is_none() {
             let copies = &self.dockerfile.copies;
@@ -290,8 +301,7 @@ impl<'a> Container<'a> {
                 _ => Protocol::Tcp,
             };
         }
-        let is_usual = USUALLY_TCP.contains(&target);
-        if is_usual || self.known.is_some() || is_postgres(self.service) {
+        if is_usually_tcp(target) || self.known.is_some() || is_postgres(self.service) {
             Protocol::Tcp
         } else {
             Protocol::Auto

@@ -7,14 +7,14 @@ mod scripts;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use backlot_plan::{Port, PostgresWish, Storage, Volume};
-use backlot_postgres::{DEFAULT_PORT, LocaleWish, Script, TRUST};
+use backlot_postgres::{DEFAULT_PORT, INIT_DIR, LocaleWish, Script, TRUST};
+use backlot_project::stack::MountKind;
 use backlot_project::{Environment, Service, Stack, split_words};
 use secrecy::SecretString;
 
-use crate::dockerfile;
 use crate::image::{self, PostgresImage};
 use crate::inside::Inside;
 use crate::storage;
@@ -23,6 +23,11 @@ pub use command::ConfFile;
 pub use error::DatabaseError;
 use said::Said;
 
+/// Files of the server's own, wherever they are mounted.
+const CONF: [&str; 6] =
+    ["postgresql.conf", "pg_hba.conf", "pg_ident.conf", "server.crt", "server.key", "root.crt"];
+/// What is mounted so that a container has the time and accounts of its machine.
+const OF_MACHINE: [&str; 4] = ["/etc/localtime", "/etc/timezone", "/etc/passwd", "/etc/group"];
 /// The setting for the libraries that a server loads when it starts.
 const PRELOAD: &str = "shared_preload_libraries";
 
@@ -53,6 +58,8 @@ pub struct Database {
     pub application: String,
     /// Where its data lives.
     pub storage: Storage,
+    /// Where the log of that is; thrown away stands for beside the data.
+    pub log: Storage,
     /// Where it listens.
     pub port: Port,
     /// Where it listens in its container.
@@ -73,6 +80,17 @@ pub struct Database {
     pub settings: Vec<(String, String)>,
 }
 
+/// A service that is to be a database.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The service.
+    pub service: String,
+    /// Whether it is the environment's own.
+    pub is_own: bool,
+    /// What it is to be, or what it says that cannot be carried out natively.
+    pub database: Result<Database, DatabaseError>,
+}
+
 /// Without the variables, which hold secrets.
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,29 +101,24 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    /// Finds the database of an environment: its service with a Postgres image. None is none; of several, the one
-    /// named `db`, `postgres` or `database`, else the first by name.
-    ///
-    /// # Errors
-    /// [`DatabaseError`] when the service says something that cannot be carried out natively.
-    pub fn of(environment: &Environment) -> Result<Option<Self>, DatabaseError> {
-        let Some(found) = Found::of(environment) else { return Ok(None) };
-        found.database(environment).map(Some)
-    }
-
-    /// The other databases of a stack that has several, by name; but for those of which the file says what runs natively.
-    ///
-    /// # Errors
-    /// As [`Database::of`].
-    pub fn others(environment: &Environment) -> Result<Vec<Self>, DatabaseError> {
+    /// Finds the databases of an environment: its services with a Postgres image. Its own is the one named `db`, `postgres` or
+    /// `database`, else the first by name; the others are beside it, but for those of which the file says what runs natively.
+    pub fn all(environment: &Environment) -> Vec<Wanted> {
         let stack = &environment.stack;
-        let own = Found::of(environment).map(|found| &found.service.name);
+        let own = Found::of(environment);
+        let own_name = own.as_ref().map(|found| &found.service.name);
         let others = stack
             .services
             .values()
-            .filter(|service| service.extension.command.is_none() && Some(&service.name) != own);
-        let found = others.filter_map(|service| Found::at(service, stack));
-        found.map(|found| Found { is_own: false, ..found }.database(environment)).collect()
+            .filter(|service| service.extension.command.is_none() && Some(&service.name) != own_name);
+        let others: Vec<Found<'_>> = others.filter_map(|service| Found::at(service, stack)).collect();
+        let all = own.into_iter().chain(others.into_iter().map(|found| Found { is_own: false, ..found }));
+        let wanted = |found: Found<'_>| Wanted {
+            service: found.service.name.clone(),
+            is_own: found.is_own,
+            database: found.database(environment),
+        };
+        all.map(wanted).collect()
     }
 
     /// The same for a database in a container, whose command is its image's own business.
@@ -163,7 +176,8 @@ impl<'a> Found<'a> {
 
     fn at(service: &'a Service, stack: &Stack) -> Option<Self> {
         let image = PostgresImage::of(service)?;
-        let inside = Inside::of(service, stack, dockerfile::of_service(service).ok().flatten().as_ref());
+        let inside =
+            Inside::of(service, stack, backlot_dockerfile::of_service(service).ok().flatten().as_ref());
         Some(Self { service, image, inside, is_own: true })
     }
 
@@ -175,7 +189,13 @@ impl<'a> Found<'a> {
         let told = settings.iter().find(|(name, _)| name == "data_directory").map(|(_, path)| path.as_str());
         database.storage =
             storage::of_postgres(service, &environment.stack, image.wanted.major, told).map_err(Box::new)?;
-        database.files = command::take_files(&mut settings, service, inside, image.wanted.major)?;
+        let (log, note) = self.log(&database, &environment.stack)?;
+        database.log = log;
+        database.notes.extend(note);
+        let said = settings.clone();
+        let (files, read) = command::take_files(&mut settings, service, inside, image.wanted.major)?;
+        database.files = files;
+        let unseen = self.unseen(&database, (&said, &read), &environment.stack);
         let effective = |name: &str| command::effective(name, &settings, &database.files);
         if let Some(port) = effective("port").and_then(|port| port.parse().ok()) {
             database.inside_port = port;
@@ -193,7 +213,7 @@ impl<'a> Found<'a> {
         let missing = missing.into_iter().map(|what| {
             format!("{what}, where nothing is natively: service {} does not run it ({at})", service.name)
         });
-        database.notes.extend(missing.chain(image::not_done(service)));
+        database.notes.extend(missing.chain(image::not_done(service)).chain(unseen));
         Ok(Database { settings, ..database })
     }
 
@@ -238,6 +258,7 @@ impl<'a> Found<'a> {
             host_auth,
             initial,
             storage: Storage::Throwaway,
+            log: Storage::Throwaway,
             port: port_of(service, inside_port),
             inside_port,
             initdb_args: self.initdb_args(&said)?,
@@ -245,7 +266,7 @@ impl<'a> Found<'a> {
             variables,
             scripts: Vec::new(),
             files: Vec::new(),
-            notes: self.waldir(&said).into_iter().collect(),
+            notes: Vec::new(),
             settings: Vec::new(),
         })
     }
@@ -260,13 +281,63 @@ impl<'a> Found<'a> {
         })
     }
 
-    fn waldir(&self, said: &Said) -> Option<String> {
-        let (place, service) = (said.get("POSTGRES_INITDB_WALDIR")?, self.service);
-        Some(format!(
-            "POSTGRES_INITDB_WALDIR of service {} is not honoured natively: the log that would be in {place} stays with the \
-             data ({}); --engine docker honours it",
-            service.name, service.location
-        ))
+    /// Where the log is, and what of that is not as the file says.
+    fn log(&self, database: &Database, stack: &Stack) -> Result<(Storage, Option<String>), DatabaseError> {
+        let found = storage::of_log(self.service, stack).map_err(Box::new)?;
+        let Some((place, log)) = found.filter(|_| database.storage != Storage::Throwaway) else {
+            return Ok((Storage::Throwaway, None));
+        };
+        let (name, at) = (&self.service.name, &self.service.location);
+        let note = (log == Storage::Throwaway).then(|| {
+            format!(
+                "{} of service {name} names {}, where nothing is mounted: the log stays with the data ({at}); mount a \
+                 volume there",
+                storage::LOG,
+                place.display()
+            )
+        });
+        Ok((log, note))
+    }
+
+    /// The folders and files that a server does not have at the places of its container, in words: neither its data, nor what
+    /// it is filled with, nor files of which it is given a copy.
+    fn unseen(
+        &self,
+        database: &Database,
+        (said, read): (&[(String, String)], &[PathBuf]),
+        stack: &Stack,
+    ) -> Vec<String> {
+        let (service, at) = (self.service, &self.service.location);
+        let data = storage::data_targets(service, true, self.image.wanted.major);
+        let log = storage::of_log(service, stack).ok().flatten().map(|(place, _)| place);
+        let of_files =
+            database.variables.iter().filter(|(name, _)| name.ends_with("_FILE")).map(|(_, path)| path);
+        let is_used = |target: &Path| {
+            let holds = |path: &Path| path.starts_with(target);
+            data.iter().any(|data| Path::new(data) == target)
+                || log.as_deref().is_some_and(holds)
+                || target.starts_with(INIT_DIR)
+                || target.file_name().is_some_and(|name| CONF.iter().any(|conf| *conf == name))
+                || read.iter().any(|path| holds(path))
+                || of_files.clone().any(|path| holds(Path::new(path)))
+                || command::is_given(target, said, &database.files)
+                || OF_MACHINE.iter().any(|path| Path::new(path) == target)
+        };
+        let binds = service.volumes.iter().filter_map(|mount| match &mount.kind {
+            MountKind::Bind { source } => Some((Path::new(mount.target.as_str()), source)),
+            MountKind::Volume { .. } | MountKind::Tmpfs { .. } | MountKind::Other { .. } => None,
+        });
+        let unseen = binds.filter(|(target, source)| *target != source.as_path() && !is_used(target));
+        let line = |(target, source): (&Path, &PathBuf)| {
+            format!(
+                "service {} has {} at {}, where its server does not see it natively: what that reads or writes there (COPY, \
+                 archive_command) is not in it ({at}); --engine docker mounts it",
+                service.name,
+                source.display(),
+                target.display()
+            )
+        };
+        unseen.map(line).collect()
     }
 
     /// What the image's variables make of its locale.

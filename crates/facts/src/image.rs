@@ -7,7 +7,6 @@ use backlot_project::Service;
 use backlot_project::stack::Image;
 
 use crate::container::{Container, image_of};
-use crate::dockerfile;
 
 /// Programs that run a line.
 const SHELLS: [&str; 4] = ["sh", "bash", "ash", "dash"];
@@ -170,7 +169,7 @@ fn file_name(word: &str) -> &str {
 
 /// What a service's Dockerfile does to a Postgres image that cannot be done here, in words.
 pub(crate) fn not_done(service: &Service) -> Option<String> {
-    let file = dockerfile::of_service(service).ok()??;
+    let file = backlot_dockerfile::of_service(service).ok()??;
     let at = &service.location;
     if let Some((target, _)) = file.copies.made.first() {
         let target = target.display();

@@ -9,7 +9,7 @@ use backlot_postgres::ConfFiles;
 use backlot_project::stack::{FileGrant, FileSource, MountKind};
 use backlot_project::{Service, Stack};
 
-use crate::dockerfile::{Dockerfile, normal};
+use backlot_dockerfile::{Dockerfile, normal};
 
 /// Where secrets are, and what of theirs has no absolute path.
 const SECRETS: &str = "/run/secrets";
@@ -193,7 +193,7 @@ mod tests {
     use backlot_project::{EnvironmentName, Lookup, Project};
 
     use super::{Found, Inside};
-    use crate::dockerfile::of_service;
+    use backlot_dockerfile::of_service;
 
     const COMPOSE: &str = "\
 services:

@@ -4,7 +4,6 @@
 pub mod address;
 pub mod container;
 pub mod database;
-pub mod dockerfile;
 pub mod image;
 mod inside;
 pub mod migration;
@@ -13,6 +12,7 @@ pub mod own;
 pub mod references;
 pub mod runtime;
 pub mod schema;
+mod starting;
 pub mod storage;
 mod targets;
 mod unknown;

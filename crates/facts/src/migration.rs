@@ -10,6 +10,7 @@ use backlot_project::Stack;
 use crate::container::Container;
 use crate::image::is_postgres;
 use crate::own;
+use crate::starting::starting;
 
 /// One thing to run for that, on a database that is up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,27 +19,48 @@ pub struct Migration {
     pub service: Option<String>,
     /// The command; none is the service's own.
     pub command: Vec<String>,
+    /// What of the files has it run.
+    pub origin: Origin,
+}
+
+/// Why something migrates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// It is a service that others await.
+    Job,
+    /// The files name it as what migrates.
+    Named,
+    /// A service runs it when it starts: what it is, for people.
+    Start(String),
 }
 
 impl Migration {
-    /// Whether it is a service that an `up` runs anyway, since others wait for its end.
-    pub fn is_job(&self) -> bool {
-        self.command.is_empty()
+    /// Whether an `up` runs it anyway, with the services.
+    pub fn runs_anyway(&self) -> bool {
+        match self.origin {
+            Origin::Job | Origin::Start(_) => true,
+            Origin::Named => false,
+        }
     }
 }
 
 impl fmt::Display for Migration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.service, self.command.join(" ")) {
-            (Some(service), command) if command.is_empty() => write!(f, "{service}"),
-            (Some(service), command) => write!(f, "{command} as {service}"),
-            (None, command) => write!(f, "{command}"),
+        let command = match &self.origin {
+            Origin::Job => return f.write_str(self.service.as_deref().unwrap_or_default()),
+            Origin::Named => self.command.join(" "),
+            Origin::Start(what) => what.clone(),
+        };
+        match &self.service {
+            Some(service) => write!(f, "{command} as {service}"),
+            None => f.write_str(&command),
         }
     }
 }
 
 /// All of them, in the order in which they are to run: the services that reach the database and that others await by
-/// `service_completed_successfully`, those that they await before them; then what the files name as `migrate`.
+/// `service_completed_successfully`, those that they await before them; then what the files name as `migrate`. Where there is neither,
+/// what services run for that when they start.
 pub fn migrations(stack: &Stack, root: &Path, is_seed: bool) -> Vec<Migration> {
     let mut all = Vec::new();
     let mut seen = BTreeSet::new();
@@ -49,14 +71,16 @@ pub fn migrations(stack: &Stack, root: &Path, is_seed: bool) -> Vec<Migration> {
         let command = service.extension.migrate.clone()?;
         // Beside a database there is nothing of the project's.
         let service = Some(service).filter(|service| !is_postgres(service));
-        Some(Migration { service: service.map(|service| service.name.clone()), command })
+        let service = service.map(|service| service.name.clone());
+        Some(Migration { service, command, origin: Origin::Named })
     });
     all.extend(said);
     if let Some(command) = stack.extension.migrate.clone() {
         let own = if is_seed { None } else { own::only(stack, root) };
-        all.push(Migration { service: own.map(|container| container.service.name.clone()), command });
+        let service = own.map(|container| container.service.name.clone());
+        all.push(Migration { service, command, origin: Origin::Named });
     }
-    all
+    if all.is_empty() && !is_seed { starting(stack, root) } else { all }
 }
 
 fn awaited(name: &str, stack: &Stack, root: &Path, seen: &mut BTreeSet<String>, all: &mut Vec<Migration>) {
@@ -71,13 +95,14 @@ fn awaited(name: &str, stack: &Stack, root: &Path, seen: &mut BTreeSet<String>, 
             && !is_there
             && reaches_a_database(other, stack, root)
         {
-            all.push(Migration { service: Some(other.clone()), command: Vec::new() });
+            let service = Some(other.clone());
+            all.push(Migration { service, command: Vec::new(), origin: Origin::Job });
         }
     }
 }
 
 /// Whether a service says somewhere that it has to do with a database.
-fn reaches_a_database(name: &str, stack: &Stack, root: &Path) -> bool {
+pub(crate) fn reaches_a_database(name: &str, stack: &Stack, root: &Path) -> bool {
     let Some(service) = stack.services.get(name).filter(|service| !is_postgres(service)) else {
         return false;
     };
@@ -107,6 +132,21 @@ mod tests {
             Project::find(Lookup { start_dir: dir.path().to_owned(), ..Lookup::default() }).unwrap();
         let environment = project.environment(&EnvironmentName::parse("development").unwrap()).unwrap();
         migrations(&environment.stack, dir.path(), false).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_a_service_runs_for_that_when_it_starts_is_one() {
+        let web = |rest: &str| told(&format!("{DB}  web: {{build: ., depends_on: [db], {rest}}}\n"));
+        let line = "command: sh -c 'python -u manage.py migrate --noinput && exec gunicorn app'";
+        assert_eq!(web(line), ["python -u manage.py migrate --noinput as web"]);
+        let job = format!(
+            "{DB}  web: {{build: ., {line}, depends_on: {{db: {{condition: service_started}}, m: {WAITS}}}}}\n  m: {{build: ., depends_on: [db], command: x}}\n"
+        );
+        assert_eq!(told(&job), ["m"], "what is said to be one is enough");
+        for other in ["command: uvicorn app", "command: [sh, -c, 'test -n $$M && alembic upgrade head; app']"]
+        {
+            assert!(web(other).is_empty(), "{other}");
+        }
     }
 
     const DB: &str = "services:\n  db: {image: postgres}\n";

@@ -22,9 +22,23 @@ pub fn node_of(image: &Image) -> Option<u32> {
     version.split(['.', '-']).next()?.parse().ok()
 }
 
+/// The variable by which the programs of an official image of a language know its version, and that version, as the tag has it.
+pub fn version_variable(image: &Image) -> Option<(&'static str, String)> {
+    let name = match image.repository.rsplit('/').next()? {
+        "python" => "PYTHON_VERSION",
+        "node" => "NODE_VERSION",
+        "ruby" => "RUBY_VERSION",
+        "golang" => "GOLANG_VERSION",
+        "php" => "PHP_VERSION",
+        _ => return None,
+    };
+    let version = image.tag.as_deref()?.split('-').next()?;
+    version.starts_with(|c: char| c.is_ascii_digit()).then(|| (name, version.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{node_of, python_of};
+    use super::{node_of, python_of, version_variable};
     use backlot_project::stack::Image;
 
     #[test]
@@ -45,5 +59,13 @@ mod tests {
             let image = Image::parse(image);
             assert_eq!((python_of(&image), node_of(&image)), (python, node), "{image:?}");
         }
+    }
+
+    #[test]
+    fn official_images_tell_their_version() {
+        let told = |image: &str| version_variable(&Image::parse(image));
+        assert_eq!(told("python:3.12.1-slim"), Some(("PYTHON_VERSION", "3.12.1".into())));
+        assert_eq!(told("docker.io/library/node:20"), Some(("NODE_VERSION", "20".into())));
+        assert_eq!((told("node:lts"), told("python"), told("debian:12")), (None, None, None));
     }
 }

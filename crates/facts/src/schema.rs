@@ -17,6 +17,14 @@ pub struct Tool {
     pub command: &'static str,
 }
 
+impl Tool {
+    /// What has it run before anybody else has the database, for a service of the project's, else for all of it.
+    pub fn way_out(&self, service: Option<&str>) -> String {
+        let under = service.map_or("at the top".to_owned(), |service| format!("under service {service}"));
+        format!("`x-backlot: {{migrate: {}}}` {under} of the Compose file", self.command)
+    }
+}
+
 const fn tool(name: &'static str, command: &'static str) -> Tool {
     Tool { name, command }
 }
@@ -64,8 +72,7 @@ pub fn tool_in(dir: &Path) -> Option<Tool> {
     (has("flyway.conf") || has("flyway.toml")).then_some(FLYWAY)
 }
 
-/// The tools of a stack's own services that nothing in its files runs before anybody else has the database, each with its service:
-/// what a service runs when it starts comes after a scenario is filled.
+/// The tools of a stack's own services that nothing in its files runs, each with its service.
 pub fn unused(stack: &Stack, root: &Path, is_seed: bool) -> Vec<(Option<String>, Tool)> {
     // The seed layout has commands of its own for that.
     if is_seed || !migrations(stack, root, is_seed).is_empty() {
@@ -175,7 +182,8 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(told("command: uvicorn app"), ["web Alembic"]);
-        assert_eq!(told("command: sh -c 'alembic upgrade head && uvicorn app'"), ["web Alembic"]);
+        assert_eq!(told("command: sh -c 'sleep 1 && uvicorn app'"), ["web Alembic"]);
+        assert!(told("command: sh -c 'alembic upgrade head && uvicorn app', depends_on: [db]").is_empty());
         assert!(told("command: uvicorn app, x-backlot: {migrate: alembic upgrade head}").is_empty());
     }
 }

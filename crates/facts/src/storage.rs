@@ -10,8 +10,10 @@ use backlot_project::stack::{Mount, MountKind, Volume as ComposeVolume};
 use backlot_project::{Location, Service, Stack};
 
 use crate::container::{Container, image_of};
-use crate::dockerfile::normal;
+use backlot_dockerfile::normal;
 
+/// The variable that says where a new cluster has its log.
+pub const LOG: &str = "POSTGRES_INITDB_WALDIR";
 /// Variables by which images are told where their data goes.
 const TOLD_BY: [&str; 3] = ["PGDATA", "POSTGRESQL_DATA_DIR", "DATADIR"];
 
@@ -133,6 +135,18 @@ pub fn of_postgres(
         }
     }
     Ok(Storage::Throwaway)
+}
+
+/// Where a service has the log of its database (`POSTGRES_INITDB_WALDIR`), if that is mounted; none where it says nothing.
+pub fn of_log(service: &Service, stack: &Stack) -> Result<Option<(PathBuf, Storage)>, StorageError> {
+    let container = Container::of(service, Path::new("/"));
+    let Some(place) = container.variable(LOG).filter(|place| !place.is_empty()) else { return Ok(None) };
+    let place = normal(Path::new(place));
+    let storage = match mount_for(service, &place).filter(|_| !stack.throwaway) {
+        Some(mount) => of_mount(service, stack, mount, &place)?,
+        None => Storage::Throwaway,
+    };
+    Ok(Some((place, storage)))
 }
 
 /// Where the data of a service with an image of another kind that is known to keep some goes; none for all others.

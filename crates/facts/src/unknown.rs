@@ -1,11 +1,12 @@
 //! That somebody asks for a service which is not there.
 
 use backlot_hint::{Explain, Hint};
+use backlot_near::instead;
 use backlot_project::Stack;
 
 /// Somebody asked for a service that is not in the stack.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no service {service} (there are {})", known.join(", "))]
+#[error("there is no service {service} ({})", instead(service, known.iter().map(String::as_str)))]
 pub struct NoService {
     service: String,
     known: Vec<String>,

@@ -7,10 +7,12 @@ use std::sync::{
 };
 use std::time::Duration;
 
+use backlot_plan::Storage;
 use backlot_state::{Attendance, EngineError, Heard, Lines, Report, Site};
 use backlot_supervisor::{News, Request, State};
+use backlot_templates::is_cluster;
 
-use crate::down::down;
+use crate::down::{down, stop};
 use crate::supervise::{ask, connect};
 use crate::views::status;
 
@@ -19,6 +21,8 @@ pub(super) struct Attended {
     site: Site,
     lines: Box<dyn Lines>,
     supervisor: Option<Supervisor>,
+    /// Whether nobody has looked on yet.
+    is_new: bool,
 }
 
 /// A supervisor, which is told when we are gone by the end of a connection.
@@ -31,7 +35,7 @@ impl Attended {
     /// Looks on at the services at `site`, or at a database alone.
     pub(super) fn new(site: &Site, lines: Box<dyn Lines>, has_services: bool) -> Result<Self, EngineError> {
         let supervisor = if has_services { Some(Supervisor::attach(site)?) } else { None };
-        Ok(Self { site: site.clone(), lines, supervisor })
+        Ok(Self { site: site.clone(), lines, supervisor, is_new: true })
     }
 
     /// Whether something has failed, where nothing runs any more or will by itself. A database runs on.
@@ -52,12 +56,29 @@ impl Attended {
         all_over.then(|| states.iter().any(|state| *state != State::Completed))
     }
 
+    /// What has failed sooner than somebody looked on.
+    fn failures(&self) -> Vec<Heard> {
+        let services = status(&self.site).unwrap_or_default();
+        let all = services.iter().flat_map(|service| service.replicas.iter().map(move |it| (service, it)));
+        let failed = all.filter(|(_, replica)| replica.state == State::Failed);
+        let news = failed.filter_map(|(service, replica)| {
+            let name = format!("{}-{}", service.name, replica.number);
+            let text = replica.reason.clone()?;
+            Some(News { service: service.name.clone(), replica: Some(name), text, bad: true })
+        });
+        news.map(Heard::News).collect()
+    }
+
     fn rest(&mut self) -> Result<Vec<Heard>, EngineError> {
         if self.supervisor.is_none() {
             return Ok(Vec::new());
         }
         Ok(self.lines.next(Duration::ZERO)?.into_iter().map(Heard::Line).collect())
     }
+}
+
+fn has_news(heard: &[Heard]) -> bool {
+    heard.iter().any(|heard| matches!(heard, Heard::News(_)))
 }
 
 impl Supervisor {
@@ -90,6 +111,7 @@ impl Supervisor {
 impl Attendance for Attended {
     fn next(&mut self, limit: Duration) -> Result<Vec<Heard>, EngineError> {
         let mut all: Vec<Heard> = self.lines.next(limit)?.into_iter().map(Heard::Line).collect();
+        let is_first = std::mem::take(&mut self.is_new);
         let has_ended = match &self.supervisor {
             Some(supervisor) => supervisor.next(&mut all),
             None => !self.lines.is_live()?,
@@ -97,9 +119,12 @@ impl Attendance for Attended {
         if has_ended {
             all.extend(self.rest()?);
             all.push(Heard::Ended);
-        } else if all.iter().any(|heard| matches!(heard, Heard::News(_)))
+        } else if (is_first || has_news(&all))
             && let Some(failed) = self.over()
         {
+            if !has_news(&all) {
+                all.extend(self.failures());
+            }
             // All that was printed is written by now.
             loop {
                 let rest = self.rest()?;
@@ -134,6 +159,13 @@ impl Attendance for Attended {
     }
 
     fn finish(self: Box<Self>, _: &AtomicBool, report: Report<'_>) -> Result<(), EngineError> {
-        down(&self.site, false, report).map(drop)
+        // Whoever ends it may want it again as it was; what nothing is lost with need not stay.
+        let all = self.site.parts();
+        let has_cluster = |site: &Site| is_cluster(&site.data(&Storage::Throwaway));
+        if all.iter().chain([&self.site]).any(has_cluster) {
+            stop(&self.site, report).map(drop)
+        } else {
+            down(&self.site, false, report).map(drop)
+        }
     }
 }

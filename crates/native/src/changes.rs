@@ -5,7 +5,7 @@ use std::time::Duration;
 use backlot_facts::database::Database;
 use backlot_hint::{Explain, Hint, quoted};
 use backlot_plan::{Port, Storage};
-use backlot_postgres::{Access, Connection};
+use backlot_postgres::{Access, Connection, lets_in};
 use backlot_state::volume::ClusterRecord;
 use backlot_state::{DatabaseRecord, EngineError, Site};
 use secrecy::ExposeSecret;
@@ -18,6 +18,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// The database that every cluster has.
 const MAINTENANCE: &str = "postgres";
 
+/// What of the files a server has not let in.
+pub(super) const REJECTED: &str = "POSTGRES_USER or POSTGRES_PASSWORD";
 /// How it is said that the port has changed.
 pub(super) const PORT: &str = "the port";
 
@@ -146,6 +148,17 @@ pub(super) fn obstacle(database: &Database, record: &DatabaseRecord, site: &Site
     let names = [(same_user, "POSTGRES_USER"), (same_password, "POSTGRES_PASSWORD")];
     let names: Vec<&str> = names.iter().filter(|(same, _)| !same).map(|(_, name)| *name).collect();
     Some(rejected(database, &names.join(" and "), site))
+}
+
+/// That the cluster of a server that does not run lets nobody in with the files' user and password, where that can be known.
+pub(super) fn locked_out(database: &Database, site: &Site) -> Option<ChangeError> {
+    if database.storage == Storage::Throwaway || database.files.iter().any(|file| file.setting == "hba_file")
+    {
+        return None;
+    }
+    let password = database.password.expose_secret();
+    let is_let_in = lets_in(&site.data(&database.storage), &database.user, password)?;
+    (!is_let_in).then(|| rejected(database, REJECTED, site))
 }
 
 /// That a cluster was made by another major version than the one that is asked for.

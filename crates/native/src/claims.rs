@@ -1,7 +1,7 @@
 //! The ports that an `up` wants: they are tried before anything is started.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ pub struct Tenant {
     /// The environment's name on disk.
     pub name: String,
     /// Its own directory.
-    dir: PathBuf,
+    pub dir: PathBuf,
 }
 
 impl PortError {
@@ -116,14 +116,14 @@ fn by(holder: Option<&PortHolder>, tenant: Option<&Tenant>) -> String {
     }
 }
 
-/// Tries the ports of `claims`, for the environment at `site`: what that has already, it keeps. `open` are its endpoints
+/// Tries the ports of `claims`, for the environment at `site`; those that cannot be had. What that has already, it keeps. `open` are its endpoints
 /// where the system does not tell whose a port is.
 pub(super) fn check(
     claims: &[Claim],
     site: &Site,
     open: &[u16],
     environment: &Environment,
-) -> Result<(), PortErrors> {
+) -> Vec<PortError> {
     let tried = |claim: &Claim| match try_patiently(claim.address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let error = in_use(claim, address_holder(claim.address), environment);
@@ -144,8 +144,7 @@ pub(super) fn check(
         // Whatever else may be wrong with it, whoever listens there will find out and tell.
         Ok(()) | Err(_) => None,
     };
-    let errors: Vec<PortError> = claims.iter().filter_map(tried).collect();
-    if errors.is_empty() { Ok(()) } else { Err(PortErrors(errors)) }
+    claims.iter().filter_map(tried).collect()
 }
 
 /// Tries a port. One whose holder is about to end, such as a supervisor that was just killed, is tried again for a moment.
@@ -192,6 +191,13 @@ fn another(port: u16, environment: &Environment) -> Option<String> {
     Some(format!("{name}={free}"))
 }
 
+/// The environment that has a port of this machine, if it is one of Backlot, as far as the system tells.
+pub fn tenant_of(port: u16) -> Option<Tenant> {
+    let holders = [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), (Ipv6Addr::LOCALHOST, port).into()];
+    let holder = holders.into_iter().find_map(address_holder)?;
+    tenant(&command_lines_up_from(holder.pid()?))
+}
+
 /// The environment that a process belongs to, by its command line and those of its ancestors.
 fn tenant(lines: &[Vec<String>]) -> Option<Tenant> {
     let dir = lines.iter().find_map(|words| site_named_in(words))?;
@@ -208,19 +214,13 @@ fn site_named_in(words: &[String]) -> Option<PathBuf> {
     }
     let data =
         words.iter().zip(words.iter().skip(1)).find(|(word, _)| *word == "-D").map(|(_, data)| data)?;
-    let above = |levels: usize| Path::new(data).ancestors().nth(levels);
-    let named = |levels: usize, name: &str| above(levels)?.file_name().filter(|found| *found == name);
-    named(0, "data")?;
-    // `live/data` and `volumes/<volume>/data`.
-    let levels = if named(1, "live").is_some() {
-        2
-    } else {
-        named(2, "volumes")?;
-        3
+    // `live/data`, and below `volumes/<volume>` wherever the image has its data in what is mounted. Not the home, in which volumes
+    // of all projects are.
+    let named = |dir: &Path, names: &[&str]| {
+        dir.file_name().is_some_and(|found| names.iter().any(|name| found == *name))
     };
-    // Not the home, in which volumes of all projects are.
-    named(levels + 2, "projects")?;
-    above(levels).map(Path::to_owned)
+    let site = Path::new(data).ancestors().find(|dir| named(dir, &["live", "volumes"]))?.parent()?;
+    named(site.parent()?.parent()?, &["projects"]).then(|| site.to_owned())
 }
 
 impl Explain for PortError {
@@ -269,6 +269,8 @@ mod tests {
             "/usr/bin/backlot __guard /h /h/projects/blog-1/development",
             "/usr/lib/postgresql/15/bin/postgres -D /h/projects/blog-1/development/live/data -c port=1",
             "/usr/lib/postgresql/15/bin/postgres -D /h/projects/blog-1/development/volumes/pgdata/data",
+            "/usr/lib/postgresql/15/bin/postgres -D /h/projects/blog-1/development/volumes/pgdata/data/data -c port=1",
+            "/usr/lib/postgresql/15/bin/postgres -D /h/projects/blog-1/development/volumes/pgdata/data/18/docker",
         ] {
             assert_eq!(site(line).as_deref(), Some(development), "{line}");
         }

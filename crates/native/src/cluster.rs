@@ -1,6 +1,5 @@
 //! Making an environment's cluster, and filling it with what its image would.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -8,15 +7,21 @@ use std::path::{Path, PathBuf};
 
 use backlot_facts::database::Database;
 use backlot_plan::{Storage, Volume};
-use backlot_postgres::{ClusterSpec, Durability, Init, InitError, Installation, Onlooker, Workshop};
+use backlot_postgres::{ClusterSpec, Durability, InitError, Installation, Onlooker, Workshop, remove_tree};
 use backlot_process::ProcessError;
-use backlot_state::volume::{self, ClusterRecord, VolumeError};
+use backlot_state::volume::{self, ClusterRecord, Held, VolumeError};
 use backlot_state::{EngineError, Event, Ground, Report, Site, Taken};
 use backlot_templates::{Fill, Template, TemplateError, Templates, is_cluster};
 use sha2::{Digest, Sha256};
 
+use crate::copying;
+use crate::forking::Forking;
+use crate::made::{self, MadeBy};
+use crate::stock;
+use crate::wal;
+
 /// Templates that are kept, 35 MB each; the least recently used go first.
-const TEMPLATES_KEPT: usize = 8;
+const TEMPLATES_KEPT: usize = 24;
 
 /// What the server is to be, and what of that is not as in its image, in words.
 pub(super) fn spec(
@@ -97,6 +102,8 @@ pub(super) struct Made {
     pub(super) template: Option<String>,
     /// Whether that was migrated.
     pub(super) is_migrated: bool,
+    /// Whether its scenario's file had filled it.
+    pub(super) is_filled: bool,
 }
 
 /// Makes the cluster of one environment.
@@ -105,18 +112,18 @@ pub(super) struct Making<'a> {
     pub(super) taken: &'a Taken,
     pub(super) database: &'a Database,
     pub(super) installation: &'a Installation,
-    /// What migrates it afterwards, as a hash of that.
-    pub(super) migrations: Option<&'a str>,
+    pub(super) made: MadeBy<'a>,
 }
 
 /// How a cluster was made.
 struct How {
-    text: &'static str,
+    text: String,
     /// Whether a template was made for it.
     is_new: bool,
     /// The one to make further clones of.
     template: Option<String>,
     is_migrated: bool,
+    is_filled: bool,
 }
 
 impl Making<'_> {
@@ -139,28 +146,34 @@ impl Making<'_> {
             }
             made => made,
         };
-        let How { text, is_new, template, is_migrated } = made.map_err(interrupted)?;
+        let How { text, is_new, template, is_migrated, is_filled } = made.map_err(interrupted)?;
         let what = database.storage.volume().map_or_else(|| "throw-away".to_owned(), ToString::to_string);
-        let note = note.filter(|_| is_new || template.is_none()).map(|note| format!(", {note}"));
+        let note = note.map(|note| format!(", {note}"));
         let server = self.server();
         let outcome = format!("{server}, {what}, {text}{}", note.unwrap_or_default());
         if is_new {
             // Old templates cost space, nothing else; the next new one tries again.
-            let _ = templates.prune(TEMPLATES_KEPT);
+            let _ = templates.prune(TEMPLATES_KEPT, &stock::needed(home));
         }
         let data = self.taken.site().data(&database.storage);
         debug_assert!(is_cluster(&data), "a cluster was made where nobody looks for it");
-        Ok(Made { outcome, template, is_migrated })
+        Ok(Made { outcome, template, is_migrated, is_filled })
     }
 
-    /// Makes a template of a cluster that is migrated, and whose server does not run. Returns its name.
+    /// Makes a template of a cluster that is migrated, and filled if it is said what fills it, and whose server does not run.
+    /// Returns its name.
     pub(super) fn keep(&self) -> Result<String, EngineError> {
         let home = self.ground.home;
         let templates = Templates::new(home.templates(), home.owner().clone());
         let (spec, _) = spec(self.database, self.taken.site(), self.installation);
         let data = self.taken.site().data(&self.database.storage);
-        let key = templates.keep(self.installation, &spec, &self.migrated(), &data)?;
-        let _ = templates.prune(TEMPLATES_KEPT);
+        let made_by = self.made.all(self.database, self.installation);
+        if self.made.filling.is_some() {
+            // What it was filled with before is out of date.
+            templates.forget(self.installation, &spec, &made_by)?;
+        }
+        let key = templates.keep(self.installation, &spec, &made_by, &data)?;
+        let _ = templates.prune(TEMPLATES_KEPT, &stock::needed(home));
         Ok(key)
     }
 
@@ -184,21 +197,37 @@ impl Making<'_> {
     ) -> Result<How, EngineError> {
         let is_kept = matches!(spec.durability, Durability::Durable);
         let key = |template: &Template| Some(template.key.clone()).filter(|_| !is_kept);
-        let cloned = |text, template: &Template, is_migrated| How {
-            text,
+        let cloned = |text: &str, template: &Template, is_migrated| How {
+            text: text.to_owned(),
             is_new: template.was_made,
             template: key(template),
             is_migrated,
+            is_filled: false,
         };
+        if let Some(how) = self.copied(report)? {
+            return Ok(how);
+        }
+        if self.made.filling.is_some()
+            && !is_kept
+            && let Some(template) =
+                templates.filled(self.installation, spec, &self.made.all(self.database, self.installation))?
+        {
+            self.put_into_place(&template, None)?;
+            return Ok(How { is_filled: true, ..cloned("cloned with its data", &template, true) });
+        }
         // What is kept is migrated where it is; what is thrown away is a template for the next one.
         if !is_kept
-            && self.migrations.is_some()
-            && let Some(template) = templates.filled(self.installation, spec, &self.migrated())?
+            && self.made.migrations.is_some()
+            && let Some(template) = templates.filled(
+                self.installation,
+                spec,
+                &self.made.migrated(self.database, self.installation),
+            )?
         {
             self.put_into_place(&template, None)?;
             return Ok(cloned("cloned, migrated", &template, true));
         }
-        let Some(init) = self.init() else {
+        let Some(init) = made::init(self.database, self.installation) else {
             let template = templates.ensure(self.installation, spec)?;
             self.put_into_place(&template, None)?;
             let text = if template.was_made { "cloned from a new template" } else { "cloned" };
@@ -227,28 +256,50 @@ impl Making<'_> {
         let data = site.data(&self.database.storage);
         let filled =
             if is_kept { None } else { Some(templates.keep(self.installation, spec, &init, &data)?) };
-        Ok(How { text: "filled by its scripts", is_new: true, template: filled, is_migrated: false })
+        Ok(How {
+            text: "filled by its scripts".to_owned(),
+            is_new: true,
+            template: filled,
+            is_migrated: false,
+            is_filled: false,
+        })
     }
 
-    /// What has filled a cluster that is migrated.
-    fn migrated(&self) -> Init {
-        let none = || Init { scripts: Vec::new(), variables: BTreeMap::new(), then: String::new() };
-        Init { then: self.migrations.unwrap_or_default().to_owned(), ..self.init().unwrap_or_else(none) }
-    }
-
-    /// What fills a new cluster, if anything does.
-    fn init(&self) -> Option<Init> {
-        let (database, installation) = (self.database, self.installation);
-        if database.scripts.is_empty() {
-            return None;
+    /// Puts a copy into its place of what it begins with, if that is another database.
+    fn copied(&self, report: Report<'_>) -> Result<Option<How>, EngineError> {
+        let how = |text: String, is_whole| How {
+            text,
+            is_new: false,
+            template: None,
+            is_migrated: is_whole,
+            is_filled: is_whole,
+        };
+        if let Some(from) = self.made.from {
+            self.copy_of(from, report)?;
+            return Ok(Some(how(format!("with the data of {}", from.environment()), true)));
         }
-        let mut variables = database.variables.clone();
-        variables.insert("PG_MAJOR".to_owned(), installation.version.major.to_string());
-        variables.insert("PG_VERSION".to_owned(), installation.version.to_string());
-        Some(Init { scripts: database.scripts.clone(), variables, then: String::new() })
+        let Some(fork) = self.made.fork else { return Ok(None) };
+        let (root, taken, database) = (self.ground.project.root(), self.taken, self.database);
+        Forking { fork, root, taken, database }.put_into_place(report)?;
+        Ok(Some(how(format!("with the data of {fork} (--empty for none)"), false)))
     }
 
-    fn put_into_place(&self, template: &Template, fill: Option<Fill<'_>>) -> Result<(), EngineError> {
+    /// Puts a copy into its place of what another server has now.
+    fn copy_of(&self, from: &Site, report: Report<'_>) -> Result<(), EngineError> {
+        let (home, data) = (self.ground.home, self.taken.site().data(&self.database.storage));
+        let partial = data.with_file_name("data.partial");
+        home.make(data.parent().unwrap_or(home.root()))?;
+        remove_tree(&partial).map_err(TemplateError::from)?;
+        let copied = copying::known(from).and_then(|database| copying::copy(from, &database, &partial));
+        let notes = copied.inspect_err(|_| drop(remove_tree(&partial)))?;
+        fs::rename(&partial, &data).map_err(|source| EngineError::Io { what: "make", path: data, source })?;
+        for note in notes {
+            report(Event::Warning(note));
+        }
+        Ok(())
+    }
+
+    fn put_into_place(&self, template: &Template, mut fill: Option<Fill<'_>>) -> Result<(), EngineError> {
         let (home, database, site) = (self.ground.home, self.database, self.taken.site());
         let data = site.data(&database.storage);
         let Storage::Durable { volume, below } = &database.storage else {
@@ -270,6 +321,14 @@ impl Making<'_> {
                 source,
             })?,
         }
+        let (log, is_filled) = (wal::place(database, site), fill.is_some());
+        let _held = self.hold_log(volume)?;
+        let mut with_log = |cluster: &Path| {
+            fill.as_mut().map_or(Ok(()), |fill| fill(cluster))?;
+            log.iter().try_for_each(|log| wal::move_out(cluster, log, home.owner()))
+        };
+        // One that only has to be renamed is quicker.
+        let fill: Option<Fill<'_>> = if log.is_some() || is_filled { Some(&mut with_log) } else { None };
         let cloned = if data.is_dir() {
             template.clone_within(&data, fill)
         } else {
@@ -279,6 +338,7 @@ impl Making<'_> {
             Err(TemplateError::Exists { path }) => return Err(VolumeError::NotEmpty { path }.into()),
             cloned => cloned?,
         }
+        log.iter().try_for_each(|log| wal::settle(log))?;
         let cluster = ClusterRecord {
             major: self.installation.version.major,
             user: database.user.clone(),
@@ -286,6 +346,25 @@ impl Making<'_> {
             initdb_args: database.initdb_args.clone(),
         };
         held.remember(below, cluster)
+    }
+}
+
+impl Making<'_> {
+    /// The volume of the log, where that is another one than that of the data.
+    fn hold_log(&self, data: &Volume) -> Result<Option<Held>, EngineError> {
+        let (site, root) = (self.taken.site(), self.ground.project.root());
+        match &self.database.log {
+            Storage::Durable { volume, .. } if volume != data => {
+                let held = volume::hold(site, root, volume)?;
+                if let Some(parent) =
+                    site.content(volume).parent().filter(|_| !matches!(volume, Volume::Folder(_)))
+                {
+                    self.ground.home.make(parent)?;
+                }
+                Ok(Some(held))
+            }
+            Storage::Durable { .. } | Storage::Throwaway => Ok(None),
+        }
     }
 }
 

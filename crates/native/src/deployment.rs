@@ -1,34 +1,43 @@
 //! A whole stack on the native engine: its database, and its other services under a supervisor.
 
+mod afresh;
 mod containers;
 mod databases;
+mod fault;
+mod forks;
 mod migrating;
+mod obstacles;
 mod once;
 mod packages;
 mod planning;
+mod published;
+mod restoring;
+
+pub use planning::{not_done, to_fetch};
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use backlot_containers::Client;
 use backlot_facts::NoService;
 use backlot_facts::database::Database;
 use backlot_plan::Removal;
 use backlot_project::Environment;
-use backlot_project::keys::Level;
 use backlot_stack::{Cast, Containers, Provided, StackError, Translation};
 use backlot_state::{
     Beside, DatabaseRecord, Deployment, EngineError, EngineKind, Event, Exec, Ground, LiveDatabase, Packages,
-    Purpose, Report, Site, Started, Taken, Watcher, Wishes, in_words, mark, volume,
+    Purpose, Report, Site, Snapshotting, Started, Taken, Watcher, Wishes, in_words, mark, volume,
 };
-use backlot_supervisor::{FailureCode, News, PortRun, Request, Runbook, ServiceReport};
+use backlot_supervisor::{FailureCode, News, Request, Runbook, ServiceReport};
 use backlot_view::Rung;
 
 use crate::DatabaseService;
 use crate::containers::clear_or_tell;
 use crate::deployment::containers::Coming;
+use crate::deployment::fault::Fault;
+use crate::deployment::published::published;
 use crate::down;
-use crate::programs;
 use crate::running;
 use crate::supervise::{ask, hire};
 use crate::tidy;
@@ -45,6 +54,8 @@ pub struct NativeStack<'a> {
     database: Option<DatabaseService<'a>>,
     /// Further ones.
     others: Vec<DatabaseService<'a>>,
+    /// Those of which the files say what no server can be; the own one first.
+    faults: Vec<Fault>,
     throwaway: bool,
     /// What services have of packages: it is looked for once.
     provided: OnceCell<BTreeMap<String, Provided>>,
@@ -54,27 +65,7 @@ pub struct NativeStack<'a> {
     client: OnceCell<Result<Client, String>>,
 }
 
-impl<'a> NativeStack<'a> {
-    /// The stack of `environment`; if it `contains`, what only images know runs as containers beside the rest.
-    ///
-    /// # Errors
-    /// When the files say of its database what no server can be.
-    pub fn new(ground: Ground<'a>, environment: Environment, contains: bool) -> Result<Self, EngineError> {
-        let site = Site::new(ground.home, ground.project, environment.name.as_str());
-        let service = |site: Site, database| -> Result<_, EngineError> {
-            let database = programs::asked_for(ground, database)?;
-            Ok(DatabaseService::new(ground, site, environment.clone(), database))
-        };
-        let database = Database::of(&environment)?.map(|database| service(site.clone(), database));
-        let database = database.transpose()?;
-        let others = Database::others(&environment)?.into_iter();
-        let others = others.map(|database| service(site.part(&database.service), database));
-        let others = others.collect::<Result<_, _>>()?;
-        let (client, provided) = (OnceCell::new(), OnceCell::new());
-        let throwaway = false;
-        Ok(Self { ground, environment, site, database, others, throwaway, provided, contains, client })
-    }
-
+impl NativeStack<'_> {
     /// Whether it is known that there are no containers to be had.
     pub fn has_no_containers(&self) -> bool {
         self.no_containers().is_some()
@@ -88,14 +79,20 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
             self.site = site.clone();
         }
         let part = |other: DatabaseService<'a>| match &purpose {
-            Purpose::Scenario { .. } | Purpose::Throwaway => other.meant_for(Purpose::Throwaway),
+            Purpose::Scenario { from, .. } => {
+                let from = from.as_ref().map(|from| from.part(&other.database().service));
+                DatabaseService { from, ..other.meant_for(Purpose::Throwaway) }
+            }
+            Purpose::Throwaway => other.meant_for(Purpose::Throwaway),
             Purpose::Run { site, mark } => {
                 let site = site.part(&other.database().service);
                 other.meant_for(Purpose::Run { site, mark: mark.clone() })
             }
         };
         self.others = self.others.into_iter().map(part).collect();
-        self.database = self.database.map(|database| database.meant_for(purpose));
+        let is_alone = self.others.is_empty();
+        self.database =
+            self.database.map(|database| DatabaseService { is_alone, ..database.meant_for(purpose) });
         self
     }
 
@@ -111,6 +108,13 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         self.database.as_ref().map(DatabaseService::database)
     }
 
+    fn no_database(&self) -> EngineError {
+        match self.faults.iter().find(|fault| fault.is_own) {
+            Some(fault) => EngineError::of(Arc::clone(&fault.error)),
+            None => EngineError::NoDatabase { environment: self.site.name().to_owned() },
+        }
+    }
+
     fn why_not(&self, wishes: &Wishes) -> Result<Option<EngineError>, EngineError> {
         NoService::check(&self.environment.stack, wishes.services.iter().chain(wishes.scale.keys()))
             .map_err(StackError::from)?;
@@ -118,12 +122,20 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
     }
 
     fn told(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
-        Ok(self.told_of(&self.cast(wishes)?, wishes))
+        let cast = self.cast(wishes)?;
+        Ok(self.told_of(&cast, wishes).into_iter().chain(self.look_for_forks(&cast, wishes)).collect())
+    }
+
+    fn details(&self, wishes: &Wishes) -> Vec<String> {
+        self.details_of(wishes)
     }
 
     fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
-        let images = self.image_steps(&self.cast(wishes)?, wishes)?;
-        Ok(images.into_iter().chain(in_words(&self.steps(wishes)?)).collect())
+        let (cast, _) = self.ready(wishes)?;
+        let images = self.image_steps(&cast, wishes)?;
+        self.look_for_forks(&cast, wishes);
+        let before = images.into_iter().chain(self.forks());
+        Ok(before.chain(in_words(&self.steps(&cast, wishes)?)).collect())
     }
 
     fn plan_end_of_run(&self) -> Vec<String> {
@@ -154,6 +166,10 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         self.install_of(services, report)
     }
 
+    fn snapshots(&self) -> Result<&dyn Snapshotting, EngineError> {
+        Ok(self)
+    }
+
     fn once(
         &self,
         beside: &Beside,
@@ -170,12 +186,11 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         report: Report<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<Started, EngineError> {
-        // Before anything is started: what can be known to be wrong from the files alone.
-        let cast = self.cast(wishes)?;
+        self.ground.home.make(self.ground.home.root())?;
+        // Before anything is started or fetched: all that can be known to be wrong.
+        let (cast, external) = self.ready(wishes)?;
         let mut cast = self.install_for(cast, wishes, report)?;
-        for name in self.check_volumes(&cast.services)? {
-            volume::disown(self.ground.home, &name)?;
-        }
+        external.iter().try_for_each(|name| volume::disown(self.ground.home, name))?;
         for service in self.database.iter().chain(self.wanted_others(&cast, wishes)) {
             service.fetch_missing(again(wishes), report)?;
         }
@@ -188,11 +203,26 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
             clear_or_tell(&taken, false, report);
         }
         self.check_ports(&cast, wishes)?;
-        self.told_of(&cast, wishes).into_iter().for_each(|line| report(Event::Warning(line)));
+        let told = self.told_of(&cast, wishes).into_iter().chain(self.look_for_forks(&cast, wishes));
+        told.for_each(|line| report(Event::Warning(line)));
         let coming = self.begin(&cast, images, Some(&taken))?;
+        let aside = self.put_aside(&taken, wishes, report)?;
         let databases = self.start_databases(&taken, &cast, wishes, report);
         let containers = coming.map(Coming::wait).transpose();
-        let (mut started, databases) = databases.inspect_err(|_| self.give_up(&cast))?;
+        let has_failed = databases.as_ref().map_or(true, |(started, _)| started.failure.is_some());
+        let (mut started, databases) = match aside {
+            Some(aside) if has_failed => {
+                self.give_up(&cast);
+                self.bring_back(&taken, &aside, &cast, report);
+                return databases.map(|(started, _)| Started { kept: true, ..started });
+            }
+            Some(_) => {
+                self.drop_aside(&taken)?;
+                databases?
+            }
+            None => databases.inspect_err(|_| self.give_up(&cast))?,
+        };
+        self.attend_checkout()?;
         // What runs beside the database is told even if the file has nothing any more that does: it is to stop.
         let to_stop = wishes.services.is_empty() && self.site.is_supervised()?;
         if started.failure.is_some() || !(self.is_watched(&cast, wishes) || to_stop) {
@@ -311,7 +341,7 @@ impl NativeStack<'_> {
             nginx: backlot_nginx::locate(self.ground.caller.get("PATH").map(String::as_str)),
             running,
             most: most(self.ground.caller),
-            databases: self.databases().map(|service| service.database().service.as_str()).collect(),
+            databases: self.database_names(),
             scenario: scenario.map(|(name, _)| name.as_str()),
             site: &self.site,
             throwaway: self.throwaway,
@@ -348,19 +378,6 @@ fn again(wishes: &Wishes) -> Again {
     Again { fresh: wishes.fresh, restart: !wishes.database_only }
 }
 
-/// The ports at which those services of `cast` are published that are beside the database.
-fn published(runbook: &Runbook, cast: &Cast) -> Vec<(String, u16)> {
-    let beside = runbook
-        .services
-        .iter()
-        .filter(|service| cast.services.contains(&service.name) && service.database_port().is_none());
-    let ports = beside.flat_map(|service| {
-        let ports = service.process().ports.iter().flat_map(PortRun::published_at);
-        ports.map(|address| (service.name.clone(), address.port()))
-    });
-    ports.collect()
-}
-
 fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {
     let of = |service: &ServiceReport| {
         let ports = service.endpoints.iter().map(|endpoint| (endpoint.target, endpoint.address.port));
@@ -368,28 +385,4 @@ fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {
     };
     // The first of each port is the one of this machine for itself.
     services.iter().flat_map(of).rev().collect()
-}
-
-/// What of the files of `environment` is not done natively, a line each, whether its services can run here or not.
-///
-/// # Errors
-/// When the files say of its database what no server can be.
-pub fn not_done(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
-    let stack = NativeStack::new(ground, environment, false)?;
-    let (services, wishes) = (stack.environment.stack.with_dependencies(&[]), Wishes::default());
-    let translation = stack.translation(&[], &wishes, BTreeMap::new());
-    // What would run as a container, wherever there are some.
-    let contained = translation.containers_among(&services);
-    let levels = [Level::Error, Level::Warning];
-    let keys = levels.map(|level| translation.unhonoured(&services, &contained, level)).concat();
-    let volumes = translation.unmounted(services.difference(&contained));
-    Ok(keys.into_iter().chain(volumes).chain(stack.notes(&services)).collect())
-}
-
-/// What an `up` of `environment` would have to fetch, a line each.
-///
-/// # Errors
-/// When a server is not here and cannot be fetched.
-pub fn to_fetch(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
-    programs::missing(NativeStack::new(ground, environment, false)?.databases())
 }

@@ -1,11 +1,13 @@
 //! Taking an environment down, whatever is left of it.
 
+use std::time::Duration;
+
 use backlot_plan::{Removal, Server};
 use backlot_state::{EngineError, Event, Filling, Report, Site, Taken, mark, tell, volume};
 
 use crate::containers::clear_or_tell;
 use crate::look::look;
-use crate::server;
+use crate::server::{self, STOP_LIMIT};
 use crate::supervise;
 use crate::tidy;
 
@@ -21,6 +23,46 @@ pub(crate) fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec
         return Ok(Vec::new());
     }
     take_down(&site.take()?, volumes, report)
+}
+
+/// Stops all that runs of the environment at `site`, in good order, and keeps what it has: it is as it was when it is up
+/// again. Returns whether anything ran.
+///
+/// # Errors
+/// When a server does not stop.
+pub(crate) fn stop(site: &Site, report: Report<'_>) -> Result<bool, EngineError> {
+    tidy::sweep(site);
+    let steps = plan_down(site, false)?;
+    let runs = |step: &Removal| matches!(step, Removal::StopServices | Removal::StopServer);
+    if !steps.iter().any(runs) {
+        return Ok(false);
+    }
+    let taken = site.take()?;
+    mark::take_over(&taken)?;
+    if steps.contains(&Removal::StopServices) {
+        tell(&Removal::StopServices, report, |_| take_away(&taken, Removal::StopServices))?;
+    }
+    if steps.contains(&Removal::StopServer) || steps.contains(&Removal::StopServices) {
+        tell(&Removal::StopServer, report, |_| {
+            for part in site.parts() {
+                halt(&part.take()?, STOP_LIMIT)?;
+            }
+            halt(&taken, STOP_LIMIT)?;
+            Ok::<_, EngineError>(format!("the server of {}, whose data stays", site.name()))
+        })?;
+    }
+    clear_or_tell(&taken, true, report);
+    Ok(true)
+}
+
+/// Stops a server that is to be started again as it was; past `limit` it has to stop at once.
+pub(super) fn halt(taken: &Taken, limit: Duration) -> Result<(), EngineError> {
+    // A damaged one must not keep anybody from stopping what runs.
+    let record = taken.site().record().ok().flatten();
+    server::stop_within(taken, true, limit)?;
+    let Some(record) = record else { return Ok(()) };
+    let failed = |source| EngineError::Record { environment: taken.site().name().to_owned(), source };
+    record.write(&taken.site().record_path()).map_err(failed)
 }
 
 /// The steps that [`down`] would carry out now.
@@ -43,6 +85,15 @@ pub(super) fn take_down(
     volumes: bool,
     report: Report<'_>,
 ) -> Result<Vec<Removal>, EngineError> {
+    taken.drop_aside()?;
+    for part in taken.site().parts() {
+        part.take()?.drop_aside()?;
+    }
+    clear_away(taken, volumes, report)
+}
+
+/// The same, but what was put aside takes its place again.
+fn clear_away(taken: &Taken, volumes: bool, report: Report<'_>) -> Result<Vec<Removal>, EngineError> {
     mark::take_over(taken)?;
     let steps = plan_down(taken.site(), volumes)?;
     for step in &steps {
@@ -108,7 +159,7 @@ fn end_filling(site: &Site) {
 
 /// After a failed `up`: takes away what it made. Volumes stay; they are either whole or were not there.
 pub(super) fn undo(taken: &Taken, report: Report<'_>) {
-    if let Err(error) = take_down(taken, false, &mut |_| {}) {
+    if let Err(error) = clear_away(taken, false, &mut |_| {}) {
         report(Event::Warning(format!("could not take away what was made: {error}")));
     }
 }

@@ -12,8 +12,9 @@ use backlot_state::{
 use backlot_supervisor::{Answer, News, Request, ServiceReport};
 
 use crate::attend::Attended;
-use crate::down::{down, plan_down};
+use crate::down::{down, plan_down, stop};
 use crate::printed::OfProcesses;
+use crate::snapshots;
 use crate::summary::summary;
 use crate::supervise::ask;
 use crate::views::{databases_alone, describe, log_query, services_with_logs, status};
@@ -58,6 +59,18 @@ impl Engine for Native {
 
     fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<String>, EngineError> {
         Ok(in_words(&down(site, volumes, report)?))
+    }
+
+    fn stop(&self, site: &Site, report: Report<'_>) -> Result<bool, EngineError> {
+        stop(site, report)
+    }
+
+    fn reset(&self, site: &Site, report: Report<'_>) -> Result<(), EngineError> {
+        snapshots::reset(site, report)
+    }
+
+    fn save(&self, site: &Site, name: &str, report: Report<'_>) -> Result<(), EngineError> {
+        snapshots::save(site, name, report)
     }
 
     fn volumes(&self, site: &Site) -> Result<Vec<String>, EngineError> {

@@ -1,20 +1,28 @@
 //! The native engine: an environment's database as a real Postgres server of this machine, its other services as processes
 //! under a supervisor.
 
+mod aside;
 mod attend;
 mod beside;
 mod changes;
 mod claims;
 mod cluster;
 mod containers;
+mod copying;
 mod deployment;
+mod doing;
 mod down;
 mod engine;
+mod filling;
+mod forking;
+mod loading;
 mod look;
+mod made;
 mod migrate;
 mod printed;
 mod programs;
 mod server;
+mod snapshots;
 mod stock;
 mod summary;
 mod supervise;
@@ -22,6 +30,7 @@ mod tidy;
 mod up;
 mod upgrade;
 mod views;
+mod wal;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -37,13 +46,18 @@ use backlot_project::{Environment, ScenarioName, ScenarioSource};
 use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Packages, Purpose, Site, tools};
 
 pub use changes::ChangeError;
-pub use claims::{PortError, PortErrors, PortTrouble, Tenant};
+pub use claims::{PortError, PortErrors, PortTrouble, Tenant, tenant_of};
+pub use containers::{images_of, remove_images};
 pub use deployment::{NativeStack, not_done, rung, to_fetch};
 pub use engine::Native;
 pub use programs::NO_VERSION;
-pub use stock::fill_up;
+pub use stock::{fill_up, needed as needed_templates};
+pub use summary::glance;
 pub use supervise::{guard, supervise};
+pub use tidy::tidy;
 pub use upgrade::{VolumeUpgradeError, upgrade_volume};
+
+use crate::made::Fork;
 
 /// A Postgres service of an environment.
 #[derive(Debug)]
@@ -54,6 +68,12 @@ pub struct DatabaseService<'a> {
     database: Database,
     scenario: Option<(ScenarioName, ScenarioSource)>,
     dies_with_us: bool,
+    /// Where the server is whose data it begins with.
+    from: Option<Site>,
+    /// The database of the main checkout that it begins with, once that was looked for.
+    fork: OnceCell<Fork>,
+    /// Whether it is the only one of its environment.
+    is_alone: bool,
     stdout: Stdout,
     /// What of packages a file that fills it has.
     packages: OnceCell<Vec<Packages>>,
@@ -62,9 +82,21 @@ pub struct DatabaseService<'a> {
 impl<'a> DatabaseService<'a> {
     /// The service `database` of the environment, at `site`.
     fn new(ground: Ground<'a>, site: Site, environment: Environment, database: Database) -> Self {
-        let (dies_with_us, stdout) = (false, Stdout::Ours);
-        let packages = OnceCell::new();
-        Self { ground, site, environment, database, scenario: None, dies_with_us, stdout, packages }
+        let (dies_with_us, from, is_alone, stdout) = (false, None, true, Stdout::Ours);
+        let (packages, fork) = (OnceCell::new(), OnceCell::new());
+        Self {
+            ground,
+            site,
+            environment,
+            database,
+            scenario: None,
+            dies_with_us,
+            from,
+            fork,
+            is_alone,
+            stdout,
+            packages,
+        }
     }
 
     /// The same for `purpose`: what has one is never durable, and always on a free port.
@@ -74,7 +106,8 @@ impl<'a> DatabaseService<'a> {
         self.database.port = Port::Free;
         match purpose {
             Purpose::Throwaway => {}
-            Purpose::Scenario { name, source, stdout } => {
+            Purpose::Scenario { name, source, stdout, from } => {
+                self.from = from;
                 self.scenario = Some((name, source));
                 self.stdout = stdout;
             }
@@ -84,6 +117,10 @@ impl<'a> DatabaseService<'a> {
             }
         }
         self
+    }
+
+    fn fork(&self) -> Option<&Fork> {
+        self.fork.get()
     }
 
     /// The environment's place on disk.

@@ -7,6 +7,7 @@ use backlot_state::{EngineError, Filling, Taken};
 
 use crate::DatabaseService;
 use crate::cluster::Making;
+use crate::made::MadeBy;
 use crate::server;
 use crate::up::Came;
 
@@ -29,11 +30,10 @@ impl DatabaseService<'_> {
     pub(super) fn making<'m>(
         &'m self,
         taken: &'m Taken,
-        migrations: Option<&'m dyn Migrates>,
+        made: MadeBy<'m>,
         installation: &'m Installation,
     ) -> Making<'m> {
-        let migrations = migrations.map(Migrates::key);
-        Making { ground: self.ground, taken, database: &self.database, installation, migrations }
+        Making { ground: self.ground, taken, database: &self.database, installation, made }
     }
 
     /// Migrates what is not; of what is thrown away a template is made for the next one.
@@ -49,9 +49,11 @@ impl DatabaseService<'_> {
             migrations.run()?;
             came.stays = false;
         }
-        if !is_kept && !came.is_migrated {
+        // What was copied from others is no template.
+        if !is_kept && !came.is_migrated && self.fork().is_none() {
             server::stop(taken, true)?;
-            came.template = Some(self.making(taken, Some(migrations), &self.locate()?).keep()?);
+            let made = MadeBy { migrations: Some(migrations.key()), filling: None, ..MadeBy::default() };
+            came.template = Some(self.making(taken, made, &self.locate()?).keep()?);
             self.start_server(taken, None, true)?;
         }
         let mut record = taken.site().record()?.ok_or_else(|| self.not_up())?;

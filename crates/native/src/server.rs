@@ -13,14 +13,18 @@ use backlot_postgres::{
 use backlot_process::{FREE_PORTS, ProcessId, all_of_program_in, kill_all_holding, processes_holding};
 use backlot_state::{DatabaseRecord, EngineError, Home, Lock, Record, Site, Taken, label, usual_port_of};
 
-use crate::{changes, cluster};
+use crate::{changes, cluster, running};
 
 /// How long a server may take to answer; recovery after a kill is part of it.
 const START_LIMIT: Duration = Duration::from_mins(1);
+/// The database that every cluster has.
+const MAINTENANCE: &str = "postgres";
 /// How long a server that runs may take to answer a question.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// How long a server may take to stop: as long as Postgres' own `pg_ctl` waits.
-const STOP_LIMIT: Duration = Duration::from_mins(1);
+pub(super) const STOP_LIMIT: Duration = Duration::from_mins(1);
+/// How long one may take to end that somebody else has begun to stop.
+const END_LIMIT: Duration = Duration::from_secs(20);
 /// How long the lock may outlive the postmaster: its children notice its death and end by themselves.
 const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 /// How long they have for it. A busy one notices nothing, nor does a program that it has started; then they are killed.
@@ -77,7 +81,7 @@ pub(super) fn start(
     .start()
     .map_err(|error| match error {
         StartError::Rejected(_) if database.storage != Storage::Throwaway => {
-            changes::rejected(database, "POSTGRES_USER or POSTGRES_PASSWORD", site).into()
+            changes::rejected(database, changes::REJECTED, site).into()
         }
         error => EngineError::Start(error),
     })?;
@@ -105,7 +109,7 @@ pub(super) fn start(
 
 /// Makes the databases that the files have asked for since a throw-away cluster was made.
 fn make_databases(database: &Database, running: &RunningCluster) -> Result<(), EngineError> {
-    let access = running.tcp(&database.user, &database.password, "postgres");
+    let access = running.tcp(&database.user, &database.password, MAINTENANCE);
     let mut connection = Connection::open(&access, ANSWER_LIMIT)?;
     for name in database.databases() {
         connection.create_database(&name)?;
@@ -131,15 +135,7 @@ pub(super) fn restart(home: &Home, taken: &Taken, record: &Record) -> Result<Pro
             socket_dir: database.socket_dir.clone(),
             log_file: site.log(&database.service),
         },
-        spec: ClusterSpec {
-            superuser: database.user.clone(),
-            password: database.password.clone().into(),
-            databases: vec![database.database.clone()],
-            initdb_args: Vec::new(),
-            host_auth: None,
-            durability,
-            settings: database.settings.clone(),
-        },
+        spec: spec_of(database, durability),
         owner: home.owner().clone(),
         port: PortWish::Exact(database.port),
         owner_lock: lock.share()?,
@@ -153,6 +149,19 @@ pub(super) fn restart(home: &Home, taken: &Taken, record: &Record) -> Result<Pro
         .write(&site.record_path())
         .map_err(|source| EngineError::Record { environment: site.name().to_owned(), source })?;
     Ok(running.process)
+}
+
+/// What a server is that was started before.
+pub(super) fn spec_of(database: &DatabaseRecord, durability: Durability) -> ClusterSpec {
+    ClusterSpec {
+        superuser: database.user.clone(),
+        password: database.password.clone().into(),
+        databases: vec![database.database.clone()],
+        initdb_args: Vec::new(),
+        host_auth: None,
+        durability,
+        settings: database.settings.clone(),
+    }
 }
 
 /// Whether a port is one of those that are taken where the files name none.
@@ -204,6 +213,31 @@ pub(super) fn stop_within(taken: &Taken, kept: bool, limit: Duration) -> Result<
     Ok(())
 }
 
+/// Waits until it is known whether a server that runs is one to count on. One that somebody has begun to stop (a guard that
+/// was killed at it, `pg_ctl`) is not, though it may run on for as long as a client stays: it is seen off. One that recovers
+/// from the crash of one of its processes is if it answers afterwards. The record stays.
+///
+/// # Errors
+/// When it does not end.
+pub(super) fn settle(taken: &Taken) -> Result<(), EngineError> {
+    let Ok(database) = running(taken.site()) else { return Ok(()) };
+    let cluster = cluster_of(&database);
+    if cluster.is_stopping() {
+        cluster.stop(StopMode::Fast, END_LIMIT)?;
+    } else {
+        cluster.wait_until_settled(
+            &cluster.socket(&database.user, &database.password.into(), MAINTENANCE),
+            START_LIMIT,
+        );
+    }
+    Ok(())
+}
+
+/// A server that is on record.
+pub(super) fn cluster_of(database: &DatabaseRecord) -> RunningCluster {
+    RunningCluster::attach(database.process, database.port, &database.socket_dir, &database.data_dir)
+}
+
 /// Frees what killed servers of the environment have left in the system's memory. None runs.
 pub(super) fn free_shared_memory(site: &Site) {
     for data in data_dirs(site) {
@@ -230,9 +264,7 @@ struct Found {
 fn find(site: &Site, record: Option<&Record>) -> Option<Found> {
     let recorded = record.and_then(|record| record.database.as_ref());
     if let Some(database) = recorded.filter(|database| database.process.is_alive()) {
-        let cluster =
-            RunningCluster::attach(database.process, database.port, &database.socket_dir, &database.data_dir);
-        return Some(Found { cluster, is_durable: database.volume.is_some() });
+        return Some(Found { cluster: cluster_of(database), is_durable: database.volume.is_some() });
     }
     let throwaway = site.data(&Storage::Throwaway);
     // A server works in its data directory, wherever that is.

@@ -16,6 +16,7 @@ pub(super) fn sweep(site: &Site) {
     let home = site.home();
     let _ = Templates::new(home.templates(), home.owner().clone()).remove_unfinished();
     volume::sweep(home);
+    let _ = site.snapshots().tidy();
     for other in site.beside() {
         if other.dir() == site.dir() {
             continue;
@@ -32,7 +33,10 @@ pub(super) fn sweep(site: &Site) {
 }
 
 /// Removes what is left over at `site`, unless somebody is at it or it is on Docker.
-fn tidy(site: &Site) -> Result<Vec<Removal>, EngineError> {
+///
+/// # Errors
+/// When it cannot be removed.
+pub fn tidy(site: &Site) -> Result<Vec<Removal>, EngineError> {
     let is_foreign = site.record()?.is_some_and(|record| record.engine != EngineKind::Native);
     if is_foreign || site.is_busy()? || site.is_running()? || runs::is_alive(site) {
         return Ok(Vec::new());

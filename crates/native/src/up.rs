@@ -1,16 +1,13 @@
 //! Brings an environment's database up: what is wanted, what is there, and the steps between the two.
 
 use std::path::Path;
-use std::time::Duration;
 
 use backlot_plan::{Desired, Observed, Port, Removal, Server, Step, Storage, Volume};
-use backlot_postgres::{StartError, is_recovering};
-use backlot_process::wait_for;
+use backlot_postgres::StartError;
 use backlot_stack::Claim;
-use backlot_state::fill::{Filler, PsqlHere};
 use backlot_state::{
     DatabaseRecord, EngineError, EngineKind, Event, Failure, Filling, Outcome, Record, RecordError, Report,
-    Taken, VERSION, mark, now, tell, tools, volume,
+    Taken, VERSION, mark, now, tell, volume,
 };
 use backlot_templates::is_cluster;
 use secrecy::ExposeSecret;
@@ -20,15 +17,12 @@ use crate::changes;
 use crate::claims;
 use crate::cluster;
 use crate::down;
-use crate::installation;
-use crate::look::look;
+use crate::look::{bytes_made, look};
+use crate::made::MadeBy;
 use crate::migrate::Migrates;
-use crate::running;
 use crate::server::{self, Start};
 use crate::stock;
-
-/// How long a server may recover before it is taken as it is.
-const RECOVERY_LIMIT: Duration = Duration::from_secs(10);
+use crate::wal;
 
 /// An environment that is up.
 #[derive(Debug)]
@@ -56,7 +50,7 @@ pub(super) struct Again {
 
 impl Again {
     /// What counts of what is there: a server that is not to be started anew is as good as up to date.
-    fn seen(self, observed: Observed) -> Observed {
+    pub(super) fn seen(self, observed: Observed) -> Observed {
         match observed.server {
             Server::Outdated if !self.restart => Observed { server: Server::Running, ..observed },
             Server::Outdated | Server::Running | Server::Stopped | Server::Unrecorded => observed,
@@ -73,6 +67,12 @@ pub(super) struct Came {
     /// The template of which a throw-away cluster was cloned.
     pub(super) template: Option<String>,
     pub(super) is_migrated: bool,
+    /// What fills it, as a hash of all that makes it what it is, if that can be known.
+    pub(super) filling: Option<String>,
+    /// Whether it was cloned with that, or kept for the next time with it.
+    pub(super) is_filled: bool,
+    /// The same, if one may be taken that was filled so before.
+    pub(super) filled_before: Option<String>,
     /// Whether all that is there stays, although the rest failed.
     pub(super) stays: bool,
 }
@@ -103,7 +103,11 @@ impl DatabaseService<'_> {
     }
 
     /// What is there. A record that cannot be read is an error, unless all is to be made anew anyway.
-    fn observed(&self, again: Again, migrations: Option<&dyn Migrates>) -> Result<Observed, EngineError> {
+    pub(super) fn observed(
+        &self,
+        again: Again,
+        migrations: Option<&dyn Migrates>,
+    ) -> Result<Observed, EngineError> {
         let fresh = again.fresh;
         let record = match self.site.record() {
             Err(EngineError::Record {
@@ -138,13 +142,14 @@ impl DatabaseService<'_> {
 
     /// What is kept in a volume has to be of the major version that is asked for; what else the files say of it counts
     /// only when it is made.
-    fn check_volume(&self, report: Report<'_>) -> Result<(), EngineError> {
+    pub(super) fn check_volume(&self, report: Report<'_>) -> Result<(), EngineError> {
         let Some(volume) = self.database.storage.volume() else { return Ok(()) };
         let made = volume::major_in(&self.site, &self.database.storage);
         if let Some(error) = changes::other_major(&self.database, made, &self.site) {
             return Err(error.into());
         }
         if made.is_none() {
+            wal::check(&self.database, &self.site)?;
             return volume::check_room(&self.site, &self.database.storage);
         }
         let Some(record) = self.site.volume_record(volume)? else { return Ok(()) };
@@ -154,7 +159,7 @@ impl DatabaseService<'_> {
             .volumes
             .values()
             .any(|known| known.external && matches!(volume, Volume::Shared(name) if *name == known.name));
-        let others = |maker: &&volume::Maker| maker.site != self.site.dir() && !is_meant;
+        let others = |maker: &&volume::Maker| maker.site != self.site.environment_dir() && !is_meant;
         if let Some(maker) = record.maker.as_ref().filter(others) {
             let (environment, project) = (&maker.environment, maker.project.display());
             report(Event::Warning(format!(
@@ -188,7 +193,7 @@ impl DatabaseService<'_> {
         if is_started && let Ok(installation) = self.locate() {
             cluster::check_extension(&self.database, &installation)?;
         }
-        Ok(steps)
+        Ok(if again.fresh { steps } else { self.as_filled_before(migrations, steps) })
     }
 
     /// Brings the environment up, which is `taken`.
@@ -204,10 +209,8 @@ impl DatabaseService<'_> {
     ) -> Result<Up, EngineError> {
         self.ground.go_on()?;
         mark::take_over(taken)?;
+        server::settle(taken)?;
         self.check_volume(report)?;
-        if again.restart {
-            self.wait_for_recovery();
-        }
         let mut observed = self.observed(again, migrations)?;
         if observed.server == Server::Outdated && !again.restart {
             let name = &self.database.service;
@@ -218,8 +221,13 @@ impl DatabaseService<'_> {
         }
         let desired = self.desired(observed, again.fresh, migrations)?;
         let steps = backlot_plan::up(&desired, &observed, again.fresh);
-        let before = (observed.server == Server::Outdated).then(|| self.site.record()).transpose()?.flatten();
-        let mut came = Came { before, ..Came::default() };
+        // What is started again on its data is what it was, also when it was stopped for a while.
+        let is_stopped = observed.server == Server::Stopped && observed.cluster && !again.fresh;
+        let is_known = observed.server == Server::Outdated || is_stopped;
+        let before = is_known.then(|| self.site.record()).transpose()?.flatten();
+        let filling = self.filling_of(&steps);
+        let filled_before = filling.clone().filter(|_| !again.fresh);
+        let mut came = Came { before, filling, filled_before, ..Came::default() };
         let outcome = steps.iter().try_for_each(|step| {
             tell(step, report, |report| self.carry_out((taken, migrations), step, &mut came, report))?;
             // After the last one, too: whoever has pressed Ctrl-C does not want what comes next.
@@ -237,16 +245,9 @@ impl DatabaseService<'_> {
             self.refresh(&mut record)?;
         }
         let database = record.database.clone().ok_or_else(|| self.not_up())?;
+        self.note_snapshot(&mut record, &came)?;
         let stock = came.template.and_then(|template| stock::refill(self.ground.home, &template));
         Ok(Up { record, database, ran: steps.is_empty(), failure: came.failure, stock })
-    }
-
-    /// A server that recovers from the crash of one of its processes may yet come to its end at that: whether it runs is
-    /// known afterwards.
-    fn wait_for_recovery(&self) {
-        let Ok(database) = running(&self.site) else { return };
-        let is_over = || (!is_recovering(database.process) || !database.process.is_alive()).then_some(());
-        let _ = wait_for(RECOVERY_LIMIT, is_over);
     }
 
     fn carry_out(
@@ -264,8 +265,16 @@ impl DatabaseService<'_> {
             Step::Remove(removal) => down::take_away(taken, *removal)?.into(),
             Step::Fetch { what } => self.fetch(what, report)?,
             Step::MakeCluster { .. } => {
-                let made = self.making(taken, migrations, &self.locate()?).make(report)?;
-                (came.template, came.is_migrated) = (made.template, made.is_migrated);
+                report(Event::HowFar(bytes_made(self.ground.home, &self.site.data(&self.database.storage))));
+                let made_by = MadeBy {
+                    migrations: migrations.map(Migrates::key),
+                    filling: came.filled_before.as_deref(),
+                    from: self.from.as_ref(),
+                    fork: self.fork(),
+                };
+                let made = self.making(taken, made_by, &self.locate()?).make(report)?;
+                (came.template, came.is_migrated, came.is_filled) =
+                    (made.template, made.is_migrated, made.is_filled);
                 made.outcome.into()
             }
             Step::StartServer { .. } => {
@@ -275,14 +284,8 @@ impl DatabaseService<'_> {
                 Some(migrations) => self.migrate(taken, migrations, came)?.into(),
                 None => Outcome::from(String::new()),
             },
-            Step::Fill { source } => {
-                came.failure = self.fill(taken)?;
-                match came.failure {
-                    None => source.clone().into(),
-                    Some(Failure { code }) => {
-                        Outcome { text: format!("{source} failed with exit code {code}"), failed: true }
-                    }
-                }
+            Step::Fill { source } | Step::Refill { source } => {
+                self.fill((taken, migrations), source, came, report)?
             }
             // The supervisor's, see `NativeStack`.
             Step::Service(step) => step.to_string().into(),
@@ -334,6 +337,7 @@ impl DatabaseService<'_> {
             database: Some(database),
             docker: None,
             migrated: before.and_then(|before| before.migrated.clone()),
+            snapshot: before.and_then(|before| before.snapshot.clone()),
         };
         record.write(&self.site.record_path()).map_err(|source| self.record_error(source))?;
         Ok(outcome)
@@ -355,26 +359,6 @@ impl DatabaseService<'_> {
             }
             (error, _) => error,
         }
-    }
-
-    fn fill(&self, taken: &Taken) -> Result<Option<Failure>, EngineError> {
-        let Some((_, source)) = &self.scenario else { return Ok(None) };
-        let mut record = taken.site().record()?.ok_or_else(|| self.not_up())?;
-        let database = record.database.clone().ok_or_else(|| self.not_up())?;
-        let mut variables = self.process_variables(&(&database).into());
-        tools::keep_tree_clean(self.ground.project.root(), &taken.site().live(), &mut variables);
-        variables.insert(mark::VARIABLE.into(), mark::of_filling(taken.site()));
-        let filler = Filler {
-            root: self.ground.project.root(),
-            variables,
-            psql: &PsqlHere(Some(&installation(&database))),
-            stdout: self.stdout,
-            interrupted: self.ground.interrupted,
-        };
-        let code = filler.fill(source)?;
-        record.filling = if code == 0 { Filling::Done } else { Filling::Failed { code } };
-        record.write(&self.site.record_path()).map_err(|source| self.record_error(source))?;
-        Ok((code != 0).then_some(Failure { code }))
     }
 
     pub(super) fn record_error(&self, source: RecordError) -> EngineError {

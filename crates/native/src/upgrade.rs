@@ -1,11 +1,10 @@
 //! Taking a volume's cluster over to another major version of Postgres. The old one is kept.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use backlot_facts::database::Database;
 use backlot_hint::{Explain, Hint};
-use backlot_plan::{PostgresWish, Storage, Told, Volume};
+use backlot_plan::{PostgresWish, Storage, Volume};
 use backlot_postgres::{ClusterSpec, Durability, Installation};
 use backlot_process::working_in;
 use backlot_project::Environment;
@@ -15,6 +14,7 @@ use backlot_templates::{TemplateError, Templates};
 use backlot_upgrade::{Side, UpgradeError, dumper, take_over};
 
 use crate::deployment::NativeStack;
+use crate::doing::Doing;
 use crate::{DatabaseService, programs};
 
 /// The setting for the libraries that a server loads when it starts: what is dumped may need them.
@@ -122,19 +122,8 @@ impl From<VolumeUpgradeError> for EngineError {
     }
 }
 
-/// What is done, as people are told of it.
-struct Doing(String);
-
-impl fmt::Display for Doing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Told for Doing {
-    fn heading(&self) -> &'static str {
-        "upgraded"
-    }
+fn upgraded(what: String) -> Doing {
+    Doing { heading: "upgraded", what }
 }
 
 /// What is to be done to a volume.
@@ -173,7 +162,9 @@ pub fn upgrade_volume(
         for order in service.missing()? {
             done.push(order.to_string());
             if !only_told {
-                tell(&Doing(order.to_string()), report, |report| service.fetch(&order.to_string(), report))?;
+                tell(&upgraded(order.to_string()), report, |report| {
+                    service.fetch(&order.to_string(), report)
+                })?;
             }
         }
         installations.push(service.locate().ok());
@@ -195,7 +186,7 @@ pub fn upgrade_volume(
         return Ok(done);
     }
     let (Some(old), Some(new)) = (installations.pop().flatten(), new) else { return Ok(done) };
-    tell(&Doing(step), report, |report| plan.carry_out(ground, &old, &new, report))?;
+    tell(&upgraded(step), report, |report| plan.carry_out(ground, &old, &new, report))?;
     Ok(done)
 }
 

@@ -38,6 +38,11 @@ impl ProjectError {
         self.0.location()
     }
 
+    /// What else is wrong with the files.
+    pub fn more(&self) -> &[Fault<Problem>] {
+        self.0.more()
+    }
+
     /// The way out: what to do, a fragment that starts in lower case.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint()

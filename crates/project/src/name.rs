@@ -118,9 +118,17 @@ name_type!(
     "scenario"
 );
 
+/// What the names of scenarios' environments begin with.
+const SCENARIO: &str = "scenario_";
+
 impl ScenarioName {
+    /// The scenario whose environment is called so; none of another environment.
+    pub fn of_environment(name: &str) -> Option<Self> {
+        name.strip_prefix(SCENARIO).and_then(|name| Self::parse(name).ok())
+    }
+
     /// The environment of this scenario: `scenario_<name>`. Not bound by 63, its prefix comes on top.
     pub fn environment_name(&self) -> EnvironmentName {
-        EnvironmentName(format!("scenario_{}", self.0))
+        EnvironmentName(format!("{SCENARIO}{}", self.0))
     }
 }

@@ -7,6 +7,7 @@ use backlot_facts::NoService;
 use backlot_facts::container::Container;
 use backlot_project::Service;
 use backlot_project::keys::{Level, RunBy};
+use backlot_state::{EngineError, Obstacles};
 use backlot_supervisor::ServiceRun;
 
 use crate::claim::Claim;
@@ -23,11 +24,33 @@ pub struct Cast {
     pub containers: BTreeSet<String>,
 }
 
+/// What an `up` would run, with all that is in its way.
+#[derive(Debug)]
+pub struct Looked {
+    /// What it would run.
+    pub cast: Cast,
+    /// What can be known from the files alone to be wrong with that.
+    pub obstacles: Vec<StackError>,
+    /// The services that this is about.
+    pub faulty: BTreeSet<String>,
+}
+
 impl Translation<'_> {
     /// The services that run when `wanted` are asked for; none named means all. What can be known from the files alone to
-    /// be wrong with them is an error. What only an image knows how to run is a container where there can be some; else it is left
-    /// out, as what a provider runs, as long as nobody has asked for it and nothing depends on it that cannot do without.
-    pub fn cast(&self, wanted: &[String]) -> Result<Cast, StackError> {
+    /// be wrong with them is an error.
+    pub fn cast(&self, wanted: &[String]) -> Result<Cast, EngineError> {
+        let Looked { cast, obstacles, faulty } = self.look(wanted)?;
+        let rest = self.rest(wanted, &cast.services, &faulty);
+        Obstacles::none(obstacles.into_iter().map(EngineError::from).collect(), rest)?;
+        Ok(cast)
+    }
+
+    /// The same, with all that is wrong. What only an image knows how to run is a container where there can be some; else it is
+    /// left out, as what a provider runs, as long as nobody has asked for it and nothing depends on it that cannot do without.
+    ///
+    /// # Errors
+    /// For a service that is not there.
+    pub fn look(&self, wanted: &[String]) -> Result<Looked, StackError> {
         let mut services = self.named(wanted)?;
         let (containers, mut errors) = self.checked(&services);
         let mut left_out = Vec::new();
@@ -44,19 +67,12 @@ impl Translation<'_> {
             faulty.insert(name);
         }
         // What else may be wrong with it is told already.
-        if let Err(error @ StackError::SamePort { .. }) = self.claims(&services) {
-            obstacles.push(error);
+        let (_, same) = self.claims(&services);
+        if !same.is_empty() {
+            obstacles.extend(same);
             faulty.clone_from(&services);
         }
-        let rest = if wanted.is_empty() { self.without(&services, &faulty) } else { Vec::new() };
-        match obstacles.pop() {
-            None => Ok(Cast { services, left_out, containers }),
-            Some(one) if obstacles.is_empty() && rest.is_empty() => Err(one),
-            Some(last) => {
-                obstacles.push(last);
-                Err(StackError::Several { obstacles, rest })
-            }
-        }
+        Ok(Looked { cast: Cast { services, left_out, containers }, obstacles, faulty })
     }
 
     /// What is in the way of a service, with who needs it and why it is no container either.
@@ -139,8 +155,16 @@ impl Translation<'_> {
         }
     }
 
-    /// Those of `services` that can do without the `faulty` ones.
-    fn without(&self, services: &BTreeSet<String>, faulty: &BTreeSet<String>) -> Vec<String> {
+    /// Those of `services` that can do without the `faulty` ones, where nobody has named any.
+    pub fn rest(
+        &self,
+        wanted: &[String],
+        services: &BTreeSet<String>,
+        faulty: &BTreeSet<String>,
+    ) -> Vec<String> {
+        if !wanted.is_empty() {
+            return Vec::new();
+        }
         let stack = &self.environment.stack;
         let can = |name: &&String| stack.with_dependencies(&[(*name).clone()]).is_disjoint(faulty);
         services.iter().filter(can).cloned().collect()
@@ -235,34 +259,36 @@ impl Translation<'_> {
         })
     }
 
-    /// The addresses of this machine that these services publish, but for those at which databases listen themselves. Two
-    /// cannot have the same.
-    pub fn claims(&self, services: &BTreeSet<String>) -> Result<Vec<Claim>, StackError> {
-        let mut claims: Vec<Claim> = Vec::new();
+    /// The addresses of this machine that these services publish, but for those at which databases listen themselves; and where
+    /// two want the same one. What of a configuration cannot be read is told elsewhere, and leads nowhere.
+    pub fn claims(&self, services: &BTreeSet<String>) -> (Vec<Claim>, Vec<StackError>) {
+        let (mut claims, mut same) = (Vec::<Claim>::new(), Vec::new());
         if self.throwaway {
-            return Ok(claims);
+            return (claims, same);
         }
-        for name in services {
-            let Some(service) = self.environment.stack.services.get(name) else { continue };
+        for service in services.iter().filter_map(|name| self.environment.stack.services.get(name)) {
             let listens = if Container::of(service, self.root).is_nginx() {
                 // One that is published and not in its configuration leads nowhere.
-                Some(self.nginx_config(name)?.listens)
+                Some(self.nginx_config(&service.name).map(|front| front.listens).unwrap_or_default())
             } else {
                 None
             };
             let is_listened = |target: &u16| listens.as_ref().is_none_or(|listens| listens.contains(target));
             for (_, address) in self.published(service).into_iter().filter(|(target, _)| is_listened(target))
             {
-                let (service, at) = (name.clone(), service.location.clone());
-                let claim = Claim { service, address, at };
-                if let Some(first) = claims.iter().find(|other| other.overlaps(&claim)) {
-                    let (first, second) = (first.service.clone(), claim.service);
-                    return Err(StackError::SamePort { port: address.port(), first, second, at: claim.at });
+                let claim = Claim { service: service.name.clone(), address, at: service.location.clone() };
+                let Some(first) = claims.iter().find(|other| other.overlaps(&claim)) else {
+                    claims.push(claim);
+                    continue;
+                };
+                let (port, first, second) = (address.port(), first.service.clone(), claim.service);
+                let is_told = |error: &StackError| matches!(error, StackError::SamePort { port: told, second: by, .. } if *told == port && *by == second);
+                if !same.iter().any(is_told) {
+                    same.push(StackError::SamePort { port, first, second, at: claim.at });
                 }
-                claims.push(claim);
             }
         }
-        Ok(claims)
+        (claims, same)
     }
 
     /// Where a service is published: the port in its container, and an address of this machine. A database listens at the

@@ -14,6 +14,8 @@ use backlot_supervisor::{Check, HealthRun, ProcessRun, Readiness, ServiceKind, S
 
 use crate::{error::StackError, ports::Ports, translation::Translation};
 
+/// The language of the official images.
+const LANG: &str = "en_US.utf8";
 /// How long a server may take to stop.
 const DATABASE_GRACE: Duration = Duration::from_mins(1);
 /// How often a database is asked whether it is well.
@@ -46,8 +48,7 @@ impl Translation<'_> {
                 ..HealthTimes::default()
             },
         });
-        // A durable one writes its data first.
-        let stop = if database.volume.is_some() { Signal::SIGINT } else { Signal::SIGQUIT };
+        // Also what nobody keeps is stopped in good order: it may be started again, with all that was committed.
         Ok(ServiceRun {
             name: database.service.clone(),
             replicas: 1,
@@ -58,7 +59,7 @@ impl Translation<'_> {
             pre_stop: Vec::new(),
             quiet_after: Duration::ZERO,
             restart: container.service.restart,
-            stop_signal: stop as i32,
+            stop_signal: Signal::SIGINT as i32,
             stop_grace: DATABASE_GRACE,
             keeps_data: true,
             fingerprint: String::new(),
@@ -101,6 +102,11 @@ pub fn database_variables(
         if name != "PGDATABASE" && !(is_own && database.variables.contains_key(name)) {
             variables.insert(name.into(), value);
         }
+    }
+    let major = database.version.split('.').next().unwrap_or_default();
+    let of_image = [("PG_MAJOR", major), ("PG_VERSION", &database.version), ("LANG", LANG)];
+    for (name, value) in of_image.into_iter().filter(|(name, _)| !database.variables.contains_key(*name)) {
+        variables.insert(name.into(), value.into());
     }
     variables.insert("PGDATA".into(), database.data_dir.display().to_string());
     let bin = backlot_state::installation(database).path();

@@ -182,14 +182,6 @@ pub enum StackError {
         /// Why it cannot run as a container.
         why: Option<String>,
     },
-    /// Several things are in the way, or one that the rest can do without.
-    #[error("{}", told(.obstacles))]
-    Several {
-        /// What is in the way, at least one thing.
-        obstacles: Vec<StackError>,
-        /// The services that could run without those.
-        rest: Vec<String>,
-    },
     /// No port is free.
     #[error("no port is free for service {service}")]
     NoPort {
@@ -219,7 +211,7 @@ impl StackError {
     pub(crate) fn may_be_left_out(&self) -> bool {
         matches!(
             self,
-            Self::NoCommand { is_built: false, image: Some(_), .. }
+            Self::NoCommand { image: Some(_), .. }
                 | Self::NoNginx { .. }
                 | Self::Options { .. }
                 | Self::Provided { .. }
@@ -270,7 +262,6 @@ impl StackError {
             Self::Storage(_) => "storage",
             Self::SamePort { .. } => "same-port",
             Self::OnlyImage { obstacle, .. } => obstacle.code(),
-            Self::Several { obstacles, .. } => obstacles.first().map_or("impossible", Self::code),
             Self::NoPort { .. } => "no-port",
             Self::Read { .. } | Self::Write { .. } => "io",
         }
@@ -312,11 +303,6 @@ impl StackError {
                 "`backlot doctor` tells what gives it one; else say what is to run on this machine as it is, `x-backlot: {command: …}` \
                  under the service, or take --engine docker".to_owned(),
             ),
-            Self::Several { obstacles, .. } => {
-                let mut hints: Vec<String> = obstacles.iter().filter_map(Self::hint).collect();
-                hints.dedup();
-                (!hints.is_empty()).then(|| hints.join("\n"))
-            }
             Self::OnlyImage { obstacle, by, why } => {
                 let service = obstacle.service().unwrap_or_default();
                 let why = why.as_ref().map(|why| format!("as a container it does not run either: {why}"));
@@ -341,17 +327,6 @@ impl StackError {
     }
 }
 
-/// One of them as it is; several a line each.
-fn told(obstacles: &[StackError]) -> String {
-    match obstacles {
-        [one] => one.to_string(),
-        all => {
-            let lines: Vec<String> = all.iter().map(|one| format!("\n  {one}")).collect();
-            format!("{} things are in the way:{}", all.len(), lines.concat())
-        }
-    }
-}
-
 impl Explain for StackError {
     fn code(&self) -> &'static str {
         Self::code(self)
@@ -361,17 +336,7 @@ impl Explain for StackError {
         if let Self::NoProgram { service, installable: true, .. } = self {
             return Some(Hint::command(&["install", service]).then(" installs what its Dockerfile does"));
         }
-        let hint = Self::hint(self).map(Hint::from);
-        let Self::Several { rest, .. } = self else { return hint };
-        if rest.is_empty() {
-            return hint;
-        }
-        let words: Vec<&str> = ["up"].into_iter().chain(rest.iter().map(String::as_str)).collect();
-        let without = Hint::from("or run the rest: `").then(Hint::command(&words)).then("`");
-        Some(match hint {
-            Some(hint) => hint.then("\n").then(without),
-            None => without,
-        })
+        Self::hint(self).map(Hint::from)
     }
 }
 

@@ -4,23 +4,34 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use backlot_files::litter::{is_litter, is_made};
 use sha2::{Digest, Sha256};
 
 /// Files beyond this are not looked at: a project has fewer.
 const MOST_FILES: usize = 20_000;
-/// Folders that are made from the sources, or are not the project's own.
-const SKIPPED: [&str; 6] = ["node_modules", "target", "__pycache__", "venv", "env", "htmlcov"];
+
+/// Hidden folders that tools make and no program of the project reads.
+const MADE: [&str; 8] =
+    [".git", ".hg", ".venv", ".tox", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".idea"];
 
 /// A hash over the names, sizes and times of all files under `dir`: of those that a person writes, but for `read`, which
 /// were read: what they say counts, service by service.
 pub(crate) fn of_directory(dir: &Path, read: &[PathBuf]) -> String {
-    let mut files = Files { hash: Sha256::new(), left: MOST_FILES, read };
+    let mut files = Files { hash: Sha256::new(), left: MOST_FILES, read, is_whole: false };
     files.add(dir);
     hex(&files.hash.finalize())
 }
 
+/// The same for all of a project that its programs may read, hidden folders and what links lead to included, but for packages that
+/// were installed; none where there are more files than are looked at.
+pub fn of_project(dir: &Path, read: &[PathBuf]) -> Option<String> {
+    let mut files = Files { hash: Sha256::new(), left: MOST_FILES, read, is_whole: true };
+    files.add(dir);
+    (files.left > 0).then(|| hex(&files.hash.finalize()))
+}
+
 /// What a file says; of one that is not read whole, when it was written.
-pub(crate) fn of_file(file: &Path) -> String {
+pub fn of_file(file: &Path) -> String {
     let mut hash = Sha256::new();
     match backlot_files::bytes(file, backlot_files::MOST) {
         Ok(bytes) => hash.update(bytes),
@@ -40,7 +51,7 @@ fn written(hash: &mut Sha256, file: &fs::Metadata) {
 }
 
 /// A hash over some texts.
-pub(crate) fn of_texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+pub fn of_texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     let mut hash = Sha256::new();
     for text in texts {
         hash.update(text);
@@ -58,6 +69,8 @@ struct Files<'a> {
     hash: Sha256,
     left: usize,
     read: &'a [PathBuf],
+    /// Whether hidden folders, and what links lead to, are part of it.
+    is_whole: bool,
 }
 
 impl Files<'_> {
@@ -67,9 +80,17 @@ impl Files<'_> {
         for entry in entries {
             let (name, path) = (entry.file_name(), entry.path());
             let text = name.to_string_lossy();
-            let Ok(kind) = entry.file_type() else { continue };
+            let Ok(mut kind) = entry.file_type() else { continue };
+            if self.is_whole && kind.is_symlink() {
+                let Ok(target) = fs::metadata(&path) else { continue };
+                kind = target.file_type();
+            }
             if kind.is_dir() {
-                if !text.starts_with('.') && !SKIPPED.contains(&text.as_ref()) && !is_venv(&path) {
+                // A link may lead back to where it is.
+                let Some(left) = self.left.checked_sub(1) else { return };
+                self.left = left;
+                let is_read = self.is_whole && text.starts_with('.') && !MADE.contains(&text.as_ref());
+                if is_read || !is_made(&path) {
                     self.add(&path);
                 }
             } else if !is_litter(&text) && !self.was_read(&path) {
@@ -77,9 +98,15 @@ impl Files<'_> {
                     return;
                 }
                 self.left -= 1;
-                if let Ok(file) = entry.metadata() {
+                let found = if self.is_whole { fs::metadata(&path) } else { entry.metadata() };
+                if let Ok(file) = found {
                     self.hash.update(path.as_os_str().as_encoded_bytes());
                     written(&mut self.hash, &file);
+                    if self.is_whole {
+                        // The time of a file can be set as one likes, that of its last change cannot.
+                        self.hash.update(file.ctime().to_le_bytes());
+                        self.hash.update(file.ctime_nsec().to_le_bytes());
+                    }
                 }
             }
         }
@@ -93,17 +120,6 @@ impl Files<'_> {
                 || matches!((read.canonicalize(), path.canonicalize()), (Ok(one), Ok(other)) if one == other)
         })
     }
-}
-
-fn is_venv(dir: &Path) -> bool {
-    dir.join("pyvenv.cfg").exists()
-}
-
-/// What programs leave beside sources.
-fn is_litter(name: &str) -> bool {
-    let ending = Path::new(name).extension().and_then(|ending| ending.to_str());
-    matches!(ending, Some("pyc" | "log" | "swp" | "sqlite3" | "pid"))
-        || matches!(name, ".coverage" | ".DS_Store")
 }
 
 #[cfg(test)]

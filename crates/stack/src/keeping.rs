@@ -99,15 +99,16 @@ impl Translation<'_> {
         }
     }
 
-    /// The volume in which a database of this engine keeps its data.
-    fn used_volume(&self, service: &Service) -> Option<Volume> {
-        let container = Container::of(service, self.root);
+    /// The volumes in which a service of this engine keeps its data: of a database, its log as well.
+    fn used_volumes(&self, service: &Service) -> Vec<Volume> {
+        let (container, stack) = (Container::of(service, self.root), &self.environment.stack);
         if self.is_database(&service.name) {
             let major = PostgresImage::of(service).and_then(|image| image.wanted.major);
-            let storage = storage::of_postgres(service, &self.environment.stack, major, None).ok()?;
-            return storage.volume().cloned();
+            let data = storage::of_postgres(service, stack, major, None).ok();
+            let log = storage::of_log(service, stack).ok().flatten().map(|(_, log)| log);
+            return data.into_iter().chain(log).filter_map(|storage| storage.volume().cloned()).collect();
         }
-        self.kept(&container).ok()??.volume
+        self.kept(&container).ok().flatten().and_then(|kept| kept.volume).into_iter().collect()
     }
 
     /// What this engine does not do as the files say: volumes that it does not mount, and what images have.
@@ -117,7 +118,7 @@ impl Translation<'_> {
         for service in services {
             lines.extend(self.notes(service));
             lines.extend(self.unseen(service));
-            let used = self.used_volume(service);
+            let used = self.used_volumes(service);
             for mount in &service.volumes {
                 // One of `tmpfs:` is named with its key.
                 if matches!(mount.kind, MountKind::Tmpfs { .. })
@@ -132,7 +133,9 @@ impl Translation<'_> {
                 }
                 let MountKind::Volume { source: Some(key) } = &mount.kind else { continue };
                 let volume = storage::volume(key, &self.environment.stack).ok().flatten();
-                if (volume.is_none() || volume != used) && !self.sees(service, volume.as_ref()) {
+                if !volume.as_ref().is_some_and(|volume| used.contains(volume))
+                    && !self.sees(service, volume.as_ref())
+                {
                     lines.push(format!(
                         "service {} has volume {key} at {}, which is not mounted natively: what is written there is not in \
                          the volume ({}); --engine docker mounts it",

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use backlot_dependencies::{
     DependencyError, Ecosystem, Environment as Packages, Machine, Version, Wanted, environments, own_modules,
 };
+use backlot_dockerfile::{Install, Kind};
 use backlot_facts::container::Container;
-use backlot_facts::dockerfile::{Install, Kind};
 use backlot_facts::runtime::{node_of, python_of};
 use backlot_project::stack::MountKind;
 use backlot_project::{Environment, Service};
@@ -28,6 +28,8 @@ pub struct Provided {
     trouble: Option<Arc<DependencyError>>,
     /// What of it is not as its image has it, in words.
     notes: Vec<String>,
+    /// The version that its interpreter has, if that is not the one of its image.
+    other_version: Option<Version>,
 }
 
 impl Provided {
@@ -81,34 +83,44 @@ fn of(container: &Container<'_>, root: &Path, caller: &BTreeMap<String, String>,
         Ok(all) => (all, None),
         Err(error) => (Vec::new(), Some(Arc::new(error))),
     };
-    let mut notes = versions(container.service, &environments, python, node);
+    let others = others(&environments, python, node);
+    let mut notes: Vec<String> = others.iter().map(|other| other.said(container.service)).collect();
+    notes.dedup();
     notes.extend(not_run(container, has_own));
-    Provided { own, environments, trouble, notes }
+    let other_version = others.first().map(|other| other.here);
+    Provided { own, environments, trouble, notes, other_version }
+}
+
+/// Another version than the image's.
+struct Other {
+    language: &'static str,
+    here: Version,
+    wanted: Version,
+}
+
+impl Other {
+    fn said(&self, service: &Service) -> String {
+        let Self { language, here, wanted } = self;
+        format!(
+            "service {} runs with {language} {here} of this machine, its image has {wanted} ({}); install {language} {wanted}, or take \
+             --engine docker",
+            service.name, service.location
+        )
+    }
 }
 
 /// Where another version than the image's is used.
-fn versions(
-    service: &Service,
-    environments: &[Packages],
-    python: Option<Version>,
-    node: Option<Version>,
-) -> Vec<String> {
-    let line = |packages: &Packages| {
-        let (name, wanted) = match packages.ecosystem {
+fn others(environments: &[Packages], python: Option<Version>, node: Option<Version>) -> Vec<Other> {
+    let other = |packages: &Packages| {
+        let (language, wanted) = match packages.ecosystem {
             Ecosystem::Python => ("Python", python?),
             Ecosystem::Node => ("Node", node?),
             Ecosystem::Ruby => return None,
         };
-        let version = packages.version.filter(|version| !wanted.is_met_by(*version))?;
-        Some(format!(
-            "service {} runs with {name} {version} of this machine, its image has {wanted} ({}); install {name} {wanted}, or take \
-             --engine docker",
-            service.name, service.location
-        ))
+        let here = packages.version.filter(|version| !wanted.is_met_by(*version))?;
+        Some(Other { language, here, wanted })
     };
-    let mut lines: Vec<String> = environments.iter().filter_map(line).collect();
-    lines.dedup();
-    lines
+    environments.iter().filter_map(other).collect()
 }
 
 /// What its Dockerfile installs or builds, and nobody does here.
@@ -143,6 +155,11 @@ fn not_run(container: &Container<'_>, has_own: bool) -> Vec<String> {
 impl Translation<'_> {
     fn provided_for(&self, service: &Service) -> Option<&Provided> {
         self.provided.get(&service.name)
+    }
+
+    /// The version of its language that a service has, if that is not the one of its image.
+    pub(crate) fn other_version(&self, service: &Service) -> Option<String> {
+        self.provided_for(service)?.other_version.map(|version| version.to_string())
     }
 
     /// Whether something is to be installed for a service before it starts: what is in there is not known yet.
@@ -234,14 +251,11 @@ impl Translation<'_> {
         all.map(|(target, place)| Mount { target, what: What::Path(place), read_only: false }).collect()
     }
 
-    /// The folders of a service's packages: others make another service of it.
+    /// The folders of a service's packages, the project's own among them: others make another service of it.
     pub(crate) fn packages_folders(&self, service: &Service) -> Vec<String> {
-        let environments = self.provided_for(service).map(|provided| provided.environments.as_slice());
-        environments
-            .unwrap_or_default()
-            .iter()
-            .map(|packages| packages.folder.display().to_string())
-            .collect()
+        let Some(provided) = self.provided_for(service) else { return Vec::new() };
+        let all = provided.environments.iter().map(|packages| &packages.folder).chain(&provided.own);
+        all.map(|folder| folder.display().to_string()).collect()
     }
 }
 

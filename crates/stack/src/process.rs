@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use backlot_facts::address::{Address, HOST_ENDS};
 use backlot_facts::container::Container;
 use backlot_facts::own::OF_THE_CONTAINER;
+use backlot_facts::runtime::version_variable;
 use backlot_facts::variables::{RunningDatabase, variables};
 use backlot_postgres::Access;
 use backlot_process::{Flaw, OF_THE_TERMINAL, caller_allow_list};
@@ -16,6 +17,10 @@ use crate::{error::StackError, ports::Ports, translation::Translation};
 
 /// Where Python looks for modules.
 const MODULES: &str = "PYTHONPATH";
+/// The variable of the database's address that is by convention, as a whole.
+const URL: &str = "DATABASE_URL";
+/// Beginnings of the variables by which programs are told where their database is, or who they are there.
+const OF_A_DATABASE: [&str; 6] = ["POSTGRES", "PG", "DB_", "DATABASE_", "SQL_", "SQLALCHEMY_"];
 /// Files that list what a Python project needs.
 const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.txt", "requirements/dev.txt"];
 
@@ -122,7 +127,14 @@ impl Translation<'_> {
 
     /// The variables of the environment, with the database where a service reaches it.
     pub fn of_environment(&self, service: &Service) -> BTreeMap<String, String> {
-        self.with_database(self.is_addressed(service))
+        let mut all = self.with_database(self.is_addressed(service));
+        let said = self.said(&Container::of(service, self.root));
+        // What makes its URL of other variables, for a driver of its own choice, is not given another one.
+        let is_own = self.environment.for_all || self.environment.variables.get(URL).is_some();
+        if !is_own && said.keys().any(|name| OF_A_DATABASE.iter().any(|start| name.starts_with(start))) {
+            all.remove(URL);
+        }
+        all
     }
 
     fn with_database(&self, is_at_its_name: bool) -> BTreeMap<String, String> {
@@ -164,6 +176,10 @@ impl Translation<'_> {
         // Its paths are the container's where there is a view.
         let is_so = |name: &str| name == MODULES && self.has_views();
         said.retain(|name, _| is_so(name) || !OF_THE_CONTAINER.contains(&name.as_str()));
+        if let Some((name, version)) = container.image().and_then(version_variable) {
+            let version = self.other_version(container.service).unwrap_or(version);
+            said.entry(name.to_owned()).or_insert(version);
+        }
         for (name, value) in &container.service.environment {
             let value = value.as_ref().or_else(|| self.caller.get(name));
             said.extend(value.map(|value| (name.clone(), value.clone())));

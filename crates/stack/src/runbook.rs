@@ -75,11 +75,11 @@ impl Translation<'_> {
         if is_own { self.site.log(&database.service) } else { part.log(&database.service) }
     }
 
-    /// The folders of `services`: of those that keep data, and of volumes in their views.
+    /// The folders of `services`: of those that keep data, of volumes in their views, and copies of the project's.
     pub fn all_kept(&self, services: &BTreeSet<String>) -> Result<Vec<Kept>, StackError> {
         let services = || services.iter().filter_map(|name| self.environment.stack.services.get(name));
         let kept = services().map(|service| self.kept(&Container::of(service, self.root)));
-        let seen = self.seen_volumes(services()).into_iter().map(Ok);
+        let seen = self.seen_volumes(services()).into_iter().chain(self.copies_of(services())).map(Ok);
         kept.filter_map(Result::transpose).chain(seen).collect()
     }
 }

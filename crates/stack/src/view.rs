@@ -32,6 +32,11 @@ impl Translation<'_> {
             return Ok(hosts.collect());
         }
         let mut mounts: Vec<Mount> = hosts.chain(copies(container)).collect();
+        mounts.extend(self.doubled(container).into_iter().map(|one| Mount {
+            target: one.target,
+            what: What::Path(one.copy),
+            read_only: false,
+        }));
         for mount in &service.volumes {
             let target = PathBuf::from(&mount.target);
             let what = match &mount.kind {
@@ -55,6 +60,7 @@ impl Translation<'_> {
             };
             mounts.extend(what.map(|what| Mount { target, what, read_only: mount.read_only }));
         }
+        mounts.extend(anonymous(container));
         for (grants, sources, root, kind) in [
             (&service.configs, &self.environment.stack.configs, "/", "configs"),
             (&service.secrets, &self.environment.stack.secrets, SECRETS, "secrets"),
@@ -69,6 +75,16 @@ impl Translation<'_> {
             }
         }
         mounts.extend(self.packages_mounts(service));
+        let is_new = |folder: &&PathBuf| {
+            !folder.exists() && !mounts.iter().any(|mount| folder.starts_with(&mount.target))
+        };
+        let made = container.dockerfile.installs.folders.iter().filter(is_new).cloned();
+        let made: Vec<PathBuf> = made.collect();
+        mounts.extend(made.into_iter().map(|target| Mount {
+            target,
+            what: What::Tmpfs { size: None, mode: None },
+            read_only: false,
+        }));
         mounts.retain(|mount| !matches!(&mount.what, What::Path(place) if *place == mount.target));
         let mounts = last_of_each(mounts);
         if self.writes {
@@ -218,6 +234,22 @@ impl Translation<'_> {
 
 fn has_files(folder: Option<PathBuf>) -> bool {
     folder.and_then(|folder| fs::read_dir(folder).ok()).is_some_and(|mut entries| entries.next().is_some())
+}
+
+/// What the volumes of a service's image are: a new one of its own each, where nothing else is mounted.
+fn anonymous(container: &Container<'_>) -> Vec<Mount> {
+    let is_free = |path: &PathBuf| {
+        let mut targets = container.service.volumes.iter().map(|mount| Path::new(mount.target.as_str()));
+        !targets.any(|target| path.starts_with(target))
+            && !has_files(container.outside(path))
+            && !MACHINE.iter().any(|dir| path.starts_with(dir))
+    };
+    if container.works_in_its_data() || container.is_nginx() {
+        return Vec::new();
+    }
+    let free = container.dockerfile.volumes.iter().filter(|path| is_free(path)).cloned();
+    free.map(|target| Mount { target, what: What::Tmpfs { size: None, mode: None }, read_only: false })
+        .collect()
 }
 
 /// Of several at one path, the last one counts.

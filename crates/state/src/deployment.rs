@@ -15,6 +15,7 @@ use crate::janitor::Watcher;
 use crate::live::LiveDatabase;
 use crate::record::EngineKind;
 use crate::site::Site;
+use crate::snapshotting::Snapshotting;
 use crate::up::{Packages, Started, Wishes};
 
 /// What an environment is brought up for, where that is not simply to be worked with.
@@ -28,6 +29,8 @@ pub enum Purpose {
         source: ScenarioSource,
         /// Where what that prints goes.
         stdout: Stdout,
+        /// The environment whose databases it begins with, as they are now.
+        from: Option<Site>,
     },
     /// Nothing of it outlives it, and it takes no port that somebody else may want.
     Throwaway,
@@ -67,6 +70,11 @@ pub trait Deployment<'a>: Debug {
     /// As [`Deployment::up`], as far as that is known from the files alone.
     fn told(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError>;
 
+    /// What is told of in short, in full: a line each.
+    fn details(&self, _wishes: &Wishes) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The steps that [`Deployment::up`] would carry out now, in words.
     fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError>;
 
@@ -80,6 +88,12 @@ pub trait Deployment<'a>: Debug {
         report: Report<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<Started, EngineError>;
+
+    /// What can be done with snapshots for its database.
+    ///
+    /// # Errors
+    /// On an engine that has none.
+    fn snapshots(&self) -> Result<&dyn Snapshotting, EngineError>;
 
     /// How a command (none: its own) is run once as a service, beside those that run: as `docker compose run`. The services
     /// that it `needs` are up and well when this returns.
@@ -143,7 +157,19 @@ pub trait Deployment<'a>: Debug {
         Ok(Wishes { services: vec![service], fresh, database_only: true, ..Wishes::default() })
     }
 
-    /// That it has no database.
+    /// Whether it has a database.
+    ///
+    /// # Errors
+    /// When a service should be one, and cannot.
+    fn has_database(&self) -> Result<bool, EngineError> {
+        match self.database_only(false) {
+            Ok(_) => Ok(true),
+            Err(EngineError::NoDatabase { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// That it has no database, or why it cannot have the one that its files want.
     fn no_database(&self) -> EngineError {
         EngineError::NoDatabase { environment: self.site().name().to_owned() }
     }

@@ -77,6 +77,21 @@ pub trait Engine: Debug {
     /// Takes the environment at `site` down. Returns the steps that were carried out, in words; none when there was nothing.
     fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<String>, EngineError>;
 
+    /// Stops all that runs of the environment at `site`, and keeps what it has. Returns whether anything ran.
+    fn stop(&self, site: &Site, report: Report<'_>) -> Result<bool, EngineError>;
+
+    /// Takes the database of the environment at `site` back to what it was when it had been filled.
+    ///
+    /// # Errors
+    /// When there is nothing to go back to.
+    fn reset(&self, site: &Site, report: Report<'_>) -> Result<(), EngineError>;
+
+    /// Keeps the database of the environment at `site` under a name, as it is now.
+    ///
+    /// # Errors
+    /// When there is one of that name, or it cannot be copied.
+    fn save(&self, site: &Site, name: &str, report: Report<'_>) -> Result<(), EngineError>;
+
     /// The volumes that go with the environment when it is told so, as people know them.
     fn volumes(&self, site: &Site) -> Result<Vec<String>, EngineError>;
 

@@ -11,6 +11,7 @@ use backlot_facts::database::DatabaseError;
 use backlot_hint::{Explain, Explained};
 use backlot_postgres::{DatabaseError as PgError, LocateError, StartError, StopError, Version};
 use backlot_process::ProcessError;
+use backlot_snapshots::SnapshotError;
 use backlot_supervisor::{ClientError, Failure};
 use backlot_templates::TemplateError;
 use backlot_view::ViewError;
@@ -23,6 +24,12 @@ impl EngineError {
     /// That a part has failed.
     pub fn of(error: impl Explain + 'static) -> Self {
         Self::Part(Explained::of(error))
+    }
+}
+
+impl From<SnapshotError> for EngineError {
+    fn from(error: SnapshotError) -> Self {
+        Self::of(error)
     }
 }
 
@@ -178,6 +185,14 @@ pub enum EngineError {
         /// How long was waited.
         waited: Duration,
     },
+    /// The supervisor is that of a version of us with which this one cannot talk.
+    #[error(
+        "the services of {environment} are run by another version of Backlot, with which this one cannot talk"
+    )]
+    SupervisorForeign {
+        /// The environment.
+        environment: String,
+    },
     /// The supervisor does not answer.
     #[error("the supervisor does not answer")]
     Control(#[source] io::Error),
@@ -200,6 +215,14 @@ pub enum EngineError {
         environment: String,
         /// What runs it.
         engine: EngineKind,
+    },
+    /// It can be done with databases of this machine alone.
+    #[error("cannot {what} of {environment}: it runs on Docker")]
+    OnlyNative {
+        /// What was to be done.
+        what: &'static str,
+        /// The environment.
+        environment: String,
     },
     /// Something that one part alone knows, which explains itself.
     #[error(transparent)]
@@ -251,6 +274,7 @@ impl From<ClientError> for EngineError {
                 Self::Control(io::Error::new(io::ErrorKind::UnexpectedEof, "it ended before it had answered"))
             }
             ClientError::Silent { .. } => Self::Control(io::Error::new(io::ErrorKind::TimedOut, error)),
+            ClientError::Foreign(_) => Self::Control(io::Error::new(io::ErrorKind::InvalidData, error)),
             ClientError::Io(source) => Self::Control(source),
         }
     }

@@ -1,5 +1,6 @@
 //! What an engine tells while it works.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backlot_plan::Told;
@@ -26,9 +27,14 @@ pub enum Event<'a> {
     },
     /// A line of a program that takes its time.
     Said(&'a str),
+    /// How far the step has come can be asked while it goes on.
+    HowFar(HowFar),
     /// Something that the person should know, though the work goes on.
     Warning(String),
 }
+
+/// Tells in words how far a step has come (`12.4 MiB`), where that is known; asked by another thread.
+pub type HowFar = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// Whom events are told.
 pub type Report<'a> = &'a mut dyn FnMut(Event<'_>);

@@ -5,12 +5,14 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 
 use backlot_postgres::{Installation, quote_identifier, quote_literal};
 use backlot_process::{Program, Stdout, exit_code};
 use backlot_project::ScenarioSource;
 
 use crate::error::EngineError;
+use crate::how_far::Loading;
 use crate::tools;
 
 /// Imports the module as `import scenarios.users` in the project's directory would, and calls its `run()`. An `async` one
@@ -75,8 +77,12 @@ pub struct Filler<'a> {
     pub psql: &'a dyn RunsPsql,
     /// Where what the scenario prints goes.
     pub stdout: Stdout,
+    /// Is told which of several files runs.
+    pub loading: &'a Loading,
     /// Set when the caller asks to stop.
     pub interrupted: &'a AtomicBool,
+    /// What it has printed there, where that is to be known.
+    pub printed: Option<&'a Mutex<Vec<u8>>>,
 }
 
 impl Filler<'_> {
@@ -103,6 +109,7 @@ impl Filler<'_> {
 
     fn folder(&self, files: &[PathBuf]) -> Result<u8, EngineError> {
         for file in files {
+            self.loading.begin(file);
             let code = match file.extension().and_then(|extension| extension.to_str()) {
                 Some("csv") => self.csv(file)?,
                 Some(_) | None => self.sql(file)?,
@@ -142,7 +149,16 @@ impl Filler<'_> {
 
     /// Runs a program of the scenario on the terminal.
     fn run(&self, program: &Program) -> Result<u8, EngineError> {
-        let ended = program.clone().envs(&self.variables).run(self.stdout, self.interrupted)?;
+        let program = program.clone().envs(&self.variables);
+        let ended = match self.printed {
+            None => program.run(self.stdout, self.interrupted)?,
+            Some(printed) => {
+                // What goes through a pipe would come at the end only.
+                let program = program.env("PYTHONUNBUFFERED", "1");
+                let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+                program.run_kept(self.stdout, self.interrupted, &mut printed)?
+            }
+        };
         if ended.interrupted {
             return Err(EngineError::Interrupted);
         }

@@ -6,9 +6,11 @@
 //!   postgres/<package>-<version>/    servers that were fetched
 //!   volumes/<name>/                  volumes that projects share by name; see `volume`
 //!   dependencies/<kind>-<hash>/      virtual environments, node_modules and gems
+//!   psql/<name>-<hash>/<environment> what was typed into psql
 //!   folders/<id>/                    what is known of a folder of the user's that a cluster of ours is in
 //!   run/<id>/                        sockets of one environment (short: a socket's path has a limit of 107 bytes)
-//!   projects/<name>-<hash of path>/
+//!   checkouts/<hash>.json            what is kept of each checkout; see `checkout`
+//!   projects/<name>-<hash>/          the hash is the checkout's: that of its path at first
 //!     <environment>/                 see `Site`
 //! ```
 
@@ -121,6 +123,11 @@ impl Home {
         self.root.join("volumes")
     }
 
+    /// Where snapshots are kept, a folder for each project.
+    pub fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
+    }
+
     /// Where it is kept what is known of a folder of the user's.
     pub fn folder(&self, folder: &Path) -> PathBuf {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
@@ -130,11 +137,6 @@ impl Home {
     /// Where the projects' environments are kept.
     pub fn projects(&self) -> PathBuf {
         self.root.join("projects")
-    }
-
-    /// The directory of the project in `root`: two checkouts of one repository have two.
-    pub fn project(&self, name: &str, root: &Path) -> PathBuf {
-        self.projects().join(format!("{name}-{}", short_hash(root.as_os_str().as_encoded_bytes())))
     }
 
     /// A directory for the sockets of the environment that lives in `site`, with a path short enough for Postgres.
@@ -265,11 +267,9 @@ mod tests {
     }
 
     #[test]
-    fn two_checkouts_share_nothing_and_socket_paths_stay_short() {
+    fn socket_paths_stay_short() {
         let home = home(&[("BACKLOT_HOME", &format!("/{}", "long/".repeat(40)))]).unwrap();
-        let (one, two) =
-            (home.project("blog", Path::new("/a/blog")), home.project("blog", Path::new("/b/blog")));
-        assert_ne!(one, two);
+        let (one, two) = (home.projects().join("blog-1"), home.projects().join("blog-2"));
         assert_ne!(home.sockets(&one), home.sockets(&two));
         assert!(home.sockets(&one).as_os_str().len() + SOCKET_NAME.len() <= SOCKET_PATH_LIMIT);
     }

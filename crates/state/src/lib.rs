@@ -5,6 +5,7 @@
 //! crates `native` and `docker` do, and `engine` chooses between them.
 
 mod attend;
+pub mod checkout;
 mod deployment;
 mod engine;
 mod error;
@@ -12,15 +13,18 @@ mod event;
 pub mod fill;
 mod ground;
 mod home;
+pub mod how_far;
 mod janitor;
 mod live;
 mod lock;
 pub mod mark;
+mod obstacles;
 mod ourselves;
 mod printed;
 mod record;
 pub mod runs;
 mod site;
+mod snapshotting;
 mod summary;
 mod taken;
 pub mod tools;
@@ -28,22 +32,28 @@ mod up;
 pub mod volume;
 
 pub use attend::{Attendance, Heard};
+pub use backlot_snapshots::Saved;
+pub use checkout::{Checkout, Checkouts, Known};
 pub use deployment::{Deployment, Purpose, in_words};
 pub use engine::{Beside, Engine, Exec};
 pub use error::EngineError;
-pub use event::{Event, Outcome, Report, tell};
+pub use event::{Event, HowFar, Outcome, Report, tell};
 pub use ground::Ground;
 pub use home::{Home, HomeError, short_hash, usual_port_of};
 pub use janitor::{DONE, Watcher, dismiss, hire, watch_over};
 pub use live::{LiveDatabase, installation, label};
 pub use lock::{Lock, LockError, holder_at, is_still_at};
-pub use ourselves::{GUARD_VERB, JANITOR_VERB, STOCK_VERB, SUPERVISOR_VERB, ourselves};
+pub use obstacles::Obstacles;
+pub use ourselves::{
+    CHECKOUT_VERB, DOOR_VERB, GUARD_VERB, JANITOR_VERB, STOCK_VERB, SUPERVISOR_VERB, ourselves,
+};
 pub use printed::{Lines, LogWish};
 pub use record::{
     ContainerDatabase, DatabaseRecord, DockerRecord, EngineKind, Filling, Record, RecordError, VERSION, now,
     read as read_state, write as write_state,
 };
 pub use site::Site;
+pub use snapshotting::Snapshotting;
 pub use summary::{State, Summary};
 pub use taken::Taken;
 pub use up::{Failure, Packages, Started, Wishes};

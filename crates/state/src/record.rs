@@ -45,6 +45,9 @@ pub struct Record {
     /// What has migrated its database, as a hash of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrated: Option<String>,
+    /// The template that its database can be made of again as it was when it was made, migrated and filled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
 }
 
 /// What runs an environment.
@@ -296,6 +299,7 @@ mod tests {
             }),
             docker: None,
             migrated: None,
+            snapshot: None,
         }
     }
 

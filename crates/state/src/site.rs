@@ -24,8 +24,10 @@ use std::time::{Duration, Instant};
 
 use backlot_plan::{Storage, Volume};
 use backlot_project::Project;
+use backlot_snapshots::Store;
 use serde::de::DeserializeOwned;
 
+use crate::checkout::Checkouts;
 use crate::error::EngineError;
 use crate::home::{Home, HomeError};
 use crate::lock::{Lock, LockError};
@@ -49,29 +51,37 @@ pub(crate) fn folders_in(dir: &Path) -> Result<Vec<PathBuf>, EngineError> {
     Ok(folders)
 }
 
+/// The directory of a project: two checkouts of one repository have two, and one that was moved has the one that it had.
+fn project_dir(home: &Home, project: &Project) -> PathBuf {
+    Checkouts::of(home).project(project.name(), project.root())
+}
+
 /// The directory of one environment of one project.
 #[derive(Debug, Clone)]
 pub struct Site {
     home: Home,
     dir: PathBuf,
     name: String,
+    /// The project's directory and the name that it gives, where that is known.
+    checkout: Option<(PathBuf, String)>,
 }
 
 impl Site {
     /// The place of the environment `name` of `project`. Nothing is made yet.
     pub fn new(home: &Home, project: &Project, name: &str) -> Self {
-        Self::at(home, &home.project(project.name(), project.root()).join(name))
+        let checkout = Some((project.root().to_owned(), project.directory_name()));
+        Self { checkout, ..Self::at(home, &project_dir(home, project).join(name)) }
     }
 
     /// The place that is the directory `dir`.
     pub fn at(home: &Home, dir: &Path) -> Self {
         let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Self { home: home.clone(), dir: dir.to_owned(), name }
+        Self { home: home.clone(), dir: dir.to_owned(), name, checkout: None }
     }
 
     /// All places of `project` at which something is, be it only what a killed command has left, by name.
     pub fn all(home: &Home, project: &Project) -> Result<Vec<Self>, EngineError> {
-        Self::all_in(home, &home.project(project.name(), project.root()))
+        Self::all_in(home, &project_dir(home, project))
     }
 
     /// Those of the same project, as far as they can be read; this one is among them, if it is there.
@@ -101,7 +111,8 @@ impl Site {
     #[must_use]
     pub fn part(&self, service: &str) -> Self {
         let name = format!("{}{}{service}", self.name, Self::PART);
-        Self { home: self.home.clone(), dir: self.dir.with_file_name(&name), name }
+        let dir = self.dir.with_file_name(&name);
+        Self { home: self.home.clone(), dir, name, checkout: self.checkout.clone() }
     }
 
     /// The places of further databases at which something is, by service.
@@ -147,11 +158,17 @@ impl Site {
         all.iter().any(|path| path.exists())
     }
 
+    /// Where what was live is kept until what takes its place is whole.
+    pub fn before(&self) -> PathBuf {
+        self.dir().join("before")
+    }
+
     /// Whether a killed command has left something here under another name than its own: what is to go, a copy that is not
     /// whole, sockets, or a directory with nothing in it.
     pub fn has_leftovers(&self) -> bool {
         let is_without = |paths: &[PathBuf]| !paths.iter().any(|path| path.exists());
         self.doomed().exists()
+            || self.before().exists()
             || !self.partial_copies().is_empty()
             || is_without(&[self.live()])
                 && ([self.sockets(), self.control_dir()].iter().any(|path| path.exists())
@@ -259,6 +276,12 @@ impl Site {
         self.environment_dir().join("volumes")
     }
 
+    /// The snapshots of the project that it belongs to.
+    pub fn snapshots(&self) -> Store {
+        let project = self.dir.parent().and_then(Path::file_name).unwrap_or_default();
+        Store::at(self.home.snapshots().join(project), self.home.owner().clone())
+    }
+
     /// The record, if there is one.
     pub fn record(&self) -> Result<Option<Record>, EngineError> {
         Record::read(&self.record_path())
@@ -313,7 +336,14 @@ impl Site {
                 made => made?,
             }
             match Lock::acquire(&self.busy_lock(), limit) {
-                Ok(lock) => return Ok(Taken { site: self.clone(), _lock: lock }),
+                Ok(lock) => {
+                    let taken = Taken { site: self.clone(), _lock: lock };
+                    // From before there is anything by which it is to be found again.
+                    if let Some((root, called)) = self.checkout.as_ref().filter(|(root, _)| root.is_dir()) {
+                        Checkouts::of(&self.home).note(root, called)?;
+                    }
+                    return Ok(taken);
+                }
                 Err(LockError::Io { source, .. }) if vanished(&source) => {}
                 Err(LockError::Held { holder, waited, .. }) => {
                     return Err(EngineError::Busy { environment: self.name.clone(), holder, waited });

@@ -1,5 +1,7 @@
 //! An environment in a listing.
 
+use std::collections::BTreeSet;
+
 use crate::record::EngineKind;
 
 /// How an environment does.
@@ -21,6 +23,10 @@ pub enum State {
     Unreachable,
     /// What a killed command has left, which the next one removes.
     LeftOver,
+    /// It is down, and has data that is kept.
+    Down,
+    /// The same, and the checkout that it belongs to is not where it was.
+    Orphan,
 }
 
 impl State {
@@ -35,6 +41,8 @@ impl State {
             Self::Damaged => "damaged",
             Self::Unreachable => "unreachable",
             Self::LeftOver => "left over",
+            Self::Down => "down",
+            Self::Orphan => "orphan",
         }
     }
 }
@@ -60,6 +68,10 @@ pub struct Summary {
     pub age: Option<u64>,
     /// The ports at which its other services are reached.
     pub services: Vec<(String, u16)>,
+    /// What their names have in common at the front door, if that is open: `*.shop.localhost:7355`.
+    pub names: Option<String>,
+    /// Those of them that are not ready yet.
+    pub starting: BTreeSet<String>,
     /// Processes that nobody answers for any more, since all who did were killed; the next command ends them.
     pub orphans: Vec<i32>,
 }

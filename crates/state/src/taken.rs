@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::checkout::Checkouts;
 use crate::error::EngineError;
 use crate::lock::Lock;
-use crate::record::{self, Noted, VERSION};
+use crate::record::{self, Filling, Noted, VERSION};
 use crate::site::Site;
 
 /// An environment that is ours to change, until this is dropped.
@@ -30,6 +31,7 @@ impl Taken {
             return Ok(());
         }
         remove(&self.site.doomed())?;
+        self.settle_aside()?;
         if !self.site.live().exists() {
             self.remove_sockets()?;
             remove(&self.site.control_dir())?;
@@ -43,6 +45,42 @@ impl Taken {
             }
         }
         Ok(())
+    }
+
+    /// Keeps what is live, and does not run any more, until what takes its place is whole.
+    pub fn put_aside(&self) -> Result<(), EngineError> {
+        remove(&self.site.before())?;
+        self.remove_sockets()?;
+        remove(&self.site.control_dir())?;
+        let live = self.site.live();
+        fs::rename(&live, self.site.before()).map_err(|source| EngineError::Io {
+            what: "rename",
+            path: live,
+            source,
+        })
+    }
+
+    /// Removes it.
+    pub fn drop_aside(&self) -> Result<(), EngineError> {
+        self.put_away(&self.site.before())
+    }
+
+    /// Of what was put aside and what was to take its place, that stays which is whole.
+    fn settle_aside(&self) -> Result<(), EngineError> {
+        let before = self.site.before();
+        if !before.exists() {
+            return Ok(());
+        }
+        let record = self.site.record().ok().flatten();
+        if record.is_some_and(|record| matches!(record.filling, Filling::None | Filling::Done)) {
+            return self.drop_aside();
+        }
+        if self.site.is_running()? {
+            return Ok(());
+        }
+        let live = self.site.live();
+        self.put_away(&live)?;
+        fs::rename(&before, &live).map_err(|source| EngineError::Io { what: "rename", path: before, source })
     }
 
     /// Makes the directory that holds what is live.
@@ -111,8 +149,10 @@ impl Drop for Taken {
         }
         let _ = fs::remove_file(self.site.busy_lock());
         let _ = fs::remove_dir(self.site.dir());
-        if let Some(project) = self.site.dir().parent() {
-            let _ = fs::remove_dir(project);
+        if let Some(project) = self.site.dir().parent()
+            && fs::remove_dir(project).is_ok()
+        {
+            let _ = Checkouts::of(self.site.home()).forget_empty(project);
         }
     }
 }

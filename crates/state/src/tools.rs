@@ -7,11 +7,13 @@ use std::time::Duration;
 use backlot_postgres::Installation;
 use backlot_process::Program;
 
+use crate::EngineError;
+
 /// Folders in which projects keep their virtual environment.
 const VENV_FOLDERS: [&str; 3] = [".venv", "venv", "env"];
 
-/// The virtual environment of a service that has `folders` of the project: one in those, else the project's: the one that the caller
-/// activated, or one in the project.
+/// The virtual environment of a service that has these `folders`, which may be above the project (`context: ..`): one in those,
+/// else the project's: the one that the caller activated, or one in the project.
 pub fn virtual_environment_of(
     folders: &[PathBuf],
     root: &Path,
@@ -19,7 +21,7 @@ pub fn virtual_environment_of(
 ) -> Option<PathBuf> {
     let active = caller.get("VIRTUAL_ENV").map(PathBuf::from);
     // What the caller has chosen goes before what is chosen for all.
-    let nearer = folders.iter().filter(|folder| *folder != root && folder.starts_with(root));
+    let nearer = folders.iter().filter(|folder| *folder != root);
     let in_folder = |folder: &Path| VENV_FOLDERS.map(|name| folder.join(name));
     let near = nearer.flat_map(|folder| in_folder(folder));
     near.chain(active).chain(in_folder(root)).find(|venv| venv.join("bin/python").exists())
@@ -49,6 +51,21 @@ pub fn activated(venv: Option<PathBuf>, mut variables: BTreeMap<String, String>)
 pub fn on_path(program: &str, variables: &BTreeMap<String, String>) -> Option<PathBuf> {
     let path = variables.get("PATH")?;
     std::env::split_paths(path).map(|dir| dir.join(program)).find(|file| is_executable(file))
+}
+
+/// The program of a command that is run in a project's directory with these variables.
+///
+/// # Errors
+/// [`EngineError::NoMigrationProgram`].
+pub fn migration(
+    command: &[String],
+    root: &Path,
+    variables: &BTreeMap<String, String>,
+) -> Result<Program, EngineError> {
+    let name = command.first().map(String::as_str).unwrap_or_default();
+    let file = if name.contains('/') { Some(root.join(name)) } else { on_path(name, variables) };
+    let file = file.ok_or_else(|| EngineError::NoMigrationProgram { program: name.to_owned() })?;
+    Ok(Program::new(file).args(command.iter().skip(1)).envs(variables).current_dir(root))
 }
 
 /// Whether `file` is a program that we may run.

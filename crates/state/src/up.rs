@@ -16,6 +16,8 @@ pub struct Wishes {
     pub scale: BTreeMap<String, u32>,
     /// Make a throw-away environment anew.
     pub fresh: bool,
+    /// Begin with no data, where a worktree would begin with the main checkout's.
+    pub empty: bool,
     /// Start the database alone, for a command that needs it: what runs of it is not looked at again.
     pub database_only: bool,
     /// Build images anew, on an engine that has some.
@@ -67,6 +69,8 @@ pub struct Started {
     pub was_up: bool,
     /// The failure of what should have filled it: then no service was started.
     pub failure: Option<Failure>,
+    /// Whether what was there before that failure is there again.
+    pub kept: bool,
     /// How far the filling came.
     pub filling: Filling,
     /// The ports of this machine at which services beside the database are published.

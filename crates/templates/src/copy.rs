@@ -1,14 +1,18 @@
 //! Copying a data directory, fast.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::SystemTime;
 
 use backlot_postgres::StorageError;
 use backlot_process::Owner;
+
+use crate::folder::VERSION;
 
 /// Files are copied in pieces of this size, in bytes. Most are smaller.
 const PIECE: usize = 256 * 1024;
@@ -21,22 +25,89 @@ struct Copier<'a> {
     file_mode: u32,
     /// Whether the file system can make one file share the blocks of another (btrfs, XFS, APFS).
     reflink: bool,
+    /// Whether files may be gone by the time it is their turn.
+    is_used: bool,
 }
 
 /// Copies the data directory `from`, which nobody uses, to `to`, which must not exist, and gives it to `owner`. Nothing is
 /// synced. All of Postgres' files have the same mode, which is that of `PG_VERSION`. Returns how many files there are.
 pub(crate) fn copy_cluster(from: &Path, to: &Path, owner: &Owner) -> Result<usize, StorageError> {
-    let version = Path::new("PG_VERSION");
+    copy_folder(from, to, owner, false)
+}
+
+/// The same of one that somebody uses, whose files come and go meanwhile, or of a folder of it.
+pub fn copy_while_used(from: &Path, to: &Path, owner: &Owner) -> Result<usize, StorageError> {
+    copy_folder(from, to, owner, true)
+}
+
+/// Makes a copy the same again as what it was made of, of which nothing has changed before `since` that is not in it.
+pub fn copy_again(from: &Path, to: &Path, owner: &Owner, since: SystemTime) -> Result<(), StorageError> {
+    let (dirs, files) = list(from, false)?;
+    let (old_dirs, old_files) = list(to, false)?;
+    let (now, before): (BTreeSet<_>, BTreeSet<_>) = (files.iter().collect(), old_files.iter().collect());
+    for gone in before.difference(&now) {
+        let gone = to.join(gone);
+        fs::remove_file(&gone).map_err(StorageError::at("remove", &gone))?;
+    }
+    for gone in old_dirs.iter().rev().filter(|dir| !dirs.contains(dir)) {
+        let gone = to.join(gone);
+        fs::remove_dir(&gone).map_err(StorageError::at("remove", &gone))?;
+    }
     let dir_mode = mode(from)?;
+    for dir in dirs.iter().filter(|dir| !old_dirs.contains(dir)) {
+        let dir = to.join(dir);
+        let made = DirBuilder::new().mode(dir_mode).create(&dir).and_then(|()| owner.take(&dir));
+        made.map_err(StorageError::at("make", &dir))?;
+    }
+    let is_changed = |file: &&PathBuf| {
+        let (new, old) = (fs::metadata(from.join(file)), fs::metadata(to.join(file)));
+        match (new, old) {
+            (Ok(new), Ok(old)) => {
+                new.len() != old.len() || new.modified().is_ok_and(|modified| modified >= since)
+            }
+            (_, Err(_)) | (Err(_), _) => true,
+        }
+    };
+    let changed: Vec<PathBuf> = files.iter().filter(is_changed).cloned().collect();
+    let file_mode = mode(&from.join(VERSION))?;
+    for file in &changed {
+        let file = to.join(file);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StorageError::new("remove", &file, error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    let reflink = can_reflink(from, to);
+    Copier { from, to, owner, file_mode, reflink, is_used: false }.copy_all(&changed)
+}
+
+/// Whether files of the one folder can share their blocks with files of the other.
+fn can_reflink(from: &Path, to: &Path) -> bool {
+    let probe = to.join(".backlot-probe");
+    let can = reflink_copy::reflink(from.join(VERSION), &probe).is_ok();
+    let _ = fs::remove_file(&probe);
+    can
+}
+
+fn copy_folder(from: &Path, to: &Path, owner: &Owner, is_used: bool) -> Result<usize, StorageError> {
+    let dir_mode = mode(from)?;
+    let (dirs, files) = list(from, is_used)?;
+    let Some(first) = files.first() else {
+        let made = DirBuilder::new().mode(dir_mode).create(to).and_then(|()| owner.take(to));
+        return made.map(|()| 0).map_err(StorageError::at("make", to));
+    };
+    let version = Path::new(VERSION);
+    let version = if from.join(version).is_file() { version } else { first };
     let file_mode = mode(&from.join(version))?;
-    let (dirs, files) = list(from)?;
     for dir in dirs {
         let dir = to.join(dir);
         let made = DirBuilder::new().mode(dir_mode).create(&dir).and_then(|()| owner.take(&dir));
         made.map_err(StorageError::at("make", &dir))?;
     }
-    let mut copier = Copier { from, to, owner, file_mode, reflink: true };
-    // The first file tells whether the file system can do it, so that this is found out once and not a thousand times.
+    let mut copier = Copier { from, to, owner, file_mode, reflink: true, is_used };
+    // One file tells whether the file system can do it, so that this is found out once and not a thousand times.
     let probe = copier.to.join(version);
     copier.reflink = copier.reflink(&copier.from.join(version), &probe).is_ok();
     if copier.reflink {
@@ -48,7 +119,13 @@ pub(crate) fn copy_cluster(from: &Path, to: &Path, owner: &Owner) -> Result<usiz
 
 /// How many files are in `dir` and below.
 pub(crate) fn count_files(dir: &Path) -> Result<usize, StorageError> {
-    Ok(list(dir)?.1.len())
+    Ok(list(dir, false)?.1.len())
+}
+
+/// How many bytes the files in `dir` and below have; what cannot be read has none.
+pub fn size_of(dir: &Path) -> u64 {
+    let files = list(dir, true).map(|(_, files)| files).unwrap_or_default();
+    files.iter().filter_map(|file| Some(fs::metadata(dir.join(file)).ok()?.len())).sum()
 }
 
 fn mode(path: &Path) -> Result<u32, StorageError> {
@@ -57,18 +134,27 @@ fn mode(path: &Path) -> Result<u32, StorageError> {
 }
 
 /// All directories, parents first, and all files, as paths below `root`; the root itself is the empty path.
-fn list(root: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), StorageError> {
+/// The log may be a link to where it is. In a folder that `is_used`, some may be gone before they are looked at.
+fn list(root: &Path, is_used: bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>), StorageError> {
     let (mut dirs, mut files) = (vec![PathBuf::new()], Vec::new());
     let mut next = 0;
     while let Some(dir) = dirs.get(next).cloned() {
         next += 1;
         let path = root.join(&dir);
-        let entries = fs::read_dir(&path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let entries = match fs::read_dir(&path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+            Err(error)
+                if is_used && error.kind() == io::ErrorKind::NotFound && !dir.as_os_str().is_empty() =>
+            {
+                continue;
+            }
+            entries => entries,
+        };
         for entry in entries.map_err(StorageError::at("read", &path))? {
             let below = dir.join(entry.file_name());
             let kind =
                 entry.file_type().map_err(|error| StorageError::new("look at", &root.join(&below), error))?;
-            if kind.is_dir() { dirs.push(below) } else { files.push(below) }
+            let is_log = kind.is_symlink() && below.as_os_str() == "pg_wal";
+            if kind.is_dir() || is_log { dirs.push(below) } else { files.push(below) }
         }
     }
     Ok((dirs, files))
@@ -112,10 +198,17 @@ impl Copier<'_> {
 
     fn copy(&self, file: &Path, buffer: &mut [u8]) -> Result<(), StorageError> {
         let (from, to) = (self.from.join(file), self.to.join(file));
+        if self.is_used && from.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        {
+            return Ok(());
+        }
         if self.reflink {
             return self.reflink(&from, &to).map_err(StorageError::at("copy to", &to));
         }
-        let source = File::open(&from).map_err(StorageError::at("open", &from))?;
+        let source = match File::open(&from) {
+            Err(error) if self.is_used && error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            source => source.map_err(StorageError::at("open", &from))?,
+        };
         self.copy_bytes(source, &to, buffer).map_err(StorageError::at("copy to", &to))
     }
 

@@ -5,8 +5,10 @@
 //! DIR/15.18-0123456789abcdef/  one template: the version, and the hash of all that made it
 //!     data/                    the data directory
 //!     spares/                  copies of it made ahead of need
+//!     printed                  what was printed while it was filled
 //!     complete                 written last, with the number of files; locked (shared) by whoever clones; its time is
-//!                              that of the last use
+//!                              that of the last use; as long as it is not on the disk, it counts until the machine is
+//!                              started anew, which its second line tells
 //! DIR/making-…/                one that is being made; left by a process that died, it is dropped
 //! DIR/dropped/                 one that is being removed
 //! ```
@@ -18,11 +20,15 @@ mod folder;
 mod key;
 mod lock;
 mod make;
+mod prune;
 mod segments;
 mod spread;
 
 pub use clone::Fill;
+pub use copy::{copy_again, copy_while_used, size_of};
 pub use folder::{is_cluster, is_unfinished};
+pub use prune::Known;
+pub use segments::has_ended_well;
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -47,7 +53,8 @@ const MAKING: Duration = Duration::from_mins(2);
 const REMOVING: Duration = Duration::from_secs(10);
 
 const MARKER: &str = "complete";
-const MAKING_PREFIX: &str = "making-";
+/// What the names begin with of templates that are being made.
+pub const MAKING_PREFIX: &str = "making-";
 const SPARES: &str = "spares";
 const DROPPED: &str = "dropped";
 
@@ -80,6 +87,26 @@ pub enum Unfinished {
     UnderWay,
     /// Something of it nobody is at any more.
     LeftOver,
+}
+
+/// Whether what is published is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    ToDisk,
+    NotYet,
+}
+
+/// What tells one start of this machine from another.
+#[cfg(target_os = "linux")]
+fn boot() -> String {
+    let path = Path::new("/proc/sys/kernel/random/boot_id");
+    backlot_files::text(path).unwrap_or_default().trim().to_owned()
+}
+
+/// Nothing tells here: what is there is taken for whole.
+#[cfg(not(target_os = "linux"))]
+fn boot() -> String {
+    "-".to_owned()
 }
 
 /// The lock on a template that is complete.
@@ -165,7 +192,7 @@ impl Templates {
         }
         let staging = fresh(&self.dir, MAKING_PREFIX)?;
         let made = make(&staging, installation, spec, &self.owner, self.limit)
-            .and_then(|()| self.publish(&staging, &key));
+            .and_then(|()| self.publish(&staging, &key, Written::ToDisk));
         if let Err(error) = made {
             // That error matters more than what is left behind, which the next one removes.
             let _ = fs::remove_dir_all(&staging);
@@ -180,11 +207,7 @@ impl Templates {
     /// Makes spares of the template `key` for throw-away clusters, until there are `count`, see [`Template::keep_spares`].
     /// Returns how many it made; none if there is no such template.
     pub fn keep_spares_of(&self, key: &str, count: usize) -> Result<usize, TemplateError> {
-        let Some(held) = self.hold(key)? else { return Ok(0) };
-        let data_dir = self.dir.join(key).join(DATA);
-        let owner = self.owner.clone();
-        Template { key: key.to_owned(), was_made: false, data_dir, owner, syncer: None, held }
-            .keep_spares(count)
+        self.of_key(key)?.map_or(Ok(0), |template| template.keep_spares(count))
     }
 
     /// Removes what those have left who were killed while they made or removed a template or a spare. Nothing happens
@@ -238,43 +261,6 @@ impl Templates {
         templates.into_iter().chain(spares).filter(is_unfinished).collect()
     }
 
-    /// Removes all but the `keep` templates used last; never one in use. Returns how many it removed.
-    pub fn prune(&self, keep: usize) -> Result<usize, TemplateError> {
-        if !self.dir.exists() {
-            return Ok(0);
-        }
-        let _maker = self.lock_for_change(MAKING)?;
-        let dropped = self.dir.join(DROPPED);
-        remove_tree(&dropped)?;
-        remove_prefixed(&self.dir, MAKING_PREFIX)?;
-        let mut removed = 0;
-        for path in self.by_last_use()?.into_iter().skip(keep) {
-            let marker = path.join(MARKER);
-            let file = File::open(&marker).map_err(StorageError::at("open", &marker))?;
-            let free = lock::acquire(&file, Sharing::Exclusive, Duration::ZERO);
-            if free.map_err(StorageError::at("lock", &marker))? {
-                fs::rename(&path, &dropped).map_err(StorageError::at("rename", &path))?;
-                remove_tree(&dropped)?;
-                removed += 1;
-            }
-        }
-        Ok(removed)
-    }
-
-    /// The folders of all templates, the one used last first.
-    fn by_last_use(&self) -> Result<Vec<PathBuf>, StorageError> {
-        let entries = fs::read_dir(&self.dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let mut found: Vec<(SystemTime, PathBuf)> = Vec::new();
-        for entry in entries.map_err(StorageError::at("read", &self.dir))? {
-            // What has no marker is no template: the lock file.
-            if let Ok(used) = fs::metadata(entry.path().join(MARKER)).and_then(|marker| marker.modified()) {
-                found.push((used, entry.path()));
-            }
-        }
-        found.sort_by(|a, b| b.cmp(a));
-        Ok(found.into_iter().map(|(_, path)| path).collect())
-    }
-
     /// Keeps a complete template from being removed; `None` if there is none. Using it makes it the one used last.
     fn hold(&self, key: &str) -> Result<Option<Held>, TemplateError> {
         let path = self.dir.join(key).join(MARKER);
@@ -297,8 +283,13 @@ impl Templates {
         }
         // Only the order of removal hangs on it.
         let _ = file.set_modified(SystemTime::now());
-        let mut files = String::new();
-        file.read_to_string(&mut files).map_err(at("read"))?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(at("read"))?;
+        let (files, started) = text.split_once('\n').unwrap_or((&text, ""));
+        if !started.is_empty() && started.trim() != boot() {
+            // The machine may have gone down before it was on the disk.
+            return Ok(None);
+        }
         Ok(Some(Held { files: files.trim().parse().ok(), _lock: file }))
     }
 
@@ -314,18 +305,22 @@ impl Templates {
     }
 
     /// Marks what was made as complete and moves it to its place.
-    fn publish(&self, staging: &Path, key: &str) -> Result<(), TemplateError> {
+    fn publish(&self, staging: &Path, key: &str, written: Written) -> Result<(), TemplateError> {
         let marker = staging.join(MARKER);
         let files = count_files(&staging.join(DATA))?;
-        let written = File::create_new(&marker).and_then(|mut file| {
-            writeln!(file, "{files}")?;
-            file.sync_all()
+        let boot = if written == Written::ToDisk { String::new() } else { format!("{}\n", boot()) };
+        let written_down = File::create_new(&marker).and_then(|mut file| {
+            write!(file, "{files}\n{boot}")?;
+            if written == Written::ToDisk { file.sync_all() } else { Ok(()) }
         });
-        written.map_err(StorageError::at("write", &marker))?;
+        written_down.map_err(StorageError::at("write", &marker))?;
         let target = self.dir.join(key);
         // A folder of that name without a marker is none of ours, or broken.
         remove_tree(&target)?;
         fs::rename(staging, &target).map_err(StorageError::at("rename", staging))?;
+        if written == Written::NotYet {
+            return Ok(());
+        }
         let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
         Ok(synced.map_err(StorageError::at("sync", &self.dir))?)
     }

@@ -26,6 +26,12 @@ pub(crate) fn drop_unused(data_dir: &Path) -> Result<(), StorageError> {
     Ok(())
 }
 
+/// Whether the server of a cluster has stopped in good order, so that nothing is lost with it.
+pub fn has_ended_well(data_dir: &Path) -> bool {
+    let control = backlot_files::bytes(&data_dir.join("global/pg_control"), 1 << 20);
+    control.is_ok_and(|bytes| checkpoint(&bytes).is_some())
+}
+
 /// Where the last checkpoint is in the log; none if the server has not stopped in good order. The control file begins the same
 /// way in all versions since 11.
 fn checkpoint(control: &[u8]) -> Option<u64> {

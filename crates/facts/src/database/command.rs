@@ -1,5 +1,7 @@
 //! What a service's command tells the server, and files of settings that it names.
 
+use std::cell::RefCell;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use backlot_postgres::{ConfFiles, flatten, settings_in};
@@ -13,6 +15,14 @@ use crate::storage::places;
 /// Settings that name files of the server, and how these are called where the data is.
 const FILES: [(&str, &str); 3] =
     [("config_file", "postgresql.conf"), ("hba_file", "pg_hba.conf"), ("ident_file", "pg_ident.conf")];
+/// The same for keys and certificates; what the service does not mount is where this machine may have it.
+const KEYS: [(&str, &str); 5] = [
+    ("ssl_cert_file", "server.crt"),
+    ("ssl_key_file", "server.key"),
+    ("ssl_ca_file", "root.crt"),
+    ("ssl_crl_file", "root.crl"),
+    ("ssl_dh_params_file", "dhparams.pem"),
+];
 
 /// A file of the server's own that the project has, to be put where the server can read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,16 +80,17 @@ pub(super) fn settings(service: &Service) -> Result<Vec<(String, String)>, Datab
 }
 
 /// Takes the settings that name files out of `settings`, and reads the files: those, or what is mounted over the ones where
-/// the data is.
+/// the data is. With the paths of all that was read for the first.
 pub(super) fn take_files(
     settings: &mut Vec<(String, String)>,
     service: &Service,
     inside: &Inside,
     major: Option<u32>,
-) -> Result<Vec<ConfFile>, DatabaseError> {
+) -> Result<(Vec<ConfFile>, Vec<PathBuf>), DatabaseError> {
     let told = settings.iter().find(|(name, _)| name == "data_directory").map(|(_, path)| path.clone());
     let places = places(service, major, told.as_deref());
     let mut files = Vec::new();
+    let reading = Reading { inside, read: RefCell::default() };
     for (setting, name) in FILES {
         let named = settings.iter().rfind(|(each, _)| each == setting).map(|(_, path)| PathBuf::from(path));
         settings.retain(|(each, _)| each != setting);
@@ -97,7 +108,7 @@ pub(super) fn take_files(
             },
         };
         let read = if setting == "config_file" {
-            flatten(&path, inside)
+            flatten(&path, &reading)
         } else {
             inside.read(&path).map_err(|source| backlot_postgres::ConfError::Read {
                 path,
@@ -113,7 +124,44 @@ pub(super) fn take_files(
         })?;
         files.push(ConfFile { setting, text });
     }
-    Ok(files)
+    for (setting, name) in KEYS {
+        let path = match effective(setting, settings, &files) {
+            Some(path) => places.iter().map(|place| place.join(&path)).find(|path| inside.is_file(path)),
+            None => places.iter().map(|place| place.join(name)).find(|path| inside.is_mounted(path)),
+        };
+        // One that is no text is used where it is.
+        let Some(text) = path.and_then(|path| inside.read(&path).ok()) else { continue };
+        settings.retain(|(each, _)| each != setting);
+        files.push(ConfFile { setting, text });
+    }
+    Ok((files, reading.read.into_inner()))
+}
+
+/// What is inside of a service, and what of it has been read.
+struct Reading<'i> {
+    inside: &'i Inside,
+    read: RefCell<Vec<PathBuf>>,
+}
+
+impl ConfFiles for Reading<'_> {
+    fn read(&self, path: &Path) -> io::Result<String> {
+        self.read.borrow_mut().push(path.to_owned());
+        self.inside.read(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        ConfFiles::list(self.inside, path)
+    }
+
+    fn outside(&self, path: &Path) -> Option<PathBuf> {
+        self.inside.outside(path)
+    }
+}
+
+/// Whether a path is one of which the server is given a copy: a mount that holds it is of use.
+pub(super) fn is_given(target: &Path, settings: &[(String, String)], files: &[ConfFile]) -> bool {
+    let named = FILES.iter().chain(&KEYS).filter_map(|(setting, _)| effective(setting, settings, files));
+    named.map(PathBuf::from).any(|path| path.starts_with(target))
 }
 
 /// The value that the server would take for a setting: that of the command, else that of a file.

@@ -19,8 +19,8 @@ fn storage(service: &str, top: &str) -> Result<Storage, StorageError> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("postgresql.conf"), "").unwrap();
     let compose = format!("services:\n  db:\n    environment: {{POSTGRES_PASSWORD: x, {service}\n{top}");
-    match Database::of(&environment(dir.path(), &compose)) {
-        Ok(database) => Ok(database.unwrap().storage),
+    match Database::all(&environment(dir.path(), &compose)).remove(0).database {
+        Ok(database) => Ok(database.storage),
         Err(DatabaseError::Storage(error)) => Err(*error),
         Err(other) => panic!("{other}"),
     }

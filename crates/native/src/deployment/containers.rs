@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use backlot_containers::{
@@ -11,13 +12,14 @@ use backlot_facts::NoService;
 use backlot_plan::Told;
 use backlot_process::is_offline;
 use backlot_project::Service;
-use backlot_stack::{Cast, Containers, StackError, Translation};
+use backlot_stack::{Cast, Containers, Looked, StackError, Translation};
 use backlot_state::{EngineError, Event, Report, Taken, Wishes, short_hash, tell};
 use serde_json::Value as Json;
 
 use crate::DatabaseService;
 use crate::containers::{clear, identity};
 use crate::deployment::NativeStack;
+use crate::deployment::fault::Fault;
 use crate::programs;
 
 /// What containers are run with, as soon as there is a network for them.
@@ -74,6 +76,13 @@ impl NativeStack<'_> {
                 || wishes.services.contains(&service.database().service)
                 || wishes.database_only
         };
+        // Another engine may well understand it.
+        let is_wanted = |fault: &&Fault| {
+            fault.is_own || wishes.services.is_empty() || wishes.services.contains(&fault.service)
+        };
+        if let Some(fault) = self.faults.iter().find(is_wanted) {
+            return Ok(Some(EngineError::of(Arc::clone(&fault.error))));
+        }
         if let Err(error) = programs::missing(self.database.iter().filter(wanted)) {
             return Ok(Some(error));
         }
@@ -97,14 +106,29 @@ impl NativeStack<'_> {
         translation: Translation<'_>,
         wishes: &Wishes,
     ) -> Result<Cast, EngineError> {
+        self.with_containers(translation, wishes)?.cast(&wishes.services)
+    }
+
+    /// The same, with all that is in the way.
+    pub(super) fn look(&self, wishes: &Wishes) -> Result<Looked, EngineError> {
+        let translation = self.translation(&[], wishes, BTreeMap::new());
+        Ok(self.with_containers(translation, wishes)?.look(&wishes.services)?)
+    }
+
+    /// With what there is to be had of containers, where some are needed.
+    fn with_containers<'t>(
+        &'t self,
+        translation: Translation<'t>,
+        wishes: &Wishes,
+    ) -> Result<Translation<'t>, EngineError> {
         if !translation.wants_containers(&wishes.services)? {
-            return Ok(translation.cast(&wishes.services)?);
+            return Ok(translation);
         }
-        let (contains, why) = match self.client() {
+        let (contains, no_containers) = match self.client() {
             Ok(_) => (true, None),
             Err(why) => (false, Some(why)),
         };
-        Ok(Translation { contains, no_containers: why, ..translation }.cast(&wishes.services)?)
+        Ok(Translation { contains, no_containers, ..translation })
     }
 
     /// The engine for containers, looked for once; else why there is none.
@@ -134,8 +158,12 @@ impl NativeStack<'_> {
         Ok(steps)
     }
 
+    /// The engine that `cast` needs; none is asked where nothing needs it.
     fn client_of(&self, cast: &Cast) -> Option<&Client> {
-        self.client().ok().filter(|_| !cast.containers.is_empty())
+        if cast.containers.is_empty() {
+            return None;
+        }
+        self.client().ok()
     }
 
     /// Has all images here that `cast` needs, before anything else is done. What cannot be had is left out where nobody has asked

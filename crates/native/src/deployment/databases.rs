@@ -1,17 +1,74 @@
-//! Starting the databases of a stack.
+//! The databases of a stack, and starting them.
 
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use backlot_facts::database::{Database, Wanted};
 use backlot_plan::{Removal, Step};
+use backlot_project::Environment;
 use backlot_stack::Cast;
 use backlot_state::{
-    DatabaseRecord, EngineError, EngineKind, Filling, Outcome, Record, Report, Started, Taken, VERSION,
-    Wishes, now, tell,
+    DatabaseRecord, EngineError, EngineKind, Filling, Ground, Outcome, Record, Report, Site, Started, Taken,
+    VERSION, Wishes, now, tell,
 };
 
+use crate::deployment::fault::Fault;
 use crate::deployment::{NativeStack, again};
 use crate::migrate::Migrates;
-use crate::{down, running, server};
+use crate::{DatabaseService, down, programs, running, server};
+
+impl<'a> NativeStack<'a> {
+    /// The stack of `environment`; if it `contains`, what only images know runs as containers beside the rest.
+    ///
+    /// # Errors
+    /// When the caller asks for a version of Postgres that is none.
+    pub fn new(ground: Ground<'a>, environment: Environment, contains: bool) -> Result<Self, EngineError> {
+        let site = Site::new(ground.home, ground.project, environment.name.as_str());
+        let (mut own, mut others, mut faults) = (None, Vec::new(), Vec::new());
+        for Wanted { service, is_own, database } in Database::all(&environment) {
+            let database = match database {
+                Ok(database) => programs::asked_for(ground, database)?,
+                Err(error) => {
+                    faults.push(Fault { service, is_own, error: Arc::new(error) });
+                    continue;
+                }
+            };
+            let at = if is_own { site.clone() } else { site.part(&service) };
+            let database = DatabaseService::new(ground, at, environment.clone(), database);
+            if is_own {
+                own = Some(database);
+            } else {
+                others.push(database);
+            }
+        }
+        let (client, provided) = (OnceCell::new(), OnceCell::new());
+        let (database, throwaway) = (own, false);
+        Ok(Self {
+            ground,
+            environment,
+            site,
+            database,
+            others,
+            faults,
+            throwaway,
+            provided,
+            contains,
+            client,
+        })
+    }
+}
 
 impl NativeStack<'_> {
+    /// The services that are databases, the own one first.
+    pub(super) fn database_names(&self) -> Vec<&str> {
+        let faults = self.faults.iter().map(|fault| (fault.is_own, fault.service.as_str()));
+        let known = self.databases().map(|service| service.database().service.as_str());
+        let own = self.database.as_ref().map(|own| own.database().service.as_str());
+        let mut all: Vec<(bool, &str)> = faults.chain(known.map(|name| (Some(name) == own, name))).collect();
+        all.sort_by_key(|(is_own, _)| !is_own);
+        all.into_iter().map(|(_, name)| name).collect()
+    }
+
     /// Starts the databases, that last which a scenario's file fills: it may use the others.
     pub(super) fn start_databases(
         &self,
@@ -88,6 +145,7 @@ impl NativeStack<'_> {
                 database: None,
                 was_up,
                 failure: None,
+                kept: false,
                 filling: Filling::None,
                 published: Vec::new(),
                 has_services: false,
@@ -102,6 +160,7 @@ impl NativeStack<'_> {
             database: Some((&up.database).into()),
             was_up: up.ran,
             failure: up.failure,
+            kept: false,
             filling: up.record.filling,
             published: Vec::new(),
             has_services: false,
@@ -123,6 +182,7 @@ impl NativeStack<'_> {
             database: None,
             docker: None,
             migrated: None,
+            snapshot: None,
         };
         record
             .write(&self.site.record_path())

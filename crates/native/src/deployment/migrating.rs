@@ -24,7 +24,7 @@ impl NativeStack<'_> {
         let mut all = self.migrations(wishes);
         for migration in &all {
             // What is a service of its own that cannot run here is told, and the rest may well do without.
-            if let Some(beside) = beside(migration, wishes.no_install).filter(|_| !migration.is_job()) {
+            if let Some(beside) = beside(migration, wishes.no_install).filter(|_| !migration.runs_anyway()) {
                 self.check_once(&beside)?;
             }
         }
@@ -43,7 +43,7 @@ impl NativeStack<'_> {
             // Whoever asks for the database alone has it as it is.
             let run = environment.stack.with_dependencies(&wishes.services);
             let is_run = |service: &String| run.contains(service);
-            all.retain(|migration| !migration.is_job() && migration.service.iter().all(is_run));
+            all.retain(|migration| !migration.runs_anyway() && migration.service.iter().all(is_run));
             all.retain(|_| !wishes.database_only);
         }
         all.retain(|_| self.database.is_some());
@@ -52,7 +52,7 @@ impl NativeStack<'_> {
 
     /// Why a migration that is a service cannot run here before the others.
     fn cannot(&self, migration: &Migration, wishes: &Wishes) -> Option<String> {
-        match self.check_once(&beside(migration, wishes.no_install).filter(|_| migration.is_job())?) {
+        match self.check_once(&beside(migration, wishes.no_install).filter(|_| migration.runs_anyway())?) {
             Ok((cast, _)) if cast.containers.is_empty() => None,
             Ok(_) => Some("it is a container, which runs beside the others only".to_owned()),
             Err(error) => Some(error.to_string()),
@@ -84,11 +84,7 @@ impl Migrating<'_> {
         let root = ground.project.root();
         let mut variables = stack.process_variables(&stack.running()?);
         tools::keep_tree_clean(root, &stack.site.live(), &mut variables);
-        let name = migration.command.first().map(String::as_str).unwrap_or_default();
-        let file = if name.contains('/') { Some(root.join(name)) } else { tools::on_path(name, &variables) };
-        let file = file.ok_or_else(|| EngineError::NoMigrationProgram { program: name.to_owned() })?;
-        let arguments = migration.command.iter().skip(1);
-        Ok(Program::new(file).args(arguments).envs(&variables).current_dir(root))
+        tools::migration(&migration.command, root, &variables)
     }
 }
 

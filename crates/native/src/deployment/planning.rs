@@ -8,31 +8,25 @@ use std::path::Path;
 
 use backlot_dependencies::copy;
 use backlot_facts::container::Container;
-use backlot_facts::storage;
-use backlot_plan::{Removal, ServiceStep, Step, Volume};
+use backlot_plan::{Removal, ServiceStep, Step};
 use backlot_project::keys::Level;
-use backlot_project::stack::MountKind;
-use backlot_stack::Claim;
+use backlot_project::{Environment, Service};
 use backlot_stack::{Cast, Translation};
-use backlot_state::{EngineError, Wishes, volume};
+use backlot_state::{EngineError, Ground, Wishes, volume};
 use backlot_supervisor::{Answer, FailureCode, Request};
 
 use crate::DatabaseService;
 use crate::all_running;
-use crate::claims;
 use crate::deployment::{NativeStack, again, endpoints};
 use crate::migrate::Migrates;
-use crate::running;
+use crate::programs;
 use crate::supervise::ask;
 
 impl NativeStack<'_> {
-    /// The steps that an `up` would carry out now.
-    pub(super) fn steps(&self, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
-        let cast = self.cast(wishes)?;
-        self.check_volumes(&cast.services)?;
-        self.check_ports(&cast, wishes)?;
-        let mut steps = self.installs(&cast, wishes);
-        steps.extend(self.steps_of_others(&cast, wishes)?);
+    /// The steps that an `up` of `cast` would carry out now.
+    pub(super) fn steps(&self, cast: &Cast, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
+        let mut steps = self.installs(cast, wishes);
+        steps.extend(self.steps_of_others(cast, wishes)?);
         if let Some(service) = &self.database {
             let migrating = self.migrating(wishes)?;
             steps.extend(service.plan_up(again(wishes), migrating.as_ref().map(|all| all as &dyn Migrates))?);
@@ -41,9 +35,9 @@ impl NativeStack<'_> {
             steps.insert(0, Step::Remove(Removal::StopServices));
         }
         let ends = steps.contains(&Step::Remove(Removal::StopServices)) || !self.site.is_supervised()?;
-        let services = if ends { None } else { self.plan_services(&cast, wishes)? };
+        let services = if ends { None } else { self.plan_services(cast, wishes)? };
         let anew = || {
-            let beside = self.beside(&cast);
+            let beside = self.beside(cast);
             if beside.is_empty() { Vec::new() } else { vec![ServiceStep::Start(beside)] }
         };
         steps.extend(services.unwrap_or_else(anew).into_iter().map(Step::Service));
@@ -131,31 +125,25 @@ impl NativeStack<'_> {
             .collect()
     }
 
+    /// What the images of services are made with and has no effect here, a line each.
+    pub(super) fn details_of(&self, wishes: &Wishes) -> Vec<String> {
+        let Ok(looked) = self.look(wishes) else { return Vec::new() };
+        let translation = self.translation(&[], wishes, BTreeMap::new());
+        let programs = looked.cast.services.difference(&looked.cast.containers);
+        let programs = programs.filter_map(|name| self.environment.stack.services.get(name));
+        let lines = |service: &Service| {
+            let all = translation.without_effect(service).into_iter();
+            let line = |line: String| format!("the image of service {} is made with {line}", service.name);
+            all.map(line).collect::<Vec<_>>()
+        };
+        programs.flat_map(lines).collect()
+    }
+
     /// What of those of `services` that are databases is not as in their containers.
     pub(super) fn notes(&self, services: &BTreeSet<String>) -> Vec<String> {
         let databases = self.databases().map(DatabaseService::database);
         let databases = databases.filter(|database| services.contains(&database.service));
         databases.flat_map(|database| database.notes.iter().cloned()).collect()
-    }
-
-    /// The volumes that somebody else must have made are there, and all have names that lead nowhere else. Returns the
-    /// names of the former.
-    pub(super) fn check_volumes(&self, services: &BTreeSet<String>) -> Result<BTreeSet<String>, EngineError> {
-        let mut external = BTreeSet::new();
-        let stack = &self.environment.stack;
-        for service in services.iter().filter_map(|name| stack.services.get(name)) {
-            for mount in &service.volumes {
-                let MountKind::Volume { source: Some(key) } = &mount.kind else { continue };
-                if let Ok(Some(Volume::Shared(name))) = storage::volume(key, stack) {
-                    let is_external = stack.volumes.get(key).is_some_and(|volume| volume.external);
-                    volume::check(self.ground.home, &name, is_external, &service.name)?;
-                    if is_external {
-                        external.insert(name);
-                    }
-                }
-            }
-        }
-        Ok(external)
     }
 
     /// Whether a database has its data here, which a container of it would not find.
@@ -224,24 +212,30 @@ impl NativeStack<'_> {
         }
         named
     }
+}
 
-    /// Tries the ports that are wanted and not held yet.
-    pub(super) fn check_ports(&self, cast: &Cast, wishes: &Wishes) -> Result<(), EngineError> {
-        let mut claims = Vec::new();
-        for service in self.database.iter().chain(self.wanted_others(cast, wishes)) {
-            let held = running(service.site()).ok().map(|database| database.port);
-            let stays = |claim: &Claim| {
-                held == Some(claim.address.port()) || (held.is_some() && wishes.database_only)
-            };
-            claims.extend(service.claim().filter(|claim| !stays(claim)));
-        }
-        claims.extend(self.translation(&[], wishes, BTreeMap::new()).claims(&cast.services)?);
-        if claims.is_empty() {
-            return Ok(());
-        }
-        let open: Vec<u16> = endpoints(&self.current()?).into_values().collect();
-        Ok(claims::check(&claims, &self.site, &open, &self.environment)?)
-    }
+/// What of the files of `environment` is not done natively, a line each, whether its services can run here or not.
+///
+/// # Errors
+/// When the caller asks for a version of Postgres that is none.
+pub fn not_done(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
+    let stack = NativeStack::new(ground, environment, false)?;
+    let (services, wishes) = (stack.environment.stack.with_dependencies(&[]), Wishes::default());
+    let translation = stack.translation(&[], &wishes, BTreeMap::new());
+    // What would run as a container, wherever there are some.
+    let contained = translation.containers_among(&services);
+    let levels = [Level::Error, Level::Warning];
+    let keys = levels.map(|level| translation.unhonoured(&services, &contained, level)).concat();
+    let volumes = translation.unmounted(services.difference(&contained));
+    Ok(keys.into_iter().chain(volumes).chain(stack.notes(&services)).collect())
+}
+
+/// What an `up` of `environment` would have to fetch, a line each.
+///
+/// # Errors
+/// When a server is not here and cannot be fetched.
+pub fn to_fetch(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
+    programs::missing(NativeStack::new(ground, environment, false)?.databases())
 }
 
 /// Whether nothing is in a folder, or it is not there.

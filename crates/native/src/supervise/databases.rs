@@ -30,10 +30,13 @@ impl SiteDatabases {
     fn start_or_find(&self, service: &str) -> Result<ProcessId, EngineError> {
         let site = self.site_of(service);
         // The usual case needs no lock: whoever started us may still hold it.
-        if let Ok(database) = running(&site) {
+        if let Ok(database) = running(&site)
+            && !server::cluster_of(&database).is_stopping()
+        {
             return Ok(database.process);
         }
         let taken = site.take()?;
+        server::settle(&taken)?;
         if let Ok(database) = running(&site) {
             return Ok(database.process);
         }

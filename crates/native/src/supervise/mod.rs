@@ -16,12 +16,13 @@ mod databases;
 mod hire;
 mod seat;
 
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use backlot_process::kill_all_holding;
 use backlot_state::{EngineError, Site, holder_at};
-use backlot_supervisor::{Answer, Client, ClientError, News, Request};
+use backlot_supervisor::{Answer, Client, ClientError, News, PROTOCOL, Request};
 
 pub(super) use hire::hire;
 pub use seat::{guard, supervise};
@@ -43,7 +44,22 @@ pub(crate) fn ask(
     interrupted: &AtomicBool,
     news: &mut dyn FnMut(News),
 ) -> Result<Answer, EngineError> {
-    connect(site)?.ask(request, interrupted, news).map_err(|error| match error {
+    let client = match request {
+        // What every version understands.
+        Request::Down | Request::Kill => reach(site)?,
+        Request::Status
+        | Request::Up { .. }
+        | Request::Plan { .. }
+        | Request::Scale { .. }
+        | Request::Restart { .. }
+        | Request::WaitHealthy { .. }
+        | Request::WaitStopped { .. }
+        | Request::Describe { .. }
+        | Request::Route { .. }
+        | Request::Attach => connect(site)?,
+    };
+    client.ask(request, interrupted, news).map_err(|error| match error {
+        ClientError::Foreign(_) => EngineError::SupervisorForeign { environment: site.name().to_owned() },
         ClientError::Silent { waited } => EngineError::SupervisorSilent {
             environment: site.name().to_owned(),
             holder: holder_at(&site.supervisor_lock()),
@@ -56,8 +72,25 @@ pub(crate) fn ask(
 /// A connection to the supervisor of the environment at `site`.
 ///
 /// # Errors
-/// [`EngineError::NoServices`] when none runs or it does not answer.
+/// [`EngineError::NoServices`] when none runs or it does not answer, [`EngineError::SupervisorForeign`] when it speaks another
+/// version of the protocol.
 pub(crate) fn connect(site: &Site) -> Result<Client, EngineError> {
+    let client = reach(site)?;
+    // One that has not written it down speaks the first.
+    let spoken = backlot_files::text(&protocol_file(site)).unwrap_or_else(|_| "1".to_owned());
+    if spoken.trim() == PROTOCOL.to_string() {
+        Ok(client)
+    } else {
+        Err(EngineError::SupervisorForeign { environment: site.name().to_owned() })
+    }
+}
+
+/// Where a supervisor writes down which version of the protocol it speaks.
+fn protocol_file(site: &Site) -> PathBuf {
+    site.control_dir().join("protocol")
+}
+
+fn reach(site: &Site) -> Result<Client, EngineError> {
     let none = || EngineError::NoServices { environment: site.name().to_owned() };
     let start = Instant::now();
     while site.is_supervised()? {

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use backlot_process::{Group, Signal, SpawnOptions, Stream};
 use backlot_state::{EngineError, Home, Lock, SUPERVISOR_VERB, Site, is_still_at, mark, ourselves};
-use backlot_supervisor::{Failure, FailureCode, Runbook};
+use backlot_supervisor::{Failure, FailureCode, PROTOCOL, Runbook};
 
 use crate::containers::clear;
+use crate::down::halt;
 use crate::server;
 use crate::supervise::databases::SiteDatabases;
+use crate::supervise::protocol_file;
 
 /// How long a database may take to stop in good order: less than the next command waits for us, which nobody asked for.
 const STOP_LIMIT: Duration = Duration::from_secs(6);
@@ -52,9 +54,9 @@ pub fn guard(home: &Home, site_dir: &Path) -> Result<(), EngineError> {
             && is_still_at(&seen, &site.supervisor_lock())
         {
             for part in site.parts() {
-                let _ = part.take().and_then(|part| server::stop_within(&part, false, STOP_LIMIT));
+                let _ = part.take().and_then(|part| halt(&part, STOP_LIMIT));
             }
-            let _ = server::stop_within(&taken, false, STOP_LIMIT);
+            let _ = halt(&taken, STOP_LIMIT);
             let _ = clear(&taken, false);
             let _ = taken.remove_supervisor_lock();
         }
@@ -86,6 +88,8 @@ pub fn supervise(
     let (runbook, services): (Runbook, Vec<String>) =
         serde_json::from_slice(&text).map_err(|error| failed(&site.live())(error.into()))?;
     make_private(&site.control_dir()).map_err(failed(&site.control_dir()))?;
+    let protocol = protocol_file(&site);
+    std::fs::write(&protocol, PROTOCOL.to_string()).map_err(failed(&protocol))?;
     let databases = Arc::new(SiteDatabases { home: home.clone(), site: site.clone() });
     let mut say = |outcome: Result<(), Failure>| {
         if let Ok(line) = serde_json::to_string(&outcome) {

@@ -68,7 +68,7 @@ impl<'w> Walk<'w> {
             |flag: bool| value.value == Value::Bool(flag) || word.eq_ignore_ascii_case(&flag.to_string());
         match gap.when {
             When::Always | When::NoView | When::NoNames => true,
-            When::True => !flag(false),
+            When::True | When::TrueNoView => !flag(false),
             When::False => flag(false),
             When::Is(words) => words.contains(&word.as_str()),
             When::IsNot(words) => {

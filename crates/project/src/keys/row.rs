@@ -33,6 +33,8 @@ pub enum When {
     Renames,
     /// Where the machine can give a service no view of its own.
     NoView,
+    /// The same, unless it is false.
+    TrueNoView,
     /// Where the machine can give a service no names of its own.
     NoNames,
 }
@@ -41,7 +43,7 @@ impl When {
     /// Whether it can make a difference where services have views of their own, or names besides.
     pub fn holds_with(self, has_views: bool, has_names: bool) -> bool {
         match self {
-            Self::NoView => !has_views,
+            Self::NoView | Self::TrueNoView => !has_views,
             Self::NoNames | Self::Referred | Self::Renames => !has_names,
             Self::Always | Self::True | Self::False | Self::Is(_) | Self::IsNot(_) => true,
         }
@@ -119,6 +121,11 @@ pub(super) const fn warn_when(
     Row { key, process: gap(when, what, instead), postgres: gap(when, what, instead) }
 }
 
+/// Honoured for a program; a database has nothing to run it beside.
+pub(super) const fn process_only(key: &'static str) -> Row {
+    Row { key, process: Native::Honoured, postgres: gap(When::Always, "it is not run natively", DOCKER) }
+}
+
 pub(super) const fn refuse(key: &'static str, what: &'static str, instead: &'static str) -> Row {
     let named = Native::Named(Gap { when: When::Always, level: Level::Error, what, instead });
     Row { key, process: named, postgres: named }
@@ -156,6 +163,7 @@ mod tests {
             (When::Always, [true; 3]),
             (When::IsNot(&["host"]), [true; 3]),
             (When::NoView, [true, false, false]),
+            (When::TrueNoView, [true, false, false]),
             (When::NoNames, [true, true, false]),
             (When::Referred, [true, true, false]),
             (When::Renames, [true, true, false]),

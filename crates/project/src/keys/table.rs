@@ -1,12 +1,12 @@
 //! The table of keys.
 
-use super::row::{DOCKER, Native, Row, When, gap, refuse, void, warn, warn_when, yes};
+use super::row::{DOCKER, Row, When, process_only, refuse, void, warn, warn_when, yes};
 
 const BUILD: &str = "nothing is built natively";
 const PULL: &str = "no image is pulled natively";
 const LABEL: &str = "a label changes nothing for a process";
 const SWARM: &str = "only Swarm heeds it, Compose does not either";
-const WATCH: &str = "it is for `docker compose watch` alone";
+const WATCH_USER: &str = "it runs as you, which `watch` names";
 const NETWORK: &str = "all services have the network of this machine";
 const LOOPBACK: &str = "it has an address of this machine alone natively";
 const SERVER: &str = "the server runs with what it needs of this machine";
@@ -151,7 +151,20 @@ pub const ROWS: &[Row] = &[
     void("services.*.deploy.restart_policy.window", SWARM),
     void("services.*.deploy.rollback_config", SWARM),
     void("services.*.deploy.update_config", SWARM),
-    void("services.*.develop", WATCH),
+    yes("services.*.develop"),
+    yes("services.*.develop.watch"),
+    yes("services.*.develop.watch.[].action"),
+    yes("services.*.develop.watch.[].exec"),
+    yes("services.*.develop.watch.[].exec.command"),
+    yes("services.*.develop.watch.[].exec.environment"),
+    void("services.*.develop.watch.[].exec.privileged", WATCH_USER),
+    void("services.*.develop.watch.[].exec.user", WATCH_USER),
+    yes("services.*.develop.watch.[].exec.working_dir"),
+    yes("services.*.develop.watch.[].ignore"),
+    yes("services.*.develop.watch.[].include"),
+    yes("services.*.develop.watch.[].initial_sync"),
+    yes("services.*.develop.watch.[].path"),
+    yes("services.*.develop.watch.[].target"),
     warn("services.*.device_cgroup_rules", "a native process sees the devices that its user may use"),
     warn(
         "services.*.devices",
@@ -348,10 +361,13 @@ pub const ROWS: &[Row] = &[
     void("services.*.volumes.[].bind", "files are used where they are"),
     void("services.*.volumes.[].consistency", "Compose does not heed it any more"),
     void("services.*.volumes.[].image", "the mount is named by its type"),
-    void(
+    warn_when(
         "services.*.volumes.[].read_only",
-        "where there is no view, files are used where they are, with the rights of whoever starts the process",
-    ),
+        When::TrueNoView,
+        "files are used where they are, and may be written by whoever may",
+        DOCKER,
+    )
+    .void_for_postgres("what a server reads it is given"),
     yes("services.*.volumes.[].source"),
     yes("services.*.volumes.[].target"),
     yes("services.*.volumes.[].tmpfs"),
@@ -379,8 +395,3 @@ pub const ROWS: &[Row] = &[
     void("volumes.*.labels", LABEL),
     yes("volumes.*.name"),
 ];
-
-/// Honoured for a program; a database has nothing to run it beside.
-const fn process_only(key: &'static str) -> Row {
-    Row { key, process: Native::Honoured, postgres: gap(When::Always, "it is not run natively", DOCKER) }
-}

@@ -8,9 +8,10 @@ use super::variables::{env_files, env_values, for_interpolation, from_config, fr
 use super::{ComposeCall, Environment, Layout, Lookup, Project};
 use crate::error::{Problem, ProjectError};
 use crate::name::{EnvironmentName, ScenarioName};
-use crate::stack::{Stack, extract};
+use crate::stack::{Moved, Stack, extract};
 use crate::variables::{Origin, Variables};
 use backlot_compose::{self as compose, Base, Loaded, Missed, Request, load, services_if_whole};
+use backlot_near::{instead, nearest};
 
 /// The environment that is Compose's own reading of the files.
 const DEVELOPMENT: &str = "development";
@@ -56,7 +57,7 @@ struct Wanted<'w> {
 }
 
 fn read(project: &Project, name: &EnvironmentName) -> Result<Environment, ProjectError> {
-    let scenario = name.as_str().strip_prefix("scenario_").and_then(|name| ScenarioName::parse(name).ok());
+    let scenario = ScenarioName::of_environment(name.as_str());
     if let Some(scenario) = scenario.filter(|_| !has_files(project, name.as_str())) {
         return read_scenario(project, &scenario);
     }
@@ -83,11 +84,13 @@ fn read_seed(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, Proj
     if let Some(path) = missing.first() {
         let known: Vec<String> = seed_environments(&project.root).into_iter().collect();
         let hint = format!("these environments have both their files: {}", known.join(", "));
-        let problem = if missing.len() > files.len() {
-            Problem::EnvironmentUnknown { name: wanted.files.to_owned(), known }
-        } else {
-            compose::Problem::FileMissing { path: (*path).clone() }.into()
-        };
+        if missing.len() > files.len() {
+            let near = nearest(wanted.files, known.iter().map(String::as_str));
+            let hint = near.map_or(hint.clone(), |near| format!("did you mean {near}? {hint}"));
+            let problem = Problem::EnvironmentUnknown { name: wanted.files.to_owned(), known };
+            return Err(ProjectError::new(problem).with_hint(hint));
+        }
+        let problem = compose::Problem::FileMissing { path: (*path).clone() };
         return Err(ProjectError::new(problem).with_hint(hint));
     }
     let mut variables = from_config(&config, &project.lookup)?;
@@ -122,7 +125,8 @@ fn read_compose(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, P
         compose.explicit || wanted.scenario.is_some() || [DEVELOPMENT, TESTING].contains(&wanted.files);
     if !needs_none && overlay.is_none() && !env_overlay.exists() {
         let known: Vec<String> = list(project).iter().map(ToString::to_string).collect();
-        let hint = format!("there are {}; compose.{}.yaml would make it", known.join(", "), wanted.files);
+        let instead = instead(wanted.files, known.iter().map(String::as_str));
+        let hint = format!("{instead}; compose.{}.yaml would make it", wanted.files);
         let problem = Problem::EnvironmentUnknown { name: wanted.files.to_owned(), known };
         return Err(ProjectError::new(problem).with_hint(hint));
     }
@@ -260,8 +264,20 @@ impl Loading {
         }
         let stack = if self.throwaway { stack.into_throwaway() } else { stack };
         let (name, files) = (wanted.name.clone(), self.read);
-        let (for_all, notes) = (false, Vec::new());
-        Ok(Environment { name, variables, files, compose, stack, for_all, notes, warnings, withheld })
+        let (for_all, apart, notes, moved) = (false, false, Vec::new(), Moved::default());
+        Ok(Environment {
+            name,
+            variables,
+            files,
+            compose,
+            stack,
+            for_all,
+            apart,
+            moved,
+            notes,
+            warnings,
+            withheld,
+        })
     }
 
     fn stack(&self, project: &Project) -> Result<(Stack, Loaded), ProjectError> {

@@ -33,6 +33,12 @@ impl Project {
         let name = project_name(&root, layout, &compose, &lookup)?;
         Ok(Self { root, name, layout, lookup, compose })
     }
+
+    /// The name that its directory gives it where nothing else does.
+    pub fn directory_name(&self) -> String {
+        let name = self.root.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        normalised(&name)
+    }
 }
 
 fn locate(start: &Path, lookup: &Lookup) -> Result<(PathBuf, Layout, ComposeFiles), ProjectError> {

@@ -2,6 +2,7 @@
 
 mod environment;
 mod find;
+mod moved;
 mod scenario;
 mod variables;
 
@@ -11,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::ProjectError;
 use crate::name::EnvironmentName;
+use crate::stack::Moved;
 use crate::stack::Stack;
 use crate::variables::Variables;
 
@@ -92,6 +95,10 @@ pub struct Environment {
     /// Whether every service gets the variables, as the seed layout's config file is for all; else a service gets what its
     /// own `environment` and `env_file` say.
     pub for_all: bool,
+    /// Whether it bears names of its own beside the same one of another checkout: then its files are not what is handed on.
+    pub apart: bool,
+    /// The published ports that are others than the files say.
+    pub moved: Moved,
     /// What has to be known of the choice of files.
     pub notes: Vec<String>,
     /// What Compose would warn about, such as a variable that is not set.
@@ -101,7 +108,7 @@ pub struct Environment {
 }
 
 /// How Compose itself is called for an environment, for an engine that hands it the project's own files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComposeCall {
     /// The Compose files, absolute, in their order (`-f`).
     pub files: Vec<PathBuf>,
@@ -183,6 +190,25 @@ impl Project {
     pub fn naming(mut self, services: impl IntoIterator<Item = String>) -> Self {
         self.lookup.named.extend(services);
         self
+    }
+
+    /// The same project in another checkout, in which it is in `root`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn beside(&self, root: &Path) -> Result<Self, ProjectError> {
+        Self::find(Lookup { start_dir: root.to_owned(), ..self.lookup.clone() })
+    }
+
+    /// Whether the caller has named it (`-p`).
+    pub fn is_named(&self) -> bool {
+        self.lookup.project_name.is_some()
+    }
+
+    /// The same project by another name.
+    #[must_use]
+    pub fn called(self, name: String) -> Self {
+        Self { name, ..self }
     }
 
     /// How the project lays out its files.

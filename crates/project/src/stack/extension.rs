@@ -8,6 +8,64 @@ use backlot_compose::{Base, Error};
 use backlot_plan::PostgresWish;
 use backlot_yaml::{Entry, Node, Problem, Value};
 
+/// What a key's value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A command: a line, or its words.
+    Command,
+    /// The path of a folder.
+    Folder,
+    /// A version of PostgreSQL.
+    Version,
+    /// Yes or no.
+    Flag,
+}
+
+/// A key of `x-backlot`.
+#[derive(Debug, Clone, Copy)]
+pub struct ExtensionKey {
+    /// Its name.
+    pub name: &'static str,
+    /// What its value looks like.
+    pub form: Form,
+    /// What it says, for people.
+    pub about: &'static str,
+}
+
+const fn key(name: &'static str, form: Form, about: &'static str) -> ExtensionKey {
+    ExtensionKey { name, form, about }
+}
+
+/// Those that it may have at the top level.
+pub const STACK_KEYS: &[ExtensionKey] = &[
+    key("test", Form::Command, "what runs the project's tests (`backlot test`)"),
+    key("migrate", Form::Command, "what brings the database's schema up to date"),
+    key("bin", Form::Folder, "a folder of PostgreSQL's programs to take natively"),
+    key("postgres", Form::Version, "the version of PostgreSQL to take, whatever the image says"),
+    key(
+        "snapshot",
+        Form::Flag,
+        "whether a scenario that nothing has changed is taken as it was filled before",
+    ),
+];
+
+/// Those that it may have in a service.
+pub const SERVICE_KEYS: &[ExtensionKey] = &[
+    key("command", Form::Command, "what is run natively in the place of the service's own command"),
+    key("test", Form::Command, "what runs the service's tests (`backlot test`)"),
+    key("migrate", Form::Command, "what brings the schema of the database up to date, run as the service"),
+    key("bin", Form::Folder, "a folder of the programs to take natively"),
+    key("postgres", Form::Version, "the version of PostgreSQL to take, whatever the image says"),
+    key("optional", Form::Flag, "whether others do without the service where it cannot run"),
+];
+
+/// `command, test and bin`
+fn names(keys: &[ExtensionKey]) -> String {
+    let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
+    let (last, others) = names.split_last().unwrap_or((&"", &[]));
+    format!("{} and {last}", others.join(", "))
+}
+
 /// `x-backlot` at the top level.
 pub(super) fn of_stack(node: &Node, base: Base<'_>) -> Result<StackExtension, Error> {
     let mut extension = StackExtension::default();
@@ -17,10 +75,10 @@ pub(super) fn of_stack(node: &Node, base: Base<'_>) -> Result<StackExtension, Er
             "migrate" => extension.migrate = words(value)?,
             "bin" => extension.bin = Some(path(value, base)?),
             "postgres" => extension.postgres = Some(postgres(value)?),
+            "snapshot" => extension.always_fills = !flag(value, "x-backlot.snapshot")?,
             _ => {
-                return Err(key_span
-                    .error(unknown(key))
-                    .with_hint("at the top level it may have test, migrate, bin and postgres"));
+                let hint = format!("at the top level it may have {}", names(STACK_KEYS));
+                return Err(key_span.error(unknown(key)).with_hint(hint));
             }
         }
     }
@@ -37,11 +95,10 @@ pub(super) fn of_service(node: &Node, base: Base<'_>) -> Result<ServiceExtension
             "migrate" => extension.migrate = words(value)?,
             "bin" => extension.bin = Some(path(value, base)?),
             "postgres" => extension.postgres = Some(postgres(value)?),
-            "optional" => extension.optional = flag(value)?,
+            "optional" => extension.optional = flag(value, "x-backlot.optional")?,
             _ => {
-                return Err(key_span.error(unknown(key)).with_hint(
-                    "in a service it may have command, test, migrate, bin, postgres and optional",
-                ));
+                let hint = format!("in a service it may have {}", names(SERVICE_KEYS));
+                return Err(key_span.error(unknown(key)).with_hint(hint));
             }
         }
     }
@@ -61,11 +118,11 @@ fn unknown(key: &str) -> Problem {
     Problem::UnknownKey { at: "x-backlot".to_owned(), key: key.to_owned() }
 }
 
-fn flag(node: &Node) -> Result<bool, Error> {
+fn flag(node: &Node, what: &'static str) -> Result<bool, Error> {
     match node.value {
         Value::Bool(flag) => Ok(flag),
         Value::Null | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) | Value::Map(_) => {
-            Err(node.wrong_type("x-backlot.optional", "true or false"))
+            Err(node.wrong_type(what, "true or false"))
         }
     }
 }

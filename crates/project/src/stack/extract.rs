@@ -9,7 +9,7 @@ use super::nodes::{duration, text, texts};
 use super::parts;
 use super::{
     Build, FileGrant, FileSource, HealthTest, Healthcheck, Hook, Mount, MountKind, Network, Service, Stack,
-    Volume,
+    Volume, WatchAction, WatchRule,
 };
 use crate::keys::unhonoured;
 use crate::stack::extension;
@@ -76,6 +76,7 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
         healthcheck: node.get("healthcheck").filter(|check| !check.is_null()).map(healthcheck),
         post_start: hooks(node, "post_start")?,
         pre_stop: hooks(node, "pre_stop")?,
+        watch: watch_rules(node)?,
         restart: parts::restart(node)?,
         stop_grace_period: duration(node, "stop_grace_period").unwrap_or(DEFAULT_GRACE_PERIOD),
         stop_signal: text(node, "stop_signal"),
@@ -156,16 +157,50 @@ fn mount(node: &Node) -> Mount {
 }
 
 fn hooks(node: &Node, key: &str) -> Result<Vec<Hook>, Error> {
-    let hook = |node: &Node| {
-        Ok(Hook {
-            command: node.get("command").map(parts::words).transpose()?.flatten().unwrap_or_default(),
-            user: text(node, "user"),
-            privileged: node.says("privileged", true),
-            environment: open_pairs(node, "environment"),
-            working_dir: text(node, "working_dir"),
-        })
-    };
     node.items_of(key).iter().map(hook).collect()
+}
+
+/// A command beside a service's own.
+fn hook(node: &Node) -> Result<Hook, Error> {
+    Ok(Hook {
+        command: node.get("command").map(parts::words).transpose()?.flatten().unwrap_or_default(),
+        user: text(node, "user"),
+        privileged: node.says("privileged", true),
+        environment: open_pairs(node, "environment"),
+        working_dir: text(node, "working_dir"),
+    })
+}
+
+/// The rules of a service, in their order.
+fn watch_rules(service: &Node) -> Result<Vec<WatchRule>, Error> {
+    let Some(develop) = service.get("develop") else { return Ok(Vec::new()) };
+    develop.items_of("watch").iter().map(watch_rule).collect()
+}
+
+fn watch_rule(node: &Node) -> Result<WatchRule, Error> {
+    let action = match text(node, "action").as_deref() {
+        Some("sync") => WatchAction::Sync,
+        Some("restart") => WatchAction::Restart,
+        Some("sync+restart") => WatchAction::SyncRestart,
+        Some("sync+exec") => WatchAction::SyncExec,
+        // The schema knows no other word.
+        _ => WatchAction::Rebuild,
+    };
+    let exec = node.get("exec").filter(|exec| exec.get("command").is_some());
+    Ok(WatchRule {
+        path: PathBuf::from(text(node, "path").unwrap_or_default()),
+        action,
+        target: text(node, "target").filter(|target| !target.is_empty()),
+        ignore: one_or_more(node, "ignore"),
+        include: one_or_more(node, "include"),
+        initial_sync: node.says("initial_sync", true),
+        exec: exec.map(hook).transpose()?,
+    })
+}
+
+/// A text, or a list of texts.
+fn one_or_more(node: &Node, key: &str) -> Vec<String> {
+    text(node, key).map_or_else(|| texts(node, key), |one| vec![one])
 }
 
 /// A folder in memory: `/run:size=64m`.

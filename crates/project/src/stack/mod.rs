@@ -1,8 +1,11 @@
 //! What an environment consists of: services and volumes, as its Compose files resolve.
 
+mod apart;
+mod develop;
 mod extension;
 mod extract;
 mod given;
+mod moving;
 mod network;
 mod nodes;
 mod parts;
@@ -19,11 +22,15 @@ use serde_json::Value as Json;
 use crate::keys::{RunBy, Unhonoured};
 use crate::secret::mask;
 
+pub use develop::{Hook, WatchAction, WatchRule};
+pub use extension::{ExtensionKey, Form, SERVICE_KEYS, STACK_KEYS};
 pub(crate) use extract::extract;
+pub(crate) use moving::{HERE, instead, led};
+pub use moving::{Move, Moved};
 pub use network::{ExtraHost, Joined, Link, Network, NetworkMode};
 pub use service::{
-    Build, FileGrant, HealthTest, Healthcheck, Hook, Image, Mount, MountKind, Port, PortRange, Protocol,
-    Service, ServiceExtension,
+    Build, FileGrant, HealthTest, Healthcheck, Image, Mount, MountKind, Port, PortRange, Protocol, Service,
+    ServiceExtension,
 };
 
 /// An environment's services, resolved. Its `Debug` leaves out what may hold secrets.
@@ -192,4 +199,6 @@ pub struct StackExtension {
     pub bin: Option<PathBuf>,
     /// The version of PostgreSQL that is asked for on purpose, whatever its image is (`postgres`).
     pub postgres: Option<PostgresWish>,
+    /// Whether scenarios are filled by their files every time (`snapshot: false`).
+    pub always_fills: bool,
 }

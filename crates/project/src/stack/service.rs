@@ -9,6 +9,7 @@ use std::time::Duration;
 use backlot_plan::{Dependency, HealthTimes, PostgresWish, RestartPolicy};
 use backlot_yaml::Location;
 
+use super::develop::{Hook, WatchRule};
 use super::network::{ExtraHost, Joined, Link, NetworkMode};
 
 /// One service, with short forms expanded and defaults filled in. Its `Debug` leaves out what may hold secrets.
@@ -44,6 +45,8 @@ pub struct Service {
     pub post_start: Vec<Hook>,
     /// What runs in it before it is stopped.
     pub pre_stop: Vec<Hook>,
+    /// What is done when files change (`develop.watch`).
+    pub watch: Vec<WatchRule>,
     /// What to do when it ends.
     pub restart: RestartPolicy,
     /// How long it may take to stop before it is killed; Compose's default is 10 s.
@@ -275,21 +278,6 @@ impl Healthcheck {
             start_interval: self.start_interval.unwrap_or(usual.start_interval),
         }
     }
-}
-
-/// A command that runs in a service beside its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hook {
-    /// The command, split into words.
-    pub command: Vec<String>,
-    /// The user in the container.
-    pub user: Option<String>,
-    /// Whether it may do everything.
-    pub privileged: bool,
-    /// Variables beside those of the service.
-    pub environment: BTreeMap<String, Option<String>>,
-    /// The directory in the container, where it is not the service's.
-    pub working_dir: Option<String>,
 }
 
 /// What a health check runs.

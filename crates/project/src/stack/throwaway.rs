@@ -42,7 +42,7 @@ pub(super) fn make_throwaway(stack: &mut Stack) {
 }
 
 /// What others of the stack call a container still leads to it, on the networks that are the environment's own.
-fn keep_name(service: &mut Map<String, Json>, container: &Json, external: &BTreeSet<String>) {
+pub(super) fn keep_name(service: &mut Map<String, Json>, container: &Json, external: &BTreeSet<String>) {
     let networks = service.get_mut("networks").and_then(Json::as_object_mut).into_iter().flatten();
     for (_, network) in networks.filter(|(name, _)| !external.contains(*name)) {
         if network.is_null() {

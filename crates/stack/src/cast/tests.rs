@@ -27,11 +27,7 @@ services:
 ";
 
 /// What comes of the services that are asked for, in a project with this Compose file, with nginx or without.
-fn cast<T>(
-    compose: &str,
-    has_nginx: bool,
-    ask: impl FnOnce(&Translation<'_>) -> Result<T, StackError>,
-) -> Result<T, StackError> {
+fn cast<T>(compose: &str, has_nginx: bool, ask: impl FnOnce(&Translation<'_>) -> T) -> T {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("compose.yaml"), compose).unwrap();
     let conf = "events {}\nhttp { server { listen 8080; location / { proxy_pass http://web:80; } } }\n";
@@ -82,14 +78,14 @@ fn only_what_is_asked_for_has_to_be_there() {
         cast(COMPOSE, false, move |translation| translation.cast(&wanted))
     };
     assert_eq!(names(&asked(&["web"]).unwrap()), ["db", "web"]);
-    assert!(matches!(asked(&["nginx"]), Err(StackError::NoNginx { .. })));
-    assert!(matches!(asked(&["worker"]), Err(StackError::NoProgram { .. })));
+    assert_eq!(asked(&["nginx"]).unwrap_err().code(), "no-nginx");
+    assert_eq!(asked(&["worker"]).unwrap_err().code(), "no-program");
     let all = asked(&[]).unwrap_err();
-    let StackError::Several { obstacles, rest } = &all else { panic!("{all}") };
-    assert!(matches!(obstacles[..], [StackError::NoProgram { .. }]));
-    assert_eq!((rest.join(" ").as_str(), all.code()), ("db web", "no-program"));
+    let hint = all.hint().unwrap().render("");
+    assert!(hint.ends_with("or run the rest: `backlot up db web`"), "{hint}");
+    assert_eq!((all.obstacles().len(), all.code()), (1, "no-program"));
     let error = asked(&["wbe"]).unwrap_err().to_string();
-    assert_eq!(error, "there is no service wbe (there are db, nginx, web, worker)");
+    assert_eq!(error, "there is no service wbe (did you mean web? there are db, nginx, web, worker)");
 }
 
 #[test]
@@ -122,23 +118,19 @@ fn everything_that_is_in_the_way_is_told_at_once() {
 
 #[test]
 fn ports_that_are_published_are_claimed_once() {
-    let claims = |compose: &str, services: &[&str]| -> Result<Vec<(String, u16)>, StackError> {
+    let claims = |compose: &str, services: &[&str]| {
         let services = set(services);
-        let claims = cast(compose, true, |translation| translation.claims(&services))?;
-        Ok(claims
-            .into_iter()
-            .filter(|claim| claim.address.is_ipv4())
-            .map(|claim| (claim.service, claim.address.port()))
-            .collect())
+        let (claims, same) = cast(compose, true, |translation| translation.claims(&services));
+        let claims = claims.into_iter().filter(|claim| claim.address.is_ipv4());
+        let claims: Vec<_> = claims.map(|claim| (claim.service, claim.address.port())).collect();
+        (claims, same.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     let (web, nginx) = (("web".to_owned(), 8000), ("nginx".to_owned(), 8080));
     let second = ("web".to_owned(), 8001);
     // nginx does not listen on 443: nothing is behind that port.
-    assert_eq!(
-        claims(COMPOSE, &["db", "nginx", "web"]).unwrap(),
-        [nginx.clone(), web.clone(), second.clone()]
-    );
-    assert_eq!(claims(COMPOSE, &["web"]).unwrap(), [web, second]);
-    let error = claims(&COMPOSE.replace("8080:", "8000:"), &["nginx", "web"]).unwrap_err();
-    assert_eq!(error.to_string(), "services nginx and web both publish port 8000");
+    let all = claims(COMPOSE, &["db", "nginx", "web"]);
+    assert_eq!(all, (vec![nginx.clone(), web.clone(), second.clone()], Vec::new()));
+    assert_eq!(claims(COMPOSE, &["web"]).0, [web, second]);
+    let (_, same) = claims(&COMPOSE.replace("8080:", "8000:"), &["nginx", "web"]);
+    assert_eq!(same, ["services nginx and web both publish port 8000"]);
 }

@@ -3,11 +3,25 @@
 use std::error::Error as _;
 use std::io;
 
-use backlot_hint::{Hint, quoted};
+use backlot_hint::{Hint, Obstacle, quoted};
 use backlot_postgres::{StartError, StorageError};
 use backlot_templates::TemplateError;
 
 use super::EngineError;
+
+fn down_first(text: &str, environment: &str) -> Hint {
+    Hint::from(text).then(Hint::down(environment))
+}
+
+fn way_up(environment: &str) -> Hint {
+    match environment.strip_prefix("scenario_") {
+        Some(scenario) => Hint::command(&["scenario", "up", scenario]),
+        None => Hint::from("start it: ").then(Hint::command(&["-e", environment, "up", "-d"])),
+    }
+}
+
+const NO_RUNNER: &str =
+    "say what runs the tests: `backlot test -- CMD`, or `x-backlot: {test: CMD}` in the Compose file";
 
 impl EngineError {
     /// A stable name of the kind of error, for programs.
@@ -41,9 +55,11 @@ impl EngineError {
             Self::Part(error) => error.code(),
             Self::Supervisor(failure) => failure.code.name(),
             Self::SupervisorLost { .. } | Self::SupervisorSilent { .. } | Self::Control(_) => "supervisor",
+            Self::SupervisorForeign { .. } => "supervisor-version",
             Self::NoDatabase { .. } => "no-database",
             Self::View(_) | Self::Network(_) => "view",
             Self::OtherEngine { .. } => "other-engine",
+            Self::OnlyNative { .. } => "only-native",
             Self::Interrupted | Self::StoppedWaiting => "interrupted",
         }
     }
@@ -58,21 +74,21 @@ impl EngineError {
             Self::Record { environment, source } => source.hint(environment),
             Self::Busy { .. } => "wait for the other command, or stop it".into(),
             Self::NotUp { environment, exists: true } => {
-                Hint::from("its server is gone; bring it up anew, or remove it: ")
-                    .then(Hint::down(environment))
+                down_first("its server is gone; bring it up anew, or remove it: ", environment)
             }
+            Self::NotUp { environment, exists: false } => way_up(environment),
             Self::NoServices { environment } => {
                 Hint::from("start them: ").then(Hint::command(&["-e", environment, "up", "-d"]))
             }
             Self::SupervisorSilent { environment, .. } => {
-                Hint::from("it was halted, or the machine is too busy; to end it with all that it runs: ")
-                    .then(Hint::down(environment))
+                down_first("it was halted, or the machine is too busy; to end it with all that it runs: ", environment)
             }
+            Self::SupervisorForeign { environment } => stop_and_start(environment),
             Self::OtherEngine { environment, engine } => {
-                Hint::from("leave --engine out, or take it down first: ")
-                    .then(Hint::down(environment))
+                down_first("leave --engine out, or take it down first: ", environment)
                     .then(format!(" (it runs on {engine})"))
             }
+            Self::OnlyNative { .. } => "bring it up natively: without --engine docker".into(),
             Self::NoDatabase { .. } => "give it a service with `image: postgres`".into(),
             Self::CsvHeader { .. } => "write the columns' names into its first line: id,email".into(),
             Self::NoExtension { extension, version, .. } => format!(
@@ -94,18 +110,13 @@ impl EngineError {
             Self::NoPytest { python } => {
                 format!("{} -m pip install pytest pytest-cov", quoted(python)).into()
             }
-            Self::NoRunner { .. } => {
-                "say what runs the tests: `backlot test -- CMD`, or `x-backlot: {test: CMD}` in the \
-                                      Compose file"
-                    .into()
-            }
+            Self::NoRunner { .. } => NO_RUNNER.into(),
             Self::Locate(error) => error.hint().into(),
             Self::Start(error) => return error.hint().map(Hint::from),
             Self::Part(error) => return error.hint(),
             Self::Supervisor(failure) => return Hint::last_lines(&failure.last_lines),
             Self::SupervisorLost { last_lines, .. } => return Hint::last_lines(last_lines),
-            Self::NotUp { exists: false, .. }
-            | Self::Lock(_)
+            Self::Lock(_)
             | Self::StillHeld { .. }
             | Self::Io { .. }
             | Self::Template(_)
@@ -124,6 +135,11 @@ impl EngineError {
 }
 
 impl EngineError {
+    /// What it is made of, where that is more than one thing.
+    pub fn obstacles(&self) -> Vec<Obstacle> {
+        if let Self::Part(error) = self { error.obstacles() } else { Vec::new() }
+    }
+
     /// Whether it comes down to a disk without space, whoever noticed that.
     fn is_full_disk(&self) -> bool {
         if let Self::Template(TemplateError::Storage(StorageError::Full { .. }))
@@ -155,6 +171,14 @@ fn debian_package(extension: &str, major: u32) -> String {
 
 fn install(program: &str) -> Hint {
     format!("install {program}, or put it on PATH").into()
+}
+
+/// How an environment gets a supervisor of this version.
+fn stop_and_start(environment: &str) -> Hint {
+    Hint::from("end it, which keeps all data, and start it anew: ")
+        .then(Hint::command(&["-e", environment, "stop"]))
+        .then(", then ")
+        .then(Hint::command(&["-e", environment, "start"]))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Templates of the real Postgres.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 use std::thread;
@@ -117,16 +118,24 @@ fn the_ones_used_last_are_kept_and_those_in_use() {
     drop(world.template(&specs[0]));
 
     let templates = world.templates();
-    assert_eq!(templates.prune(2).unwrap(), 1);
+    assert_eq!(templates.prune(2, &BTreeSet::new()).unwrap(), 1);
     let mut left = [first, second.clone(), "lock".into()];
     left.sort();
     assert_eq!(names(&world.path("templates")), left, "not {third}, which was used first");
-    assert_eq!(templates.prune(0).unwrap(), 1);
+    assert_eq!(templates.prune(0, &BTreeSet::new()).unwrap(), 1);
     assert_eq!(names(&world.path("templates")), [second.as_str(), "lock"]);
     // Held, it can still be cloned.
     in_use.clone_into(&world.place("one").data_dir).unwrap();
     drop(in_use);
-    assert_eq!(templates.prune(0).unwrap(), 1);
+    // Where there is room for none, the one used last is kept, and what somebody needs.
+    drop(world.template(&specs[2]));
+    templates.prune_to(0, &BTreeSet::from([second.clone()])).unwrap();
+    let mut left = [third.clone(), second, "lock".into()];
+    left.sort();
+    assert_eq!(names(&world.path("templates")), left);
+    templates.prune_to(0, &BTreeSet::new()).unwrap();
+    assert_eq!(names(&world.path("templates")), [third.as_str(), "lock"]);
+    assert_eq!(templates.prune(0, &BTreeSet::new()).unwrap(), 1);
 }
 
 #[test]

@@ -1,0 +1,95 @@
+//! Which commands install something.
+
+use std::path::Path;
+
+use super::effects::changes;
+use super::line::{Found, Line};
+use super::{Install, Installs, Tool, modules, pip, sync, system};
+use crate::shell::{Command, Start, commands};
+
+/// Words before a command that change nothing of what it installs.
+const WRAPPERS: [&str; 6] = ["sudo", "exec", "command", "nice", "env", "then"];
+
+/// Adds what a line installs.
+pub(crate) fn read(line: &Line<'_>, installs: &mut Installs) {
+    let place = |path: &Path| line.place(path);
+    let start = Start { directory: line.directory, variables: line.variables, place: &place };
+    for command in commands(line.text, start) {
+        let Some(bare) = bare(&command) else { continue };
+        match recognise(&bare, line, installs) {
+            Found::Nothing if changes(&bare, line) => {
+                if !installs.undone.contains(&command.said) {
+                    installs.undone.push(command.said.clone());
+                }
+            }
+            Found::Nothing | Found::Understood => {}
+            Found::Unclear => {
+                if !installs.unclear.contains(&command.said) {
+                    installs.unclear.push(command.said.clone());
+                }
+            }
+            Found::Clear if command.certain => {}
+            Found::Install { kind, place, directory } if command.certain => installs.all.push(Install {
+                said: command.said.clone(),
+                place,
+                directory,
+                variables: command.variables.clone(),
+                kind,
+            }),
+            Found::Clear | Found::Install { .. } => installs.unclear.push(command.said.clone()),
+        }
+    }
+}
+
+/// The command without what stands before it, and `python -m pip` as `pip`.
+fn bare(command: &Command) -> Option<Command> {
+    let mut words = command.words.clone();
+    while let Some(first) = words.first() {
+        let is_wrapper = WRAPPERS.contains(&first.as_str());
+        let is_assignment = first.contains('=') && !first.starts_with('-');
+        if !is_wrapper && !is_assignment {
+            break;
+        }
+        words.remove(0);
+    }
+    let first = words.first()?.clone();
+    let name = Path::new(&first).file_name()?.to_str()?.to_owned();
+    let is_python = name.starts_with("python") && words.get(1).is_some_and(|word| word == "-m");
+    if is_python && let Some(module) = words.get(2).cloned() {
+        let module = match first.rsplit_once('/') {
+            Some((folder, _)) => format!("{folder}/{module}"),
+            None => module,
+        };
+        words.splice(..3, [module]);
+    }
+    Some(Command { words, ..command.clone() })
+}
+
+fn recognise(command: &Command, line: &Line<'_>, installs: &mut Installs) -> Found {
+    let first = command.words.first().map(String::as_str).unwrap_or_default();
+    let name = Path::new(first).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let rest = &command.words[1..];
+    let second = rest.first().map(String::as_str).unwrap_or_default();
+    match (name, second) {
+        (name, "install" | "wheel") if is_pip(name) => pip::read(command, &rest[1..], line, installs),
+        ("uv", "pip") if rest.get(1).is_some_and(|word| word == "install") => {
+            pip::read(command, &rest[2..], line, installs)
+        }
+        ("uv", "sync") => sync::uv(command, &rest[1..], line),
+        ("uv" | "poetry", "export") | ("pipenv", "requirements") => {
+            sync::export(command, Tool::called(name).unwrap_or(Tool::Uv), &rest[1..], line)
+        }
+        ("poetry", "install" | "sync") => sync::poetry(command, &rest[1..], line),
+        ("pipenv", "install" | "sync") => sync::pipenv(command, rest, line),
+        ("npm" | "pnpm" | "yarn", _) => modules::read(command, name, rest, line, installs),
+        ("corepack", "prepare" | "install" | "use") => modules::prepared(rest, installs),
+        ("bundle", "install" | "") => sync::bundle(command, rest, line),
+        ("pipx", "install") => sync::tool_of_pip(rest, installs),
+        _ => system::read(name, rest, command, installs),
+    }
+}
+
+/// `pip`, `pip3`, `pip3.12`
+fn is_pip(name: &str) -> bool {
+    name.strip_prefix("pip").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
+}

@@ -1,0 +1,377 @@
+//! What a Dockerfile says of the container that it makes; not how it is built.
+
+mod copies;
+mod installs;
+mod lines;
+mod options;
+mod runs;
+mod shell;
+mod shell_tokens;
+mod stage;
+mod words;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use backlot_project::Service;
+use backlot_project::stack::{Healthcheck, Image};
+
+pub use copies::Copies;
+use copies::From;
+pub use copies::normal;
+pub use installs::{
+    Argument, Build, Install, Installs, Kind, SETTINGS, SystemPackage, Tool, folder_of_modules,
+};
+use lines::{Instruction, instructions};
+use options::{option, options, ports, quoted};
+pub use runs::{Run, runs};
+use stage::Stage;
+use words::Words;
+
+/// What images set that their Dockerfiles refer to.
+const USUAL: [(&str, &str); 2] =
+    [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root")];
+/// Ends of the names of archives that `ADD` unpacks.
+const ARCHIVES: [&str; 6] = [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst"];
+
+/// What the last stage, or the one that was asked for, starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dockerfile {
+    /// The image that it is made from, through its stages; none when that is empty (`scratch`).
+    pub base: Option<Image>,
+    /// `ENTRYPOINT`.
+    pub entrypoint: Option<Vec<String>>,
+    /// `CMD`.
+    pub cmd: Option<Vec<String>>,
+    /// `WORKDIR`.
+    pub working_dir: Option<String>,
+    /// `EXPOSE`.
+    pub ports: Vec<u16>,
+    /// `ENV`.
+    pub variables: BTreeMap<String, String>,
+    /// `USER`.
+    pub user: Option<String>,
+    /// `STOPSIGNAL`.
+    pub stop_signal: Option<String>,
+    /// `HEALTHCHECK`.
+    pub healthcheck: Option<Healthcheck>,
+    /// `VOLUME`.
+    pub volumes: Vec<PathBuf>,
+    /// `COPY` and `ADD`.
+    pub copies: Copies,
+    /// Whether it makes files executable that need not be so in the project.
+    pub makes_executable: bool,
+    /// Whether commands are run for it.
+    pub runs: bool,
+    /// Lines whose effect on the image nothing has here, but for commands.
+    pub undone: Vec<String>,
+    /// What those install.
+    pub installs: Installs,
+}
+
+/// What the Dockerfile of a service says; none for a service that is not built.
+///
+/// # Errors
+/// When it cannot be read: with its path.
+pub fn of_service(service: &Service) -> Result<Option<Dockerfile>, (PathBuf, io::Error)> {
+    let Some(build) = &service.build else { return Ok(None) };
+    let text = match &build.dockerfile_inline {
+        Some(text) => text.clone(),
+        None => backlot_files::text(&build.dockerfile).map_err(|error| (build.dockerfile.clone(), error))?,
+    };
+    let target = build.target.as_deref();
+    Ok(Some(read(&text, Building { context: &build.context, target, args: &build.args })))
+}
+
+impl Dockerfile {
+    /// What of its lines has no effect outside of an image, as the file has it: no variable's value is in it.
+    pub fn without_effect(&self) -> Vec<String> {
+        let runs = self.installs.undone.iter().map(|said| format!("RUN {said}"));
+        let is_installed = |target: &Path| self.installs.all.iter().any(|one| one.place.starts_with(target));
+        // A tool that installs packages is looked for here.
+        let is_tool = |what: &str| what.starts_with("/uv");
+        let made = self.copies.made.iter().filter(|(target, what)| !is_installed(target) && !is_tool(what));
+        let made = made.map(|(target, what)| format!("COPY {what} to {}", target.display()));
+        self.undone.iter().cloned().chain(runs).chain(made).collect()
+    }
+}
+
+/// How a Dockerfile is built.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Building<'b> {
+    /// The build context.
+    pub(crate) context: &'b Path,
+    /// The stage that is wanted.
+    pub(crate) target: Option<&'b str>,
+    /// The build arguments.
+    pub(crate) args: &'b BTreeMap<String, Option<String>>,
+}
+
+/// Reads a Dockerfile. What is not understood is left out: Docker would tell.
+pub(crate) fn read(text: &str, building: Building<'_>) -> Dockerfile {
+    let (instructions, escape) = instructions(text);
+    let mut reader = Reader { building, escape, globals: BTreeMap::new(), stages: Vec::new() };
+    for instruction in &instructions {
+        reader.take(instruction);
+    }
+    let wanted = building.target.and_then(|target| reader.find(target));
+    let stage = wanted.map_or_else(|| reader.stages.last(), |at| reader.stages.get(at));
+    stage.map(|stage| stage.file.clone()).unwrap_or_default()
+}
+
+struct Reader<'b> {
+    building: Building<'b>,
+    escape: char,
+    /// `ARG` before the first stage.
+    globals: BTreeMap<String, String>,
+    stages: Vec<Stage>,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, Instruction { name, rest, written }: &Instruction) {
+        match (name.as_str(), self.stages.is_empty()) {
+            ("FROM", _) => self.begin(rest),
+            ("ARG", true) => {
+                let words = Words { escape: self.escape, variables: &self.globals }.split(rest);
+                let given = words.iter().filter_map(|word| self.argument(word));
+                self.globals.extend(given.collect::<Vec<_>>());
+            }
+            ("ARG", false) => {
+                let words = self.split(rest);
+                let given: Vec<_> = words.iter().filter_map(|word| self.argument(word)).collect();
+                self.change(|stage| stage.args.extend(given));
+            }
+            ("COPY" | "ADD", false) => self.copy(name, rest),
+            ("RUN", false) => self.run(rest, written),
+            (_, false) => self.set(name, rest),
+            (_, true) => {}
+        }
+    }
+
+    /// A stage begins as the one that it is made from.
+    fn begin(&mut self, rest: &str) {
+        let words = Words { escape: self.escape, variables: &self.globals }.split(rest);
+        let words: Vec<&String> = words.iter().filter(|word| !word.starts_with("--")).collect();
+        let base = words.first().map(|base| base.as_str()).unwrap_or_default();
+        let is_named = words.get(1).is_some_and(|word| word.eq_ignore_ascii_case("AS"));
+        let name = words.get(2).filter(|_| is_named).map(|name| (*name).clone()).unwrap_or_default();
+        let mut stage = if let Some(stage) = self.stages.iter().find(|stage| stage.is_named(base)) {
+            let mut stage = Stage { args: BTreeMap::new(), ..stage.clone() };
+            stage.file.undone.extend(stage.later.drain(..).map(|line| format!("ONBUILD {line}")));
+            stage
+        } else {
+            let base = Some(base).filter(|base| !base.is_empty() && *base != "scratch").map(Image::parse);
+            Stage { file: Dockerfile { base, ..Dockerfile::default() }, ..Stage::default() }
+        };
+        stage.name = name;
+        self.stages.push(stage);
+    }
+
+    /// The stage of a name or number.
+    fn find(&self, wanted: &str) -> Option<usize> {
+        let named = self.stages.iter().position(|stage| stage.is_named(wanted));
+        named.or_else(|| wanted.parse().ok().filter(|at| *at < self.stages.len()))
+    }
+
+    /// `NAME=default` or `NAME`, with what it is.
+    fn argument(&self, word: &str) -> Option<(String, String)> {
+        let (name, usual) = match word.split_once('=') {
+            Some((name, usual)) => (name, Some(usual.to_owned())),
+            None => (word, None),
+        };
+        let given = self.building.args.get(name).cloned().flatten();
+        let value = given.or(usual).or_else(|| self.globals.get(name).cloned())?;
+        Some((name.to_owned(), value))
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Stage)) {
+        if let Some(stage) = self.stages.last_mut() {
+            change(stage);
+        }
+    }
+
+    /// What variables stand for in the present stage.
+    fn variables(&self) -> BTreeMap<String, String> {
+        let mut all: BTreeMap<String, String> =
+            USUAL.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        if let Some(stage) = self.stages.last() {
+            all.extend(stage.args.clone());
+            all.extend(stage.file.variables.clone());
+        }
+        all
+    }
+
+    fn split(&self, text: &str) -> Vec<String> {
+        Words { escape: self.escape, variables: &self.variables() }.split(text)
+    }
+
+    fn whole(&self, text: &str) -> String {
+        Words { escape: self.escape, variables: &self.variables() }.whole(text)
+    }
+
+    fn set(&mut self, name: &str, rest: &str) {
+        match name {
+            "CMD" => self.change(|stage| stage.file.cmd = Some(stage.command(rest))),
+            "ENTRYPOINT" => self.change(|stage| {
+                stage.file.entrypoint = Some(stage.command(rest));
+                stage.file.cmd = None;
+            }),
+            "SHELL" => self.change(|stage| stage.shell = serde_json::from_str(rest).ok()),
+            "WORKDIR" => {
+                let path = self.whole(rest);
+                self.change(|stage| {
+                    let base = stage.file.working_dir.as_deref().unwrap_or("/");
+                    let joined = normal(&Path::new(base).join(path));
+                    stage.file.working_dir = Some(joined.display().to_string());
+                });
+            }
+            "EXPOSE" => {
+                let ports: Vec<u16> = self.split(rest).iter().flat_map(|word| ports(word)).collect();
+                self.change(|stage| stage.file.ports.extend(ports));
+            }
+            "ENV" => {
+                let pairs = self.pairs(rest);
+                self.change(|stage| stage.file.variables.extend(pairs));
+            }
+            "USER" => {
+                let user = self.whole(rest);
+                self.change(|stage| stage.file.user = Some(user));
+            }
+            "STOPSIGNAL" => {
+                let signal = self.whole(rest);
+                self.change(|stage| stage.file.stop_signal = Some(signal));
+            }
+            "VOLUME" => {
+                let all: Vec<String> = serde_json::from_str(rest).unwrap_or_else(|_| self.split(rest));
+                let all = all.iter().map(|path| normal(&Path::new("/").join(path)));
+                self.change(|stage| stage.file.volumes.extend(all));
+            }
+            "ONBUILD" => self.change(|stage| stage.later.push(rest.to_owned())),
+            "HEALTHCHECK" => self.change(|stage| stage.file.healthcheck = stage.healthcheck(rest)),
+            "LABEL" | "MAINTAINER" => {}
+            other => {
+                let line = format!("{other} {rest}");
+                self.change(|stage| stage.file.undone.push(line));
+            }
+        }
+    }
+
+    /// `A=1 B="two words"`, or the old `A all the rest`.
+    fn pairs(&self, rest: &str) -> Vec<(String, String)> {
+        let is_new = rest.split_whitespace().next().is_some_and(|word| word.contains('='));
+        if is_new {
+            let words = self.split(rest);
+            let pairs = words.iter().filter_map(|word| word.split_once('='));
+            return pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        }
+        let pair = rest.split_once(char::is_whitespace);
+        pair.map(|(name, value)| (name.to_owned(), self.whole(value.trim()))).into_iter().collect()
+    }
+
+    /// What a line installs; a script that another program than a shell runs is not looked into.
+    fn run(&mut self, rest: &str, written: &[String]) {
+        let (options, rest) = options(rest);
+        let variables = self.variables();
+        let mounts: Vec<(PathBuf, PathBuf)> = options.iter().filter_map(|word| self.bound(word)).collect();
+        let stages: Vec<(Installs, PathBuf, PathBuf)> =
+            options.iter().filter_map(|word| self.bound_of_stage(word)).collect();
+        let Some(stage) = self.stages.last_mut() else { return };
+        // What another stage has installed is as if it were copied.
+        for (installs, source, target) in &stages {
+            stage.file.installs.copied(installs, source, target, false);
+        }
+        stage.file.runs = true;
+        stage.file.makes_executable |=
+            rest.contains("chmod") || written.iter().any(|text| text.contains("chmod"));
+        let whole = written.first().filter(|_| rest.starts_with("<<"));
+        let words: Option<Vec<String>> = serde_json::from_str(rest).ok();
+        let said = words.map(|words| words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "));
+        let text = whole.cloned().or(said).unwrap_or_else(|| rest.to_owned());
+        let is_shell = |line: &str| line.contains("sh");
+        if let Some(first) = text.lines().next().filter(|line| line.starts_with("#!") && !is_shell(line)) {
+            stage.file.undone.push(format!("RUN {first} …"));
+            return;
+        }
+        let directory = PathBuf::from(stage.file.working_dir.as_deref().unwrap_or("/"));
+        let copies = stage.file.copies.clone();
+        let line = installs::Line {
+            text: &text,
+            mounts: &mounts,
+            copies: &copies,
+            directory: &directory,
+            variables: &variables,
+        };
+        installs::read(&line, &mut stage.file.installs);
+    }
+
+    /// `--mount=type=bind,source=uv.lock,target=uv.lock`: the stage, if it is of one, the path there, and the path in this one.
+    fn mount<'m>(&self, option: &'m str) -> Option<(Option<&'m str>, PathBuf, PathBuf)> {
+        let parts: BTreeMap<&str, &str> =
+            option.strip_prefix("--mount=")?.split(',').filter_map(|part| part.split_once('=')).collect();
+        let any = |names: [&str; 3]| names.into_iter().find_map(|name| parts.get(name).copied());
+        if parts.get("type").is_some_and(|kind| *kind != "bind") {
+            return None;
+        }
+        let target = any(["target", "dst", "destination"])?;
+        let working_dir = self.stages.last()?.file.working_dir.clone().unwrap_or_else(|| "/".into());
+        let target = normal(&Path::new(&working_dir).join(self.whole(target)));
+        let source = self.whole(any(["source", "src", ""]).unwrap_or("."));
+        Some((parts.get("from").copied(), normal(&Path::new("/").join(source)), target))
+    }
+
+    /// A path in the image, and where it is on this machine.
+    fn bound(&self, option: &str) -> Option<(PathBuf, PathBuf)> {
+        let (from, source, target) = self.mount(option)?;
+        let place = match from {
+            Some(from) => self.stages.get(self.find(from)?)?.file.copies.place(&source)?,
+            None => self.building.context.join(source.strip_prefix("/").ok()?),
+        };
+        Some((target, place))
+    }
+
+    /// What another stage has installed, the path there, and the path in this one.
+    fn bound_of_stage(&self, option: &str) -> Option<(Installs, PathBuf, PathBuf)> {
+        let (from, source, target) = self.mount(option)?;
+        let stage = self.stages.get(self.find(from?)?)?;
+        Some((stage.file.installs.clone(), source, target))
+    }
+
+    fn copy(&mut self, name: &str, rest: &str) {
+        let (options, rest) = options(rest);
+        let words: Vec<String> = serde_json::from_str(rest).unwrap_or_else(|_| self.split(rest));
+        let Some(mut stage) = self.stages.pop() else { return };
+        let from = option(&options, "from");
+        if let (Some(at), Some((dest, sources))) = (from.and_then(|from| self.find(from)), words.split_last())
+        {
+            let working_dir = stage.file.working_dir.as_deref().unwrap_or("/");
+            let target = normal(&Path::new(working_dir).join(dest));
+            for source in sources {
+                let source = normal(&Path::new("/").join(source));
+                stage.file.installs.copied(
+                    &self.stages[at].file.installs,
+                    &source,
+                    &target,
+                    dest.ends_with('/'),
+                );
+            }
+        }
+        let earlier = from.and_then(|from| Some((from, &self.stages[self.find(from)?].file.copies)));
+        let from = match (from, earlier) {
+            (_, Some((name, copies))) => From::Stage(name, copies),
+            (Some(other), None) => From::Elsewhere(other),
+            (None, None) => From::Context(self.building.context),
+        };
+        let unpacks = |word: &&String| name == "ADD" && ARCHIVES.iter().any(|end| word.ends_with(end));
+        let working_dir = stage.file.working_dir.clone().unwrap_or_else(|| "/".into());
+        match words.iter().find(unpacks) {
+            Some(archive) => stage.file.copies.add(&From::Elsewhere(archive), &words, &working_dir),
+            None => stage.file.copies.add(&from, &words, &working_dir),
+        }
+        stage.file.makes_executable |= option(&options, "chmod").is_some();
+        self.stages.push(stage);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! Putting a snapshot in the place of a database.
+
+use std::path::Path;
+
+use backlot_hint::{Explain, Hint};
+use backlot_plan::{Removal, Storage, Volume};
+use backlot_postgres::lets_in;
+use backlot_snapshots::{Saved, Snapshot, put_into_place};
+use backlot_state::volume::{self, ClusterRecord};
+use backlot_state::{
+    Deployment, EngineError, Event, Filling, Report, Snapshotting, Taken, Wishes, now, tell,
+};
+use backlot_supervisor::News;
+use backlot_templates::{copy_while_used, is_cluster};
+use secrecy::ExposeSecret;
+
+use crate::copying::storage;
+use crate::deployment::NativeStack;
+use crate::deployment::afresh::is_at_work;
+use crate::doing::Doing;
+use crate::{DatabaseService, down, server, wal};
+
+/// Why a snapshot cannot take the place of a database.
+#[derive(Debug, thiserror::Error)]
+enum RestoreError {
+    /// Another major version has made it.
+    #[error("the snapshot {name} is of PostgreSQL {made}, and {service} is PostgreSQL {wanted}")]
+    OtherMajor { name: String, made: u32, service: String, wanted: u32 },
+    /// Its password is another one.
+    #[error("the snapshot {name} was made with another password of {user}")]
+    OtherPassword { name: String, user: String },
+    /// Its folder is not ours to exchange.
+    #[error("the data of {service} is {}", volume)]
+    Folder { service: String, volume: String },
+    /// Its log is kept somewhere else.
+    #[error("the log of {service} is in a volume of its own")]
+    OwnLog { service: String },
+}
+
+impl Explain for RestoreError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::OtherMajor { .. } => "other-major",
+            Self::OtherPassword { .. } => "password",
+            Self::Folder { .. } | Self::OwnLog { .. } => "cannot-restore",
+        }
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        Some(match self {
+            Self::OtherMajor { made, .. } => {
+                format!("ask for PostgreSQL {made} (image, or x-backlot.postgres), or dump and load it")
+                    .into()
+            }
+            Self::OtherPassword { .. } => {
+                "give the service the password of then, and change it in the database (ALTER ROLE) afterwards"
+                    .into()
+            }
+            Self::Folder { .. } => "mount a named volume, or copy the data by hand while it is down".into(),
+            Self::OwnLog { .. } => "dump and load it (pg_dump)".into(),
+        })
+    }
+}
+
+impl Snapshotting for NativeStack<'_> {
+    fn restore(
+        &self,
+        name: &str,
+        report: Report<'_>,
+        news: &mut dyn FnMut(News),
+    ) -> Result<Option<String>, EngineError> {
+        let service = self.database.as_ref().ok_or_else(|| self.no_database())?;
+        let saved = self.site.snapshots().get(name)?;
+        service.check_restorable(&saved)?;
+        let taken = self.site.take()?;
+        taken.tidy()?;
+        let is_supervised = self.site.is_supervised()?;
+        let ran = is_supervised || self.site.is_running()?;
+        let mut services = vec![service.database.service.clone()];
+        if is_supervised {
+            let at_work = self.current()?.into_iter().filter(is_at_work).map(|service| service.name);
+            services = at_work.collect();
+        }
+        if service.database.storage == Storage::Throwaway && self.site.record()?.is_none() {
+            return Err(service.not_up());
+        }
+        if is_supervised {
+            tell(&Removal::StopServices, report, |_| down::take_away(&taken, Removal::StopServices))?;
+        }
+        down::halt(&taken, server::STOP_LIMIT)?;
+        let doing =
+            Doing { heading: "restored", what: format!("put {name} in the place of {}", self.site.name()) };
+        let mut before = None;
+        let put = tell(&doing, report, |_| {
+            before = service.put_back(&saved, &taken)?;
+            Ok::<_, EngineError>(format!("{} from {name}", self.site.name()))
+        });
+        drop(taken);
+        if ran {
+            let wishes = Wishes { services, database_only: !is_supervised, ..Wishes::default() };
+            if let Err(error) = self.up(&wishes, report, news) {
+                let kept =
+                    before.iter().map(|before| format!("what was there is kept as the snapshot {before}"));
+                kept.for_each(|line| report(Event::Warning(line)));
+                return Err(put.err().unwrap_or(error));
+            }
+        }
+        put.map(|()| before)
+    }
+
+    fn load(&self, name: &str, dump: &Path, report: Report<'_>) -> Result<(), EngineError> {
+        self.database.as_ref().ok_or_else(|| self.no_database())?.load(name, dump, report)
+    }
+}
+
+impl DatabaseService<'_> {
+    fn check_restorable(&self, saved: &Saved) -> Result<(), EngineError> {
+        let service = self.database.service.clone();
+        let (made, wanted) = (saved.snapshot.major(), self.locate()?.version.major);
+        if made != wanted {
+            return Err(EngineError::of(RestoreError::OtherMajor {
+                name: saved.name.clone(),
+                made,
+                service,
+                wanted,
+            }));
+        }
+        let (user, password) = (&self.database.user, &self.database.password);
+        if lets_in(&saved.data, user, password.expose_secret()) == Some(false) {
+            let (name, user) = (saved.name.clone(), user.clone());
+            return Err(EngineError::of(RestoreError::OtherPassword { name, user }));
+        }
+        if let Some(volume @ Volume::Folder(_)) = self.database.storage.volume() {
+            return Err(EngineError::of(RestoreError::Folder { service, volume: volume.to_string() }));
+        }
+        if wal::place(&self.database, &self.site).is_some() {
+            return Err(EngineError::of(RestoreError::OwnLog { service }));
+        }
+        Ok(())
+    }
+
+    /// Keeps what is there, and puts the snapshot in its place. No server runs.
+    fn put_back(&self, saved: &Saved, taken: &Taken) -> Result<Option<String>, EngineError> {
+        let (home, database, site) = (self.ground.home, &self.database, taken.site());
+        let data = site.data(&database.storage);
+        let held = match &database.storage {
+            Storage::Throwaway => None,
+            Storage::Durable { volume, below } => {
+                Some((volume::hold(site, self.ground.project.root(), volume)?, below, site.keeper(volume)))
+            }
+        };
+        let mut before = None;
+        if is_cluster(&data) {
+            let name = format!("before-restore-{}-{}", site.name(), now());
+            let version = self.locate()?.version.to_string();
+            let snapshot = Snapshot::of(site.name(), &database.service, &version, &database.application);
+            site.snapshots().save(&name, snapshot, |to| {
+                copy_while_used(&data, to, home.owner()).map(drop).map_err(storage)
+            })?;
+            before = Some(name);
+        }
+        home.make(data.parent().unwrap_or(home.root()))?;
+        let keeper = held.as_ref().map_or_else(|| site.live(), |(_, _, keeper)| keeper.clone());
+        put_into_place(&saved.data, &data, &keeper.join("data.partial-restore"), home.owner())?;
+        if let Some(mut record) = site.record()?.filter(|_| held.is_none()) {
+            // Whatever came of filling it, it is whole now.
+            record.filling = Filling::Done;
+            self.write(&record)?;
+        }
+        if let Some((mut held, below, _)) = held {
+            let cluster = ClusterRecord {
+                major: saved.snapshot.major(),
+                user: database.user.clone(),
+                databases: vec![saved.snapshot.database.clone()],
+                initdb_args: database.initdb_args.clone(),
+            };
+            held.remember(below, cluster)?;
+        }
+        Ok(before)
+    }
+}
