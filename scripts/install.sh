@@ -96,3 +96,9 @@ need_nginx() {
     if command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; then return; fi
     without_services apt_install nginx-light
 }
+
+# Redis itself, likewise.
+need_redis() {
+    if command -v redis-server >/dev/null; then return; fi
+    without_services apt_install redis-server
+}

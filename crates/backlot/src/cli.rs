@@ -1,14 +1,20 @@
 //! The command line. Each verb's arguments are beside the verb, in `commands/`.
 
-use clap::{CommandFactory, Parser};
+use clap::{FromArgMatches, Parser};
 
 use crate::caller::Caller;
+use crate::candidates;
 use crate::commands::{self, Command};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::global::Global;
-use crate::render::{self, Style, show_failure};
+use crate::help::command_line;
+use crate::render::{self, Streams, Style, show_failure};
+use crate::usage::{ask_for_json, explain};
+
+/// What `--version` says: also of which commit, of when, and for which machines (`build.rs`).
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BACKLOT_ORIGIN"), ")");
 
 /// Runs every environment of a Postgres-backed web project from the files that it already has.
 ///
@@ -16,22 +22,38 @@ use crate::render::{self, Style, show_failure};
 /// walking up from the current directory. It runs natively, as real processes with a real Postgres and no Docker, or, where
 /// that is asked for or needed, on Docker Compose.
 #[derive(Debug, Parser)]
-#[command(name = "backlot", version, infer_subcommands = false, max_term_width = 100)]
+#[command(name = "backlot", version, long_version = VERSION, infer_subcommands = false, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// Reads the command line and carries out what it says. Help, version and usage errors end the process here, as clap's users
 /// know it; all other errors end here, too.
 pub fn run(caller: Caller) -> Exit {
-    let cli = Cli::parse();
+    render::set_up(Streams {
+        ascii: caller.wants_ascii,
+        colour_on_stdout: caller.wants_colour_on_stdout,
+        has_terminal: caller.has_terminal,
+    });
+    if candidates::are_wanted(&caller) {
+        return candidates::answer(caller, command_line);
+    }
+    let cli = match command_line().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let json = ask_for_json(&caller.arguments);
+            let error = explain(&error, &command_line(), json);
+            show_failure(&error, "", json, Style::new(caller.wants_colour), caller.wants_colour);
+            return error.exit;
+        }
+    };
     let (json, colour) = (cli.global.json, caller.wants_colour);
     let options = cli.global.project_options();
     let outcome = Context::new(cli.global, caller)
-        .and_then(|context| commands::run(cli.command, Cli::command, &context));
+        .and_then(|context| commands::run(cli.command, command_line, &context));
     let outcome = outcome.and_then(|exit| match render::lost() {
         Some(error) if exit == Exit::Done => Err(CommandError::failed("stdout", Unprinted(error))),
         Some(_) | None => Ok(exit),
@@ -62,7 +84,7 @@ mod tests {
         let cli =
             Cli::try_parse_from(["backlot", "-e", "testing", "flask", "db", "upgrade", "--sql", "-x", "a"])
                 .unwrap();
-        let super::Command::Flask(flask) = cli.command else { panic!("not flask") };
+        let Some(super::Command::Flask(flask)) = cli.command else { panic!("not flask") };
         assert_eq!(flask.arguments, ["db", "upgrade", "--sql", "-x", "a"]);
     }
 
@@ -80,7 +102,7 @@ mod tests {
             ("backlot -vv down --volumes", true, 2),
         ] {
             let cli = parse(words);
-            let super::Command::Down(down) = cli.command else { panic!("not down") };
+            let Some(super::Command::Down(down)) = cli.command else { panic!("not down") };
             assert_eq!((down.volumes, cli.global.verbose), (volumes, verbose), "{words}");
         }
         assert_eq!(parse("backlot scenario down a -v").global.verbose, 0);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use backlot_engine::{
-    Deployment, Engine, EngineKind, Event, Ground, Home, Site, Wishes, deployment, engine_at,
+    Deployment, Engine, EngineKind, Event, Ground, Home, MovedPort, Site, Wishes, apply_known, as_known,
+    deployment, engine_at, moved, settle,
 };
 use backlot_process::{Owner, Signal, is_ignored};
 use backlot_project::{Environment, EnvironmentName, Lookup, Project, ScenarioName};
@@ -16,10 +17,12 @@ use crate::caller::Caller;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::global::{EngineChoice, Global};
-use crate::render::{self, Progress, Style};
+use crate::render::{self, Progress, Reporter, Showing, Style};
 
 /// The environment when nothing names one.
-const DEFAULT_ENVIRONMENT: &str = "development";
+pub const DEFAULT_ENVIRONMENT: &str = "development";
+/// The code of the error that no files are those of an environment.
+const UNKNOWN_ENVIRONMENT: &str = "environment-unknown";
 
 /// One run of Backlot.
 #[derive(Debug)]
@@ -61,13 +64,18 @@ impl Context {
     }
 
     pub fn progress(&self) -> Progress {
-        Progress { style: self.style(), quiet: self.global.quiet, verbose: self.global.verbose > 0 }
+        let showing = match (self.global.quiet, self.caller.can_redraw) {
+            (true, _) => Showing::Nothing,
+            (false, true) => Showing::Redrawn,
+            (false, false) => Showing::Lines,
+        };
+        Progress { style: self.style(), quiet: self.global.quiet, verbose: self.global.verbose > 0, showing }
     }
 
     /// Shows an engine's events as progress.
     pub fn reporter(&self) -> impl FnMut(Event<'_>) + use<> {
-        let progress = self.progress();
-        move |event| progress.show(event)
+        let mut reporter = Reporter::new(self.progress());
+        move |event| reporter.hear(event)
     }
 
     /// Finds the project.
@@ -76,7 +84,7 @@ impl Context {
             CommandError::failed("no-directory", std::io::Error::new(error.kind(), error.to_string()))
                 .hint("the current directory is gone: change into another one")
         })?;
-        Ok(Project::find(Lookup {
+        let project = Project::find(Lookup {
             start_dir: self.global.directory.as_ref().map_or_else(|| here.clone(), |dir| here.join(dir)),
             compose_files: self.global.files.clone(),
             project_name: self.global.project_name.clone(),
@@ -85,7 +93,11 @@ impl Context {
             named: Vec::new(),
             process_env: self.caller.variables.clone(),
             withheld: self.caller.withheld.clone(),
-        })?)
+        })?;
+        Ok(match self.home() {
+            Ok(home) => as_known(&home, project),
+            Err(_) => project,
+        })
     }
 
     /// The home of all state.
@@ -134,18 +146,33 @@ impl Context {
         project: &Project,
         name: &EnvironmentName,
     ) -> Result<Environment, CommandError> {
-        let scenario =
-            name.as_str().strip_prefix("scenario_").and_then(|name| ScenarioName::parse(name).ok());
-        let environment = match scenario {
-            Some(scenario) => project.scenario_environment(&scenario)?,
-            None => project.environment(name)?,
-        };
+        let environment = self.read(project, name)?;
         if self.global.verbose > 0 {
             for warning in &environment.warnings {
                 self.progress().show(Event::Warning(warning.clone()));
             }
         }
         Ok(environment)
+    }
+
+    fn read(&self, project: &Project, name: &EnvironmentName) -> Result<Environment, CommandError> {
+        let mut environment = match ScenarioName::of_environment(name.as_str()) {
+            Some(scenario) => project.scenario_environment(&scenario)?,
+            None => project.environment(name)?,
+        };
+        if let Ok(home) = self.home() {
+            apply_known(&home, project, &mut environment);
+        }
+        Ok(environment)
+    }
+
+    /// The published ports of the chosen environment that an `up` has elsewhere than the files say.
+    pub fn moved(&self, home: &Home, project: &Project) -> Result<Vec<MovedPort>, CommandError> {
+        let mut environment = self.read(project, &self.environment_name()?)?;
+        if self.global.dry_run {
+            settle(home, project, &mut environment, false)?;
+        }
+        Ok(moved(home, project, &environment))
     }
 
     /// Warns where the files refer to variables of the caller that are not used, and of what their choice leaves out.
@@ -160,6 +187,12 @@ impl Context {
         let Ok(home) = self.home() else { return Vec::new() };
         let ground = self.ground(&home, project);
         backlot_engine::not_done(ground, environment.clone(), self.wanted_engine()).unwrap_or_default()
+    }
+
+    /// Shows an error while other things go on.
+    pub fn complain(&self, error: &CommandError) {
+        let options = self.global.project_options();
+        render::show_failure(error, &options, self.global.json, self.style(), self.caller.wants_colour);
     }
 
     /// Warns of each of these.
@@ -188,6 +221,20 @@ impl Context {
     pub fn deployment<'a>(
         &self,
         ground: Ground<'a>,
+        mut environment: Environment,
+        wishes: &Wishes,
+    ) -> Result<Box<dyn Deployment<'a> + 'a>, CommandError> {
+        if !environment.apart {
+            apply_known(ground.home, ground.project, &mut environment);
+        }
+        settle(ground.home, ground.project, &mut environment, !self.global.dry_run)?;
+        self.deployment_as_is(ground, environment, wishes)
+    }
+
+    /// The same, to be looked at only.
+    pub fn deployment_as_is<'a>(
+        &self,
+        ground: Ground<'a>,
         environment: Environment,
         wishes: &Wishes,
     ) -> Result<Box<dyn Deployment<'a> + 'a>, CommandError> {
@@ -212,8 +259,20 @@ impl Context {
     }
 
     /// The place of the chosen environment on disk.
+    ///
+    /// # Errors
+    /// Where there is none, and the project's files know none of that name either.
     pub fn site(&self, home: &Home, project: &Project) -> Result<Site, CommandError> {
-        Ok(Site::new(home, project, self.environment_name()?.as_str()))
+        let name = self.environment_name()?;
+        let site = Site::new(home, project, name.as_str());
+        if self.names_environment() && !site.dir().exists() {
+            match self.environment_named(project, &name) {
+                Err(error) if error.code == UNKNOWN_ENVIRONMENT => return Err(error),
+                // What else is wrong with the files is nothing to whoever only looks.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(site)
     }
 
     /// Prints the steps that would be carried out, for `--dry-run`.

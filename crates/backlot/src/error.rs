@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use backlot_engine::{EngineError, Hint};
+use backlot_engine::{DoorError, EngineError, Explain, Hint, Obstacle};
 use backlot_process::{OwnerError, ProcessError};
 use backlot_project::{NameError, ProjectError};
 
@@ -19,17 +19,19 @@ pub struct CommandError {
     pub error: Box<dyn StdError + Send + Sync>,
     /// The ways out.
     pub hints: Vec<Hint>,
+    /// What it is made of, where that is more than one thing.
+    pub obstacles: Vec<Obstacle>,
 }
 
 impl CommandError {
     /// An error that ends with exit code 1.
     pub fn failed(code: &'static str, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { exit: Exit::Failed, code, error: error.into(), hints: Vec::new() }
+        Self { exit: Exit::Failed, code, error: error.into(), hints: Vec::new(), obstacles: Vec::new() }
     }
 
     /// A name or an option that makes no sense: exit code 2.
     pub fn usage(code: &'static str, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { exit: Exit::Usage, code, error: error.into(), hints: Vec::new() }
+        Self { exit: Exit::Usage, code, error: error.into(), hints: Vec::new(), obstacles: Vec::new() }
     }
 
     /// The same error with one more way out.
@@ -43,7 +45,16 @@ impl CommandError {
 impl From<ProjectError> for CommandError {
     fn from(error: ProjectError) -> Self {
         let hints = error.hint().map(Hint::from).into_iter().collect();
-        Self { hints, ..Self::failed(error.code(), error) }
+        let more = error.more().iter().map(|fault| Obstacle {
+            code: fault.problem().code(),
+            message: fault.to_string(),
+            hint: fault.hint().map(Hint::from),
+        });
+        let first =
+            Obstacle { code: error.code(), message: error.to_string(), hint: error.hint().map(Hint::from) };
+        let obstacles =
+            if error.more().is_empty() { Vec::new() } else { [first].into_iter().chain(more).collect() };
+        Self { hints, obstacles, ..Self::failed(error.code(), error) }
     }
 }
 
@@ -51,7 +62,15 @@ impl From<EngineError> for CommandError {
     fn from(error: EngineError) -> Self {
         let was_interrupted = matches!(error, EngineError::Interrupted | EngineError::StoppedWaiting);
         let exit = if was_interrupted { Exit::Interrupted } else { Exit::Failed };
-        Self { exit, code: error.code(), hints: error.hint().into_iter().collect(), error: error.into() }
+        let (code, hints, obstacles) = (error.code(), error.hint().into_iter().collect(), error.obstacles());
+        Self { exit, code, hints, obstacles, error: error.into() }
+    }
+}
+
+impl From<DoorError> for CommandError {
+    fn from(error: DoorError) -> Self {
+        let (code, hints) = (error.code(), error.hint().into_iter().collect());
+        Self { hints, ..Self::failed(code, error) }
     }
 }
 

@@ -11,40 +11,40 @@ use clap::{Args, ValueEnum};
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Global {
     /// Look for the project in DIR instead of the current directory
-    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, hide_short_help = true)]
     pub directory: Option<PathBuf>,
     /// The environment [default: that of `APPLICATION_CONFIG`, else development]
-    #[arg(short = 'e', long = "env", value_name = "ENV", global = true)]
+    #[arg(short = 'e', long = "env", value_name = "ENV", global = true, hide_short_help = true)]
     pub environment: Option<String>,
     /// A Compose file to use instead of the project's (repeatable, later ones overlay earlier ones)
-    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    #[arg(short = 'f', long = "file", value_name = "FILE", hide_short_help = true)]
     pub files: Vec<PathBuf>,
     /// The project's name [default: as Compose has it]
-    #[arg(short = 'p', long = "project-name", value_name = "NAME", global = true)]
+    #[arg(short = 'p', long = "project-name", value_name = "NAME", global = true, hide_short_help = true)]
     pub project_name: Option<String>,
     /// Switch a Compose profile on (repeatable)
-    #[arg(long = "profile", value_name = "NAME", global = true)]
+    #[arg(long = "profile", value_name = "NAME", global = true, hide_short_help = true)]
     pub profiles: Vec<String>,
     /// A file of variables to use instead of .env (repeatable)
-    #[arg(long = "env-file", value_name = "FILE", global = true)]
+    #[arg(long = "env-file", value_name = "FILE", global = true, hide_short_help = true)]
     pub env_files: Vec<PathBuf>,
     /// What runs the stack
-    #[arg(long, value_enum, default_value_t = EngineChoice::Auto, global = true)]
+    #[arg(long, value_enum, default_value_t = EngineChoice::Auto, global = true, hide_short_help = true)]
     pub engine: EngineChoice,
     /// Print data as JSON on stdout, and errors as JSON on stderr
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub json: bool,
     /// Print the steps that would be carried out, and carry out none
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub dry_run: bool,
     /// Fetch no Postgres, no packages and no image from a network; Docker Compose pulls its own [also: `BACKLOT_OFFLINE`]
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub offline: bool,
     /// Print no progress
-    #[arg(short = 'q', long, global = true, conflicts_with = "verbose")]
+    #[arg(short = 'q', long, global = true, conflicts_with = "verbose", hide_short_help = true)]
     pub quiet: bool,
     /// Print more about what is done (-v: each step as it begins)
-    #[arg(short = 'v', long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short = 'v', long, action = clap::ArgAction::Count, global = true, hide_short_help = true)]
     pub verbose: u8,
 }
 

@@ -6,13 +6,17 @@
 )]
 
 mod caller;
+mod candidates;
 mod cli;
 mod commands;
 mod context;
 mod error;
 mod exit;
 mod global;
+mod help;
 mod render;
+mod scenarios;
+mod usage;
 
 fn main() -> std::process::ExitCode {
     backlot_process::take_umask();

@@ -16,4 +16,4 @@ pub use error::ContainersError;
 pub use image::{Image, Pull, find, pull};
 pub use network::{Gateway, Network, Way, know_volume, network};
 pub use options::options;
-pub use remove::{remove, remove_all};
+pub use remove::{remove, remove_all, remove_image};

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Client, Kind, label};
 use crate::error::ContainersError;
+use crate::image::find;
 
 /// How long containers may take to go.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -54,4 +55,15 @@ fn until_none(client: &Client, list: &[&str], remove: &[String]) -> Result<(), C
         }
         std::thread::sleep(STEP);
     }
+}
+
+/// Removes an image; `false` when there is none of that name.
+///
+/// # Errors
+/// When it cannot be removed, as somebody uses it.
+pub fn remove_image(client: &Client, name: &str) -> Result<bool, ContainersError> {
+    if find(client, name)?.is_none() {
+        return Ok(false);
+    }
+    client.ask(["image", "rm", name]).map(|_| true)
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use backlot_facts::dockerfile::{Install, Installs, Kind, Tool};
+use backlot_dockerfile::{Install, Installs, Kind, Tool};
 
 use crate::error::DependencyError;
 use crate::key::Key;
 use crate::machine::{Interpreter, Machine, Version, is_executable};
+use crate::modules::NAME;
+use crate::requires::Requirement;
 
 /// The file by which an environment is known to be whole: it comes last. Of Node, the folders with modules are in it.
 pub(crate) const MARK: &str = ".backlot-whole";
@@ -41,6 +43,8 @@ pub struct Environment {
     pub(crate) is_apart: bool,
     /// The tools that are installed first, as this machine has none.
     pub(crate) tools: Vec<Environment>,
+    /// The packages of a system that the image has, with which some are built.
+    pub(crate) system: Vec<String>,
 }
 
 /// What an image has.
@@ -78,6 +82,9 @@ pub fn environments(
     }
     for install in last_of_each(of(Ecosystem::Ruby)) {
         all.push(chooser.ruby(install)?);
+    }
+    for environment in &mut all {
+        environment.system = installs.packages.iter().map(|package| package.name.clone()).collect();
     }
     Ok(all)
 }
@@ -121,9 +128,12 @@ impl Chooser<'_> {
     fn python(&self, installs: Vec<Install>) -> Result<Environment, DependencyError> {
         let said = installs.first().map(|install| install.said.clone()).unwrap_or_default();
         let directory = installs.first().map(|install| install.directory.clone()).unwrap_or_default();
-        let found = self.machine.python(self.wanted.python, &directory);
-        let Interpreter { program, version } =
-            found.ok_or(DependencyError::NoTool { program: "python3", said })?;
+        let required = Requirement::of(&installs);
+        let is_allowed = |version| required.iter().all(|requirement| requirement.allows(version));
+        let Interpreter { program, version } = self
+            .machine
+            .python(self.wanted.python, &directory, &is_allowed)
+            .map_err(|found| DependencyError::no_python(said, &required, found, self.wanted.python))?;
         let mut tools = Vec::new();
         for install in &installs {
             let Kind::Sync { tool, .. } = install.kind else { continue };
@@ -146,6 +156,7 @@ impl Chooser<'_> {
             interpreter: program,
             is_apart: false,
             tools,
+            system: Vec::new(),
         })
     }
 
@@ -168,7 +179,7 @@ impl Chooser<'_> {
             place: PathBuf::from("/usr/local"),
             directory: PathBuf::new(),
             variables: BTreeMap::new(),
-            kind: Kind::Pip(vec![backlot_facts::dockerfile::Argument::Package(spec)]),
+            kind: Kind::Pip(vec![backlot_dockerfile::Argument::Package(spec)]),
         };
         let mut key = Key::new("tool");
         key.add(program.as_os_str().as_encoded_bytes());
@@ -181,6 +192,7 @@ impl Chooser<'_> {
             interpreter: program.to_owned(),
             is_apart: false,
             tools: Vec::new(),
+            system: Vec::new(),
         })
     }
 
@@ -222,6 +234,7 @@ impl Chooser<'_> {
             interpreter: program,
             is_apart,
             tools,
+            system: Vec::new(),
         })
     }
 
@@ -243,6 +256,7 @@ impl Chooser<'_> {
             interpreter,
             is_apart: false,
             tools: Vec::new(),
+            system: Vec::new(),
         })
     }
 }
@@ -318,9 +332,13 @@ impl Environment {
             Ecosystem::Node => {
                 let above =
                     self.installs.first().filter(|install| matches!(install.kind, Kind::Modules { .. }));
-                let Some(above) = above.and_then(|install| install.place.parent()) else { return Vec::new() };
+                let Some(place) = above.map(|install| &install.place) else { return Vec::new() };
+                let above = place.parent().unwrap_or(place);
+                let there = |rest: &Path| {
+                    if rest == Path::new(NAME) { place.clone() } else { above.join(rest) }
+                };
                 let all = self.modules();
-                all.into_iter().map(|rest| (above.join(&rest), self.folder.join(&rest))).collect()
+                all.into_iter().map(|rest| (there(&rest), self.folder.join(&rest))).collect()
             }
             Ecosystem::Ruby => Vec::new(),
         }

@@ -7,6 +7,9 @@ use std::time::Duration;
 use backlot_hint::{Explain, Hint};
 use backlot_process::ProcessError;
 
+use crate::machine::Version;
+use crate::requires::Requirement;
+
 /// Why what a service needs cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum DependencyError {
@@ -18,6 +21,16 @@ pub enum DependencyError {
         /// The line.
         said: String,
     },
+    /// No Python of this machine is one that the project allows.
+    #[error("the project needs Python {required}, of which this machine has none (there is {found})")]
+    NoPython {
+        /// What the project says.
+        required: String,
+        /// What there is.
+        found: String,
+        /// The version that would do, as far as it is known.
+        wanted: String,
+    },
     /// What installs it did not do well.
     #[error("`{said}` failed: {how}")]
     Failed {
@@ -27,6 +40,8 @@ pub enum DependencyError {
         how: String,
         /// What it said last.
         last_lines: Vec<String>,
+        /// The packages of a system that its image has.
+        system: Vec<String>,
     },
     /// It could not be started, or took too long.
     #[error("`{said}` failed: cannot {source}")]
@@ -68,16 +83,39 @@ pub enum DependencyError {
 }
 
 impl DependencyError {
+    /// None of the Pythons that were `found` is allowed.
+    pub(crate) fn no_python(
+        said: String,
+        required: &[Requirement],
+        mut found: Vec<Version>,
+        wanted: Option<Version>,
+    ) -> Self {
+        found.sort();
+        found.dedup();
+        if found.is_empty() {
+            return Self::NoTool { program: "python3", said };
+        }
+        Self::NoPython {
+            required: listed(required, " and "),
+            found: listed(&found, ", "),
+            wanted: wanted.map_or_else(|| listed(required, " and "), |wanted| wanted.to_string()),
+        }
+    }
+
     pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { what, path, source }
     }
 }
 
+fn listed<T: ToString>(all: &[T], between: &str) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
+}
+
 impl Explain for DependencyError {
     fn code(&self) -> &'static str {
         match self {
-            Self::NoTool { .. } => "no-program",
+            Self::NoTool { .. } | Self::NoPython { .. } => "no-program",
             Self::Failed { .. } | Self::Process { .. } => "install",
             Self::TooMuch { .. } => "too-large",
             Self::Busy { .. } => "busy",
@@ -94,7 +132,27 @@ impl Explain for DependencyError {
                 )
                 .into(),
             ),
-            Self::Failed { last_lines, .. } => Hint::last_lines(last_lines),
+            Self::NoPython { wanted, .. } => Some(
+                format!(
+                    "install Python {wanted}, with pyenv, `uv python install` or the system's packages; or make an environment \
+                     of the project's own (.venv), which is used then"
+                )
+                .into(),
+            ),
+            Self::Failed { last_lines, system, .. } => {
+                let said = Hint::last_lines(last_lines);
+                if system.is_empty() {
+                    return said;
+                }
+                let system = format!(
+                    "its Dockerfile has packages of the system before, of which some may be missing here: {} (`doctor` tells which)",
+                    system.join(" ")
+                );
+                Some(match said {
+                    Some(said) => said.then("\n").then(Hint::from(system)),
+                    None => system.into(),
+                })
+            }
             Self::TooMuch { .. } => Some(
                 "make an environment of the project's own (.venv, node_modules), which is used then".into(),
             ),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use backlot_facts::dockerfile::{Argument, Install, Kind, Tool};
+use backlot_dockerfile::{Argument, Install, Kind, Tool};
 use sha2::{Digest, Sha256};
 
 use crate::error::DependencyError;
@@ -153,6 +153,16 @@ impl Key {
         }
         Ok(())
     }
+}
+
+/// By what the state of a folder of a project is known: another one when a file in it changes.
+///
+/// # Errors
+/// When it cannot be read, or is too much to be copied.
+pub fn state_of(folder: &Path) -> Result<String, DependencyError> {
+    let mut key = Key::new("folder");
+    key.tree(folder)?;
+    Ok(key.finish())
 }
 
 /// Whether a tool is told not to install the project itself.

@@ -4,6 +4,7 @@
 
 mod environment;
 mod error;
+mod kept;
 mod key;
 mod lock;
 mod machine;
@@ -11,11 +12,14 @@ mod make;
 mod modules;
 mod project;
 mod python;
+mod requires;
 mod sources;
 mod tools;
 
 pub use environment::{Ecosystem, Environment, Wanted, environments};
 pub use error::DependencyError;
+pub use kept::{Kept, kept};
+pub use key::state_of;
 pub use machine::{Machine, Version};
 pub use make::Making;
 pub use modules::own_modules;

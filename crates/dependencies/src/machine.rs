@@ -10,6 +10,8 @@ use backlot_process::{Program, caller_allow_list};
 
 /// How long an interpreter may take to tell its version.
 const LIMIT: Duration = Duration::from_secs(10);
+/// No Python 3 is looked for beyond this one.
+const NEWEST: u32 = 30;
 
 /// A version, as far as it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,41 +75,64 @@ impl Machine<'_> {
         named.or_else(|| self.caller.get("HOME").map(|home| Path::new(home).join(usual)))
     }
 
-    /// The Python that is wanted, where there is one; else the one on PATH, asked in `directory`.
-    pub(crate) fn python(self, wanted: Option<Version>, directory: &Path) -> Option<Interpreter> {
-        let exact = wanted.filter(|wanted| wanted.minor.is_some());
-        let found = exact.and_then(|wanted| self.python_of(wanted));
-        found.or_else(|| {
-            let all = ["python3", "python"].into_iter().filter_map(|name| self.on_path(name));
-            let mut all = all.filter_map(|program| match version_of_name(&program) {
-                Some(_) if is_script(&program) => tell_python(&program, directory, self.caller),
-                Some(version) => Some(Interpreter { program, version }),
-                None => tell_python(&program, directory, self.caller),
-            });
-            all.find(|found| found.version.major >= 3)
-        })
+    /// The Python that is wanted, where there is one; else the nearest that is `allowed`, the one on PATH if that is as near.
+    pub(crate) fn python(
+        self,
+        wanted: Option<Version>,
+        directory: &Path,
+        allowed: &dyn Fn(Version) -> bool,
+    ) -> Result<Interpreter, Vec<Version>> {
+        let wanted = wanted.and_then(|wanted| wanted.minor.map(|_| wanted));
+        let all = self.pythons();
+        if let Some(exact) = all.iter().find(|found| Some(found.version) == wanted) {
+            return Ok(exact.clone());
+        }
+        let usual = self.usual_python(directory);
+        let is_usual_enough = |usual: &Interpreter| wanted.is_none() && allowed(usual.version);
+        if let Some(usual) = usual.clone().filter(is_usual_enough) {
+            return Ok(usual);
+        }
+        let distance = |found: &Interpreter| {
+            let minor = found.version.minor.unwrap_or_default();
+            minor.abs_diff(wanted.and_then(|wanted| wanted.minor).unwrap_or(NEWEST))
+        };
+        let all: Vec<Interpreter> = usual.into_iter().chain(all).collect();
+        let nearest = all.iter().filter(|found| allowed(found.version)).min_by_key(|found| distance(found));
+        nearest.cloned().ok_or_else(|| all.iter().map(|found| found.version).collect())
     }
 
-    fn python_of(self, wanted: Version) -> Option<Interpreter> {
-        let names = [format!("python{wanted}"), "python3".to_owned(), "python".to_owned()];
-        let on_path = names.iter().flat_map(|name| self.all_on_path(name));
+    fn usual_python(self, directory: &Path) -> Option<Interpreter> {
+        let all = ["python3", "python"].into_iter().filter_map(|name| self.on_path(name));
+        let mut all = all.filter_map(|program| match version_of_name(&program) {
+            Some(_) if is_script(&program) => tell_python(&program, directory, self.caller),
+            Some(version) => Some(Interpreter { program, version }),
+            None => tell_python(&program, directory, self.caller),
+        });
+        all.find(|found| found.version.major >= 3)
+    }
+
+    /// All of Python 3 that can be told without asking them, on PATH and where what manages them keeps them.
+    fn pythons(self) -> Vec<Interpreter> {
+        let with_minor = (0..=NEWEST).rev().map(|minor| format!("python3.{minor}"));
+        let names = ["python3", "python"].map(str::to_owned).into_iter().chain(with_minor);
+        let on_path = names.flat_map(|name| self.all_on_path(&name));
         // What chooses among several by a file of the project's is passed over: those are looked at themselves.
-        let mut on_path = on_path.filter(|file| !is_script(file) && version_of_name(file) == Some(wanted));
-        let program = on_path.next().or_else(|| {
-            let folders = [
-                (self.folder("PYENV_ROOT", ".pyenv").map(|dir| dir.join("versions")), ""),
-                (self.folder("UV_PYTHON_INSTALL_DIR", ".local/share/uv/python"), "cpython-"),
-                (
-                    self.folder("MISE_DATA_DIR", ".local/share/mise").map(|dir| dir.join("installs/python")),
-                    "",
-                ),
-                (self.folder("ASDF_DATA_DIR", ".asdf").map(|dir| dir.join("installs/python")), ""),
-            ];
-            let program = format!("bin/python{wanted}");
-            let all = folders.into_iter().filter_map(|(dir, prefix)| newest(&dir?, prefix, wanted, &program));
-            all.into_iter().next()
-        })?;
-        Some(Interpreter { program, version: wanted })
+        let on_path = on_path
+            .filter(|file| !is_script(file))
+            .filter_map(|program| version_of_name(&program).map(|version| Interpreter { program, version }));
+        let folders = [
+            (self.folder("PYENV_ROOT", ".pyenv").map(|dir| dir.join("versions")), ""),
+            (self.folder("UV_PYTHON_INSTALL_DIR", ".local/share/uv/python"), "cpython-"),
+            (self.folder("MISE_DATA_DIR", ".local/share/mise").map(|dir| dir.join("installs/python")), ""),
+            (self.folder("ASDF_DATA_DIR", ".asdf").map(|dir| dir.join("installs/python")), ""),
+        ];
+        let kept = folders.into_iter().filter_map(|(dir, prefix)| Some(versions(&dir?, prefix))).flatten();
+        let kept = kept.map(|(_, version, dir)| Interpreter {
+            program: dir.join(format!("bin/python{version}")),
+            version,
+        });
+        let all = on_path.chain(kept.filter(|found| is_executable(&found.program)));
+        all.filter(|found| found.version.major == 3).collect()
     }
 
     /// The Node that is wanted, where there is one; else the one on PATH.
@@ -138,18 +163,26 @@ impl Machine<'_> {
     }
 }
 
-/// The newest version in a folder of versions (`3.12.1`) that is the wanted one.
+/// The newest version in a folder of versions that is the wanted one.
 fn newest(dir: &Path, prefix: &str, wanted: Version, program: &str) -> Option<PathBuf> {
+    let all = versions(dir, prefix).into_iter().filter(|(_, version, _)| wanted.is_met_by(*version));
+    let mut programs = all.map(|(_, _, dir)| dir.join(program));
+    programs.find(|file| is_executable(file))
+}
+
+/// What is in a folder of versions (`3.12.1`), newest first.
+fn versions(dir: &Path, prefix: &str) -> Vec<(Vec<u32>, Version, PathBuf)> {
     let names = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let all = names.filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
         let numbers = name.strip_prefix(prefix)?.split('-').next()?.split('.').map(str::parse::<u32>);
         let numbers: Vec<u32> = numbers.collect::<Result<_, _>>().ok()?;
         let version = Version { major: *numbers.first()?, minor: numbers.get(1).copied() };
-        let file = entry.path().join(program);
-        (wanted.is_met_by(version) && is_executable(&file)).then_some((numbers, file))
+        Some((numbers, version, entry.path()))
     });
-    all.max_by(|one, other| one.0.cmp(&other.0)).map(|(_, file)| file)
+    let mut all: Vec<_> = all.collect();
+    all.sort_by(|one, other| other.0.cmp(&one.0));
+    all
 }
 
 /// The version in the name of what a program leads to: `python3.11`.
@@ -215,49 +248,4 @@ fn told(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Machine, Version};
-    use std::collections::BTreeMap;
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt;
-    use std::path::Path;
-
-    fn program(path: &Path, text: &str) {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
-    }
-
-    #[test]
-    fn the_interpreter_that_an_image_has_is_looked_for() {
-        let dir = tempfile::tempdir().unwrap();
-        let home = dir.path();
-        let shim = "#!/bin/sh\nprintf '%s\\n3\\n9\\n' /real/python3.9\n";
-        program(&home.join("bin/python3"), shim);
-        program(&home.join("bin/python3.12"), shim);
-        program(&home.join("bin/python3.10"), "binary");
-        program(&home.join(".pyenv/versions/3.12.1/bin/python3.12"), "");
-        program(&home.join(".pyenv/versions/3.12.10/bin/python3.12"), "");
-        program(&home.join(".local/share/uv/python/cpython-3.13.1-linux/bin/python3.13"), "");
-        program(&home.join(".nvm/versions/node/v18.1.0/bin/node"), "");
-        program(&home.join("bin/node"), "#!/bin/sh\necho v20.1.0\n");
-        let caller = BTreeMap::from([
-            ("HOME".to_owned(), home.display().to_string()),
-            ("PATH".to_owned(), format!("{}:/bin", home.join("bin").display())),
-        ]);
-        let machine = Machine { caller: &caller };
-        let python = |minor: Option<u32>| {
-            let wanted = Some(Version { major: 3, minor });
-            let found = machine.python(wanted, home).unwrap();
-            let file = found.program.strip_prefix(home).unwrap_or(&found.program);
-            format!("{} {}", found.version, file.display())
-        };
-        assert_eq!(python(Some(12)), "3.12 .pyenv/versions/3.12.10/bin/python3.12");
-        assert_eq!(python(Some(10)), "3.10 bin/python3.10");
-        assert_eq!(python(Some(13)), "3.13 .local/share/uv/python/cpython-3.13.1-linux/bin/python3.13");
-        assert_eq!(python(Some(8)), "3.9 /real/python3.9");
-        assert_eq!(python(None), "3.9 /real/python3.9");
-        let node = |major: u32| machine.node(Some(Version { major, minor: None })).unwrap().version.major;
-        assert_eq!((node(18), node(20), node(22)), (18, 20, 20));
-    }
-}
+mod tests;

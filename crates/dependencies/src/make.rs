@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use backlot_facts::dockerfile::{Kind, Tool};
+use backlot_dockerfile::{Kind, Tool};
 use backlot_process::end_all_with_variable;
 
 use crate::environment::{Ecosystem, Environment, MARK};
@@ -37,6 +37,7 @@ impl Environment {
     /// When it cannot be made; nothing of it is left then.
     pub fn make(&self, making: &Making<'_>, say: &mut dyn FnMut(&str)) -> Result<bool, DependencyError> {
         if self.is_whole() {
+            note_use(&self.folder);
             return Ok(false);
         }
         for tool in &self.tools {
@@ -66,7 +67,18 @@ impl Environment {
             // What cannot be removed has no mark, and is removed by who comes next.
             let _ = remove(&self.folder);
         }
-        outcome.map(|()| true)
+        outcome.map(|()| true).map_err(|error| match error {
+            DependencyError::Failed { said, how, last_lines, .. } => {
+                DependencyError::Failed { said, how, last_lines, system: self.system.clone() }
+            }
+            other @ (DependencyError::NoTool { .. }
+            | DependencyError::NoPython { .. }
+            | DependencyError::Process { .. }
+            | DependencyError::TooMuch { .. }
+            | DependencyError::Busy { .. }
+            | DependencyError::Interrupted
+            | DependencyError::Io { .. }) => other,
+        })
     }
 
     fn fill(&self, tools: &mut Tools<'_>) -> Result<(), DependencyError> {
@@ -93,6 +105,7 @@ impl Environment {
             let (tool, arguments) = match &install.kind {
                 Kind::Modules { tool, arguments } => {
                     sources::copy(&install.directory, &self.folder)?;
+                    modules::keep_in(&self.folder)?;
                     (*tool, arguments.clone())
                 }
                 Kind::Globals(packages) => {
@@ -115,6 +128,7 @@ impl Environment {
                     said: install.said.clone(),
                     how: "yarn's Plug'n'Play makes no node_modules, which is not known here (`nodeLinker: node-modules` in .yarnrc.yml)".into(),
                     last_lines: Vec::new(),
+                    system: Vec::new(),
                 });
             }
         }
@@ -140,11 +154,20 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), DependencyError> {
     fs::create_dir_all(folder).map_err(DependencyError::io("make", folder))
 }
 
-fn remove(folder: &Path) -> Result<(), DependencyError> {
+pub(crate) fn remove(folder: &Path) -> Result<(), DependencyError> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done.map_err(DependencyError::io("remove", folder)),
     }
+}
+
+/// Notes that they are used now.
+pub(crate) fn note_use(folder: &Path) {
+    // Those of somebody else, and those on a disk that is only read, are as old as they seem.
+    let _ = fs::File::options()
+        .append(true)
+        .open(folder.join(MARK))
+        .and_then(|mark| mark.set_modified(SystemTime::now()));
 }
 
 fn write_mark(folder: &Path, text: &str) -> io::Result<()> {

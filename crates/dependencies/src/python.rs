@@ -6,7 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use backlot_facts::dockerfile::{Argument, Install, Kind, Tool};
+use backlot_dockerfile::{Argument, Install, Kind, Tool};
 
 use crate::environment::Environment;
 use crate::error::DependencyError;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use backlot_facts::dockerfile::Install;
+use backlot_dockerfile::Install;
 use backlot_process::{Printed, ProcessError, Program, caller_allow_list, describe_exit, is_offline};
 
 use crate::error::DependencyError;
@@ -149,7 +149,7 @@ impl<'t> Tools<'t> {
         }
         let last_lines = output.last_lines(LAST_LINES);
         let how = format!("it ended with {}", describe_exit(output.status));
-        Err(DependencyError::Failed { said: said.to_owned(), how, last_lines })
+        Err(DependencyError::Failed { said: said.to_owned(), how, last_lines, system: Vec::new() })
     }
 }
 

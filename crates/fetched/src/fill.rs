@@ -142,14 +142,8 @@ fn wheel_version(files: &Path, name: &str) -> Option<String> {
     version.filter(fits).min()
 }
 
-/// Writes all that is in `folder` through to the disk: its whole file system at once, as a thousand files one by one take
-/// seconds.
+/// Writes all that is in `folder` through to the disk.
 fn write_through(folder: &Path) -> io::Result<()> {
     fs::set_permissions(folder, Permissions::from_mode(0o755))?;
-    let file = File::open(folder)?;
-    #[cfg(target_os = "linux")]
-    rustix::fs::syncfs(&file)?;
-    #[cfg(not(target_os = "linux"))]
-    rustix::fs::sync();
-    file.sync_all()
+    backlot_files::write_through(&File::open(folder)?)
 }

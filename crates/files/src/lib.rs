@@ -4,6 +4,8 @@
 //! to a file of gigabytes. All reading of whole files goes through here (a test sees to it): regular files only, up to a
 //! limit, opened so that nothing is waited for.
 
+pub mod litter;
+
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -84,6 +86,15 @@ pub fn bytes(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 pub fn text(path: &Path) -> io::Result<String> {
     let bytes = bytes(path, MOST)?;
     String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+}
+
+/// Writes the whole file system of `file` through to the disk: a thousand files one by one take seconds.
+pub fn write_through(file: &File) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    nix::unistd::syncfs(file)?;
+    #[cfg(not(target_os = "linux"))]
+    nix::unistd::sync();
+    file.sync_all()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use backlot_process::shell_quote;
 
@@ -17,6 +18,36 @@ pub trait Explain: Error + Send + Sync {
 
     /// The way out.
     fn hint(&self) -> Option<Hint>;
+
+    /// What it is made of, where that is more than one thing.
+    fn obstacles(&self) -> Vec<Obstacle> {
+        Vec::new()
+    }
+}
+
+/// One of several things that are in the way.
+#[derive(Debug)]
+pub struct Obstacle {
+    /// Its stable name.
+    pub code: &'static str,
+    /// What it is, with its causes.
+    pub message: String,
+    /// The way out of it.
+    pub hint: Option<Hint>,
+}
+
+impl<E: Explain> Explain for Arc<E> {
+    fn code(&self) -> &'static str {
+        E::code(self)
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        E::hint(self)
+    }
+
+    fn obstacles(&self) -> Vec<Obstacle> {
+        E::obstacles(self)
+    }
 }
 
 /// Some such error, without saying which.
@@ -37,6 +68,11 @@ impl Explained {
     /// The way out.
     pub fn hint(&self) -> Option<Hint> {
         self.0.hint()
+    }
+
+    /// What it is made of, where that is more than one thing.
+    pub fn obstacles(&self) -> Vec<Obstacle> {
+        self.0.obstacles()
     }
 }
 

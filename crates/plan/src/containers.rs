@@ -21,6 +21,11 @@ pub enum ContainerStep {
         /// Its name.
         database: String,
     },
+    /// Bring the schema of a database to what the code expects.
+    Migrate {
+        /// What does that, as people know it.
+        what: String,
+    },
     /// Run what fills the database.
     Fill {
         /// What it is, as people know it.
@@ -45,6 +50,7 @@ impl fmt::Display for ContainerStep {
             Self::Remove(removal) => removal.fmt(f),
             Self::Start { services } => write!(f, "start the containers of {}", services.join(", ")),
             Self::CreateDatabase { database } => write!(f, "create the database {database}"),
+            Self::Migrate { what } => write!(f, "migrate: {what}"),
             Self::Fill { source } => write!(f, "run {source}"),
         }
     }
@@ -56,6 +62,7 @@ impl Told for ContainerStep {
             Self::Remove(removal) => removal.heading(),
             Self::Start { .. } => "started",
             Self::CreateDatabase { .. } => "database",
+            Self::Migrate { .. } => "migrated",
             Self::Fill { .. } => "scenario",
         }
     }
@@ -84,6 +91,8 @@ pub struct DesiredContainers {
     pub database: Option<String>,
     /// A database to create in it, for an environment that is thrown away.
     pub create: Option<String>,
+    /// What migrates it, as it is shown to people.
+    pub migrate: Option<String>,
     /// What fills it once, as it is shown to people.
     pub fill: Option<String>,
     /// The other services that are to run.
@@ -147,6 +156,11 @@ pub fn containers_up(
     if let Some(database) = desired.create.as_ref().filter(|_| renew || !observed.prepared) {
         steps.push(ContainerStep::CreateDatabase { database: database.clone() });
     }
+    // What is thrown away is migrated when it is made, and has had its data on that since.
+    if let Some(what) = desired.migrate.as_ref().filter(|_| renew || desired.look_again || !observed.prepared)
+    {
+        steps.push(ContainerStep::Migrate { what: what.clone() });
+    }
     if let Some(source) = &desired.fill
         && (renew || observed.filling == Filling::NotYet)
     {
@@ -187,6 +201,7 @@ mod tests {
         DesiredContainers {
             database: Some("db".into()),
             create: Some("application".into()),
+            migrate: Some("flask db upgrade as web".into()),
             fill: Some("scenarios/users.py".into()),
             others: ["web".to_owned()].into(),
             look_again: false,
@@ -209,12 +224,13 @@ mod tests {
     }
 
     #[test]
-    fn the_database_is_filled_before_anything_else_starts() {
+    fn the_database_is_migrated_and_filled_before_anything_else_starts() {
         assert_eq!(
             said(&containers_up(&scenario(), &ObservedContainers::ABSENT, false)),
             [
                 "start the containers of db",
                 "create the database application",
+                "migrate: flask db upgrade as web",
                 "run scenarios/users.py",
                 "start the containers of web"
             ]
@@ -225,7 +241,10 @@ mod tests {
     fn what_runs_is_left_alone() {
         assert!(containers_up(&scenario(), &up(), false).is_empty());
         let look_again = DesiredContainers { look_again: true, ..scenario() };
-        assert_eq!(containers_up(&look_again, &up(), false).len(), 2);
+        assert_eq!(
+            said(&containers_up(&look_again, &up(), false)),
+            ["start the containers of db", "migrate: flask db upgrade as web", "start the containers of web"]
+        );
         let without_web = ObservedContainers { running: ["db".to_owned()].into(), ..up() };
         assert_eq!(said(&containers_up(&scenario(), &without_web, false)), ["start the containers of web"]);
     }
@@ -238,7 +257,7 @@ mod tests {
                 steps[..2],
                 [ContainerRemoval::Containers, ContainerRemoval::Files].map(ContainerStep::Remove)
             );
-            assert_eq!(steps.len(), 6, "{filling:?}");
+            assert_eq!(steps.len(), 7, "{filling:?}");
         }
     }
 

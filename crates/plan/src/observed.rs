@@ -11,7 +11,7 @@ use crate::desired::{Desired, Storage};
 pub struct Observed {
     /// Files of the environment exist (a record, logs, a throw-away cluster), whatever their state.
     pub files: bool,
-    /// A whole throw-away cluster is among them.
+    /// A whole throw-away cluster is among them, which a server can be started on with nothing lost.
     pub cluster: bool,
     /// A whole cluster is in the volume that the environment asks for.
     pub volume: bool,
@@ -65,14 +65,15 @@ impl Observed {
     };
 
     /// Whether what is there has to be removed before an `up`: an earlier one was cut short, the scenario failed, or
-    /// the server of a throw-away cluster (which does not sync to disk) died. Volumes are never meant.
+    /// the server of a throw-away cluster (which does not sync to disk) died, and did not end as it should. Volumes are never meant.
     #[must_use]
     pub fn is_half_made(&self, desired: &Desired) -> bool {
         let filling = match self.filling {
             Filling::Begun | Filling::Failed => true,
             Filling::NotYet | Filling::Done => false,
         };
-        let lost = self.files && self.server == Server::Stopped && desired.storage == Storage::Throwaway;
+        let is_thrown_away = desired.storage == Storage::Throwaway;
+        let lost = self.files && !self.cluster && self.server == Server::Stopped && is_thrown_away;
         filling || lost || self.server == Server::Unrecorded
     }
 }

@@ -52,6 +52,11 @@ pub enum Step {
         /// What it is, as people know it.
         source: String,
     },
+    /// Take what that has filled before.
+    Refill {
+        /// What it is, as people know it.
+        source: String,
+    },
     /// Do something with services beside the database.
     Service(ServiceStep),
 }
@@ -73,7 +78,8 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Install { services, said } => {
-                write!(f, "install what {} needs: {said}", services.join(", "))
+                let need = if services.len() == 1 { "needs" } else { "need" };
+                write!(f, "install what {} {need}: {said}", services.join(", "))
             }
             Self::Remove(removal) => removal.fmt(f),
             Self::Fetch { what } => f.write_str(what),
@@ -90,6 +96,7 @@ impl fmt::Display for Step {
             },
             Self::Migrate { what } => write!(f, "migrate: {what}"),
             Self::Fill { source } => write!(f, "run {source}"),
+            Self::Refill { source } => write!(f, "take what {source} has filled before, without running it"),
             Self::Service(step) => step.fmt(f),
         }
     }
@@ -104,7 +111,7 @@ impl Told for Step {
             Self::MakeCluster { .. } => "cluster",
             Self::StartServer { .. } => "server",
             Self::Migrate { .. } => "migrated",
-            Self::Fill { .. } => "scenario",
+            Self::Fill { .. } | Self::Refill { .. } => "scenario",
             Self::Service(_) => "services",
         }
     }

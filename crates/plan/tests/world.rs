@@ -33,7 +33,7 @@ fn carry_out(world: &mut Observed, step: &Step) {
             world.migrated = true;
             world.filling = Filling::NotYet;
         }
-        Step::Fill { .. } => {
+        Step::Fill { .. } | Step::Refill { .. } => {
             assert_eq!(world.server, Server::Running, "a stopped database was filled");
             world.filling = Filling::Done;
         }
@@ -78,7 +78,7 @@ fn cut_short(world: &mut Observed, step: &Step) {
                 world.filling = Filling::Begun;
             }
         }
-        Step::Fill { .. } => world.filling = Filling::Begun,
+        Step::Fill { .. } | Step::Refill { .. } => world.filling = Filling::Begun,
     }
 }
 
@@ -92,12 +92,21 @@ fn is_up(world: Observed, desired: &Desired) -> bool {
     world.server == Server::Running && data && filled && migrated
 }
 
-/// Where an `up` is cut short, whether it was a fresh one, whether the server dies after it, whether services run beside
+/// How a server comes to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Not,
+    InGoodOrder,
+    Killed,
+}
+
+/// Where an `up` is cut short, whether it was a fresh one, how the server ends after it, whether services run beside
 /// it, and whether the files change then.
-type Cut = (usize, bool, bool, bool, bool);
+type Cut = (usize, bool, End, bool, bool);
 
 fn cuts() -> impl Strategy<Value = Vec<Cut>> {
-    let cut = (0usize..7, any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let end = prop::sample::select(vec![End::Not, End::InGoodOrder, End::Killed]);
+    let cut = (0usize..7, any::<bool>(), end, any::<bool>(), any::<bool>());
     prop::collection::vec(cut, 0..4)
 }
 
@@ -123,7 +132,7 @@ fn desired() -> impl Strategy<Value = Desired> {
 /// server's death at any time, and files that change afterwards.
 fn reached(desired: &Desired, cuts: &[Cut]) -> Observed {
     let mut world = Observed::ABSENT;
-    for (cut, fresh, server_dies, services, change) in cuts {
+    for (cut, fresh, end, services, change) in cuts {
         let steps = up(desired, &world, *fresh);
         for (at, step) in steps.iter().enumerate() {
             if at == *cut {
@@ -132,7 +141,9 @@ fn reached(desired: &Desired, cuts: &[Cut]) -> Observed {
             }
             carry_out(&mut world, step);
         }
-        if *server_dies {
+        // What no server is known to have been started on counts for nothing.
+        world.cluster &= *end != End::Killed && matches!(world.server, Server::Running | Server::Outdated);
+        if *end != End::Not {
             world.server = Server::Stopped;
         }
         world.services |= *services && world.files;

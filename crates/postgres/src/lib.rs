@@ -5,6 +5,7 @@
 //! prints, and never reads the process environment.
 
 mod access;
+mod authid;
 mod conf;
 mod connection;
 mod init;
@@ -25,6 +26,7 @@ mod storage;
 mod version;
 
 pub use access::Access;
+pub use authid::lets_in;
 pub use conf::{ConfError, ConfFiles, flatten, settings as settings_in, with_host_auth};
 pub use connection::{Action, Connection, Creation, DatabaseError};
 pub use init::{INIT_DIR, Init, InitError, Onlooker, Script, ScriptContent, Syncing, Workshop, start_aside};

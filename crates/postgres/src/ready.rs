@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use backlot_process::{Child, ProcessError};
+use backlot_process::{Child, ProcessError, ProcessId};
 use tokio_postgres::error::SqlState;
 
 use crate::access::Access;
@@ -66,12 +66,34 @@ pub(crate) fn until_ready(
     }
 }
 
-/// Whether the pid file in the data directory, written by this very server, says so: line 8.
+/// Whether the pid file in the data directory, written by this very server, says so.
 fn says_ready(data_dir: &Path, pid: i32) -> bool {
+    says(data_dir, pid, "ready")
+}
+
+/// Whether the pid file in the data directory has this very server in this state: line 8.
+pub(crate) fn says(data_dir: &Path, pid: i32, state: &str) -> bool {
     let Ok(text) = backlot_files::text(&data_dir.join("postmaster.pid")) else { return false };
     let mut lines = text.lines();
     lines.next() == Some(pid.to_string().as_str())
-        && lines.nth(6).is_some_and(|status| status.trim() == "ready")
+        && lines.nth(6).is_some_and(|status| status.trim() == state)
+}
+
+/// How long a server that runs may let nobody come near it, as one does that is at its very end.
+const NOBODY: Duration = Duration::from_secs(1);
+
+/// Waits while a server that runs says that it lets nobody in at the moment: it recovers, and answers afterwards, or comes to
+/// its end at that. One whose recovery was killed says so for seconds before it ends.
+pub(crate) fn until_settled(process: ProcessId, access: &Access, limit: Duration) {
+    let start = Instant::now();
+    while process.is_alive() && start.elapsed() < limit {
+        match Connection::open(access, ONE_TRY) {
+            Err(error) if error.code() == Some(SqlState::CANNOT_CONNECT_NOW.code()) => {}
+            Err(DatabaseError::Broken { .. }) if start.elapsed() < NOBODY => {}
+            Ok(_) | Err(_) => return,
+        }
+        thread::sleep(LOOK_LATER_EVERY);
+    }
 }
 
 enum Attempt {

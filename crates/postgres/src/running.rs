@@ -7,6 +7,7 @@ use backlot_process::{ProcessId, Signal};
 use secrecy::SecretString;
 
 use crate::access::Access;
+use crate::ready::{says, until_settled};
 use crate::recovery::is_recovering;
 use crate::remains;
 
@@ -100,6 +101,16 @@ impl RunningCluster {
     fn access(&self, host: String, user: &str, password: &SecretString, database: &str) -> Access {
         let (user, database) = (user.to_owned(), database.to_owned());
         Access { host, port: self.port, user, password: password.clone(), database }
+    }
+
+    /// Whether somebody has asked it to stop. It lets nobody in any more, however long it takes to end.
+    pub fn is_stopping(&self) -> bool {
+        says(&self.data_dir, self.process.pid, "stopping") && self.process.is_alive()
+    }
+
+    /// Waits while it lets nobody in, for no longer than `limit`: see it answer, or end.
+    pub fn wait_until_settled(&self, access: &Access, limit: Duration) {
+        until_settled(self.process, access, limit);
     }
 
     /// Stops the server and waits until it is gone. What is not done within `limit` is done harder: immediate after fast,

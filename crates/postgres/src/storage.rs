@@ -59,11 +59,21 @@ fn lack(path: &Path, source: Option<&io::Error>) -> &'static str {
     // The file itself could perhaps not be made.
     let disk = path.ancestors().find_map(|path| statvfs(path).ok());
     match disk {
-        Some(disk) if disk.f_files > 0 && disk.f_favail == 0 => {
+        Some(disk)
+            if lacks_files(disk.f_files, disk.f_favail, disk.f_bavail.saturating_mul(disk.f_frsize)) =>
+        {
             "the disk takes no more files, however small (it has no inodes left)"
         }
         Some(_) | None => "the disk is full",
     }
+}
+
+/// Whether a disk with so many inodes, and free ones, lacks those rather than space. Programs that fail take away what they have
+/// made, so there may be some by now; a cluster has more than a thousand files, of some 40 MB.
+fn lacks_files(all: u64, free: u64, free_bytes: u64) -> bool {
+    const FILES: u64 = 2000;
+    const BYTES: u64 = 64 << 20;
+    all > 0 && (free == 0 || (free < FILES && free_bytes > BYTES))
 }
 
 impl StorageError {

@@ -82,8 +82,21 @@ fn tail(lines: &[String]) -> String {
     if lines.is_empty() { String::new() } else { format!("; its last output was:\n{}", lines.join("\n")) }
 }
 
+/// The causes of an error, without those that only repeat what the one above them says.
+pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let mut said = error.to_string();
+    let mut causes = Vec::new();
+    for cause in std::iter::successors(error.source(), |error| error.source()) {
+        let text = cause.to_string();
+        if !said.contains(&text) {
+            causes.push(text.clone());
+            said = text;
+        }
+    }
+    causes
+}
+
 /// An error with all its causes, in one line.
 pub fn in_full(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    std::iter::once(error.to_string()).chain(causes(error)).collect::<Vec<_>>().join(": ")
 }

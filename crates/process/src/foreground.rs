@@ -1,11 +1,13 @@
 //! Programs that have the terminal, and us.
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -25,6 +27,11 @@ static SEEN: AtomicI32 = AtomicI32::new(0);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 const FORWARDED: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+
+/// How long what a program has printed may take to arrive when it has ended: others may have its end of the pipe for ever.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// The most that is kept of what a program prints, in bytes.
+const MOST_KEPT: usize = 1 << 20;
 
 /// Where a program in the foreground prints its data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,6 +66,52 @@ impl Program {
     /// # Errors
     /// [`ProcessError::AskedToStop`], or that the program cannot be started.
     pub fn run(&self, stdout: Stdout, asked_to_stop: &AtomicBool) -> Result<Ended, ProcessError> {
+        let stdout = match stdout {
+            Stdout::Ours => Stream::Inherit,
+            Stdout::OurStderr => Stream::File(our_stderr(self)?),
+        };
+        self.run_to(stdout, asked_to_stop)
+    }
+
+    /// The same, with what it prints handed to `keep` on its way to where it goes; what runs on behind it prints there no more.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn run_kept(
+        &self,
+        stdout: Stdout,
+        asked_to_stop: &AtomicBool,
+        keep: &mut Vec<u8>,
+    ) -> Result<Ended, ProcessError> {
+        let failed = |source| ProcessError::Start { program: self.path().to_owned(), source };
+        let (mut from, to) = std::io::pipe().map_err(failed)?;
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let (of_reader, (ended, end)) = (Arc::clone(&kept), mpsc::channel());
+        let copy = move || {
+            let mut piece = [0; 8192];
+            while let Ok(count @ 1..) = from.read(&mut piece) {
+                let mut kept = of_reader.lock().unwrap_or_else(PoisonError::into_inner);
+                let room = MOST_KEPT.saturating_sub(kept.len());
+                kept.extend_from_slice(&piece[..count.min(room)]);
+                drop(kept);
+                // Whoever reads us may have gone.
+                let _ = match stdout {
+                    Stdout::Ours => {
+                        std::io::stdout().write_all(&piece[..count]).and_then(|()| std::io::stdout().flush())
+                    }
+                    Stdout::OurStderr => std::io::stderr().write_all(&piece[..count]),
+                };
+            }
+            let _ = ended.send(());
+        };
+        std::thread::Builder::new().name("printed".into()).spawn(copy).map_err(failed)?;
+        let outcome = self.run_to(Stream::File(File::from(OwnedFd::from(to))), asked_to_stop);
+        let _ = end.recv_timeout(LAST_WORDS);
+        keep.append(&mut kept.lock().unwrap_or_else(PoisonError::into_inner));
+        outcome
+    }
+
+    fn run_to(&self, stdout: Stream, asked_to_stop: &AtomicBool) -> Result<Ended, ProcessError> {
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         EARLY.store(0, Ordering::SeqCst);
         SEEN.store(0, Ordering::SeqCst);
@@ -70,10 +123,7 @@ impl Program {
             group: Group::Same,
             dies_with_parent: Some(Signal::SIGTERM),
             stdin: Stream::Inherit,
-            stdout: match stdout {
-                Stdout::Ours => Stream::Inherit,
-                Stdout::OurStderr => Stream::File(our_stderr(self)?),
-            },
+            stdout,
             stderr: Stream::Inherit,
             inherited: Vec::new(),
             numbered: Vec::new(),

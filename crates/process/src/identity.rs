@@ -39,6 +39,15 @@ impl ProcessId {
         started(self.pid) == Some(self.started)
     }
 
+    /// Whether a signal has halted it. Where the system does not tell (no `/proc`), it takes a moment, and has.
+    pub fn is_halted(&self) -> bool {
+        if !cfg!(target_os = "linux") {
+            std::thread::sleep(Duration::from_millis(20));
+            return true;
+        }
+        self.is_alive() && crate::stat::Stat::of(self.pid).is_some_and(|stat| stat.halted)
+    }
+
     /// Sends a signal if this very process still runs; `false` if it does not.
     pub fn signal(&self, signal: Signal) -> io::Result<bool> {
         if !self.is_alive() {

@@ -13,6 +13,7 @@ mod flaw;
 mod foreground;
 mod holders;
 mod identity;
+mod limits;
 #[cfg(target_os = "linux")]
 mod listeners;
 mod locale;
@@ -36,18 +37,19 @@ mod waiting;
 pub use claim::PortClaim;
 pub use end::Ends;
 pub use environment::{OF_THE_TERMINAL, caller_allow_list, caller_without_postgres, is_of_libpq, is_offline};
-pub use error::{ProcessError, in_full};
+pub use error::{ProcessError, causes, in_full};
 pub use exit::{describe_exit, exit_code};
 pub use flaw::Flaw;
 pub use foreground::{Ended, Stdout, is_ignored};
 pub use holders::{kill_all_holding, processes_holding};
 pub use identity::ProcessId;
+pub use limits::raise_file_limit;
 #[cfg(target_os = "linux")]
 pub use listeners::served_around;
 pub use locale::has_locale;
 pub use marked::{
-    all_of_program_in, all_with_variable, end_all_with_variable, kill_all_working_in, running_from,
-    working_in,
+    all_of_program_in, all_with_variable, end_all_with_variable, is_named_by_anybody, kill_all_working_in,
+    running_from, working_in,
 };
 pub use nix::sys::signal::Signal;
 pub use output::{Output, Printed};
@@ -62,7 +64,7 @@ pub use quote::shell_quote;
 pub use shared_memory::{read_shared_memory, remove_shared_memory};
 #[cfg(target_os = "linux")]
 pub use sockets::{Listening, listeners_of, listening, waiting_at};
-pub use spawn::{Child, Group, SpawnOptions, Stream, handed_file, keep_low_numbers};
+pub use spawn::{Child, Group, SpawnOptions, Stream, handed_file, handed_file_after, keep_low_numbers};
 pub use subreaper::{become_subreaper, kill_descendants, reap_strangers, with_descendants};
 pub use umask::take_umask;
 pub use usage::{ProcessUsage, Usage, processes_of, usage_of};

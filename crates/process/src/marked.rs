@@ -53,6 +53,26 @@ pub fn running_from(dir: &Path) -> Option<ProcessId> {
     runner_from(dir)
 }
 
+/// Whether a process has this path in its command line or its environment, ourselves excepted. Where the system does not tell
+/// (no `/proc`), none has.
+pub fn is_named_by_anybody(path: &Path) -> bool {
+    named_by_anybody(path)
+}
+
+#[cfg(target_os = "linux")]
+fn named_by_anybody(path: &Path) -> bool {
+    let wanted = path.as_os_str().as_encoded_bytes();
+    let has_it = |text: &[u8]| text.windows(wanted.len()).any(|window| window == wanted);
+    let command =
+        |process: &ProcessId| std::fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
+    all_others().any(|process| has_it(&command(&process)) || has_it(&environment(&process)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn named_by_anybody(_path: &Path) -> bool {
+    false
+}
+
 /// Kills what `find` finds, until it finds nothing any more.
 fn kill_all(find: impl Fn() -> Vec<ProcessId>, grace: Duration) {
     for _ in 0..ROUNDS {

@@ -42,7 +42,10 @@ pub fn read_shared_memory(key: u64, id: i32, length: usize) -> Option<Vec<u8>> {
 
 #[cfg(target_os = "linux")]
 fn key_of(state: &libc::shmid_ds) -> Option<u64> {
-    u64::from(state.shm_perm.__key.cast_unsigned()).into()
+    // It comes first, and its name is another one in each C library.
+    let key = (&raw const state.shm_perm).cast::<libc::key_t>();
+    // SAFETY: it is the first field of a structure that lives, and of that type.
+    u64::from(unsafe { key.read() }.cast_unsigned()).into()
 }
 
 #[cfg(not(target_os = "linux"))]

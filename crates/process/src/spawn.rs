@@ -175,11 +175,17 @@ pub fn keep_low_numbers(count: u16) -> io::Result<()> {
 /// The first file that we were handed by [`SpawnOptions::numbered`], which none of our own children gets unless it is handed
 /// on. To be called once, first thing.
 pub fn handed_file() -> io::Result<File> {
+    handed_file_after(0)
+}
+
+/// The file that we were handed after so many others, as [`handed_file`].
+pub fn handed_file_after(others: u16) -> io::Result<File> {
+    let number = FIRST + RawFd::from(others);
     // SAFETY: asks whether the number is in use; nothing is done with the file.
-    let there = unsafe { BorrowedFd::borrow_raw(FIRST) };
+    let there = unsafe { BorrowedFd::borrow_raw(number) };
     fcntl(there, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     // SAFETY: it is open, as was just seen, and nobody else in this process knows of it.
-    Ok(unsafe { std::os::fd::FromRawFd::from_raw_fd(FIRST) })
+    Ok(unsafe { std::os::fd::FromRawFd::from_raw_fd(number) })
 }
 
 /// What the child does between fork and exec.

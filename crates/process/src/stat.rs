@@ -14,6 +14,8 @@ pub(crate) struct Stat {
     pub(crate) name: String,
     /// Whether it runs: a dead one may be there that nobody has waited for.
     pub(crate) alive: bool,
+    /// Whether it was halted by a signal.
+    pub(crate) halted: bool,
     /// Its parent's number.
     pub(crate) parent: i32,
     /// The processor time that it has had.
@@ -40,13 +42,14 @@ impl Stat {
         let (pid, rest) = stat.split_once(" (")?;
         let (name, rest) = rest.rsplit_once(") ")?;
         let mut fields = rest.split_ascii_whitespace();
-        let alive = !matches!(fields.next()?, "Z" | "X" | "x");
+        let state = fields.next()?;
+        let (alive, halted) = (!matches!(state, "Z" | "X" | "x"), matches!(state, "T" | "t"));
         let parent = fields.next()?.parse().ok()?;
         let mut ticks = fields.skip(9);
         let time: u64 = ticks.next()?.parse::<u64>().ok()? + ticks.next()?.parse::<u64>().ok()?;
         let started = ticks.nth(6)?.parse().ok()?;
         let time = Duration::from_millis(time * 1000 / TICKS);
-        Some(Self { pid: pid.parse().ok()?, name: name.to_owned(), alive, parent, time, started })
+        Some(Self { pid: pid.parse().ok()?, name: name.to_owned(), alive, halted, parent, time, started })
     }
 }
 
@@ -62,7 +65,7 @@ mod tests {
         let stat = Stat::parse(text).unwrap();
         let name = "a) S b) (c".to_owned();
         let time = Duration::from_secs(2);
-        assert_eq!(stat, Stat { pid: 12, name, alive: true, parent: 7, time, started: 4711 });
+        assert_eq!(stat, Stat { pid: 12, name, alive: true, halted: false, parent: 7, time, started: 4711 });
         assert!(!Stat::parse(&text.replace(") S 7", ") Z 7")).unwrap().alive);
         for cut in 0..text.len() {
             let _ = Stat::parse(&text[..cut]);

@@ -43,6 +43,9 @@ pub enum ClientError {
         /// How long was waited.
         waited: Duration,
     },
+    /// It says something that is not known here: another version of us has started it.
+    #[error("the supervisor says what this version of Backlot does not understand")]
+    Foreign(#[source] serde_json::Error),
     /// The connection broke.
     #[error("the supervisor does not answer")]
     Io(#[source] io::Error),
@@ -86,7 +89,7 @@ impl Client {
                     heard = Instant::now();
                     let message = serde_json::from_slice(&line);
                     line.clear();
-                    match message.map_err(|error| ClientError::Io(error.into()))? {
+                    match message.map_err(ClientError::Foreign)? {
                         Message::News(item) => news(item),
                         Message::Done(answer) => return Ok(answer),
                         Message::Failed(failure) => return Err(ClientError::Failure(failure)),
@@ -119,7 +122,10 @@ impl Client {
         match client.ask(&Request::Status, interrupted, &mut |_| {}) {
             Err(ClientError::Silent { waited }) => Err(ClientError::Silent { waited }),
             Err(ClientError::Interrupted) => Err(ClientError::Interrupted),
-            Ok(_) | Err(ClientError::Failure(_) | ClientError::Gone | ClientError::Io(_)) => Ok(()),
+            Ok(_)
+            | Err(
+                ClientError::Failure(_) | ClientError::Gone | ClientError::Foreign(_) | ClientError::Io(_),
+            ) => Ok(()),
         }
     }
 }

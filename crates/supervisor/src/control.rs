@@ -10,7 +10,7 @@ use std::thread;
 
 use crate::driver::{ConnectionId, Input};
 use crate::outbox::Outbox;
-use crate::protocol::Request;
+use crate::protocol::{Failure, Message, Request};
 
 /// The longest request: a runbook with all variables of all services.
 const LONGEST_REQUEST: u64 = 64 * 1024 * 1024;
@@ -44,7 +44,18 @@ fn serve(stream: &UnixStream, connection: ConnectionId, inputs: &Sender<Input>) 
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = Vec::new();
     (&mut reader).take(LONGEST_REQUEST).read_until(b'\n', &mut line)?;
-    let request: Request = serde_json::from_slice(&line)?;
+    let request: Request = match serde_json::from_slice(&line) {
+        Ok(request) => request,
+        Err(error) => {
+            return say(
+                stream,
+                &Message::Failed(Failure::impossible(format!(
+                    "the supervisor, which Backlot {} has started, does not know what it is asked for ({error})",
+                    env!("CARGO_PKG_VERSION")
+                ))),
+            );
+        }
+    };
     let reply = Outbox::default();
     let outgoing = reply.outgoing();
     let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
@@ -56,11 +67,14 @@ fn serve(stream: &UnixStream, connection: ConnectionId, inputs: &Sender<Input>) 
         let _ = hung_up.send(Input::HungUp { connection });
     };
     thread::Builder::new().name("client-end".into()).stack_size(STACK).spawn(listen)?;
-    let mut writer = stream;
     while let Some(message) = outgoing.next() {
-        let mut line = serde_json::to_vec(&message)?;
-        line.push(b'\n');
-        writer.write_all(&line)?;
+        say(stream, &message)?;
     }
     Ok(())
+}
+
+fn say(mut stream: &UnixStream, message: &Message) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    stream.write_all(&line)
 }

@@ -23,8 +23,8 @@ pub use client::{Client, ClientError};
 pub use container::{ContainerRun, Inside, Peers};
 pub use once::router;
 pub use protocol::{
-    Answer, Described, EndpointReport, Failure, FailureCode, Health, Message, News, ReplicaReport, Request,
-    ServiceReport, State,
+    Answer, Described, EndpointReport, Failure, FailureCode, Health, Message, News, PROTOCOL, ReplicaReport,
+    Request, ServiceReport, State,
 };
 pub use runbook::{
     AddressPlan, Check, Databases, HealthRun, HookRun, Part, PortRun, ProcessRun, Readiness, Runbook,

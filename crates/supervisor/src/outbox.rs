@@ -91,7 +91,7 @@ impl Outgoing {
 }
 
 fn missing(count: u64) -> News {
-    let text = format!("leaves out {count} older news, which nobody has read in time");
+    let text = format!("leaves out {count} older lines, which nobody has read in time");
     News { service: "backlot".into(), replica: None, text, bad: true }
 }
 
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(outbox.0.waiting().news.len(), MOST_NEWS);
         outbox.answer(Message::Done(Answer::Nothing));
         let texts = texts(&outgoing);
-        assert_eq!(texts[0], "leaves out 1000 older news, which nobody has read in time");
+        assert_eq!(texts[0], "leaves out 1000 older lines, which nobody has read in time");
         assert_eq!((texts[1].as_str(), texts.len()), ("1000", MOST_NEWS + 2));
         assert_eq!(texts.last().unwrap(), "done");
     }

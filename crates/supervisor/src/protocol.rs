@@ -12,6 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::runbook::{Runbook, view};
 
+/// The version of what is said. It is raised when a side of the version before would understand something else than is meant, also
+/// by leaving out what it does not know: a new part of the runbook, say. What has to be understood for ever is [`Request::Down`] and
+/// [`Request::Kill`], and that a [`Message`] is an answer to them.
+pub const PROTOCOL: u32 = 1;
+
 /// What somebody wants of a supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
@@ -198,6 +203,17 @@ pub struct ServiceReport {
     pub endpoints: Vec<EndpointReport>,
     /// Its replicas, by number.
     pub replicas: Vec<ReplicaReport>,
+}
+
+impl ServiceReport {
+    /// Whether some of it is to be ready, and is not yet.
+    pub fn is_starting(&self) -> bool {
+        self.replicas.iter().any(|replica| match replica.state {
+            State::Waiting | State::Starting | State::Restarting => true,
+            State::Running => replica.health == Some(Health::Starting),
+            State::Blocked | State::Draining | State::Stopping | State::Completed | State::Failed => false,
+        })
+    }
 }
 
 /// The engine of what is no container.

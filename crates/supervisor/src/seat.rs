@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use backlot_process::{
     ProcessError, Program, SpawnOptions, become_subreaper, keep_low_numbers, kill_descendants,
+    raise_file_limit,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -87,14 +88,6 @@ fn prepare(inputs: &mpsc::Sender<Input>) -> io::Result<()> {
         }
     };
     thread::Builder::new().name("signals".into()).spawn(listen).map(drop)
-}
-
-/// Each request that is served takes two files; the usual limit of 1024 is meant for programs that use `select`.
-fn raise_file_limit() {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(65_536), hard);
-    }
 }
 
 fn failure(error: &io::Error) -> Failure {

@@ -18,7 +18,16 @@ const WITHOUT: &str = "BACKLOT_WITHOUT_DOCKER";
 /// Has a story fail that would be left out.
 const REQUIRE: &str = "BACKLOT_REQUIRE_DOCKER";
 /// The images that the stories start from.
-const IMAGES: [&str; 5] = ["debian:bookworm", "nginx", "postgres", "postgres:15", "python:3"];
+const IMAGES: [&str; 8] = [
+    "debian:bookworm",
+    "nginx",
+    "node:20-slim",
+    "postgres",
+    "postgres:15",
+    "python:3",
+    "python:3.11-slim",
+    "redis:7",
+];
 /// Where a plug-in of Docker's is found whatever its configuration says.
 const PLUGIN_FOLDERS: [&str; 4] = [
     "/usr/local/lib/docker/cli-plugins",

@@ -53,8 +53,8 @@ fn files(home: &Path) -> Vec<PathBuf> {
             {
                 continue;
             }
-            // What is installed is kept, as templates are.
-            if entry.path() == home.join("dependencies") {
+            // What is installed is kept, as templates are, what was typed at psql's prompt, and who has which name.
+            if ["dependencies", "psql", "door"].iter().any(|name| entry.path() == home.join(name)) {
                 continue;
             }
             // Fetched servers are kept, but for half ones.
@@ -66,8 +66,8 @@ fn files(home: &Path) -> Vec<PathBuf> {
                 }
                 continue;
             }
-            // What is known of a folder of the user's stays with that.
-            if entry.path() == home.join("folders") {
+            // What is known of a folder of the user's stays with that, and with a checkout its ports.
+            if entry.path() == home.join("folders") || entry.path() == home.join("checkouts") {
                 continue;
             }
             if ["projects", "volumes"].iter().any(|name| entry.path() == home.join(name))

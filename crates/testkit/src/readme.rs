@@ -1,7 +1,9 @@
-//! The README's console blocks: lines that begin with `$ ` are commands, those that follow are what they print.
+//! Console blocks of a document: lines that begin with `$ ` are commands, those that follow are what they print.
 
-/// A command of the README and what it prints there.
-#[derive(Debug)]
+use crate::run::matches;
+
+/// A command of a document and what it prints there.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Example {
     /// What follows the `$ `.
     pub command: String,
@@ -44,4 +46,9 @@ pub fn without_numbers(text: &str) -> String {
     }
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     neutral.trim().lines().map(words).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether this is what a document shows of it: numbers may be others, a line `…` stands for any lines, `…` within one for anything.
+pub fn is_shown(shown: &str, printed: &str) -> bool {
+    matches(&without_numbers(shown), &without_numbers(printed))
 }

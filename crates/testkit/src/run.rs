@@ -144,7 +144,7 @@ impl std::fmt::Display for Outcome {
 }
 
 /// Whether `text` is as `pattern` has it; white space at line ends and around the whole is not looked at.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let lines = |text: &str| text.trim().lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
     lines_match(&lines(pattern), &lines(text))
 }

@@ -21,6 +21,9 @@ const VENV: &str = "BACKLOT_TEST_VENV";
 /// Names a directory for what cargo builds of `examples/axum`, which outlives a test.
 const AXUM_TARGET: &str = "BACKLOT_TEST_AXUM_TARGET";
 
+/// Names a folder with what the examples that are made for Docker need: what was installed for them, and npm's cache.
+const PACKAGES: &str = "BACKLOT_TEST_PACKAGES";
+
 /// Names a folder of servers that were fetched once for all tests.
 const FETCHED: &str = "BACKLOT_TEST_FETCHED";
 /// Says that there has to be one.
@@ -62,6 +65,8 @@ impl Stage {
             // What a story tells must not depend on whether a daemon runs on the machine.
             ("DOCKER_HOST", "unix:///nowhere/docker.sock".into()),
             ("BACKLOT_CONTAINERS", "docker".into()),
+            // All stages at once would want the same port. A story about the front door gives it one.
+            ("BACKLOT_DOOR", "off".into()),
         ];
         let mut variables: BTreeMap<String, String> =
             variables.map(|(name, value)| (name.to_owned(), value)).into();
@@ -89,8 +94,10 @@ impl Stage {
     pub fn example(binary: &str, name: &str) -> Self {
         let stage = Self::empty(binary);
         copy_tree(&repository().join("examples").join(name), &stage.project());
-        if name == "flask" {
-            symlink(venv(), stage.project().join(".venv")).unwrap();
+        match name {
+            "flask" => symlink(venv(), stage.project().join(".venv")).unwrap(),
+            "shelf" | "desk" => return stage.with_packages(),
+            _ => {}
         }
         stage
     }
@@ -162,6 +169,21 @@ impl Stage {
         self.with("CARGO_TARGET_DIR", target)
             .with("CARGO_HOME", or_else("CARGO_HOME", format!("{real_home}/.cargo")))
             .with("RUSTUP_HOME", or_else("RUSTUP_HOME", format!("{real_home}/.rustup")))
+    }
+
+    /// The same stage with what was installed for the examples once for all tests, with the system's Python; of npm, its cache.
+    fn with_packages(self) -> Self {
+        let named = std::env::var_os(PACKAGES)
+            .map_or_else(|| repository().join("target/test-packages"), PathBuf::from);
+        let installed = named.join("dependencies");
+        assert!(installed.exists(), "no packages in {}: run ./test, which installs them", named.display());
+        let own = self.home().join("dependencies");
+        fs::create_dir(&own).unwrap();
+        for environment in environments(&installed) {
+            symlink(&environment, own.join(environment.file_name().unwrap())).unwrap();
+        }
+        let path = format!("/usr/bin:/bin:{}", self.variable("PATH"));
+        self.with("PATH", path).with("npm_config_cache", named.join("npm").display().to_string())
     }
 
     /// The same stage with the servers that were fetched for the tests, and runs that ask for this major version; none where
@@ -269,7 +291,8 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-fn venv() -> PathBuf {
+/// The virtual environment with what `examples/flask` needs.
+pub fn venv() -> PathBuf {
     let named = std::env::var_os(VENV).map_or_else(|| repository().join("target/test-venv"), PathBuf::from);
     assert!(
         named.join("bin/python").exists(),
@@ -277,4 +300,14 @@ fn venv() -> PathBuf {
         named.display()
     );
     named
+}
+
+/// The environments of `dependencies` that do not depend on where a project is, by their places.
+fn environments(dependencies: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dependencies).unwrap().flatten().map(|entry| entry.path());
+    let is_python = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.starts_with("python-") && path.join(".backlot-whole").exists()
+    };
+    entries.filter(is_python).collect()
 }

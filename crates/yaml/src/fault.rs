@@ -55,12 +55,14 @@ struct Inner<P> {
     problem: P,
     place: Option<Place>,
     hint: Option<String>,
+    /// What else is wrong.
+    more: Vec<Fault<P>>,
 }
 
 impl<P> Fault<P> {
     /// A problem that is in no file's text.
     pub fn new(problem: P) -> Self {
-        Self(Box::new(Inner { problem, place: None, hint: None }))
+        Self(Box::new(Inner { problem, place: None, hint: None, more: Vec::new() }))
     }
 
     /// The same at a place.
@@ -78,9 +80,27 @@ impl<P> Fault<P> {
     }
 
     /// The same fault as one of the problems of another reader.
-    pub fn map<Q>(self, into: impl FnOnce(P) -> Q) -> Fault<Q> {
-        let Inner { problem, place, hint } = *self.0;
-        Fault(Box::new(Inner { problem: into(problem), place, hint }))
+    pub fn map<Q>(self, into: impl Fn(P) -> Q + Copy) -> Fault<Q> {
+        let Inner { problem, place, hint, more } = *self.0;
+        let more = more.into_iter().map(|fault| fault.map(into)).collect();
+        Fault(Box::new(Inner { problem: into(problem), place, hint, more }))
+    }
+
+    /// Nothing is wrong, or all of these are: the first with the others.
+    pub fn none_of(faults: Vec<Self>) -> Result<(), Self> {
+        let mut faults = faults.into_iter();
+        match faults.next() {
+            None => Ok(()),
+            Some(mut first) => {
+                first.0.more.extend(faults);
+                Err(first)
+            }
+        }
+    }
+
+    /// What else is wrong.
+    pub fn more(&self) -> &[Self] {
+        &self.0.more
     }
 
     /// What is wrong.

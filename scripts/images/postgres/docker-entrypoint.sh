@@ -17,7 +17,7 @@ from_file() {
 
 # The images of 18 and later refuse a volume at the place that those before them used: it would stay empty.
 refuse_unused_volume() {
-    if [ "$PGDATA" = /var/lib/postgresql/data ] || [ -s "$PGDATA/PG_VERSION" ]; then return; fi
+    if [ "$(cat /etc/postgresql-common/volume)" != /var/lib/postgresql ] || [ -s "$PGDATA/PG_VERSION" ]; then return; fi
     if grep -q ' /var/lib/postgresql/data ' /proc/self/mountinfo; then
         cat >&2 <<-EOM
 		Error: in 18+, these Docker images are configured to store database data in a

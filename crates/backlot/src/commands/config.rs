@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use backlot_engine::apart;
+use backlot_engine::{MovedPort, apart, moved};
 use backlot_project::stack::Port;
 use backlot_project::{Environment, Layout, Origin, Project, Service, mask};
 use serde_json::{Map, Value, json};
@@ -29,6 +29,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let project = context.project()?;
     let mut environment = context.environment(&project)?;
+    let moved = moved(&context.home()?, &project, &environment);
     context.tell_withheld(&environment);
     context.tell(context.not_done(&project, &environment));
     if project.layout() == Layout::Compose && !context.names_environment() {
@@ -38,9 +39,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return Ok(Exit::Done);
     }
     if context.global.json {
-        render::json(&in_json(&project, &environment, args.show_secrets));
+        render::json(&in_json(&project, &environment, &moved, args.show_secrets));
     } else {
-        render::data(&in_words(&project, &environment, args.show_secrets));
+        render::data(&in_words(&project, &environment, &moved, args.show_secrets));
     }
     Ok(Exit::Done)
 }
@@ -69,7 +70,7 @@ fn relative(path: &Path, root: &Path) -> String {
 }
 
 /// Writing into a `String` cannot fail, which is why its results are passed over.
-fn in_words(project: &Project, environment: &Environment, secrets: bool) -> String {
+fn in_words(project: &Project, environment: &Environment, moved: &[MovedPort], secrets: bool) -> String {
     let root = project.root();
     let files: Vec<String> = environment.files.iter().map(|file| relative(file, root)).collect();
     let mut text = format!(
@@ -107,6 +108,9 @@ fn in_words(project: &Project, environment: &Environment, secrets: bool) -> Stri
         let _ =
             write!(text, "\n{service} shares no network with {others}: they do not know each other's names");
     }
+    for port in moved {
+        let _ = write!(text, "\n{port}");
+    }
     for warning in &environment.warnings {
         let _ = write!(text, "\nwarning: {warning}");
     }
@@ -135,7 +139,11 @@ fn port(port: &Port) -> String {
     }
 }
 
-fn in_json(project: &Project, environment: &Environment, secrets: bool) -> Value {
+pub fn moved_in_json(moved: &MovedPort) -> Value {
+    json!({ "service": moved.service, "published": moved.from, "port": moved.to, "address": moved.address })
+}
+
+fn in_json(project: &Project, environment: &Environment, moved: &[MovedPort], secrets: bool) -> Value {
     let stack = &environment.stack;
     let stack = if secrets { stack.resolved().clone() } else { stack.resolved_masked() };
     let variable = |(name, variable): (&str, &backlot_project::Variable)| {
@@ -154,6 +162,7 @@ fn in_json(project: &Project, environment: &Environment, secrets: bool) -> Value
         "variables": environment.variables.iter().map(variable).collect::<Vec<_>>(),
         "warnings": environment.warnings,
         "apart": apart(&environment.stack),
+        "moved": moved.iter().map(moved_in_json).collect::<Vec<_>>(),
     });
     let mut all = match stack {
         Value::Object(object) => object,

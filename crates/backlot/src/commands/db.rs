@@ -4,6 +4,7 @@ use backlot_engine::{Deployment, EngineError, Home, LiveDatabase, Wishes};
 use backlot_plan::Storage;
 use backlot_postgres::{Connection, Creation};
 use backlot_project::Project;
+use serde_json::json;
 
 use crate::commands::down::confirm;
 use crate::commands::psql;
@@ -41,7 +42,10 @@ pub fn run(command: Command, context: &Context) -> Result<Exit, CommandError> {
             render::url(&server(context)?.access.url(), context.global.json);
             Ok(Exit::Done)
         }
-        Command::Shell(args) => psql::become_psql(&args, &server(context)?, context),
+        Command::Shell(args) => {
+            let (_, site) = context.project_and_site()?;
+            psql::become_psql(&args, &server(context)?, &site, context)
+        }
         Command::Create => create(context),
         Command::Drop { yes } => drop(yes, context),
     }
@@ -73,6 +77,9 @@ pub fn create(context: &Context) -> Result<Exit, CommandError> {
         .and_then(|mut connection| connection.create_database(server.database()))
         .map_err(EngineError::from)?;
     let name = server.database();
+    if context.global.json {
+        render::json(&json!({ "database": name, "created": created == Creation::Created }));
+    }
     context.progress().say(&match created {
         Creation::Created => format!("database {name} created"),
         Creation::AlreadyThere => format!("database {name} already exists, nothing to do"),
@@ -89,6 +96,9 @@ fn drop(yes: bool, context: &Context) -> Result<Exit, CommandError> {
     let dropped = maintenance(&server)
         .and_then(|mut connection| connection.drop_database(name))
         .map_err(EngineError::from)?;
+    if context.global.json {
+        render::json(&json!({ "database": name, "dropped": dropped }));
+    }
     let said = if dropped { "dropped" } else { "does not exist, nothing to do" };
     context.progress().say(&format!("database {name} {said}"));
     Ok(Exit::Done)

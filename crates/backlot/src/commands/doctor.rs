@@ -2,18 +2,16 @@
 
 mod finding;
 mod packages;
+mod stack;
 mod views;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use backlot_engine::{
-    Client, DockerError, Explain, Hint, Home, Shelf, Surroundings, Wishes, named_daemon, schema, tools,
-};
+use backlot_engine::{Client, DockerError, Explain, Home, Shelf, Surroundings, named_daemon, tools};
 use backlot_plan::PostgresWish;
 use backlot_postgres::{Installation, SearchPlaces};
 use backlot_process::{Owner, Program, caller_allow_list};
-use backlot_project::Project;
 use serde_json::json;
 
 use self::finding::{Finding, LIMIT, Verdict};
@@ -30,7 +28,7 @@ pub fn run(_args: &Args, context: &Context) -> Exit {
     let root = context.project().ok().map(|project| project.root().to_owned());
     let mut findings = vec![postgres(context)];
     findings.extend(account_and_directories(context));
-    findings.extend(project(context));
+    findings.extend(stack::project(context));
     findings.push(python(root.as_deref(), variables));
     findings.push(docker(variables));
     findings.push(nginx(variables));
@@ -59,8 +57,11 @@ fn show(findings: &[Finding], context: &Context) {
             Verdict::Warning => style.warning("⚠"),
             Verdict::Bad => style.bad("✗"),
         };
-        render::line(&format!("{mark} {:<12} {}", finding.what, finding.found));
+        let found = finding.found.replace('\n', &format!("\n{:15}", ""));
+        render::line(&format!("{mark} {:<12} {found}", finding.what));
         if let Some(mend) = mend(finding) {
+            // Of several lines, all stand where the first one does.
+            let mend = mend.replace('\n', &format!("\n{:17}", ""));
             render::line(&format!("  {:<12} {} {mend}", "", style.faint("→")));
         }
     }
@@ -145,85 +146,6 @@ fn directories(home: &Home) -> Finding {
         }
         None => Finding::good("directories", root.display().to_string()),
     }
-}
-
-fn project(context: &Context) -> Vec<Finding> {
-    let project = match context.project() {
-        Ok(project) => project,
-        Err(error) => {
-            let mend = error.hints.first().cloned().unwrap_or_else(|| "".into());
-            return vec![Finding::warning("project", error.error.to_string(), mend)];
-        }
-    };
-    let (mut names, mut fetches) = (Vec::new(), BTreeMap::<String, Vec<String>>::new());
-    for name in project.environments() {
-        let checked = context.environment_named(&project, &name).and_then(|environment| {
-            let home = context.home()?;
-            Ok(backlot_engine::to_fetch(context.ground(&home, &project), environment)?)
-        });
-        if let Ok(orders) = &checked {
-            for order in orders {
-                fetches.entry(order.clone()).or_default().push(name.to_string());
-            }
-        }
-        if let Err(error) = checked {
-            let see = || Hint::from("see `").then(Hint::command(&["config", "-e", name.as_str()])).then("`");
-            let mend = error.hints.first().cloned().unwrap_or_else(see);
-            return vec![Finding::bad(
-                "project",
-                format!("{} in {}: {}", name, project.root().display(), error.error),
-                mend,
-            )];
-        }
-        names.push(name.to_string());
-    }
-    let found = format!("{} in {}: {}", project.name(), project.root().display(), names.join(", "));
-    let mut findings = vec![Finding::good("project", found)];
-    findings.extend(fetches.into_iter().map(|(order, environments)| {
-        Finding::good("to fetch", format!("{} would {order}", environments.join(", ")))
-    }));
-    if let Ok(environment) = context.environment(&project) {
-        let lines = context.not_done(&project, &environment).into_iter();
-        findings.extend(lines.map(|line| match line.rsplit_once("; ") {
-            Some((what, way_out)) => Finding::warning("key", what, way_out),
-            None => Finding { mend: None, ..Finding::warning("key", line, "") },
-        }));
-    }
-    findings.extend(packages::packages(context, &project));
-    findings.extend(obstacles(context, &project));
-    findings.extend(schema(context, &project));
-    findings
-}
-
-/// Migrations that nobody says are to be run.
-fn schema(context: &Context, project: &Project) -> Vec<Finding> {
-    let Ok(environment) = context.environment(project) else { return Vec::new() };
-    let unused = schema::unused(&environment.stack, project.root(), environment.for_all);
-    let finding = |(service, tool): (Option<String>, schema::Tool)| {
-        let under = service.map_or("at the top".to_owned(), |service| format!("under service {service}"));
-        Finding::good(
-            "migrations",
-            format!(
-                "{} has some, which nothing runs before scenarios and tests: `x-backlot: {{migrate: {}}}` {under} of the Compose file \
-             does",
-                tool.name, tool.command
-            ),
-        )
-    };
-    unused.into_iter().map(finding).collect()
-}
-
-/// What would keep an `up` of the chosen environment from starting: what its dry run tells.
-fn obstacles(context: &Context, project: &Project) -> Option<Finding> {
-    let (home, environment) = (context.home().ok()?, context.environment(project).ok()?);
-    let wishes = Wishes::default();
-    let deployment = context.deployment(context.ground(&home, project), environment, &wishes).ok()?;
-    let error = deployment.plan_up(&wishes).err()?;
-    let (found, mend) = (error.to_string(), error.hint());
-    Some(Finding {
-        mend: mend.clone(),
-        ..Finding::warning("stack", found, mend.unwrap_or_else(|| "".into()))
-    })
 }
 
 fn python(root: Option<&Path>, variables: &BTreeMap<String, String>) -> Finding {

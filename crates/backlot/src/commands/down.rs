@@ -3,16 +3,18 @@
 use std::io::Write;
 use std::sync::atomic::Ordering;
 
-use backlot_engine::EngineError;
 use backlot_engine::volume::disown;
+use backlot_engine::{EngineError, images_of, remove_images};
 use clap::ArgAction;
+use serde_json::json;
 
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::render;
 
 /// Stop the chosen environment; what is in its volumes stays, unless --volumes says so
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// Remove its volumes, too: its durable data
     #[arg(short = 'v', long)]
@@ -20,17 +22,26 @@ pub struct Args {
     /// Do not ask
     #[arg(short = 'y', long)]
     yes: bool,
+    /// Remove images of its services, too: those that were built for them (`local`), or all
+    #[arg(long, value_name = "KIND", value_parser = ["local", "all"])]
+    rmi: Option<String>,
     /// Print more about what is done
     // It takes the place of the global option, whose -v would mean another thing than in `docker compose down -v`.
-    #[arg(id = "verbose", long, action = ArgAction::Count, help_heading = "Global options")]
+    #[arg(id = "verbose", long, action = ArgAction::Count, help_heading = "Global options", hide_short_help = true)]
     _verbose: u8,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, site) = context.project_and_site()?;
     let engine = context.engine(&site)?;
+    let images = match &args.rmi {
+        Some(kind) => images_of(&context.environment(&project)?, kind == "all"),
+        None => Vec::new(),
+    };
     if context.global.dry_run {
-        return context.show_steps(&engine.plan_down(&site, args.volumes)?);
+        let mut steps = engine.plan_down(&site, args.volumes)?;
+        steps.extend(images.iter().map(|name| format!("remove the image {name}, if it is here")));
+        return context.show_steps(&steps);
     }
     // What the files call external by now belongs to no environment any more.
     let environment = if args.volumes { context.environment(&project).ok() } else { None };
@@ -45,6 +56,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         confirm(&question, args.yes, context)?;
     }
     let steps = engine.down(&site, args.volumes, &mut context.reporter())?;
+    for name in remove_images(images, &context.caller.variables)? {
+        context.progress().say(&format!("  removed the image {name}"));
+    }
+    if context.global.json {
+        render::json(&json!({ "environment": site.name(), "was_up": !steps.is_empty(), "steps": steps }));
+    }
     if steps.is_empty() {
         context.progress().say(&format!("{} is not up: nothing to stop", site.name()));
     }
@@ -71,6 +88,11 @@ pub fn ask(
         let error = format!("{would}, and nobody can be asked");
         return Err(CommandError::usage("not-confirmed", error).hint("say --yes to do it"));
     }
+    if answer(question, context)? { Ok(()) } else { Err(CommandError::failed("not-confirmed", was_not)) }
+}
+
+/// Whether somebody who can be asked says yes.
+pub fn answer(question: &str, context: &Context) -> Result<bool, CommandError> {
     let mut stderr = std::io::stderr().lock();
     let _ = write!(stderr, "{question} [y/N] ");
     let mut answer = String::new();
@@ -81,8 +103,5 @@ pub fn ask(
     }
     let _ = std::io::stdin().read_line(&mut answer);
     context.asking.store(false, Ordering::SeqCst);
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        return Ok(());
-    }
-    Err(CommandError::failed("not-confirmed", was_not))
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::commands::run::in_environment;
+use crate::commands::run::{Needs, in_environment};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -19,5 +19,8 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let command: Vec<OsString> =
         std::iter::once("flask".into()).chain(args.arguments.iter().cloned()).collect();
-    in_environment(&command, false, context)
+    // Its own help is the same whatever is in the database.
+    let asks_for_help = matches!(args.arguments.as_slice(), [only] if only == "-h" || only == "--help");
+    let command: Vec<OsString> = if asks_for_help { vec!["flask".into(), "--help".into()] } else { command };
+    in_environment(&command, Needs { packages: true, database: !asks_for_help }, context)
 }

@@ -1,10 +1,12 @@
 //! `backlot logs`
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use backlot_engine::{EngineError, Hint, LogWish, Site};
+use backlot_engine::{LogWish, Site};
 use backlot_logs::parse_since;
+use backlot_project::{EnvironmentName, Project};
 
 use crate::commands::services;
 use crate::context::Context;
@@ -16,6 +18,8 @@ use crate::render::{self, LogPrinter};
 const STEP: Duration = Duration::from_millis(100);
 
 /// Show what the services of the chosen environment have printed
+///
+/// With --json, each line is an object.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The services [default: all]
@@ -51,13 +55,19 @@ fn parse_tail(text: &str) -> Result<Tail, String> {
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, site) = context.project_and_site()?;
-    let engine = context.engine(&site)?;
-    if let Some(known) = engine.services_with_logs(&site) {
-        services::check(&args.services, known, &project, context)?;
+    of_site(args, &project, &site, context)
+}
+
+/// Shows those of the environment at `site`.
+pub fn of_site(args: &Args, project: &Project, site: &Site, context: &Context) -> Result<Exit, CommandError> {
+    let engine = context.engine(site)?;
+    if let Some(known) = engine.services_with_logs(site) {
+        services::check(&args.services, known, project, context)?;
     }
     let (services, tail, follow) = (args.services.clone(), args.tail.0, args.follow);
     let wish = LogWish { services, tail, since: since(args)?, follow };
-    let mut lines = engine.lines(&site, wish).map_err(|error| with_way_up(error, &site))?;
+    let mut lines = engine.lines(site, wish)?;
+    context.tell(left_out(args, project, site, context));
     let mut printer = printer(args, context);
     for line in lines.so_far()? {
         printer.print(&line);
@@ -76,15 +86,27 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// Adds the line that brings the environment up to the error that it is not.
-fn with_way_up(error: EngineError, site: &Site) -> CommandError {
-    let is_down = matches!(error, EngineError::NotUp { .. });
-    let error = CommandError::from(error);
-    if is_down {
-        error.hint(Hint::from("start it: ").then(Hint::command(&["-e", site.name(), "up", "-d"])))
-    } else {
-        error
+/// Of the services that are named, those that neither run nor have printed anything although their file is for them.
+fn left_out(args: &Args, project: &Project, site: &Site, context: &Context) -> Vec<String> {
+    if args.services.is_empty() {
+        return Vec::new();
     }
+    let asked = || {
+        let engine = context.engine(site).ok()?;
+        let running = engine.services(site).ok()?.into_iter().map(|service| service.name);
+        let known: BTreeSet<String> = running.chain(engine.services_with_logs(site)?).collect();
+        let name = EnvironmentName::parse(site.name()).ok()?;
+        Some((known, context.environment_named(project, &name).ok()?))
+    };
+    let Some((known, environment)) = asked() else { return Vec::new() };
+    let is_out = |name: &&String| !known.contains(*name) && environment.stack.services.contains_key(*name);
+    let line = |name: &String| {
+        format!(
+            "service {name} has printed nothing: it was left out when {} came up; `up --dry-run` says why",
+            environment.name
+        )
+    };
+    args.services.iter().filter(is_out).map(line).collect()
 }
 
 fn since(args: &Args) -> Result<Option<SystemTime>, CommandError> {
@@ -94,5 +116,8 @@ fn since(args: &Args) -> Result<Option<SystemTime>, CommandError> {
 
 fn printer(args: &Args, context: &Context) -> LogPrinter {
     let printer = LogPrinter::new(context.caller.wants_colour_on_stdout, args.timestamps);
+    if context.global.json {
+        return printer.with_objects();
+    }
     if args.no_log_prefix { printer.without_prefix() } else { printer }
 }

@@ -77,6 +77,7 @@ fn ls(home: &Home, context: &Context) -> Result<Exit, CommandError> {
                 "name": one.name,
                 "package": one.package(),
                 "size": one.bytes(),
+                "size_bytes": one.bytes(),
                 "sha256": one.sha256(),
                 "damage": state(one),
             })
@@ -144,6 +145,7 @@ fn install(home: &Home, versions: &[String], context: &Context) -> Result<Exit, 
         let steps: Vec<String> = orders.iter().filter(is_missing).map(ToString::to_string).collect();
         return context.show_steps(&steps);
     }
+    let mut names = Vec::new();
     for order in orders {
         let (start, goes_on) = (Instant::now(), || !context.interrupted.load(Ordering::Relaxed));
         let fetched = shelf.fetch(&order, &surroundings, &goes_on, &mut context.reporter());
@@ -158,8 +160,9 @@ fn install(home: &Home, versions: &[String], context: &Context) -> Result<Exit, 
                 .progress()
                 .say(&format!("stacks run with this machine's own {version} in {place} all the same"));
         }
-        render::line(&fetched.name);
+        names.push(fetched.name);
     }
+    show(&names, context);
     Ok(Exit::Done)
 }
 
@@ -170,6 +173,9 @@ fn upgrade(home: &Home, volume: &str, context: &Context) -> Result<Exit, Command
     let done = upgrade_volume(ground, environment, volume, only_told, &mut context.reporter())?;
     if only_told {
         return context.show_steps(&done);
+    }
+    if context.global.json {
+        render::json(&json!({ "volume": volume, "steps": done }));
     }
     if done.is_empty() {
         context.progress().say(&format!("volume {volume} is of that version already"));
@@ -190,10 +196,20 @@ fn rm(home: &Home, versions: &[String], context: &Context) -> Result<Exit, Comma
         let meant = all.iter().filter(|one| versions.iter().any(|name| one.is_called(name)));
         return context.show_steps(&meant.map(|one| format!("remove {}", one.name)).collect::<Vec<_>>());
     }
+    let mut gone = Vec::new();
     for name in versions {
-        for removed in shelf.remove(name).map_err(EngineError::from)? {
-            render::line(&removed);
-        }
+        gone.extend(shelf.remove(name).map_err(EngineError::from)?);
     }
+    show(&gone, context);
     Ok(Exit::Done)
+}
+
+/// The names of servers, one a line.
+fn show(names: &[String], context: &Context) {
+    if context.global.json {
+        return render::json(&names.into());
+    }
+    for name in names {
+        render::line(name);
+    }
 }

@@ -2,10 +2,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use backlot_engine::Entrance;
 use backlot_process::usage_of;
 use backlot_supervisor::{Health, ReplicaReport, ServiceReport, State};
 use serde_json::{Value, json};
 
+use crate::commands::named::Named;
 use crate::commands::seen;
 use crate::commands::services::choose;
 use crate::context::Context;
@@ -18,6 +20,7 @@ use crate::render::{self, Table};
 /// With -q, only the names of the replicas that run, one a line. With -v also what each service sees of its own: its mounts, what
 /// the names that it knows lead to, and where the ports of its replicas really are.
 #[derive(Debug, clap::Args)]
+#[command(visible_alias = "status")]
 pub struct Args {
     /// Only these services
     #[arg(value_name = "SERVICE")]
@@ -30,14 +33,16 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, site) = context.project_and_site()?;
     let engine = context.engine(&site)?;
-    let services = choose(&args.services, engine.services(&site)?, &project, context)?;
+    let known = engine.services(&site)?;
+    let services = choose(&args.services, known.clone(), &project, context)?;
     let (json, verbose) = (context.global.json, context.global.verbose > 0);
     // What runs can be looked at even if the files are broken by now.
     let environment = if json || verbose { context.environment(&project).ok() } else { None };
+    let named = Named::of(&site);
     let seen = |service| seen::of(service, (&site, engine.as_ref()), environment.as_ref(), context);
     if json {
         let all = services.iter().map(|service| {
-            let mut shown = service_in_json(service);
+            let mut shown = service_in_json(service, &known, named.as_ref());
             shown["view"] = seen(service).map_or(Value::Null, |seen| seen.in_json());
             shown
         });
@@ -54,7 +59,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         context.progress().say(&format!("nothing of {} is up", site.name()));
         return Ok(Exit::Done);
     }
-    render::data(&table(&services).to_string());
+    let urls = named.map(|named| named.urls(&known));
+    render::data(&table(&services, urls.as_deref()).to_string());
     for service in services.iter().filter(|service| verbose && !service.replicas.is_empty()) {
         let ports = service.replicas.iter().filter_map(|replica| seen::ports(&service.name, replica));
         let lines: Vec<String> =
@@ -76,11 +82,18 @@ fn running(services: &[ServiceReport]) -> Vec<String> {
     running.map(|(service, replica)| format!("{}-{}", service.name, replica.number)).collect()
 }
 
-fn table(services: &[ServiceReport]) -> Table {
+/// `urls` are those at the front door, if it is open.
+fn table(services: &[ServiceReport], urls: Option<&[(Entrance, String)]>) -> Table {
     let headings = [
         "SERVICE", "REPLICA", "STATE", "HEALTH", "ENGINE", "ENDPOINT", "PID", "MEMORY", "UPTIME", "RESTARTS",
+        "URL",
     ];
-    let mut table = Table::new(&headings);
+    let columns = headings.len() - usize::from(urls.is_none());
+    let mut table = Table::new(&headings[..columns]);
+    let url = |service: &ServiceReport| {
+        let mut urls = urls.into_iter().flatten().filter(|(entrance, _)| entrance.service == service.name);
+        urls.next().map_or_else(String::new, |(_, url)| url.clone())
+    };
     for service in services {
         let endpoints: Vec<String> = service
             .endpoints
@@ -88,7 +101,7 @@ fn table(services: &[ServiceReport]) -> Table {
             .map(|endpoint| format!("{}->{}", endpoint.address, endpoint.target))
             .collect();
         for replica in &service.replicas {
-            table.row(vec![
+            let mut row = vec![
                 service.name.clone(),
                 replica.number.to_string(),
                 state(replica.state).into(),
@@ -99,14 +112,21 @@ fn table(services: &[ServiceReport]) -> Table {
                 memory(replica).map_or_else(String::new, render::size),
                 uptime(replica).map_or_else(String::new, |millis| render::ago(millis / 1000)),
                 replica.restarts.to_string(),
-            ]);
+            ];
+            row.extend(urls.map(|_| url(service)));
+            table.row(row);
         }
     }
     table
 }
 
-/// Memory in bytes, times in seconds.
-pub fn service_in_json(service: &ServiceReport) -> Value {
+/// Memory in bytes, times in seconds. With the URLs of its ports at the front door, which depend on what others are called.
+pub fn service_in_json(service: &ServiceReport, all: &[ServiceReport], named: Option<&Named>) -> Value {
+    let urls = named.map(|named| named.urls(all)).unwrap_or_default();
+    let url = |target: u16| {
+        let is_it = |entrance: &Entrance| entrance.service == service.name && entrance.target == target;
+        urls.iter().find(|(entrance, _)| is_it(entrance)).map(|(_, url)| url)
+    };
     let replicas: Vec<Value> = service
         .replicas
         .iter()
@@ -118,8 +138,11 @@ pub fn service_in_json(service: &ServiceReport) -> Value {
                 "reason": replica.reason,
                 "addresses": replica.addresses,
                 "pid": replica.pid,
+                // Without their units: as they were called once.
                 "memory": memory(replica),
                 "uptime": uptime(replica).map(|millis| millis / 1000),
+                "memory_bytes": memory(replica),
+                "uptime_s": uptime(replica).map(|millis| millis / 1000),
                 "restarts": replica.restarts,
                 "own": replica.own,
                 "ports": replica.ports,
@@ -130,7 +153,12 @@ pub fn service_in_json(service: &ServiceReport) -> Value {
         .endpoints
         .iter()
         .map(|endpoint| {
-            json!({ "target": endpoint.target, "address": endpoint.address, "published": endpoint.published })
+            json!({
+                "target": endpoint.target,
+                "address": endpoint.address,
+                "published": endpoint.published,
+                "url": url(endpoint.target),
+            })
         })
         .collect();
     json!({
@@ -152,6 +180,14 @@ fn uptime(replica: &ReplicaReport) -> Option<u64> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     let now = u64::try_from(now.as_millis()).ok()?;
     replica.pid.and(replica.started).map(|started| now.saturating_sub(started))
+}
+
+/// How a replica does, in one word: one that runs and is not ready yet is starting.
+pub fn how_it_does(replica: &ReplicaReport) -> &'static str {
+    match (replica.state, replica.health) {
+        (State::Running, Some(health)) if health != Health::Healthy => self::health(health),
+        (state, _) => self::state(state),
+    }
 }
 
 fn state(state: State) -> &'static str {

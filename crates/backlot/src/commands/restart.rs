@@ -1,10 +1,13 @@
 //! `backlot restart`
 
 use backlot_supervisor::Request;
+use serde_json::json;
 
+use crate::commands::asking::{Awaited, ask};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::render;
 
 /// Restart services
 ///
@@ -28,6 +31,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return context.show_steps(&[format!("restart {which}{how}")]);
     }
     let request = Request::Restart { services: args.services.clone(), rolling: args.rolling };
-    context.engine(&site)?.ask(&site, &request, &context.interrupted, &mut context.newsreader())?;
+    let awaited = Awaited { services: &args.services, ends: false };
+    ask(context.engine(&site)?.as_ref(), &site, &request, awaited, context)?;
+    if context.global.json {
+        render::json(
+            &json!({ "environment": site.name(), "restarted": args.services, "rolling": args.rolling }),
+        );
+    }
     Ok(Exit::Done)
 }

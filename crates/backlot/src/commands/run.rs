@@ -51,7 +51,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
             let error = "the options are a service's, and what follows -- is none";
             return Err(CommandError::usage("no-service", error));
         }
-        return in_environment(&args.command, args.no_install, context);
+        return in_environment(&args.command, Needs { packages: !args.no_install, database: true }, context);
     }
     let name = args.command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     let project = context.project()?.naming([name.clone()]);
@@ -59,7 +59,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     if is_of_service || environment.stack.services.contains_key(&name) {
         return once(args, name, &project, environment, context);
     }
-    in_environment(&args.command, args.no_install, context)
+    in_environment(&args.command, Needs { packages: !args.no_install, database: true }, context)
 }
 
 /// Whether the command, which is at the end of the line, comes after `--`. The parser does not tell.
@@ -143,12 +143,17 @@ fn quoted(command: &[OsString]) -> String {
     words.join(" ")
 }
 
-/// Brings the chosen environment's database up and becomes `command` in it.
-pub fn in_environment(
-    command: &[OsString],
-    no_install: bool,
-    context: &Context,
-) -> Result<Exit, CommandError> {
+/// What a command needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Needs {
+    /// What its service's Dockerfile installs.
+    pub packages: bool,
+    /// The environment's database.
+    pub database: bool,
+}
+
+/// Brings the chosen environment's database up, where that is needed, and becomes `command` in it.
+pub fn in_environment(command: &[OsString], needs: Needs, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let environment = context.environment(&project)?;
     let own: Vec<_> =
@@ -159,7 +164,8 @@ pub fn in_environment(
     // The seed layout has its own for all that runs.
     let place = if environment.for_all { None } else { own::only(&stack, project.root()) };
     let deployment = context.deployment(context.ground(&home, &project), environment, &Wishes::default())?;
-    let has_database = deployment.database().is_some();
+    let has_database = needs.database && deployment.has_database()?;
+    let no_install = !needs.packages;
     let service = command.iter().filter_map(|word| word.to_str()).find(|word| services.contains(*word));
     if context.global.dry_run {
         let mut steps =

@@ -1,11 +1,15 @@
 //! `backlot scale`
 
-use backlot_supervisor::Request;
+use std::collections::BTreeMap;
 
-use crate::commands::up::parse_scale;
+use backlot_supervisor::Request;
+use serde_json::json;
+
+use crate::commands::asking::{Awaited, ask};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::render;
 
 /// Run N replicas of a service; those that are too many finish their requests first
 #[derive(Debug, clap::Args)]
@@ -18,6 +22,24 @@ pub struct Args {
     no_wait: bool,
 }
 
+impl Args {
+    /// To so many, waited for.
+    pub fn of(scale: Vec<(String, u32)>) -> Self {
+        Self { scale, no_wait: false }
+    }
+}
+
+/// `web=3`
+pub fn parse_scale(text: &str) -> Result<(String, u32), String> {
+    let (service, count) = text.split_once('=').ok_or("it is not of the form SERVICE=N")?;
+    let count = count.parse().map_err(|_| format!("{count:?} is no number of replicas"))?;
+    if service.is_empty() {
+        Err("the service's name is missing".into())
+    } else {
+        Ok((service.to_owned(), count))
+    }
+}
+
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (_, site) = context.project_and_site()?;
     if context.global.dry_run {
@@ -26,6 +48,13 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return context.show_steps(&steps);
     }
     let request = Request::Scale { replicas: args.scale.iter().cloned().collect(), wait: !args.no_wait };
-    context.engine(&site)?.ask(&site, &request, &context.interrupted, &mut context.newsreader())?;
+    let names: Vec<String> = args.scale.iter().map(|(service, _)| service.clone()).collect();
+    let awaited = Awaited { services: &names, ends: false };
+    ask(context.engine(&site)?.as_ref(), &site, &request, awaited, context)?;
+    if context.global.json {
+        let wanted: BTreeMap<&String, u32> =
+            args.scale.iter().map(|(service, count)| (service, *count)).collect();
+        render::json(&json!({ "environment": site.name(), "replicas": wanted }));
+    }
     Ok(Exit::Done)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use backlot_near::instead;
 use backlot_project::Project;
 use backlot_supervisor::ServiceReport;
 
@@ -45,6 +46,6 @@ pub fn check(
 }
 
 fn unknown(name: &str, known: &BTreeSet<String>) -> CommandError {
-    let list = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    CommandError::failed("no-service", format!("there is no service {name} (there are {list})"))
+    let instead = instead(name, known.iter().map(String::as_str));
+    CommandError::failed("no-service", format!("there is no service {name} ({instead})"))
 }

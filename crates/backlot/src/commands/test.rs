@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use backlot_engine::{
     Beside, Container, EngineError, EngineKind, Ground, HERE, INNER, Packages, TestRun, Wishes, finish_for,
-    has_tests, new_mark, own, test_command, tools,
+    has_packages, has_tests, new_mark, own, test_command, test_command_inside, tools,
 };
 use backlot_process::{Program, Stdout, become_subreaper, exit_code};
 use backlot_project::{Environment, EnvironmentName, Project, Stack};
@@ -61,11 +61,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         // Why it can have none is told when it is to run.
         tested.packages = deployment.packages(&service).unwrap_or_default();
     }
-    let place = tested.place(deployment.kind()).map(str::to_owned);
+    let kind = deployment.kind();
+    let place = tested.place(kind, context).map(str::to_owned);
     if context.global.dry_run {
         let mut steps = install::steps(&tested.packages);
         // What is to run them may be found in there.
-        let runner = if steps.is_empty() {
+        let runner = if place.is_some() && kind == EngineKind::Docker {
+            tested.runner_inside(args)?.to_string()
+        } else if steps.is_empty() {
             tested.runner(&tested.surroundings(context), args)?.to_string()
         } else {
             "the tests with what was installed".to_owned()
@@ -92,7 +95,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     let tests = TestRun::start(ground, deployment, args.keep, mark, &mut report)?;
     let outcome = match place {
-        Some(_) => tested.run_as_service(&tests, args, context),
+        Some(_) => tested.run_as_service(&tests, kind, args, context),
         None => tested.run_here(&tests, args, context),
     };
     let database = tests.database().clone();
@@ -147,10 +150,15 @@ impl Tested {
         Self { root, service, needs, configured, arguments, stack, packages }
     }
 
-    /// The service whose place the tests take; on Docker its container has what its image has, and the tests may well not be in it.
-    fn place(&self, engine: EngineKind) -> Option<&str> {
-        let name = self.service.as_ref().map(|(name, _)| name.as_str());
-        name.filter(|_| engine == EngineKind::Native)
+    /// The service whose place the tests take. On Docker that is for tests whose packages this machine has not: the container has what
+    /// its image has, and they may well not be in it.
+    fn place(&self, engine: EngineKind, context: &Context) -> Option<&str> {
+        let (name, folder) = self.service.as_ref()?;
+        let is_taken = match engine {
+            EngineKind::Native => true,
+            EngineKind::Docker => !has_packages(folder, &self.root, &context.caller.variables),
+        };
+        is_taken.then_some(name)
     }
 
     fn directory(&self) -> &Path {
@@ -172,6 +180,11 @@ impl Tested {
             &self.arguments,
         )?;
         Ok(runner)
+    }
+
+    /// The same in a container.
+    fn runner_inside(&self, args: &Args) -> Result<Program, CommandError> {
+        Ok(test_command_inside(self.directory(), self.configured.clone(), &args.command, &self.arguments)?)
     }
 
     /// In the caller's world, with the service's variables and in its directory, if there is one.
@@ -197,10 +210,14 @@ impl Tested {
     fn run_as_service(
         &self,
         tests: &TestRun<'_>,
+        kind: EngineKind,
         args: &Args,
         context: &Context,
     ) -> Result<Exit, CommandError> {
-        let runner = self.runner(&self.surroundings(context), args)?;
+        let runner = match kind {
+            EngineKind::Native => self.runner(&self.surroundings(context), args)?,
+            EngineKind::Docker => self.runner_inside(args)?,
+        };
         say(&runner, context);
         let service = self.service.as_ref().map(|(name, _)| name.clone()).unwrap_or_default();
         let beside = Beside {

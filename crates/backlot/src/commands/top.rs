@@ -11,6 +11,7 @@ use crate::render::{self, Table};
 
 /// List the processes of the chosen environment's services
 #[derive(Debug, clap::Args)]
+#[command(alias = "stats")]
 pub struct Args {
     /// The services [default: all]
     #[arg(value_name = "SERVICE")]
@@ -57,6 +58,7 @@ fn in_json(replica: &str, process: &ProcessUsage) -> serde_json::Value {
         "pid": process.pid,
         "parent": process.parent,
         "memory": process.memory,
+        "memory_bytes": process.memory,
         "time_ms": u64::try_from(process.time.as_millis()).unwrap_or(u64::MAX),
         "command": process.command,
     })

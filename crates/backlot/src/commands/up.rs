@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use backlot_engine::{Deployment, EngineError, Hint, Home, NoService, Started, Wishes};
+use backlot_engine::{Deployment, EngineError, Hint, Home, MovedPort, NoService, Site, Started, Wishes};
 use backlot_project::{Environment, Project};
 use backlot_supervisor::{Health, Request, ServiceReport, State};
 use serde_json::json;
 
-use crate::commands::foreground;
-use crate::context::Context;
+use crate::commands::asking::{Awaited, ask};
+use crate::commands::config;
+use crate::commands::foreground::{self, Stack};
+use crate::commands::named::Named;
+use crate::commands::ps::service_in_json;
+use crate::commands::scale::parse_scale;
+use crate::commands::watch;
+use crate::context::{Context, DEFAULT_ENVIRONMENT};
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::global::EngineChoice;
@@ -21,7 +27,7 @@ use crate::render;
 /// In the foreground, what they print is shown, and Ctrl-C stops all of it. A second `up` replaces, one replica after
 /// another, the services whose code or configuration has changed. What services' Dockerfiles install is installed first where it
 /// is missing, outside of the project (see `install`).
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
     /// The services to start, with all that they depend on [default: all]
@@ -30,31 +36,36 @@ pub struct Args {
     /// Leave them running in the background
     #[arg(short = 'd', long)]
     detach: bool,
+    /// Replace services when their files change, as `watch` does; in the foreground
+    #[arg(short = 'w', long, conflicts_with_all = ["detach", "wait"])]
+    watch: bool,
     /// Return when every service is healthy, or a one-shot has finished well; in the background
     #[arg(long)]
     wait: bool,
     /// Leave a service out that others depend on: they run without it (repeatable)
     #[arg(long, value_name = "SERVICE")]
     without: Vec<String>,
+    /// Begin with no data in a worktree, whose first database is a copy of the main checkout's
+    #[arg(long)]
+    empty: bool,
     /// Build images anew, on Docker
     #[arg(long)]
     build: bool,
     /// Install nothing that services' Dockerfiles do
     #[arg(long)]
     no_install: bool,
+    /// Tell names over TLS: a local authority is made once, and how it is trusted is told (see `url`)
+    #[arg(long)]
+    tls: bool,
     /// Run N replicas of a service (repeatable)
     #[arg(long, value_name = "SERVICE=N", value_parser = parse_scale)]
     scale: Vec<(String, u32)>,
 }
 
-/// `web=3`
-pub fn parse_scale(text: &str) -> Result<(String, u32), String> {
-    let (service, count) = text.split_once('=').ok_or("it is not of the form SERVICE=N")?;
-    let count = count.parse().map_err(|_| format!("{count:?} is no number of replicas"))?;
-    if service.is_empty() {
-        Err("the service's name is missing".into())
-    } else {
-        Ok((service.to_owned(), count))
+impl Args {
+    /// These services, in the background.
+    pub fn detached(services: Vec<String>) -> Self {
+        Self { services, detach: true, ..Self::default() }
     }
 }
 
@@ -73,13 +84,23 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         services: args.services.clone(),
         scale: args.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
         build: args.build,
+        empty: args.empty,
         no_install: args.no_install,
         ..Wishes::default()
     };
     let deployment = context.deployment(context.ground(&home, &project), environment, &wishes)?;
+    if context.global.verbose > 0 {
+        context.tell(deployment.details(&wishes));
+    }
+    let moved = tell_moved(&home, &project, context)?;
     if context.global.dry_run {
+        let steps = deployment.plan_up(&wishes)?;
         context.tell(deployment.told(&wishes)?);
-        return context.show_steps(&deployment.plan_up(&wishes)?);
+        return context.show_steps(&steps);
+    }
+    if args.watch {
+        let environment = context.environment(&project)?;
+        watch::check(&environment, project.root(), &args.services, deployment.kind())?;
     }
     let start = Instant::now();
     let since = std::time::SystemTime::now();
@@ -97,8 +118,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     };
     if in_foreground {
         let site = deployment.site();
+        if started.has_services {
+            // What cannot be asked now shows in the foreground.
+            let services = context.engine(site)?.services(site).unwrap_or_default();
+            say_names(with_names(site, &services, args.tls, context)?.as_ref(), &services, context);
+        }
         let attendance = context.engine(site)?.attend(site, &started, since, watcher)?;
-        return foreground::run(attendance, site.name(), context);
+        let (services, watch) = (args.services.as_slice(), args.watch);
+        return foreground::run(attendance, Stack { site, project: &project, services, watch }, context);
     }
     let services = if !started.has_services {
         Vec::new()
@@ -107,8 +134,41 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     } else {
         context.engine(deployment.site())?.services(deployment.site())?
     };
-    show(deployment.as_ref(), &started, &services, start, args.wait, context);
+    let named = with_names(deployment.site(), &services, args.tls, context)?;
+    let (named, waited) = (named.as_ref(), args.wait);
+    let up = Up { started: &started, services: &services, moved: &moved, named, waited };
+    show(deployment.as_ref(), up, start, context);
+    say_names(named, &services, context);
     Ok(Exit::Done)
+}
+
+fn with_names(
+    site: &Site,
+    services: &[ServiceReport],
+    tls: bool,
+    context: &Context,
+) -> Result<Option<Named>, CommandError> {
+    let named = Named::opened(site, services, context);
+    if tls { named.map(|named| named.over_tls(context)).transpose() } else { Ok(named) }
+}
+
+/// Tells which published ports are others than the files say.
+fn tell_moved(home: &Home, project: &Project, context: &Context) -> Result<Vec<MovedPort>, CommandError> {
+    let moved = context.moved(home, project)?;
+    for port in &moved {
+        context.progress().say(&format!("  {} {port}", context.style().faint("·")));
+    }
+    Ok(moved)
+}
+
+/// What has come of an `up`.
+#[derive(Clone, Copy)]
+struct Up<'a> {
+    started: &'a Started,
+    services: &'a [ServiceReport],
+    moved: &'a [MovedPort],
+    named: Option<&'a Named>,
+    waited: bool,
 }
 
 /// The environment without these services.
@@ -155,7 +215,8 @@ pub fn wait(
     let site = deployment.site();
     let engine = context.engine(site)?;
     let request = Request::WaitHealthy { services: services.to_vec() };
-    let outcome = engine.ask(site, &request, &context.interrupted, &mut context.newsreader());
+    let awaited = Awaited { services, ends: false };
+    let outcome = ask(engine.as_ref(), site, &request, awaited, context);
     if let Err(EngineError::StoppedWaiting) = outcome {
         context.interrupted.store(false, Ordering::SeqCst);
         return Err(CommandError {
@@ -168,21 +229,17 @@ pub fn wait(
     Ok(engine.services(site)?)
 }
 
-fn show(
-    deployment: &dyn Deployment<'_>,
-    started: &Started,
-    services: &[ServiceReport],
-    start: Instant,
-    waited: bool,
-    context: &Context,
-) {
+fn show(deployment: &dyn Deployment<'_>, up: Up<'_>, start: Instant, context: &Context) {
+    let Up { started, services, moved, named, waited } = up;
     let name = deployment.site().name();
     if context.global.json {
-        let list: Vec<_> = services.iter().map(super::ps::service_in_json).collect();
+        let list = services.iter().map(|service| service_in_json(service, services, named));
+        let list: Vec<_> = list.collect();
         return render::json(&json!({
             "environment": name,
             "was_running": started.was_up,
             "services": list,
+            "moved": moved.iter().map(config::moved_in_json).collect::<Vec<_>>(),
             "took_ms": u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         }));
     }
@@ -213,6 +270,23 @@ fn show(
             render::line(&format!("  {}: {}{count}{by}", service.name, endpoint.url()));
         }
     }
+}
+
+/// Tells where services are by name, if there is a door.
+pub fn say_names(named: Option<&Named>, services: &[ServiceReport], context: &Context) {
+    if context.global.json {
+        return;
+    }
+    let urls = named.map(|named| named.urls(services)).unwrap_or_default();
+    let Some((_, first)) = urls.first() else { return };
+    let environment = named.map_or("", |named| named.environment());
+    let line = if context.names_environment() || environment != DEFAULT_ENVIRONMENT {
+        context.line(&format!("-e {environment} url"))
+    } else {
+        context.line("url")
+    };
+    let more = if urls.len() > 1 { format!("  (all: {line})") } else { String::new() };
+    context.progress().say(&format!("  by name: {first}{more}"));
 }
 
 fn is_well(state: State, health: Option<Health>) -> bool {

@@ -56,10 +56,15 @@ fn create(home: &Home, name: &str, context: &Context) -> Result<Exit, CommandErr
     if context.global.dry_run {
         return context.show_steps(&[format!("make the volume {name}, unless it is there")]);
     }
-    if !volume::create(home, name)? {
+    let created = volume::create(home, name)?;
+    if !created {
         context.progress().say(&format!("volume {name} is there already"));
     }
-    render::line(name);
+    if context.global.json {
+        render::json(&json!({ "name": name, "created": created }));
+    } else {
+        render::line(name);
+    }
     Ok(Exit::Done)
 }
 
@@ -115,7 +120,12 @@ fn rm(home: &Home, names: &[String], yes: bool, context: &Context) -> Result<Exi
     confirm(&format!("Remove the data of {} for good?", names.join(", ")), yes, context)?;
     for name in names {
         volume::remove(home, name)?;
-        render::line(name);
+        if !context.global.json {
+            render::line(name);
+        }
+    }
+    if context.global.json {
+        render::json(&json!({ "removed": names }));
     }
     Ok(Exit::Done)
 }

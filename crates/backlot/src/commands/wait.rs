@@ -1,7 +1,9 @@
 //! `backlot wait`
 
 use backlot_supervisor::{Answer, Request};
+use serde_json::json;
 
+use crate::commands::asking::{Awaited, ask};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -34,12 +36,20 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         Until::Healthy => Request::WaitHealthy { services },
         Until::Stopped => Request::WaitStopped { services },
     };
-    match context.engine(&site)?.ask(&site, &request, &context.interrupted, &mut context.newsreader())? {
-        Answer::Exit { code, .. } => {
-            render::line(&code.to_string());
+    let awaited = Awaited { services: &args.services, ends: args.until == Until::Stopped };
+    match ask(context.engine(&site)?.as_ref(), &site, &request, awaited, context)? {
+        Answer::Exit { service, code } => {
+            if context.global.json {
+                render::json(&json!({ "service": service, "exit_code": code }));
+            } else {
+                render::line(&code.to_string());
+            }
             Ok(Exit::Child(u8::try_from(code).unwrap_or(u8::MAX)))
         }
         Answer::Nothing | Answer::Status(_) | Answer::Plan(_) | Answer::Described(_) | Answer::Route(_) => {
+            if context.global.json {
+                render::json(&json!({ "environment": site.name(), "ready": true }));
+            }
             Ok(Exit::Done)
         }
     }

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use backlot_engine::Obstacle;
+use backlot_process::causes;
 use backlot_project::{Place, ProjectError, is_secret};
 use serde_json::json;
 
@@ -16,7 +18,7 @@ pub fn show_failure(failure: &CommandError, options: &str, as_json: bool, style:
         return note(&in_json(failure, options).to_string());
     }
     note(&format!("{} {}", style.bad("error:"), failure.error));
-    for cause in causes(failure) {
+    for cause in causes(failure.error.as_ref()) {
         note(&format!("  {} {cause}", style.faint("because:")));
     }
     if let Some(place) = place(failure) {
@@ -26,33 +28,30 @@ pub fn show_failure(failure: &CommandError, options: &str, as_json: bool, style:
         let hint = hint.render(options);
         note(&format!("  {} {}", style.good("help:"), hint.replace('\n', "\n        ")));
     }
-}
-
-/// The chain of causes, without those that only repeat what the one above them says.
-fn causes(failure: &CommandError) -> Vec<String> {
-    let mut said = failure.error.to_string();
-    let mut causes = Vec::new();
-    let mut next: Option<&dyn StdError> = failure.error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if !said.contains(&text) {
-            causes.push(text.clone());
-            said = text;
+    for fault in project_error(failure).into_iter().flat_map(ProjectError::more) {
+        note(&format!("{} {fault}", style.bad("error:")));
+        if let Some(place) = fault.place() {
+            note(&snippet(place, colour));
         }
-        next = cause.source();
+        if let Some(hint) = fault.hint() {
+            note(&format!("  {} {hint}", style.good("help:")));
+        }
     }
-    causes
 }
 
-fn place(failure: &CommandError) -> Option<&Place> {
+fn project_error(failure: &CommandError) -> Option<&ProjectError> {
     let mut next: Option<&(dyn StdError + 'static)> = Some(failure.error.as_ref());
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<ProjectError>() {
-            return error.place();
+            return Some(error);
         }
         next = error.source();
     }
     None
+}
+
+fn place(failure: &CommandError) -> Option<&Place> {
+    project_error(failure)?.place()
 }
 
 /// The line of the file, with the place in it underlined.
@@ -96,10 +95,16 @@ fn in_json(failure: &CommandError, options: &str) -> serde_json::Value {
         json!({ "file": location.path, "line": location.line, "column": location.column })
     });
     let hints: Vec<String> = failure.hints.iter().map(|hint| hint.render(options)).collect();
+    let obstacle = |one: &Obstacle| {
+        let hint = one.hint.as_ref().map(|hint| hint.render(options));
+        json!({ "code": one.code, "message": one.message, "hint": hint })
+    };
+    let obstacles: Vec<_> = failure.obstacles.iter().map(obstacle).collect();
     json!({ "error": {
         "code": failure.code,
         "message": failure.error.to_string(),
-        "causes": causes(failure),
+        "causes": causes(failure.error.as_ref()),
+        "obstacles": obstacles,
         "place": place,
         "hints": hints,
     }})

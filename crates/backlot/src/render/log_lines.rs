@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use backlot_logs::{LogLine, format_time};
+use backlot_logs::{LogLine, Stream, format_time};
+use serde_json::{Value, json};
 
 use crate::render;
 
@@ -11,31 +12,51 @@ const COLOURS: [&str; 6] = ["36", "33", "32", "35", "34", "96"];
 /// Names are filled up to this width; longer ones move their own lines only.
 const WIDTH: usize = 8;
 
+/// How a line is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// With its replica before it.
+    Prefixed,
+    /// As it is.
+    Bare,
+    /// As a JSON object.
+    Object,
+}
+
 /// Prints lines of logs to stdout.
 #[derive(Debug)]
 pub struct LogPrinter {
     colour: bool,
     timestamps: bool,
-    prefix: bool,
+    form: Form,
     colours: BTreeMap<String, &'static str>,
 }
 
 impl LogPrinter {
     /// A printer; `timestamps` are shown before each line if asked for.
     pub fn new(colour: bool, timestamps: bool) -> Self {
-        Self { colour, timestamps, prefix: true, colours: BTreeMap::new() }
+        Self { colour, timestamps, form: Form::Prefixed, colours: BTreeMap::new() }
     }
 
     /// The same without the replica's name.
     pub fn without_prefix(mut self) -> Self {
-        self.prefix = false;
+        self.form = Form::Bare;
+        self
+    }
+
+    /// The same with each line as a JSON object.
+    pub fn with_objects(mut self) -> Self {
+        self.form = Form::Object;
         self
     }
 
     /// Prints a line.
     pub fn print(&mut self, line: &LogLine) {
+        if self.form == Form::Object {
+            return render::line(&in_json(line).to_string());
+        }
         let mut text = String::new();
-        if self.prefix {
+        if self.form == Form::Prefixed {
             let name = format!("{:<WIDTH$} |", line.replica);
             text += &self.paint(&line.service, &name);
             text.push(' ');
@@ -55,4 +76,17 @@ impl LogPrinter {
         let colour = self.colours.entry(service.to_owned()).or_insert(next);
         format!("\x1b[{colour}m{text}\x1b[0m")
     }
+}
+
+fn in_json(line: &LogLine) -> Value {
+    json!({
+        "time": format_time(line.time),
+        "service": line.service,
+        "replica": line.replica,
+        "stream": match line.stream {
+            Stream::Out => "stdout",
+            Stream::Err => "stderr",
+        },
+        "text": line.text,
+    })
 }

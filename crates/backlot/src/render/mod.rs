@@ -1,15 +1,19 @@
 //! All that is printed. stdout is data, stderr is progress; nothing is drawn twice.
 
 mod failure;
+mod live;
 mod log_lines;
 mod progress;
+mod streams;
 mod style;
 mod table;
 mod text;
 
 pub use failure::show_failure;
+pub use live::{Showing, Task};
 pub use log_lines::LogPrinter;
-pub use progress::Progress;
+pub use progress::{Progress, Reporter};
+pub use streams::{Streams, ascii, set_up};
 pub use style::Style;
 pub use table::Table;
 pub use text::{ago, size, took};
@@ -27,8 +31,11 @@ static UNREAD: AtomicBool = AtomicBool::new(false);
 /// Prints data to stdout. A reader that went away (`| head`) is no error: what it wanted, it has. Others are kept for
 /// [`lost`].
 pub fn data(text: &str) {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    let write = || {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+    };
+    match live::write_above(write) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => UNREAD.store(true, Ordering::Relaxed),
         Err(error) => drop(LOST.set(error)), // the first one tells most
         Ok(()) => {}
@@ -70,7 +77,17 @@ pub fn url(url: &str, as_json: bool) {
     if as_json { json(&serde_json::json!({ "url": url })) } else { line(url) }
 }
 
+/// Begins a line on stderr that somebody ends who types.
+pub fn question(text: &str) {
+    live::write_above(|| {
+        let mut stderr = io::stderr().lock();
+        let _ = write!(stderr, "{}", ascii(text)).and_then(|()| stderr.flush());
+    });
+}
+
 /// Prints a line to stderr.
 pub fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    live::write_above(|| {
+        let _ = writeln!(io::stderr().lock(), "{}", ascii(text));
+    });
 }

@@ -1,9 +1,15 @@
 //! Progress on stderr: a line for each step that was carried out, with its time.
 
+use std::time::{Duration, Instant};
+
 use backlot_engine::Event;
 use backlot_supervisor::News;
 
+use crate::render::live::{Showing, Task};
 use crate::render::{Style, note, took};
+
+/// The steps in which programs print on our terminal themselves, where nothing may be drawn meanwhile.
+const PRINT_THEMSELVES: [&str; 2] = ["scenario", "migrated"];
 
 /// Shows events, as much as was asked for.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +20,8 @@ pub struct Progress {
     pub quiet: bool,
     /// Show each step as it begins, too.
     pub verbose: bool,
+    /// How what takes long is shown.
+    pub showing: Showing,
 }
 
 impl Progress {
@@ -30,7 +38,7 @@ impl Progress {
             }
             Event::Said(line) if !self.quiet => note(&format!("    {}", self.style.faint(line))),
             Event::Warning(text) => note(&format!("  {} {text}", self.style.warning("⚠"))),
-            Event::Began { .. } | Event::Did { .. } | Event::Said(_) => {}
+            Event::Began { .. } | Event::Did { .. } | Event::Said(_) | Event::HowFar(_) => {}
         }
     }
 
@@ -44,10 +52,70 @@ impl Progress {
         note(&format!("  {mark} {who:<9} {}", news.text));
     }
 
+    /// Something that was done with a service.
+    pub fn did(self, service: &str, what: &str, time: Duration) {
+        if !self.quiet {
+            note(&format!(
+                "  {} {service:<9} {what}  {}",
+                self.style.good("✓"),
+                self.style.faint(took(time))
+            ));
+        }
+    }
+
     /// A line of its own, such as a heading.
     pub fn say(self, text: &str) {
         if !self.quiet {
             note(text);
         }
+    }
+
+    /// The same while a program of others prints on our terminal, where nothing may be drawn.
+    pub fn beside_others(self) -> Self {
+        let showing = match self.showing {
+            Showing::Nothing => Showing::Nothing,
+            Showing::Lines | Showing::Redrawn => Showing::Lines,
+        };
+        Self { showing, ..self }
+    }
+
+    /// Shows that something is under way, until that is dropped.
+    pub fn task(self, name: &str, what: impl Into<String>) -> Task {
+        Task::begin(name, what.into(), Instant::now(), self.showing, self.style)
+    }
+}
+
+/// Shows events as they come, and what is under way between them.
+#[derive(Debug)]
+pub struct Reporter {
+    progress: Progress,
+    /// The steps that have begun, the last one within the others.
+    under_way: Vec<Task>,
+}
+
+impl Reporter {
+    /// One that shows as much as `progress`.
+    pub fn new(progress: Progress) -> Self {
+        Self { progress, under_way: Vec::new() }
+    }
+
+    /// Shows one event.
+    pub fn hear(&mut self, event: Event<'_>) {
+        match &event {
+            Event::Began { step } => {
+                let name = step.heading();
+                let is_theirs = PRINT_THEMSELVES.contains(&name);
+                let progress = if is_theirs { self.progress.beside_others() } else { self.progress };
+                self.under_way.push(progress.task(name, step.to_string()));
+            }
+            Event::Did { .. } => drop(self.under_way.pop()),
+            Event::HowFar(how_far) => {
+                if let Some(task) = self.under_way.last() {
+                    task.ask(how_far.clone());
+                }
+            }
+            Event::Said(_) | Event::Warning(_) => {}
+        }
+        self.progress.show(event);
     }
 }

@@ -34,6 +34,17 @@ impl Style {
         self.paint("2", text)
     }
 
+    /// How something does: `word` says it, of which `shown` is what is shown.
+    pub fn state(self, word: &str, shown: &str) -> String {
+        match word {
+            "running" | "healthy" => self.good(shown),
+            "waiting" | "starting" | "restarting" | "draining" | "stopping" | "busy" => self.warning(shown),
+            "failed" | "unhealthy" | "blocked" | "damaged" | "half-made" | "unreachable" | "left over"
+            | "orphan" => self.bad(shown),
+            _ => shown.to_owned(),
+        }
+    }
+
     fn paint(self, code: &str, text: impl Display) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
     }

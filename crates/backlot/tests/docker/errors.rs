@@ -157,14 +157,18 @@ fn services_and_environments_that_are_not_there() {
         let told = &["error: the services of development are not up\n  help: start them: backlot "];
         fails(&stage, arguments, told);
     }
-    fails(&stage, &["up", "-d", "wbe"], &["error: there is no service wbe (there are web)\n"]);
+    fails(
+        &stage,
+        &["up", "-d", "wbe"],
+        &["error: there is no service wbe (did you mean web? there are web)\n"],
+    );
     stage.on_docker(&["up", "-d", "-q", "--wait"]).output().assert_prints("");
     for arguments in
         [&["logs", "wbe"][..], &["restart", "wbe"], &["scale", "wbe=2"], &["exec", "wbe", "true"]]
     {
         fails(&stage, arguments, &["error: no service wbe of development is up\n  help: there are web"]);
     }
-    fails(&stage, &["top", "wbe"], &["error: there is no service wbe (there are web)\n"]);
+    fails(&stage, &["top", "wbe"], &["error: there is no service wbe (did you mean web? there are web)\n"]);
     stage.backlot(&["down", "-q"]).output().assert_prints("");
 }
 

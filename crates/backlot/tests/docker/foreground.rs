@@ -29,7 +29,10 @@ fn logs_are_shown_until_it_ends_and_then_nothing_runs() {
         let status = run.wait(Duration::from_secs(30)).unwrap().expect("it ends");
         if signal == Signal::SIGINT {
             assert_eq!(backlot_process::exit_code(status), 130);
-            assert!(stage.containers().is_empty());
+            // As with Compose they are there, with what is in them.
+            let running = stage.run("docker", &["ps", "-q", "--filter", &format!("name={}", stage.name())]);
+            assert_eq!(running.output().stdout, "");
+            stage.on_docker(&["down", "-q"]).output().assert_prints("");
         }
         wait_until("everything is stopped", || stage.containers().is_empty());
         assert!(get(web, "/").is_err());

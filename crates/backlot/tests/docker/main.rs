@@ -10,8 +10,10 @@
 mod agreement;
 mod choice;
 mod errors;
+mod examples;
 mod foreground;
 mod load;
+mod migrations;
 mod mixed;
 mod passthrough;
 mod production;
@@ -19,6 +21,7 @@ mod readme;
 mod rollouts;
 mod scenarios;
 mod testing;
+mod worktrees;
 
 use backlot_testkit::{DockerStage, Outcome, Stage, wait_until};
 use serde_json::Value;

@@ -42,7 +42,7 @@ fn looked_at(flask: &Flask) {
     let address = format!("127.0.0.1:{}", flask.nginx);
     assert_eq!(
         nginx["endpoints"][0],
-        serde_json::json!({"target": 8080, "address": address, "published": true})
+        serde_json::json!({"target": 8080, "address": address, "published": true, "url": null})
     );
     let endpoints = flask.production(&["endpoints", "web"]).assert_code(0).stdout;
     let endpoints: Vec<&str> = endpoints.lines().collect();

@@ -1,4 +1,4 @@
-//! The README's block on Docker is run, and prints what it says.
+//! The pages about containers and Docker are run, one after the other in one project, and print what they say.
 
 use std::path::Path;
 
@@ -16,11 +16,12 @@ http.server.ThreadingHTTPServer(('', 7700), http.server.SimpleHTTPRequestHandler
 ";
 
 #[test]
-fn the_readme_shows_what_happens() {
+fn the_pages_show_what_happens() {
     let Some(mut stage) = DockerStage::new(|| Stage::empty(BACKLOT)) else { return };
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let examples = examples(&readme, "console docker");
-    assert!(examples.len() >= 10, "the README shows only {} commands on Docker", examples.len());
+    let pages = ["docs/containers.md", "docs/docker.md"];
+    let text = pages.map(|page| std::fs::read_to_string(repository().join(page)).unwrap()).concat();
+    let examples = examples(&text, "console docker");
+    assert!(examples.len() >= 10, "the pages show only {} commands on Docker", examples.len());
     // The port that it publishes may be taken on this machine; in the container it stays what it is.
     let published = format!("- \"{}:7700\"", free_port());
     for Example { command, output } in &examples {
@@ -40,7 +41,7 @@ fn the_readme_shows_what_happens() {
         assert_eq!(
             without_numbers(&printed),
             without_numbers(&output),
-            "the README shows something else for\n{outcome}"
+            "the pages show something else for\n{outcome}"
         );
     }
 }

@@ -44,3 +44,31 @@ fn what_nothing_is_known_of_is_said_to_be_so() {
         "{none}"
     );
 }
+
+#[test]
+fn a_compose_file_that_is_there_is_added_to_when_that_is_wanted_only() {
+    let stage = Stage::empty(BACKLOT);
+    let compose = "services:\n  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}\n  web:\n    build: .\n    command: sleep 1000\n";
+    stage.file("compose.yaml", compose).file("alembic.ini", "").file("Dockerfile", "FROM python\n");
+    let text = || std::fs::read_to_string(stage.project().join("compose.yaml")).unwrap();
+    let asked = stage.backlot(&["init"]).output().assert_code(2);
+    for part in [
+        "Alembic's migrations are run by nothing in it; after line 3, this would be added:",
+        "    x-backlot:\n      migrate: alembic upgrade head\n",
+        "error: a file would be changed, and nobody can be asked\n  help: say --yes to do it",
+    ] {
+        assert!(asked.stderr.contains(part), "{part}\n{asked}");
+    }
+    stage.backlot(&["init", "--dry-run"]).output().assert_prints(
+        "add to [project]/compose.yaml, after line 3: x-backlot:\n      migrate: alembic upgrade head",
+    );
+    assert_eq!(text(), compose);
+    stage.backlot(&["init", "--yes", "-q"]).output().assert_prints("");
+    assert_eq!(
+        text(),
+        compose.replace("  web:\n", "  web:\n    x-backlot:\n      migrate: alembic upgrade head\n")
+    );
+    let again = stage.backlot(&["init"]).output().assert_code(1);
+    assert!(again.stderr.contains("there is nothing to write"), "{again}");
+    stage.assert_nothing_left();
+}

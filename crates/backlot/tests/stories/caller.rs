@@ -68,7 +68,7 @@ fn no_program_sees_the_callers_variables_of_libpq() {
     stage.backlot(&["logs", "web", "--no-log-prefix"]).output().assert_prints("");
     stage.backlot(&["exec", "web", "sh", "-c", NAMES]).output().assert_prints("");
     let in_database = stage.backlot(&["exec", "db", "sh", "-c", NAMES]).output();
-    in_database.assert_prints("PGDATA PGHOST PGPASSWORD PGPORT PGUSER");
+    in_database.assert_prints("PGDATA PGHOST PGPASSWORD PGPORT PGUSER PG_MAJOR PG_VERSION");
     stage.backlot(&["run", "sh", "-c", NAMES]).output().assert_prints(OWN);
     stage.backlot(&["db", "shell", "-c", "select 42", "--", "-At"]).output().assert_prints("42");
     stage.backlot(&["down", "-q"]).output().assert_prints("");

@@ -11,7 +11,7 @@ use crate::blog::{Blog, blog, ps, replicas, single};
 use crate::{BACKLOT, has_views};
 
 /// The process of each replica of a service.
-fn processes(services: &[Value], service: &str) -> Vec<u64> {
+pub(crate) fn processes(services: &[Value], service: &str) -> Vec<u64> {
     replicas(services, service).iter().filter_map(|replica| replica["pid"].as_u64()).collect()
 }
 
@@ -40,13 +40,13 @@ fn another_shell_restarts_nothing() {
 }
 
 /// Asks an endpoint until it is told to stop; how often it was not answered well.
-struct Visitor {
+pub(crate) struct Visitor {
     over: Arc<AtomicBool>,
     asking: JoinHandle<Vec<String>>,
 }
 
 impl Visitor {
-    fn start(port: u16) -> Self {
+    pub(crate) fn start(port: u16) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&over);
         let asking = std::thread::spawn(move || {
@@ -63,7 +63,7 @@ impl Visitor {
     }
 
     #[track_caller]
-    fn was_never_disappointed(self) {
+    pub(crate) fn was_never_disappointed(self) {
         self.over.store(true, Ordering::Relaxed);
         let wrong = self.asking.join().unwrap();
         assert!(wrong.is_empty(), "{} times: {:?}", wrong.len(), wrong.first());

@@ -141,19 +141,6 @@ fn doctor_finds_the_nginx_that_a_stack_would_run() {
 }
 
 #[test]
-fn completions_are_for_the_shells() {
-    let stage = seed();
-    for (shell, word) in
-        [("bash", "complete -F _backlot"), ("zsh", "#compdef backlot"), ("fish", "complete -c backlot")]
-    {
-        let script = stage.backlot(&["completions", shell]).output().assert_code(0);
-        assert!(script.stdout.contains(word), "{shell}");
-        assert_eq!(script.stderr, "");
-    }
-    stage.backlot(&["completions", "tcsh"]).output().assert_code(2);
-}
-
-#[test]
 fn a_dry_run_prints_the_steps_and_carries_out_none() {
     let stage = seed();
     stage.file("scenarios/users.sql", USERS_SQL);

@@ -63,6 +63,23 @@ fn what_nobody_needs_is_left_out_with_a_line_each() {
 }
 
 #[test]
+fn what_is_built_and_has_its_command_from_an_image_is_left_out_with_what_only_it_needs() {
+    let tests = "  browsers: {build: ./e2e, depends_on: [adminer, web]}\n";
+    let stage = stage(&format!("{COMPOSE}{tests}"));
+    stage.file("e2e/Dockerfile", "FROM company/browsers:1.2\nCOPY . /e2e\n");
+    let up = stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    assert_says(
+        &up,
+        &[
+            "service browsers has no command that can run natively (its image is built from company/browsers): it is left out",
+        ],
+    );
+    stage.backlot(&["ps", "-q"]).output().assert(0, "web-1", "");
+    stage.backlot(&["up", "-d", "browsers"]).output().assert_code(1);
+    down(&stage);
+}
+
+#[test]
 fn what_is_depended_on_is_an_error_that_names_both_unless_the_others_do_without() {
     let needs = "  app: {image: app, command: sleep 1000, depends_on: [adminer]}\n";
     let stage = stage(&format!("{COMPOSE}{needs}"));
@@ -171,5 +188,39 @@ fn no_image_is_built_in_the_place_of_packages_that_are_not_to_be_installed() {
     let failed = up(&stage, script, &["--no-install"]).assert_code(1);
     assert_says(&failed, &["error: service web runs some-program, which is not on PATH"]);
     assert!(!stage.project().join("asked").exists());
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn no_engine_is_asked_where_nothing_is_a_container() {
+    let stage = stage("services:\n  web: {image: web, command: sleep 1000}\n");
+    let docker = FakeDocker::on(&stage, "echo \"$@\" >>\"$BACKLOT_HOME/../asked\"; exit 1");
+    for arguments in [&["up", "-d", "--wait", "-q"][..], &["up", "-d", "-q"], &["ps", "-q"], &["down", "-q"]]
+    {
+        stage.backlot(arguments).env("PATH", docker.path()).output().assert_code(0);
+    }
+    let asked = stage.home().with_file_name("asked");
+    assert!(!asked.exists(), "{}", std::fs::read_to_string(asked).unwrap());
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn images_that_were_built_go_when_they_are_asked_to() {
+    let stage = stage(
+        "services:\n  web: {build: ., command: sleep 1000}\n  tagged: {build: ., image: mine, command: sleep 1000}\n  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}\n",
+    );
+    stage.file("Dockerfile", "FROM a\n");
+    let script = "case \"$1 $2\" in\n'version '*) echo 27.0;;\n'image inspect') case \"$*\" in *mine*) echo 'Error: No such image' >&2; exit 1;; *) echo '[{\"Id\": \"a\", \"Config\": {}}]';; esac;;\n*) echo \"$*\" >>asked;;\nesac";
+    let docker = FakeDocker::on(&stage, script);
+    let asked = |kind: &str| {
+        let _ = std::fs::remove_file(stage.project().join("asked"));
+        stage.backlot(&["down", "--rmi", kind]).env("PATH", docker.path()).output().assert_code(0);
+        std::fs::read_to_string(stage.project().join("asked")).unwrap()
+    };
+    let plan = stage.backlot(&["--dry-run", "down", "--rmi", "local"]).output().assert_code(0);
+    assert!(plan.stdout.ends_with("remove the image project_development-web, if it is here\n"), "{plan}");
+    assert_eq!(asked("local"), "image rm project_development-web\n");
+    assert_eq!(asked("all"), "image rm postgres\nimage rm project_development-web\n");
+    stage.backlot(&["down", "--rmi", "some"]).output().assert_code(2);
     stage.assert_nothing_left();
 }

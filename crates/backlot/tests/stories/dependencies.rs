@@ -125,6 +125,33 @@ fn an_environment_of_the_projects_own_is_used_and_nothing_is_installed() {
     assert!(!stage.home().join("dependencies").exists());
 }
 
+#[test]
+fn an_environment_beside_what_is_built_is_used_where_that_is_above_the_project() {
+    let stage = Stage::empty(BACKLOT);
+    stage
+        .file("requirements.txt", "hello\n")
+        .file(
+            "docker/Dockerfile",
+            "FROM python:3\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\nCMD hello\n",
+        )
+        .file(
+            "docker/compose.yaml",
+            "services: {web: {build: {context: .., dockerfile: docker/Dockerfile}}}\n",
+        );
+    let own = |folder: &str| {
+        let bin = stage.project().join(folder).join("bin");
+        program(&bin, "python", "exit 0");
+        program(&bin, "hello", "exec sleep 600");
+    };
+    own("venv");
+    stage.backlot(&["-C", "docker", "up", "--dry-run"]).output().assert_prints("start web\n");
+    stage.backlot(&["-C", "docker", "up", "-d", "--wait", "-q"]).output().assert_code(0);
+    // One that goes before it makes another service.
+    own(".venv");
+    stage.backlot(&["-C", "docker", "up", "--dry-run"]).output().assert_prints("replace web\n");
+    stage.backlot(&["-C", "docker", "down", "-q"]).output().assert_code(0);
+}
+
 /// Adds a shell script to a folder of programs.
 fn program(folder: &Path, name: &str, script: &str) {
     fs::create_dir_all(folder).unwrap();
@@ -178,6 +205,22 @@ fn a_tool_that_fails_is_told_with_its_last_lines_and_leaves_nothing() {
     uv(&bin, INSTALLS);
     stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
     stage.backlot(&["down", "-q"]).output().assert_code(0);
+}
+
+#[test]
+fn a_tool_that_fails_is_told_with_the_packages_of_the_system_that_its_stage_has() {
+    let (stage, _) = fake("echo 'thing.h: no such file' >&2; exit 1");
+    stage.file(
+        "Dockerfile",
+        "FROM python:3.11 AS made\nRUN apt-get install -y libthing-dev\nCOPY requirements.txt /\n\
+         RUN pip wheel -w /wheels -r /requirements.txt\nFROM python:3.11\nWORKDIR /app\n\
+         RUN --mount=type=bind,from=made,source=/wheels,target=/wheels pip install /wheels/*\n",
+    );
+    let outcome = stage.backlot(&["--engine", "native", "up", "-d"]).output().assert_code(1);
+    let hint = "its Dockerfile has packages of the system before, of which some may be missing here: libthing-dev (`doctor` tells which)";
+    assert!(outcome.stderr.contains("thing.h: no such file") && outcome.stderr.contains(hint), "{outcome}");
+    let doctor = stage.backlot(&["doctor"]).output().stdout;
+    assert!(doctor.contains("has of its system's packages (apt-get): libthing-dev"), "{doctor}");
 }
 
 #[test]
@@ -277,6 +320,41 @@ fn modules_are_beside_package_json() {
     // One that the project has itself is used.
     stage.file("web/node_modules/greet/index.js", "module.exports = 'own';\n");
     assert_eq!(plan(), "start web\n");
+}
+
+/// A `yarn` that puts a module where the project's settings say.
+const YARN: &str = "\
+folder=$(sed -n 's/^--modules-folder //p' .yarnrc); folder=${folder:-node_modules}
+mkdir -p \"$folder/.bin\"; printf '#!/bin/sh\\necho it works; exec sleep 600\\n' > \"$folder/.bin/app\"
+chmod +x \"$folder/.bin/app\"";
+
+#[test]
+fn modules_whose_settings_have_them_elsewhere_are_there_in_the_service_and_nowhere_on_this_machine() {
+    let stage = Stage::empty(BACKLOT);
+    let elsewhere = stage.root().join("elsewhere");
+    stage
+        .file("package.json", "{}")
+        .file(".yarnrc", format!("--modules-folder {}\n# mine\n", elsewhere.display()))
+        .file(
+            "Dockerfile",
+            "FROM node:20\nWORKDIR /app\nCOPY package.json *yarn* ./\nRUN yarn install\nCOPY . .\nCMD app\n",
+        )
+        .file("compose.yaml", "services: {web: {build: .}}\n");
+    let bin = stage.root().join("fake");
+    program(&bin, "node", "echo v20.0.0");
+    program(&bin, "npm", "exit 1");
+    program(&bin, "yarn", YARN);
+    let stage = stage.with("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    let said = || stage.backlot(&["logs"]).output().stdout;
+    let said = wait_for(LIMIT, || Some(said()).filter(|text| text.contains("it works")));
+    assert!(said.is_some(), "{}", stage.backlot(&["logs"]).output());
+    assert!(!elsewhere.exists(), "it was written into this machine");
+    if has_views() {
+        let place = elsewhere.display().to_string();
+        stage.backlot(&["exec", "web", "ls", "-A", &place]).output().assert_prints(".bin\n");
+    }
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
 }
 
 #[test]

@@ -93,12 +93,3 @@ fn lines_to_be_copied_name_the_same_project() {
     let down = "error: scenario_it is not up\n  help: backlot -C [project] -p other scenario up it";
     with(&["scenario", "url", "it"]).assert(1, "", down);
 }
-
-#[test]
-fn completions_offer_no_verb_that_is_ours_alone() {
-    let stage = seed();
-    for shell in ["bash", "zsh", "fish"] {
-        let script = stage.backlot(&["completions", shell]).output().assert_code(0).stdout;
-        assert!(script.contains("create-initial-db") && !script.contains("__janitor"), "{shell}");
-    }
-}

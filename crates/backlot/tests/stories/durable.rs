@@ -173,6 +173,10 @@ fn what_counts_only_when_a_database_is_made_is_said() {
             "{refused}"
         );
         assert!(refused.stderr.contains("ALTER ROLE"), "{refused}");
+        let dry = stage.backlot(&["up", "-d", "--dry-run"]).output().assert_code(1);
+        assert_eq!(dry.stderr, refused.stderr);
+        let doctor = stage.backlot(&["doctor"]).output();
+        assert!(doctor.stdout.contains("POSTGRES_PASSWORD of service db is not what"), "{doctor}");
         assert!(!refused.stderr.contains('y'.to_string().repeat(2).as_str()), "{refused}");
         stage.file("compose.yaml", with(""));
         if runs {

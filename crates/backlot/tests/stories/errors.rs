@@ -219,10 +219,10 @@ fn the_folder_of_programs_that_the_project_names_is_what_is_missing() {
 struct SmallDisk(std::path::PathBuf);
 
 impl SmallDisk {
-    fn on(stage: &Stage, megabytes: u32) -> Option<Self> {
+    fn on(stage: &Stage, size: &str) -> Option<Self> {
         let dir = stage.root().join("small");
         std::fs::create_dir(&dir).unwrap();
-        let options = format!("size={megabytes}m,mode=755");
+        let options = format!("{size},mode=755");
         let path = dir.display().to_string();
         let mounted = stage.run("mount", &["-t", "tmpfs", "-o", &options, "tmpfs", &path]).output();
         (mounted.code == 0).then_some(Self(dir))
@@ -236,14 +236,18 @@ impl SmallDisk {
 #[test]
 fn a_full_disk_is_called_one() {
     // Too small for initdb, for its databases, and for a clone.
-    for megabytes in [10, 30, 45] {
+    let space = ["size=10m", "size=30m", "size=45m"].map(|size| (size, "the disk is full"));
+    let files = ["size=500m,nr_inodes=100", "size=500m,nr_inodes=700", "size=500m,nr_inodes=1500"];
+    let files =
+        files.map(|size| (size, "the disk takes no more files, however small (it has no inodes left)"));
+    for (size, lack) in space.into_iter().chain(files) {
         let stage = seed();
-        let Some(disk) = SmallDisk::on(&stage, megabytes) else { return };
+        let Some(disk) = SmallDisk::on(&stage, size) else { return };
         let up = stage.backlot(&["scenario", "up", "it"]).env("BACKLOT_HOME", disk.0.display().to_string());
         let outcome = up.output();
         disk.unmount(&stage);
         let outcome = outcome.assert_code(1);
-        assert_says(&outcome.stderr, &["the disk is full", "help: free some space"]);
+        assert_says(&outcome.stderr, &[lack, "help: free some space"]);
     }
 }
 

@@ -136,6 +136,29 @@ fn compose_is_called_as_one_would_type_it() {
         );
 }
 
+/// Compose watches what the file says, and nothing else.
+#[test]
+fn compose_watches_where_it_runs_the_services() {
+    let stage = Stage::empty(BACKLOT);
+    let file = |more: &str| {
+        stage.file("compose.yaml", format!("name: shop\nservices:\n  web:\n    image: app\n{more}"))
+    };
+    let docker = FakeDocker::on(&stage, "exit 0");
+    let watch = |words: &[&str]| {
+        let words: Vec<&str> = ["--engine", "docker"].iter().chain(words).copied().collect();
+        stage.backlot(&words).env("PATH", docker.path()).output()
+    };
+    file("");
+    for words in [&["--dry-run", "watch"][..], &["up", "--watch"]] {
+        let refused = watch(words).assert_code(1);
+        assert!(refused.stderr.contains("error: no service has develop.watch"), "{refused}");
+    }
+    file("    develop: {watch: [{path: ., action: restart}]}\n");
+    let line =
+        "[stage]/fake/docker/docker compose -p shop_development -f [project]/compose.yaml watch --no-up web";
+    watch(&["--dry-run", "watch", "web"]).assert_prints(line);
+}
+
 /// What is made for one command alone is gone after it, and its exit code is ours.
 #[test]
 fn a_service_runs_once_by_compose() {

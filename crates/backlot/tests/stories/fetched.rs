@@ -90,6 +90,11 @@ fn offline_and_without_clients_the_ways_out_are_told() {
             assert!(refused.stderr.contains(said), "{said} is not in\n{refused}");
         }
     }
+    // Ways out of several lines stand below each other.
+    let doctor = fakes.stage.backlot(&["--offline", "doctor"]).output();
+    let is_in_place = |line: &str| line.starts_with(['✓', '⚠', '✗', ' ']);
+    assert!(doctor.stdout.contains("{postgres: MAJOR}"), "{doctor}");
+    assert!(doctor.stdout.lines().all(is_in_place), "{doctor}");
     let refused = fakes.stage.backlot(&["postgres", "install", "16"]).env("BACKLOT_OFFLINE", "1").output();
     assert!(
         refused.assert_code(1).stderr.contains("cannot fetch PostgreSQL 16: that is not to be done offline")

@@ -38,8 +38,15 @@ services:
   alone: {build: {context: ., dockerfile: docker/Dockerfile, target: base}, entrypoint: [], command: echo alone}
 ";
     stage.file("compose.yaml", compose);
-    let named = "  ⚠ service other runs as you, not as USER app of its Dockerfile ([project]/compose.yaml:4:3); --engine docker changes the user";
-    stage.backlot(&UP).output().assert(0, "", named);
+    let works = |name: &str, line: u8| {
+        format!(
+            "  ⚠ service {name} works in /app, where nothing of the project is: it starts in [project] ([project]/compose.yaml:{line}:3); mount a folder there\n"
+        )
+    };
+    let other = works("other", 4);
+    let user = "  ⚠ service other runs as you, not as USER app of its Dockerfile ([project]/compose.yaml:4:3); --engine docker changes the user\n";
+    let named = works("alone", 5) + &works("given", 3) + &other + user + &works("usual", 2);
+    stage.backlot(&UP).output().assert(0, "", named.trim_end());
     for (service, expected) in [
         ("usual", "usual-1  | entry: hello you echo usual\nusual-1  | usual"),
         ("given", "given-1  | entry: dear you echo given\ngiven-1  | given"),

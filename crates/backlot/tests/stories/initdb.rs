@@ -166,9 +166,13 @@ fn scenarios_are_cloned_with_what_scripts_make() {
     seen("it", " filled");
     stage.backlot(&["scenario", "down", "it", "-q"]).output().assert_prints("");
     let second = up("it");
-    assert!(second.stderr.contains("cloned with what its scripts make"), "{second}");
+    assert!(second.stderr.contains("cloned with its data"), "{second}");
     assert!(!second.stderr.contains("sourcing"), "{second}");
     seen("it", " filled");
+    let other = up("elsewhere");
+    assert!(other.stderr.contains("cloned with what its scripts make"), "{other}");
+    assert!(!other.stderr.contains("sourcing"), "{other}");
+    stage.backlot(&["scenario", "down", "elsewhere", "-q"]).output().assert_prints("");
     stage.backlot(&["scenario", "down", "it", "-q"]).output().assert_prints("");
     // Other variables and other scripts make another one.
     let file = std::fs::read_to_string(stage.project().join("compose.yaml")).unwrap();

@@ -221,3 +221,64 @@ fn up_makes_anew_what_was_killed() {
     stage.backlot(&count).output().assert_prints("3");
     stage.backlot(&["scenario", "down", "it", "-q"]).output().assert_prints("");
 }
+
+/// Whoever has asked it to stop (a guard that was killed at it, `pg_ctl`): it lets nobody in any more, and its end may take as
+/// long as a client stays.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_server_that_is_about_to_end_is_none_to_count_on() {
+    let (stage, web) = stack();
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
+    stage.backlot(&["db", "shell", "-c", "CREATE TABLE kept ()", "--", "-q"]).output().assert_prints("");
+    for is_supervised in [true, false] {
+        let mut client = stage.backlot(&["db", "shell", "-c", "SELECT pg_sleep(600)"]).start();
+        wait_until("a client is there", || {
+            [") SELECT", "] SELECT"].iter().any(|title| !stage.find_processes(title).is_empty())
+        });
+        if !is_supervised {
+            let guard = process(&stage, " __guard ");
+            guard.signal(Signal::SIGSTOP).unwrap();
+            stage.kill(&stage.find_process(" __supervisor "));
+            guard.signal(Signal::SIGKILL).unwrap();
+        }
+        let postmaster = process(&stage, "/postgres -D ");
+        postmaster.signal(Signal::SIGTERM).unwrap();
+        let pid_file = site(&stage, "development").join("volumes/pgdata/data/postmaster.pid");
+        wait_until("it is stopping", || std::fs::read_to_string(&pid_file).unwrap().contains("stopping"));
+        stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
+        assert!(!postmaster.is_alive());
+        client.kill().unwrap();
+        assert_eq!(get(web, "/").unwrap().0, 200);
+        stage
+            .backlot(&["db", "shell", "-c", "SELECT count(*) FROM kept", "--", "-At"])
+            .output()
+            .assert_prints("0");
+    }
+    stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_prints("");
+    stage.assert_nothing_left();
+}
+
+/// Postgres itself needs some seconds to see that it cannot go on, and says meanwhile that it recovers.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_server_that_ends_at_its_recovery_is_started_anew() {
+    let (stage, web) = stack();
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
+    let much = "CREATE TABLE much AS SELECT n, repeat('x', 200) FROM generate_series(1, 400000) n";
+    stage.backlot(&["db", "shell", "-c", much, "--", "-q"]).output().assert_prints("");
+    let postmaster = process(&stage, "/postgres -D ");
+    stage.kill(&stage.find_process("postgres: walwriter"));
+    wait_until("it recovers", || {
+        let startup = stage.find_processes("postgres: startup");
+        startup.iter().any(|process| process.signal(Signal::SIGKILL).unwrap())
+    });
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
+    assert!(!postmaster.is_alive());
+    assert_eq!(get(web, "/").unwrap().0, 200);
+    stage
+        .backlot(&["db", "shell", "-c", "SELECT count(*) FROM much", "--", "-At"])
+        .output()
+        .assert_prints("400000");
+    stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_prints("");
+    stage.assert_nothing_left();
+}

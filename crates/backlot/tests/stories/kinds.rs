@@ -163,10 +163,10 @@ fn a_file_that_cannot_be_looked_at_is_no_empty_database() {
 fn a_name_without_a_file_is_told_with_those_that_have_one() {
     let stage = seed();
     stage.file("scenarios/users.sql", USERS_SQL);
-    stage.backlot(&["scenario", "up", "user"]).output().assert(
+    stage.backlot(&["scenario", "up", "nobody"]).output().assert(
         0,
-        "Scenario user is ready…\n…",
+        "Scenario nobody is ready…\n…",
         "…\n  · no file of that name in scenarios/ (there are users): the database is empty",
     );
-    stage.backlot(&["scenario", "down", "user", "-q"]).output().assert_prints("");
+    stage.backlot(&["scenario", "down", "nobody", "-q"]).output().assert_prints("");
 }

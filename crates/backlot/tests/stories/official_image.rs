@@ -262,6 +262,12 @@ fn text_is_sorted_as_in_the_image() {
             let provider = "select datlocprovider from pg_database where datname = 'postgres'";
             let is_icu = sql(&stage, &url, provider) == "i";
             assert_eq!(outcome.stderr.contains("sorted by ICU's en-US"), is_icu, "{outcome}");
+            // Of one that is cloned from the same template, too.
+            for name in ["one", "two"] {
+                let clone = stage.backlot(&["scenario", "up", name]).output().assert_code(0);
+                assert_eq!(clone.stderr.contains("sorted by ICU's en-US"), is_icu, "{clone}");
+            }
+            stage.backlot(&["scenario", "down", "--all", "-q"]).output().assert_prints("");
         }
         down(&stage);
     }
@@ -316,5 +322,78 @@ fn what_the_file_says_the_programs_are_is_taken_at_its_word() {
     assert_eq!(sql(&stage, &url, "select current_setting('server_version_num')::int / 10000"), "15");
     stage.backlot(&["down", "-q"]).output().assert_prints("");
     stage.backlot(&UP).output().assert_prints("");
+    down(&stage);
+}
+
+#[test]
+fn the_log_is_in_a_volume_of_its_own_where_the_file_has_it() {
+    let compose = |wal: &str| {
+        format!(
+            "services:\n  db:\n    image: postgres\n    environment: {{POSTGRES_PASSWORD: x, POSTGRES_INITDB_WALDIR: /wal/log}}\n    \
+             volumes: ['data:/var/lib/postgresql/data', '{wal}']\nvolumes: {{data: {{}}, wal: {{}}, named: {{name: the-log}}}}\n"
+        )
+    };
+    for (wal, place) in [
+        ("wal:/wal", "volumes/wal/data/log"),
+        ("./logs:/wal", "/logs/log"),
+        ("named:/wal", "volumes/the-log/data/log"),
+    ] {
+        let stage = Stage::empty(BACKLOT);
+        stage.file("compose.yaml", compose(wal)).file("init.sql", "");
+        stage.backlot(&UP).output().assert_prints("");
+        let exec = |line: &str| stage.backlot(&["exec", "db", "sh", "-c", line]).output();
+        let log = exec("readlink $PGDATA/pg_wal").assert_code(0).stdout;
+        assert!(log.trim().ends_with(place), "{log}");
+        exec("psql -XAtqc 'create table kept (id int)' && psql -XAtqc checkpoint && ls $PGDATA/pg_wal/ | grep -c ^0000").assert_code(0);
+        stage.backlot(&["down", "-q"]).output().assert_prints("");
+        stage.backlot(&UP).output().assert_prints("");
+        exec("psql -XAtqc 'select count(*) from kept'").assert_prints("0");
+        down(&stage);
+        // What is not ours stays, and nothing is written over it.
+        if wal.starts_with('.') {
+            let refused = stage.backlot(&UP).output().assert_code(1);
+            assert!(refused.stderr.contains("/logs/log holds files"), "{refused}");
+            std::fs::remove_dir_all(stage.project().join("logs")).unwrap();
+        }
+    }
+    // Where nothing is mounted, it stays with the data, and that is said.
+    let stage = Stage::empty(BACKLOT);
+    stage.file("compose.yaml", compose("wal:/elsewhere"));
+    let dry = stage.backlot(&["up", "--dry-run"]).output().assert_code(0);
+    assert!(
+        dry.stderr.contains("names /wal/log, where nothing is mounted: the log stays with the data"),
+        "{dry}"
+    );
+}
+
+#[test]
+fn what_is_run_beside_it_has_the_variables_of_the_image() {
+    let (stage, _) = project(
+        "services:\n  db: {image: postgres, environment: {POSTGRES_PASSWORD: x, POSTGRES_DB: shop}}\n",
+    );
+    stage.backlot(&UP).output().assert_prints("");
+    let line = "echo $PG_MAJOR. $PG_VERSION $LANG $POSTGRES_USER $POSTGRES_DB $POSTGRES_PASSWORD; test -d $PGDATA && echo data";
+    let said = stage.backlot(&["exec", "db", "sh", "-c", line]).output().assert_code(0).stdout;
+    let words: Vec<&str> = said.split_whitespace().collect();
+    assert!(words[1].starts_with(words[0]), "{said}");
+    assert_eq!(words[2..], ["en_US.utf8", "postgres", "shop", "x", "data"]);
+    down(&stage);
+}
+
+#[test]
+fn keys_that_are_mounted_are_the_servers_and_other_folders_are_named() {
+    let (stage, port) = project(
+        "services:\n  db:\n    image: postgres\n    command: -c ssl=on -c ssl_cert_file=/tls/a.crt -c ssl_key_file=/tls/a.key\n    environment: {POSTGRES_PASSWORD: x}\n    ports: ['PORT:5432']\n    \
+         volumes: ['./tls:/tls:ro', './archive:/archive', './init:/docker-entrypoint-initdb.d', '/etc/localtime:/etc/localtime:ro']\n",
+    );
+    let make = "mkdir tls init && openssl req -new -x509 -days 2 -nodes -subj /CN=db -out tls/a.crt -keyout tls/a.key";
+    if stage.run("sh", &["-c", make]).output().code != 0 {
+        return;
+    }
+    let up = stage.backlot(&UP).output().assert_code(0);
+    let archive = "service db has [project]/archive at /archive, where its server does not see it natively";
+    assert!(up.stderr.contains(archive) && up.stderr.lines().count() == 1, "{up}");
+    let url = format!("postgres://postgres:x@127.0.0.1:{port}/postgres?sslmode=require");
+    assert_eq!(sql(&stage, &url, "show ssl"), "on");
     down(&stage);
 }

@@ -10,7 +10,7 @@ use crate::blog::{printed, single, wait_until};
 
 const SERVER: &str = "sh -c 'echo began; exec python3 -m http.server --bind 127.0.0.1 $$PORT'";
 
-/// Runs a program on a terminal of its own, presses Ctrl-C there once it has printed `sys.argv[1]`, and prints all that was
+/// Runs a program on a terminal of its own, presses Ctrl-C there (or types what `PRESS` says) once it has printed `sys.argv[1]`, and prints all that was
 /// shown.
 const ON_A_TERMINAL: &str = "
 import os, pty, sys
@@ -28,12 +28,17 @@ while True:
     shown += piece
     if not pressed and all(word.encode() in shown for word in sys.argv[1].split('|')):
         pressed = True
-        os.write(terminal, b'\\x03')
+        os.write(terminal, os.environ.get('PRESS', '\\x03').encode())
 sys.stdout.write(shown.decode())
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 ";
 
-fn on_a_terminal(stage: &Stage, until: &str, arguments: &[&str], variable: (&str, &str)) -> Outcome {
+pub(crate) fn on_a_terminal(
+    stage: &Stage,
+    until: &str,
+    arguments: &[&str],
+    variable: (&str, &str),
+) -> Outcome {
     let line = [&["-c", ON_A_TERMINAL, until, BACKLOT], arguments].concat();
     stage.run("python3", &line).env("TERM", "xterm").env(variable.0, variable.1).output()
 }

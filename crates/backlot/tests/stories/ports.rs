@@ -77,7 +77,7 @@ fn a_port_of_another_checkout_is_told_with_its_place() {
 #[test]
 fn a_service_that_is_not_there_is_an_error_everywhere() {
     let stage = single("sh -c 'exec python3 -m http.server --bind 127.0.0.1 $$PORT'", "");
-    let there = "error: there is no service wbe (there are web)";
+    let there = "error: there is no service wbe (did you mean web? there are web)";
     stage.backlot(&["up", "-d", "wbe"]).output().assert(1, "", there);
     stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert(0, "", "…");
     for arguments in [
@@ -93,7 +93,7 @@ fn a_service_that_is_not_there_is_an_error_everywhere() {
     ] {
         stage.backlot(arguments).output().assert(1, "", there);
     }
-    let said = "error: there is no service wbe (there are gateway, web)";
+    let said = "error: there is no service wbe (did you mean web? there are gateway, web)";
     stage.backlot(&["logs", "wbe"]).output().assert(1, "", said);
     stage.backlot(&["logs", "-f", "wbe"]).output().assert(1, "", said);
     stage.backlot(&["down", "-q"]).output().assert_prints("");

@@ -116,7 +116,7 @@ fn production_scaled_behind_the_real_nginx() {
     blog.production(&["scale", "wbe=2"]).assert(
         1,
         "",
-        "error: there is no service wbe (there are db, nginx, web)",
+        "error: there is no service wbe (did you mean web? there are db, nginx, web)",
     );
     blog.production(&["down", "--volumes", "--yes", "-q"]).assert_prints("");
 }

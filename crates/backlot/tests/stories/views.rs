@@ -170,3 +170,57 @@ fn what_a_file_says_of_modes_and_sizes_is_so_and_a_new_volume_begins_with_what_t
     stage.backlot(&["down", "-q", "--volumes", "--yes"]).output().assert_code(0);
     stage.assert_nothing_left();
 }
+
+#[test]
+fn folders_that_the_dockerfile_makes_are_there() {
+    if !has_views() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "Dockerfile",
+        "FROM debian:12\nENV OWN=/home/of-the-app\nRUN mkdir -p /collected/deep $OWN/static $OWN/logs\nWORKDIR /home/of-the-app\n\
+         COPY public public\nRUN mkdir made\n",
+    );
+    stage.file("public/one", "");
+    let compose = "services: {web: {build: ., command: sh -ec 'cp -r /collected .; exec sleep 1000', volumes: ['static:/home/of-the-app/static']}}\nvolumes: {static: }\n";
+    stage.file("compose.yaml", compose);
+    stage.under_git();
+    up(&stage);
+    assert_eq!(
+        sh(&stage, "web", "ls /collected; ls; pwd"),
+        "deep\ncollected\nlogs\nmade\npublic\nstatic\n/home/of-the-app"
+    );
+    assert!(!std::path::Path::new("/home/of-the-app").exists(), "nothing is made on this machine");
+    stage.assert_clean_tree();
+    stage.backlot(&["down", "-q", "--volumes", "--yes"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn what_the_image_has_copied_and_the_file_mounts_elsewhere_is_two_folders() {
+    if !has_views() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "Dockerfile",
+        "FROM node:20 AS made\nCOPY . /app\nFROM debian:12\nCOPY --from=made /app/public /public\n",
+    );
+    stage.file("public/a/one.css", "one").file("public/a/two.css", "two");
+    stage.file(
+        "compose.yaml",
+        "services:\n  web:\n    build: .\n    volumes: ['.:/app']\n    entrypoint: [sh, -ec, 'cp -r /public /app; exec sleep 1000']\n",
+    );
+    up(&stage);
+    // What is written into one is not in the other.
+    sh(&stage, "web", "echo other > /public/a/one.css");
+    assert_eq!(sh(&stage, "web", "cat /app/public/a/one.css"), "one");
+    assert_eq!(std::fs::read_to_string(stage.project().join("public/a/one.css")).unwrap(), "one");
+    // What the project changes is there with the next `up`.
+    stage.file("public/a/two.css", "three");
+    up(&stage);
+    assert_eq!(sh(&stage, "web", "cat /public/a/one.css /public/a/two.css"), "onethree");
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}

@@ -49,6 +49,8 @@ pub(crate) struct Process {
     pub(crate) addresses: Vec<Option<SocketAddr>>,
     /// Where else it listens.
     pub(crate) elsewhere: Option<SocketAddr>,
+    /// What its last health check said, if it failed.
+    pub(crate) last_check: Option<String>,
     /// Whether the gateway has it.
     pub(crate) in_gateway: bool,
     /// Whether it was asked to end.
@@ -91,6 +93,7 @@ impl Process {
             launches: 1,
             addresses: Vec::new(),
             elsewhere: None,
+            last_check: None,
             in_gateway: false,
             stopping: false,
             killed: false,

@@ -251,6 +251,9 @@ impl Driver {
                     && self.processes.get(&replica).is_some_and(|process| !process.listens());
                 let answer =
                     if too_early { Err("it is well, but does not listen yet".to_owned()) } else { answer };
+                if let Some(process) = self.processes.get_mut(&replica) {
+                    process.last_check = answer.clone().err();
+                }
                 self.tell(Event::Health { replica, epoch, answer });
             }
             Input::Hooked { replica, pid, when, outcome } => self.hooked(replica, pid, when, outcome),

@@ -65,12 +65,17 @@ impl Driver {
         let network = process.and_then(|process| process.network.as_ref());
         let real = |(port, place): (u16, SocketAddrV4)| (port, SocketAddr::V4(place));
         let (state, health, reason) = describe(status.phase);
+        // Until the checks' times are up, this is all that is known.
+        let awaited = || {
+            let said = process.and_then(|process| process.last_check.as_ref());
+            said.filter(|_| health == Some(Health::Starting)).map(|said| format!("its last check: {said}"))
+        };
         let started = process.and_then(|process| process.started.duration_since(UNIX_EPOCH).ok());
         ReplicaReport {
             number: status.replica.number,
             state,
             health,
-            reason: reason.map(ToString::to_string),
+            reason: reason.map(ToString::to_string).or_else(awaited),
             addresses: process
                 .map(|process| {
                     let known = process.addresses.iter().flatten();

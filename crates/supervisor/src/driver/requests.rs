@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use backlot_near::instead;
 use backlot_plan::supervise::{Command, Event, Exit, Phase, Reason, ServiceId, ServiceStatus};
 
 use crate::driver::{ConnectionId, Driver};
@@ -131,8 +132,8 @@ impl Driver {
 
     pub(super) fn find(&self, name: &str) -> Result<ServiceId, Failure> {
         self.machine.stack().find(name).ok_or_else(|| {
-            let names: Vec<&str> = self.runbook.services.iter().map(|run| run.name.as_str()).collect();
-            let text = format!("there is no service {name} (there are {})", names.join(", "));
+            let names = self.runbook.services.iter().map(|run| run.name.as_str());
+            let text = format!("there is no service {name} ({})", instead(name, names));
             Failure {
                 code: FailureCode::NoService,
                 service: Some(name.to_owned()),

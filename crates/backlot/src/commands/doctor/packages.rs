@@ -2,25 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backlot_engine::{Hint, SystemPackages, Wishes, system_packages, tools};
+use backlot_engine::{Deployment, Hint, SystemPackages, system_packages, tools};
 use backlot_process::{Program, caller_allow_list};
-use backlot_project::Project;
+use backlot_project::Environment;
 
 use super::finding::{Finding, LIMIT};
 use crate::context::Context;
 
 /// Packages that services need: their languages', which `up` installs, and their systems', which it never does.
-pub(super) fn packages(context: &Context, project: &Project) -> Vec<Finding> {
-    let (Ok(home), Ok(environment)) = (context.home(), context.environment(project)) else {
-        return Vec::new();
-    };
-    let variables = &context.caller.variables;
-    let mut findings = of_system(&system_packages(&environment), variables);
-    let deployment = context.deployment(context.ground(&home, project), environment, &Wishes::default());
+pub(super) fn packages(
+    context: &Context,
+    deployment: &dyn Deployment<'_>,
+    environment: &Environment,
+) -> Vec<Finding> {
+    let mut findings = of_system(&system_packages(environment), &context.caller.variables);
     // What cannot be had is told with what keeps an `up` from starting.
-    let all = deployment.and_then(|deployment| Ok(deployment.packages(&[])?)).unwrap_or_default();
+    let all = deployment.packages(&[]).unwrap_or_default();
     for packages in all.into_iter().filter(|packages| !packages.is_there) {
-        let found = format!("{} needs what `{}` installs", packages.services.join(", "), packages.said);
+        let need = if packages.services.len() == 1 { "needs" } else { "need" };
+        let found = format!("{} {need} what `{}` installs", packages.services.join(", "), packages.said);
         let mend = Hint::from("`").then(Hint::command(&["install"])).then("` installs it, and `up` does");
         findings.push(Finding::warning("packages", found, mend));
     }

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::beside;
 use super::found::Found;
-use super::unwritable;
+use super::unwritable::unwritable;
 use crate::commands::down::ask;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -19,10 +20,7 @@ const FILE: &str = "compose.yaml";
 
 pub(super) fn adopt(directory: &Path, yes: bool, context: &Context) -> Result<Exit, CommandError> {
     if let Ok(project) = context.project() {
-        let error =
-            format!("{} has files that say what runs: there is nothing to write", project.root().display());
-        return Err(CommandError::failed("exists", error)
-            .hint("see what they say: `backlot config`; run it: `backlot up`"));
+        return beside::add(&project, yes, context);
     }
     let Some(found) = Found::in_directory(directory) else {
         let error = format!("nothing in {} tells what would run", directory.display());

@@ -1,15 +1,17 @@
 //! `backlot init`
 
 mod adopt;
+mod beside;
 mod found;
 mod templates;
+mod unwritable;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use backlot_engine::tools;
-use backlot_process::{Program, Stdout, shell_quote};
+use backlot_process::{Program, Stdout, is_offline, shell_quote};
 use clap::ValueEnum;
 use serde_json::json;
 
@@ -17,13 +19,15 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::render;
-use templates::File;
+use templates::{AXUM, FLASK, File, files};
+use unwritable::unwritable;
 
 /// Make a new project, ready to run: `cd NAME && backlot up`; or, without a name, write a Compose file for the one that is here
 ///
 /// A new one is one of Backlot's own examples: a small web application with a table, migrations, tests and scenarios. For a
 /// project that is there, what it is written in, what starts it, its database and its migrations are told by its files; what
-/// would be written is shown, and asked for.
+/// would be written is shown, and asked for. A project that has a Compose file keeps it: what migrates its database is offered to be
+/// added, where its files show that and the Compose file says nothing of it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The directory to make
@@ -50,11 +54,11 @@ enum Template {
 }
 
 impl Template {
-    fn files(self) -> &'static [File] {
-        match self {
-            Self::Axum => templates::AXUM,
-            Self::Flask => templates::FLASK,
-        }
+    fn files(self) -> impl Iterator<Item = File<'static>> {
+        files(match self {
+            Self::Axum => AXUM,
+            Self::Flask => FLASK,
+        })
     }
 }
 
@@ -72,7 +76,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return Err(CommandError::usage("name-invalid", "the directory to make has no name"));
     };
     if context.global.dry_run {
-        let files = template.files().iter();
+        let files = template.files();
         let steps: Vec<String> =
             files.map(|file| format!("write {}", directory.join(file.path).display())).collect();
         return context.show_steps(&steps);
@@ -97,7 +101,11 @@ fn refuse_what_is_there(directory: &Path) -> Result<(), CommandError> {
     }
 }
 
-fn write_all(directory: &Path, name: &str, files: &[File]) -> Result<(), CommandError> {
+fn write_all<'a>(
+    directory: &Path,
+    name: &str,
+    files: impl Iterator<Item = File<'a>>,
+) -> Result<(), CommandError> {
     for file in files {
         let path = directory.join(file.path);
         let text = if file.path == "README.md" { titled(file.text, name) } else { file.text.to_owned() };
@@ -115,16 +123,13 @@ fn titled(text: &str, name: &str) -> String {
     format!("# {name}\n{rest}")
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> CommandError {
-    CommandError::failed(
-        "io",
-        io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())),
-    )
-}
-
 /// Makes the virtual environment and installs what the project needs into it; whether that went well. If not, the
 /// project is there all the same.
 fn install(directory: &Path, context: &Context) -> bool {
+    if is_offline(&context.caller.variables) {
+        context.progress().say("  · nothing was installed (--offline, BACKLOT_OFFLINE)");
+        return false;
+    }
     let Some(python) = tools::on_path("python3", &context.caller.variables) else {
         context.progress().say("  ⚠ no python3 is on PATH: nothing was installed");
         return false;
@@ -139,7 +144,9 @@ fn install(directory: &Path, context: &Context) -> bool {
     for step in steps {
         context.progress().say(&format!("  {} {step}", context.style().faint("$")));
         let step = step.envs(&context.caller.variables).current_dir(directory);
+        let task = context.progress().beside_others().task("packages", "install what the project needs");
         let ended = step.run(Stdout::OurStderr, &context.interrupted);
+        drop(task);
         if !ended.is_ok_and(|ended| ended.status.success()) {
             context.progress().say("  ⚠ that failed: the project is there, what it needs is not installed");
             return false;

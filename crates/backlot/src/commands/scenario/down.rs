@@ -1,14 +1,15 @@
 //! `backlot scenario down`
 
 use backlot_engine::Site;
+use backlot_project::ScenarioName;
 use clap::ArgAction;
 use serde_json::json;
 
-use crate::commands::scenario::find::{parse_name, site};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::render;
+use crate::scenarios::{named, site};
 
 /// Remove scenarios: nothing is left of them, no process, file, socket or port
 #[derive(Debug, clap::Args)]
@@ -24,7 +25,7 @@ pub struct Args {
     #[arg(short = 'v', long = "volumes", hide = true)]
     _volumes: bool,
     /// Print more about what is done
-    #[arg(id = "verbose", long, action = ArgAction::Count, help_heading = "Global options")]
+    #[arg(id = "verbose", long, action = ArgAction::Count, help_heading = "Global options", hide_short_help = true)]
     _verbose: u8,
 }
 
@@ -33,10 +34,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let mut sites = Vec::new();
     if args.all {
         sites = Site::all(&home, &project)?;
-        sites.retain(|site| site.name().starts_with("scenario_"));
+        sites.retain(|site| ScenarioName::of_environment(site.name()).is_some());
     }
     for name in &args.names {
-        sites.push(site(&home, &project, &parse_name(name)?));
+        sites.push(site(&home, &project, &named(name, &home, &project)?));
     }
     if context.global.dry_run {
         return dry_run(&sites, context);
@@ -87,6 +88,6 @@ fn one(site: &Site, context: &Context) -> Result<bool, CommandError> {
     Ok(!steps.is_empty())
 }
 
-fn name_of(site: &Site) -> &str {
-    site.name().strip_prefix("scenario_").unwrap_or(site.name())
+fn name_of(site: &Site) -> String {
+    ScenarioName::of_environment(site.name()).map_or_else(|| site.name().to_owned(), |name| name.to_string())
 }

@@ -1,13 +1,11 @@
 //! `backlot scenario env`
 
-use backlot_process::shell_quote;
-use serde_json::{Map, Value};
-
-use crate::commands::scenario::find::{live, parse_name};
+use crate::commands::env::show;
+use crate::commands::scenario::find::live;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::render;
+use crate::scenarios::named;
 
 /// Print a scenario's variables as lines for a shell: eval "$(backlot scenario env NAME)"
 ///
@@ -19,18 +17,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let name = parse_name(&args.name)?;
     let (project, home) = (context.project()?, context.home()?);
+    let name = named(&args.name, &home, &project)?;
     let (scenario, database) = live(context, context.ground(&home, &project), &name)?;
-    let variables = scenario.variables(&database);
-    if context.global.json {
-        let object: Map<String, Value> =
-            variables.into_iter().map(|(name, value)| (name, value.into())).collect();
-        render::json(&object.into());
-        return Ok(Exit::Done);
-    }
-    for (name, value) in variables {
-        render::line(&format!("export {name}={}", shell_quote(&value)));
-    }
+    show(scenario.variables(&database), context.global.json);
     Ok(Exit::Done)
 }

@@ -5,10 +5,11 @@ use std::ffi::OsString;
 use backlot_engine::{Packages, own, tools};
 
 use crate::commands::run::{become_command, own_packages};
-use crate::commands::scenario::find::{live, parse_name};
+use crate::commands::scenario::find::live;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::scenarios::named;
 
 /// Run a command in a scenario's environment; its exit code is ours
 #[derive(Debug, clap::Args)]
@@ -21,8 +22,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let name = parse_name(&args.name)?;
     let (project, home) = (context.project()?, context.home()?);
+    let name = named(&args.name, &home, &project)?;
     let (scenario, database) = live(context, context.ground(&home, &project), &name)?;
     let environment = context.environment(&project)?;
     let own = if environment.for_all { None } else { own::only(&environment.stack, project.root()) };

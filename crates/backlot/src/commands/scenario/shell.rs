@@ -1,7 +1,7 @@
 //! `backlot scenario shell`
 
 use crate::commands::psql;
-use crate::commands::scenario::find::{database_of, parse_name};
+use crate::commands::scenario::find::database_of;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -19,5 +19,6 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    psql::become_psql(&args.psql, &database_of(context, &parse_name(&args.name)?)?, context)
+    let (site, database) = database_of(context, &args.name)?;
+    psql::become_psql(&args.psql, &database, &site, context)
 }

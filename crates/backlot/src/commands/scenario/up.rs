@@ -1,15 +1,23 @@
 //! `backlot scenario up`
 
-use backlot_engine::{EngineError, EngineKind, Event, Filling, Hint, LiveDatabase, Started, Wishes};
-use backlot_project::Project;
+use std::collections::BTreeSet;
+
+use backlot_engine::{
+    Deployment, EngineError, EngineKind, Event, Filling, Hint, Home, LiveDatabase, Started, Wishes, schema,
+};
+use backlot_project::{Project, ScenarioName, ScenarioSource};
+use backlot_supervisor::ServiceReport;
 use serde_json::json;
 
-use crate::commands::scenario::find::{deployment, parse_name};
-use crate::commands::up::wait;
+use crate::commands::down::answer;
+use crate::commands::named::Named;
+use crate::commands::scenario::find::deployment;
+use crate::commands::up::{say_names, wait};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::render;
+use crate::scenarios::{meant, no_scenario};
 
 /// Bring a scenario up: its own Postgres on its own free port, filled by its file
 #[derive(Debug, clap::Args)]
@@ -17,6 +25,9 @@ use crate::render;
 pub struct Args {
     /// The scenario's name
     name: String,
+    /// Leave its database empty, and take its name as it stands
+    #[arg(long)]
+    empty: bool,
     /// Make it anew, whatever is there
     #[arg(long)]
     fresh: bool,
@@ -35,20 +46,47 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let name = parse_name(&args.name)?;
     let (project, home) = (context.project()?, context.home()?);
+    let name = chosen(args, &home, &project, context)?;
     let ground = context.ground(&home, &project);
     let environment = project.scenario_environment(&name)?;
-    let mut wishes = Wishes {
+    let wishes = Wishes {
         services: args.only.clone(),
         fresh: args.fresh,
         build: args.build,
         no_install: args.no_install,
         ..Wishes::default()
     };
-    let scenario = deployment(context, ground, environment, &name, &wishes)?;
-    if let Some(reason) = scenario.why_not(&wishes)? {
-        if !args.only.is_empty() {
+    let source = if args.empty { ScenarioSource::Empty } else { project.scenario_source(&name)? };
+    let scenario = deployment(context, ground, environment, (&name, source), &wishes)?;
+    let bring = Bring { name: &name, only: &args.only, is_awaited: args.wait, begins_empty: true };
+    bring_up(scenario.as_ref(), bring, wishes, &project, context)
+}
+
+/// How a scenario is brought up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bring<'a> {
+    pub(super) name: &'a ScenarioName,
+    /// These services only, if any are named.
+    pub(super) only: &'a [String],
+    /// Whether they are waited for.
+    pub(super) is_awaited: bool,
+    /// Whether its database is empty before its file fills it.
+    pub(super) begins_empty: bool,
+}
+
+/// Brings a scenario up.
+pub(super) fn bring_up(
+    scenario: &dyn Deployment<'_>,
+    Bring { name, only, is_awaited, begins_empty }: Bring<'_>,
+    mut wishes: Wishes,
+    project: &Project,
+    context: &Context,
+) -> Result<Exit, CommandError> {
+    if let Some(reason) = scenario.why_not(&wishes)?
+        && scenario.has_database().is_ok()
+    {
+        if !only.is_empty() {
             return Err(reason.into());
         }
         // The database is what a scenario is about.
@@ -75,27 +113,82 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         up => up?,
     };
     if let Some(failure) = up.failure {
-        let line = |verb| Hint::command(&["scenario", verb, name.as_str()]);
-        return Err(CommandError::from(EngineError::Scenario { name: name.to_string(), code: failure.code })
-            .hint(Hint::from("look at the half-filled database: ").then(line("shell")))
-            .hint(Hint::from("remove it: ").then(line("down"))));
+        return Err(failed(name, failure.code, up.kept, project)?);
     }
-    if !up.was_up && up.filling == Filling::None {
-        say_that_it_is_empty(context, &project)?;
+    if !up.was_up && up.filling == Filling::None && begins_empty {
+        say_that_it_is_empty(context, project)?;
     }
     let Some(database) = &up.database else { return Ok(Exit::Done) };
     let took = start.elapsed();
-    if args.wait && up.has_services {
-        wait(scenario.as_ref(), &args.only, context)?;
+    if is_awaited && up.has_services {
+        wait(scenario, only, context)?;
     }
-    show(context, &args.name, &up, database, scenario.kind(), took);
+    let site = scenario.site();
+    let services = if up.has_services { context.engine(site)?.services(site)? } else { Vec::new() };
+    show(context, name.as_str(), (&up, &starting(&services)), database, scenario.kind(), took);
+    say_names(Named::opened(site, &services, context).as_ref(), &services, context);
     Ok(Exit::Done)
+}
+
+/// Those that are not ready yet.
+fn starting(services: &[ServiceReport]) -> BTreeSet<String> {
+    services.iter().filter(|service| service.is_starting()).map(|service| service.name.clone()).collect()
+}
+
+/// What is told when its file has failed: migrations that nothing has run before may be why.
+fn failed(
+    name: &ScenarioName,
+    code: u8,
+    kept: bool,
+    project: &Project,
+) -> Result<CommandError, CommandError> {
+    let line = |verb| Hint::command(&["scenario", verb, name.as_str()]);
+    let error = CommandError::from(EngineError::Scenario { name: name.to_string(), code });
+    let environment = project.scenario_environment(name)?;
+    let missing = schema::unused(&environment.stack, project.root(), environment.for_all).into_iter();
+    let missing = missing.map(|(service, tool)| {
+        let way_out = tool.way_out(service.as_deref());
+        Hint::from(format!("{}'s migrations were not run before: {way_out} does that", tool.name))
+    });
+    let error = missing.fold(error, CommandError::hint);
+    if kept {
+        return Ok(error.hint("the scenario that was there before runs again, as it was"));
+    }
+    Ok(error
+        .hint(Hint::from("look at the half-filled database: ").then(line("shell")))
+        .hint(Hint::from("remove it: ").then(line("down"))))
+}
+
+/// The scenario that is named, or the one that was meant.
+fn chosen(
+    args: &Args,
+    home: &Home,
+    project: &Project,
+    context: &Context,
+) -> Result<ScenarioName, CommandError> {
+    let name = ScenarioName::parse(&args.name)?;
+    if args.empty {
+        return Ok(name);
+    }
+    let Some(near) = meant(&name, home, project)? else { return Ok(name) };
+    let error = no_scenario(&name, &near).hint(
+        Hint::from("an empty database of that name: ").then(Hint::command(&[
+            "scenario",
+            "up",
+            name.as_str(),
+            "--empty",
+        ])),
+    );
+    if context.caller.can_ask && answer(&format!("There is no scenario {name}. Bring {near} up?"), context)? {
+        return Ok(near);
+    }
+    Err(error)
 }
 
 fn show(
     context: &Context,
     name: &str,
-    up: &Started,
+    (up, starting): (&Started, &BTreeSet<String>),
     database: &LiveDatabase,
     engine: EngineKind,
     took: std::time::Duration,
@@ -112,7 +205,10 @@ fn show(
             "port": access.port,
             "user": access.user,
             "database": access.database,
-            "services": services.iter().map(|(name, port)| json!({ "name": name, "port": port })).collect::<Vec<_>>(),
+            "services": services
+                .iter()
+                .map(|(name, port)| json!({ "name": name, "port": port, "ready": !starting.contains(name) }))
+                .collect::<Vec<_>>(),
             "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }));
     }
@@ -131,7 +227,8 @@ fn show(
     render::line(&format!("  SQL shell:  {shell}"));
     render::line(&format!("  URL:        {url}    # e.g. psql \"$({url})\""));
     for (service, port) in services {
-        render::line(&format!("  {:<11} http://127.0.0.1:{port}", format!("{service}:")));
+        let still = if starting.contains(service) { "starting at " } else { "" };
+        render::line(&format!("  {:<11} {still}http://127.0.0.1:{port}", format!("{service}:")));
     }
 }
 

@@ -1,6 +1,6 @@
 //! `backlot scenario url`
 
-use crate::commands::scenario::find::{database_of, parse_name};
+use crate::commands::scenario::find::database_of;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -14,7 +14,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let database = database_of(context, &parse_name(&args.name)?)?;
+    let (_, database) = database_of(context, &args.name)?;
     render::url(&database.access.url(), context.global.json);
     Ok(Exit::Done)
 }

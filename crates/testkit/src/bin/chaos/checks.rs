@@ -16,10 +16,14 @@ use crate::world::World;
 
 /// The name under which `ls` lists templates and spares that are being made, or were by somebody who was killed.
 const TEMPLATES: &str = "templates";
+/// The same for snapshots.
+const SNAPSHOTS: &str = "snapshots";
 /// After so long nothing is left that nobody is told of.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a spare may take to be made.
 const COPYING: Duration = Duration::from_secs(30);
+/// How much of a log is shown.
+const LOG_LINES: usize = 30;
 const STEP: Duration = Duration::from_millis(100);
 /// How long the recovery of the database's few rows may take.
 const RECOVERY: Duration = Duration::from_secs(10);
@@ -84,6 +88,10 @@ impl Shown {
         if process.role() == Some(Victim::SpareMaker) {
             return self.names.contains(TEMPLATES);
         }
+        // It ends with the last of them.
+        if process.role() == Some(Victim::Door) {
+            return !self.names.is_empty();
+        }
         let mut next = Some(process);
         while let Some(process) = next {
             if self.pids.contains(&process.id.pid) {
@@ -116,7 +124,9 @@ pub(crate) fn all_is_shown(world: &World) -> Result<(), Fault> {
         let unknown = all.iter().filter(|process| !shown.accounts_for(process, &all, &projects));
         let mut left: Vec<String> = unknown.map(|process| format!("not shown: {}", process.line())).collect();
         for path in left_overs(&world.home()) {
-            let name = name_in(&path, &projects).unwrap_or_else(|| TEMPLATES.into());
+            let is_snapshot = path.starts_with(world.home().join("snapshots"));
+            let other = if is_snapshot { SNAPSHOTS } else { TEMPLATES };
+            let name = name_in(&path, &projects).unwrap_or_else(|| other.into());
             if !shown.names.contains(&name) {
                 left.push(format!("not shown: {}", path.display()));
             }
@@ -150,6 +160,10 @@ pub(crate) fn ends(world: &World, memory: &Memory) -> Result<(), Fault> {
     memory.note(&world.dir);
     world.must("scenario down --all")?;
     world.must("down")?;
+    let kept = world.json("snapshot ls")?;
+    for snapshot in kept.as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()) {
+        world.must(&format!("snapshot rm --yes {snapshot}"))?;
+    }
     settled(world, || {
         let list = world.json("ls")?;
         let mut left: Vec<String> = Vec::new();
@@ -232,5 +246,21 @@ pub(crate) fn end_all(world: &World) {
 /// Only to be read by people.
 pub(crate) fn shown(world: &World) -> String {
     let show = |line: &str| world.json(line).unwrap_or(Value::Null).to_string();
-    format!("ls: {}\n    ps: {}", show("ls"), show("ps"))
+    let logs: String = logs(&world.home().join("projects")).iter().map(|log| last_lines(log)).collect();
+    format!("ls: {}\n    ps: {}{logs}", show("ls"), show("ps"))
+}
+
+/// The logs of all environments.
+fn logs(dir: &Path) -> Vec<PathBuf> {
+    let sites = entries(dir).into_iter().flat_map(|project| entries(&project));
+    let files = sites.flat_map(|site| entries(&site.join("live")));
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "log")).collect()
+}
+
+fn last_lines(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
+    format!("\n    {}:\n      {}", log.display(), last.join("\n      "))
 }

@@ -44,6 +44,7 @@ impl Process {
             "__guard" => return Some(Victim::Guard),
             "__janitor" => return Some(Victim::Janitor),
             "__stock" => return Some(Victim::SpareMaker),
+            "__door" => return Some(Victim::Door),
             "" => {}
             _ => return Some(Victim::Client),
         }

@@ -1,5 +1,5 @@
 //! Random kills: rounds of random verbs, while a random one of client, supervisor, guard, postmaster, backend, replica,
-//! janitor and spare maker is killed or stopped. Afterwards nothing is left that `ls` and `ps` do not show, the next
+//! janitor, spare maker and front door is killed or stopped. Afterwards nothing is left that `ls` and `ps` do not show, the next
 //! command works, no acknowledged row is lost, and `down` leaves nothing.
 //!
 //! ```text
@@ -17,7 +17,6 @@ mod plan;
 mod verbs;
 mod world;
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -224,19 +223,24 @@ fn play(plan: &Round, world: &World, told: &mut String) -> Result<(), Fault> {
     let _ = writeln!(told, "  {} rows were acknowledged", acknowledged.len());
     played?;
     checks::all_is_shown(world)?;
+    // What was written before is where a snapshot was put in its place, and that is kept as another.
+    let restored = world.restored();
+    let since = |at: &Instant| restored.is_none_or(|restored| *at > restored);
+    let acknowledged = acknowledged.into_iter().filter(|(_, at)| since(at)).map(|(row, _)| row).collect();
     checks::goes_on(world, &acknowledged)?;
     checks::ends(world, &memory)
 }
 
-/// Writes rows until it is over; those that were acknowledged.
-fn write_rows(world: &World, over: &AtomicBool) -> BTreeSet<u64> {
-    let mut acknowledged = BTreeSet::new();
+/// Writes rows until it is over; those that were acknowledged, each with when it was begun.
+fn write_rows(world: &World, over: &AtomicBool) -> Vec<(u64, Instant)> {
+    let mut acknowledged = Vec::new();
     for number in 0.. {
         if over.load(Ordering::Relaxed) {
             break;
         }
+        let begun = Instant::now();
         if world.sql(&format!("INSERT INTO rows VALUES ({number})")).is_some() {
-            acknowledged.insert(number);
+            acknowledged.push((number, begun));
         }
         thread::sleep(WRITING);
     }

@@ -44,6 +44,12 @@ pub(crate) enum Verb {
     Down,
     ScenarioUp { name: &'static str, fresh: bool },
     ScenarioDown(&'static str),
+    ScenarioReset(&'static str),
+    ScenarioFork(&'static str),
+    SnapshotSave,
+    SnapshotRemove,
+    SnapshotRestore,
+    Prune,
     Rolling,
     Scale(u8),
     Test,
@@ -58,6 +64,12 @@ impl Verb {
             Self::ScenarioUp { name, fresh: false } => format!("scenario up {name}"),
             Self::ScenarioUp { name, fresh: true } => format!("scenario up --fresh {name}"),
             Self::ScenarioDown(name) => format!("scenario down {name}"),
+            Self::ScenarioReset(name) => format!("scenario reset {name}"),
+            Self::ScenarioFork(name) => format!("scenario fork {name} other-{name}"),
+            Self::SnapshotSave => "snapshot save kept".to_owned(),
+            Self::SnapshotRemove => "snapshot rm --yes kept".to_owned(),
+            Self::SnapshotRestore => "snapshot restore --yes kept".to_owned(),
+            Self::Prune => "prune --all --yes".to_owned(),
             Self::Rolling => "restart --rolling web".to_owned(),
             Self::Scale(count) => format!("scale web={count}"),
             Self::Test => "test -- sh tests.sh".to_owned(),
@@ -83,9 +95,10 @@ pub(crate) enum Victim {
     Replica,
     Janitor,
     SpareMaker,
+    Door,
 }
 
-const VICTIMS: [Victim; 8] = [
+const VICTIMS: [Victim; 9] = [
     Victim::Client,
     Victim::Supervisor,
     Victim::Guard,
@@ -94,6 +107,7 @@ const VICTIMS: [Victim; 8] = [
     Victim::Replica,
     Victim::Janitor,
     Victim::SpareMaker,
+    Victim::Door,
 ];
 
 /// What is done to it.
@@ -167,7 +181,7 @@ impl Round {
 
 fn verb(dice: &mut Dice) -> Verb {
     let name = dice.of(&["one", "two"]);
-    match dice.below(12) {
+    match dice.below(21) {
         0 | 1 => Verb::Up,
         2 => Verb::Down,
         3 | 4 => Verb::ScenarioUp { name, fresh: false },
@@ -175,6 +189,12 @@ fn verb(dice: &mut Dice) -> Verb {
         6 => Verb::ScenarioDown(name),
         7 => Verb::Rolling,
         8 => Verb::Scale(dice.of(&[1, 2, 3])),
+        9 | 10 => Verb::ScenarioReset(name),
+        11 | 12 => Verb::ScenarioFork(name),
+        13 | 14 => Verb::SnapshotSave,
+        15 => Verb::SnapshotRemove,
+        16 | 17 => Verb::SnapshotRestore,
+        18 => Verb::Prune,
         _ => Verb::Test,
     }
 }

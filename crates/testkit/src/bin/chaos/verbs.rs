@@ -52,6 +52,9 @@ pub(crate) fn carry_out_step(
         }
     }
     memory.note(&world.dir);
+    if step.verbs.contains(&Verb::SnapshotRestore) {
+        world.note_restored();
+    }
     outcome
 }
 

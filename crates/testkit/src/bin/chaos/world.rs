@@ -5,7 +5,8 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use backlot_process::{Output, Program};
 use serde_json::Value;
@@ -45,6 +46,7 @@ pub(crate) struct World {
     variables: BTreeMap<String, String>,
     pub(crate) database_port: u16,
     pub(crate) web_port: u16,
+    restored: Mutex<Option<Instant>>,
 }
 
 impl World {
@@ -88,7 +90,18 @@ impl World {
             ("DOCKER_HOST", "unix:///nowhere/docker.sock".into()),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
-        Ok(Self { dir, backlot: backlot.to_owned(), variables, database_port, web_port })
+        let restored = Mutex::default();
+        Ok(Self { dir, backlot: backlot.to_owned(), variables, database_port, web_port, restored })
+    }
+
+    /// Notes that the database may have been put back until now.
+    pub(crate) fn note_restored(&self) {
+        *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// When it may have been put back last.
+    pub(crate) fn restored(&self) -> Option<Instant> {
+        *self.restored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn home(&self) -> PathBuf {
