@@ -42,8 +42,7 @@ pub struct RequestLine<'a> {
 }
 
 impl fmt::Display for AccessLine<'_> {
-    /// Such as `127.0.0.1 "GET /users HTTP/1.1" 200 18 3.2ms web.1`. No part of it can hold a control character: a
-    /// request that has one is refused before it is logged.
+    /// Such as `127.0.0.1 "GET /users HTTP/1.1" 200 18 3.2ms web.1`. No part of it can hold a control character.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} ", self.peer.ip())?;
         match &self.request {

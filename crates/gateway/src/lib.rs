@@ -26,7 +26,6 @@ mod latch;
 mod messages;
 mod serving;
 mod shared;
-mod upstream;
 mod wire;
 mod workers;
 

@@ -7,11 +7,11 @@ use std::sync::{Arc, Weak};
 use tokio::time::sleep;
 
 use crate::access::AccessLog;
+use crate::balancing::pool::REST;
 use crate::balancing::rotation::Rotation;
 use crate::config::{Kind, Limits, Peers, Trust};
 use crate::habits::Habits;
 use crate::latch::Latch;
-use crate::upstream::pool::REST;
 
 pub(crate) struct Shared {
     pub(crate) name: String,

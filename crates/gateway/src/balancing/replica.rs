@@ -8,9 +8,9 @@ use std::time::Duration;
 use backlot_sockets::{ConnectError, ReplicaStream, Sockets};
 
 use crate::balancing::in_flight::Count;
+use crate::balancing::pool::Pool;
 use crate::balancing::state::ReplicaState;
 use crate::latch::Latch;
-use crate::upstream::pool::Pool;
 
 /// The caller's name for a replica, such as `web.1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

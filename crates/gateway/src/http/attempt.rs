@@ -55,10 +55,10 @@ impl<'c> Visitor<'_, 'c> {
     ) -> Result<Outcome, Failure> {
         let Question { request, upload, progress, waits } = question;
         let shared = &self.client.shared;
-        let asked = if ticket.attempts == 1 { ticket.begun } else { Instant::now() };
-        let mut upstream = self.connect(&in_flight, pooled, asked).await?;
+        let mut upstream = self.connect(&in_flight, pooled).await?;
         let (from, mut to) = upstream.split();
         self.send_head(&mut to, upload, progress).await?;
+        let asked = Instant::now();
         if std::mem::take(waits) && !self.say(CONTINUE).await {
             return Ok(Outcome::Over);
         }
@@ -128,14 +128,9 @@ impl<'c> Visitor<'_, 'c> {
     }
 
     /// A connection to the replica.
-    async fn connect(
-        &self,
-        in_flight: &InFlight,
-        pooled: bool,
-        now: Instant,
-    ) -> Result<ReplicaStream, Failure> {
+    async fn connect(&self, in_flight: &InFlight, pooled: bool) -> Result<ReplicaStream, Failure> {
         let replica = in_flight.replica();
-        if pooled && let Some(upstream) = replica.pool.take(self.client.worker, now.into_std()) {
+        if pooled && let Some(upstream) = replica.pool.take(self.client.worker, std::time::Instant::now()) {
             return Ok(upstream);
         }
         let connecting = Box::pin(replica.connect(self.client.shared.limits.connect_timeout));

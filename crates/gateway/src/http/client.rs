@@ -62,8 +62,11 @@ pub(crate) struct Ticket<'a> {
 impl<'a> Ticket<'a> {
     /// For a request whose head is `head`.
     pub(crate) fn new(client: &'a Client, request: &Request, head: &[u8]) -> Self {
-        let text =
-            |range: &std::ops::Range<usize>| String::from_utf8_lossy(&head[range.clone()]).into_owned();
+        let text = |range: &std::ops::Range<usize>| {
+            let text = String::from_utf8_lossy(&head[range.clone()]);
+            // Beyond ASCII there are more control characters than a head is refused for.
+            if text.is_ascii() { text.into_owned() } else { text.replace(char::is_control, "\u{fffd}") }
+        };
         let version = if request.is_old { "HTTP/1.0" } else { "HTTP/1.1" };
         let asked =
             client.shared.log.as_ref().map(|_| (text(&request.method), text(&request.target), version));

@@ -2,6 +2,7 @@
 
 use std::task::{Poll, ready};
 
+use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -48,19 +49,20 @@ enum Next<'c> {
 pub(crate) async fn visit<'c>(
     client: &'c Client,
     stream: &mut TcpStream,
-    heard: &[u8],
+    heard: BytesMut,
 ) -> Option<Box<Switch<'c>>> {
     let (reader, writer) = stream.split();
     let mut visitor = Visitor {
         client,
         reader,
         writer,
-        input: Buffer::holding(heard),
+        input: Buffer::holding(&heard),
         head: Vec::new(),
         timer: Timer::default(),
         patience: Timer::default(),
         last_write: Instant::now(),
     };
+    drop(heard);
     while let Some(request) = visitor.request().await {
         // What is only there while a request is answered takes no room from connections that are idle.
         match Box::pin(visitor.answer(request)).await {
@@ -132,7 +134,7 @@ impl<'c> Visitor<'_, 'c> {
         let progress = Progress::new(ticket.begun, request.has_body());
         let found = match request.refused {
             Some(refusal) => Err(Trouble::Refused(refusal)),
-            None if request.framing == Framing::Chunked && !upload.is_framed(&self.input) => {
+            None if request.framing == Framing::Chunked && !Upload::is_framed(&self.input) => {
                 Err(Trouble::Refused(bad("the body is not in chunks")))
             }
             None => self.seek(&request, &mut upload, &progress, &mut ticket).await,
@@ -207,7 +209,8 @@ impl<'c> Visitor<'_, 'c> {
     ) -> Next<'c> {
         let is_client_s = matches!(trouble, Trouble::Failed { cause: Cause::Client(_), .. });
         let mut is_whole = progress.is_whole();
-        if !is_whole && !request.waits && !is_client_s {
+        // What was begun to be sent is no longer framed as the client has framed it: nobody knows where the next one begins.
+        if !is_whole && progress.is_untouched() && !request.waits && !is_client_s {
             is_whole = upload.discard((&mut self.reader, &mut self.input), &mut self.patience).await;
         }
         let stays = request.keeps && is_whole && !self.client.shared.closing.is_set();
@@ -250,7 +253,7 @@ impl<'c> Visitor<'_, 'c> {
         self.write([words, &[], &[]]).await
     }
 
-    /// Gives the client some pieces, of which short ones are joined.
+    /// Gives the client some pieces.
     pub(crate) async fn write(&mut self, [head, content, end]: [&[u8]; 3]) -> bool {
         let limit = self.client.shared.limits.stall_timeout;
         let written = write_all(&mut self.writer, [head, content, end], &mut self.timer, limit, &mut 0).await;

@@ -71,7 +71,7 @@ fn failed(cause: Cause) -> Failure {
 impl Relay<'_, '_, '_> {
     /// Reads the response to its end and gives the client all but the last piece of it.
     pub(crate) async fn run(&mut self) -> Result<Ended, Failure> {
-        let response = self.receive().await?;
+        let Some(response) = self.receive().await? else { return Ok(Ended::Cut) };
         if response.status == 101 {
             return if self.request.upgrades { Ok(Ended::Switched) } else { Err(failed(Cause::Switched)) };
         }
@@ -87,8 +87,8 @@ impl Relay<'_, '_, '_> {
         Ok(self.stream(response, decoder).await)
     }
 
-    /// Waits for the head, and hands on what is said before it.
-    async fn receive(&mut self) -> Result<Response, Failure> {
+    /// Waits for the head, and hands on what is said before it; nothing if that does not reach the client.
+    async fn receive(&mut self) -> Result<Option<Response>, Failure> {
         let asked = Asked { is_head: self.request.is_head, is_old: self.request.is_old };
         let limit = self.shared.limits.response_timeout;
         loop {
@@ -98,9 +98,11 @@ impl Relay<'_, '_, '_> {
                         self.shared.habits.answered_http();
                         self.input.use_up(response.length);
                         if response.status >= 200 || response.status == 101 {
-                            return Ok(response);
+                            return Ok(Some(response));
                         }
-                        self.hint(response.status).await;
+                        if self.hint(response.status).await.is_err() {
+                            return Ok(None);
+                        }
                         continue;
                     }
                     Ok(None) => {}
@@ -120,12 +122,12 @@ impl Relay<'_, '_, '_> {
     }
 
     /// Hands an interim response on. The client is told elsewhere to go on with its body, and an old one knows no more.
-    async fn hint(&mut self, status: u16) {
-        if status != 100 && !self.request.is_old {
-            finish(&mut self.head, None, Afterwards::Stays);
-            // If the client is gone, the answer will not reach it either.
-            let _ = self.write(0, &[]).await;
+    async fn hint(&mut self, status: u16) -> io::Result<()> {
+        if status == 100 || self.request.is_old {
+            return Ok(());
         }
+        finish(&mut self.head, None, Afterwards::Stays);
+        self.write(0, &[]).await
     }
 
     /// Gives the client the head, content that was read, and an end.
@@ -165,7 +167,10 @@ impl Relay<'_, '_, '_> {
             (Framing::Chunked | Framing::Close, true) => Framing::Close,
             (Framing::Chunked | Framing::Close, false) => Framing::Chunked,
         };
-        let stays = self.request.keeps && framing != Framing::Close && !self.shared.closing.is_set();
+        let stays = self.request.keeps
+            && self.progress.is_whole()
+            && framing != Framing::Close
+            && !self.shared.closing.is_set();
         finish(&mut self.head, Some(framing), Afterwards::of(self.request.is_old, stays));
         self.ticket.status = Some(response.status);
         let is_chunked = framing == Framing::Chunked;

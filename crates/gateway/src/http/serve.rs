@@ -23,7 +23,7 @@ pub(crate) async fn serve(
     let client = Client::new(shared, peer, worker);
     let switch = {
         let mut closing = pin!(client.shared.closing.notified());
-        let mut visiting = pin!(visit(&client, &mut stream, &heard));
+        let mut visiting = pin!(visit(&client, &mut stream, heard));
         let mut listens = false;
         std::future::poll_fn(|context| {
             if !listens {

@@ -101,9 +101,9 @@ impl Upload {
         Self { decoder: Decoder::new(framing), is_chunked, has_trailers, stall }
     }
 
-    /// Whether what there is of it is framed as it should be: what is not is not even begun to be sent.
-    pub(crate) fn is_framed(&self, input: &Buffer) -> bool {
-        let mut decoder = Decoder::new(if self.is_chunked { Framing::Chunked } else { Framing::Length(0) });
+    /// Whether chunks that are there are framed as they should be: what is not is not even begun to be sent.
+    pub(crate) fn is_framed(input: &Buffer) -> bool {
+        let mut decoder = Decoder::new(Framing::Chunked);
         decoder.decode(&mut input.unused().to_vec()).is_ok()
             && write_trailers(decoder.trailers_if_over(), false, &mut Vec::new()).is_ok()
     }

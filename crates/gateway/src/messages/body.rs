@@ -163,6 +163,10 @@ impl Decoder {
                 self.extra = 0;
                 At::Size { begun: false, size: 0 }
             }
+            // A line that ends in another way ends somewhere else to others.
+            (At::Trailers, byte) if (byte == b'\n') != self.trailers.ends_with(b"\r") => {
+                return Err(Unframed);
+            }
             (At::Trailers, byte) => {
                 self.trailers.push(byte);
                 let ended = self.trailers == b"\r\n" || self.trailers.ends_with(b"\r\n\r\n");
@@ -229,6 +233,11 @@ mod tests {
             ("-1\r\nhello\r\n0\r\n\r\n", None),
             ("5\r\nhello\r\n", None),
             ("5\r\nhello\r\n0\r\n", None),
+            ("0\r\nX: 1\r\nY: 2\r\n\r\n", Some("")),
+            ("0\r\nX: 1\n\nGET / HTTP/1.1\r\n\r\n", None),
+            ("0\r\n\nGET / HTTP/1.1\r\n\r\n", None),
+            ("0\r\nX: 1\n\r\n", None),
+            ("0\r\nX: \r1\r\n\r\n", None),
         ] {
             for step in 1..=bytes.len() {
                 let found = decode(Framing::Chunked, bytes.as_bytes(), step);

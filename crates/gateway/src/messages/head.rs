@@ -37,8 +37,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) codings: u32,
     /// The last of them.
     pub(crate) coding: &'a [u8],
-    pub(crate) says_close: bool,
-    pub(crate) says_keep_alive: bool,
+    says_close: bool,
+    says_keep_alive: bool,
     /// `Connection` names headers that stay on it.
     names: bool,
     says_upgrade: bool,
@@ -121,6 +121,12 @@ impl<'a> Survey<'a> {
             self.says_upgrade |= word.eq_ignore_ascii_case(b"upgrade");
             self.names |= !names_nothing(word);
         }
+    }
+
+    /// Whether the connection is there for another message; with `is_old` the message is of HTTP/1.0. To close it counts for
+    /// more (RFC 9112, 9.3).
+    pub(crate) fn stays(&self, is_old: bool) -> bool {
+        !self.says_close && (!is_old || self.says_keep_alive)
     }
 
     /// Whether the last coding is that of chunks, so that one sees where the body ends.

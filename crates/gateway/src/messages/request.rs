@@ -93,7 +93,7 @@ pub(crate) fn read(bytes: &[u8], asker: &Asker<'_>, out: &mut Vec<u8>) -> Result
         is_head: method == "HEAD",
         is_old,
         // Of a length beside chunks nobody knows who has read what (RFC 9112, 6.3).
-        keeps: if is_old { survey.says_keep_alive } else { !survey.says_close } && !both,
+        keeps: survey.stays(is_old) && !both,
         waits: survey.expects && has_body && !is_old,
         upgrades: upgrade.is_some(),
         takes_trailers: survey.takes_trailers && !is_old,

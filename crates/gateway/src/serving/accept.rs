@@ -56,18 +56,19 @@ impl Door {
                     Err(error) if is_of_one_client(&error) => (),
                     Err(_) => sleep(PAUSE).await,
                 },
-                Some((stream, peer, place)) = self.handed.recv() => {
-                    if let Ok(stream) = TcpStream::from_std(stream) {
-                        connections.spawn(serve(Arc::clone(&self.shared), stream, peer, place));
-                    }
-                }
+                Some(client) = self.handed.recv() => receive(&self.shared, &mut connections, client),
                 Some(_) = connections.join_next() => (),
                 _ = stop.changed() => break,
             }
         }
-        let Self { shared, listener, doors, .. } = self;
+        let Self { shared, listener, doors, mut handed, .. } = self;
         drop(listener);
         shared.closing.set();
+        // Whoever was let in is served, wherever it was on its way to.
+        handed.close();
+        while let Ok(client) = handed.try_recv() {
+            receive(&shared, &mut connections, client);
+        }
         // Without a time (all handles are gone) it is over at once.
         let deadline = stop.borrow().unwrap_or_else(Instant::now);
         while let Ok(Some(_)) = timeout_at(deadline, connections.join_next()).await {}
@@ -84,9 +85,18 @@ impl Door {
         let place = self.doors.place(self.worker);
         if place.worker == self.worker {
             connections.spawn(serve(Arc::clone(&self.shared), stream, peer, place));
-        } else if let Ok(stream) = stream.into_std() {
-            self.doors.hand(stream, peer, place);
+        } else if let Ok(stream) = stream.into_std()
+            && let Err(client) = self.doors.hand((stream, peer, place))
+        {
+            receive(&self.shared, connections, client);
         }
+    }
+}
+
+/// Serves a client that another thread has taken in.
+fn receive(shared: &Arc<Shared>, connections: &mut JoinSet<()>, (stream, peer, place): Handed) {
+    if let Ok(stream) = TcpStream::from_std(stream) {
+        connections.spawn(serve(Arc::clone(shared), stream, peer, place));
     }
 }
 

@@ -61,9 +61,10 @@ impl Doors {
         Place { doors: Arc::clone(self), worker }
     }
 
-    /// Hands a client over. If that thread has ended, so has the client's connection.
-    pub(crate) fn hand(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
-        let _ = self.workers[place.worker].1.send((stream, peer, place));
+    /// Hands a client over, or gives it back if that thread takes none any more.
+    pub(crate) fn hand(&self, client: Handed) -> Result<(), Handed> {
+        let worker = client.2.worker;
+        self.workers[worker].1.send(client).map_err(|refused| refused.0)
     }
 
     /// A thread has ended and has cut so many. The last one is told how many there were in all.
@@ -82,10 +83,7 @@ pub(crate) struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let was_full = !self.doors.has_room();
         self.doors.workers[self.worker].0.fetch_sub(1, Ordering::AcqRel);
-        if was_full {
-            self.doors.freed.notify_waiters();
-        }
+        self.doors.freed.notify_waiters();
     }
 }

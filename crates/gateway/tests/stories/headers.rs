@@ -98,7 +98,7 @@ async fn trailers_are_handed_on_to_those_who_take_them() {
     client.send("GET /trailers HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE\r\n\r\n").await.unwrap();
     let head = client.read_head().await.unwrap();
     assert_eq!(head.headers["trailer"], "x-sum");
-    client.read_until(b"0\r\nX-Sum: 42\r\n\r\n").await.unwrap();
+    client.read_until(b"0\r\nx-sum: 42\r\n\r\n").await.unwrap();
     assert_eq!(client.ask(get("/trailers")).await.unwrap().text(), "data");
 }
 

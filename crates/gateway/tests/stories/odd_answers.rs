@@ -102,7 +102,7 @@ async fn interim_answers_are_handed_on() {
         client.send(get("/")).await.unwrap();
         assert_eq!(client.read_head().await.unwrap().status, 102);
         let hints = client.read_head().await.unwrap();
-        assert_eq!(hints.head, "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n");
+        assert_eq!(hints.head, "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n");
         let answer = client.read_answer(false).await.unwrap();
         assert_eq!((answer.status, answer.text()), (200, "ok"));
     }

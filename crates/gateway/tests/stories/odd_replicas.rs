@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 
 use crate::support::client::{Client, get, post};
 use crate::support::stage::{Stage, until};
@@ -121,4 +123,71 @@ async fn one_that_changes_protocols_unasked() {
         stage(1, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n").await;
     let mut client = Client::connect(stage.addr()).await.unwrap();
     assert_eq!(client.ask(get("/")).await.unwrap().status, 502);
+}
+
+#[tokio::test]
+async fn what_was_begun_to_be_sent_is_no_next_request() {
+    // A body is taken out of its frames where it lies. Were it read as a body again when the replica dies, these chunks'
+    // content would end it and go on as a request of its own. With its frame a chunk has 64 bytes: pieces that are read at
+    // once end with one.
+    const CONTENT: &str = "0\r\n\r\nGET /evil HTTP/1.1\r\nHost: aaaaaaaaaaaaaaaaaaaaaaa\r\n\r\n";
+    let chunks = format!("{:x}\r\n{CONTENT}\r\n", CONTENT.len()).repeat(1024);
+    assert_eq!(chunks.len(), 64 * 1024);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stage = Stage::new(0).await;
+    stage.endpoint.add("web.1", listener.local_addr().unwrap()).unwrap();
+    let mut client = TcpStream::connect(stage.addr()).await.unwrap();
+    client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await.unwrap();
+    let (mut replica, _) = listener.accept().await.unwrap();
+    replica.read_exact(&mut [0; 40]).await.unwrap();
+    // Until nobody takes any more: then all of the gateway's buffers are full.
+    let (mut at, mut stuck) = (0, 0);
+    while stuck < 50 {
+        if let Ok(count) = client.try_write(&chunks.as_bytes()[at..]) {
+            (at, stuck) = ((at + count) % chunks.len(), 0);
+        } else {
+            stuck += 1;
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+    drop(replica);
+    let mut said = Vec::new();
+    let served = tokio::select! {
+        _ = client.read_to_end(&mut said) => None,
+        served = listener.accept() => Some(served),
+    };
+    assert!(served.is_none(), "a replica was asked for what is in the body");
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.starts_with("HTTP/1.1 502 Bad Gateway\r\n"), "{said}");
+    assert!(said.contains("\r\nConnection: close\r\n"), "{said}");
+    assert_eq!(said.matches("HTTP/1.1").count(), 1, "{said}");
+}
+
+#[tokio::test]
+async fn one_whose_answer_comes_before_all_was_said_ends_the_connection() {
+    // A long one goes on to the client while it comes; by its head the client knows what becomes of the connection.
+    let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    let (stage, _) = stage(1, answer).await;
+    let mut client = Client::connect(stage.addr()).await.unwrap();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n").await.unwrap();
+    let answer = client.read_answer(false).await.unwrap();
+    assert_eq!((answer.text(), answer.closes()), ("ok", true));
+    let answer = client.ask(get("/")).await;
+    assert!(answer.is_err(), "{answer:?}");
+}
+
+#[tokio::test]
+async fn one_that_tells_two_ends_of_an_answer_is_asked_on_a_new_connection() {
+    for answer in [
+        &b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"[..],
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nConnection: keep-alive, close\r\nContent-Length: 2\r\n\r\nok",
+    ] {
+        let (stage, connections) = stage(9, answer).await;
+        let mut client = Client::connect(stage.addr()).await.unwrap();
+        for _ in 0..3 {
+            assert!(!client.ask(get("/")).await.unwrap().closes());
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 3);
+    }
 }
