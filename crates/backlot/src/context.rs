@@ -175,6 +175,13 @@ impl Context {
         Ok(moved(home, project, &environment))
     }
 
+    /// Tells which published ports are others than the files say.
+    pub fn tell_ports(&self, moved: &[MovedPort]) {
+        for port in moved {
+            self.progress().say(&format!("  {} {port}", self.style().faint("·")));
+        }
+    }
+
     /// Warns where the files refer to variables of the caller that are not used, and of what their choice leaves out.
     pub fn tell_withheld(&self, environment: &Environment) {
         for text in environment.withheld.iter().chain(&environment.notes) {

@@ -2,14 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use backlot_process::Program;
-use backlot_project::{ComposeCall, Environment};
-use backlot_state::{DockerRecord, EngineError, Site};
+use backlot_project::{ComposeCall, Environment, Project};
+use backlot_state::checkout::OnDocker;
+use backlot_state::{Checkouts, DockerRecord, EngineError, Site};
+use serde_json::Value as Json;
 
 use crate::client::Client;
 use crate::error::DockerError;
+use crate::model::apart_file;
 
 /// Which Compose project is meant, as Compose wants to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +35,22 @@ impl ComposeProject {
         let variables = environment.variables.iter();
         let variables = variables.map(|(name, variable)| (name.to_owned(), variable.value.clone())).collect();
         Self::new(&environment.stack.name, call, variables)
+    }
+
+    /// The Compose project of an environment of `project` of which nothing is up: where it is not as its files say, a file at `site`
+    /// says it.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn made_for(project: &Project, environment: &Environment, site: &Site) -> Result<Self, EngineError> {
+        let mut compose = Self::of(environment);
+        if !environment.is_as_its_files_say() {
+            site.take()?.make_live()?;
+            let call = instead(&environment.compose, write_file(site, &apart_file(environment))?);
+            compose = Self::new(&environment.stack.name, &call, compose.variables);
+        }
+        keep_name(site, project, environment)?;
+        Ok(compose)
     }
 
     /// The Compose project that runs as the environment at `site`, if one does.
@@ -60,6 +82,35 @@ impl ComposeProject {
     pub(super) fn recorded(record: &DockerRecord) -> Self {
         Self::new(&record.project, &record.call, record.variables.clone())
     }
+}
+
+/// A call with one file in the place of a project's own: what those interpolate and name is resolved in it.
+pub(super) fn instead(call: &ComposeCall, file: PathBuf) -> ComposeCall {
+    ComposeCall { files: vec![file], profiles: Vec::new(), env_files: Vec::new(), ..call.clone() }
+}
+
+/// Writes the Compose file of an environment that is not as its files say. It holds secrets: nobody else may read it.
+pub(super) fn write_file(site: &Site, model: &Json) -> Result<PathBuf, EngineError> {
+    let path = site.live().join("compose.json");
+    let failed = |source| EngineError::Io { what: "write", path: path.clone(), source };
+    let text = serde_json::to_vec_pretty(model).map_err(|error| failed(error.into()))?;
+    let options = File::options().write(true).create(true).truncate(true).mode(0o600).to_owned();
+    options.open(&path).and_then(|mut file| file.write_all(&text)).map_err(failed)?;
+    Ok(path)
+}
+
+/// Keeps what other checkouts must not have on Docker, beside this environment's.
+pub(super) fn keep_name(
+    site: &Site,
+    project: &Project,
+    environment: &Environment,
+) -> Result<(), EngineError> {
+    let ports = environment.stack.published();
+    let has = OnDocker {
+        project: environment.stack.name.clone(),
+        ports: ports.into_iter().flat_map(|(first, last)| first..=last).collect(),
+    };
+    Checkouts::of(site.home()).keep_on_docker(site, (project.root(), &project.directory_name()), has)
 }
 
 impl Client {

@@ -1,10 +1,7 @@
 //! An environment on Docker: its own Compose files, carried out by Compose.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use backlot_facts::address::{Address, OUTSIDE};
 use backlot_facts::database::Database;
@@ -18,13 +15,15 @@ use backlot_postgres::DEFAULT_PORT;
 use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{ComposeCall, Environment, ScenarioName, ScenarioSource};
 use backlot_state::{
-    Beside, ContainerDatabase, Deployment, DockerRecord, EngineError, EngineKind, Exec, Filling, Ground,
-    LiveDatabase, Packages, Purpose, Record, Report, Site, Snapshotting, Started, Taken, VERSION, Watcher,
-    Wishes, in_words, label, now, short_hash, tools, watch_over,
+    Beside, Checkout, ContainerDatabase, Deployment, DockerRecord, EngineError, EngineKind, Exec, Filling,
+    Ground, LiveDatabase, Packages, Purpose, Record, Report, Site, Snapshotting, Started, Taken, VERSION,
+    Watcher, Wishes, in_words, label, now, short_hash, tools, watch_over,
 };
 use backlot_supervisor::News;
+use serde_json::Value as Json;
 
 use crate::client::Client;
+use crate::compose::{instead, keep_name, write_file};
 use crate::container::{Container, Life};
 use crate::model::{apart_file, throwaway_file};
 use crate::running::running;
@@ -95,10 +94,18 @@ impl<'a> Deployment<'a> for DockerStack<'a> {
 
     /// Compose is given all that the files say, but for what is said to Backlot.
     fn told(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
-        let begins = self.environment.apart && !self.throwaway && !wishes.empty && self.database.is_some();
-        let is_new = begins && self.site.record()?.is_none();
+        if !self.environment.apart || self.site.record()?.is_some() {
+            return Ok(Vec::new());
+        }
+        if Checkout::of(self.ground.project.root()).linked().is_none() {
+            let name = self.project();
+            return Ok(vec![format!(
+                "another checkout has this project's name on Docker: here it is {name}"
+            )]);
+        }
+        let begins = !self.throwaway && !wishes.empty && self.database.is_some();
         let line = "what the main checkout's databases hold is not copied on Docker: a worktree's begin as the files say";
-        Ok(is_new.then(|| line.to_owned()).into_iter().collect())
+        Ok(begins.then(|| line.to_owned()).into_iter().collect())
     }
 
     fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
@@ -251,6 +258,9 @@ impl DockerStack<'_> {
             snapshot: None,
         };
         self.write(&record)?;
+        if self.run.is_none() {
+            keep_name(&self.site, self.ground.project, &self.environment)?;
+        }
         Ok(record)
     }
 
@@ -264,20 +274,14 @@ impl DockerStack<'_> {
     /// How Compose is called: for the project's own files, or for one of our own where they say what is not to be.
     fn call(&self) -> Result<ComposeCall, EngineError> {
         let call = self.environment.compose.clone();
-        if !self.throwaway && !self.environment.apart {
+        if !self.throwaway && self.environment.is_as_its_files_say() {
             return Ok(call);
         }
-        // What the files interpolate and name is resolved in it.
-        Ok(ComposeCall {
-            files: vec![self.write_file()?],
-            profiles: Vec::new(),
-            env_files: Vec::new(),
-            ..call
-        })
+        Ok(instead(&call, write_file(&self.site, &self.own_file())?))
     }
 
-    /// Writes the Compose file of an environment that is not as its files say. It holds secrets: nobody else may read it.
-    fn write_file(&self) -> Result<PathBuf, EngineError> {
+    /// The Compose file of an environment that is not as its files say.
+    fn own_file(&self) -> Json {
         let root = self.ground.project.root();
         let checkout = short_hash(root.as_os_str().as_encoded_bytes());
         // One image for all scenarios of a checkout.
@@ -289,17 +293,11 @@ impl DockerStack<'_> {
             let (service, here) = (database.service.as_str(), &OUTSIDE[..]);
             Address { service, host: service, port: DEFAULT_PORT, here }
         });
-        let model = if self.throwaway {
+        if self.throwaway {
             throwaway_file(&self.environment, &self.inside_variables(), address, &image)
         } else {
             apart_file(&self.environment)
-        };
-        let path = self.site.live().join("compose.json");
-        let failed = |source| EngineError::Io { what: "write", path: path.clone(), source };
-        let text = serde_json::to_vec_pretty(&model).map_err(|error| failed(error.into()))?;
-        let options = File::options().write(true).create(true).truncate(true).mode(0o600).to_owned();
-        options.open(&path).and_then(|mut file| file.write_all(&text)).map_err(failed)?;
-        Ok(path)
+        }
     }
 
     /// The environment's own variables, as a service in a container is to see them.

@@ -8,6 +8,8 @@ use backlot_native::{NO_VERSION, Native, NativeStack};
 use backlot_project::{Environment, EnvironmentName, Project};
 use backlot_state::{Deployment, Engine, EngineError, EngineKind, Ground, Site, Wishes};
 
+use crate::moving::{apply_known, apply_name_on_docker};
+
 /// The kind of engine that runs the environment at `site`; `wanted` where nothing of it is there, else native. A record that
 /// cannot be read says nothing.
 fn kind_at(site: &Site, wanted: Option<EngineKind>) -> Result<EngineKind, EngineError> {
@@ -52,7 +54,11 @@ pub fn engine_at(
     let found = EnvironmentName::parse(site.name()).ok().zip(project());
     let found = found.and_then(|(name, project)| Some((project.environment(&name).ok()?, project)));
     Ok(Box::new(match found {
-        Some((environment, project)) => client.adopting(&environment, project.root()),
+        Some((mut environment, project)) => {
+            apply_known(site.home(), &project, &mut environment);
+            apply_name_on_docker(site.home(), &project, &mut environment);
+            client.adopting(&environment, project.root())
+        }
         None => client,
     }))
 }
@@ -74,8 +80,13 @@ pub fn deployment<'a>(
     }
     Ok(match there {
         EngineKind::Native => Box::new(NativeStack::new(ground, environment, wanted.is_none())?),
-        EngineKind::Docker => Box::new(DockerStack::new(ground, environment)?),
+        EngineKind::Docker => Box::new(on_docker(ground, environment)?),
     })
+}
+
+fn on_docker(ground: Ground<'_>, mut environment: Environment) -> Result<DockerStack<'_>, EngineError> {
+    apply_name_on_docker(ground.home, ground.project, &mut environment);
+    DockerStack::new(ground, environment)
 }
 
 /// What of the files of `environment` the engine that `wanted` or its record names does not do, a line each; where neither
@@ -118,5 +129,5 @@ fn best<'a>(
         return Ok(Box::new(native?));
     }
     told(&reason);
-    Ok(Box::new(DockerStack::new(ground, environment)?))
+    Ok(Box::new(on_docker(ground, environment)?))
 }

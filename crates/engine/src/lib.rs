@@ -51,7 +51,7 @@ pub use door::keep_door;
 pub use leaving::look_after;
 pub use list::{list, list_all};
 pub use machine::{Row, list_machine};
-pub use moving::{MovedPort, apply_known, moved, settle};
+pub use moving::{MovedPort, apply_known, apply_name_on_docker, moved, settle};
 pub use orphans::{Orphan, drop_orphan, orphans};
 pub use packages::{SystemPackages, system_packages};
 pub use runner::{has_packages, has_tests, test_command, test_command_inside};

@@ -214,6 +214,19 @@ pub fn moved(home: &Home, project: &Project, environment: &Environment) -> Vec<M
     all
 }
 
+/// Gives an environment names of its own where another checkout has those of its files on Docker. Natively nothing is shared
+/// that would need one.
+pub fn apply_name_on_docker(home: &Home, project: &Project, environment: &mut Environment) {
+    if environment.apart || project.is_named() {
+        return;
+    }
+    let site = Site::new(home, project, environment.name.as_str());
+    let end = Checkouts::of(home).end_on_docker(&site, project.root(), &environment.stack.name);
+    if let Some(end) = end {
+        environment.set_apart(&end);
+    }
+}
+
 /// By what it is known which environment of a checkout has ports.
 fn key(project: &Project, name: &EnvironmentName) -> String {
     format!("{}/{name}", project.name())
@@ -302,6 +315,18 @@ impl Moving<'_> {
             other.environment_dir().parent() != site.environment_dir().parent() && name(other) == name(site)
         };
         tenant_of(port).is_some_and(|tenant| is_beside(&Site::at(self.home, &tenant.dir)))
+            || self.has_namesake_on_docker(port)
+    }
+
+    /// The same of one that has it on Docker.
+    fn has_namesake_on_docker(&self, port: u16) -> bool {
+        let checkouts = Checkouts::of(self.home);
+        let own = checkouts.at(self.project.root());
+        let called = own.map_or_else(|| self.project.directory_name(), |own| own.called);
+        let is_beside = |other: &Known| other.root != self.project.root() && other.called == called;
+        let all = checkouts.all();
+        let mut docker = all.iter().filter(|other| is_beside(other)).flat_map(|other| other.docker.values());
+        docker.any(|other| other.ports.contains(&port))
     }
 }
 

@@ -137,6 +137,23 @@ impl Site {
         self.dir.with_file_name(self.environment())
     }
 
+    /// The project's name and the hash of the checkout, as its directory says.
+    fn project_and_hash(&self) -> Option<(String, String)> {
+        let project = self.dir.parent()?.file_name()?.to_string_lossy().into_owned();
+        project.rsplit_once('-').map(|(name, hash)| (name.to_owned(), hash.to_owned()))
+    }
+
+    /// By what the checkout is known that it is of.
+    pub(crate) fn checkout_hash(&self) -> Option<String> {
+        self.project_and_hash().map(|(_, hash)| hash)
+    }
+
+    /// By what the environment is known among those of its checkout.
+    pub fn key(&self) -> String {
+        let project = self.project_and_hash().map(|(name, _)| name).unwrap_or_default();
+        format!("{project}/{}", self.environment())
+    }
+
     /// The environment's directory.
     pub fn dir(&self) -> &Path {
         &self.dir

@@ -2,8 +2,7 @@
 
 use std::ffi::OsString;
 
-use backlot_engine::{Client, ComposeProject};
-use backlot_engine::{EngineError, Site};
+use backlot_engine::{Client, ComposeProject, EngineError, Site, apply_name_on_docker, moved, settle};
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -23,12 +22,24 @@ pub struct Args {
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
-    let environment = context.environment(&project)?;
+    let mut environment = context.environment(&project)?;
     context.tell_withheld(&environment);
     let client = Client::locate(&context.caller.variables).map_err(EngineError::from)?;
     // A scenario that is up has a file of its own.
     let site = Site::new(&home, &project, environment.name.as_str());
-    let compose = ComposeProject::running(&site)?.unwrap_or_else(|| ComposeProject::of(&environment));
+    let compose = if let Some(compose) = ComposeProject::running(&site)? {
+        compose
+    } else {
+        let makes = makes(&args.arguments) && !context.global.dry_run;
+        settle(&home, &project, &mut environment, makes)?;
+        apply_name_on_docker(&home, &project, &mut environment);
+        if makes {
+            context.tell_ports(&moved(&home, &project, &environment));
+            ComposeProject::made_for(&project, &environment, &site)?
+        } else {
+            ComposeProject::of(&environment)
+        }
+    };
     let program = client.compose_in(&compose, args.arguments.iter().cloned()).map_err(EngineError::from)?;
     if context.global.dry_run {
         return context.show_steps(&[program.to_string()]);
@@ -36,4 +47,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let mut failure = CommandError::failed("exec", program.exec());
     failure.exit = Exit::Child(126);
     Err(failure)
+}
+
+/// Whether Compose makes something that is called as the environment is.
+fn makes(arguments: &[OsString]) -> bool {
+    const VERBS: [&str; 5] = ["build", "create", "run", "up", "watch"];
+    arguments.iter().any(|argument| VERBS.iter().any(|verb| argument == verb))
 }

@@ -92,7 +92,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     if context.global.verbose > 0 {
         context.tell(deployment.details(&wishes));
     }
-    let moved = tell_moved(&home, &project, context)?;
+    let moved = context.moved(&home, &project)?;
+    context.tell_ports(&moved);
     if context.global.dry_run {
         let steps = deployment.plan_up(&wishes)?;
         context.tell(deployment.told(&wishes)?);
@@ -150,15 +151,6 @@ fn with_names(
 ) -> Result<Option<Named>, CommandError> {
     let named = Named::opened(site, services, context);
     if tls { named.map(|named| named.over_tls(context)).transpose() } else { Ok(named) }
-}
-
-/// Tells which published ports are others than the files say.
-fn tell_moved(home: &Home, project: &Project, context: &Context) -> Result<Vec<MovedPort>, CommandError> {
-    let moved = context.moved(home, project)?;
-    for port in &moved {
-        context.progress().say(&format!("  {} {port}", context.style().faint("·")));
-    }
-    Ok(moved)
 }
 
 /// What has come of an `up`.

@@ -11,6 +11,11 @@ impl Environment {
         self.apart = true;
     }
 
+    /// Whether its names and its ports are those that its files say.
+    pub fn is_as_its_files_say(&self) -> bool {
+        !self.apart && self.moved.is_empty()
+    }
+
     /// Moves published ports, those that were moved before as well, and all variables that lead to them.
     pub fn move_ports(&mut self, moves: &Moved) {
         if moves.is_empty() {

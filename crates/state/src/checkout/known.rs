@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Checkout, Identity};
+use super::{Checkout, Identity, OnDocker};
 use crate::error::EngineError;
 use crate::home::{Home, short_hash};
 use crate::lock::Lock;
@@ -41,6 +41,9 @@ pub struct Known {
     /// only those that were moved.
     #[serde(default)]
     pub ports: BTreeMap<String, BTreeMap<u16, Port>>,
+    /// What it has on Docker, by environment.
+    #[serde(default)]
+    pub docker: BTreeMap<String, OnDocker>,
 }
 
 /// Where a published port is.
@@ -95,11 +98,11 @@ impl Checkouts {
         self.home.root().join("checkouts")
     }
 
-    fn path(&self, hash: &str) -> PathBuf {
+    pub(super) fn path(&self, hash: &str) -> PathBuf {
         self.dir().join(format!("{hash}.json"))
     }
 
-    fn read(path: &Path) -> Result<Option<Known>, EngineError> {
+    pub(super) fn read(path: &Path) -> Result<Option<Known>, EngineError> {
         let failed = |source| EngineError::Record { environment: "checkout".to_owned(), source };
         record::read(path).map_err(failed)
     }
@@ -194,6 +197,7 @@ impl Checkouts {
             main: None,
             branch: None,
             ports: BTreeMap::new(),
+            docker: BTreeMap::new(),
         });
         (known.root, known.identity) = (root.to_owned(), identity);
         (known.main, known.branch) = (checkout.main(), checkout.branch());
@@ -212,7 +216,7 @@ impl Checkouts {
         Ok(result)
     }
 
-    fn write(&self, known: &Known) -> Result<(), EngineError> {
+    pub(super) fn write(&self, known: &Known) -> Result<(), EngineError> {
         record::write(known, &self.path(&known.hash))
             .map_err(|source| EngineError::Record { environment: known.called.clone(), source })
     }
@@ -238,6 +242,7 @@ impl Checkouts {
         self.write(&Known {
             version: VERSION,
             called: orphan.as_ref().map_or_else(|| called.to_owned(), |orphan| orphan.called.clone()),
+            docker: orphan.as_ref().map(|orphan| orphan.docker.clone()).unwrap_or_default(),
             ports: own.known.or(orphan).map(|known| known.ports).unwrap_or_default(),
             root,
             hash,
@@ -269,7 +274,7 @@ impl Checkouts {
 
     /// Whether nothing is kept for a checkout, and no port that it may want again.
     fn is_nothing(&self, known: &Known) -> bool {
-        let is_plain = known.ports.values().all(BTreeMap::is_empty);
+        let is_plain = known.ports.values().all(BTreeMap::is_empty) && known.docker.is_empty();
         (is_plain || known.has_left()) && self.projects(known).is_empty()
     }
 
@@ -288,7 +293,7 @@ impl Checkouts {
         Ok(Lock::acquire(&self.dir().join("copying.lock"), limit)?)
     }
 
-    fn hold(&self) -> Result<Lock, EngineError> {
+    pub(super) fn hold(&self) -> Result<Lock, EngineError> {
         self.home.make(&self.dir())?;
         Ok(Lock::acquire(&self.dir().join("lock"), LIMIT)?)
     }

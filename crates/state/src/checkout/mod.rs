@@ -1,10 +1,12 @@
 //! Checkouts: which belong together, and what is kept of each beside its environments.
 
+mod docker;
 mod git;
 mod identity;
 mod known;
 mod leaving;
 
+pub use docker::OnDocker;
 pub use git::Git;
 pub use identity::Identity;
 pub use known::{Checkouts, Known, Port, Why};

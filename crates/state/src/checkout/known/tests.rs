@@ -3,8 +3,9 @@ use std::path::{Path, PathBuf};
 
 use backlot_process::Owner;
 
-use super::Checkouts;
+use super::{Checkouts, OnDocker};
 use crate::home::Home;
+use crate::site::Site;
 
 struct World {
     _dir: tempfile::TempDir,
@@ -103,4 +104,27 @@ fn two_checkouts_share_nothing() {
     let project = |path: &str| world.all().project("blog", Path::new(path));
     assert_ne!(project("/a/blog"), project("/b/blog"));
     assert_eq!(project("/a/blog"), project("/a/blog"));
+}
+
+#[test]
+fn a_name_on_docker_is_whose_it_was_first_and_the_second_keeps_its_own() {
+    let world = world();
+    let (first, second) = (world.checkout("a/shop"), world.checkout("b/shop"));
+    let all = world.all();
+    let site = |root: &Path| Site::at(&world.home, &all.project("shop", root).join("development"));
+    let keep = |root: &Path, project: &str| {
+        let has = OnDocker { project: project.into(), ports: [8000].into() };
+        all.keep_on_docker(&site(root), (root, "shop"), has).unwrap();
+    };
+    let end = |root: &Path| all.end_on_docker(&site(root), root, "shop");
+    assert_eq!(end(&first), None);
+    keep(&first, "shop");
+    let second_s = end(&second).unwrap();
+    assert_eq!(end(&first), None);
+    keep(&second, &format!("shop-{second_s}"));
+    // Its volumes are there under that name.
+    fs::remove_dir_all(&first).unwrap();
+    assert_eq!(end(&second), Some(second_s));
+    all.forget_on_docker(&site(&second)).unwrap();
+    assert_eq!(end(&second), None, "whoever had the name has left");
 }
