@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::error::CommandError;
 
 /// Verbs of Docker Compose and others that are none here, and what does that here.
-const ELSEWHERE: [(&str, &str); 22] = [
+const ELSEWHERE: [(&str, &str); 23] = [
     (
         "attach",
         "`backlot logs -f SERVICE` shows what a service prints, `backlot shell SERVICE` is a shell beside it",
@@ -33,6 +33,7 @@ const ELSEWHERE: [(&str, &str); 22] = [
     ("migrate", "migrations run with `up`, as the project's files say: `backlot --dry-run up` shows them"),
     ("new", "`backlot init NAME` makes a project"),
     ("pause", "`backlot stop SERVICE` ends a service until `backlot start SERVICE`"),
+    ("psql", "`backlot db shell` opens psql in the application's database, or runs SQL in it"),
     ("publish", "nothing is published: `backlot up` runs the project here"),
     (
         "pull",
@@ -99,10 +100,22 @@ fn unknown_verb(word: &str, error: &clap::Error, verbs: &clap::Command) -> Comma
     let visible = verbs.get_subcommands().filter(|verb| !verb.is_hide_set());
     let names = visible.flat_map(|verb| std::iter::once(verb.get_name()).chain(verb.get_visible_aliases()));
     let error = CommandError::usage("unknown-verb", format!("there is no verb {of}{word}"));
-    match nearest(word, names) {
-        Some(near) => error.hint(format!("did you mean `backlot {of}{near}`?")),
+    let meant = nearest(word, names).map(|near| format!("{of}{near}"));
+    match meant.or_else(|| in_a_group(word, verbs)) {
+        Some(meant) => error.hint(format!("did you mean `backlot {meant}`?")),
         None => error.hint(Hint::anywhere(&["--help"]).then(" lists them")),
     }
+}
+
+/// A verb of this name within another one.
+fn in_a_group(word: &str, verbs: &clap::Command) -> Option<String> {
+    let of = verbs.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let group = of.into_iter().find(|group| {
+        group
+            .get_subcommands()
+            .any(|verb| verb.get_name() == word || verb.get_visible_aliases().any(|alias| alias == word))
+    });
+    group.map(|group| format!("{} {word}", group.get_name()))
 }
 
 #[cfg(test)]
@@ -136,6 +149,8 @@ mod tests {
             ("backlot scenario dwon", "did you mean `backlot scenario down`?"),
             ("backlot __stok", "backlot --help lists them"),
             ("backlot stok", "did you mean `backlot stop`?"),
+            ("backlot fork", "did you mean `backlot scenario fork`?"),
+            ("backlot reset users", "did you mean `backlot scenario reset`?"),
         ] {
             assert_eq!(said(line).1, [hint], "{line}");
         }

@@ -110,7 +110,7 @@ pub(super) fn keep_name(
         project: environment.stack.name.clone(),
         ports: ports.into_iter().flat_map(|(first, last)| first..=last).collect(),
     };
-    Checkouts::of(site.home()).keep_on_docker(site, (project.root(), &project.directory_name()), has)
+    Checkouts::of(site.home()).keep_on_docker(site.key(), (project.root(), &project.directory_name()), has)
 }
 
 impl Client {

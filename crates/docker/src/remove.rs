@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use backlot_plan::{ContainerRemoval, Filling as Filled, ObservedContainers, Removal, containers_down};
 use backlot_process::{Output, port_holder};
-use backlot_state::{Checkouts, DockerRecord, EngineError, Event, Filling, Report, Site, Taken, mark, tell};
+use backlot_state::{DockerRecord, EngineError, Event, Filling, Report, Site, Taken, mark, tell};
 
 use crate::client::{Client, run};
 use crate::compose::ComposeProject;
@@ -169,13 +169,13 @@ pub(super) fn take_away(
                 let volumes = client.things(VOLUME, &record.project)?;
                 client.remove("volume rm", &[], &volumes)?;
             }
-            Checkouts::of(site.home()).forget_on_docker(site)?;
+            site.forget_on_docker()?;
             Ok(format!("the volumes of {name}"))
         }
         ContainerRemoval::Files => {
             end_filling(site);
             if client.record_at(site)?.is_some_and(|record| record.throwaway) {
-                Checkouts::of(site.home()).forget_on_docker(site)?;
+                site.forget_on_docker()?;
             }
             taken.remove_live()?;
             Ok(format!("the files of {name}"))

@@ -221,7 +221,7 @@ pub fn apply_name_on_docker(home: &Home, project: &Project, environment: &mut En
         return;
     }
     let site = Site::new(home, project, environment.name.as_str());
-    let end = Checkouts::of(home).end_on_docker(&site, project.root(), &environment.stack.name);
+    let end = Checkouts::of(home).end_on_docker(&site.key(), project.root(), &environment.stack.name);
     if let Some(end) = end {
         environment.set_apart(&end);
     }

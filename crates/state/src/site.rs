@@ -143,9 +143,12 @@ impl Site {
         project.rsplit_once('-').map(|(name, hash)| (name.to_owned(), hash.to_owned()))
     }
 
-    /// By what the checkout is known that it is of.
-    pub(crate) fn checkout_hash(&self) -> Option<String> {
-        self.project_and_hash().map(|(_, hash)| hash)
+    /// Forgets what it had on Docker.
+    pub fn forget_on_docker(&self) -> Result<(), EngineError> {
+        match self.project_and_hash() {
+            Some((_, hash)) => Checkouts::of(&self.home).forget_on_docker(&hash, &self.key()),
+            None => Ok(()),
+        }
     }
 
     /// By what the environment is known among those of its checkout.

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Checkouts, Known};
 use crate::error::EngineError;
-use crate::site::Site;
 
 /// An environment on Docker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,12 +19,11 @@ pub struct OnDocker {
 }
 
 impl Checkouts {
-    /// The end that names of an environment have on Docker, of which the files make a project called `usual`: the one that it has
+    /// The end that names of the environment `key` have on Docker, of which the files make a project called `usual`: the one that it has
     /// already; else one of its own where a checkout that is still there has that name; else none.
-    pub fn end_on_docker(&self, site: &Site, root: &Path, usual: &str) -> Option<String> {
+    pub fn end_on_docker(&self, key: &str, root: &Path, usual: &str) -> Option<String> {
         let place = self.place(root);
-        let key = site.key();
-        if let Some(own) = place.known.as_ref().and_then(|known| known.docker.get(&key)) {
+        if let Some(own) = place.known.as_ref().and_then(|known| known.docker.get(key)) {
             return own.project.strip_prefix(usual)?.strip_prefix('-').map(str::to_owned);
         }
         let is_other = |known: &Known| known.hash != place.hash && known.root != root && !known.has_left();
@@ -33,25 +31,24 @@ impl Checkouts {
         self.all().iter().any(|known| is_other(known) && has_name(known)).then_some(place.hash)
     }
 
-    /// Keeps what the environment at `site`, of the checkout that has the project in `root`, has on Docker.
+    /// Keeps what the environment `key`, of the checkout that has the project in `root`, has on Docker.
     pub fn keep_on_docker(
         &self,
-        site: &Site,
+        key: String,
         (root, called): (&Path, &str),
         has: OnDocker,
     ) -> Result<(), EngineError> {
-        self.keep(root, called, |known, _| drop(known.docker.insert(site.key(), has)))
+        self.keep(root, called, |known, _| drop(known.docker.insert(key, has)))
     }
 
-    /// Forgets what the environment at `site` had on Docker.
-    pub fn forget_on_docker(&self, site: &Site) -> Result<(), EngineError> {
-        let Some(hash) = site.checkout_hash() else { return Ok(()) };
-        if !self.path(&hash).exists() {
+    /// Forgets what the environment `key` of the checkout `hash` had on Docker.
+    pub(crate) fn forget_on_docker(&self, hash: &str, key: &str) -> Result<(), EngineError> {
+        if !self.path(hash).exists() {
             return Ok(());
         }
         let _lock = self.hold()?;
-        let Some(mut known) = Self::read(&self.path(&hash))? else { return Ok(()) };
-        if known.docker.remove(&site.key()).is_none() {
+        let Some(mut known) = Self::read(&self.path(hash))? else { return Ok(()) };
+        if known.docker.remove(key).is_none() {
             return Ok(());
         }
         self.write(&known)

@@ -5,7 +5,6 @@ use backlot_process::Owner;
 
 use super::{Checkouts, OnDocker};
 use crate::home::Home;
-use crate::site::Site;
 
 struct World {
     _dir: tempfile::TempDir,
@@ -108,15 +107,15 @@ fn two_checkouts_share_nothing() {
 
 #[test]
 fn a_name_on_docker_is_whose_it_was_first_and_the_second_keeps_its_own() {
+    const KEY: &str = "shop/development";
     let world = world();
     let (first, second) = (world.checkout("a/shop"), world.checkout("b/shop"));
     let all = world.all();
-    let site = |root: &Path| Site::at(&world.home, &all.project("shop", root).join("development"));
     let keep = |root: &Path, project: &str| {
         let has = OnDocker { project: project.into(), ports: [8000].into() };
-        all.keep_on_docker(&site(root), (root, "shop"), has).unwrap();
+        all.keep_on_docker(KEY.into(), (root, "shop"), has).unwrap();
     };
-    let end = |root: &Path| all.end_on_docker(&site(root), root, "shop");
+    let end = |root: &Path| all.end_on_docker(KEY, root, "shop");
     assert_eq!(end(&first), None);
     keep(&first, "shop");
     let second_s = end(&second).unwrap();
@@ -125,6 +124,6 @@ fn a_name_on_docker_is_whose_it_was_first_and_the_second_keeps_its_own() {
     // Its volumes are there under that name.
     fs::remove_dir_all(&first).unwrap();
     assert_eq!(end(&second), Some(second_s));
-    all.forget_on_docker(&site(&second)).unwrap();
+    all.forget_on_docker(&world.hash(&second), KEY).unwrap();
     assert_eq!(end(&second), None, "whoever had the name has left");
 }

@@ -12,12 +12,15 @@ use serde_json::Value;
 use crate::Fault;
 use crate::kills::{Memory, Process, processes};
 use crate::plan::Victim;
-use crate::world::World;
+use crate::world::{LIMIT, World};
 
 /// The name under which `ls` lists templates and spares that are being made, or were by somebody who was killed.
 const TEMPLATES: &str = "templates";
 /// The same for snapshots.
 const SNAPSHOTS: &str = "snapshots";
+/// What the folders of the two checkouts are called.
+const PROJECT: &str = "project";
+const WORKTREE: &str = "feature";
 /// After so long nothing is left that nobody is told of.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a spare may take to be made.
@@ -51,30 +54,37 @@ fn settled(world: &World, mut complaints: impl FnMut() -> Result<Vec<String>, Fa
     }
 }
 
+/// What is in a list.
+fn rows(list: &Value) -> Vec<Value> {
+    list.as_array().cloned().unwrap_or_default()
+}
+
 /// Whether a command is making or removing an environment right now, as what is left of a killed one does.
 fn somebody_is_at_it(world: &World) -> Result<bool, Fault> {
-    let list = world.json("ls")?;
-    Ok(list.as_array().into_iter().flatten().any(|item| item["state"] == "busy"))
+    let all = [world.json("ls")?, world.json("ls --all")?];
+    Ok(all.iter().flat_map(rows).any(|row| row["state"] == "busy"))
 }
 
 /// What `ls` and `ps` show of a world.
 struct Shown {
-    /// The names of environments on disk.
-    names: BTreeSet<String>,
+    /// The names of environments on disk, each with that of its checkout's directory.
+    names: BTreeSet<(String, String)>,
     /// The processes of services.
     pids: BTreeSet<i32>,
 }
 
 impl Shown {
     fn of(world: &World) -> Result<Self, Fault> {
-        let list = world.json("ls")?;
-        let names = list.as_array().into_iter().flatten();
-        let orphans: Vec<i64> = names
-            .clone()
-            .flat_map(|item| item["orphans"].as_array().into_iter().flatten())
-            .filter_map(Value::as_i64)
-            .collect();
-        let names = names.filter_map(|item| item["environment"].as_str().map(str::to_owned)).collect();
+        let worktree = world.worktree();
+        let own = rows(&world.json("ls")?).into_iter().map(|row| (PROJECT, row));
+        let others = rows(&world.json("ls --all")?).into_iter();
+        let others =
+            others.filter(|row| row["root"].as_str().is_some_and(|root| Path::new(root) == worktree));
+        let (mut names, mut orphans) = (BTreeSet::new(), Vec::new());
+        for (checkout, row) in own.chain(others.map(|row| (WORKTREE, row))) {
+            names.extend(row["environment"].as_str().map(|name| (checkout.to_owned(), name.to_owned())));
+            orphans.extend(rows(&row["orphans"]).iter().filter_map(Value::as_i64));
+        }
         let services = world.json("ps")?;
         let replicas = services.as_array().into_iter().flatten();
         let replicas = replicas.flat_map(|service| service["replicas"].as_array().into_iter().flatten());
@@ -83,10 +93,14 @@ impl Shown {
         Ok(Self { names, pids })
     }
 
+    fn has(&self, checkout: &str, name: &str) -> bool {
+        self.names.contains(&(checkout.to_owned(), name.to_owned()))
+    }
+
     /// Whether the process belongs to what is shown, itself or by what has started it.
     fn accounts_for(&self, process: &Process, all: &[Process], projects: &Path) -> bool {
         if process.role() == Some(Victim::SpareMaker) {
-            return self.names.contains(TEMPLATES);
+            return self.has(PROJECT, TEMPLATES);
         }
         // It ends with the last of them.
         if process.role() == Some(Victim::Door) {
@@ -100,7 +114,7 @@ impl Shown {
             let words = process.words.iter().map(Path::new);
             let mut named =
                 words.chain([process.works_in.as_path()]).filter_map(|path| name_in(path, projects));
-            if named.any(|name| self.names.contains(&name)) {
+            if named.any(|(checkout, name)| self.has(&checkout, &name)) {
                 return true;
             }
             next = all.iter().find(|other| other.id.pid == process.parent);
@@ -109,10 +123,12 @@ impl Shown {
     }
 }
 
-/// The environment in whose directory a path is: `projects/<project>/<environment>/…`.
-fn name_in(path: &Path, projects: &Path) -> Option<String> {
+/// The checkout and the environment in whose directory a path is: `projects/<checkout>-<hash>/<environment>/…`.
+fn name_in(path: &Path, projects: &Path) -> Option<(String, String)> {
     let inside = path.strip_prefix(projects).ok()?;
-    inside.components().nth(1).map(|name| name.as_os_str().to_string_lossy().into_owned())
+    let mut names = inside.components().map(|name| name.as_os_str().to_string_lossy().into_owned());
+    let (checkout, environment) = (names.next()?, names.next()?);
+    Some((checkout.rsplit_once('-')?.0.to_owned(), environment))
 }
 
 /// Nothing is left that `ls` and `ps` do not show.
@@ -126,12 +142,12 @@ pub(crate) fn all_is_shown(world: &World) -> Result<(), Fault> {
         for path in left_overs(&world.home()) {
             let is_snapshot = path.starts_with(world.home().join("snapshots"));
             let other = if is_snapshot { SNAPSHOTS } else { TEMPLATES };
-            let name = name_in(&path, &projects).unwrap_or_else(|| other.into());
+            let name = name_in(&path, &projects).unwrap_or_else(|| (PROJECT.into(), other.into()));
             if !shown.names.contains(&name) {
                 left.push(format!("not shown: {}", path.display()));
             }
         }
-        if !shown.names.contains("development") {
+        if !shown.has(PROJECT, "development") {
             left.extend(listening(world));
         }
         Ok(left)
@@ -160,6 +176,9 @@ pub(crate) fn ends(world: &World, memory: &Memory) -> Result<(), Fault> {
     memory.note(&world.dir);
     world.must("scenario down --all")?;
     world.must("down")?;
+    // What of the worktree is up stops, and its data goes.
+    let _ = world.git("worktree remove --force ../feature".split(' ')).output_with(b"", LIMIT);
+    world.must("prune --all --yes")?;
     let kept = world.json("snapshot ls")?;
     for snapshot in kept.as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()) {
         world.must(&format!("snapshot rm --yes {snapshot}"))?;

@@ -45,6 +45,7 @@ impl Process {
             "__janitor" => return Some(Victim::Janitor),
             "__stock" => return Some(Victim::SpareMaker),
             "__door" => return Some(Victim::Door),
+            "__checkout" => return Some(Victim::Watcher),
             "" => {}
             _ => return Some(Victim::Client),
         }

@@ -42,7 +42,10 @@ impl Dice {
 pub(crate) enum Verb {
     Up,
     Down,
-    ScenarioUp { name: &'static str, fresh: bool },
+    ScenarioUp {
+        name: &'static str,
+        fresh: bool,
+    },
     ScenarioDown(&'static str),
     ScenarioReset(&'static str),
     ScenarioFork(&'static str),
@@ -53,14 +56,25 @@ pub(crate) enum Verb {
     Rolling,
     Scale(u8),
     Test,
+    /// These three are the linked worktree's, which is made when it is not there.
+    WorktreeUp,
+    WorktreeDown,
+    /// It is removed, while something of it may be up.
+    WorktreeGone,
 }
 
 impl Verb {
-    /// Its words after `backlot`.
+    /// Whether it is carried out in the linked worktree.
+    pub(crate) fn is_worktree_s(self) -> bool {
+        matches!(self, Self::WorktreeUp | Self::WorktreeDown | Self::WorktreeGone)
+    }
+
+    /// Its words after `backlot`; of what is git's, after `git`.
     pub(crate) fn words(self) -> Vec<String> {
         let line = match self {
-            Self::Up => "up -d --wait".to_owned(),
-            Self::Down => "down".to_owned(),
+            Self::Up | Self::WorktreeUp => "up -d --wait".to_owned(),
+            Self::Down | Self::WorktreeDown => "down".to_owned(),
+            Self::WorktreeGone => "worktree remove --force ../feature".to_owned(),
             Self::ScenarioUp { name, fresh: false } => format!("scenario up {name}"),
             Self::ScenarioUp { name, fresh: true } => format!("scenario up --fresh {name}"),
             Self::ScenarioDown(name) => format!("scenario down {name}"),
@@ -80,7 +94,8 @@ impl Verb {
 
 impl fmt::Display for Verb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words().join(" "))
+        let place = if self.is_worktree_s() { "in the worktree: " } else { "" };
+        write!(f, "{place}{}", self.words().join(" "))
     }
 }
 
@@ -96,9 +111,11 @@ pub(crate) enum Victim {
     Janitor,
     SpareMaker,
     Door,
+    /// Who looks after a worktree.
+    Watcher,
 }
 
-const VICTIMS: [Victim; 9] = [
+const VICTIMS: [Victim; 10] = [
     Victim::Client,
     Victim::Supervisor,
     Victim::Guard,
@@ -108,6 +125,7 @@ const VICTIMS: [Victim; 9] = [
     Victim::Janitor,
     Victim::SpareMaker,
     Victim::Door,
+    Victim::Watcher,
 ];
 
 /// What is done to it.
@@ -181,7 +199,7 @@ impl Round {
 
 fn verb(dice: &mut Dice) -> Verb {
     let name = dice.of(&["one", "two"]);
-    match dice.below(21) {
+    match dice.below(25) {
         0 | 1 => Verb::Up,
         2 => Verb::Down,
         3 | 4 => Verb::ScenarioUp { name, fresh: false },
@@ -195,6 +213,9 @@ fn verb(dice: &mut Dice) -> Verb {
         15 => Verb::SnapshotRemove,
         16 | 17 => Verb::SnapshotRestore,
         18 => Verb::Prune,
+        19 | 20 => Verb::WorktreeUp,
+        21 => Verb::WorktreeDown,
+        22 => Verb::WorktreeGone,
         _ => Verb::Test,
     }
 }

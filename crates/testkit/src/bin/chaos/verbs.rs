@@ -60,7 +60,19 @@ pub(crate) fn carry_out_step(
 
 /// Runs one verb to its end. It may fail, since something was killed; but it ends, and asks nobody to mend anything.
 fn run(verb: Verb, world: &World, begun: Instant) -> Result<String, Fault> {
-    let output = world.backlot(verb.words()).output_with(b"", LIMIT);
+    let program = match verb {
+        Verb::WorktreeUp => {
+            world.add_worktree()?;
+            world.backlot(verb.words()).current_dir(world.worktree())
+        }
+        Verb::WorktreeDown => world.backlot(verb.words()).current_dir(world.worktree()),
+        Verb::WorktreeGone => world.git(verb.words()),
+        _ => world.backlot(verb.words()),
+    };
+    if verb.is_worktree_s() && !world.worktree().is_dir() {
+        return Ok(format!("{verb}: it is not there"));
+    }
+    let output = program.output_with(b"", LIMIT);
     let output = output.map_err(|error| Fault::new(format!("'{verb}' does not end: {error}")))?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     if let Some(word) = FORBIDDEN.iter().find(|word| stderr.contains(**word)) {

@@ -91,7 +91,39 @@ impl World {
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
         let restored = Mutex::default();
-        Ok(Self { dir, backlot: backlot.to_owned(), variables, database_port, web_port, restored })
+        let world = Self { dir, backlot: backlot.to_owned(), variables, database_port, web_port, restored };
+        for line in ["init --quiet", "add --all", "commit --quiet --message all"] {
+            world.git(line.split(' ')).output_with(b"", LIMIT).map_err(std::io::Error::other)?;
+        }
+        Ok(world)
+    }
+
+    /// Where the linked worktree is, when there is one.
+    pub(crate) fn worktree(&self) -> PathBuf {
+        self.dir.join("feature")
+    }
+
+    /// Makes the linked worktree if it is not there.
+    pub(crate) fn add_worktree(&self) -> Result<(), Fault> {
+        if self.worktree().is_dir() {
+            return Ok(());
+        }
+        let add = self.git("worktree add --quiet --force --detach ../feature".split(' '));
+        match add.output_with(b"", LIMIT) {
+            // Two of them may be at it.
+            Ok(output) if output.status.success() || self.worktree().is_dir() => Ok(()),
+            Ok(output) => Err(Fault::new(String::from_utf8_lossy(&output.stderr).into_owned())),
+            Err(error) => Err(Fault::new(format!("git: {error}"))),
+        }
+    }
+
+    /// A command of git in the project.
+    pub(crate) fn git<S: Into<String>>(&self, words: impl IntoIterator<Item = S>) -> Program {
+        Program::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+            .args(words.into_iter().map(Into::into))
+            .envs(&self.variables)
+            .current_dir(self.dir.join("project"))
     }
 
     /// Notes that the database may have been put back until now.
