@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use backlot_state::checkout::Git;
+use backlot_state::checkout::{Git, name_of_directory};
 use backlot_state::runs::run_of;
-use backlot_state::{EngineKind, Home, Record, Site, short_hash};
+use backlot_state::{Checkouts, EngineKind, Home, Record, Site, short_hash};
 
 use crate::claims::{Claims, PART, Wanted, settle};
 use crate::names::{label, of_environment};
@@ -122,8 +122,9 @@ impl Found {
         };
         // A project that is only called as its directory is called as that of the main checkout.
         let is_of_directory =
-            root.file_name().is_some_and(|name| squeezed(&name.to_string_lossy()) == squeezed(&own));
-        let of_main = worktree.main.file_name().map(|name| usual_name(&name.to_string_lossy()));
+            root.file_name().is_some_and(|name| squeezed(&name.to_string_lossy()) == squeezed(&own))
+                || Checkouts::of(site.home()).at(&root).is_some_and(|known| known.called == own);
+        let of_main = worktree.main.file_name().map(|name| name_of_directory(&name.to_string_lossy()));
         let project = of_main.filter(|_| is_of_directory).unwrap_or(own);
         let hash = short_hash(worktree.main.as_os_str().as_encoded_bytes());
         let owner = (format!("{project}-{hash}"), worktree.main);
@@ -134,14 +135,6 @@ impl Found {
         let folder = self.site.dir().parent().and_then(Path::file_name).unwrap_or_default();
         format!("{}{PART}{}", folder.display(), self.site.name())
     }
-}
-
-/// A directory's name as the name of its project, as Compose has it.
-fn usual_name(directory: &str) -> String {
-    let directory = directory.trim_end_matches(".git").to_lowercase();
-    let kept =
-        directory.chars().filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
-    kept.collect::<String>().trim_start_matches(['-', '_']).to_owned()
 }
 
 /// What is left of a name whatever is made of it.

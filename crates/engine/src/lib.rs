@@ -34,7 +34,7 @@ pub use backlot_native::{
     ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, images_of, remove_images, rung, supervise,
     to_fetch, upgrade_volume,
 };
-pub use backlot_state::checkout::as_known;
+pub use backlot_state::checkout::{as_known, name_of_directory};
 pub use backlot_state::runs::{INNER, new_mark};
 pub use backlot_state::{
     Attendance, Beside, CHECKOUT_VERB, DOOR_VERB, DatabaseRecord, Deployment, Engine, EngineError,

@@ -55,7 +55,8 @@ pub fn list_machine(home: &Home, caller: &BTreeMap<String, String>) -> Result<Ve
         let branch = branch.or_else(|| known?.branch.clone());
         for site in sites.iter().filter(is_own) {
             let Some(summary) = summary(site, is_gone, &docker, &spent)? else { continue };
-            let (project, root, branch) = (project.to_owned(), root.clone(), branch.clone());
+            let project = known.map_or_else(|| project.to_owned(), |known| known.project(project));
+            let (root, branch) = (root.clone(), branch.clone());
             rows.push(Row { project, root, branch, summary });
         }
     }

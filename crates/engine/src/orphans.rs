@@ -44,7 +44,7 @@ pub fn orphans(home: &Home) -> Vec<Orphan> {
         }
         let orphan = found.entry(hash.to_owned()).or_insert_with(|| Orphan {
             id: hash.to_owned(),
-            project: project.to_owned(),
+            project: known.map_or_else(|| project.to_owned(), |known| known.project(project)),
             root,
             branch: known.and_then(|known| known.branch.clone()),
             environments: Vec::new(),

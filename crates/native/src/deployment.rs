@@ -131,8 +131,8 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
     }
 
     fn plan_up(&self, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
-        let (cast, _) = self.ready(wishes)?;
-        let images = self.image_steps(&cast, wishes)?;
+        let (mut cast, _) = self.ready(wishes)?;
+        let images = self.image_steps(&mut cast, wishes)?;
         self.look_for_forks(&cast, wishes);
         let before = images.into_iter().chain(self.forks());
         Ok(before.chain(in_words(&self.steps(&cast, wishes)?)).collect())

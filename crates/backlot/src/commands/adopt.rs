@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use backlot_engine::{Checkouts, Hint, Home, Orphan, orphans};
+use backlot_engine::{Checkout, Checkouts, Hint, Home, Orphan, name_of_directory, orphans};
 use backlot_project::Project;
 use serde_json::json;
 
@@ -88,8 +88,12 @@ fn choose(
         // One that was here before comes first.
         let is_here = |orphan: &Orphan| orphan.root.as_deref() == Some(project.root());
         let any = all.iter().any(is_here);
-        let called = [project.name().to_owned(), project.directory_name()];
-        all.retain(|orphan| if any { is_here(orphan) } else { called.contains(&orphan.project) });
+        let main = Checkout::of(project.root()).main();
+        let main =
+            main.as_deref().and_then(Path::file_name).map(|name| name_of_directory(&name.to_string_lossy()));
+        let called = [Some(project.name().to_owned()), Some(project.directory_name()), main];
+        let is_called = |orphan: &Orphan| called.contains(&Some(orphan.project.clone()));
+        all.retain(|orphan| if any { is_here(orphan) } else { is_called(orphan) });
     }
     if all.len() == 1 {
         return Ok(all.remove(0));

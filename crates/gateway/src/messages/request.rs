@@ -146,12 +146,9 @@ fn write(
     (framing, upgrade): (Framing, Option<&[u8]>),
 ) {
     out.clear();
-    let slash = if checked.path.start == target.len() || target.as_bytes()[checked.path.start] == b'?' {
-        "/"
-    } else {
-        ""
-    };
-    for part in [method, " ", slash, &target[checked.path.clone()], " HTTP/1.1\r\n"] {
+    let path = &target[checked.path.clone()];
+    let slash = if path.is_empty() || path.starts_with('?') { "/" } else { "" };
+    for part in [method, " ", slash, path, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
     let named = checked.host.clone().map(|host| target[host].as_bytes());
@@ -253,6 +250,24 @@ mod tests {
             "X-Forwarded-For: 203.0.113.9\r\nForwarded: for=203.0.113.9\r\nX-Real-IP: 203.0.113.9\r\n";
         assert_eq!(handed(true, claims), claims.lines().collect::<Vec<_>>());
         assert_eq!(handed(false, claims), TOLD);
+    }
+
+    #[test]
+    fn a_target_without_a_path_asks_for_the_root() {
+        let asker = Asker { address: "192.0.2.7", is_trusted: false, default_host: "127.0.0.1:80" };
+        for (target, path) in [
+            ("http://a", "/"),
+            ("http://a#b", "/"),
+            ("http://a?b", "/?b"),
+            ("http://a?#b", "/?"),
+            ("http://a/#b", "/"),
+            ("/c#b", "/c"),
+        ] {
+            let mut out = Vec::new();
+            read(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes(), &asker, &mut out).unwrap();
+            let line = String::from_utf8(out).unwrap().lines().next().unwrap().to_owned();
+            assert_eq!(line, format!("GET {path} HTTP/1.1"), "{target}");
+        }
     }
 
     fn read_alone(text: &str) -> Result<Option<Request>, u16> {

@@ -86,6 +86,12 @@ impl NativeStack<'_> {
         if let Err(error) = programs::missing(self.database.iter().filter(wanted)) {
             return Ok(Some(error));
         }
+        for service in self.database.iter().filter(wanted) {
+            let checked = service.missing().and_then(|missing| service.check_extension(&missing));
+            if let Err(error) = checked {
+                return Ok(Some(error));
+            }
+        }
         if wishes.database_only {
             return Ok(None);
         }
@@ -147,15 +153,38 @@ impl NativeStack<'_> {
         self.client.get()?.as_ref().err().map(String::as_str)
     }
 
-    /// How the images of `cast` come here that are not, in words.
-    pub(super) fn image_steps(&self, cast: &Cast, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
-        let Some(client) = self.client_of(cast) else { return Ok(Vec::new()) };
+    /// How the images of `cast` come here that are not, in words. What cannot be had is left out as by [`Self::bring_images`].
+    pub(super) fn image_steps(&self, cast: &mut Cast, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
         let mut steps = Vec::new();
-        for name in &cast.containers {
-            steps
-                .extend(self.image_step(client, self.service(name)?, wishes)?.2.map(|step| step.to_string()));
+        let Some(client) = self.client_of(cast) else { return Ok(steps) };
+        for name in cast.containers.clone() {
+            match self.image_step(client, self.service(&name)?, wishes) {
+                Ok((_, _, step)) => steps.extend(step.map(|step| step.to_string())),
+                Err(error) => steps.push(self.leave_out(&name, error, cast, wishes)?),
+            }
         }
         Ok(steps)
+    }
+
+    /// Leaves a service out whose image cannot be had, where nobody has asked for it or needs it, and tells so. What the project
+    /// builds is its own: without it, it is not up.
+    fn leave_out(
+        &self,
+        name: &str,
+        error: EngineError,
+        cast: &mut Cast,
+        wishes: &Wishes,
+    ) -> Result<String, EngineError> {
+        let translation = self.translation(&[], wishes, BTreeMap::new());
+        let is_needed = !wishes.services.is_empty()
+            || self.service(name)?.build.is_some()
+            || translation.needs(name, &cast.services).is_some();
+        if is_needed || self.ground.go_on().is_err() {
+            return Err(error);
+        }
+        cast.services.remove(name);
+        cast.containers.remove(name);
+        Ok(format!("{error}: {name} is left out"))
     }
 
     /// The engine that `cast` needs; none is asked where nothing needs it.
@@ -177,21 +206,10 @@ impl NativeStack<'_> {
         let mut images = BTreeMap::new();
         let Some(client) = self.client_of(cast) else { return Ok(images) };
         for name in cast.containers.clone() {
-            let error = match self.bring_image(client, &name, wishes, report) {
-                Ok(image) => {
-                    images.insert(name, image);
-                    continue;
-                }
-                Err(error) => error,
-            };
-            let translation = self.translation(&[], wishes, BTreeMap::new());
-            let is_needed = !wishes.services.is_empty() || translation.needs(&name, &cast.services).is_some();
-            if is_needed || self.ground.go_on().is_err() {
-                return Err(error);
+            match self.bring_image(client, &name, wishes, report) {
+                Ok(image) => drop(images.insert(name, image)),
+                Err(error) => report(Event::Warning(self.leave_out(&name, error, cast, wishes)?)),
             }
-            report(Event::Warning(format!("{error}: {name} is left out")));
-            cast.services.remove(&name);
-            cast.containers.remove(&name);
         }
         Ok(images)
     }

@@ -153,13 +153,16 @@ impl DatabaseService<'_> {
             }
             Ok(_) => {}
         }
-        let extension = |missing: Vec<Order>| match self.locate() {
-            // One that is fetched first is asked then.
-            Ok(installation) if missing.is_empty() => cluster::check_extension(&self.database, &installation),
-            Ok(_) | Err(_) => Ok(()),
-        };
-        let missing = self.missing_for_start().and_then(extension).err();
+        let missing = self.missing_for_start().and_then(|missing| self.check_extension(&missing)).err();
         let locked_out = changes::locked_out(&self.database, &self.site).map(EngineError::from);
         missing.into_iter().chain(locked_out).collect()
+    }
+
+    /// That its server has the extension that its image is made for; one that is `missing` is asked when it was fetched.
+    pub(super) fn check_extension(&self, missing: &[Order]) -> Result<(), EngineError> {
+        match self.locate() {
+            Ok(installation) if missing.is_empty() => cluster::check_extension(&self.database, &installation),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 }

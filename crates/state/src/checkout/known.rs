@@ -300,6 +300,13 @@ impl Checkouts {
 }
 
 impl Known {
+    /// The name of the project whose folder here has the name `own`: in a linked worktree one that the directory alone has given is
+    /// that which the main checkout's gives.
+    pub fn project(&self, own: &str) -> String {
+        let main = self.main.as_deref().filter(|_| own == self.called).and_then(Path::file_name);
+        main.map_or_else(|| own.to_owned(), |name| name_of_directory(&name.to_string_lossy()))
+    }
+
     /// Whether the checkout is not where it was any more, be it moved or removed.
     pub fn has_left(&self) -> bool {
         !self.root.is_dir()
@@ -321,6 +328,14 @@ impl Known {
     pub fn taken(&self) -> BTreeSet<u16> {
         self.ports.values().flat_map(BTreeMap::values).flat_map(Port::all).collect()
     }
+}
+
+/// A directory's name as the name of its project, as Compose has it.
+pub fn name_of_directory(directory: &str) -> String {
+    let directory = directory.trim_end_matches(".git").to_lowercase();
+    let kept =
+        directory.chars().filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
+    kept.collect::<String>().trim_start_matches(['-', '_']).to_owned()
 }
 
 fn remove(path: &Path) -> Result<(), EngineError> {

@@ -9,7 +9,7 @@ mod leaving;
 pub use docker::OnDocker;
 pub use git::Git;
 pub use identity::Identity;
-pub use known::{Checkouts, Known, Port, Why};
+pub use known::{Checkouts, Known, Port, Why, name_of_directory};
 pub use leaving::{Left, attend, until_left};
 
 use std::path::{Path, PathBuf};

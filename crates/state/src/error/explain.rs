@@ -92,7 +92,7 @@ impl EngineError {
             Self::NoDatabase { .. } => "give it a service with `image: postgres`".into(),
             Self::CsvHeader { .. } => "write the columns' names into its first line: id,email".into(),
             Self::NoExtension { extension, version, .. } => format!(
-                "install it for the native Postgres (on Debian: sudo apt-get install {}, which for some is in PostgreSQL's own archive PGDG)",
+                "install it for the native Postgres (on Debian: sudo apt-get install {}, which for some is in PostgreSQL's own archive PGDG), or have the project on Docker: --engine docker",
                 debian_package(extension, version.major)
             )
             .into(),
