@@ -146,7 +146,14 @@ impl Context {
         project: &Project,
         name: &EnvironmentName,
     ) -> Result<Environment, CommandError> {
-        let environment = self.read(project, name)?;
+        let environment = self.read(project, name).map_err(|error| {
+            let scenario =
+                name.as_str().strip_prefix("scenario-").filter(|_| error.code == UNKNOWN_ENVIRONMENT);
+            match scenario {
+                Some(scenario) => error.hint(format!("a scenario's environment is -e scenario_{scenario}")),
+                None => error,
+            }
+        })?;
         if self.global.verbose > 0 {
             for warning in &environment.warnings {
                 self.progress().show(Event::Warning(warning.clone()));

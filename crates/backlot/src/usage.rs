@@ -50,6 +50,23 @@ const ELSEWHERE: [(&str, &str); 23] = [
     ),
 ];
 
+/// Options of Docker Compose that none of our verbs has, and what does that here.
+const OPTIONS_ELSEWHERE: [(&str, &str); 10] = [
+    ("--always-recreate-deps", "`backlot restart SERVICE` starts a service anew"),
+    (
+        "--force-recreate",
+        "`up` replaces what has changed, and `backlot restart SERVICE` starts a service anew",
+    ),
+    ("--format", "`--json` prints all that is known as JSON"),
+    ("--no-recreate", "`backlot start SERVICE` starts what was stopped and leaves the rest alone"),
+    ("--pull", "what is missing is fetched; `docker pull IMAGE` fetches an image anew"),
+    ("--remove-orphans", "`up` always ends what its files no longer name"),
+    ("--services", "`backlot --json config` has the services, and `backlot ps -q` those that are up"),
+    ("--time", "a service may take as long to end as its `stop_grace_period` says"),
+    ("--timeout", "a service may take as long to end as its `stop_grace_period` says"),
+    ("--user", "processes run as you do; a container's user is its file's"),
+];
+
 /// Ends the process as clap's users know it, but for what they would be misled by; with `--json` the error is one, too.
 pub fn explain(error: &clap::Error, verbs: &clap::Command, as_json: bool) -> CommandError {
     match error.kind() {
@@ -66,6 +83,12 @@ pub fn explain(error: &clap::Error, verbs: &clap::Command, as_json: bool) -> Com
     if let Some(word) = word {
         return unknown_verb(&word, error, verbs);
     }
+    let option = unknown_option(error);
+    if let Some((option, instead)) =
+        option.and_then(|option| OPTIONS_ELSEWHERE.iter().find(|(known, _)| *known == option))
+    {
+        return CommandError::usage("usage", format!("there is no option {option} here")).hint(*instead);
+    }
     if !as_json {
         error.exit();
     }
@@ -77,6 +100,14 @@ pub fn explain(error: &clap::Error, verbs: &clap::Command, as_json: bool) -> Com
 /// Whether arguments that could not be understood ask for JSON.
 pub fn ask_for_json(arguments: &[OsString]) -> bool {
     arguments.iter().take_while(|word| *word != "--").any(|word| word == "--json")
+}
+
+/// The option that is none.
+fn unknown_option(error: &clap::Error) -> Option<&str> {
+    match (error.kind(), error.get(ContextKind::InvalidArg)?) {
+        (ErrorKind::UnknownArgument, ContextValue::String(word)) => Some(word),
+        _ => None,
+    }
 }
 
 /// The verb that is none.
@@ -100,8 +131,7 @@ fn unknown_verb(word: &str, error: &clap::Error, verbs: &clap::Command) -> Comma
     let visible = verbs.get_subcommands().filter(|verb| !verb.is_hide_set());
     let names = visible.flat_map(|verb| std::iter::once(verb.get_name()).chain(verb.get_visible_aliases()));
     let error = CommandError::usage("unknown-verb", format!("there is no verb {of}{word}"));
-    let meant = nearest(word, names).map(|near| format!("{of}{near}"));
-    match meant.or_else(|| in_a_group(word, verbs)) {
+    match in_a_group(word, verbs).or_else(|| Some(format!("{of}{}", nearest(word, names)?))) {
         Some(meant) => error.hint(format!("did you mean `backlot {meant}`?")),
         None => error.hint(Hint::anywhere(&["--help"]).then(" lists them")),
     }
@@ -153,6 +183,19 @@ mod tests {
             ("backlot reset users", "did you mean `backlot scenario reset`?"),
         ] {
             assert_eq!(said(line).1, [hint], "{line}");
+        }
+    }
+
+    #[test]
+    fn options_of_others_lead_to_ours() {
+        for (line, word) in [
+            ("backlot up -d --remove-orphans", "--remove-orphans"),
+            ("backlot up --pull always", "--pull"),
+            ("backlot stop --timeout 1", "--timeout"),
+            ("backlot ps --format json", "--format"),
+        ] {
+            let (error, hints) = said(line);
+            assert_eq!((error, hints.len()), (format!("there is no option {word} here"), 1), "{line}");
         }
     }
 

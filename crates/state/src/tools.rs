@@ -10,7 +10,7 @@ use backlot_process::Program;
 use crate::EngineError;
 
 /// Folders in which projects keep their virtual environment.
-const VENV_FOLDERS: [&str; 3] = [".venv", "venv", "env"];
+pub(crate) const VENV_FOLDERS: [&str; 3] = [".venv", "venv", "env"];
 
 /// The virtual environment of a service that has these `folders`, which may be above the project (`context: ..`): one in those,
 /// else the project's: the one that the caller activated, or one in the project.

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use backlot_engine::{Beside, Container, Deployment, Hint, Packages, Site, Wishes, own, tools};
+use backlot_near::nearest;
 use backlot_process::{Program, caller_without_postgres, shell_quote};
 use backlot_project::{Environment, Project};
 
@@ -77,7 +78,8 @@ fn once(
     context: &Context,
 ) -> Result<Exit, CommandError> {
     let home = context.home()?;
-    let command = args.command[1..].to_vec();
+    let command = &args.command[1..];
+    let command = command.strip_prefix(&["--".into()]).unwrap_or(command).to_vec();
     if let Some(word) = command.iter().find(|word| word.to_str().is_none()) {
         let error = format!("{} is no text", word.display());
         return Err(CommandError::usage("not-utf8", error));
@@ -161,8 +163,9 @@ pub fn in_environment(command: &[OsString], needs: Needs, context: &Context) -> 
     let name = environment.name.to_string();
     let services: BTreeSet<String> = environment.stack.services.keys().cloned().collect();
     let stack = environment.stack.clone();
-    // The seed layout has its own for all that runs.
-    let place = if environment.for_all { None } else { own::only(&stack, project.root()) };
+    // The seed layout has variables of its own for all that runs; what its Dockerfile installs is its service's there, too.
+    let only = own::only(&stack, project.root());
+    let place = only.as_ref().filter(|_| !environment.for_all);
     let deployment = context.deployment(context.ground(&home, &project), environment, &Wishes::default())?;
     let has_database = needs.database && deployment.has_database()?;
     let no_install = !needs.packages;
@@ -170,11 +173,11 @@ pub fn in_environment(command: &[OsString], needs: Needs, context: &Context) -> 
     if context.global.dry_run {
         let mut steps =
             if has_database { deployment.plan_up(&deployment.database_only(false)?)? } else { Vec::new() };
-        steps.extend(install::steps(&own_packages(deployment.as_ref(), place.as_ref(), no_install).1));
+        steps.extend(install::steps(&own_packages(deployment.as_ref(), only.as_ref(), no_install).1));
         steps.push(format!("run {}", quoted(command)));
         return context.show_steps(&steps);
     }
-    let packages = match own_packages(deployment.as_ref(), place.as_ref(), no_install) {
+    let packages = match own_packages(deployment.as_ref(), only.as_ref(), no_install) {
         (_, packages) if packages.is_empty() => packages,
         (service, _) => deployment.install(&service, &mut context.reporter())?,
     };
@@ -191,23 +194,28 @@ pub fn in_environment(command: &[OsString], needs: Needs, context: &Context) -> 
         all.insert("APPLICATION_CONFIG".into(), name);
         tools::with_virtual_environment(project.root(), all)
     };
-    let directory = place.as_ref().map(|place| {
+    let directory = place.map(|place| {
         let address = address.as_ref().map(|database| database.address(&[]));
         variables.extend(own::variables(place, &stack, address, false));
         let folder = place.directory();
         variables = tools::with_virtual_environment(&folder, std::mem::take(&mut variables));
-        variables = Packages::in_front(&packages, std::mem::take(&mut variables));
         folder
     });
+    variables = Packages::in_front(&packages, variables);
     // Whoever is somewhere in it already is where he wants to be.
     let here = context.caller.directory.as_ref().ok();
     let directory = directory.filter(|folder| here.is_none_or(|here| !here.starts_with(folder)));
     become_command(command, &variables, directory.as_deref()).map_err(|failure| {
-        match service.filter(|_| failure.code == "no-program") {
-            Some(service) => {
-                let way = Hint::from("`").then(Hint::command(&["exec", service, "…"]));
-                failure.hint(way.then(format!("` runs a command beside service {service}")))
-            }
+        if failure.code != "no-program" {
+            return failure;
+        }
+        if let Some(service) = service {
+            let way = Hint::from("`").then(Hint::command(&["exec", service, "…"]));
+            return failure.hint(way.then(format!("` runs a command beside service {service}")));
+        }
+        let first = command.first().and_then(|word| word.to_str()).unwrap_or_default();
+        match nearest(first, services.iter().map(String::as_str)) {
+            Some(service) => failure.hint(format!("did you mean service {service}?")),
             None => failure,
         }
     })

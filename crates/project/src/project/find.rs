@@ -59,8 +59,7 @@ fn locate(start: &Path, lookup: &Lookup) -> Result<(PathBuf, Layout, ComposeFile
             return Ok((dir.to_owned(), Layout::Compose, compose));
         }
     }
-    let hint =
-        "a project has compose.yaml, or config/<env>.json and docker/<env>.yml; name its directory with -C";
+    let hint = "a project has compose.yaml, or config/<env>.json and docker/<env>.yml; name its directory with -C, or make one of this directory: backlot init";
     Err(ProjectError::new(Problem::NoProject { start: start.to_owned() }).with_hint(hint))
 }
 

@@ -11,6 +11,9 @@ use crate::error::{Problem, ProjectError};
 use crate::name::ScenarioName;
 
 const FOLDER: &str = "scenarios";
+/// Languages in which programs are written that say themselves who runs them, by a first line such as `#!/usr/bin/env node`.
+const LANGUAGES: [&str; 12] =
+    ["bash", "cjs", "exs", "js", "lua", "mjs", "mts", "php", "pl", "rb", "ts", "zsh"];
 
 impl Project {
     /// Finds what fills a scenario's database.
@@ -40,6 +43,11 @@ fn source(root: &Path, name: &ScenarioName) -> Result<ScenarioSource, ProjectErr
     found.extend(file("sql")?.map(|file| ScenarioSource::Sql { file }));
     found.extend(file("rs")?.map(|file| ScenarioSource::CargoExample { file, name: name.to_owned() }));
     found.extend(file("sh")?.map(|file| ScenarioSource::Executable { file }));
+    for path in if folder.is_dir() { entries(&folder)? } else { Vec::new() } {
+        if path.file_stem().is_some_and(|stem| stem == name) && is_program(&path) {
+            found.push(ScenarioSource::Executable { file: path });
+        }
+    }
     let there = look_at(&plain)?;
     if there.as_ref().is_some_and(fs::Metadata::is_dir) {
         let files = data_files(&plain)?;
@@ -72,7 +80,7 @@ fn list(root: &Path) -> Result<Vec<ScenarioName>, ProjectError> {
     for path in entries(&folder)? {
         let is_scenario = match path.extension().and_then(|extension| extension.to_str()) {
             Some("py" | "sql" | "rs" | "sh") => path.exists(),
-            Some(_) => false,
+            Some(_) => is_program(&path),
             None if path.is_dir() => !data_files(&path)?.is_empty(),
             None => is_executable(&path),
         };
@@ -80,6 +88,14 @@ fn list(root: &Path) -> Result<Vec<ScenarioName>, ProjectError> {
         names.extend(ScenarioName::parse(stem).ok().filter(|_| is_scenario));
     }
     Ok(names.into_iter().collect())
+}
+
+/// Whether a file with an ending that is none of a scenario's is a program all the same.
+fn is_program(path: &Path) -> bool {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        None | Some("py" | "sql" | "rs" | "sh") => false,
+        Some(extension) => LANGUAGES.contains(&extension) && path.is_file() || is_executable(path),
+    }
 }
 
 /// What is at `path`. Nothing is nothing, but a link that leads nowhere and a folder that nobody may look into are errors:
@@ -139,7 +155,10 @@ fn check(root: &Path, folder: &Path, source: &ScenarioSource) -> Result<(), Proj
             files.iter().try_for_each(|file| stay_inside(file, &inside).map(drop))
         }
         ScenarioSource::Executable { file } if !is_executable(file) => {
-            let hint = format!("make it so: chmod +x {}", file.display());
+            let hint = format!(
+                "make it so: chmod +x {}; its first line says who runs it, such as #!/usr/bin/env node",
+                file.display()
+            );
             Err(ProjectError::new(Problem::ScenarioNotExecutable { path: file.clone() }).with_hint(hint))
         }
         ScenarioSource::Executable { .. }

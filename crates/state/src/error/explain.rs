@@ -2,12 +2,14 @@
 
 use std::error::Error as _;
 use std::io;
+use std::path::Path;
 
 use backlot_hint::{Hint, Obstacle, quoted};
 use backlot_postgres::{StartError, StorageError};
 use backlot_templates::TemplateError;
 
 use super::EngineError;
+use crate::tools::VENV_FOLDERS;
 
 fn down_first(text: &str, environment: &str) -> Hint {
     Hint::from(text).then(Hint::down(environment))
@@ -107,9 +109,10 @@ impl EngineError {
             Self::Migration { is_kept: false, .. } => {
                 "what it has printed is above; nothing of the new database was kept".into()
             }
-            Self::NoPytest { python } => {
+            Self::NoPytest { python } if is_of_project(python) => {
                 format!("{} -m pip install pytest pytest-cov", quoted(python)).into()
             }
+            Self::NoPytest { .. } => "name pytest among the project's requirements, or make the project a virtual environment that has it, with what the project needs: python3 -m venv .venv && .venv/bin/pip install pytest pytest-cov".into(),
             Self::NoRunner { .. } => NO_RUNNER.into(),
             Self::Locate(error) => error.hint().into(),
             Self::Start(error) => return error.hint().map(Hint::from),
@@ -159,6 +162,12 @@ impl EngineError {
     }
 }
 
+/// Whether a Python is of a virtual environment that is kept beside a project. Another one is for all, or is made anew.
+fn is_of_project(python: &Path) -> bool {
+    let venv = python.parent().and_then(Path::parent).and_then(Path::file_name);
+    venv.is_some_and(|name| VENV_FOLDERS.iter().any(|folder| name == *folder))
+}
+
 /// The package of Debian, or of PostgreSQL's own archive for it, that has an extension.
 fn debian_package(extension: &str, major: u32) -> String {
     let name = match extension {
@@ -198,8 +207,12 @@ mod tests {
 
     #[test]
     fn commands_can_be_copied() {
-        let error = EngineError::NoPytest { python: "/a b/python".into() };
-        assert_eq!(told(&error), ("no-pytest", "'/a b/python' -m pip install pytest pytest-cov".into()));
+        let error = EngineError::NoPytest { python: "/a b/.venv/bin/python".into() };
+        let way_out = "'/a b/.venv/bin/python' -m pip install pytest pytest-cov";
+        assert_eq!(told(&error), ("no-pytest", way_out.into()));
+        // That of all programs is nobody's to fill.
+        let error = EngineError::NoPytest { python: "/usr/bin/python3".into() };
+        assert!(!told(&error).1.contains("/usr/bin"));
         let source = RecordError::Newer { path: PathBuf::new(), version: 9 };
         let error = EngineError::Record { environment: "testing".into(), source };
         assert_eq!(error.code(), "state-damaged");

@@ -26,10 +26,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let name = named(&args.name, &home, &project)?;
     let (scenario, database) = live(context, context.ground(&home, &project), &name)?;
     let environment = context.environment(&project)?;
-    let own = if environment.for_all { None } else { own::only(&environment.stack, project.root()) };
+    let own = own::only(&environment.stack, project.root());
     let (_, packages) = own_packages(scenario.as_ref(), own.as_ref(), false);
     let mut variables = scenario.process_variables(&database);
-    if let Some(own) = &own {
+    if let Some(own) = own.as_ref().filter(|_| !environment.for_all) {
         variables = tools::with_virtual_environment(&own.directory(), variables);
     }
     become_command(&args.command, &Packages::in_front(&packages, variables), None)
