@@ -166,6 +166,9 @@ fn scenario_files_of_every_kind() {
         ("scenarios/fill.rs", "fn main() {}"),
         ("scenarios/run.sh", "#!/bin/sh"),
         ("scenarios/tool", "#!/bin/sh"),
+        ("scenarios/page.js", "#!/usr/bin/env node"),
+        ("scenarios/any.thing", "#!/bin/sh"),
+        ("scenarios/rows.md", "what is in rows"),
         ("scenarios/data/2.csv", "a"),
         ("scenarios/data/1.sql", ""),
         ("scenarios/data/notes.txt", ""),
@@ -176,7 +179,9 @@ fn scenario_files_of_every_kind() {
         files.write(path, text);
     }
     files.make_executable("scenarios/run.sh");
-    files.make_executable("scenarios/tool");
+    for file in ["tool", "page.js", "any.thing"] {
+        files.make_executable(&format!("scenarios/{file}"));
+    }
     let (project, at) = (files.project(), |path: &str| files.root().join("scenarios").join(path));
     let source = |name: &str| project.scenario_source(&scenario(name)).expect("a source");
     assert_eq!(
@@ -186,14 +191,16 @@ fn scenario_files_of_every_kind() {
     assert_eq!(source("rows"), ScenarioSource::Sql { file: at("rows.sql") });
     assert_eq!(source("fill"), ScenarioSource::CargoExample { file: at("fill.rs"), name: "fill".to_owned() });
     assert_eq!(source("run"), ScenarioSource::Executable { file: at("run.sh") });
-    assert_eq!(source("tool"), ScenarioSource::Executable { file: at("tool") });
+    for (name, file) in [("tool", "tool"), ("page", "page.js"), ("any", "any.thing")] {
+        assert_eq!(source(name), ScenarioSource::Executable { file: at(file) });
+    }
     let files_of_data = vec![at("data/1.sql"), at("data/2.csv")];
     assert_eq!(source("data"), ScenarioSource::Folder { dir: at("data"), files: files_of_data });
     assert_eq!(source("nothing"), ScenarioSource::Empty);
     assert_eq!(source("helpers"), ScenarioSource::Empty);
     let names: Vec<String> =
         project.scenarios().expect("scenarios").iter().map(ToString::to_string).collect();
-    assert_eq!(names, ["data", "fill", "foo", "rows", "run", "tool"]);
+    assert_eq!(names, ["any", "data", "fill", "foo", "page", "rows", "run", "tool"]);
 }
 
 #[test]
@@ -201,6 +208,7 @@ fn scenario_files_that_are_refused() {
     let files = seed();
     files.write("scenarios/foo.sql", "");
     files.write("scenarios/idle.sh", "");
+    files.write("scenarios/still.js", "");
     files.write("outside.sql", "");
     std::os::unix::fs::symlink("../outside.sql", files.root().join("scenarios/away.sql")).expect("a link");
     std::os::unix::fs::symlink("foo.sql", files.root().join("scenarios/near.sql")).expect("a link");
@@ -214,6 +222,10 @@ fn scenario_files_that_are_refused() {
     assert_eq!(
         refusal("idle"),
         "scenario-not-executable: scenarios/idle.sh cannot be run: it is not executable"
+    );
+    assert_eq!(
+        refusal("still"),
+        "scenario-not-executable: scenarios/still.js cannot be run: it is not executable"
     );
     assert_eq!(
         refusal("away"),

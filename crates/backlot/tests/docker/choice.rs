@@ -78,3 +78,47 @@ fn where_the_database_cannot_run_natively_all_of_it_runs_on_docker() {
     assert!(!told(&again), "{again}");
     stage.backlot(&["down", "-q"]).output().assert_prints("");
 }
+
+#[test]
+fn a_database_whose_extension_this_machine_has_not_runs_on_docker() {
+    let Some(stage) =
+        compose("services:\n  db: {image: 'postgis/postgis:15-3.4', environment: {POSTGRES_PASSWORD: x}}\n")
+    else {
+        return;
+    };
+    let reason = "on Docker: service db needs the extension postgis, which is not installed";
+    stage.backlot(&["--dry-run", "up"]).output().assert(
+        0,
+        "start the containers of db",
+        &format!("  · {reason}…"),
+    );
+    let native = stage.backlot(&["--engine", "native", "up", "-d"]).output().assert_code(1);
+    assert!(native.stderr.contains("--engine docker"), "{native}");
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn what_the_project_builds_is_up_or_an_error() {
+    let stack = "\
+services:
+  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}
+  web: {build: ., depends_on: [db]}
+  tool: {image: 'localhost:1/nothing:1'}
+";
+    let Some(stage) = compose(stack) else { return };
+    // What it runs is in its image alone.
+    stage.file("Dockerfile", "FROM debian:bookworm\nRUN echo 'no compiler' >&2; exit 3\nCMD [\"mysrv\"]\n");
+    let said = stage.backlot(&["up", "-d", "--wait"]).output().assert_code(1);
+    assert!(
+        said.stderr.contains("the image of web cannot be built") || said.stderr.contains("cannot be built"),
+        "{said}"
+    );
+    assert!(said.stderr.contains("no compiler"), "{said}");
+    stage.assert_nothing_left();
+    // Without what nobody needs it is up, and --dry-run says the same.
+    stage.file("Dockerfile", "FROM debian:bookworm\nCMD [\"sleep\", \"600\"]\n");
+    let said = stage.backlot(&["up", "-d"]).output().assert_code(0);
+    assert!(said.stderr.contains("tool is left out"), "{said}");
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}

@@ -85,6 +85,10 @@ fn when_a_worktree_goes_its_environment_stops_and_its_data_is_an_orphan_that_can
     let rows = all(&shop);
     assert_eq!(rows.len(), 1, "what is thrown away is gone: {rows:#?}");
     assert_eq!((rows[0]["state"].as_str(), rows[0]["branch"].as_str()), (Some("orphan"), Some("feature")));
+    // It is this project's for any of its checkouts.
+    let other = shop.worktree_of("other", "other");
+    let dry = shop.run(&other, &["adopt", "--dry-run"]).assert_code(0);
+    assert!(dry.stdout.contains(feature.to_str().unwrap()) || dry.stdout.contains("/feature"), "{dry}");
     // One that is made at the same place does not find it by itself, but is told of it.
     let again = shop.worktree_of("feature", "again");
     let dry = shop.run(&again, &["up", "-d", "--dry-run"]).assert_code(0);
