@@ -249,6 +249,7 @@ impl DockerStack<'_> {
             docker: Some(docker),
             migrated: None,
             snapshot: None,
+            boot: None,
         };
         self.write(&record)?;
         Ok(record)

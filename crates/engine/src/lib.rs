@@ -31,7 +31,7 @@ pub use backlot_facts::storage::StorageError;
 pub use backlot_fetched::{FetchError, Fetched, Order, Shelf, Surroundings};
 pub use backlot_hint::{Explain, Hint, Obstacle};
 pub use backlot_native::{
-    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, images_of, remove_images, rung, supervise,
+    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, images_of, remove_images, room_for_templates, rung, supervise,
     to_fetch, upgrade_volume,
 };
 pub use backlot_state::checkout::as_known;
@@ -43,6 +43,7 @@ pub use backlot_state::{
     STOCK_VERB, SUPERVISOR_VERB, Site, Started, State, Summary, Watcher, Wishes, tools, volume,
 };
 pub use backlot_state::{Checkout, Checkouts, Known, Saved, now};
+pub use backlot_templates::{Way, way_of_copying};
 pub use backlot_view::{
     Mount, Rung, Setting, View, What, obstacle, rung as highest_rung, why_not as no_view,
 };

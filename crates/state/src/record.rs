@@ -48,6 +48,10 @@ pub struct Record {
     /// The template that its database can be made of again as it was when it was made, migrated and filled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<String>,
+    /// The start of the machine since which its throw-away cluster is there, as [`backlot_templates::boot`] tells it: by the times of its
+    /// files it is known what has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
 }
 
 /// What runs an environment.
@@ -300,6 +304,7 @@ mod tests {
             docker: None,
             migrated: None,
             snapshot: None,
+            boot: None,
         }
     }
 
