@@ -31,8 +31,8 @@ pub use backlot_facts::storage::StorageError;
 pub use backlot_fetched::{FetchError, Fetched, Order, Shelf, Surroundings};
 pub use backlot_hint::{Explain, Hint, Obstacle};
 pub use backlot_native::{
-    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, images_of, remove_images, room_for_templates, rung, supervise,
-    to_fetch, upgrade_volume,
+    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, images_of, remove_images,
+    room_for_templates, rung, supervise, to_fetch, upgrade_volume,
 };
 pub use backlot_state::checkout::as_known;
 pub use backlot_state::runs::{INNER, new_mark};

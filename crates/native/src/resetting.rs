@@ -110,8 +110,7 @@ impl Back {
         remove_tree(&before).map_err(storage)?;
         server::stop(&self.taken, false)?;
         let is_known = is_of_this_boot(self.record.boot.as_deref());
-        let difference =
-            is_known.then(|| self.or_go_on(self.template.difference(data))).transpose()?;
+        let difference = is_known.then(|| self.or_go_on(self.template.difference(data))).transpose()?;
         let is_quicker = |difference: &Difference| difference.bytes <= LITTLE || !self.template.has_spare();
         match difference.filter(is_quicker) {
             Some(difference) => self.in_place(data, difference, &before),

@@ -205,7 +205,7 @@ impl Record {
     /// whatever happens. The environment's lock is held by the caller.
     ///
     /// That of a throw-away database is not waited for until it is on the disk, which takes some milliseconds: after a crash of the
-    /// machine its data is good for nothing either, see [`is_lost`].
+    /// machine its data is good for nothing either, and a record of which nothing was written by then is none.
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
         let is_thrown_away = self.database.as_ref().is_some_and(|database| database.volume.is_none());
         write_state(self, path, !is_thrown_away)
@@ -421,7 +421,11 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             let file = std::fs::File::options().write(true).open(&path).unwrap();
             file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
-            assert_eq!(matches!(Record::read(&path), Ok(None)), is_none && cfg!(target_os = "linux"), "{text:?}");
+            assert_eq!(
+                matches!(Record::read(&path), Ok(None)),
+                is_none && cfg!(target_os = "linux"),
+                "{text:?}"
+            );
         }
         std::fs::write(&path, r#"{"version": 99, "of": "the future"}"#).unwrap();
         assert!(matches!(Record::read(&path), Err(RecordError::Newer { version: 99, .. })));

@@ -84,8 +84,8 @@ impl TakenBack<'_> {
             remove_tree(&self.data.join(dir))?;
         }
         for dir in more_dirs.iter().map(|dir| self.data.join(dir)).filter(|dir| !dir.exists()) {
-            let mode = mode(self.data)?;
-            let made = DirBuilder::new().mode(mode).create(&dir).and_then(|()| same_owner(self.data, &dir));
+            let like = mode(self.data)?;
+            let made = DirBuilder::new().mode(like).create(&dir).and_then(|()| same_owner(self.data, &dir));
             made.map_err(StorageError::at("make", &dir))?;
         }
         // What was not put aside yet is as it was.
@@ -155,7 +155,8 @@ mod tests {
     fn all_in(dir: &Path) -> BTreeMap<PathBuf, Option<String>> {
         let (dirs, files) = list(dir, false).unwrap();
         let dirs = dirs.into_iter().map(|dir| (dir, None));
-        dirs.chain(files.into_iter().map(|file| (file.clone(), fs::read_to_string(dir.join(file)).ok()))).collect()
+        dirs.chain(files.into_iter().map(|file| (file.clone(), fs::read_to_string(dir.join(file)).ok())))
+            .collect()
     }
 
     /// As a server would that has run for a while.

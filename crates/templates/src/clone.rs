@@ -81,7 +81,12 @@ impl Template {
     }
 
     /// Copies to `partial`, and renames that when it is complete.
-    pub(crate) fn copy(&self, partial: &Path, target: &Path, fill: Option<Fill<'_>>) -> Result<(), TemplateError> {
+    pub(crate) fn copy(
+        &self,
+        partial: &Path,
+        target: &Path,
+        fill: Option<Fill<'_>>,
+    ) -> Result<(), TemplateError> {
         let done = copy_cluster(&self.data_dir, partial, &self.owner).map_err(TemplateError::from);
         let done = done.and_then(|files| self.check(files));
         let done = done.and_then(|()| fill.map_or(Ok(()), |fill| fill(partial)));

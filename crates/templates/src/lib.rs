@@ -253,7 +253,8 @@ impl Templates {
         let templates: Vec<PathBuf> = entries(&self.dir).collect();
         let spares: Vec<PathBuf> =
             templates.iter().flat_map(|template| entries(&template.join(SPARES))).collect();
-        let is_unfinished = |path: &PathBuf| [MAKING_PREFIX, DROPPED, USED].iter().any(|start| has(path, start));
+        let is_unfinished =
+            |path: &PathBuf| [MAKING_PREFIX, DROPPED, USED].iter().any(|start| has(path, start));
         templates.into_iter().chain(spares).filter(is_unfinished).collect()
     }
 

@@ -17,7 +17,9 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Sharing => "copies share blocks (reflink)",
-            Self::Bytes => "copies are of all bytes, as the file system shares no blocks (btrfs, XFS and APFS do)",
+            Self::Bytes => {
+                "copies are of all bytes, as the file system shares no blocks (btrfs, XFS and APFS do)"
+            }
         })
     }
 }

@@ -8,7 +8,9 @@ mod views;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use backlot_engine::{Client, DockerError, Explain, Home, Shelf, Surroundings, named_daemon, tools, way_of_copying};
+use backlot_engine::{
+    Client, DockerError, Explain, Home, Shelf, Surroundings, named_daemon, tools, way_of_copying,
+};
 use backlot_plan::PostgresWish;
 use backlot_postgres::{Installation, SearchPlaces};
 use backlot_process::{Owner, Program, caller_allow_list};

@@ -15,7 +15,8 @@ const LARGE: &str = "\
 CREATE TABLE item AS SELECT g AS id, 0 AS n, repeat('x', 90) AS note FROM generate_series(1, 200000) g;
 CREATE TABLE visit AS SELECT g AS id, 0 AS n FROM generate_series(1, 100) g;
 ";
-const CHANGE_ALL: &str = "UPDATE item SET n = n + 1 WHERE id % 20 = 0; UPDATE visit SET n = 1; CREATE TABLE more (); CHECKPOINT";
+const CHANGE_ALL: &str =
+    "UPDATE item SET n = n + 1 WHERE id % 20 = 0; UPDATE visit SET n = 1; CREATE TABLE more (); CHECKPOINT";
 
 /// A scenario in a home that has nothing of other stories: they would take its spares.
 fn large() -> Stage {
@@ -86,7 +87,9 @@ fn what_differs_is_copied_or_a_spare_takes_its_place() {
         });
     }
     ask(&stage, "large", CHANGE_ALL);
-    spares(&stage).iter().for_each(|spare| fs::remove_dir_all(spare).unwrap());
+    for spare in spares(&stage) {
+        fs::remove_dir_all(spare).unwrap();
+    }
     let said = reset(&stage);
     assert!(said.contains("files that had changed"), "{said}");
     // Since the machine was started anew nobody knows what has been lost.
@@ -145,7 +148,9 @@ fn whoever_is_killed_at_it_leaves_nothing_half_made() {
     }
     let before = |stage: &Stage| {
         let projects = fs::read_dir(stage.home().join("projects")).into_iter().flatten().flatten();
-        projects.map(|project| project.path().join("scenario_large/live/data-before")).any(|path| path.exists())
+        projects
+            .map(|project| project.path().join("scenario_large/live/data-before"))
+            .any(|path| path.exists())
     };
     for _ in 0..4 {
         ask(&stage, "large", CHANGE_ALL);

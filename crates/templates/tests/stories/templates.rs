@@ -204,7 +204,10 @@ fn what_was_used_is_made_a_spare_again_by_what_differs() {
 #[test]
 fn spares_go_before_templates() {
     let world = World::new();
-    let specs = [spec(Durability::Ephemeral), ClusterSpec { superuser: "other".into(), ..spec(Durability::Ephemeral) }];
+    let specs = [
+        spec(Durability::Ephemeral),
+        ClusterSpec { superuser: "other".into(), ..spec(Durability::Ephemeral) },
+    ];
     let templates = world.templates();
     for spec in &specs {
         let template = world.template(spec);
