@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use backlot_engine::{
     Deployment, Engine, EngineKind, Event, Ground, Home, MovedPort, Site, Wishes, apply_known, as_known,
-    deployment, engine_at, moved, settle,
+    deployment, engine_at, moved, settle, way_of_copying,
 };
 use backlot_process::{Owner, Signal, is_ignored};
 use backlot_project::{Environment, EnvironmentName, Lookup, Project, ScenarioName};
@@ -213,6 +213,15 @@ impl Context {
     pub fn tell(&self, lines: Vec<String>) {
         for line in lines {
             self.progress().show(Event::Warning(line));
+        }
+    }
+
+    /// Tells with -v how data is copied here.
+    pub fn tell_way(&self, home: &Home) {
+        if self.global.verbose > 0
+            && let Some(way) = way_of_copying(home.root())
+        {
+            self.progress().say(&format!("{}: {way}", home.root().display()));
         }
     }
 

@@ -256,6 +256,7 @@ impl DockerStack<'_> {
             docker: Some(docker),
             migrated: None,
             snapshot: None,
+            boot: None,
         };
         self.write(&record)?;
         if self.run.is_none() {

@@ -31,8 +31,8 @@ pub use backlot_facts::storage::StorageError;
 pub use backlot_fetched::{FetchError, Fetched, Order, Shelf, Surroundings};
 pub use backlot_hint::{Explain, Hint, Obstacle};
 pub use backlot_native::{
-    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, images_of, remove_images, rung, supervise,
-    to_fetch, upgrade_volume,
+    ChangeError, PortError, PortTrouble, Tenant, fill_up, guard, images_of, remove_images,
+    room_for_templates, rung, supervise, to_fetch, upgrade_volume,
 };
 pub use backlot_state::checkout::{as_known, name_of_directory};
 pub use backlot_state::runs::{INNER, new_mark};
@@ -43,6 +43,7 @@ pub use backlot_state::{
     STOCK_VERB, SUPERVISOR_VERB, Site, Started, State, Summary, Watcher, Wishes, tools, volume,
 };
 pub use backlot_state::{Checkout, Checkouts, Known, Saved, now};
+pub use backlot_templates::{Way, way_of_copying};
 pub use backlot_view::{
     Mount, Rung, Setting, View, What, obstacle, rung as highest_rung, why_not as no_view,
 };

@@ -11,7 +11,7 @@ use backlot_postgres::{ClusterSpec, Durability, InitError, Installation, Onlooke
 use backlot_process::ProcessError;
 use backlot_state::volume::{self, ClusterRecord, Held, VolumeError};
 use backlot_state::{EngineError, Event, Ground, Report, Site, Taken};
-use backlot_templates::{Fill, Template, TemplateError, Templates, is_cluster};
+use backlot_templates::{Fill, Template, TemplateError, Templates, is_cluster, is_of_this_boot};
 use sha2::{Digest, Sha256};
 
 use crate::copying;
@@ -290,11 +290,24 @@ impl Making<'_> {
         let partial = data.with_file_name("data.partial");
         home.make(data.parent().unwrap_or(home.root()))?;
         remove_tree(&partial).map_err(TemplateError::from)?;
+        self.put_spare_of(from, &partial)?;
         let copied = copying::known(from).and_then(|database| copying::copy(from, &database, &partial));
         let notes = copied.inspect_err(|_| drop(remove_tree(&partial)))?;
         fs::rename(&partial, &data).map_err(|source| EngineError::Io { what: "make", path: data, source })?;
         for note in notes {
             report(Event::Warning(note));
+        }
+        Ok(())
+    }
+
+    /// Puts a spare of the template that another server's cluster was made of in the place of a copy of that, where it is known what
+    /// has changed since.
+    fn put_spare_of(&self, from: &Site, partial: &Path) -> Result<(), EngineError> {
+        let record = from.record()?.filter(|record| is_of_this_boot(record.boot.as_deref()));
+        let Some(key) = record.and_then(|record| record.snapshot) else { return Ok(()) };
+        let home = self.ground.home;
+        if let Some(template) = Templates::new(home.templates(), home.owner().clone()).of_key(&key)? {
+            template.take_spare(partial).map_err(TemplateError::from)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use backlot_hint::{Explain, Hint};
 use backlot_postgres::StorageError;
 use backlot_snapshots::{Copied, Live, SnapshotError, copy_live};
 use backlot_state::{DatabaseRecord, EngineError, Site};
-use backlot_templates::{copy_while_used, has_ended_well};
+use backlot_templates::{copy_upon, has_ended_well};
 
 use crate::running;
 
@@ -50,7 +50,7 @@ pub(crate) fn known(site: &Site) -> Result<DatabaseRecord, EngineError> {
     site.record()?.and_then(|record| record.database).ok_or_else(not_up)
 }
 
-/// Copies the data directory of that server to `to`. Returns what is to be told of it.
+/// Copies the data directory of that server to `to`, as [`copy_live`] and [`copy_upon`] do. Returns what is to be told of it.
 pub(crate) fn copy(site: &Site, database: &DatabaseRecord, to: &Path) -> Result<Vec<String>, EngineError> {
     let owner = site.home().owner();
     if running(site).is_err() {
@@ -58,7 +58,7 @@ pub(crate) fn copy(site: &Site, database: &DatabaseRecord, to: &Path) -> Result<
         if database.volume.is_none() && !has_ended_well(&database.data_dir) {
             return Err(EngineError::of(BackError::Killed { environment: site.name().to_owned() }));
         }
-        copy_while_used(&database.data_dir, to, owner).map_err(storage)?;
+        copy_upon(&database.data_dir, to, owner).map_err(storage)?;
         return Ok(Vec::new());
     }
     let live = Live {

@@ -14,6 +14,7 @@ use backlot_supervisor::{Answer, News, Request, ServiceReport};
 use crate::attend::Attended;
 use crate::down::{down, plan_down, stop};
 use crate::printed::OfProcesses;
+use crate::resetting;
 use crate::snapshots;
 use crate::summary::summary;
 use crate::supervise::ask;
@@ -66,7 +67,7 @@ impl Engine for Native {
     }
 
     fn reset(&self, site: &Site, report: Report<'_>) -> Result<(), EngineError> {
-        snapshots::reset(site, report)
+        resetting::reset(site, report)
     }
 
     fn save(&self, site: &Site, name: &str, report: Report<'_>) -> Result<(), EngineError> {

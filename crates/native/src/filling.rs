@@ -14,7 +14,7 @@ use backlot_state::fill::{Filler, PsqlHere};
 use backlot_state::how_far::Loading;
 use backlot_state::{EngineError, Event, Failure, Filling, Outcome, Record, Report, Taken, mark, now, tools};
 
-use backlot_templates::{Templates, size_of};
+use backlot_templates::{Templates, boot, size_of};
 
 use crate::cluster;
 use crate::made::MadeBy;
@@ -249,15 +249,17 @@ impl DatabaseService<'_> {
         Ok(())
     }
 
-    /// Writes down what the database can be made of again.
+    /// Writes down what the database can be made of again, and since when its files are there.
     pub(super) fn note_snapshot(&self, record: &mut Record, came: &Came) -> Result<(), EngineError> {
-        let is_whole = came.is_filled || !self.is_to_be_filled();
-        let source = self.from.as_ref().and_then(|from| from.record().ok()??.snapshot);
-        let Some(template) = came.template.clone().or(source).filter(|_| is_whole && came.failure.is_none())
-        else {
-            return Ok(());
+        let is_whole = (came.is_filled || !self.is_to_be_filled()) && came.failure.is_none();
+        let source = || self.from.as_ref().and_then(|from| from.record().ok()?);
+        let made = match &came.template {
+            Some(template) => Some((Some(template.clone()), Some(boot()))),
+            // The copy is worth no more than that.
+            None => source().map(|source| (source.snapshot, source.boot)),
         };
-        record.snapshot = Some(template);
+        let Some((Some(template), boot)) = made.filter(|_| is_whole) else { return Ok(()) };
+        (record.snapshot, record.boot) = (Some(template), boot);
         self.write(record)
     }
 

@@ -13,7 +13,7 @@ const SPARES: usize = 1;
 /// Bytes that are left for better use than spares, of which each takes 30 MiB.
 const SPACE_TO_SPARE: u64 = 1 << 30;
 
-/// What of the free space all templates may take.
+/// What of the free space all templates may take, with their spares.
 const SHARE: u64 = 5;
 
 /// The templates that environments which are there can go back to.
@@ -44,10 +44,13 @@ pub fn fill_up(home: &Home, template: &str) -> Result<(), TemplateError> {
     let templates = Templates::new(home.templates(), home.owner().clone());
     templates.settle(name)?;
     // What is kept for the next time is to be a part of what is free.
-    let room = home.free_space().map_or(u64::MAX, |free| (free / SHARE).max(SPACE_TO_SPARE));
-    templates.prune_to(room, &needed(home))?;
-    if home.free_space().is_some_and(|free| free < SPACE_TO_SPARE) {
-        return Ok(());
-    }
-    templates.keep_spares_of(name, SPARES).map(|_| ())
+    let room = room(home);
+    let taken = templates.prune_to(room, &needed(home))?;
+    let left = home.free_space().map_or(u64::MAX, |free| free.saturating_sub(SPACE_TO_SPARE));
+    templates.keep_spares_of(name, SPARES, room.checked_sub(taken).map(|room| room.min(left))).map(drop)
+}
+
+/// What all templates and spares may take, in bytes.
+pub fn room(home: &Home) -> u64 {
+    home.free_space().map_or(u64::MAX, |free| (free / SHARE).max(SPACE_TO_SPARE))
 }

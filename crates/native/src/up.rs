@@ -246,7 +246,9 @@ impl DatabaseService<'_> {
         }
         let database = record.database.clone().ok_or_else(|| self.not_up())?;
         self.note_snapshot(&mut record, &came)?;
-        let stock = came.template.and_then(|template| stock::refill(self.ground.home, &template));
+        // A fork has used one of the spares of what the other one was made of.
+        let forked = record.snapshot.clone().filter(|_| self.from.is_some());
+        let stock = came.template.or(forked).and_then(|template| stock::refill(self.ground.home, &template));
         Ok(Up { record, database, ran: steps.is_empty(), failure: came.failure, stock })
     }
 
@@ -338,6 +340,7 @@ impl DatabaseService<'_> {
             docker: None,
             migrated: before.and_then(|before| before.migrated.clone()),
             snapshot: before.and_then(|before| before.snapshot.clone()),
+            boot: before.and_then(|before| before.boot.clone()),
         };
         record.write(&self.site.record_path()).map_err(|source| self.record_error(source))?;
         Ok(outcome)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use backlot_postgres::{Access, Connection, StorageError, remove_tree};
 use backlot_process::{Owner, ProcessId};
-use backlot_templates::{copy_again, copy_while_used, size_of};
+use backlot_templates::{copy_again, copy_upon, copy_while_used, size_of};
 
 use crate::error::SnapshotError;
 use crate::freeze::Frozen;
@@ -42,7 +42,8 @@ pub struct Copied {
     pub unlogged: Vec<String>,
 }
 
-/// Copies it to `to`, which must not be there, and gives it to `owner`. The copy recovers when it is started.
+/// Copies it to `to`, where nothing is, or a cluster that was made of the same template since the machine was started, of which only
+/// what differs is replaced; and gives it to `owner`. The copy recovers when it is started.
 ///
 /// A server that logs enough is copied as a backup is made, and nobody waits. Another one stands still for a moment.
 ///
@@ -82,10 +83,10 @@ fn halted(
     owner: &Owner,
     checkpoint: &mut dyn FnMut() -> Result<(), SnapshotError>,
 ) -> Result<Duration, SnapshotError> {
-    let is_large = size_of(live.data) > AT_ONCE;
+    let is_large = size_of(live.data) > AT_ONCE || to.exists();
     let began = SystemTime::now() - TICK;
     if is_large {
-        copy_while_used(live.data, to, owner)?;
+        copy_upon(live.data, to, owner)?;
         checkpoint()?;
     }
     let since = Instant::now();
@@ -116,7 +117,7 @@ fn as_backup(
     };
     ask(start)?;
     // Should it fail, the backup ends with the connection.
-    copy_while_used(live.data, to, owner)?;
+    copy_upon(live.data, to, owner)?;
     let label = ask(stop)?.unwrap_or_default();
     let log = to.join("pg_wal");
     remove_tree(&log)?;

@@ -29,13 +29,13 @@ const MACHINE: [u8; 2] = [0xff, 0xfe];
 impl Translation<'_> {
     /// Whether the programs of a service have addresses of their own.
     pub(crate) fn is_addressed(&self, service: &Service) -> bool {
-        self.has_addresses() && !self.is_database(&service.name) && service.network_mode != NetworkMode::Host
+        !self.is_database(&service.name) && service.network_mode != NetworkMode::Host && self.has_addresses()
     }
 
     /// What a service takes its machine to be called, if its file says that; where it has names at all.
     pub(crate) fn called(&self, service: &Service) -> Option<Called> {
         let (host, domain) = (service.hostname.clone(), service.domainname.clone());
-        (self.has_addresses() && (host.is_some() || domain.is_some())).then_some(Called { host, domain })
+        ((host.is_some() || domain.is_some()) && self.has_addresses()).then_some(Called { host, domain })
     }
 
     /// The service whose addresses a service has instead of its own.

@@ -123,8 +123,8 @@ impl Translation<'_> {
                 // One of `tmpfs:` is named with its key.
                 if matches!(mount.kind, MountKind::Tmpfs { .. })
                     && !mount.is_short
-                    && !self.has_views()
                     && !self.is_database(&service.name)
+                    && !self.has_views()
                 {
                     lines.push(format!(
                         "service {} has a tmpfs at {}, which is not mounted natively ({}); --engine docker mounts it",

@@ -158,8 +158,8 @@ impl Translation<'_> {
     /// The folders of the volumes that services have in their views.
     pub(crate) fn seen_volumes<'s>(&self, services: impl Iterator<Item = &'s Service>) -> Vec<Kept> {
         let mounts = services
-            .filter(|service| self.has_views() || self.contained(&service.name).is_some())
             .filter(|service| !self.is_database(&service.name))
+            .filter(|service| self.contained(&service.name).is_some() || self.has_views())
             .flat_map(|service| service.volumes.iter().map(move |mount| (service, mount)));
         let kept = mounts.filter_map(|(service, mount)| {
             let MountKind::Volume { source: Some(key) } = &mount.kind else { return None };
@@ -183,7 +183,7 @@ impl Translation<'_> {
     /// What of a service is not in its view, in words.
     pub(crate) fn unseen(&self, service: &Service) -> Vec<String> {
         let (name, at) = (&service.name, &service.location);
-        if !self.has_views() || self.is_database(name) {
+        if self.is_database(name) || !self.has_views() {
             return Vec::new();
         }
         let missing = service.volumes.iter().filter_map(|mount| match &mount.kind {
@@ -225,10 +225,10 @@ impl Translation<'_> {
 
     /// Whether a service has the volume `volume` in its view.
     pub(crate) fn sees(&self, service: &Service, volume: Option<&Volume>) -> bool {
-        self.has_views()
-            && volume.is_some()
+        volume.is_some()
             && service.extension.command.is_none()
             && !self.is_database(&service.name)
+            && self.has_views()
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use backlot_postgres::DEFAULT_PORT;
 use backlot_process::ProcessId;
@@ -48,6 +48,10 @@ pub struct Record {
     /// The template that its database can be made of again as it was when it was made, migrated and filled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<String>,
+    /// The start of the machine since which its throw-away cluster is there, as [`backlot_templates::boot`] tells it: by the times of its
+    /// files it is known what has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
 }
 
 /// What runs an environment.
@@ -199,8 +203,12 @@ impl Record {
 
     /// Writes the record to `path`, readable by us alone, so that a reader finds the old one or the new one, whole,
     /// whatever happens. The environment's lock is held by the caller.
+    ///
+    /// That of a throw-away database is not waited for until it is on the disk, which takes some milliseconds: after a crash of the
+    /// machine its data is good for nothing either, and a record of which nothing was written by then is none.
     pub fn write(&self, path: &Path) -> Result<(), RecordError> {
-        write(self, path)
+        let is_thrown_away = self.database.as_ref().is_some_and(|database| database.volume.is_none());
+        write_state(self, path, !is_thrown_away)
     }
 }
 
@@ -209,6 +217,10 @@ impl Record {
 /// # Errors
 /// [`RecordError::Write`].
 pub fn write(state: &impl Serialize, path: &Path) -> Result<(), RecordError> {
+    write_state(state, path, true)
+}
+
+fn write_state(state: &impl Serialize, path: &Path, to_disk: bool) -> Result<(), RecordError> {
     let failed = |source| RecordError::Write { path: path.to_owned(), source };
     let text = serde_json::to_vec_pretty(state).map_err(|error| failed(error.into()))?;
     let temporary = path.with_extension("json.new");
@@ -216,7 +228,9 @@ pub fn write(state: &impl Serialize, path: &Path) -> Result<(), RecordError> {
         let _ = fs::remove_file(&temporary); // one that an interrupted writer left
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary)?;
         file.write_all(&text)?;
-        file.sync_data()?;
+        if to_disk {
+            file.sync_data()?;
+        }
         fs::rename(&temporary, path)
     };
     write().map_err(failed)
@@ -243,11 +257,33 @@ pub fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Re
         Err(source) => return Err(RecordError::Read { path: path.to_owned(), source }),
     };
     let damaged = |source| RecordError::Damaged { path: path.to_owned(), source };
+    if is_lost(path, &text) {
+        return Ok(None);
+    }
     let Versioned { version } = serde_json::from_slice(&text).map_err(damaged)?;
     if version > VERSION {
         return Err(RecordError::Newer { path: path.to_owned(), version });
     }
     serde_json::from_slice(&text).map(Some).map_err(damaged)
+}
+
+/// Whether a file was written before the machine was started, and nothing of it had come to the disk by then.
+fn is_lost(path: &Path, text: &[u8]) -> bool {
+    let is_old = || Some(fs::metadata(path).ok()?.modified().ok()? < started()?);
+    text.iter().all(|byte| *byte == 0) && is_old() == Some(true)
+}
+
+/// When the machine was started, where that is known.
+#[cfg(target_os = "linux")]
+fn started() -> Option<SystemTime> {
+    let since = backlot_files::text(Path::new("/proc/uptime")).ok()?;
+    let since = since.split_whitespace().next()?.parse().ok()?;
+    SystemTime::now().checked_sub(Duration::try_from_secs_f64(since).ok()?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn started() -> Option<SystemTime> {
+    None
 }
 
 #[derive(Deserialize)]
@@ -300,6 +336,7 @@ mod tests {
             docker: None,
             migrated: None,
             snapshot: None,
+            boot: None,
         }
     }
 
@@ -378,6 +415,17 @@ mod tests {
         for text in ["", "{", "[]", "{\"version\": 1}", "\0\0\0"] {
             std::fs::write(&path, text).unwrap();
             assert!(matches!(Record::read(&path), Err(RecordError::Damaged { .. })), "{text:?}");
+        }
+        // What was lost in a crash of the machine was nobody's data.
+        for (text, is_none) in [("", true), ("\0\0\0", true), ("{", false)] {
+            std::fs::write(&path, text).unwrap();
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+            assert_eq!(
+                matches!(Record::read(&path), Ok(None)),
+                is_none && cfg!(target_os = "linux"),
+                "{text:?}"
+            );
         }
         std::fs::write(&path, r#"{"version": 99, "of": "the future"}"#).unwrap();
         assert!(matches!(Record::read(&path), Err(RecordError::Newer { version: 99, .. })));

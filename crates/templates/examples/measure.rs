@@ -35,7 +35,7 @@ fn main() {
                 Place { data_dir: root.join("data"), socket_dir: root.join("s"), log_file: root.join("log") };
             if std::env::args().nth(2).is_some_and(|word| word == "spare") {
                 let installation = Installation::locate(&places, None).unwrap();
-                templates.ensure(&installation, &spec).unwrap().keep_spares(1).unwrap();
+                templates.ensure(&installation, &spec).unwrap().keep_spares(1, Some(u64::MAX)).unwrap();
             }
             let mut clock = Clock(Instant::now());
             let installation = Installation::locate(&places, None).unwrap();

@@ -7,16 +7,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use backlot_postgres::{StorageError, make_private, remove_tree};
+use backlot_postgres::{StorageError, remove_tree};
 
 use crate::copy::copy_cluster;
-use crate::folder::{UNFINISHED, VERSION, fresh, lock_spares};
-use crate::{MAKING_PREFIX, MARKER, SPARES, Template, TemplateError, make};
+use crate::folder::{UNFINISHED, VERSION, fresh};
+use crate::{MARKER, Template, TemplateError, make};
 
 /// How long the sync of a durable clone may take.
 const SYNCING: Duration = Duration::from_mins(5);
-/// The names of complete spares begin so.
-const SPARE: &str = "ready-";
 
 /// Fills a copy that is not in its place yet.
 pub type Fill<'a> = &'a mut dyn FnMut(&Path) -> Result<(), TemplateError>;
@@ -39,7 +37,7 @@ impl Template {
             (Some(parent), Some(name)) => fresh(parent, &format!("{name}.partial-"))?,
             _ => return Err(StorageError::new("make", data_dir, io::ErrorKind::InvalidInput.into()).into()),
         };
-        if fill.is_none() && self.spares()?.iter().any(|spare| fs::rename(spare, data_dir).is_ok()) {
+        if fill.is_none() && self.take_spare(data_dir)? {
             return self.settle(data_dir);
         }
         self.copy(&partial, data_dir, fill)?;
@@ -82,41 +80,13 @@ impl Template {
         self.settle(&partial)
     }
 
-    /// Makes copies ahead of need until `count` are there, so that the next clones need only be renamed. Returns how many it
-    /// made; none if another process is making some.
-    pub fn keep_spares(&self, count: usize) -> Result<usize, TemplateError> {
-        let dir = self.spares_dir();
-        make_private(&dir, &self.owner)?;
-        let Some(_maker) = lock_spares(&dir)? else { return Ok(0) };
-        let missing = count.saturating_sub(self.spares()?.len());
-        for _ in 0..missing {
-            let partial = fresh(&dir, MAKING_PREFIX)?;
-            let name =
-                partial.file_name().and_then(OsStr::to_str).unwrap_or_default().replace(MAKING_PREFIX, SPARE);
-            self.copy(&partial, &dir.join(name), None)?;
-        }
-        Ok(missing)
-    }
-
-    /// The spares that are there.
-    fn spares(&self) -> Result<Vec<PathBuf>, StorageError> {
-        let dir = self.spares_dir();
-        let entries = match fs::read_dir(&dir).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(StorageError::new("read", &dir, error)),
-        };
-        let is_spare =
-            |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(SPARE.as_bytes());
-        Ok(entries.into_iter().filter(is_spare).map(|entry| entry.path()).collect())
-    }
-
-    fn spares_dir(&self) -> PathBuf {
-        self.data_dir.with_file_name(SPARES)
-    }
-
     /// Copies to `partial`, and renames that when it is complete.
-    fn copy(&self, partial: &Path, target: &Path, fill: Option<Fill<'_>>) -> Result<(), TemplateError> {
+    pub(crate) fn copy(
+        &self,
+        partial: &Path,
+        target: &Path,
+        fill: Option<Fill<'_>>,
+    ) -> Result<(), TemplateError> {
         let done = copy_cluster(&self.data_dir, partial, &self.owner).map_err(TemplateError::from);
         let done = done.and_then(|files| self.check(files));
         let done = done.and_then(|()| fill.map_or(Ok(()), |fill| fill(partial)));
@@ -132,7 +102,7 @@ impl Template {
     }
 
     /// Whether all files are there that the template was made with. One that has lost some loses its mark, too.
-    fn check(&self, found: usize) -> Result<(), TemplateError> {
+    pub(crate) fn check(&self, found: usize) -> Result<(), TemplateError> {
         match self.held.files {
             Some(expected) if expected != found => {
                 // Were it to stay, the same error would come again, and tell.

@@ -1,8 +1,7 @@
 //! Copying a data directory, fast.
 
-use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,21 +11,19 @@ use std::time::SystemTime;
 use backlot_postgres::StorageError;
 use backlot_process::Owner;
 
+use crate::difference::{Difference, Sameness};
 use crate::folder::VERSION;
 
-/// Files are copied in pieces of this size, in bytes. Most are smaller.
-const PIECE: usize = 256 * 1024;
-
 /// How the copies are to be.
-struct Copier<'a> {
-    from: &'a Path,
-    to: &'a Path,
-    owner: &'a Owner,
-    file_mode: u32,
+pub(crate) struct Copier<'a> {
+    pub(crate) from: &'a Path,
+    pub(crate) to: &'a Path,
+    pub(crate) owner: &'a Owner,
+    pub(crate) file_mode: u32,
     /// Whether the file system can make one file share the blocks of another (btrfs, XFS, APFS).
-    reflink: bool,
+    pub(crate) reflink: bool,
     /// Whether files may be gone by the time it is their turn.
-    is_used: bool,
+    pub(crate) is_used: bool,
 }
 
 /// Copies the data directory `from`, which nobody uses, to `to`, which must not exist, and gives it to `owner`. Nothing is
@@ -40,51 +37,35 @@ pub fn copy_while_used(from: &Path, to: &Path, owner: &Owner) -> Result<usize, S
     copy_folder(from, to, owner, true)
 }
 
-/// Makes a copy the same again as what it was made of, of which nothing has changed before `since` that is not in it.
+/// Makes a copy the same again as what it was made of, which nobody uses, and of which nothing has changed before `since` that is
+/// not in it.
 pub fn copy_again(from: &Path, to: &Path, owner: &Owner, since: SystemTime) -> Result<(), StorageError> {
-    let (dirs, files) = list(from, false)?;
-    let (old_dirs, old_files) = list(to, false)?;
-    let (now, before): (BTreeSet<_>, BTreeSet<_>) = (files.iter().collect(), old_files.iter().collect());
-    for gone in before.difference(&now) {
-        let gone = to.join(gone);
-        fs::remove_file(&gone).map_err(StorageError::at("remove", &gone))?;
+    make_same(from, to, owner, Sameness::Since(since), false)
+}
+
+/// Makes a copy at `to` of one that somebody uses: whole, or only what is not as in a cluster that is there already, if that and
+/// `from` were made of the same template since the machine was started.
+pub fn copy_upon(from: &Path, to: &Path, owner: &Owner) -> Result<(), StorageError> {
+    if to.exists() {
+        return make_same(from, to, owner, Sameness::Time, true);
     }
-    for gone in old_dirs.iter().rev().filter(|dir| !dirs.contains(dir)) {
-        let gone = to.join(gone);
-        fs::remove_dir(&gone).map_err(StorageError::at("remove", &gone))?;
-    }
-    let dir_mode = mode(from)?;
-    for dir in dirs.iter().filter(|dir| !old_dirs.contains(dir)) {
-        let dir = to.join(dir);
-        let made = DirBuilder::new().mode(dir_mode).create(&dir).and_then(|()| owner.take(&dir));
-        made.map_err(StorageError::at("make", &dir))?;
-    }
-    let is_changed = |file: &&PathBuf| {
-        let (new, old) = (fs::metadata(from.join(file)), fs::metadata(to.join(file)));
-        match (new, old) {
-            (Ok(new), Ok(old)) => {
-                new.len() != old.len() || new.modified().is_ok_and(|modified| modified >= since)
-            }
-            (_, Err(_)) | (Err(_), _) => true,
-        }
-    };
-    let changed: Vec<PathBuf> = files.iter().filter(is_changed).cloned().collect();
-    let file_mode = mode(&from.join(VERSION))?;
-    for file in &changed {
-        let file = to.join(file);
-        match fs::remove_file(&file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(StorageError::new("remove", &file, error));
-            }
-            Ok(()) | Err(_) => {}
-        }
-    }
-    let reflink = can_reflink(from, to);
-    Copier { from, to, owner, file_mode, reflink, is_used: false }.copy_all(&changed)
+    copy_while_used(from, to, owner).map(drop)
+}
+
+fn make_same(
+    from: &Path,
+    to: &Path,
+    owner: &Owner,
+    sameness: Sameness,
+    is_used: bool,
+) -> Result<(), StorageError> {
+    let difference = Difference::between(from, to, sameness, is_used)?;
+    difference.clear(to)?;
+    difference.bring(from, to, owner, is_used)
 }
 
 /// Whether files of the one folder can share their blocks with files of the other.
-fn can_reflink(from: &Path, to: &Path) -> bool {
+pub(crate) fn can_reflink(from: &Path, to: &Path) -> bool {
     let probe = to.join(".backlot-probe");
     let can = reflink_copy::reflink(from.join(VERSION), &probe).is_ok();
     let _ = fs::remove_file(&probe);
@@ -128,14 +109,14 @@ pub fn size_of(dir: &Path) -> u64 {
     files.iter().filter_map(|file| Some(fs::metadata(dir.join(file)).ok()?.len())).sum()
 }
 
-fn mode(path: &Path) -> Result<u32, StorageError> {
+pub(crate) fn mode(path: &Path) -> Result<u32, StorageError> {
     let metadata = fs::metadata(path).map_err(StorageError::at("look at", path))?;
     Ok(metadata.permissions().mode() & 0o777)
 }
 
 /// All directories, parents first, and all files, as paths below `root`; the root itself is the empty path.
 /// The log may be a link to where it is. In a folder that `is_used`, some may be gone before they are looked at.
-fn list(root: &Path, is_used: bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>), StorageError> {
+pub(crate) fn list(root: &Path, is_used: bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>), StorageError> {
     let (mut dirs, mut files) = (vec![PathBuf::new()], Vec::new());
     let mut next = 0;
     while let Some(dir) = dirs.get(next).cloned() {
@@ -163,7 +144,7 @@ fn list(root: &Path, is_used: bool) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Stor
 impl Copier<'_> {
     /// One thread begins at the front and one at the back, so that they seldom make files in the same directory, which only
     /// one can do at a time.
-    fn copy_all(&self, files: &[PathBuf]) -> Result<(), StorageError> {
+    pub(crate) fn copy_all(&self, files: &[PathBuf]) -> Result<(), StorageError> {
         let taken = AtomicUsize::new(0);
         thread::scope(|scope| {
             let other = scope.spawn(|| self.copy_in_turn(files.iter().rev(), files.len(), &taken));
@@ -182,12 +163,11 @@ impl Copier<'_> {
         all: usize,
         taken: &AtomicUsize,
     ) -> Result<(), StorageError> {
-        let mut buffer = vec![0; PIECE];
         for file in files {
             if taken.fetch_add(1, Ordering::Relaxed) >= all {
                 break;
             }
-            if let Err(error) = self.copy(file, &mut buffer) {
+            if let Err(error) = self.copy(file) {
                 // The other thread need not go on.
                 taken.store(all, Ordering::Relaxed);
                 return Err(error);
@@ -196,7 +176,7 @@ impl Copier<'_> {
         Ok(())
     }
 
-    fn copy(&self, file: &Path, buffer: &mut [u8]) -> Result<(), StorageError> {
+    fn copy(&self, file: &Path) -> Result<(), StorageError> {
         let (from, to) = (self.from.join(file), self.to.join(file));
         if self.is_used && from.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
         {
@@ -209,29 +189,35 @@ impl Copier<'_> {
             Err(error) if self.is_used && error.kind() == io::ErrorKind::NotFound => return Ok(()),
             source => source.map_err(StorageError::at("open", &from))?,
         };
-        self.copy_bytes(source, &to, buffer).map_err(StorageError::at("copy to", &to))
+        self.copy_bytes(source, &to).map_err(StorageError::at("copy to", &to))
     }
 
     fn reflink(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let source = File::open(from)?;
+        let written = source.metadata()?.modified()?;
         reflink_copy::reflink(from, to)?;
         fs::set_permissions(to, fs::Permissions::from_mode(self.file_mode))?;
+        keep_time(&source, written, &File::open(to)?)?;
         self.owner.take(to)
     }
 
-    fn copy_bytes(&self, mut source: File, to: &Path, buffer: &mut [u8]) -> io::Result<()> {
+    fn copy_bytes(&self, mut source: File, to: &Path) -> io::Result<()> {
+        let written = source.metadata()?.modified()?;
         let mut target =
             OpenOptions::new().write(true).create(true).truncate(true).mode(self.file_mode).open(to)?;
         if let Owner::User { uid, gid, .. } = self.owner {
             fchown(&target, Some(*uid), Some(*gid))?;
         }
-        loop {
-            let count = source.read(buffer)?;
-            if count == 0 {
-                return Ok(());
-            }
-            target.write_all(&buffer[..count])?;
-        }
+        // In the kernel, where it can do that (`copy_file_range`): half the time of reading and writing.
+        io::copy(&mut source, &mut target)?;
+        keep_time(&source, written, &target)
     }
+}
+
+/// A copy has the time at which its source was `written`, unless somebody has written to that meanwhile: by its time and size it is
+/// known later whether it is still the same (see [`crate::back`]).
+fn keep_time(source: &File, written: SystemTime, copy: &File) -> io::Result<()> {
+    if source.metadata()?.modified()? == written { copy.set_modified(written) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -240,7 +226,9 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
-    use super::{PIECE, StorageError, copy_cluster};
+    use super::{StorageError, copy_cluster};
+
+    const PIECE: usize = 256 * 1024;
     use crate::copy::Owner;
 
     fn write(path: &Path, bytes: &[u8]) {
@@ -271,7 +259,9 @@ mod tests {
         assert_eq!(copy_cluster(&from, &to, &Owner::Caller).unwrap(), files.len());
         for (name, bytes) in files {
             assert_eq!(fs::read(to.join(name)).unwrap(), bytes, "{name}");
-            assert_eq!(fs::metadata(to.join(name)).unwrap().permissions().mode() & 0o777, 0o640, "{name}");
+            let (one, other) = (fs::metadata(from.join(name)).unwrap(), fs::metadata(to.join(name)).unwrap());
+            assert_eq!(other.permissions().mode() & 0o777, 0o640, "{name}");
+            assert_eq!(one.modified().unwrap(), other.modified().unwrap(), "{name}");
         }
         for name in ["", "pg_twophase", "base/1"] {
             assert_eq!(fs::metadata(to.join(name)).unwrap().permissions().mode() & 0o777, 0o700, "{name}");

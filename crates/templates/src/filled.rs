@@ -2,18 +2,21 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use backlot_postgres::{ClusterSpec, Init, Installation, StorageError, make_private, remove_tree};
 
 use crate::copy::copy_cluster;
-use crate::folder::{DATA, VERSION, fresh};
+use crate::folder::{DATA, fresh};
 use crate::key::filled_key;
 use crate::prune::drop_unused;
 use crate::{DROPPED, MAKING, MAKING_PREFIX, MARKER, Template, TemplateError, Templates, Written, make};
 
 /// What was printed while it was filled.
 const PRINTED: &str = "printed";
+/// The times of files may be as old as that when they are written down: two ticks of the slowest clock that kernels have.
+const TICK: Duration = Duration::from_millis(20);
 /// The most of that, in bytes.
 const MOST_PRINTED: u64 = 1 << 20;
 
@@ -46,7 +49,8 @@ impl Templates {
 
     /// How long ago it was made.
     pub fn age(&self, key: &str) -> Option<Duration> {
-        let made = fs::metadata(self.dir.join(key).join(DATA).join(VERSION)).ok()?.modified().ok()?;
+        // Its files are as old as what they were copied from; the folder is not.
+        let made = fs::metadata(self.dir.join(key).join(DATA)).ok()?.modified().ok()?;
         made.elapsed().ok()
     }
 
@@ -101,6 +105,7 @@ impl Templates {
         init: &Init,
         data_dir: &Path,
     ) -> Result<String, TemplateError> {
+        let begun = Instant::now();
         let key = filled_key(installation, spec, &self.owner, init)?;
         make::drop_the_needless(installation, spec, &self.owner, data_dir, self.limit)?;
         self.owner.check_reach(&self.dir.join(&key).join(DATA))?;
@@ -121,6 +126,8 @@ impl Templates {
             let _ = remove_tree(&staging);
             return Err(error);
         }
+        // What is written to the cluster from now on has another time than what was kept of it.
+        thread::sleep(TICK.saturating_sub(begun.elapsed()));
         Ok(key)
     }
 }

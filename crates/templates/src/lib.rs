@@ -5,6 +5,9 @@
 //! DIR/15.18-0123456789abcdef/  one template: the version, and the hash of all that made it
 //!     data/                    the data directory
 //!     spares/                  copies of it made ahead of need
+//!         ready-…/             one that is whole; its name tells since which start of this machine
+//!         making-…/            one that is being made
+//!         used-…/              a clone that was replaced, of which one is made
 //!     printed                  what was printed while it was filled
 //!     complete                 written last, with the number of files; locked (shared) by whoever clones; its time is
 //!                              that of the last use; as long as it is not on the disk, it counts until the machine is
@@ -13,8 +16,11 @@
 //! DIR/dropped/                 one that is being removed
 //! ```
 
+mod back;
+mod boot;
 mod clone;
 mod copy;
+mod difference;
 mod filled;
 mod folder;
 mod key;
@@ -22,13 +28,19 @@ mod lock;
 mod make;
 mod prune;
 mod segments;
+mod spares;
 mod spread;
+mod way;
 
+pub use back::TakenBack;
+pub use boot::{boot, is_of_this_boot};
 pub use clone::Fill;
-pub use copy::{copy_again, copy_while_used, size_of};
+pub use copy::{copy_again, copy_upon, copy_while_used, size_of};
+pub use difference::Difference;
 pub use folder::{is_cluster, is_unfinished};
 pub use prune::Known;
 pub use segments::has_ended_well;
+pub use way::{Way, way_of_copying};
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -56,6 +68,8 @@ const MARKER: &str = "complete";
 /// What the names begin with of templates that are being made.
 pub const MAKING_PREFIX: &str = "making-";
 const SPARES: &str = "spares";
+/// What the names begin with of clones that were replaced, of which spares are made.
+const USED: &str = "used-";
 const DROPPED: &str = "dropped";
 
 /// A directory of templates. Several processes may use it at once.
@@ -94,19 +108,6 @@ pub enum Unfinished {
 enum Written {
     ToDisk,
     NotYet,
-}
-
-/// What tells one start of this machine from another.
-#[cfg(target_os = "linux")]
-fn boot() -> String {
-    let path = Path::new("/proc/sys/kernel/random/boot_id");
-    backlot_files::text(path).unwrap_or_default().trim().to_owned()
-}
-
-/// Nothing tells here: what is there is taken for whole.
-#[cfg(not(target_os = "linux"))]
-fn boot() -> String {
-    "-".to_owned()
 }
 
 /// The lock on a template that is complete.
@@ -204,12 +205,6 @@ impl Templates {
         Ok(self.template(key, true, installation, spec, held))
     }
 
-    /// Makes spares of the template `key` for throw-away clusters, until there are `count`, see [`Template::keep_spares`].
-    /// Returns how many it made; none if there is no such template.
-    pub fn keep_spares_of(&self, key: &str, count: usize) -> Result<usize, TemplateError> {
-        self.of_key(key)?.map_or(Ok(0), |template| template.keep_spares(count))
-    }
-
     /// Removes what those have left who were killed while they made or removed a template or a spare. Nothing happens
     /// while one is being made.
     pub fn remove_unfinished(&self) -> Result<(), TemplateError> {
@@ -227,6 +222,7 @@ impl Templates {
         for spares in unfinished.iter().filter_map(|path| path.parent()).filter(|dir| *dir != self.dir) {
             if let Some(_maker) = lock_spares(spares)? {
                 remove_prefixed(spares, MAKING_PREFIX)?;
+                remove_prefixed(spares, USED)?;
             }
         }
         Ok(())
@@ -257,7 +253,8 @@ impl Templates {
         let templates: Vec<PathBuf> = entries(&self.dir).collect();
         let spares: Vec<PathBuf> =
             templates.iter().flat_map(|template| entries(&template.join(SPARES))).collect();
-        let is_unfinished = |path: &PathBuf| has(path, MAKING_PREFIX) || has(path, DROPPED);
+        let is_unfinished =
+            |path: &PathBuf| [MAKING_PREFIX, DROPPED, USED].iter().any(|start| has(path, start));
         templates.into_iter().chain(spares).filter(is_unfinished).collect()
     }
 

@@ -11,7 +11,7 @@ use backlot_postgres::{StorageError, remove_tree};
 use crate::copy::size_of;
 use crate::folder::remove_prefixed;
 use crate::lock::{self, Sharing};
-use crate::{DROPPED, MAKING, MAKING_PREFIX, MARKER, TemplateError, Templates};
+use crate::{DROPPED, MAKING, MAKING_PREFIX, MARKER, SPARES, Template, TemplateError, Templates};
 
 /// A template that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,19 +66,29 @@ impl Templates {
         Ok(removed)
     }
 
-    /// Removes those used least recently until the others take no more than `room`, in bytes; never one that is `needed` or in
-    /// use, nor the one used last.
-    pub fn prune_to(&self, room: u64, needed: &BTreeSet<String>) -> Result<(), TemplateError> {
-        let mut all = 0;
-        let mut keep = 0;
-        for (_, path) in self.by_last_use()? {
-            all += size_of(&path);
-            if keep > 0 && all > room {
+    /// Removes what was used least recently until the rest takes no more than `room`, in bytes: spares before anything else; never a
+    /// template that is `needed` or in use, nor the one used last. Returns what the rest takes.
+    pub fn prune_to(&self, room: u64, needed: &BTreeSet<String>) -> Result<u64, TemplateError> {
+        if !self.dir.exists() {
+            return Ok(0);
+        }
+        let sized = |(_, path): (SystemTime, PathBuf)| (size_of(&path), path);
+        let mut all: Vec<(u64, PathBuf)> = self.by_last_use()?.into_iter().map(sized).collect();
+        for at in (0..all.len()).rev() {
+            if taken(&all) <= room {
                 break;
             }
-            keep += 1;
+            let (size, path) = &mut all[at];
+            Template::drop_spares_in(&path.join(SPARES))?;
+            *size = size_of(path);
         }
-        self.prune(keep, needed).map(drop)
+        let up_to = |count: &usize| taken(&all[..*count]) > room;
+        let keep = (2..=all.len()).find(up_to).map_or(all.len(), |too_many| too_many - 1);
+        if keep < all.len() {
+            self.prune(keep, needed)?;
+            all.retain(|(_, path)| path.exists());
+        }
+        Ok(taken(&all))
     }
 
     /// The folders of all templates, the one used last first.
@@ -94,6 +104,11 @@ impl Templates {
         found.sort_by(|a, b| b.cmp(a));
         Ok(found)
     }
+}
+
+/// What all of them take.
+fn taken(all: &[(u64, PathBuf)]) -> u64 {
+    all.iter().map(|(size, _)| size).sum()
 }
 
 /// Removes a template, by way of `dropped`, unless somebody clones it just now.

@@ -8,7 +8,9 @@ mod views;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use backlot_engine::{Client, DockerError, Explain, Home, Shelf, Surroundings, named_daemon, tools};
+use backlot_engine::{
+    Client, DockerError, Explain, Home, Shelf, Surroundings, named_daemon, tools, way_of_copying,
+};
 use backlot_plan::PostgresWish;
 use backlot_postgres::{Installation, SearchPlaces};
 use backlot_process::{Owner, Program, caller_allow_list};
@@ -116,13 +118,15 @@ fn account_and_directories(context: &Context) -> Vec<Finding> {
         Owner::Caller => Finding::good("user", "an ordinary one: Postgres runs as yourself"),
         Owner::User { name, .. } => Finding::good("user", format!("root: Postgres runs as {name}")),
     };
-    let directories = match Home::choose(&context.caller.variables, owner) {
-        Ok(home) => directories(&home),
+    let home = match Home::choose(&context.caller.variables, owner) {
+        Ok(home) => home,
         Err(error) => {
-            Finding::bad("directories", error.to_string(), "set BACKLOT_HOME to a directory of yours")
+            let mend = "set BACKLOT_HOME to a directory of yours";
+            return vec![user, Finding::bad("directories", error.to_string(), mend)];
         }
     };
-    vec![user, directories]
+    let way = |home: &Home| Some(Finding::good("copies", way_of_copying(home.root())?.to_string()));
+    [user, directories(&home)].into_iter().chain(way(&home)).collect()
 }
 
 fn directories(home: &Home) -> Finding {

@@ -1,6 +1,7 @@
 //! `backlot prune`
 
-use backlot_engine::prune::{Item, remove, survey};
+use backlot_engine::prune::{Item, Kind, remove, survey};
+use backlot_engine::room_for_templates;
 use backlot_project::Project;
 use serde_json::json;
 
@@ -31,7 +32,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let here = context.project().ok();
     let items = survey(&home, args.all, here.as_ref().map(Project::root))?;
     if context.global.dry_run {
-        show(&items, context);
+        show(&items, room_for_templates(&home), context);
         return Ok(Exit::Done);
     }
     let goes: Vec<Item> = items.into_iter().filter(|item| item.stays.is_none()).collect();
@@ -71,7 +72,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-fn show(items: &[Item], context: &Context) {
+fn show(items: &[Item], room: u64, context: &Context) {
     if context.global.json {
         render::json(&items.iter().map(in_json).collect());
         return;
@@ -91,6 +92,12 @@ fn show(items: &[Item], context: &Context) {
         ]);
     }
     render::data(&table.to_string());
+    let templates = items.iter().filter(|item| item.kind == Kind::Template).map(|item| item.bytes).sum();
+    context.progress().say(&format!(
+        "templates take {} of {}, a fifth of what is free; beyond that, what was used least recently goes by itself, spares first",
+        render::size(templates),
+        render::size(room)
+    ));
 }
 
 fn in_json(item: &Item) -> serde_json::Value {

@@ -97,6 +97,7 @@ fn save(scenario: Option<&str>, name: &str, context: &Context) -> Result<Exit, C
     if context.global.dry_run {
         return context.show_steps(&[format!("keep the database of {} as the snapshot {name}", site.name())]);
     }
+    context.tell_way(site.home());
     let start = Instant::now();
     let (mut report, verbose) = (context.reporter(), context.global.verbose > 0);
     context.engine(&site)?.save(&site, name, &mut |event| {

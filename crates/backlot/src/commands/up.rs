@@ -90,6 +90,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     };
     let deployment = context.deployment(context.ground(&home, &project), environment, &wishes)?;
     if context.global.verbose > 0 {
+        context.tell_way(&home);
         context.tell(deployment.details(&wishes));
     }
     let moved = context.moved(&home, &project)?;

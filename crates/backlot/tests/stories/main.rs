@@ -55,6 +55,7 @@ mod prompt;
 mod protocols;
 mod pruning;
 mod published;
+mod resetting;
 mod scenarios;
 mod several;
 mod shared_volumes;

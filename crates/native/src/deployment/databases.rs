@@ -183,6 +183,7 @@ impl NativeStack<'_> {
             docker: None,
             migrated: None,
             snapshot: None,
+            boot: None,
         };
         record
             .write(&self.site.record_path())

@@ -145,9 +145,9 @@ fn a_spare_is_taken_by_one_and_is_as_good_as_a_copy() {
         let spec = spec(durability);
         let template = world.template(&spec);
         let spares = world.path("templates").join(&template.key).join("spares");
-        assert_eq!(template.keep_spares(2).unwrap(), 2);
+        assert_eq!(template.keep_spares(2, Some(u64::MAX)).unwrap(), 2);
         fs::create_dir(spares.join("making-by-one-that-died")).unwrap();
-        assert_eq!(template.keep_spares(2).unwrap(), 0);
+        assert_eq!(template.keep_spares(2, Some(u64::MAX)).unwrap(), 0);
         let places: Vec<_> = (0..3).map(|number| world.place(&format!("{durability}-{number}"))).collect();
         thread::scope(|scope| {
             for place in &places {
@@ -161,9 +161,68 @@ fn a_spare_is_taken_by_one_and_is_as_good_as_a_copy() {
             assert_eq!(query(&mut connect(&cluster, &spec, "application"), "SELECT 1"), "1");
             stop(&cluster);
         }
-        assert_eq!(template.keep_spares(1).unwrap(), 1);
+        assert_eq!(template.keep_spares(1, Some(u64::MAX)).unwrap(), 1);
         assert_eq!(names(&spares).len(), 2);
     }
+}
+
+#[test]
+fn what_was_used_is_made_a_spare_again_by_what_differs() {
+    let world = World::new();
+    let spec = spec(Durability::Ephemeral);
+    let template = world.template(&spec);
+    let spares = world.path("templates").join(&template.key).join("spares");
+    let place = world.place("used");
+    template.clone_into(&place.data_dir).unwrap();
+    let cluster = world.start(&place, &spec).unwrap();
+    query(&mut connect(&cluster, &spec, "application"), "CREATE TABLE item AS SELECT 1; SELECT 1");
+    stop(&cluster);
+    template.take_over(&place.data_dir, true).unwrap();
+    // Nothing is left for a copy.
+    assert_eq!(template.keep_spares(1, Some(0)).unwrap(), 1);
+    let place = world.place("again");
+    assert!(template.take_spare(&place.data_dir).unwrap() && !template.has_spare());
+    assert_eq!(template.difference(&place.data_dir).unwrap().files(), 1, "its log is copied each time");
+    let cluster = world.start(&place, &spec).unwrap();
+    let is_gone = query(&mut connect(&cluster, &spec, "application"), "SELECT to_regclass('item') IS NULL");
+    assert_eq!(is_gone, "t");
+    stop(&cluster);
+    // Of what nobody knows, none is made, nor where there are too many already.
+    template.take_over(&place.data_dir, false).unwrap();
+    assert_eq!(template.keep_spares(1, Some(0)).unwrap(), 0);
+    assert_eq!(names(&spares), ["lock"]);
+    assert_eq!(template.keep_spares(1, None).unwrap(), 0);
+    assert_eq!(template.keep_spares(1, Some(u64::MAX)).unwrap(), 1);
+    // One of before the machine was started may not be whole.
+    let ready = names(&spares).into_iter().find(|name| name.starts_with("ready-")).unwrap();
+    fs::rename(spares.join(ready), spares.join("ready-00000000-1-2")).unwrap();
+    assert!(!template.has_spare());
+    assert_eq!(template.keep_spares(1, Some(0)).unwrap(), 0);
+    assert_eq!(names(&spares), ["lock"]);
+}
+
+#[test]
+fn spares_go_before_templates() {
+    let world = World::new();
+    let specs = [
+        spec(Durability::Ephemeral),
+        ClusterSpec { superuser: "other".into(), ..spec(Durability::Ephemeral) },
+    ];
+    let templates = world.templates();
+    for spec in &specs {
+        let template = world.template(spec);
+        assert_eq!(template.keep_spares(1, Some(u64::MAX)).unwrap(), 1);
+    }
+    let spares = || specs.each_ref().map(|spec| world.template(spec).has_spare());
+    let known = || templates.known().unwrap().iter().map(|known| known.bytes).collect::<Vec<_>>();
+    let all: u64 = known().iter().sum();
+    assert_eq!(templates.prune_to(all, &BTreeSet::new()).unwrap(), all);
+    assert_eq!(spares(), [true, true]);
+    let left = templates.prune_to(all - 1, &BTreeSet::new()).unwrap();
+    assert!(left < all && known().len() == 2, "{left} {all}");
+    assert_eq!(spares(), [false, true], "that of the one used last stays longest");
+    assert!(templates.prune_to(left - 1, &BTreeSet::new()).unwrap() < left);
+    assert_eq!((spares(), known().len()), ([false, false], 2));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::scenarios::{named, site};
 
-/// Bring a second scenario up with the data that one has now; both go on separately
+/// Bring a second scenario up with the data that one has now, running or stopped; both go on separately
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The scenario that has the data
@@ -42,9 +42,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         let way_out = backlot_engine::Hint::command(&["scenario", "down", new.as_str()]);
         return Err(CommandError::usage("scenario-exists", error).hint(way_out));
     }
-    // It is there before anything is begun.
+    // It is there before anything is begun, though it may be stopped.
     let engine = context.engine(&from)?;
-    engine.database(&from).map_err(|error| with_way_up(error, &name))?;
+    if from.record()?.is_none_or(|record| record.database.is_none()) {
+        engine.database(&from).map_err(|error| with_way_up(error, &name))?;
+    }
     let ground = context.ground(&home, &project);
     let environment = project.scenario_environment(&new)?;
     let wishes = Wishes { services: args.only.clone(), no_install: args.no_install, ..Wishes::default() };

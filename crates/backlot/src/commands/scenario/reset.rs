@@ -26,6 +26,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     if context.global.dry_run {
         return context.show_steps(&[format!("take {} back to what it was filled with", site.name())]);
     }
+    context.tell_way(&home);
     let start = Instant::now();
     let mut report = context.reporter();
     let verbose = context.global.verbose > 0;

@@ -100,6 +100,7 @@ pub(super) fn bring_up(
     if context.global.dry_run {
         return context.show_steps(&scenario.plan_up(&wishes)?);
     }
+    context.tell_way(scenario.site().home());
     let start = std::time::Instant::now();
     let up = match scenario.up(&wishes, &mut context.reporter(), &mut context.newsreader()) {
         // Here as well: what it is about can be had. Nothing was started before.

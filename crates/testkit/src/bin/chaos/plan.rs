@@ -224,7 +224,9 @@ fn kill(dice: &mut Dice, verbs: &[Verb]) -> Kill {
     // Much happens early: each doubling of the time gets as many.
     let latest = 1 << dice.below(DOUBLINGS);
     let after = Duration::from_millis(dice.below(latest + 1));
-    let makes_spares = |verb: &Verb| matches!(verb, Verb::Test | Verb::ScenarioUp { .. });
+    let makes_spares = |verb: &Verb| {
+        matches!(verb, Verb::Test | Verb::ScenarioUp { .. } | Verb::ScenarioReset(_) | Verb::ScenarioFork(_))
+    };
     let victim = loop {
         let is_there = match dice.of(&VICTIMS) {
             Victim::Janitor if !verbs.contains(&Verb::Test) => None,
