@@ -162,7 +162,7 @@ impl<'a> Container<'a> {
     }
 
     /// The two apart.
-    pub(crate) fn entrypoint_and_command(&self) -> (Vec<String>, Vec<String>) {
+    pub fn entrypoint_and_command(&self) -> (Vec<String>, Vec<String>) {
         let (entrypoint, is_own) = match &self.service.entrypoint {
             Some(words) => (words.clone(), !words.is_empty()),
             None => (self.dockerfile.entrypoint.clone().unwrap_or_default(), false),
@@ -367,7 +367,7 @@ services:
     }
 
     #[test]
-    fn entrypoint_and_command_are_combined_as_docker_does() {
+    pub fn entrypoint_and_command_are_combined_as_docker_does() {
         let file = "FROM a\nENTRYPOINT [\"e\"]\nCMD [\"c\"]\n";
         for (compose, dockerfile, expected) in [
             ("{build: .}", file, "e c"),

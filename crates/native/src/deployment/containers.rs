@@ -189,11 +189,28 @@ impl NativeStack<'_> {
             if is_needed || self.ground.go_on().is_err() {
                 return Err(error);
             }
-            report(Event::Warning(format!("{error}: {name} is left out")));
+            report(Event::Warning(self.left_out(&name, &error)));
             cast.services.remove(&name);
             cast.containers.remove(&name);
         }
         Ok(images)
+    }
+
+    /// That a service without an image is left out, with what was said last, why it is no process, and the place.
+    fn left_out(&self, name: &str, error: &EngineError) -> String {
+        let hint = error.hint().map(|hint| hint.render("")).unwrap_or_default();
+        let said =
+            hint.lines().take_while(|line| !line.starts_with("or ")).last().map(|line| format!(" ({line})"));
+        let process = self.translation(&[], &Wishes::default(), BTreeMap::new()).why_no_process(name);
+        let process =
+            process.map(|why| format!("; as a process it does not run, either: {why}")).unwrap_or_default();
+        let place =
+            self.environment.stack.services.get(name).map(|service| format!(" ({})", service.location));
+        format!(
+            "{error}{}: {name} is left out{}{process}",
+            said.unwrap_or_default(),
+            place.unwrap_or_default()
+        )
     }
 
     fn bring_image(
