@@ -140,26 +140,52 @@ impl Context {
         self.environment_named(project, &self.environment_name()?)
     }
 
-    /// Reads the environment `name`, and tells what Compose would warn about.
+    /// Reads the chosen environment, to start it; where its files cannot be read, what else keeps it from starting is told, too.
+    pub fn environment_to_start(
+        &self,
+        project: &Project,
+        wishes: &Wishes,
+    ) -> Result<Environment, CommandError> {
+        self.environment(project).map_err(|error| match self.hidden(project, wishes) {
+            Some(other) => error.and(other),
+            None => error,
+        })
+    }
+
+    /// What would keep the chosen environment from starting if nothing were wrong with its files, as far as they can be read.
+    pub fn hidden(&self, project: &Project, wishes: &Wishes) -> Option<CommandError> {
+        let home = self.home().ok()?;
+        let mut environment = self.environment_as_far(project)?;
+        settle(&home, project, &mut environment, false).ok()?;
+        let ground = self.ground(&home, project);
+        let found = deployment(ground, environment, self.wanted_engine(), wishes, &mut |_| {})
+            .and_then(|deployment| deployment.plan_up(wishes));
+        found.err().map(CommandError::from)
+    }
+
+    /// Reads the chosen environment as far as its files can be read: to be looked at alone.
+    pub fn environment_as_far(&self, project: &Project) -> Option<Environment> {
+        let (mut environment, _) = project.environment_as_far(&self.environment_name().ok()?).ok()?;
+        if let Ok(home) = self.home() {
+            apply_known(&home, project, &mut environment);
+        }
+        Some(environment)
+    }
+
+    /// Reads the environment `name`.
     pub fn environment_named(
         &self,
         project: &Project,
         name: &EnvironmentName,
     ) -> Result<Environment, CommandError> {
-        let environment = self.read(project, name).map_err(|error| {
+        self.read(project, name).map_err(|error| {
             let scenario =
                 name.as_str().strip_prefix("scenario-").filter(|_| error.code == UNKNOWN_ENVIRONMENT);
             match scenario {
                 Some(scenario) => error.hint(format!("a scenario's environment is -e scenario_{scenario}")),
                 None => error,
             }
-        })?;
-        if self.global.verbose > 0 {
-            for warning in &environment.warnings {
-                self.progress().show(Event::Warning(warning.clone()));
-            }
-        }
-        Ok(environment)
+        })
     }
 
     fn read(&self, project: &Project, name: &EnvironmentName) -> Result<Environment, CommandError> {
@@ -194,6 +220,12 @@ impl Context {
         for text in environment.withheld.iter().chain(&environment.notes) {
             self.progress().show(Event::Warning(text.clone()));
         }
+    }
+
+    /// The same, and of variables that are not set, as Compose does.
+    pub fn tell_of(&self, environment: &Environment) {
+        self.tell(environment.warnings.clone());
+        self.tell_withheld(environment);
     }
 
     /// What of an environment's files is not done, a line each; nothing where that is not known, as a verb will say why.
@@ -261,7 +293,7 @@ impl Context {
         environment: Environment,
         wishes: &Wishes,
     ) -> Result<Box<dyn Deployment<'a> + 'a>, CommandError> {
-        self.tell_withheld(&environment);
+        self.tell_of(&environment);
         let mut told = |reason: &dyn Display| {
             self.progress().say(&format!("  {} on Docker: {reason}", self.style().faint("·")));
         };

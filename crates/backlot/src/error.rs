@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use backlot_engine::{DoorError, EngineError, Explain, Hint, Obstacle};
-use backlot_process::{OwnerError, ProcessError};
+use backlot_process::{OwnerError, ProcessError, in_full};
 use backlot_project::{NameError, ProjectError};
 
 use crate::exit::Exit;
@@ -21,17 +21,39 @@ pub struct CommandError {
     pub hints: Vec<Hint>,
     /// What it is made of, where that is more than one thing.
     pub obstacles: Vec<Obstacle>,
+    /// What else is wrong, and would show once this is mended.
+    pub also: Vec<CommandError>,
 }
 
 impl CommandError {
     /// An error that ends with exit code 1.
     pub fn failed(code: &'static str, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { exit: Exit::Failed, code, error: error.into(), hints: Vec::new(), obstacles: Vec::new() }
+        let error = error.into();
+        Self { exit: Exit::Failed, code, error, hints: Vec::new(), obstacles: Vec::new(), also: Vec::new() }
     }
 
     /// A name or an option that makes no sense: exit code 2.
     pub fn usage(code: &'static str, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { exit: Exit::Usage, code, error: error.into(), hints: Vec::new(), obstacles: Vec::new() }
+        Self { exit: Exit::Usage, ..Self::failed(code, error) }
+    }
+
+    /// The same error with another one, which would show once this is mended.
+    #[must_use]
+    pub fn and(mut self, mut other: Self) -> Self {
+        if self.obstacles.is_empty() {
+            self.obstacles.push(self.obstacle());
+        }
+        if other.obstacles.is_empty() {
+            self.obstacles.push(other.obstacle());
+        }
+        self.obstacles.append(&mut other.obstacles);
+        self.also.push(other);
+        self
+    }
+
+    fn obstacle(&self) -> Obstacle {
+        let hint = self.hints.iter().cloned().reduce(|one, other| one.then("\n").then(other));
+        Obstacle { code: self.code, message: in_full(self.error.as_ref()), hint }
     }
 
     /// The same error with one more way out.
@@ -63,7 +85,7 @@ impl From<EngineError> for CommandError {
         let was_interrupted = matches!(error, EngineError::Interrupted | EngineError::StoppedWaiting);
         let exit = if was_interrupted { Exit::Interrupted } else { Exit::Failed };
         let (code, hints, obstacles) = (error.code(), error.hint().into_iter().collect(), error.obstacles());
-        Self { exit, code, hints, obstacles, error: error.into() }
+        Self { exit, hints, obstacles, ..Self::failed(code, error) }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Puts the variables' values into a file's tree, and makes numbers and booleans of text where Compose does.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use backlot_compose_schema::Path;
-use backlot_yaml::{Node, Problem as YamlProblem, Value};
+use backlot_yaml::{Node, Problem as YamlProblem, Span, Value};
 
 use crate::error::{Error, Problem};
 use crate::interpolate::Variables;
@@ -67,16 +67,28 @@ const CASTS: &[(&str, Cast)] = &[
 /// How many bytes all texts of a file may have with their variables in: a large variable is soon used too often.
 const MAX_EXPANDED_BYTES: usize = 16 * 1024 * 1024;
 
+/// As many faults are told of a project's texts.
+const MAX_FAULTS: usize = 100;
+
 /// What an expansion knows and finds out.
 pub(crate) struct Expansion<'e> {
     pub(crate) variables: &'e Variables,
     /// The names that texts refer to and nobody sets.
-    pub(crate) unset: &'e mut BTreeSet<String>,
+    pub(crate) unset: &'e mut BTreeMap<String, Option<Span>>,
     /// The same, and those that have a default.
     pub(crate) missed: &'e mut Missed,
     pub(crate) bytes: usize,
-    /// Variables that have to be set and are not.
-    pub(crate) faults: Vec<Error>,
+    /// What is wrong with texts. Variables that have to be set and are not have their names in the place of values from there on.
+    pub(crate) faults: &'e mut Vec<Error>,
+}
+
+impl Expansion<'_> {
+    /// Something is wrong with a text. Many are told, but not without end.
+    fn fault(&mut self, fault: Error) {
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push(fault);
+        }
+    }
 }
 
 /// Replaces variables in every text of a tree. Keys are left alone.
@@ -89,48 +101,64 @@ pub(crate) fn expand(node: &mut Node, path: &Path<'_>, with: &mut Expansion<'_>)
             items.iter_mut().enumerate().try_for_each(|(i, item)| expand(item, &path.index(i), with))
         }
         Value::String(text) => {
-            let missed = RefCell::new(&mut *with.missed);
-            let lookup = |name: &str| {
-                let value = with.variables.get(name).map(String::as_str);
-                if value.is_none() {
-                    missed.borrow_mut().add(name, &node.span);
-                }
-                value
-            };
-            let result = interpolate(text, &lookup, with.unset);
-            let expanded = match result {
-                Ok(expanded) => expanded,
-                Err(InterpolationError::Syntax) => {
-                    let problem = Problem::Interpolation { template: text.clone() };
-                    return Err(node.span.error(problem).with_hint(
-                        "write $$ for a dollar sign; a variable is $NAME, ${NAME} or, with a default, ${NAME:-default}",
-                    ));
-                }
-                Err(InterpolationError::Required { variable, message }) => {
-                    let hint = format!("set {variable} in the environment or in its config file");
-                    let error = node.span.error(Problem::VariableRequired { variable, message });
-                    with.faults.push(error.with_hint(hint));
-                    return Ok(());
-                }
-            };
+            let Some(expanded) = with_values(text, &node.span, with) else { return Ok(()) };
             with.bytes += expanded.len();
             if with.bytes > MAX_EXPANDED_BYTES {
                 return Err(node.span.error(Problem::TooMuchText { limit: MAX_EXPANDED_BYTES }));
             }
-            node.value = match path.find(CASTS) {
-                None => Value::String(expanded),
-                Some(cast) => apply(cast, &expanded).ok_or_else(|| {
+            match path.find(CASTS).map(|cast| (cast, apply(cast, &expanded))) {
+                None => node.value = Value::String(expanded),
+                Some((_, Some(value))) => node.value = value,
+                Some((cast, None)) => {
                     let expected = match cast {
                         Cast::Whole => "an integer",
                         Cast::Number => "a number",
                         Cast::Flag => "true or false",
                     };
-                    node.span.error(YamlProblem::Cast { at: path.to_string(), expected, value: expanded })
-                })?,
-            };
+                    let problem = YamlProblem::Cast { at: path.to_string(), expected, value: expanded };
+                    with.fault(node.span.error(problem));
+                }
+            }
             Ok(())
         }
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => Ok(()),
+    }
+}
+
+/// A text with its variables in; none, with a fault, where it cannot be understood.
+fn with_values(text: &str, span: &Span, with: &mut Expansion<'_>) -> Option<String> {
+    let mut stand_ins = Variables::new();
+    loop {
+        let (missed, mut unset) = (RefCell::new(&mut *with.missed), BTreeSet::new());
+        let lookup = |name: &str| {
+            let value =
+                with.variables.get(name).map(String::as_str).filter(|_| !stand_ins.contains_key(name));
+            if value.is_none() {
+                missed.borrow_mut().add(name, span);
+            }
+            value.or_else(|| stand_ins.get(name).map(String::as_str))
+        };
+        match interpolate(text, &lookup, &mut unset) {
+            Ok(expanded) => {
+                for name in unset {
+                    with.unset.entry(name).or_insert_with(|| Some(span.clone()));
+                }
+                return Some(expanded);
+            }
+            Err(InterpolationError::Syntax) => {
+                let problem = Problem::Interpolation { template: text.to_owned() };
+                with.fault(span.error(problem).with_hint(
+                    "write $$ for a dollar sign; a variable is $NAME, ${NAME} or, with a default, ${NAME:-default}",
+                ));
+                return None;
+            }
+            Err(InterpolationError::Required { variable, message }) => {
+                stand_ins.insert(variable.clone(), variable.clone());
+                let hint = format!("set {variable} in the environment or in its config file");
+                let error = span.error(Problem::VariableRequired { variable, message });
+                with.fault(error.with_hint(hint));
+            }
+        }
     }
 }
 

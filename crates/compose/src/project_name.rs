@@ -1,6 +1,6 @@
 //! What Compose takes as a project's name, and where its files give one.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use backlot_compose_schema::Path;
@@ -28,8 +28,8 @@ pub fn top_level_name(files: &[PathBuf], variables: &Variables) -> Option<(Strin
         for mut document in documents(&source).unwrap_or_default() {
             let Some(entry) = document.as_map_mut().and_then(|map| map.remove("name")) else { continue };
             let mut node = entry.value;
-            let (unset, missed) = (&mut BTreeSet::new(), &mut Missed::default());
-            let mut expansion = Expansion { variables, unset, missed, bytes: 0, faults: Vec::new() };
+            let (unset, missed, faults) = (&mut BTreeMap::new(), &mut Missed::default(), &mut Vec::new());
+            let mut expansion = Expansion { variables, unset, missed, bytes: 0, faults };
             if expand(&mut node, &Path::Root.key("name"), &mut expansion).is_ok()
                 && expansion.faults.is_empty()
                 && let Some(text) = node.as_str().filter(|text| !text.is_empty())

@@ -1,11 +1,11 @@
 //! Reads files into trees, and remembers which, and what was odd about them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use backlot_compose_schema::Path;
-use backlot_yaml::{MAX_NODES, Node, Problem as YamlProblem, Source, documents};
+use backlot_yaml::{MAX_NODES, Node, Problem as YamlProblem, Source, Span, documents};
 
 use crate::canonical::canonicalise;
 use crate::dotenv::{read_env_file, read_raw_env_file};
@@ -36,8 +36,11 @@ pub(crate) struct Reader {
     /// How many values were copied by `extends` and `include`.
     copied: usize,
     files: Vec<PathBuf>,
-    unset: BTreeSet<String>,
+    /// Each with the first text that needs it.
+    unset: BTreeMap<String, Option<Span>>,
     pub(crate) missed: Missed,
+    /// What is wrong with values that the rest does not hang on.
+    pub(crate) faults: Vec<Error>,
 }
 
 impl Reader {
@@ -48,8 +51,9 @@ impl Reader {
             reads: 0,
             copied: 0,
             files: Vec::new(),
-            unset: BTreeSet::new(),
+            unset: BTreeMap::new(),
             missed: Missed::default(),
+            faults: Vec::new(),
         }
     }
 
@@ -62,9 +66,30 @@ impl Reader {
 
     /// The files read and the warnings, in order; and the names that nobody sets.
     pub(crate) fn finish(self) -> (Vec<PathBuf>, Vec<String>, Missed) {
-        let unset =
-            self.unset.iter().map(|name| format!("the variable {name} is not set; it is taken as empty"));
+        let places = self.unset.iter().map(|(name, span)| (span.as_ref().map(Span::location), name));
+        let mut places: Vec<_> = places.collect();
+        places.sort();
+        let unset = places.iter().map(|(place, name)| {
+            let place = place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+            format!("{place}the variable {name} is not set; it is taken as empty")
+        });
         (self.files, unset.collect(), self.missed)
+    }
+
+    /// An error that says which variables of its line are not set.
+    pub(crate) fn with_unset(&self, error: Error) -> Error {
+        let line =
+            error.place().and_then(|place| place.text.lines().nth(place.location.line.saturating_sub(1)));
+        let line = line.unwrap_or_default();
+        let is_used =
+            |name: &&String| line.contains(&format!("${name}")) || line.contains(&format!("${{{name}"));
+        let names: Vec<&str> = self.unset.keys().filter(is_used).map(String::as_str).collect();
+        if names.is_empty() {
+            return error;
+        }
+        let (verb, names) = (if names.len() == 1 { "is" } else { "are" }, names.join(", "));
+        let hint = error.hint().map(|hint| format!(", or {hint}")).unwrap_or_default();
+        error.with_hint(format!("set {names}, which {verb} not set{hint}"))
     }
 
     pub(crate) fn base<'b>(&'b self, dir: &'b FilePath) -> Base<'b> {
@@ -107,7 +132,10 @@ impl Reader {
     ) -> Result<Vec<(String, String)>, Error> {
         let source = self.read(path)?;
         let file = read_env_file(&source, outer)?;
-        self.unset.extend(file.unset);
+        for name in file.unset {
+            let place = file.missed.0.get(&name).cloned();
+            self.unset.entry(name).or_insert(place);
+        }
         self.missed.extend(file.missed);
         Ok(file.variables)
     }
@@ -149,9 +177,9 @@ impl Reader {
                 return Err(document.wrong_type("a Compose file", "a mapping"));
             }
             let (variables, unset, missed) = (context.variables, &mut self.unset, &mut self.missed);
-            let mut expansion = Expansion { variables, unset, missed, bytes: 0, faults: Vec::new() };
+            let faults = &mut self.faults;
+            let mut expansion = Expansion { variables, unset, missed, bytes: 0, faults };
             expand(document, &Path::Root, &mut expansion)?;
-            Error::none_of(expansion.faults)?;
         }
         Ok(documents)
     }

@@ -1,40 +1,43 @@
 //! The files that services take variables and labels from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use backlot_yaml::{Entry, Map, Node, Value};
 
 use crate::error::{Error, Problem};
+use crate::example;
 use crate::interpolate::Variables;
 use crate::reader::Reader;
 
 /// How many bytes the values of all services may have in all: one large file can be used by many of them.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// Puts what every service's `env_file` and `label_file` say below its `environment` and `labels`.
+/// Puts what every service's `env_file` and `label_file` say below its `environment` and `labels`; the services of which one
+/// could not be read, which is noted.
 pub(crate) fn read_side_files(
     reader: &mut Reader,
     model: &mut Node,
     variables: &Variables,
-) -> Result<(), Error> {
+) -> Result<BTreeSet<String>, Error> {
     let none = Variables::new();
-    let (mut bytes, mut faults) = (0, Vec::new());
-    for Entry { value, .. } in model.entries_of_mut("services") {
+    let (mut bytes, mut without) = (0, BTreeSet::new());
+    for Entry { key: name, value, .. } in model.entries_of_mut("services") {
         let Some(service) = value.as_map_mut() else { continue };
+        let before = reader.faults.len();
         for (files, key, variables) in
             [("env_file", "environment", variables), ("label_file", "labels", &none)]
         {
-            match read_below(reader, service, files, key, variables) {
-                Ok(read) => bytes += read,
-                Err(error) => faults.push(error),
-            }
+            bytes += read_below(reader, service, files, key, variables);
+        }
+        if reader.faults.len() > before {
+            without.insert(name.clone());
         }
         if bytes > MAX_BYTES {
             return Err(value.span.error(Problem::TooMuchText { limit: MAX_BYTES }));
         }
     }
-    Error::none_of(faults)
+    Ok(without)
 }
 
 /// Replaces the files under `files_key` by what they say, below what the service says under `key`; how many bytes that is.
@@ -44,18 +47,20 @@ fn read_below(
     files_key: &str,
     key: &str,
     variables: &Variables,
-) -> Result<usize, Error> {
-    let Some(Entry { key_span, value: files, .. }) = service.remove(files_key) else { return Ok(0) };
+) -> usize {
+    let Some(Entry { key_span, value: files, .. }) = service.remove(files_key) else { return 0 };
     let mut values = Map::default();
-    let read = files.items().iter().map(|file| read_file(reader, file, &mut values, variables));
-    Error::none_of(read.filter_map(Result::err).collect())?;
+    for file in files.items() {
+        let fault = read_file(reader, file, &mut values, variables).err();
+        reader.faults.extend(fault);
+    }
     if let Some(Entry { value: own, .. }) = service.remove(key) {
         own.entries().iter().for_each(|entry| values.insert(entry.clone()));
         own.items().iter().for_each(|item| insert_pair(&mut values, item));
     }
     let bytes = values.entries.iter().filter_map(|entry| entry.value.as_str()).map(str::len).sum();
     service.set(key, Value::Map(values), &key_span);
-    Ok(bytes)
+    bytes
 }
 
 fn insert_pair(values: &mut Map, item: &Node) {
@@ -78,9 +83,11 @@ fn read_file(reader: &mut Reader, file: &Node, into: &mut Map, variables: &Varia
         }
     };
     if !path.exists() {
-        let error = file.span.error(Problem::EnvFileMissing { path });
-        let is_needed = !file.says("required", false);
-        return if is_needed { Err(error.with_hint("create it, or say required: false")) } else { Ok(()) };
+        if file.says("required", false) {
+            return Ok(());
+        }
+        let hint = example::way_out(&path).unwrap_or_else(|| "create it, or say required: false".to_owned());
+        return Err(file.span.error(Problem::EnvFileMissing { path }).with_hint(hint));
     }
     let earlier: BTreeMap<String, String> = into
         .entries

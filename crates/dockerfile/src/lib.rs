@@ -32,6 +32,8 @@ use words::Words;
 /// What images set that their Dockerfiles refer to.
 const USUAL: [(&str, &str); 2] =
     [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root")];
+/// Programs that install packages, which are often copied from an image of their own; one of a tool's image is at its root.
+const TOOLS: [&str; 3] = ["uv", "uvx", "uv*"];
 /// Ends of the names of archives that `ADD` unpacks.
 const ARCHIVES: [&str; 6] = [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst"];
 
@@ -90,7 +92,10 @@ impl Dockerfile {
         let runs = self.installs.undone.iter().map(|said| format!("RUN {said}"));
         let is_installed = |target: &Path| self.installs.all.iter().any(|one| one.place.starts_with(target));
         // A tool that installs packages is looked for here.
-        let is_tool = |what: &str| what.starts_with("/uv");
+        let is_tool = |what: &str| {
+            let path = Path::new(what.split(" of ").next().unwrap_or_default());
+            path.file_name().is_some_and(|name| TOOLS.iter().any(|tool| name == *tool))
+        };
         let made = self.copies.made.iter().filter(|(target, what)| !is_installed(target) && !is_tool(what));
         let made = made.map(|(target, what)| format!("COPY {what} to {}", target.display()));
         self.undone.iter().cloned().chain(runs).chain(made).collect()

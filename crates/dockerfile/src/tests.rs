@@ -154,8 +154,8 @@ ONBUILD RUN touch /later
 ";
     assert_eq!(without_effect(quiet), [""; 0]);
     for (line, expected) in [
-        ("RUN adduser -D app && chown app /data", &["RUN adduser -D app", "RUN chown app /data"][..]),
-        ("RUN chmod 600 /key", &["RUN chmod 600 /key"]),
+        ("RUN chmod 600 /key", &["RUN chmod 600 /key"][..]),
+        ("RUN adduser -D app && chown app /data && touch /a", &["RUN touch /a"]),
         ("RUN mkdir -p /var/data", &[]),
         ("RUN mkdir -p /var/{a,b}", &["RUN mkdir -p /var/{a,b}"]),
         ("RUN curl -fsSL $URL | tar -xz -C /opt", &["RUN curl -fsSL $URL", "RUN tar -xz -C /opt"]),
@@ -164,7 +164,7 @@ ONBUILD RUN touch /later
         ("RUN [\"make\", \"install\"]", &["RUN 'make' 'install'"]),
         ("RUN bundle exec rails assets:precompile", &[]),
         ("RUN bundle exec rake other", &["RUN bundle exec rake other"]),
-        ("RUN <<EOF\nset -e\nuseradd app\nEOF", &["RUN useradd app"]),
+        ("RUN <<EOF\nset -e\ntouch /a\nEOF", &["RUN touch /a"]),
         ("RUN <<EOF\n#!/usr/bin/env python3\nprint(1)\nEOF", &["RUN #!/usr/bin/env python3 …"]),
         ("ADD https://example.com/a /a", &["COPY https://example.com/a to /a"]),
         ("COPY --from=busybox /bin/x /bin/x", &["COPY /bin/x of busybox to /bin/x"]),

@@ -162,7 +162,7 @@ impl<'a> Container<'a> {
     }
 
     /// The two apart.
-    pub(crate) fn entrypoint_and_command(&self) -> (Vec<String>, Vec<String>) {
+    pub fn entrypoint_and_command(&self) -> (Vec<String>, Vec<String>) {
         let (entrypoint, is_own) = match &self.service.entrypoint {
             Some(words) => (words.clone(), !words.is_empty()),
             None => (self.dockerfile.entrypoint.clone().unwrap_or_default(), false),

@@ -30,6 +30,7 @@ fn shop() -> Files {
         (".env", "WHO=env\nPG=15\n"),
         (".env.production", "WHO=production-$PG\n"),
         (".env.example", "WHO=example\n"),
+        (".env.dev-sample", "WHO=sample\n"),
         (".env.staging", "WHO=staging\n"),
         ("sub/dir/file", ""),
     ])

@@ -133,6 +133,7 @@ fn cell(native: Native) -> String {
                 When::False => " if false".to_owned(),
                 When::Is(words) => format!(" if {}", quoted(words)),
                 When::IsNot(words) => format!(" unless {}", quoted(words)),
+                When::Limits => " unless 0".to_owned(),
                 When::Referred => format!(" if a service refers to it{NO_NAMES}"),
                 When::Renames => format!(" if it gives another name{NO_NAMES}"),
                 When::TrueNoView => " if true where no view can be made".to_owned(),

@@ -106,7 +106,10 @@ fn a_scenario_takes_the_scenario_files() {
     assert_eq!(web.ports[0].published, Some(PortRange { first: 5000, last: 5000 }));
     assert_eq!((web.location.line, web.location.column), (13, 3));
     assert_eq!(web.environment["FLASK_CONFIG"].as_deref(), Some(""));
-    assert_eq!(read.warnings, ["the variable FLASK_CONFIG is not set; it is taken as empty"]);
+    let place = root.join("docker/scenario.yml");
+    let warning =
+        format!("{}:19:21: the variable FLASK_CONFIG is not set; it is taken as empty", place.display());
+    assert_eq!(read.warnings, [warning]);
 }
 
 #[test]

@@ -227,6 +227,11 @@ impl Translation<'_> {
         all.find(needs).map(|service| service.name.clone())
     }
 
+    /// Why a service cannot run as a process of this machine, if it cannot.
+    pub fn why_no_process(&self, name: &str) -> Option<StackError> {
+        self.check(name).err()
+    }
+
     /// Whether it is known what a service runs, and that this is on the machine.
     fn check(&self, name: &str) -> Result<(), StackError> {
         let Some(service) = self.environment.stack.services.get(name) else { return Ok(()) };

@@ -35,8 +35,8 @@ impl Translation<'_> {
             directory: self.root.to_owned(),
             surroundings: database_variables(database, self.caller),
             ports: ports.runs(container, self),
-            // What runs beside it knows the others by name, and it by its own port.
-            mounts: self.hosts_beside(container.service)?.into_iter().collect(),
+            // What runs beside it knows the others by name, it by its own port, and has its files at their places.
+            mounts: self.mounts_beside(container.service)?,
             has_addresses: self.has_addresses() && container.service.network_mode != NetworkMode::Host,
             ..ProcessRun::default()
         };

@@ -19,6 +19,7 @@ mod packages;
 mod ports;
 mod process;
 mod runbook;
+mod scripts;
 mod service;
 mod texts;
 mod translation;

@@ -71,6 +71,7 @@ impl Translation<'_> {
         let mut lines = self.packages_notes(service);
         lines.extend(self.without_effect_at_all(&container));
         lines.extend(in_another_directory(&container));
+        lines.extend(self.lacking_in_scripts(&container));
         if let Some(user) = &container.dockerfile.user
             && service.user.is_none()
             && !ROOT.contains(&user.as_str())

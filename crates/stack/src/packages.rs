@@ -86,7 +86,7 @@ fn of(container: &Container<'_>, root: &Path, caller: &BTreeMap<String, String>,
     let others = others(&environments, python, node);
     let mut notes: Vec<String> = others.iter().map(|other| other.said(container.service)).collect();
     notes.dedup();
-    notes.extend(not_run(container, has_own));
+    notes.extend(not_run(container, has_own, &installs.all));
     let other_version = others.first().map(|other| other.here);
     Provided { own, environments, trouble, notes, other_version }
 }
@@ -123,8 +123,8 @@ fn others(environments: &[Packages], python: Option<Version>, node: Option<Versi
     environments.iter().filter_map(other).collect()
 }
 
-/// What its Dockerfile installs or builds, and nobody does here.
-fn not_run(container: &Container<'_>, has_own: bool) -> Vec<String> {
+/// What its Dockerfile installs or builds, and nobody does here; `installed` is what Backlot installs for it.
+fn not_run(container: &Container<'_>, has_own: bool, installed: &[Install]) -> Vec<String> {
     let service = container.service;
     let (name, at) = (&service.name, &service.location);
     let installs = &container.dockerfile.installs;
@@ -139,8 +139,14 @@ fn not_run(container: &Container<'_>, has_own: bool) -> Vec<String> {
     let builds = installs.builds.iter().filter(|build| !is_hidden(&build.directory));
     let builds = builds.map(|build| {
         let said = &build.said;
+        // Beside modules of Backlot's own, what is made anew in a folder of the image is there for one run alone.
+        let is_lost = installed.iter().any(|install| {
+            matches!(install.kind, Kind::Modules { .. }) && install.place.parent() == Some(&build.directory)
+        });
         let way_out = if build.is_elsewhere {
             "run it where its files are".to_owned()
+        } else if let Some(folder) = container.outside(&build.directory).filter(|_| is_lost) {
+            format!("run it in {}, with its node_modules there", folder.display())
         } else {
             format!("`backlot run {name} {said}` does")
         };

@@ -18,6 +18,8 @@ use crate::{error::StackError, keeping::Kept, translation::Translation};
 
 /// Where secrets are, if they say no other path.
 const SECRETS: &str = "/run/secrets";
+/// Where the official image of Postgres has its data.
+const DATA: &str = "/var/lib/postgresql";
 /// Folders of packages, which are installed and not copied.
 const PACKAGES: [&str; 4] = ["node_modules", ".venv", "venv", "vendor/bundle"];
 /// Folders of the machine's own: what an image copies there is left alone.
@@ -61,19 +63,7 @@ impl Translation<'_> {
             mounts.extend(what.map(|what| Mount { target, what, read_only: mount.read_only }));
         }
         mounts.extend(anonymous(container));
-        for (grants, sources, root, kind) in [
-            (&service.configs, &self.environment.stack.configs, "/", "configs"),
-            (&service.secrets, &self.environment.stack.secrets, SECRETS, "secrets"),
-        ] {
-            for grant in grants {
-                let place = sources
-                    .get(&grant.source)
-                    .map(|source| self.granted(source, service, (kind, grant.mode)));
-                let Some(place) = place.transpose()?.flatten() else { continue };
-                let target = Path::new(root).join(grant.target.as_deref().unwrap_or(&grant.source));
-                mounts.push(Mount { target, what: What::Path(place), read_only: true });
-            }
-        }
+        mounts.extend(self.granted_at(service)?);
         mounts.extend(self.packages_mounts(service));
         let is_new = |folder: &&PathBuf| {
             !folder.exists() && !mounts.iter().any(|mount| folder.starts_with(&mount.target))
@@ -89,6 +79,46 @@ impl Translation<'_> {
         let mounts = last_of_each(mounts);
         if self.writes {
             make_places(service, &mounts);
+        }
+        Ok(mounts)
+    }
+
+    /// What runs beside a database's server sees of its mounts: folders and files of this machine, secrets and configs. The server's
+    /// data is where it is.
+    pub(crate) fn mounts_beside(&self, service: &Service) -> Result<Vec<Mount>, StackError> {
+        let mut mounts: Vec<Mount> = self.hosts_beside(service)?.into_iter().collect();
+        if !self.has_views() {
+            return Ok(mounts);
+        }
+        for mount in &service.volumes {
+            let target = PathBuf::from(&mount.target);
+            if let MountKind::Bind { source } = &mount.kind
+                && source.exists()
+                && !target.starts_with(DATA)
+                && !Path::new(DATA).starts_with(&target)
+            {
+                mounts.push(Mount { target, what: What::Path(source.clone()), read_only: mount.read_only });
+            }
+        }
+        mounts.extend(self.granted_at(service)?);
+        Ok(last_of_each(mounts))
+    }
+
+    /// The configs and secrets of a service, at their places.
+    fn granted_at(&self, service: &Service) -> Result<Vec<Mount>, StackError> {
+        let mut mounts = Vec::new();
+        for (grants, sources, root, kind) in [
+            (&service.configs, &self.environment.stack.configs, "/", "configs"),
+            (&service.secrets, &self.environment.stack.secrets, SECRETS, "secrets"),
+        ] {
+            for grant in grants {
+                let place = sources
+                    .get(&grant.source)
+                    .map(|source| self.granted(source, service, (kind, grant.mode)));
+                let Some(place) = place.transpose()?.flatten() else { continue };
+                let target = Path::new(root).join(grant.target.as_deref().unwrap_or(&grant.source));
+                mounts.push(Mount { target, what: What::Path(place), read_only: true });
+            }
         }
         Ok(mounts)
     }

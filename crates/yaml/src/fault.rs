@@ -88,7 +88,10 @@ impl<P> Fault<P> {
 
     /// Nothing is wrong, or all of these are: the first with the others.
     pub fn none_of(faults: Vec<Self>) -> Result<(), Self> {
-        let mut faults = faults.into_iter();
+        let mut faults = faults.into_iter().flat_map(|mut fault| {
+            let more = std::mem::take(&mut fault.0.more);
+            std::iter::once(fault).chain(more)
+        });
         match faults.next() {
             None => Ok(()),
             Some(mut first) => {
@@ -96,6 +99,13 @@ impl<P> Fault<P> {
                 Err(first)
             }
         }
+    }
+
+    /// The same with what else is wrong.
+    #[must_use]
+    pub fn with_more(mut self, more: Vec<Self>) -> Self {
+        self.0.more.extend(more);
+        self
     }
 
     /// What else is wrong.

@@ -69,25 +69,25 @@ impl Args {
     }
 }
 
+impl Args {
+    fn wishes(&self) -> Wishes {
+        Wishes {
+            services: self.services.clone(),
+            scale: self.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
+            build: self.build,
+            empty: self.empty,
+            no_install: self.no_install,
+            ..Wishes::default()
+        }
+    }
+}
+
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let home = context.home()?;
     let named = args.services.iter().chain(args.scale.iter().map(|(service, _)| service));
     let mut project = context.project()?.naming(named.cloned());
-    let mut environment = context.environment(&project)?;
-    let called = called(&environment, context, &home, &project)?;
-    if !called.is_empty() {
-        project = project.naming(called);
-        environment = context.environment(&project)?;
-    }
-    let environment = without(environment, &args.without, context)?;
-    let wishes = Wishes {
-        services: args.services.clone(),
-        scale: args.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
-        build: args.build,
-        empty: args.empty,
-        no_install: args.no_install,
-        ..Wishes::default()
-    };
+    let wishes = args.wishes();
+    let environment = chosen(args, &wishes, &home, &mut project, context)?;
     let deployment = context.deployment(context.ground(&home, &project), environment, &wishes)?;
     if context.global.verbose > 0 {
         context.tell_way(&home);
@@ -142,6 +142,41 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     show(deployment.as_ref(), up, start, context);
     say_names(named, &services, context);
     Ok(Exit::Done)
+}
+
+/// The environment that is to be up, as its project and `args` have it.
+fn chosen(
+    args: &Args,
+    wishes: &Wishes,
+    home: &Home,
+    project: &mut Project,
+    context: &Context,
+) -> Result<Environment, CommandError> {
+    let mut environment = context.environment_to_start(project, wishes)?;
+    let called = called(&environment, context, home, project)?;
+    if !called.is_empty() {
+        *project = project.clone().naming(called);
+        environment = context.environment(project)?;
+    }
+    if let Some(error) = all_off(&environment) {
+        context.tell_of(&environment);
+        return Err(error);
+    }
+    without(environment, &args.without, context)
+}
+
+/// That profiles leave nothing of an environment, if they do.
+pub fn all_off(environment: &Environment) -> Option<CommandError> {
+    let stack = &environment.stack;
+    if !stack.services.is_empty() || stack.off.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = stack.off.iter().map(String::as_str).collect();
+    let error = format!("no service is switched on: {} are off by their profiles", names.join(", "));
+    let error = if names.len() == 1 { error.replace(" are off by their", " is off by its") } else { error };
+    let hint = Hint::from("name services, as in `").then(Hint::command(&["up", names[0]]));
+    let hint = hint.then("`, or switch profiles on: `--profile NAME`, or COMPOSE_PROFILES in .env");
+    Some(CommandError::failed("no-service", error).hint(hint))
 }
 
 fn with_names(

@@ -37,6 +37,9 @@ pub fn show_failure(failure: &CommandError, options: &str, as_json: bool, style:
             note(&format!("  {} {hint}", style.good("help:")));
         }
     }
+    for other in &failure.also {
+        show_failure(other, options, as_json, style, colour);
+    }
 }
 
 fn project_error(failure: &CommandError) -> Option<&ProjectError> {

@@ -381,3 +381,40 @@ fn offline_no_tool_asks_for_what_is_not_here() {
     assert!(up.stderr.contains("No matching distribution found for certifi"), "{up}");
     stage.assert_nothing_left();
 }
+
+#[test]
+fn what_a_dockerfile_builds_is_told_with_where_it_can_be_built() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "compose.yaml",
+        "services:\n  web: {build: .}\n  live: {build: ., volumes: ['.:/app', /app/node_modules]}\n",
+    );
+    stage.file("package.json", "{\"scripts\": {\"build\": \"true\"}}");
+    let dockerfile = "FROM node:20\nWORKDIR /app\nCOPY package.json .\nRUN npm install\nCOPY . .\nRUN npm run build\nCMD [\"node\", \"dist\"]\n";
+    stage.file("Dockerfile", dockerfile);
+    let said = || stage.backlot(&["up", "--dry-run"]).output().assert_code(0).stderr;
+    let lost = "(compose.yaml:2:3); run it in [project], with its node_modules there, or";
+    assert!(said().replace("[project]/", "").contains(lost), "{}", said());
+    // A folder of the project's own lies over what the image has built, and nobody tells of it twice.
+    assert_eq!(said().matches("npm run build").count(), 1, "{}", said());
+    stage.file("node_modules/.package-lock.json", "{}");
+    stage.file("node_modules/ms/index.js", "");
+    assert!(said().contains("; `backlot run web npm run build` does, or"), "{}", said());
+}
+
+#[test]
+fn programs_that_scripts_run_and_are_not_here_are_told_before_they_are_waited_for() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file("compose.yaml", "services:\n  web: {build: ., command: sleep 1}\n");
+    stage.file("Dockerfile", "FROM debian\nCOPY start.sh /start.sh\nENTRYPOINT [\"/start.sh\"]\n");
+    stage.program("start.sh", "#!/bin/sh\n\nwhile ! nc -z db 5432; do sleep 1; done\nexec \"$@\"\n");
+    let bin = stage.root().join("bin");
+    stage.program("../bin/sleep", "#!/bin/sh\n");
+    let dry =
+        || stage.backlot(&["up", "--dry-run"]).env("PATH", bin.to_str().unwrap()).output().assert_code(0);
+    let said = dry().stderr;
+    assert!(said.contains("the script of service web runs nc, which is not on this machine"), "{said}");
+    assert!(said.contains("start.sh:3); install it (on Debian: netcat-openbsd)"), "{said}");
+    stage.program("../bin/nc", "#!/bin/sh\n");
+    assert!(!dry().stderr.contains("nc"), "{}", dry().stderr);
+}

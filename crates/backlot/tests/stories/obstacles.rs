@@ -149,3 +149,73 @@ fn what_is_wrong_with_the_files_is_told_at_once_too() {
         assert!(up.stderr.matches("error: ").count() >= 2 && up.stderr.contains("compose.yaml:3:"), "{up}");
     }
 }
+
+#[test]
+fn what_files_that_cannot_be_read_would_hide_is_told_with_them() {
+    let stage = Stage::empty(BACKLOT);
+    let compose = "services:
+  db: {image: postgres, env_file: .env.db}
+  web: {image: x, command: no-such-program, environment: {KEY: '${KEY:?say it}', ALSO: '${ONE:?}${TWO:?}'}}
+  one: {image: x, command: sleep 1, depends_on: [none]}
+";
+    stage.file("compose.yaml", compose);
+    stage.file(".env.db.example", "POSTGRES_PASSWORD=x\n");
+    let way_out =
+        "make .env.db of its example, and look through it: `cp [project]/.env.db.example [project]/.env.db`";
+    // What is wrong with the whole keeps everybody from looking further.
+    let up = stage.backlot(&["up", "-d"]).output().assert_code(1).stderr;
+    let variables = ["KEY must be set: say it", "ONE must be set", "TWO must be set"];
+    let wrong = ["depends on \"none\"", ".env.db does not exist", way_out];
+    for part in wrong.iter().chain(&variables) {
+        assert!(up.contains(part), "{part}\n{up}");
+    }
+    assert!(!up.contains("runs no-such-program"), "{up}");
+    stage.file("compose.yaml", compose.replace(", depends_on: [none]", ""));
+    let said = stage.backlot(&["up", "-d"]).output().assert_code(1).stderr;
+    for part in wrong[1..].iter().chain(&variables).chain(&["service web runs no-such-program"]) {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    // The password is in the file that is not there.
+    assert!(!said.contains("POSTGRES_PASSWORD"), "{said}");
+    let doctor = stage.backlot(&["doctor"]).output().assert_code(1).stdout;
+    assert!(doctor.contains("no-such-program") && doctor.contains("compose.yaml:2:35)"), "{doctor}");
+    let json = stage.backlot(&["--json", "up", "-d"]).output().assert_code(1).stderr;
+    let json: serde_json::Value = serde_json::from_str(json.trim()).unwrap();
+    let all = json["error"]["obstacles"].as_array().unwrap();
+    let codes: Vec<&str> = all.iter().map(|one| one["code"].as_str().unwrap()).collect();
+    let variable = "variable-required";
+    assert_eq!(codes, ["env-file-missing", variable, variable, variable, "no-program"]);
+}
+
+#[test]
+fn variables_that_are_not_set_are_told_with_the_way_to_a_file_that_has_them() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file("compose.yaml", "services:\n  web: {image: x, command: 'echo ${WHO}', ports: ['$PORT:80']}\n");
+    stage.file("env-example", "WHO=Ada\nPORT=0\n");
+    let said = stage.backlot(&["up", "--dry-run"]).output().assert_code(0).stderr;
+    for (column, name) in [(28, "WHO"), (51, "PORT")] {
+        let line = format!("compose.yaml:2:{column}: the variable {name} is not set; it is taken as empty");
+        assert!(said.contains(&line), "{line}\n{said}");
+    }
+    assert!(said.contains("there is no .env: make .env of its example"), "{said}");
+    stage.file("compose.yaml", "services:\n  web: {image: x, command: echo, ports: ['${PORT}:${PORT}']}\n");
+    let said = stage.backlot(&["up", "--dry-run"]).output().assert_code(1).stderr;
+    let way_out = "set PORT, which is not set, or write CONTAINER";
+    assert!(said.contains(way_out) && said.contains("; or make .env of its example"), "{said}");
+    stage.file(".env", "PORT=8123\n");
+    let said = stage.backlot(&["up", "--dry-run"]).output().assert_code(0).stderr;
+    assert_eq!(said, "");
+}
+
+#[test]
+fn profiles_that_leave_nothing_are_told() {
+    let stage = Stage::empty(BACKLOT);
+    let compose = "services:\n  web: {image: x, command: sleep 1, profiles: [web]}\n  db: {image: postgres, profiles: [db]}\n";
+    stage.file("compose.yaml", compose);
+    stage.file(".env.example", "COMPOSE_PROFILES=web\n");
+    let said = refused(&stage, &[], None);
+    assert!(said.contains("no service is switched on: db, web are off by their profiles"), "{said}");
+    assert!(said.contains("`backlot up db`, or switch profiles on: `--profile NAME`"), "{said}");
+    let dry = stage.backlot(&["--profile", "web", "up", "--dry-run"]).output().assert_code(0);
+    assert_eq!((dry.stdout.as_str(), dry.stderr.as_str()), ("start web\n", ""));
+}

@@ -12,6 +12,12 @@ const QUIET: [&str; 28] = [
     "pwd", "read", "return", "rm", "set", "shopt", "sleep", "sync", "test", "true", "trap", "type", "umask",
     "uname", "which",
 ];
+/// Programs after which other users are there, or own files: a service runs as whoever starts it, which is told where its Dockerfile
+/// has another user.
+const OF_USERS: [&str; 12] = [
+    "addgroup", "adduser", "chgrp", "chown", "delgroup", "deluser", "groupadd", "groupdel", "groupmod",
+    "useradd", "userdel", "usermod",
+];
 /// Programs whose output alone matters.
 const SPEAKING: [&str; 4] = ["cat", "echo", "env", "printf"];
 /// Programs that install, of which other verbs than those that are understood only prepare or tidy up.
@@ -47,7 +53,7 @@ pub(crate) fn changes(command: &Command, line: &Line<'_>) -> bool {
 }
 
 fn is_quiet(name: &str) -> bool {
-    QUIET.contains(&name) || SPEAKING.contains(&name)
+    QUIET.contains(&name) || OF_USERS.contains(&name) || SPEAKING.contains(&name)
 }
 
 /// A mode after which files can be run: that they are is seen to.

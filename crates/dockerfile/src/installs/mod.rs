@@ -4,6 +4,7 @@ mod effects;
 mod folder;
 mod line;
 mod modules;
+mod moving;
 mod pip;
 mod read;
 mod sync;

@@ -77,6 +77,7 @@ pub(super) fn read(
     let is_build = RUNS.contains(&verb) || (tool != Tool::Npm && verb.contains("build"));
     if is_build && command.certain {
         installs.builds.push(Build { said: command.said.clone(), directory, is_elsewhere: false });
+        return Found::Understood;
     }
     Found::Nothing
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::effects::changes;
 use super::line::{Found, Line};
-use super::{Install, Installs, Tool, modules, pip, sync, system};
+use super::{Install, Installs, Tool, modules, moving, pip, sync, system};
 use crate::shell::{Command, Start, commands};
 
 /// Words before a command that change nothing of what it installs.
@@ -85,6 +85,9 @@ fn recognise(command: &Command, line: &Line<'_>, installs: &mut Installs) -> Fou
         ("corepack", "prepare" | "install" | "use") => modules::prepared(rest, installs),
         ("bundle", "install" | "") => sync::bundle(command, rest, line),
         ("pipx", "install") => sync::tool_of_pip(rest, installs),
+        ("cp" | "mv", _) => moving::read(command, name, rest, line, installs),
+        ("sed", _) if moving::is_without_effect(command, rest, line) => Found::Understood,
+        ("dos2unix", _) if moving::have_no_returns(rest, command, line) => Found::Understood,
         _ => system::read(name, rest, command, installs),
     }
 }

@@ -18,6 +18,24 @@ const MANAGERS: [(&str, &str, &str); 8] = [
 ];
 /// Options of theirs with a word that belongs to them.
 const WITH: [&str; 8] = ["-t", "--virtual", "-o", "-c", "--repository", "-X", "--target-release", "--option"];
+/// What builds a project in languages whose packages nobody installs here, or fetches what that needs: the program and its verbs.
+const BUILDERS: [(&str, &[&str]); 9] = [
+    ("cargo", &["build", "fetch", "install"]),
+    ("go", &["build", "get", "install", "mod"]),
+    (
+        "mvn",
+        &["package", "install", "verify", "compile", "clean", "dependency:go-offline", "dependency:resolve"],
+    ),
+    (
+        "mvnw",
+        &["package", "install", "verify", "compile", "clean", "dependency:go-offline", "dependency:resolve"],
+    ),
+    ("gradle", &["build", "assemble", "bootJar", "dependencies"]),
+    ("gradlew", &["build", "assemble", "bootJar", "dependencies"]),
+    ("dotnet", &["build", "publish", "restore"]),
+    ("mix", &["deps.get", "deps.compile", "compile", "release"]),
+    ("tsc", &[""]),
+];
 /// What installs packages in a way that is not known, by its first words.
 const UNKNOWN: [&[&str]; 14] = [
     &["conda", "install"],
@@ -69,6 +87,12 @@ pub(super) fn read(name: &str, words: &[String], command: &Command, installs: &m
         matches!(name, "xargs" | "parallel") && words.iter().any(|word| word == "install" || word == "add");
     if UNKNOWN.iter().any(|known| is(known)) || hands_on {
         return Found::Unclear;
+    }
+    let verb = words.iter().find(|word| !word.starts_with('-')).map(String::as_str).unwrap_or_default();
+    if command.certain && BUILDERS.iter().any(|(known, verbs)| *known == name && verbs.contains(&verb)) {
+        let (said, directory) = (command.said.clone(), command.directory.clone());
+        installs.builds.push(Build { said, directory, is_elsewhere: false });
+        return Found::Understood;
     }
     let is_manage = |word: &str| word.rsplit('/').next() == Some("manage.py");
     let makes = is_manage(name)

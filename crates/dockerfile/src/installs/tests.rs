@@ -136,6 +136,20 @@ const PYTHON: &[(&str, &[&str])] = &[
 ];
 
 const NODE: &[(&str, &[&str])] = &[
+    (
+        "RUN mkdir -p /usr/src && cp package.json /tmp/x; npm ci && cp -a node_modules /usr/src",
+        &["/app/node_modules npm ci in .", "/usr/src/node_modules npm ci in ."],
+    ),
+    (
+        "RUN npm ci && cp -a node_modules/. /srv/node_modules",
+        &["/app/node_modules npm ci in .", "/srv/node_modules npm ci in ."],
+    ),
+    (
+        "RUN npm ci && npm cache clean --force && mv /app/node_modules /node_modules",
+        &["/node_modules npm ci in ."],
+    ),
+    ("RUN npm ci && mv node_modules /", &["/node_modules npm ci in ."]),
+    ("RUN npm ci; for x in a b; do mv node_modules /; done", &["/app/node_modules npm ci in ."]),
     ("RUN npm ci", &["/app/node_modules npm ci in ."]),
     ("RUN npm install --production --cache /tmp/c", &["/app/node_modules npm install --production in ."]),
     ("RUN cd frontend && npm ci --no-audit", &["/app/frontend/node_modules npm ci --no-audit in frontend"]),
@@ -310,4 +324,47 @@ RUN pip install git+https://${TOKEN}@example.com/x.git --extra-index-url https:/
     assert!(!installs.all[0].said.contains("s3cret"));
     let Kind::Pip(arguments) = &installs.all[0].kind else { panic!("{installs:?}") };
     assert_eq!(arguments[0], Argument::Package("git+https://s3cret@example.com/x.git".into()));
+}
+
+#[test]
+fn what_changes_nothing_here_is_not_named() {
+    let undone = |line: &str| {
+        let text = format!("FROM python\nWORKDIR /app\nCOPY . .\n{line}\n");
+        let (dir, _) = installs_of("FROM python", None, &[]);
+        std::fs::write(dir.path().join("start.sh"), "#!/bin/sh\n").unwrap();
+        std::fs::write(dir.path().join("windows.sh"), "#!/bin/sh\r\n").unwrap();
+        let args = BTreeMap::new();
+        read(&text, Building { context: dir.path(), target: None, args: &args }).without_effect()
+    };
+    for line in [
+        "RUN sed -i 's/\\r$//g' /app/start.sh",
+        "RUN sed -i 's/\\r//' start.sh && dos2unix start.sh",
+        "RUN groupadd -g 1000 app && useradd -m -u 1000 app && chown -R app:app /app",
+        "RUN addgroup --system app && adduser --system --group app",
+        "COPY --from=ghcr.io/astral-sh/uv:0.8 /uv /uvx /usr/local/bin/",
+        "COPY --from=other /usr/local/bin/uv /usr/local/bin/uvx /usr/local/bin/",
+    ] {
+        assert_eq!(undone(line), Vec::<String>::new(), "{line}");
+    }
+    for line in [
+        "RUN sed -i 's/\\r$//g' /app/windows.sh",
+        "RUN dos2unix start.sh windows.sh",
+        "RUN sed -i 's/a/b/' start.sh",
+        "RUN sed -i 's/\\r$//g' gone.sh",
+        "COPY --from=other /usr/local/bin/caddy /usr/local/bin/",
+    ] {
+        assert_eq!(undone(line).len(), 1, "{line}");
+    }
+}
+
+#[test]
+fn builds_in_other_languages_are_noted() {
+    let text = "FROM rust\nWORKDIR /code\nRUN cargo init\nRUN cargo fetch\nRUN cd sub && go mod download && go vet\nRUN mvn -q package";
+    let builds = installs_of(text, None, &[]).1.builds;
+    let builds: Vec<(&str, &str)> =
+        builds.iter().map(|one| (one.said.as_str(), one.directory.to_str().unwrap())).collect();
+    assert_eq!(
+        builds,
+        [("cargo fetch", "/code"), ("go mod download", "/code/sub"), ("mvn -q package", "/code")]
+    );
 }

@@ -184,7 +184,7 @@ impl NativeStack<'_> {
         }
         cast.services.remove(name);
         cast.containers.remove(name);
-        Ok(format!("{error}: {name} is left out"))
+        Ok(self.left_out(name, &error))
     }
 
     /// The engine that `cast` needs; none is asked where nothing needs it.
@@ -212,6 +212,23 @@ impl NativeStack<'_> {
             }
         }
         Ok(images)
+    }
+
+    /// That a service without an image is left out, with what was said last, why it is no process, and the place.
+    fn left_out(&self, name: &str, error: &EngineError) -> String {
+        let hint = error.hint().map(|hint| hint.render("")).unwrap_or_default();
+        let said =
+            hint.lines().take_while(|line| !line.starts_with("or ")).last().map(|line| format!(" ({line})"));
+        let process = self.translation(&[], &Wishes::default(), BTreeMap::new()).why_no_process(name);
+        let process =
+            process.map(|why| format!("; as a process it does not run, either: {why}")).unwrap_or_default();
+        let place =
+            self.environment.stack.services.get(name).map(|service| format!(" ({})", service.location));
+        format!(
+            "{error}{}: {name} is left out{}{process}",
+            said.unwrap_or_default(),
+            place.unwrap_or_default()
+        )
     }
 
     fn bring_image(

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use backlot_containers::Client;
 use backlot_facts::storage;
 use backlot_fetched::Order;
+use backlot_hint::{Explain, Hint};
 use backlot_plan::{Server, Volume};
+use backlot_process::in_full;
+use backlot_project::Location;
 use backlot_project::stack::MountKind;
 use backlot_stack::{Cast, Claim, Looked};
 use backlot_state::volume::{self, VolumeError};
@@ -139,7 +142,37 @@ impl NativeStack<'_> {
     }
 }
 
+/// A server that is not to be had, with who asks for it.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", in_full(source_error))]
+struct NoServer {
+    source_error: EngineError,
+    service: String,
+    at: Location,
+}
+
+impl Explain for NoServer {
+    fn code(&self) -> &'static str {
+        self.source_error.code()
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        let end = format!(" (service {}, {})", self.service, self.at);
+        Some(self.source_error.hint().unwrap_or_else(|| "".into()).then(end.as_str()))
+    }
+}
+
 impl DatabaseService<'_> {
+    /// An error about the server that it wants, with its place in the file.
+    fn in_the_file(&self, source_error: EngineError) -> EngineError {
+        let service = self.database.service.clone();
+        let Some(at) = self.environment.stack.services.get(&service).map(|found| found.location.clone())
+        else {
+            return source_error;
+        };
+        EngineError::of(NoServer { source_error, service, at })
+    }
+
     /// All that is known to keep it from being started.
     fn obstacles(&self, again: Again) -> Vec<EngineError> {
         // Nothing else can be said of data that it cannot have.
@@ -154,6 +187,7 @@ impl DatabaseService<'_> {
             Ok(_) => {}
         }
         let missing = self.missing_for_start().and_then(|missing| self.check_extension(&missing)).err();
+        let missing = missing.map(|error| self.in_the_file(error));
         let locked_out = changes::locked_out(&self.database, &self.site).map(EngineError::from);
         missing.into_iter().chain(locked_out).collect()
     }

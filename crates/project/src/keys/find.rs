@@ -74,6 +74,7 @@ impl<'w> Walk<'w> {
             When::IsNot(words) => {
                 !words.iter().any(|known| word == *known || (known.ends_with(':') && word.starts_with(known)))
             }
+            When::Limits => !is_no_limit(value),
             When::Referred => {
                 let names = if word.is_empty() { members(value) } else { vec![word] };
                 names.iter().any(|name| Some(name.as_str()) != service && self.is_referred_to(name))
@@ -108,6 +109,17 @@ fn mentions(node: &Node, name: &str) -> bool {
         Value::List(items) => items.iter().any(|item| mentions(item, name)),
         Value::Map(map) => map.entries.iter().any(|entry| mentions(&entry.value, name)),
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => false,
+    }
+}
+
+/// 0 and -1 are no limits, whatever their unit.
+fn is_no_limit(value: &Node) -> bool {
+    match &value.value {
+        Value::Map(map) => map.entries.iter().all(|entry| is_no_limit(&entry.value)),
+        scalar => scalar.scalar_text().is_some_and(|text| {
+            let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+            number == "-1" || number.parse::<f64>().is_ok_and(|number| number == 0.0)
+        }),
     }
 }
 

@@ -27,6 +27,8 @@ pub enum When {
     Is(&'static [&'static str]),
     /// If it is another word than these, one that begins with these included.
     IsNot(&'static [&'static str]),
+    /// Unless all of it is 0 or -1, which are no limits.
+    Limits,
     /// If a service refers to a name in it, where it can be given no names: a text has the name as a word.
     Referred,
     /// If it gives a service another name, after a colon, where that can be given no names.
@@ -45,7 +47,7 @@ impl When {
         match self {
             Self::NoView | Self::TrueNoView => !has_views,
             Self::NoNames | Self::Referred | Self::Renames => !has_names,
-            Self::Always | Self::True | Self::False | Self::Is(_) | Self::IsNot(_) => true,
+            Self::Always | Self::True | Self::False | Self::Is(_) | Self::IsNot(_) | Self::Limits => true,
         }
     }
 }
@@ -162,6 +164,7 @@ mod tests {
         let cases = [
             (When::Always, [true; 3]),
             (When::IsNot(&["host"]), [true; 3]),
+            (When::Limits, [true; 3]),
             (When::NoView, [true, false, false]),
             (When::TrueNoView, [true, false, false]),
             (When::NoNames, [true, true, false]),

@@ -18,6 +18,11 @@ const NAME: &str = "the name is not known natively";
 const FILE: &str = "the file is read where it is";
 const MADE: &str = "the engine names the volume if it cannot make it so";
 
+/// A limit, of which 0 is none.
+const fn limit(key: &'static str) -> Row {
+    warn_when(key, When::Limits, LIMIT, DOCKER)
+}
+
 /// All keys, in the order of their paths.
 pub const ROWS: &[Row] = &[
     yes("configs"),
@@ -122,14 +127,14 @@ pub const ROWS: &[Row] = &[
         NAME,
         "name the service instead, or use --engine docker",
     ),
-    warn("services.*.cpu_count", LIMIT),
-    warn("services.*.cpu_percent", LIMIT),
-    warn("services.*.cpu_period", LIMIT),
-    warn("services.*.cpu_quota", LIMIT),
-    warn("services.*.cpu_rt_period", LIMIT),
-    warn("services.*.cpu_rt_runtime", LIMIT),
-    warn("services.*.cpu_shares", LIMIT),
-    warn("services.*.cpus", LIMIT),
+    limit("services.*.cpu_count"),
+    limit("services.*.cpu_percent"),
+    limit("services.*.cpu_period"),
+    limit("services.*.cpu_quota"),
+    limit("services.*.cpu_rt_period"),
+    limit("services.*.cpu_rt_runtime"),
+    limit("services.*.cpu_shares"),
+    limit("services.*.cpus"),
     warn("services.*.cpuset", LIMIT),
     warn("services.*.credential_spec", RIGHTS),
     yes("services.*.depends_on"),
@@ -143,7 +148,7 @@ pub const ROWS: &[Row] = &[
     void("services.*.deploy.placement", SWARM),
     yes("services.*.deploy.replicas"),
     void("services.*.deploy.resources", "a process takes what it needs of this machine"),
-    warn("services.*.deploy.resources.limits", LIMIT),
+    limit("services.*.deploy.resources.limits"),
     yes("services.*.deploy.restart_policy"),
     yes("services.*.deploy.restart_policy.condition"),
     void("services.*.deploy.restart_policy.delay", SWARM),
@@ -230,10 +235,10 @@ pub const ROWS: &[Row] = &[
         "read it with `backlot logs`, or use --engine docker",
     ),
     warn("services.*.mac_address", "a native process has this machine's own"),
-    warn("services.*.mem_limit", LIMIT),
+    limit("services.*.mem_limit"),
     void("services.*.mem_reservation", "a process takes what it needs of this machine"),
     warn("services.*.mem_swappiness", LIMIT),
-    warn("services.*.memswap_limit", LIMIT),
+    limit("services.*.memswap_limit"),
     warn_when(
         "services.*.models",
         When::Always,
@@ -269,7 +274,7 @@ pub const ROWS: &[Row] = &[
         "a native process sees those of this machine",
         DOCKER,
     ),
-    warn("services.*.pids_limit", LIMIT),
+    limit("services.*.pids_limit"),
     void("services.*.platform", "programs are this machine's own"),
     yes("services.*.ports"),
     yes("services.*.ports.[].app_protocol"),

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::find::{normalised, seed_environments};
 use super::variables::{env_files, env_values, for_interpolation, from_config, from_env_files};
-use super::{ComposeCall, Environment, Layout, Lookup, Project};
+use super::{ComposeCall, Environment, Layout, Project};
 use crate::error::{Problem, ProjectError};
 use crate::name::{EnvironmentName, ScenarioName};
 use crate::stack::{Moved, Stack, extract};
 use crate::variables::{Origin, Variables};
-use backlot_compose::{self as compose, Base, Loaded, Missed, Request, load, services_if_whole};
+use backlot_compose::{self as compose, Base, Loaded, Missed, Request, load_as_far, services_if_whole};
 use backlot_near::{instead, nearest};
 
 /// The environment that is Compose's own reading of the files.
@@ -19,8 +19,9 @@ const TESTING: &str = "testing";
 /// The files that all scenarios share carry this in place of an environment's name.
 const SCENARIO: &str = "scenario";
 /// Words that follow `.env.` or `compose.` and name no environment.
-const NO_ENVIRONMENTS: [&str; 9] =
-    ["override", "scenario", "example", "sample", "template", "dist", "defaults", "local", "bak"];
+const NO_ENVIRONMENTS: [&str; 4] = ["override", "scenario", "local", "bak"];
+/// The same of words that make an example of a file: `.env.dev-sample`.
+const EXAMPLES: [&str; 5] = ["example", "sample", "template", "dist", "defaults"];
 
 /// What is said of a variable of libpq that is the caller's.
 const NOT_USED: &str = "is not taken from your shell, where it is about some other Postgres: set it in .env or the environment's config file, or use another name";
@@ -28,7 +29,20 @@ const NOT_USED: &str = "is not taken from your shell, where it is about some oth
 impl Project {
     /// Reads an environment. `scenario_<name>` is the environment of a scenario.
     pub fn environment(&self, name: &EnvironmentName) -> Result<Environment, ProjectError> {
-        read(self, name)
+        whole(self, |faults| read(self, name, faults))
+    }
+
+    /// The same as far as its files can be read, with what is wrong with them: to be looked at, and never started.
+    ///
+    /// # Errors
+    /// When nothing can be known of it.
+    pub fn environment_as_far(
+        &self,
+        name: &EnvironmentName,
+    ) -> Result<(Environment, Option<ProjectError>), ProjectError> {
+        let mut faults = Vec::new();
+        let environment = read(self, name, &mut faults)?;
+        Ok((environment, none_of(self, faults).err()))
     }
 
     /// The environments that have files, in name order.
@@ -38,7 +52,7 @@ impl Project {
 
     /// Reads the environment of a scenario, `scenario_<name>`.
     pub fn scenario_environment(&self, name: &ScenarioName) -> Result<Environment, ProjectError> {
-        read_scenario(self, name)
+        whole(self, |faults| read_scenario(self, name, faults))
     }
 
     /// The stack that `docker compose config` shows in this project, without an environment chosen: under the project's
@@ -56,27 +70,65 @@ struct Wanted<'w> {
     scenario: Option<&'w ScenarioName>,
 }
 
-fn read(project: &Project, name: &EnvironmentName) -> Result<Environment, ProjectError> {
+/// What is wrong with files and keeps nobody from reading on.
+type Faults = Vec<compose::Error>;
+
+/// An environment of whose files nothing is wrong.
+fn whole(
+    project: &Project,
+    read: impl FnOnce(&mut Faults) -> Result<Environment, ProjectError>,
+) -> Result<Environment, ProjectError> {
+    let mut faults = Faults::new();
+    let environment = read(&mut faults)?;
+    none_of(project, faults)?;
+    Ok(environment)
+}
+
+fn none_of(project: &Project, faults: Faults) -> Result<(), ProjectError> {
+    compose::Error::none_of(faults).map_err(|error| explain(error.into(), project, &env_dir(project)))
+}
+
+/// Where the env files are that Compose itself would read.
+fn env_dir(project: &Project) -> PathBuf {
+    match project.layout {
+        Layout::Seed => working_dir(project),
+        Layout::Compose => project.root.clone(),
+    }
+}
+
+fn read(project: &Project, name: &EnvironmentName, faults: &mut Faults) -> Result<Environment, ProjectError> {
     let scenario = ScenarioName::of_environment(name.as_str());
     if let Some(scenario) = scenario.filter(|_| !has_files(project, name.as_str())) {
-        return read_scenario(project, &scenario);
+        return read_scenario(project, &scenario, faults);
     }
-    read_wanted(project, &Wanted { name, files: name.as_str(), scenario: None })
+    read_wanted(project, &Wanted { name, files: name.as_str(), scenario: None }, faults)
 }
 
-fn read_scenario(project: &Project, scenario: &ScenarioName) -> Result<Environment, ProjectError> {
+fn read_scenario(
+    project: &Project,
+    scenario: &ScenarioName,
+    faults: &mut Faults,
+) -> Result<Environment, ProjectError> {
     let name = scenario.environment_name();
-    read_wanted(project, &Wanted { name: &name, files: SCENARIO, scenario: Some(scenario) })
+    read_wanted(project, &Wanted { name: &name, files: SCENARIO, scenario: Some(scenario) }, faults)
 }
 
-fn read_wanted(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, ProjectError> {
+fn read_wanted(
+    project: &Project,
+    wanted: &Wanted<'_>,
+    faults: &mut Faults,
+) -> Result<Environment, ProjectError> {
     match project.layout {
-        Layout::Seed => read_seed(project, wanted),
-        Layout::Compose => read_compose(project, wanted),
+        Layout::Seed => read_seed(project, wanted, faults),
+        Layout::Compose => read_compose(project, wanted, faults),
     }
 }
 
-fn read_seed(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, ProjectError> {
+fn read_seed(
+    project: &Project,
+    wanted: &Wanted<'_>,
+    faults: &mut Faults,
+) -> Result<Environment, ProjectError> {
     let (config, compose_file) = seed_files(&project.root, wanted.files);
     let files = if project.compose.explicit { project.compose.base.clone() } else { vec![compose_file] };
     let missing: Vec<&PathBuf> =
@@ -109,7 +161,7 @@ fn read_seed(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, Proj
     let seen = for_interpolation(pwd(project), &project.lookup, &variables, below);
     let read = [vec![config], env].concat();
     let loading = Loading { name, files, working_dir, seen, read, missed, throwaway: false };
-    let environment = loading.run(project, wanted, variables)?;
+    let environment = loading.run(project, wanted, variables, faults)?;
     Ok(Environment { for_all: true, ..environment })
 }
 
@@ -117,7 +169,11 @@ fn seed_files(root: &Path, name: &str) -> (PathBuf, PathBuf) {
     (root.join("config").join(format!("{name}.json")), root.join("docker").join(format!("{name}.yml")))
 }
 
-fn read_compose(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, ProjectError> {
+fn read_compose(
+    project: &Project,
+    wanted: &Wanted<'_>,
+    faults: &mut Faults,
+) -> Result<Environment, ProjectError> {
     let compose = &project.compose;
     let overlay = overlay_file(project, wanted.files);
     let env_overlay = project.root.join(format!(".env.{}", wanted.files));
@@ -142,8 +198,9 @@ fn read_compose(project: &Project, wanted: &Wanted<'_>) -> Result<Environment, P
     let seen = for_interpolation(pwd(project), &project.lookup, &variables, compose::Variables::new());
     let working_dir = working_dir(project);
     let loading = Loading { name, files, working_dir, seen, read: env, missed, throwaway };
-    let environment = loading.run(project, wanted, variables)?;
-    Ok(Environment { notes: note.into_iter().collect(), ..environment })
+    let environment = loading.run(project, wanted, variables, faults)?;
+    let notes = note.into_iter().chain(environment.notes).collect();
+    Ok(Environment { notes, ..environment })
 }
 
 /// The Compose files of an environment.
@@ -238,6 +295,7 @@ impl Loading {
         project: &Project,
         wanted: &Wanted<'_>,
         variables: Variables,
+        faults: &mut Faults,
     ) -> Result<Environment, ProjectError> {
         let mut compose = ComposeCall {
             files: self.files.clone(),
@@ -251,12 +309,13 @@ impl Loading {
                 .map(|file| project.lookup.start_dir.join(file))
                 .collect(),
         };
-        let lookup = &project.lookup;
-        let (stack, loaded) = self.stack(project).map_err(|error| explain(error, lookup))?;
-        let Loaded { files: read, warnings, missed, profiles, .. } = loaded;
+        let explain = |error| explain(error, project, &env_dir(project));
+        let (stack, loaded) = self.stack(project).map_err(explain)?;
+        let Loaded { files: read, warnings, missed, profiles, faults: found, .. } = loaded;
+        faults.extend(found);
         compose.profiles = profiles;
         self.missed.extend(missed);
-        let withheld = told(&self.missed, &lookup.withheld);
+        let withheld = told(&self.missed, &project.lookup.withheld);
         for file in read {
             if !self.read.contains(&file) {
                 self.read.push(file);
@@ -264,7 +323,10 @@ impl Loading {
         }
         let stack = if self.throwaway { stack.into_throwaway() } else { stack };
         let (name, files) = (wanted.name.clone(), self.read);
-        let (for_all, apart, notes, moved) = (false, false, Vec::new(), Moved::default());
+        // Where nothing is unset, nobody misses it.
+        let example = missing_env(project, &env_dir(project)).filter(|_| !warnings.is_empty());
+        let notes = example.map(|way_out| format!("there is no .env: {way_out}")).into_iter().collect();
+        let (for_all, apart, moved) = (false, false, Moved::default());
         Ok(Environment {
             name,
             variables,
@@ -290,11 +352,18 @@ impl Loading {
             profiles: &profiles,
             named: &project.lookup.named,
         };
-        let mut loaded = load(&request)?;
+        let mut loaded = load_as_far(&request)?;
         let home = self.seen.get("HOME").map(String::as_str);
         let mut stack = extract(&loaded.model, Base { dir: &self.working_dir, home })?;
         stack.on_call = std::mem::take(&mut loaded.on_call);
         stack.off = std::mem::take(&mut loaded.off);
+        // What a file that is not there may say, it is taken to say.
+        for (_, service) in stack.services.iter_mut().filter(|(name, _)| loaded.without.contains(*name)) {
+            service
+                .environment
+                .entry("POSTGRES_PASSWORD".to_owned())
+                .or_insert_with(|| Some("unknown".to_owned()));
+        }
         Ok((stack.given_by(&self.seen), loaded))
     }
 }
@@ -305,16 +374,32 @@ fn told(missed: &Missed, withheld: &BTreeSet<String>) -> Vec<String> {
     found.map(|(name, at)| format!("{}: {name} {NOT_USED}", at.location())).collect()
 }
 
-/// The same for one that has to be set.
-fn explain(error: ProjectError, lookup: &Lookup) -> ProjectError {
-    let Problem::Compose(compose::Problem::VariableRequired { variable, .. }) = error.problem() else {
+/// The same for one that has to be set; and how there is a `.env`, where a line with a variable is wrong and there is none.
+fn explain(error: ProjectError, project: &Project, env_dir: &Path) -> ProjectError {
+    if let Problem::Compose(compose::Problem::VariableRequired { variable, .. }) = error.problem()
+        && project.lookup.withheld.contains(variable)
+    {
+        let hint = format!("{variable} {NOT_USED}");
+        return error.with_hint(hint);
+    }
+    let line = error.place().and_then(|place| place.text.lines().nth(place.location.line.saturating_sub(1)));
+    let has_variable = line.is_some_and(|line| line.contains('$'));
+    let Some(way_out) = Some(()).filter(|()| has_variable).and_then(|()| missing_env(project, env_dir))
+    else {
         return error;
     };
-    if !lookup.withheld.contains(variable) {
-        return error;
-    }
-    let hint = format!("{variable} {NOT_USED}");
+    let hint = error.hint().map_or(way_out.clone(), |hint| format!("{hint}; or {way_out}"));
     error.with_hint(hint)
+}
+
+/// How a `.env` is made that is not there, where the project has an example of it.
+fn missing_env(project: &Project, dir: &Path) -> Option<String> {
+    let named = &project.lookup.process_env;
+    let is_named = !project.lookup.env_files.is_empty()
+        || named.contains_key("COMPOSE_ENV_FILES")
+        || named.contains_key("COMPOSE_DISABLE_ENV_FILE");
+    let file = dir.join(".env");
+    if is_named || file.exists() { None } else { compose::way_out_by_example(&file) }
 }
 
 fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
@@ -333,7 +418,9 @@ fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
     }
     let name = project.name.clone();
     let loading = Loading { name, files, working_dir, seen, read: env, missed, throwaway: false };
-    loading.stack(project).map(|(stack, _)| stack)
+    let (stack, loaded) = loading.stack(project)?;
+    none_of(project, loaded.faults)?;
+    Ok(stack)
 }
 
 fn has_files(project: &Project, name: &str) -> bool {
@@ -369,6 +456,7 @@ fn compose_environments(root: &Path) -> BTreeSet<String> {
         let rest = file.strip_prefix("docker-").unwrap_or(&file).strip_prefix("compose.")?;
         rest.strip_suffix(".yaml").or_else(|| rest.strip_suffix(".yml")).map(str::to_owned)
     });
-    let names = names.filter(|name| !NO_ENVIRONMENTS.contains(&name.as_str()));
+    let is_example = |name: &String| name.split(['.', '-', '_']).any(|word| EXAMPLES.contains(&word));
+    let names = names.filter(|name| !NO_ENVIRONMENTS.contains(&name.as_str()) && !is_example(name));
     names.chain([DEVELOPMENT.to_owned()]).collect()
 }

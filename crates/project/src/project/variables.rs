@@ -26,10 +26,11 @@ pub(super) fn env_files(
         let existing = |name: &PathBuf| {
             let path = lookup.start_dir.join(name);
             if path.exists() {
-                Ok(path)
-            } else {
-                Err(ProjectError::new(compose::Problem::EnvFileMissing { path }))
+                return Ok(path);
             }
+            let hint = compose::way_out_by_example(&path);
+            let hint = hint.unwrap_or_else(|| "create it, or name another one".to_owned());
+            Err(ProjectError::new(compose::Problem::EnvFileMissing { path }).with_hint(hint))
         };
         return named.iter().map(existing).collect();
     }

@@ -33,8 +33,10 @@ fn of_system(all: &[SystemPackages], variables: &BTreeMap<String, String>) -> Ve
         let here = if manager == "apt-get" { installed(&packages.names, variables) } else { None };
         let is_known = here.is_some();
         let here = here.unwrap_or_default();
+        let is_here =
+            |name: &str| here.contains(name) || tools::on_path(program_of(name), variables).is_some();
         let missing: Vec<&str> =
-            packages.names.iter().filter(|name| !here.contains(*name)).map(String::as_str).collect();
+            packages.names.iter().map(String::as_str).filter(|name| !is_here(name)).collect();
         if missing.is_empty() {
             return None;
         }
@@ -48,6 +50,18 @@ fn of_system(all: &[SystemPackages], variables: &BTreeMap<String, String>) -> Ve
         Some(Finding::warning("system", found, mend))
     };
     all.iter().filter_map(finding).collect()
+}
+
+/// The program for which a package of a system is installed, as far as that is known: it may be here by another package.
+fn program_of(package: &str) -> &str {
+    const PROGRAMS: [(&str, &str); 5] = [
+        ("netcat", "nc"),
+        ("postgresql-client", "psql"),
+        ("postgresql", "psql"),
+        ("redis-tools", "redis-cli"),
+        ("build-essential", "cc"),
+    ];
+    PROGRAMS.iter().find(|(start, _)| package.starts_with(start)).map_or(package, |(_, program)| program)
 }
 
 /// Those of Debian's packages that are installed; none where nobody can tell.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use backlot_engine::{Deployment, Hint, Wishes, moved, schema, settle};
-use backlot_project::{Environment, EnvironmentName, Project};
+use backlot_project::{Environment, EnvironmentName, Location, Project, ProjectError};
 
 use super::finding::Finding;
 use super::packages::packages;
+use crate::commands::up::all_off;
 use crate::context::Context;
 use crate::error::CommandError;
 
@@ -22,7 +23,7 @@ pub(super) fn project(context: &Context) -> Vec<Finding> {
         (Vec::new(), Vec::new(), BTreeMap::<String, Vec<String>>::new());
     for name in project.environments() {
         match context.environment_named(&project, &name) {
-            Err(error) => findings.push(unreadable(&name, &project, &error)),
+            Err(error) => findings.extend(unreadable(&name, &project, &error)),
             Ok(environment) => {
                 names.push(name.to_string());
                 for order in orders(context, &project, environment) {
@@ -42,12 +43,22 @@ pub(super) fn project(context: &Context) -> Vec<Finding> {
     findings
 }
 
-fn unreadable(name: &EnvironmentName, project: &Project, error: &CommandError) -> Finding {
+/// All that is wrong with the files of an environment, each with its place and its way out.
+fn unreadable(name: &EnvironmentName, project: &Project, error: &CommandError) -> Vec<Finding> {
     let see = || Hint::from("see `").then(Hint::command(&["config", "-e", name.as_str()])).then("`");
-    let all: Vec<String> = error.obstacles.iter().map(|one| one.message.clone()).collect();
-    let what = if all.is_empty() { error.error.to_string() } else { all.join("; ") };
-    let found = format!("{name} in {}: {what}", project.root().display());
-    Finding::bad("project", found, error.hints.first().cloned().unwrap_or_else(see))
+    let finding = |what: String, at: Option<&Location>, hint: Option<Hint>| {
+        let place = at.map(|at| format!(" ({at})")).unwrap_or_default();
+        let found = format!("{name} in {}: {what}{place}", project.root().display());
+        Finding::bad("project", found, hint.unwrap_or_else(see))
+    };
+    let Some(first) = error.error.downcast_ref::<ProjectError>() else {
+        return vec![finding(error.error.to_string(), None, error.hints.first().cloned())];
+    };
+    let hint = |text: Option<&str>| text.map(Hint::from);
+    let more = first.more().iter();
+    let more = more.map(|fault| finding(fault.to_string(), fault.location(), hint(fault.hint())));
+    let first = finding(first.to_string(), first.location(), hint(first.hint()));
+    [first].into_iter().chain(more).collect()
 }
 
 /// What an `up` of an environment would have to fetch; that it cannot be is told as what keeps it from starting.
@@ -58,10 +69,14 @@ fn orders(context: &Context, project: &Project, environment: Environment) -> Vec
 
 /// What an `up` of the chosen environment would tell, and what keeps it from starting: as its dry run does.
 fn chosen(context: &Context, project: &Project) -> Vec<Finding> {
-    let (Ok(home), Ok(mut environment)) = (context.home(), context.environment(project)) else {
+    let (Ok(home), Some(mut environment)) = (context.home(), context.environment_as_far(project)) else {
         return Vec::new();
     };
     let wishes = Wishes::default();
+    if let Some(error) = all_off(&environment) {
+        context.tell_of(&environment);
+        return vec![obstacle(error.error.to_string(), error.hints.first().cloned())];
+    }
     let _ = settle(&home, project, &mut environment, false);
     let ports = moved(&home, project, &environment);
     let deployment =
