@@ -7,15 +7,13 @@ use std::path::{Path, PathBuf};
 
 use backlot_facts::database::Database;
 use backlot_plan::{Storage, Volume};
-use backlot_postgres::{ClusterSpec, Durability, InitError, Installation, Onlooker, Workshop, remove_tree};
+use backlot_postgres::{ClusterSpec, Durability, InitError, Installation, Onlooker, Workshop};
 use backlot_process::ProcessError;
 use backlot_state::volume::{self, ClusterRecord, Held, VolumeError};
 use backlot_state::{EngineError, Event, Ground, Report, Site, Taken};
-use backlot_templates::{Fill, Template, TemplateError, Templates, is_cluster, is_of_this_boot};
+use backlot_templates::{Fill, Template, TemplateError, Templates, is_cluster};
 use sha2::{Digest, Sha256};
 
-use crate::copying;
-use crate::forking::Forking;
 use crate::made::{self, MadeBy};
 use crate::stock;
 use crate::wal;
@@ -116,14 +114,14 @@ pub(super) struct Making<'a> {
 }
 
 /// How a cluster was made.
-struct How {
-    text: String,
+pub(super) struct How {
+    pub(super) text: String,
     /// Whether a template was made for it.
-    is_new: bool,
+    pub(super) is_new: bool,
     /// The one to make further clones of.
-    template: Option<String>,
-    is_migrated: bool,
-    is_filled: bool,
+    pub(super) template: Option<String>,
+    pub(super) is_migrated: bool,
+    pub(super) is_filled: bool,
 }
 
 impl Making<'_> {
@@ -263,53 +261,6 @@ impl Making<'_> {
             is_migrated: false,
             is_filled: false,
         })
-    }
-
-    /// Puts a copy into its place of what it begins with, if that is another database.
-    fn copied(&self, report: Report<'_>) -> Result<Option<How>, EngineError> {
-        let how = |text: String, is_whole| How {
-            text,
-            is_new: false,
-            template: None,
-            is_migrated: is_whole,
-            is_filled: is_whole,
-        };
-        if let Some(from) = self.made.from {
-            self.copy_of(from, report)?;
-            return Ok(Some(how(format!("with the data of {}", from.environment()), true)));
-        }
-        let Some(fork) = self.made.fork else { return Ok(None) };
-        let (root, taken, database) = (self.ground.project.root(), self.taken, self.database);
-        Forking { fork, root, taken, database }.put_into_place(report)?;
-        Ok(Some(how(format!("with the data of {fork} (--empty for none)"), false)))
-    }
-
-    /// Puts a copy into its place of what another server has now.
-    fn copy_of(&self, from: &Site, report: Report<'_>) -> Result<(), EngineError> {
-        let (home, data) = (self.ground.home, self.taken.site().data(&self.database.storage));
-        let partial = data.with_file_name("data.partial");
-        home.make(data.parent().unwrap_or(home.root()))?;
-        remove_tree(&partial).map_err(TemplateError::from)?;
-        self.put_spare_of(from, &partial)?;
-        let copied = copying::known(from).and_then(|database| copying::copy(from, &database, &partial));
-        let notes = copied.inspect_err(|_| drop(remove_tree(&partial)))?;
-        fs::rename(&partial, &data).map_err(|source| EngineError::Io { what: "make", path: data, source })?;
-        for note in notes {
-            report(Event::Warning(note));
-        }
-        Ok(())
-    }
-
-    /// Puts a spare of the template that another server's cluster was made of in the place of a copy of that, where it is known what
-    /// has changed since.
-    fn put_spare_of(&self, from: &Site, partial: &Path) -> Result<(), EngineError> {
-        let record = from.record()?.filter(|record| is_of_this_boot(record.boot.as_deref()));
-        let Some(key) = record.and_then(|record| record.snapshot) else { return Ok(()) };
-        let home = self.ground.home;
-        if let Some(template) = Templates::new(home.templates(), home.owner().clone()).of_key(&key)? {
-            template.take_spare(partial).map_err(TemplateError::from)?;
-        }
-        Ok(())
     }
 
     fn put_into_place(&self, template: &Template, mut fill: Option<Fill<'_>>) -> Result<(), EngineError> {

@@ -3,6 +3,7 @@
 
 mod aside;
 mod attend;
+mod begun;
 mod beside;
 mod changes;
 mod claims;

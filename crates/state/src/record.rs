@@ -1,14 +1,12 @@
 //! The record of an environment: what runs, and how to reach it. The only state that is written, in this module only.
 
 mod error;
+mod file;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use backlot_postgres::DEFAULT_PORT;
 use backlot_process::ProcessId;
@@ -16,6 +14,8 @@ use backlot_project::ComposeCall;
 use serde::{Deserialize, Serialize};
 
 pub use self::error::RecordError;
+use self::file::write_state;
+pub use self::file::{read, write};
 
 /// The version of the format that this build writes. Older ones are still read (see `tests/records/`).
 pub const VERSION: u32 = 2;
@@ -212,83 +212,11 @@ impl Record {
     }
 }
 
-/// Writes a state file, readable by us alone, so that a reader finds the old one or the new one, whole, whatever happens.
-///
-/// # Errors
-/// [`RecordError::Write`].
-pub fn write(state: &impl Serialize, path: &Path) -> Result<(), RecordError> {
-    write_state(state, path, true)
-}
-
-fn write_state(state: &impl Serialize, path: &Path, to_disk: bool) -> Result<(), RecordError> {
-    let failed = |source| RecordError::Write { path: path.to_owned(), source };
-    let text = serde_json::to_vec_pretty(state).map_err(|error| failed(error.into()))?;
-    let temporary = path.with_extension("json.new");
-    let write = || -> io::Result<()> {
-        let _ = fs::remove_file(&temporary); // one that an interrupted writer left
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        file.write_all(&text)?;
-        if to_disk {
-            file.sync_data()?;
-        }
-        fs::rename(&temporary, path)
-    };
-    write().map_err(failed)
-}
-
 /// What is kept beside the record, in the version of its format.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Noted<T> {
     pub(crate) version: u32,
     pub(crate) client: T,
-}
-
-/// More than any record has: the variables of a stack are most of it.
-const MOST: u64 = 64 << 20;
-
-/// Reads a state file; none is none, and a damaged one is an error.
-///
-/// # Errors
-/// [`RecordError::Read`], [`RecordError::Damaged`] or [`RecordError::Newer`].
-pub fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, RecordError> {
-    let text = match backlot_files::bytes(path, MOST) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(RecordError::Read { path: path.to_owned(), source }),
-    };
-    let damaged = |source| RecordError::Damaged { path: path.to_owned(), source };
-    if is_lost(path, &text) {
-        return Ok(None);
-    }
-    let Versioned { version } = serde_json::from_slice(&text).map_err(damaged)?;
-    if version > VERSION {
-        return Err(RecordError::Newer { path: path.to_owned(), version });
-    }
-    serde_json::from_slice(&text).map(Some).map_err(damaged)
-}
-
-/// Whether a file was written before the machine was started, and nothing of it had come to the disk by then.
-fn is_lost(path: &Path, text: &[u8]) -> bool {
-    let is_old = || Some(fs::metadata(path).ok()?.modified().ok()? < started()?);
-    text.iter().all(|byte| *byte == 0) && is_old() == Some(true)
-}
-
-/// When the machine was started, where that is known.
-#[cfg(target_os = "linux")]
-fn started() -> Option<SystemTime> {
-    let since = backlot_files::text(Path::new("/proc/uptime")).ok()?;
-    let since = since.split_whitespace().next()?.parse().ok()?;
-    SystemTime::now().checked_sub(Duration::try_from_secs_f64(since).ok()?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn started() -> Option<SystemTime> {
-    None
-}
-
-#[derive(Deserialize)]
-struct Versioned {
-    version: u32,
 }
 
 /// Seconds since 1970.
