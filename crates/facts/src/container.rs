@@ -367,7 +367,7 @@ services:
     }
 
     #[test]
-    pub fn entrypoint_and_command_are_combined_as_docker_does() {
+    fn entrypoint_and_command_are_combined_as_docker_does() {
         let file = "FROM a\nENTRYPOINT [\"e\"]\nCMD [\"c\"]\n";
         for (compose, dockerfile, expected) in [
             ("{build: .}", file, "e c"),

@@ -63,6 +63,17 @@ pub struct Args {
 }
 
 impl Args {
+    fn wishes(&self) -> Wishes {
+        Wishes {
+            services: self.services.clone(),
+            scale: self.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
+            build: self.build,
+            empty: self.empty,
+            no_install: self.no_install,
+            ..Wishes::default()
+        }
+    }
+
     /// These services, in the background.
     pub fn detached(services: Vec<String>) -> Self {
         Self { services, detach: true, ..Self::default() }
@@ -73,14 +84,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let home = context.home()?;
     let named = args.services.iter().chain(args.scale.iter().map(|(service, _)| service));
     let mut project = context.project()?.naming(named.cloned());
-    let wishes = Wishes {
-        services: args.services.clone(),
-        scale: args.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
-        build: args.build,
-        empty: args.empty,
-        no_install: args.no_install,
-        ..Wishes::default()
-    };
+    let wishes = args.wishes();
     let mut environment = context.environment_to_start(&project, &wishes)?;
     let called = called(&environment, context, &home, &project)?;
     if !called.is_empty() {

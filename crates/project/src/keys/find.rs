@@ -118,7 +118,7 @@ fn is_no_limit(value: &Node) -> bool {
         Value::Map(map) => map.entries.iter().all(|entry| is_no_limit(&entry.value)),
         scalar => scalar.scalar_text().is_some_and(|text| {
             let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-            number.parse::<f64>().is_ok_and(|number| number == 0.0 || number == -1.0)
+            number == "-1" || number.parse::<f64>().is_ok_and(|number| number == 0.0)
         }),
     }
 }
