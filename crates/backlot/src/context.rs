@@ -156,6 +156,8 @@ impl Context {
     pub fn hidden(&self, project: &Project, wishes: &Wishes) -> Option<CommandError> {
         let home = self.home().ok()?;
         let mut environment = self.environment_as_far(project)?;
+        // What is empty, as nobody sets it, may be why.
+        self.tell(environment.warnings.clone());
         settle(&home, project, &mut environment, false).ok()?;
         let ground = self.ground(&home, project);
         let found = deployment(ground, environment, self.wanted_engine(), wishes, &mut |_| {})

@@ -5,6 +5,7 @@ mod containers;
 mod databases;
 mod fault;
 mod forks;
+mod images;
 mod migrating;
 mod obstacles;
 mod once;

@@ -54,7 +54,10 @@ impl Translation<'_> {
         let mut services = self.named(wanted)?;
         let (containers, mut errors) = self.checked(&services);
         let mut left_out = Vec::new();
-        for name in self.dispensable(wanted, &services, &errors) {
+        let dispensable = self.dispensable(wanted, &services, &errors);
+        // Where nothing would be left, it is not dispensable.
+        let dispensable = if dispensable.len() < services.len() { dispensable } else { BTreeSet::new() };
+        for name in dispensable {
             services.remove(&name);
             left_out.extend(errors.remove(&name));
         }
@@ -246,6 +249,7 @@ impl Translation<'_> {
             }
             return if container.is_nginx() {
                 self.nginx_program(name)?;
+                self.check_front(&container)?;
                 self.check_front_beyond(&container, &self.nginx_config(name)?.config)
             } else {
                 Ok(())
@@ -272,7 +276,8 @@ impl Translation<'_> {
             return (claims, same);
         }
         for service in services.iter().filter_map(|name| self.environment.stack.services.get(name)) {
-            let listens = if Container::of(service, self.root).is_nginx() {
+            let container = Container::of(service, self.root);
+            let listens = if container.is_nginx() && !self.writes_its_own(&container) {
                 // One that is published and not in its configuration leads nowhere.
                 Some(self.nginx_config(&service.name).map(|front| front.listens).unwrap_or_default())
             } else {

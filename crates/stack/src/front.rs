@@ -14,6 +14,7 @@ use backlot_process::Program;
 use backlot_supervisor::{PortRun, ProcessRun, Template};
 use backlot_view::{Mount, Network, View, What};
 
+use crate::process::interpreted;
 use crate::{error::StackError, ports::Ports, translation::Translation, view::last_of_each};
 
 /// What a configuration of nginx asks for.
@@ -60,7 +61,7 @@ impl Translation<'_> {
         let (front, nginx) = (self.nginx_config(name)?, self.nginx_program(name)?);
         let mut runs = ports.runs(container, self);
         // Only what it listens on: a port that is published and not in its configuration leads nowhere.
-        runs.retain(|port| front.listens.contains(&port.target));
+        runs.retain(|port| self.writes_its_own(container) || front.listens.contains(&port.target));
         let (process, text) = if self.is_addressed(container.service) {
             (self.front_as_it_is(container, &nginx, ports, runs)?, String::new())
         } else {
@@ -95,14 +96,7 @@ impl Translation<'_> {
             path.push(':');
             path.push_str(&folder.to_string_lossy());
         }
-        let mut words = container.command().unwrap_or_default();
-        // The entrypoint of its image does what is done here already.
-        if words.first().is_some_and(|word| word.ends_with("/docker-entrypoint.sh"))
-            && container.own_program(&words[0]).is_none()
-        {
-            words.remove(0);
-        }
-        let is_nginx = |word: &String| Path::new(word).file_name().is_some_and(|name| name == "nginx");
+        let words = words_of_front(container);
         let (program, arguments) = match words.split_first() {
             None => (nginx.program.clone(), ["-g", "daemon off;"].map(str::to_owned).to_vec()),
             Some((first, rest)) if is_nginx(first) => (nginx.program.clone(), rest.to_vec()),
@@ -129,6 +123,20 @@ impl Translation<'_> {
         })
     }
 
+    /// Whether something runs before nginx that may write its configuration: nobody knows then what it listens on.
+    pub(crate) fn writes_its_own(&self, container: &Container<'_>) -> bool {
+        self.is_addressed(container.service) && !words_of_front(container).first().is_none_or(is_nginx)
+    }
+
+    /// That what a service runs instead of nginx, such as a script that writes its configuration first, can be run.
+    pub(crate) fn check_front(&self, container: &Container<'_>) -> Result<(), StackError> {
+        if !self.writes_its_own(container) {
+            return Ok(());
+        }
+        let surroundings = self.surroundings(container.service);
+        self.program(container, &words_of_front(container), &surroundings).map(|_| ())
+    }
+
     /// A program that only looks at what a service will see.
     fn within(&self, program: Program, mounts: &[Mount], name: &str) -> Result<Program, ConfigError> {
         let fault = |source: io::Error| ConfigError::Write { file: self.site.live().join(name), source };
@@ -138,4 +146,20 @@ impl Translation<'_> {
         let view = view.with_network(Arc::new(network)).map_err(fault)?;
         Ok(program.within(Arc::new(view)))
     }
+}
+
+/// The words of the command of an nginx service; none where it says nothing.
+fn words_of_front(container: &Container<'_>) -> Vec<String> {
+    let mut words = container.command().unwrap_or_default();
+    // The entrypoint of its image does what is done here already.
+    if words.first().is_some_and(|word| word.ends_with("/docker-entrypoint.sh"))
+        && container.own_program(&words[0]).is_none()
+    {
+        words.remove(0);
+    }
+    interpreted(container, words)
+}
+
+fn is_nginx(word: &String) -> bool {
+    Path::new(word).file_name().is_some_and(|name| name == "nginx")
 }

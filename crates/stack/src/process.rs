@@ -42,7 +42,7 @@ pub(crate) fn words(container: &Container<'_>, is_addressed: bool) -> Result<Vec
 }
 
 /// The command with the interpreter of its script before it, where only the Dockerfile makes that executable.
-fn interpreted(container: &Container<'_>, words: Vec<String>) -> Vec<String> {
+pub(crate) fn interpreted(container: &Container<'_>, words: Vec<String>) -> Vec<String> {
     let Some((first, rest)) = words.split_first() else { return words };
     let made = || container.own_program(first).filter(|file| !is_executable(file));
     let Some(file) = Some(()).filter(|()| container.dockerfile.makes_executable).and_then(|()| made()) else {

@@ -1,7 +1,7 @@
 //! Programs of an image's system that the scripts of a service run, and this machine may not have: one that waits for a port by a
 //! program that is not there waits for ever.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use backlot_facts::container::Container;
 use backlot_state::tools::on_path;
@@ -43,10 +43,9 @@ impl Translation<'_> {
     pub(crate) fn lacking_in_scripts(&self, container: &Container<'_>) -> Vec<String> {
         let surroundings = self.surroundings(container.service);
         let (entrypoint, command) = container.entrypoint_and_command();
-        let words = entrypoint.iter().chain(&command).filter(|word| {
-            word.contains('/') || Path::new(word).extension().is_some_and(|extension| extension == "sh")
-        });
-        let mut files: Vec<PathBuf> = words.filter_map(|word| container.own_program(word)).collect();
+        let words = entrypoint.iter().chain(&command);
+        let mut files: Vec<PathBuf> = words.filter_map(|word| own_file(container, word)).collect();
+        files.retain(|file| file.is_file());
         files.dedup();
         let name = &container.service.name;
         let lines = files.iter().flat_map(|file| {
@@ -62,6 +61,11 @@ impl Translation<'_> {
         });
         lines.collect()
     }
+}
+
+/// The file of the project's own that a word of a command names, also in the directory that it works in (`sh start.sh`).
+fn own_file(container: &Container<'_>, word: &str) -> Option<PathBuf> {
+    container.own_program(word).or_else(|| container.own_program(&format!("./{word}")))
 }
 
 /// The programs that a script of a shell runs, each where it does first.

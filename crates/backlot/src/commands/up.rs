@@ -63,13 +63,6 @@ pub struct Args {
 }
 
 impl Args {
-    /// These services, in the background.
-    pub fn detached(services: Vec<String>) -> Self {
-        Self { services, detach: true, ..Self::default() }
-    }
-}
-
-impl Args {
     fn wishes(&self) -> Wishes {
         Wishes {
             services: self.services.clone(),
@@ -79,6 +72,11 @@ impl Args {
             no_install: self.no_install,
             ..Wishes::default()
         }
+    }
+
+    /// These services, in the background.
+    pub fn detached(services: Vec<String>) -> Self {
+        Self { services, detach: true, ..Self::default() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use backlot_testkit::{Stage, free_port, get};
 
-use crate::BACKLOT;
+use crate::{BACKLOT, has_views};
 
 const UP: [&str; 4] = ["up", "-d", "--wait", "-q"];
 
@@ -102,4 +102,28 @@ fn the_health_check_of_a_dockerfile_is_asked_unless_the_service_says_no() {
     stage.file("well", "");
     stage.backlot(&UP).output().assert(0, "", "…");
     stage.backlot(&["down", "-q"]).output().assert_prints("");
+}
+
+#[test]
+fn an_nginx_whose_script_writes_its_configuration_listens_where_that_says() {
+    if !has_views() {
+        return;
+    }
+    let (stage, port) = (Stage::empty(BACKLOT), free_port());
+    let compose = format!(
+        "services:\n  front:\n    build: .\n    command: /app/start.sh\n    ports: ['{port}:80']\n    environment: {{SAID: well}}\n"
+    );
+    stage.file("compose.yaml", compose);
+    stage.file("Dockerfile", "FROM nginx\nCOPY start.sh /app/start.sh\nRUN chmod -R 755 /app\n");
+    // Only the Dockerfile makes it executable.
+    let script = "#!/bin/sh\necho \"server { listen 80; return 200 $SAID; }\" > /etc/nginx/conf.d/default.conf\nexec nginx -g 'daemon off;'\n";
+    stage.file("start.sh", script);
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    assert_eq!(get(port, "/").unwrap(), (200, "well".to_owned()));
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.assert_clean_tree();
+    stage.file("start.sh", "#!/no/such/shell\n");
+    let dry = stage.backlot(&["up", "--dry-run"]).output().assert_code(1);
+    assert!(dry.stderr.contains("/no/such/shell"), "{dry}");
+    stage.assert_nothing_left();
 }

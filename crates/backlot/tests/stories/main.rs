@@ -8,6 +8,7 @@ mod all_keys;
 mod axum;
 mod beside;
 mod blog;
+mod brought;
 mod caller;
 mod changes;
 mod commands;

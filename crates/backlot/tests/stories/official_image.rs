@@ -2,7 +2,7 @@
 
 use backlot_testkit::{Stage, free_port};
 
-use crate::{BACKLOT, has_views};
+use crate::BACKLOT;
 
 const UP: [&str; 4] = ["up", "-d", "--wait", "-q"];
 
@@ -213,15 +213,6 @@ fn its_own_health_check_decides() {
     let outcome = stage.backlot(&UP).output().assert_code(1);
     assert!(outcome.stderr.contains("from the image"), "{outcome}");
     down(&stage);
-    if has_views() {
-        let own = compose("/checks/db.sh", "")
-            .replace("    healthcheck", "    volumes: ['./checks:/checks:ro']\n    healthcheck");
-        let (stage, _) = project(&own);
-        stage.program("checks/db.sh", "#!/bin/sh\nexec pg_isready -U \"$POSTGRES_USER\"\n");
-        stage.backlot(&UP).output().assert_code(0);
-        assert!(stage.backlot(&["ps"]).output().stdout.contains("healthy"));
-        down(&stage);
-    }
     for (test, why) in [("'echo not yet; exit 1'", "not yet"), ("[CMD, no-such-program]", "no-such-program")]
     {
         let (stage, _) = project(&compose(test, ""));

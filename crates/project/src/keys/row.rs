@@ -5,6 +5,9 @@ use super::container::container;
 /// The way out of most.
 pub(super) const DOCKER: &str = "--engine docker honours it";
 
+/// What is said of limits.
+pub(super) const LIMIT: &str = "a native process has no such limit";
+
 /// What is said of a key that is not honoured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
@@ -121,6 +124,11 @@ pub(super) const fn warn_when(
     instead: &'static str,
 ) -> Row {
     Row { key, process: gap(when, what, instead), postgres: gap(when, what, instead) }
+}
+
+/// A limit, of which 0 is none.
+pub(super) const fn limit(key: &'static str) -> Row {
+    warn_when(key, When::Limits, LIMIT, DOCKER)
 }
 
 /// Honoured for a program; a database has nothing to run it beside.

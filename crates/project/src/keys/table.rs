@@ -1,6 +1,6 @@
 //! The table of keys.
 
-use super::row::{DOCKER, Row, When, process_only, refuse, void, warn, warn_when, yes};
+use super::row::{DOCKER, LIMIT, Row, When, limit, process_only, refuse, void, warn, warn_when, yes};
 
 const BUILD: &str = "nothing is built natively";
 const PULL: &str = "no image is pulled natively";
@@ -11,17 +11,11 @@ const NETWORK: &str = "all services have the network of this machine";
 const LOOPBACK: &str = "it has an address of this machine alone natively";
 const SERVER: &str = "the server runs with what it needs of this machine";
 const USED: &str = "it is named where a service uses it";
-const LIMIT: &str = "a native process has no such limit";
 const HOOK_USER: &str = "it runs as you, which `up` names";
 const RIGHTS: &str = "a native process has the rights of whoever starts it";
 const NAME: &str = "the name is not known natively";
 const FILE: &str = "the file is read where it is";
 const MADE: &str = "the engine names the volume if it cannot make it so";
-
-/// A limit, of which 0 is none.
-const fn limit(key: &'static str) -> Row {
-    warn_when(key, When::Limits, LIMIT, DOCKER)
-}
 
 /// All keys, in the order of their paths.
 pub const ROWS: &[Row] = &[

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::faults::{Faults, env_dir, explain, missing_env, none_of, told, whole};
 use super::find::{normalised, seed_environments};
+use super::listing::list;
 use super::variables::{env_files, env_values, for_interpolation, from_config, from_env_files};
 use super::{ComposeCall, Environment, Layout, Project};
 use crate::error::{Problem, ProjectError};
@@ -14,18 +16,10 @@ use backlot_compose::{self as compose, Base, Loaded, Missed, Request, load_as_fa
 use backlot_near::{instead, nearest};
 
 /// The environment that is Compose's own reading of the files.
-const DEVELOPMENT: &str = "development";
+pub(super) const DEVELOPMENT: &str = "development";
 const TESTING: &str = "testing";
 /// The files that all scenarios share carry this in place of an environment's name.
-const SCENARIO: &str = "scenario";
-/// Words that follow `.env.` or `compose.` and name no environment.
-const NO_ENVIRONMENTS: [&str; 4] = ["override", "scenario", "local", "bak"];
-/// The same of words that make an example of a file: `.env.dev-sample`.
-const EXAMPLES: [&str; 5] = ["example", "sample", "template", "dist", "defaults"];
-
-/// What is said of a variable of libpq that is the caller's.
-const NOT_USED: &str = "is not taken from your shell, where it is about some other Postgres: set it in .env or the environment's config file, or use another name";
-
+pub(super) const SCENARIO: &str = "scenario";
 impl Project {
     /// Reads an environment. `scenario_<name>` is the environment of a scenario.
     pub fn environment(&self, name: &EnvironmentName) -> Result<Environment, ProjectError> {
@@ -68,32 +62,6 @@ struct Wanted<'w> {
     name: &'w EnvironmentName,
     files: &'w str,
     scenario: Option<&'w ScenarioName>,
-}
-
-/// What is wrong with files and keeps nobody from reading on.
-type Faults = Vec<compose::Error>;
-
-/// An environment of whose files nothing is wrong.
-fn whole(
-    project: &Project,
-    read: impl FnOnce(&mut Faults) -> Result<Environment, ProjectError>,
-) -> Result<Environment, ProjectError> {
-    let mut faults = Faults::new();
-    let environment = read(&mut faults)?;
-    none_of(project, faults)?;
-    Ok(environment)
-}
-
-fn none_of(project: &Project, faults: Faults) -> Result<(), ProjectError> {
-    compose::Error::none_of(faults).map_err(|error| explain(error.into(), project, &env_dir(project)))
-}
-
-/// Where the env files are that Compose itself would read.
-fn env_dir(project: &Project) -> PathBuf {
-    match project.layout {
-        Layout::Seed => working_dir(project),
-        Layout::Compose => project.root.clone(),
-    }
 }
 
 fn read(project: &Project, name: &EnvironmentName, faults: &mut Faults) -> Result<Environment, ProjectError> {
@@ -254,7 +222,7 @@ fn pwd(project: &Project) -> &Path {
     }
 }
 
-fn working_dir(project: &Project) -> PathBuf {
+pub(super) fn working_dir(project: &Project) -> PathBuf {
     project.compose.base.first().and_then(|file| file.parent()).unwrap_or(&project.root).to_owned()
 }
 
@@ -368,40 +336,6 @@ impl Loading {
     }
 }
 
-/// Where files refer to variables that the caller has and that are not used.
-fn told(missed: &Missed, withheld: &BTreeSet<String>) -> Vec<String> {
-    let found = missed.0.iter().filter(|(name, _)| withheld.contains(*name));
-    found.map(|(name, at)| format!("{}: {name} {NOT_USED}", at.location())).collect()
-}
-
-/// The same for one that has to be set; and how there is a `.env`, where a line with a variable is wrong and there is none.
-fn explain(error: ProjectError, project: &Project, env_dir: &Path) -> ProjectError {
-    if let Problem::Compose(compose::Problem::VariableRequired { variable, .. }) = error.problem()
-        && project.lookup.withheld.contains(variable)
-    {
-        let hint = format!("{variable} {NOT_USED}");
-        return error.with_hint(hint);
-    }
-    let line = error.place().and_then(|place| place.text.lines().nth(place.location.line.saturating_sub(1)));
-    let has_variable = line.is_some_and(|line| line.contains('$'));
-    let Some(way_out) = Some(()).filter(|()| has_variable).and_then(|()| missing_env(project, env_dir))
-    else {
-        return error;
-    };
-    let hint = error.hint().map_or(way_out.clone(), |hint| format!("{hint}; or {way_out}"));
-    error.with_hint(hint)
-}
-
-/// How a `.env` is made that is not there, where the project has an example of it.
-fn missing_env(project: &Project, dir: &Path) -> Option<String> {
-    let named = &project.lookup.process_env;
-    let is_named = !project.lookup.env_files.is_empty()
-        || named.contains_key("COMPOSE_ENV_FILES")
-        || named.contains_key("COMPOSE_DISABLE_ENV_FILE");
-    let file = dir.join(".env");
-    if is_named || file.exists() { None } else { compose::way_out_by_example(&file) }
-}
-
 fn plain_stack(project: &Project) -> Result<Stack, ProjectError> {
     let working_dir = working_dir(project);
     let env = env_files(&working_dir, &project.lookup, None)?;
@@ -433,30 +367,4 @@ fn has_files(project: &Project, name: &str) -> bool {
             overlay_file(project, name).is_some() || project.root.join(format!(".env.{name}")).exists()
         }
     }
-}
-
-fn list(project: &Project) -> Vec<EnvironmentName> {
-    let mut names = match project.layout {
-        Layout::Seed => seed_environments(&project.root),
-        Layout::Compose => compose_environments(&project.root),
-    };
-    // What runs beside a scenario of the older management script leaves files of its name here.
-    names.retain(|name| name != SCENARIO && !name.starts_with("scenario_"));
-    names.iter().filter_map(|name| EnvironmentName::parse(name).ok()).collect()
-}
-
-/// `development`, and what `compose.<name>.yaml` and `.env.<name>` name.
-fn compose_environments(root: &Path) -> BTreeSet<String> {
-    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| {
-        let file = entry.file_name().into_string().ok()?;
-        if let Some(name) = file.strip_prefix(".env.") {
-            return Some(name.to_owned());
-        }
-        let rest = file.strip_prefix("docker-").unwrap_or(&file).strip_prefix("compose.")?;
-        rest.strip_suffix(".yaml").or_else(|| rest.strip_suffix(".yml")).map(str::to_owned)
-    });
-    let is_example = |name: &String| name.split(['.', '-', '_']).any(|word| EXAMPLES.contains(&word));
-    let names = names.filter(|name| !NO_ENVIRONMENTS.contains(&name.as_str()) && !is_example(name));
-    names.chain([DEVELOPMENT.to_owned()]).collect()
 }

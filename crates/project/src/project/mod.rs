@@ -1,7 +1,9 @@
 //! A project: its directory, its layout, its environments and scenarios.
 
 mod environment;
+mod faults;
 mod find;
+mod listing;
 mod moved;
 mod scenario;
 mod variables;

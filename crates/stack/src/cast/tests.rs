@@ -103,6 +103,15 @@ fn a_missing_nginx_is_left_out_when_nobody_has_asked_for_it_or_needs_it() {
 }
 
 #[test]
+fn where_nothing_would_be_left_nothing_is_left_out() {
+    let compose = "services:\n  nginx:\n    image: nginx\n    volumes: ['./nginx.conf:/etc/nginx/nginx.conf']\n  shop: {image: shop}\n";
+    let error = cast(compose, false, |translation| translation.cast(&[])).unwrap_err();
+    assert_eq!(error.obstacles().len(), 2, "{error}");
+    let all = cast(compose, true, |translation| translation.cast(&[])).unwrap();
+    assert_eq!((names(&all), all.left_out.len()), (vec!["nginx"], 1));
+}
+
+#[test]
 fn everything_that_is_in_the_way_is_told_at_once() {
     let more = "  other: {build: other}\n  third: {image: x, command: sleep 1, ports: ['8000:1']}\n";
     let compose = format!("{COMPOSE}{more}");

@@ -1,0 +1,73 @@
+//! What other people's projects bring with them: scripts, builds, checks of their own.
+
+use backlot_testkit::Stage;
+
+use crate::{BACKLOT, has_views};
+
+#[test]
+fn what_a_dockerfile_builds_is_told_with_where_it_can_be_built() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "compose.yaml",
+        "services:\n  web: {build: .}\n  live: {build: ., volumes: ['.:/app', /app/node_modules]}\n",
+    );
+    stage.file("package.json", "{\"scripts\": {\"build\": \"true\"}}");
+    let dockerfile = "FROM node:20\nWORKDIR /app\nCOPY package.json .\nRUN npm install\nCOPY . .\nRUN npm run build\nCMD [\"node\", \"dist\"]\n";
+    stage.file("Dockerfile", dockerfile);
+    let said = || stage.backlot(&["up", "--dry-run"]).output().assert_code(0).stderr;
+    let lost = "(compose.yaml:2:3); run it in [project], with its node_modules there, or";
+    assert!(said().replace("[project]/", "").contains(lost), "{}", said());
+    // A folder of the project's own lies over what the image has built, and nobody tells of it twice.
+    assert_eq!(said().matches("npm run build").count(), 1, "{}", said());
+    stage.file("node_modules/.package-lock.json", "{}");
+    stage.file("node_modules/ms/index.js", "");
+    assert!(said().contains("; `backlot run web npm run build` does, or"), "{}", said());
+}
+
+#[test]
+fn programs_that_scripts_run_and_are_not_here_are_told_before_they_are_waited_for() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file("compose.yaml", "services:\n  web: {build: ., command: sleep 1}\n");
+    stage.file("Dockerfile", "FROM debian\nCOPY start.sh /start.sh\nENTRYPOINT [\"/start.sh\"]\n");
+    stage.program("start.sh", "#!/bin/sh\n\nwhile ! nc -z db 5432; do sleep 1; done\nexec \"$@\"\n");
+    let bin = stage.root().join("bin");
+    stage.program("../bin/sleep", "#!/bin/sh\n");
+    let dry =
+        || stage.backlot(&["up", "--dry-run"]).env("PATH", bin.to_str().unwrap()).output().assert_code(0);
+    let said = dry().stderr;
+    assert!(said.contains("the script of service web runs nc, which is not on this machine"), "{said}");
+    assert!(said.contains("start.sh:3); install it (on Debian: netcat-openbsd)"), "{said}");
+    stage.program("../bin/nc", "#!/bin/sh\n");
+    assert!(!dry().stderr.contains("nc"), "{}", dry().stderr);
+}
+
+#[test]
+fn a_database_is_checked_by_a_script_that_its_service_mounts() {
+    if !has_views() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "compose.yaml",
+        "services:
+  db:
+    image: postgres
+    environment: {POSTGRES_PASSWORD: x}
+    secrets: [who]
+    volumes: ['./checks:/checks:ro', 'data:/var/lib/postgresql/data']
+    healthcheck: {test: /checks/db.sh, interval: 1s, retries: 2}
+volumes: {data: {}}
+secrets: {who: {file: ./who}}
+",
+    );
+    stage.file("who", "postgres");
+    stage.program("checks/db.sh", "#!/bin/sh\nexec pg_isready -U \"$(cat /run/secrets/who)\"\n");
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    assert!(stage.backlot(&["ps"]).output().stdout.contains("healthy"));
+    stage.program("checks/db.sh", "#!/bin/sh\necho not like this; exit 1\n");
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    let outcome = stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(1);
+    assert!(outcome.stderr.contains("not like this"), "{outcome}");
+    stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}

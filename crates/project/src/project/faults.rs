@@ -1,0 +1,72 @@
+//! What is wrong with the files of an environment, told with the way out.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::environment::working_dir;
+use super::{Environment, Layout, Project};
+use crate::error::{Problem, ProjectError};
+use backlot_compose::{self as compose, Missed};
+
+/// What is said of a variable of libpq that is the caller's.
+const NOT_USED: &str = "is not taken from your shell, where it is about some other Postgres: set it in .env or the environment's config file, or use another name";
+
+/// What is wrong with files and keeps nobody from reading on.
+pub(super) type Faults = Vec<compose::Error>;
+
+/// An environment of whose files nothing is wrong.
+pub(super) fn whole(
+    project: &Project,
+    read: impl FnOnce(&mut Faults) -> Result<Environment, ProjectError>,
+) -> Result<Environment, ProjectError> {
+    let mut faults = Faults::new();
+    let environment = read(&mut faults)?;
+    none_of(project, faults)?;
+    Ok(environment)
+}
+
+pub(super) fn none_of(project: &Project, faults: Faults) -> Result<(), ProjectError> {
+    compose::Error::none_of(faults).map_err(|error| explain(error.into(), project, &env_dir(project)))
+}
+
+/// Where the env files are that Compose itself would read.
+pub(super) fn env_dir(project: &Project) -> PathBuf {
+    match project.layout {
+        Layout::Seed => working_dir(project),
+        Layout::Compose => project.root.clone(),
+    }
+}
+
+/// Where files refer to variables that the caller has and that are not used.
+pub(super) fn told(missed: &Missed, withheld: &BTreeSet<String>) -> Vec<String> {
+    let found = missed.0.iter().filter(|(name, _)| withheld.contains(*name));
+    found.map(|(name, at)| format!("{}: {name} {NOT_USED}", at.location())).collect()
+}
+
+/// The same for one that has to be set; and how there is a `.env`, where a line with a variable is wrong and there is none.
+pub(super) fn explain(error: ProjectError, project: &Project, env_dir: &Path) -> ProjectError {
+    if let Problem::Compose(compose::Problem::VariableRequired { variable, .. }) = error.problem()
+        && project.lookup.withheld.contains(variable)
+    {
+        let hint = format!("{variable} {NOT_USED}");
+        return error.with_hint(hint);
+    }
+    let line = error.place().and_then(|place| place.text.lines().nth(place.location.line.saturating_sub(1)));
+    let has_variable = line.is_some_and(|line| line.contains('$'));
+    let Some(way_out) = Some(()).filter(|()| has_variable).and_then(|()| missing_env(project, env_dir))
+    else {
+        return error;
+    };
+    let hint = error.hint().map_or(way_out.clone(), |hint| format!("{hint}; or {way_out}"));
+    error.with_hint(hint)
+}
+
+/// How a `.env` is made that is not there, where the project has an example of it.
+pub(super) fn missing_env(project: &Project, dir: &Path) -> Option<String> {
+    let named = &project.lookup.process_env;
+    let is_named = !project.lookup.env_files.is_empty()
+        || named.contains_key("COMPOSE_ENV_FILES")
+        || named.contains_key("COMPOSE_DISABLE_ENV_FILE");
+    let file = dir.join(".env");
+    if is_named || file.exists() { None } else { compose::way_out_by_example(&file) }
+}
