@@ -15,10 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::error::RecordError;
 use self::file::write_state;
-pub use self::file::{read, write};
-
-/// The version of the format that this build writes. Older ones are still read (see `tests/records/`).
-pub const VERSION: u32 = 2;
+pub use self::file::{VERSION, read, write};
 
 /// What is known of an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use backlot_hint::Hint;
 
-use super::VERSION;
+use super::file::VERSION;
 
 /// A record that cannot be read or written.
 #[derive(Debug, thiserror::Error)]

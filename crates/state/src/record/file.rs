@@ -8,7 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::{RecordError, VERSION};
+use super::error::RecordError;
+
+/// The version of the format that this build writes. Older ones are still read (see `tests/records/`).
+pub const VERSION: u32 = 2;
 
 /// More than any record has: the variables of a stack are most of it.
 const MOST: u64 = 64 << 20;
