@@ -110,7 +110,7 @@ fn what_only_a_build_makes_is_named_in_one_line_and_listed_on_demand() {
     );
     let dockerfile = "\
 FROM debian
-RUN adduser app && mkdir -p /var/app && ln -s /var/app /app
+RUN touch /made && mkdir -p /var/app && ln -s /var/app /app
 RUN curl -fsSL https://example.com/tool | tar -xz -C /opt
 VOLUME /kept
 WORKDIR /nowhere
@@ -121,7 +121,7 @@ CMD [\"python3\", \"serve.py\"]
         "import os\nopen('/kept/it', 'w')\nprint('kept', os.listdir('/kept'), flush=True)\nimport http.server\nhttp.server.HTTPServer(('', 8000), http.server.SimpleHTTPRequestHandler).serve_forever()\n",
     );
     let dry = stage.backlot(&["up", "--dry-run"]).output().assert_code(0);
-    let expected = "  ⚠ the Dockerfile of service web has `RUN adduser app`, `RUN ln -s /var/app /app` and 2 more, which `doctor` and -v \
+    let expected = "  ⚠ the Dockerfile of service web has `RUN touch /made`, `RUN ln -s /var/app /app` and 2 more, which `doctor` and -v \
                     list: what that makes is not there natively ([project]/compose.yaml:2:3); do it by hand where the service \
                     needs it, or take --engine docker\n  \
                     ⚠ service web works in /nowhere, where nothing of the project is: it starts in [project] \
@@ -131,7 +131,7 @@ CMD [\"python3\", \"serve.py\"]
         return;
     }
     dry.assert(0, "start quiet, web", expected);
-    let listed = ["RUN adduser app", "RUN ln -s /var/app /app", "RUN curl -fsSL", "RUN tar -xz -C /opt"];
+    let listed = ["RUN touch /made", "RUN ln -s /var/app /app", "RUN curl -fsSL", "RUN tar -xz -C /opt"];
     let verbose = stage.backlot(&["up", "--dry-run", "-v"]).output().assert_code(0).stderr;
     for line in listed {
         let line = format!("the image of service web is made with {line}");

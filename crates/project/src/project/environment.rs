@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::faults::{Faults, env_dir, explain, missing_env, none_of, told, whole};
+use super::faults::{Faults, env_dir, explain, missing_env, none_of, told, whole, working_dir};
 use super::find::{normalised, seed_environments};
-use super::listing::list;
+use super::listing::{DEVELOPMENT, SCENARIO, list};
 use super::variables::{env_files, env_values, for_interpolation, from_config, from_env_files};
 use super::{ComposeCall, Environment, Layout, Project};
 use crate::error::{Problem, ProjectError};
@@ -15,11 +15,8 @@ use crate::variables::{Origin, Variables};
 use backlot_compose::{self as compose, Base, Loaded, Missed, Request, load_as_far, services_if_whole};
 use backlot_near::{instead, nearest};
 
-/// The environment that is Compose's own reading of the files.
-pub(super) const DEVELOPMENT: &str = "development";
 const TESTING: &str = "testing";
-/// The files that all scenarios share carry this in place of an environment's name.
-pub(super) const SCENARIO: &str = "scenario";
+
 impl Project {
     /// Reads an environment. `scenario_<name>` is the environment of a scenario.
     pub fn environment(&self, name: &EnvironmentName) -> Result<Environment, ProjectError> {
@@ -220,10 +217,6 @@ fn pwd(project: &Project) -> &Path {
     } else {
         &project.root
     }
-}
-
-pub(super) fn working_dir(project: &Project) -> PathBuf {
-    project.compose.base.first().and_then(|file| file.parent()).unwrap_or(&project.root).to_owned()
 }
 
 /// Adds what the environment's own commands and Compose files may ask for: which one it is.

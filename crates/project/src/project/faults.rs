@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::environment::working_dir;
 use super::{Environment, Layout, Project};
 use crate::error::{Problem, ProjectError};
 use backlot_compose::{self as compose, Missed};
@@ -27,6 +26,11 @@ pub(super) fn whole(
 
 pub(super) fn none_of(project: &Project, faults: Faults) -> Result<(), ProjectError> {
     compose::Error::none_of(faults).map_err(|error| explain(error.into(), project, &env_dir(project)))
+}
+
+/// Where relative paths of the Compose files lead.
+pub(super) fn working_dir(project: &Project) -> PathBuf {
+    project.compose.base.first().and_then(|file| file.parent()).unwrap_or(&project.root).to_owned()
 }
 
 /// Where the env files are that Compose itself would read.

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::environment::{DEVELOPMENT, SCENARIO};
 use super::find::seed_environments;
 use super::{Layout, Project};
 use crate::name::EnvironmentName;
 
+/// The environment that is Compose's own reading of the files.
+pub(super) const DEVELOPMENT: &str = "development";
+/// The files that all scenarios share carry this in place of an environment's name.
+pub(super) const SCENARIO: &str = "scenario";
 /// Words that follow `.env.` or `compose.` and name no environment.
 const NO_ENVIRONMENTS: [&str; 4] = ["override", "scenario", "local", "bak"];
 /// The same of words that make an example of a file: `.env.dev-sample`.
