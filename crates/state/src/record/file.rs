@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,7 @@ fn is_lost(path: &Path, text: &[u8]) -> bool {
 fn started() -> Option<SystemTime> {
     let since = backlot_files::text(Path::new("/proc/uptime")).ok()?;
     let since = since.split_whitespace().next()?.parse().ok()?;
-    SystemTime::now().checked_sub(Duration::try_from_secs_f64(since).ok()?)
+    SystemTime::now().checked_sub(std::time::Duration::try_from_secs_f64(since).ok()?)
 }
 
 #[cfg(not(target_os = "linux"))]
