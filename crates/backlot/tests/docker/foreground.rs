@@ -17,7 +17,7 @@ fn logs_are_shown_until_it_ends_and_then_nothing_runs() {
         wait_until("its log is shown", || {
             printed().contains("web-1    | ") && printed().contains("GET / HTTP")
         });
-        assert!(printed().contains("db-1     | "), "{}", printed());
+        wait_until("so is the database's", || printed().contains("db-1     | "));
         run.signal(signal).unwrap();
         if signal == Signal::SIGINT {
             // The example's `flask run` would not hear of it for ten seconds.

@@ -28,7 +28,7 @@ fn a_scenario_from_up_to_down() {
     stage.on_docker(&["scenario", "up", "users"]).output().assert(
         0,
         "Scenario users is ready on port … (…).\n  SQL shell:  backlot -p [name] scenario shell users\n  URL:        …\n  web:        …http://127.0.0.1:…",
-        "…\n  ✓ started   db on 127.0.0.1:…\n  ✓ database  application created  …\n  ✓ scenario  scenarios/users.py  …\n…\n  ✓ started   web  …",
+        "…\n…✓ started   db on 127.0.0.1:…\n  ✓ database  application created  …\n  ✓ scenario  scenarios/users.py  …\n…\n  ✓ started   web  …",
     );
     stage.backlot(&["scenario", "ls"]).output().assert_prints(
         "NAME   STATE    ENGINE  PORT …DATABASE     SIZE …AGE  SERVICES\nusers  running  docker  …  application  … MiB  …s …web:…",

@@ -59,7 +59,7 @@ fn developments_database() {
     stage.on_docker(&["create-initial-db"]).output().assert(
         0,
         "",
-        "…\n  ✓ started   db on 127.0.0.1:…\ndatabase application created",
+        "…\n…✓ started   db on 127.0.0.1:…\ndatabase application created",
     );
     stage.backlot(&["create-initial-db"]).output().assert(0, "", "…application…");
     stage.backlot(&["flask", "db", "upgrade"]).output().assert_code(0);
