@@ -22,22 +22,12 @@ const EPHEMERAL: &[(&str, &str)] = &[
 const WITHOUT_REPLICAS: &[(&str, &str)] = &[("wal_level", "minimal"), ("max_wal_senders", "0")];
 const WISHES_FOR_REPLICAS: &[&str] = &["wal_level", "max_wal_senders", "archive_mode", "summarize_wal"];
 
-/// Since 18 three processes read ahead for large scans; they take a quarter of a start. As it was before.
-const WITHOUT_READERS: (&str, &str) = ("io_method", "sync");
-/// The first version that has them.
-const READERS: u32 = 18;
-
 /// Saves a process that does nothing here.
 const WITHOUT_SUBSCRIPTIONS: (&str, &str) = ("max_logical_replication_workers", "0");
 
 /// All settings that are given on the command line, ours first, so that the wishes win; where the server listens comes
 /// last and cannot be wished otherwise.
-pub(crate) fn of_server(
-    spec: &ClusterSpec,
-    major: u32,
-    socket_dir: &Path,
-    port: u16,
-) -> Vec<(String, String)> {
+pub(crate) fn of_server(spec: &ClusterSpec, socket_dir: &Path, port: u16) -> Vec<(String, String)> {
     // What a file of the project's own says, counts as well.
     let file = spec.settings.iter().rfind(|(name, _)| name == CONFIG_FILE);
     let file = file.and_then(|(_, path)| backlot_files::text(Path::new(path)).ok()).unwrap_or_default();
@@ -49,7 +39,6 @@ pub(crate) fn of_server(
         Durability::Durable => {}
         Durability::Ephemeral => {
             ours.extend(EPHEMERAL);
-            ours.extend((major >= READERS).then_some(WITHOUT_READERS));
             if !WISHES_FOR_REPLICAS.iter().any(|name| wished(name)) {
                 ours.extend(WITHOUT_REPLICAS);
                 ours.push(WITHOUT_SUBSCRIPTIONS);
@@ -104,7 +93,7 @@ mod tests {
         let superuser = "u".into();
         let spec =
             ClusterSpec { superuser, password, host_auth, databases, initdb_args, durability, settings };
-        of_server(&spec, 18, Path::new("/run/my, \"pg\""), 20_001)
+        of_server(&spec, Path::new("/run/my, \"pg\""), 20_001)
     }
 
     /// The value that the server takes: the last one.
@@ -115,9 +104,7 @@ mod tests {
     #[test]
     fn a_durable_cluster_gives_up_nothing() {
         let settings = settings(Durability::Durable, &[]);
-        for name in
-            ["fsync", "synchronous_commit", "full_page_writes", "wal_level", "max_wal_senders", "io_method"]
-        {
+        for name in ["fsync", "synchronous_commit", "full_page_writes", "wal_level", "max_wal_senders"] {
             assert_eq!(value(&settings, name), None, "{name}");
         }
     }
@@ -138,23 +125,6 @@ mod tests {
         for (name, wanted) in expected {
             assert_eq!(value(&settings, name).as_deref(), wanted, "{name}");
         }
-    }
-
-    #[test]
-    fn processes_that_read_ahead_are_left_out_where_there_are_some() {
-        let io_method = |major| {
-            let password = "secret".to_owned().into();
-            let (databases, initdb_args, settings) = (Vec::new(), Vec::new(), Vec::new());
-            let (superuser, host_auth, durability) = ("u".into(), None, Durability::Ephemeral);
-            let spec =
-                ClusterSpec { superuser, password, host_auth, databases, initdb_args, durability, settings };
-            value(&of_server(&spec, major, Path::new("/run"), 1), "io_method")
-        };
-        assert_eq!((io_method(17), io_method(18).as_deref()), (None, Some("sync")));
-        assert_eq!(
-            value(&settings(Durability::Ephemeral, &[("io_method", "worker")]), "io_method").as_deref(),
-            Some("worker")
-        );
     }
 
     #[test]
