@@ -104,7 +104,7 @@ fn a_missing_nginx_is_left_out_when_nobody_has_asked_for_it_or_needs_it() {
 
 #[test]
 fn where_nothing_would_be_left_nothing_is_left_out() {
-    let compose = "services:\n  nginx:\n    image: nginx\n    volumes: ['./nginx.conf:/etc/nginx/nginx.conf']\n  shop: {image: shop}\n";
+    let compose = "services:\n  nginx:\n    image: nginx\n    volumes: ['./nginx.conf:/etc/nginx/nginx.conf']\n  web: {image: shop}\n";
     let error = cast(compose, false, |translation| translation.cast(&[])).unwrap_err();
     assert_eq!(error.obstacles().len(), 2, "{error}");
     let all = cast(compose, true, |translation| translation.cast(&[])).unwrap();
