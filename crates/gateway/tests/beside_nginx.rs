@@ -11,6 +11,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use tokio::time::{sleep, timeout};
 
 use exchanges::{ANSWERS, BODIES, Exchange, REQUESTS};
 use support::client::{Client, LONG, get};
-use support::stage::{Stage, listener};
+use support::stage::Stage;
 
 /// A running nginx in front of one replica.
 struct Nginx {
@@ -37,10 +38,24 @@ impl Drop for Nginx {
     }
 }
 
+/// An address that is free until nginx has it: not one of those that the system gives to whoever asks for any, as the replicas
+/// and clients of the other tests do.
+fn free_addr() -> SocketAddr {
+    static TURN: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 1000).unwrap() * 2;
+    loop {
+        let port = 10_000 + (first + TURN.fetch_add(1, Ordering::Relaxed)) % 2000;
+        let addr = SocketAddr::from(([127, 0, 0, 1], port));
+        if std::net::TcpListener::bind(addr).is_ok() {
+            return addr;
+        }
+    }
+}
+
 impl Nginx {
     async fn before(replica: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let addr = listener().local_addr().unwrap();
+        let addr = free_addr();
         let configuration = folder.path().join("nginx.conf");
         fs::write(&configuration, configuration_of(folder.path(), addr, replica)).unwrap();
         #[expect(clippy::disallowed_methods, reason = "a test's own program")]
