@@ -118,13 +118,27 @@ impl Back {
         }
     }
 
-    /// Copies what differs.
+    /// Copies what differs. Meanwhile the data is elsewhere: should we be killed at it, nobody starts a server on a part of each.
     fn in_place(&self, data: &Path, difference: Difference, before: &Path) -> Result<String, EngineError> {
         let (files, bytes) = (difference.files(), difference.bytes);
-        let back = self.or_go_on(self.template.take_back(data, difference, before))?;
+        let changing = data.with_file_name("data-changing");
+        remove_tree(&changing).map_err(storage)?;
+        self.or_go_on(rename(data, &changing))?;
+        let back = match self.template.take_back(&changing, difference, before) {
+            Ok(back) => back,
+            // What could not be undone is no cluster any more.
+            Err(error) if before.exists() => return Err(error.into()),
+            Err(error) => {
+                rename(&changing, data)?;
+                return self.or_go_on(Err(error));
+            }
+        };
+        rename(&changing, data)?;
         if let Err(error) = self.restart(&self.record) {
             let _ = server::stop(&self.taken, false);
+            rename(data, &changing)?;
             back.undo().map_err(storage)?;
+            rename(&changing, data)?;
             self.restart(&self.record)?;
             return Err(error);
         }
