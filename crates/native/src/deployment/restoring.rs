@@ -152,6 +152,7 @@ impl DatabaseService<'_> {
         let mut before = None;
         if is_cluster(&data) {
             let name = format!("before-restore-{}-{}", site.name(), now());
+            let name = first_free(&name, |name| site.snapshots().check_free(name).is_ok());
             let version = self.locate()?.version.to_string();
             let snapshot = Snapshot::of(site.name(), &database.service, &version, &database.application);
             site.snapshots().save(&name, snapshot, |to| {
@@ -177,5 +178,27 @@ impl DatabaseService<'_> {
             held.remember(below, cluster)?;
         }
         Ok(before)
+    }
+}
+
+/// The name, or one with a number where there is one already: two restores may be made within one second.
+fn first_free(name: &str, is_free: impl Fn(&str) -> bool) -> String {
+    let others = (2..100).map(|number| format!("{name}-{number}"));
+    std::iter::once(name.to_owned())
+        .chain(others)
+        .find(|name| is_free(name))
+        .unwrap_or_else(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_free;
+
+    #[test]
+    fn what_was_there_is_kept_by_a_name_of_its_own_each_time() {
+        let taken = ["before-1", "before-1-2"];
+        assert_eq!(first_free("before-1", |name| !taken.contains(&name)), "before-1-3");
+        assert_eq!(first_free("before-2", |name| !taken.contains(&name)), "before-2");
+        assert_eq!(first_free("before-1", |_| false), "before-1");
     }
 }
