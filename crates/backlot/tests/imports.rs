@@ -38,7 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("supervisor", &["gateway", "logs", "near", "plan", "process", "view"]),
     ("dockerfile", &["files", "project"]),
     ("facts", &["dockerfile", "files", "hint", "near", "nginx", "plan", "postgres", "project"]),
-    ("dependencies", &["dockerfile", "files", "hint", "process"]),
+    ("dependencies", &["dockerfile", "files", "hint", "process", "view"]),
     (
         "state",
         &[

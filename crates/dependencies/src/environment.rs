@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use backlot_dockerfile::{Install, Installs, Kind, Tool};
 
+use crate::builds::Built;
 use crate::error::DependencyError;
 use crate::key::Key;
 use crate::machine::{Interpreter, Machine, Version, is_executable};
 use crate::modules::NAME;
 use crate::requires::Requirement;
 
-/// The file by which an environment is known to be whole: it comes last. Of Node, the folders with modules are in it.
+/// The file by which an environment is known to be whole: it comes last. Of Node, the folders with modules are in it; of what is
+/// built, what has come of it.
 pub(crate) const MARK: &str = ".backlot-whole";
 /// Where images have programs and packages of all.
 const SYSTEM: [&str; 4] = ["/usr/local", "/usr", "/root/.local", "/"];
@@ -25,6 +28,8 @@ pub enum Ecosystem {
     Node,
     /// Ruby's.
     Ruby,
+    /// Nobody's: what is built of the project's own files.
+    Built,
 }
 
 /// Packages that are installed together.
@@ -45,6 +50,8 @@ pub struct Environment {
     pub(crate) tools: Vec<Environment>,
     /// The packages of a system that the image has, with which some are built.
     pub(crate) system: Vec<String>,
+    /// What is built, where that is it.
+    pub(crate) built: Option<Arc<Built>>,
 }
 
 /// What an image has.
@@ -157,6 +164,7 @@ impl Chooser<'_> {
             is_apart: false,
             tools,
             system: Vec::new(),
+            built: None,
         })
     }
 
@@ -193,6 +201,7 @@ impl Chooser<'_> {
             is_apart: false,
             tools: Vec::new(),
             system: Vec::new(),
+            built: None,
         })
     }
 
@@ -235,6 +244,7 @@ impl Chooser<'_> {
             is_apart,
             tools,
             system: Vec::new(),
+            built: None,
         })
     }
 
@@ -257,6 +267,7 @@ impl Chooser<'_> {
             is_apart: false,
             tools: Vec::new(),
             system: Vec::new(),
+            built: None,
         })
     }
 }
@@ -274,13 +285,16 @@ impl Environment {
     pub fn is_whole(&self) -> bool {
         let has_interpreter = match self.ecosystem {
             Ecosystem::Python => is_executable(&self.folder.join("bin/python")),
-            Ecosystem::Node | Ecosystem::Ruby => true,
+            Ecosystem::Node | Ecosystem::Ruby | Ecosystem::Built => true,
         };
         has_interpreter && self.folder.join(MARK).is_file()
     }
 
     /// The lines that install it, for people.
     pub fn said(&self) -> String {
+        if let Some(built) = &self.built {
+            return built.said();
+        }
         let lines: Vec<&str> = self.installs.iter().map(|install| install.said.as_str()).collect();
         lines.join("; ")
     }
@@ -288,6 +302,8 @@ impl Environment {
     /// Where its programs are, and the tools that it was made with (`pnpm run`, `uv run`): first on PATH.
     pub fn programs(&self) -> Vec<PathBuf> {
         let own = match self.ecosystem {
+            // What it is built with is not what it needs.
+            Ecosystem::Built => return Vec::new(),
             Ecosystem::Python | Ecosystem::Ruby => self.folder.join("bin"),
             Ecosystem::Node => self.folder.join("node_modules/.bin"),
         };
@@ -312,7 +328,7 @@ impl Environment {
                 };
                 [("VIRTUAL_ENV", folder)].into_iter().chain(of_uv).collect()
             }
-            Ecosystem::Node => Vec::new(),
+            Ecosystem::Node | Ecosystem::Built => Vec::new(),
             Ecosystem::Ruby => vec![
                 ("BUNDLE_PATH", format!("{folder}/gems")),
                 ("BUNDLE_APP_CONFIG", format!("{folder}/config")),
@@ -337,10 +353,14 @@ impl Environment {
                 let there = |rest: &Path| {
                     if rest == Path::new(NAME) { place.clone() } else { above.join(rest) }
                 };
-                let all = self.modules();
+                let all = self.marked();
                 all.into_iter().map(|rest| (there(&rest), self.folder.join(&rest))).collect()
             }
             Ecosystem::Ruby => Vec::new(),
+            Ecosystem::Built => {
+                let built = self.built.iter();
+                built.flat_map(|built| built.seen(&self.folder, &self.marked())).collect()
+            }
         }
     }
 
@@ -349,8 +369,8 @@ impl Environment {
         (self.ecosystem == Ecosystem::Node).then(|| self.folder.join("node_modules"))
     }
 
-    /// The folders with modules, below its own.
-    fn modules(&self) -> Vec<PathBuf> {
+    /// What its mark names: folders with modules, or what has been built, below its own.
+    fn marked(&self) -> Vec<PathBuf> {
         let text = backlot_files::text(&self.folder.join(MARK)).unwrap_or_default();
         text.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect()
     }

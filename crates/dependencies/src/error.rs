@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use backlot_hint::{Explain, Hint};
 use backlot_process::ProcessError;
+use backlot_view::ViewError;
 
 use crate::machine::Version;
 use crate::requires::Requirement;
@@ -42,6 +43,16 @@ pub enum DependencyError {
         last_lines: Vec<String>,
         /// The packages of a system that its image has.
         system: Vec<String>,
+        /// Whether it builds something of the project's files.
+        builds: bool,
+    },
+    /// The world in which it is built cannot be had.
+    #[error("`{said}` failed: {source}")]
+    View {
+        /// The line.
+        said: String,
+        /// Why.
+        source: ViewError,
     },
     /// It could not be started, or took too long.
     #[error("`{said}` failed: cannot {source}")]
@@ -116,6 +127,7 @@ impl Explain for DependencyError {
     fn code(&self) -> &'static str {
         match self {
             Self::NoTool { .. } | Self::NoPython { .. } => "no-program",
+            Self::Failed { builds: true, .. } | Self::View { .. } => "build",
             Self::Failed { .. } | Self::Process { .. } => "install",
             Self::TooMuch { .. } => "too-large",
             Self::Busy { .. } => "busy",
@@ -139,23 +151,23 @@ impl Explain for DependencyError {
                 )
                 .into(),
             ),
-            Self::Failed { last_lines, system, .. } => {
-                let said = Hint::last_lines(last_lines);
-                if system.is_empty() {
-                    return said;
-                }
-                let system = format!(
-                    "its Dockerfile has packages of the system before, of which some may be missing here: {} (`doctor` tells which)",
-                    system.join(" ")
-                );
-                Some(match said {
-                    Some(said) => said.then("\n").then(Hint::from(system)),
-                    None => system.into(),
-                })
+            Self::Failed { last_lines, system, builds, .. } => {
+                let system = (!system.is_empty()).then(|| {
+                    Hint::from(format!(
+                        "its Dockerfile has packages of the system before, of which some may be missing here: {} (`doctor` tells which)",
+                        system.join(" ")
+                    ))
+                });
+                let way_out = builds.then(|| {
+                    Hint::from("--no-install goes on without what it makes, --engine docker builds it in its image")
+                });
+                let all = Hint::last_lines(last_lines).into_iter().chain(system).chain(way_out);
+                all.reduce(|said, more| said.then("\n").then(more))
             }
             Self::TooMuch { .. } => Some(
                 "make an environment of the project's own (.venv, node_modules), which is used then".into(),
             ),
+            Self::View { .. } => Some("--no-install goes on without what it makes".into()),
             Self::Process { .. } | Self::Busy { .. } | Self::Interrupted | Self::Io { .. } => None,
         }
     }

@@ -77,6 +77,18 @@ impl Key {
         }
     }
 
+    /// A file, or a folder with its settings, as a build has it.
+    pub(crate) fn sources(&mut self, path: &Path) -> Result<(), DependencyError> {
+        if !path.is_dir() {
+            self.file(path);
+            return Ok(());
+        }
+        let mut settings: Vec<PathBuf> = sources::settings(path)?;
+        settings.sort();
+        settings.iter().for_each(|file| self.file(file));
+        self.tree(path)
+    }
+
     /// All files below a folder: their names, sizes and times.
     fn tree(&mut self, path: &Path) -> Result<(), DependencyError> {
         for entry in sources::entries(path)?.iter().filter(|entry| !entry.kind.is_dir()) {

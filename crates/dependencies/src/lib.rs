@@ -2,6 +2,7 @@
 //! of every source tree, each made once for what decides (lock files, requirements, the interpreter, the tool) and kept by the hash
 //! of that. One is whole or does not count: a mark comes into it last, and what has none is made anew.
 
+mod builds;
 mod environment;
 mod error;
 mod kept;
@@ -16,6 +17,7 @@ mod requires;
 mod sources;
 mod tools;
 
+pub use builds::Stage;
 pub use environment::{Ecosystem, Environment, Wanted, environments};
 pub use error::DependencyError;
 pub use kept::{Kept, kept};

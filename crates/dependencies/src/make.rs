@@ -68,13 +68,18 @@ impl Environment {
             let _ = remove(&self.folder);
         }
         outcome.map(|()| true).map_err(|error| match error {
-            DependencyError::Failed { said, how, last_lines, .. } => {
-                DependencyError::Failed { said, how, last_lines, system: self.system.clone() }
-            }
+            DependencyError::Failed { said, how, last_lines, .. } => DependencyError::Failed {
+                said,
+                how,
+                last_lines,
+                system: self.system.clone(),
+                builds: self.built.is_some(),
+            },
             other @ (DependencyError::NoTool { .. }
             | DependencyError::NoPython { .. }
             | DependencyError::Process { .. }
             | DependencyError::TooMuch { .. }
+            | DependencyError::View { .. }
             | DependencyError::Busy { .. }
             | DependencyError::Interrupted
             | DependencyError::Io { .. }) => other,
@@ -82,13 +87,17 @@ impl Environment {
     }
 
     fn fill(&self, tools: &mut Tools<'_>) -> Result<(), DependencyError> {
-        match self.ecosystem {
-            Ecosystem::Python => python::fill(self, tools)?,
-            Ecosystem::Node => self.fill_modules(tools)?,
-            Ecosystem::Ruby => self.fill_gems(tools)?,
-        }
-        let found =
-            if self.ecosystem == Ecosystem::Node { modules::all_below(&self.folder) } else { Vec::new() };
+        let found = match (self.ecosystem, &self.built) {
+            (Ecosystem::Python, _) => python::fill(self, tools).map(|()| Vec::new())?,
+            (Ecosystem::Node, _) => {
+                self.fill_modules(tools)?;
+                modules::all_below(&self.folder)
+            }
+            (Ecosystem::Ruby, _) => self.fill_gems(tools).map(|()| Vec::new())?,
+            (Ecosystem::Built, built) => {
+                built.as_ref().map_or(Ok(Vec::new()), |built| built.fill(&self.folder, tools))?
+            }
+        };
         let lines: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
         write_mark(&self.folder, &lines.join("\n")).map_err(DependencyError::io("write into", &self.folder))
     }
@@ -129,6 +138,7 @@ impl Environment {
                     how: "yarn's Plug'n'Play makes no node_modules, which is not known here (`nodeLinker: node-modules` in .yarnrc.yml)".into(),
                     last_lines: Vec::new(),
                     system: Vec::new(),
+                    builds: false,
                 });
             }
         }

@@ -102,6 +102,17 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), DependencyError> {
     Ok(())
 }
 
+/// The files of settings at the top of a folder, which builds read.
+pub(crate) fn settings(from: &Path) -> Result<Vec<PathBuf>, DependencyError> {
+    let entries = fs::read_dir(from).map_err(DependencyError::io("read", from))?;
+    let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let is_one = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        (name == ".env" || name.starts_with(".env.")) && path.is_file()
+    };
+    Ok(paths.filter(is_one).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::copy;

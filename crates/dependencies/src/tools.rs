@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use backlot_dockerfile::Install;
 use backlot_process::{Printed, ProcessError, Program, caller_allow_list, describe_exit, is_offline};
+use backlot_view::View;
 
 use crate::error::DependencyError;
 
@@ -64,12 +66,19 @@ const ELSEWHERE: [&str; 24] = [
 const OF_THE_IMAGE: [&str; 7] =
     ["PATH", "HOME", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "PIP_NO_CACHE_DIR"];
 
+/// Whether a variable of an image is about what only that has.
+pub(crate) fn of_the_image(name: &str) -> bool {
+    OF_THE_IMAGE.contains(&name)
+}
+
 /// What runs the tools.
 pub(crate) struct Tools<'t> {
     /// The variables that all have.
     pub(crate) variables: BTreeMap<String, String>,
     /// Where they are looked for.
     pub(crate) path: Vec<PathBuf>,
+    /// The world in which they run, if it is one of their own.
+    pub(crate) view: Option<Arc<View>>,
     pub(crate) interrupted: &'t AtomicBool,
     pub(crate) say: &'t mut dyn FnMut(&str),
 }
@@ -97,14 +106,14 @@ impl<'t> Tools<'t> {
             variables.extend(WITHOUT_NETWORK.map(|(name, value)| (name.to_owned(), value.to_owned())));
         }
         let path = caller.get("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
-        Self { variables, path, interrupted, say }
+        Self { variables, path, view: None, interrupted, say }
     }
 
     /// The same for one line, with the variables that its Dockerfile gives it.
     pub(crate) fn variables_of(&self, install: &Install) -> BTreeMap<String, String> {
         let mut all = self.variables.clone();
         let own = install.variables.iter().filter(|(name, value)| {
-            let is_elsewhere = ELSEWHERE.contains(&name.as_str()) || OF_THE_IMAGE.contains(&name.as_str());
+            let is_elsewhere = ELSEWHERE.contains(&name.as_str()) || of_the_image(name);
             // A path is one of the image.
             !is_elsewhere && !value.starts_with('/')
         });
@@ -126,8 +135,11 @@ impl<'t> Tools<'t> {
         (variables, directory): (BTreeMap<String, String>, &Path),
     ) -> Result<(), DependencyError> {
         let path = std::env::join_paths(&self.path).unwrap_or_default();
-        let program =
+        let mut program =
             Program::new(program).args(arguments).envs(variables).env("PATH", path).current_dir(directory);
+        if let Some(view) = &self.view {
+            program = program.within(Arc::clone(view));
+        }
         let start = Instant::now();
         let mut next_sign = SIGN_AFTER;
         let (interrupted, say) = (self.interrupted, &mut self.say);
@@ -149,7 +161,7 @@ impl<'t> Tools<'t> {
         }
         let last_lines = output.last_lines(LAST_LINES);
         let how = format!("it ended with {}", describe_exit(output.status));
-        Err(DependencyError::Failed { said: said.to_owned(), how, last_lines, system: Vec::new() })
+        Err(DependencyError::Failed { said: said.to_owned(), how, last_lines, system: Vec::new(), builds: false })
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// Directories that images have, into which a file is copied under its own name.
-const DIRECTORIES: [&str; 18] = [
+pub(crate) const DIRECTORIES: [&str; 18] = [
     "/",
     "/bin",
     "/docker-entrypoint-initdb.d",
@@ -104,7 +104,7 @@ impl From<'_> {
 }
 
 /// The files below `context` that a path such as `conf/*.conf` means; nothing outside of it.
-fn matching(context: &Path, path: &Path) -> Vec<PathBuf> {
+pub fn matching(context: &Path, path: &Path) -> Vec<PathBuf> {
     let mut found = vec![context.to_owned()];
     for part in normal(&Path::new("/").join(path)).components() {
         let Component::Normal(part) = part else { continue };

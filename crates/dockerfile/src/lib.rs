@@ -9,6 +9,7 @@ mod shell;
 mod shell_tokens;
 mod stage;
 mod words;
+mod workshop;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,7 +20,7 @@ use backlot_project::stack::{Healthcheck, Image};
 
 pub use copies::Copies;
 use copies::From;
-pub use copies::normal;
+pub use copies::{matching, normal};
 pub use installs::{
     Argument, Build, Install, Installs, Kind, SETTINGS, SystemPackage, Tool, folder_of_modules,
 };
@@ -28,6 +29,7 @@ use options::{option, options, ports, quoted};
 pub use runs::{Run, runs};
 use stage::Stage;
 use words::Words;
+pub use workshop::{Made, Workshop};
 
 /// What images set that their Dockerfiles refer to.
 const USUAL: [(&str, &str); 2] =
@@ -70,6 +72,8 @@ pub struct Dockerfile {
     pub undone: Vec<String>,
     /// What those install.
     pub installs: Installs,
+    /// What is built of the project's files, in this stage or another.
+    pub made: Vec<Made>,
 }
 
 /// What the Dockerfile of a service says; none for a service that is not built.
@@ -122,7 +126,7 @@ pub(crate) fn read(text: &str, building: Building<'_>) -> Dockerfile {
     }
     let wanted = building.target.and_then(|target| reader.find(target));
     let stage = wanted.map_or_else(|| reader.stages.last(), |at| reader.stages.get(at));
-    stage.map(|stage| stage.file.clone()).unwrap_or_default()
+    stage.map(|stage| stage.file.clone().with_own()).unwrap_or_default()
 }
 
 struct Reader<'b> {
@@ -347,18 +351,19 @@ impl Reader<'_> {
         let words: Vec<String> = serde_json::from_str(rest).unwrap_or_else(|_| self.split(rest));
         let Some(mut stage) = self.stages.pop() else { return };
         let from = option(&options, "from");
+        let mut built = Vec::new();
         if let (Some(at), Some((dest, sources))) = (from.and_then(|from| self.find(from)), words.split_last())
         {
             let working_dir = stage.file.working_dir.as_deref().unwrap_or("/");
             let target = normal(&Path::new(working_dir).join(dest));
+            let into = dest.ends_with('/') || matches!(dest.as_str(), "." | "..");
             for source in sources {
                 let source = normal(&Path::new("/").join(source));
-                stage.file.installs.copied(
-                    &self.stages[at].file.installs,
-                    &source,
-                    &target,
-                    dest.ends_with('/'),
-                );
+                let other = &self.stages[at].file;
+                stage.file.installs.copied(&other.installs, &source, &target, dest.ends_with('/'));
+                let taken = other.taken(&source, &target, into);
+                built.extend(taken.iter().map(|_| target.clone()));
+                stage.file.made.extend(taken);
             }
         }
         let earlier = from.and_then(|from| Some((from, &self.stages[self.find(from)?].file.copies)));
@@ -373,6 +378,8 @@ impl Reader<'_> {
             Some(archive) => stage.file.copies.add(&From::Elsewhere(archive), &words, &working_dir),
             None => stage.file.copies.add(&from, &words, &working_dir),
         }
+        // What is built is known as such.
+        stage.file.copies.made.retain(|(target, _)| !built.contains(target));
         stage.file.makes_executable |= option(&options, "chmod").is_some();
         self.stages.push(stage);
     }

@@ -171,7 +171,9 @@ fn file_name(word: &str) -> &str {
 pub(crate) fn not_done(service: &Service) -> Option<String> {
     let file = backlot_dockerfile::of_service(service).ok()??;
     let at = &service.location;
-    if let Some((target, _)) = file.copies.made.first() {
+    let made = file.copies.made.iter().map(|(target, _)| target);
+    let built = file.made.iter().map(|made| &made.to).filter(|target| target.parent().is_some());
+    if let Some(target) = made.chain(built).next() {
         let target = target.display();
         return Some(format!(
             "the Dockerfile of service {} puts something at {target} that is not in its folder, which is not there natively \

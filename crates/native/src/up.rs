@@ -292,7 +292,7 @@ impl DatabaseService<'_> {
             // The supervisor's, see `NativeStack`.
             Step::Service(step) => step.to_string().into(),
             // That is done before anything is started.
-            Step::Install { .. } => step.to_string().into(),
+            Step::Install { .. } | Step::Build { .. } => step.to_string().into(),
         })
     }
 

@@ -21,6 +21,13 @@ pub enum Step {
         /// What is installed: the lines of their Dockerfiles.
         said: String,
     },
+    /// Build something of the project's files where that is not done.
+    Build {
+        /// The services that need it.
+        services: Vec<String>,
+        /// What builds it: the lines of their Dockerfiles.
+        said: String,
+    },
     /// Take something away.
     Remove(Removal),
     /// Fetch programs that are not here.
@@ -81,6 +88,7 @@ impl fmt::Display for Step {
                 let need = if services.len() == 1 { "needs" } else { "need" };
                 write!(f, "install what {} {need}: {said}", services.join(", "))
             }
+            Self::Build { services, said } => write!(f, "build for {}: {said}", services.join(", ")),
             Self::Remove(removal) => removal.fmt(f),
             Self::Fetch { what } => f.write_str(what),
             Self::MakeCluster { storage, databases } => {
@@ -106,6 +114,7 @@ impl Told for Step {
     fn heading(&self) -> &'static str {
         match self {
             Self::Install { .. } => "packages",
+            Self::Build { .. } => "built",
             Self::Remove(removal) => removal.heading(),
             Self::Fetch { .. } => "fetched",
             Self::MakeCluster { .. } => "cluster",

@@ -2,6 +2,7 @@
 //! on this machine.
 
 mod addresses;
+mod builds;
 mod cast;
 mod claim;
 mod contained;
@@ -32,5 +33,5 @@ pub use database::database_variables;
 pub use error::StackError;
 pub use fingerprint::{of_file, of_project, of_texts};
 pub use keeping::Kept;
-pub use packages::{Provided, provided};
+pub use packages::{Chooser, Provided, provided};
 pub use translation::Translation;

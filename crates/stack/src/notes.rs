@@ -146,9 +146,11 @@ fn in_another_directory(container: &Container<'_>) -> Option<String> {
 fn is_seen(container: &Container<'_>, inside: &Path) -> bool {
     let targets = container.service.volumes.iter().map(|mount| Path::new(mount.target.as_str()));
     let copied = container.dockerfile.copies.places.iter().map(|(target, _)| target.as_path());
+    let built = container.dockerfile.made.iter().map(|made| made.to.as_path());
+    let built = built.filter(|target| target.parent().is_some());
     inside.parent().is_none()
         || container.outside(inside).is_some()
-        || targets.chain(copied).any(|target| target.starts_with(inside) || inside.starts_with(target))
+        || targets.chain(copied).chain(built).any(|target| target.starts_with(inside) || inside.starts_with(target))
 }
 
 /// `SIGINT`, `INT` or a number.

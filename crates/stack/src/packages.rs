@@ -7,13 +7,13 @@ use std::sync::Arc;
 use backlot_dependencies::{
     DependencyError, Ecosystem, Environment as Packages, Machine, Version, Wanted, environments, own_modules,
 };
-use backlot_dockerfile::{Install, Kind};
+use backlot_dockerfile::{Install, Installs, Kind};
 use backlot_facts::container::Container;
 use backlot_facts::runtime::{node_of, python_of};
-use backlot_project::stack::MountKind;
+use backlot_project::stack::{Image, MountKind};
 use backlot_project::{Environment, Service};
 use backlot_state::tools::{activated, virtual_environment_of};
-use backlot_view::{Mount, What};
+use backlot_view::{Mount, Rung, What};
 
 use crate::{error::StackError, translation::Translation};
 
@@ -42,53 +42,94 @@ impl Provided {
 /// What each service of an environment has, but for those that are `left`: databases.
 pub fn provided(
     environment: &Environment,
-    root: &Path,
-    caller: &BTreeMap<String, String>,
-    home: &Path,
+    chooser: Chooser<'_>,
     left: &BTreeSet<&str>,
 ) -> BTreeMap<String, Provided> {
     let services = environment.stack.services.values();
     let services = services.filter(|service| !left.contains(service.name.as_str()));
-    let each = services.map(|service| {
-        let container = Container::of(service, root);
-        let provided =
-            if container.is_nginx() { Provided::default() } else { of(&container, root, caller, home) };
-        (service.name.clone(), provided)
-    });
+    let each = services
+        .map(|service| (service.name.clone(), chooser.of(&Container::of(service, chooser.root))));
     each.collect()
 }
 
-fn of(container: &Container<'_>, root: &Path, caller: &BTreeMap<String, String>, home: &Path) -> Provided {
-    let mut installs = container.dockerfile.installs.clone();
-    let is_python = |install: &Install| matches!(install.kind, Kind::Pip(_) | Kind::Sync { .. });
-    let context = container.service.build.as_ref().map(|build| build.context.clone());
-    let of_installs = installs.all.iter().filter(|install| is_python(install));
-    let of_installs: Vec<PathBuf> = of_installs.map(|install| install.directory.clone()).collect();
-    let folders: Vec<PathBuf> =
-        [container.directory()].into_iter().chain(context).chain(of_installs).collect();
-    let own = virtual_environment_of(&folders, root, caller);
-    let has_own_modules = |install: &Install| own_modules(&install.directory, root);
-    let before = installs.all.len();
-    installs.all.retain(|install| match install.kind {
-        Kind::Pip(_) | Kind::Sync { .. } | Kind::Export { .. } => own.is_none(),
-        Kind::Modules { .. } => !has_own_modules(install),
-        Kind::Globals(_) | Kind::Gems { .. } => true,
-    });
-    let has_own = own.is_some() || installs.all.len() < before;
-    let image = container.image();
+/// With what it is chosen what services have.
+#[derive(Debug, Clone, Copy)]
+pub struct Chooser<'c> {
+    /// The project's directory.
+    pub root: &'c Path,
+    /// The caller's variables.
+    pub caller: &'c BTreeMap<String, String>,
+    /// Where Backlot keeps what it installs.
+    pub home: &'c Path,
+    /// The most that services are to have of a view.
+    pub most: Rung,
+}
+
+/// What the lines of a stage come to.
+pub(crate) struct Installed {
+    /// The project's own virtual environment.
+    pub(crate) own: Option<PathBuf>,
+    /// Whether the project has anything itself of what the lines install.
+    has_own: bool,
+    pub(crate) environments: Vec<Packages>,
+    /// Why there can be none.
+    pub(crate) trouble: Option<DependencyError>,
+}
+
+impl Chooser<'_> {
+    fn of(&self, container: &Container<'_>) -> Provided {
+        if container.is_nginx() {
+            let builds = self.builds(container);
+            return Provided { environments: builds.all, notes: builds.notes, ..Provided::default() };
+        }
+        let context = container.service.build.as_ref().map(|build| build.context.clone());
+        let folders = [container.directory()].into_iter().chain(context).collect();
+        let image = container.image();
+        let Installed { own, has_own, mut environments, trouble } =
+            self.installed(&container.dockerfile.installs, image, folders);
+        let Wanted { python, node } = wanted(image);
+        let others = others(&environments, python, node);
+        let mut notes: Vec<String> = others.iter().map(|other| other.said(container.service)).collect();
+        notes.dedup();
+        notes.extend(unclear(container, has_own));
+        let builds = self.builds(container);
+        notes.extend(builds.notes);
+        environments.extend(builds.all);
+        let other_version = others.first().map(|other| other.here);
+        Provided { own, environments, trouble: trouble.map(Arc::new), notes, other_version }
+    }
+
+    /// What `installs` come to in a stage that is made from `image`; the project's own environments are looked for in `folders`, too.
+    pub(crate) fn installed(
+        &self,
+        installs: &Installs,
+        image: Option<&Image>,
+        mut folders: Vec<PathBuf>,
+    ) -> Installed {
+        let mut installs = installs.clone();
+        let is_python = |install: &&Install| matches!(install.kind, Kind::Pip(_) | Kind::Sync { .. });
+        folders.extend(installs.all.iter().filter(is_python).map(|install| install.directory.clone()));
+        let own = virtual_environment_of(&folders, self.root, self.caller);
+        let has_own_modules = |install: &Install| own_modules(&install.directory, self.root);
+        let before = installs.all.len();
+        installs.all.retain(|install| match install.kind {
+            Kind::Pip(_) | Kind::Sync { .. } | Kind::Export { .. } => own.is_none(),
+            Kind::Modules { .. } => !has_own_modules(install),
+            Kind::Globals(_) | Kind::Gems { .. } => true,
+        });
+        let has_own = own.is_some() || installs.all.len() < before;
+        let machine = Machine { caller: self.caller };
+        match environments(&installs, wanted(image), machine, self.home) {
+            Ok(environments) => Installed { own, has_own, environments, trouble: None },
+            Err(error) => Installed { own, has_own, environments: Vec::new(), trouble: Some(error) },
+        }
+    }
+}
+
+fn wanted(image: Option<&Image>) -> Wanted {
     let python = image.and_then(python_of).map(|(major, minor)| Version { major, minor });
     let node = image.and_then(node_of).map(|major| Version { major, minor: None });
-    let machine = Machine { caller };
-    let (environments, trouble) = match environments(&installs, Wanted { python, node }, machine, home) {
-        Ok(all) => (all, None),
-        Err(error) => (Vec::new(), Some(Arc::new(error))),
-    };
-    let others = others(&environments, python, node);
-    let mut notes: Vec<String> = others.iter().map(|other| other.said(container.service)).collect();
-    notes.dedup();
-    notes.extend(not_run(container, has_own, &installs.all));
-    let other_version = others.first().map(|other| other.here);
-    Provided { own, environments, trouble, notes, other_version }
+    Wanted { python, node }
 }
 
 /// Another version than the image's.
@@ -115,7 +156,7 @@ fn others(environments: &[Packages], python: Option<Version>, node: Option<Versi
         let (language, wanted) = match packages.ecosystem {
             Ecosystem::Python => ("Python", python?),
             Ecosystem::Node => ("Node", node?),
-            Ecosystem::Ruby => return None,
+            Ecosystem::Ruby | Ecosystem::Built => return None,
         };
         let here = packages.version.filter(|version| !wanted.is_met_by(*version))?;
         Some(Other { language, here, wanted })
@@ -123,43 +164,20 @@ fn others(environments: &[Packages], python: Option<Version>, node: Option<Versi
     environments.iter().filter_map(other).collect()
 }
 
-/// What its Dockerfile installs or builds, and nobody does here; `installed` is what Backlot installs for it.
-fn not_run(container: &Container<'_>, has_own: bool, installed: &[Install]) -> Vec<String> {
-    let service = container.service;
-    let (name, at) = (&service.name, &service.location);
-    let installs = &container.dockerfile.installs;
-    let unclear = installs.unclear.iter().filter(|_| !has_own).map(|said| {
+/// What its Dockerfile installs in a way that is not known, where the project has nothing itself.
+fn unclear(container: &Container<'_>, has_own: bool) -> Vec<String> {
+    let (name, at) = (&container.service.name, &container.service.location);
+    let unclear = container.dockerfile.installs.unclear.iter().filter(|_| !has_own).map(|said| {
         format!(
             "the Dockerfile of service {name} runs `{said}`, of which it is not known what it installs: that is not there natively \
              ({at}); install it into an environment of the project's own (.venv, node_modules), or take --engine docker"
         )
     });
-    let is_hidden =
-        |directory: &Path| service.volumes.iter().any(|mount| directory.starts_with(&mount.target));
-    let builds = installs.builds.iter().filter(|build| !is_hidden(&build.directory));
-    let builds = builds.map(|build| {
-        let said = &build.said;
-        // Beside modules of Backlot's own, what is made anew in a folder of the image is there for one run alone.
-        let is_lost = installed.iter().any(|install| {
-            matches!(install.kind, Kind::Modules { .. }) && install.place.parent() == Some(&build.directory)
-        });
-        let way_out = if build.is_elsewhere {
-            "run it where its files are".to_owned()
-        } else if let Some(folder) = container.outside(&build.directory).filter(|_| is_lost) {
-            format!("run it in {}, with its node_modules there", folder.display())
-        } else {
-            format!("`backlot run {name} {said}` does")
-        };
-        format!(
-            "the Dockerfile of service {name} runs `{said}`, which is not run natively: what it makes is there if you run it \
-             ({at}); {way_out}, or take --engine docker"
-        )
-    });
-    unclear.chain(builds).collect()
+    unclear.collect()
 }
 
 impl Translation<'_> {
-    fn provided_for(&self, service: &Service) -> Option<&Provided> {
+    pub(crate) fn provided_for(&self, service: &Service) -> Option<&Provided> {
         self.provided.get(&service.name)
     }
 
@@ -184,7 +202,8 @@ impl Translation<'_> {
 
     /// Where a program will be that is not there before something is installed.
     pub(crate) fn program_to_be(&self, service: &Service, word: &str) -> Option<PathBuf> {
-        let folder = self.missing(service).next()?.programs().into_iter().next()?;
+        let packages = self.missing(service).next()?;
+        let folder = packages.programs().into_iter().next().unwrap_or_else(|| packages.folder.clone());
         let name = Path::new(word).file_name()?;
         self.is_pending(service).then(|| folder.join(name))
     }
@@ -266,7 +285,12 @@ impl Translation<'_> {
 }
 
 fn is_hidden(service: &Service, target: &Path) -> bool {
-    let binds = service.volumes.iter().filter(|mount| matches!(mount.kind, MountKind::Bind { .. }));
     let is_own = service.volumes.iter().any(|mount| target == Path::new(&mount.target));
-    !is_own && binds.into_iter().any(|mount| target.starts_with(&mount.target))
+    !is_own && is_over(service, target)
+}
+
+/// Whether a folder of the user's lies over a path of a service.
+pub(crate) fn is_over(service: &Service, path: &Path) -> bool {
+    let binds = service.volumes.iter().filter(|mount| matches!(mount.kind, MountKind::Bind { .. }));
+    binds.into_iter().any(|mount| path.starts_with(&mount.target))
 }

@@ -85,7 +85,8 @@ impl Translation<'_> {
             let service = container.service.name.clone();
             return Err(StackError::Unrunnable { service, program, flaw });
         }
-        let own = container.own_program(word).filter(|file| is_executable(file));
+        let own = self.built_program(container, word);
+        let own = own.or_else(|| container.own_program(word).filter(|file| is_executable(file)));
         let found = own.or_else(|| match word.rsplit_once('/') {
             None => on_path(word, variables),
             Some(_) if word.starts_with('/') => {

@@ -37,6 +37,8 @@ pub struct Packages {
     pub folder: PathBuf,
     /// Whether they are there.
     pub is_there: bool,
+    /// Whether they are built of the project's files.
+    pub is_built: bool,
     /// Where their programs are, which come first on PATH.
     pub programs: Vec<PathBuf>,
     /// The variables by which programs know them.

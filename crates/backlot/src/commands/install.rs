@@ -62,6 +62,9 @@ pub fn steps(packages: &[Packages]) -> Vec<String> {
     let missing = packages.iter().filter(|packages| !packages.is_there);
     let steps = missing.map(|packages| {
         let (services, said) = (packages.services.clone(), packages.said.clone());
+        if packages.is_built {
+            return Step::Build { services, said }.to_string();
+        }
         Step::Install { services, said }.to_string()
     });
     steps.collect()

@@ -17,6 +17,8 @@ pub use folder::{SETTINGS, folder_of_modules};
 pub(super) use line::Line;
 pub(super) use read::read;
 
+use crate::shell::Command;
+
 /// What the lines of a stage install, in their order, and the folders that they make.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Installs {
@@ -48,12 +50,24 @@ pub struct SystemPackage {
 /// What makes something of the project's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
-    /// The line.
+    /// The line, as the Dockerfile has it: without the values of variables.
     pub said: String,
+    /// Its words.
+    pub words: Vec<String>,
     /// Where it works in the image.
     pub directory: PathBuf,
-    /// Whether that is in another stage, of which something is copied.
-    pub is_elsewhere: bool,
+    /// The variables that the line has.
+    pub variables: BTreeMap<String, String>,
+    /// What it mounts for itself (`--mount=type=bind`): places in the image, and on this machine.
+    pub mounts: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Build {
+    pub(super) fn of(command: &Command, directory: PathBuf, line: &Line<'_>) -> Self {
+        let (said, words) = (command.said.clone(), command.words.clone());
+        let (variables, mounts) = (command.variables.clone(), line.mounts.to_vec());
+        Self { said, words, directory, variables, mounts }
+    }
 }
 
 /// Something that is installed.
@@ -186,11 +200,6 @@ impl Installs {
                 // What it is built with is there, and here has to be.
                 self.packages.extend(other.packages.iter().cloned());
             }
-        }
-        // Of packages alone nothing is built.
-        if !other.all.iter().any(|install| from.starts_with(&install.place)) {
-            let of_this = other.builds.iter().filter(|build| from.starts_with(&build.directory));
-            self.builds.extend(of_this.map(|build| Build { is_elsewhere: true, ..build.clone() }));
         }
         for (tool, spec) in &other.tools {
             self.tools.entry(*tool).or_insert_with(|| spec.clone());

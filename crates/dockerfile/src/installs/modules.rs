@@ -76,7 +76,7 @@ pub(super) fn read(
     }
     let is_build = RUNS.contains(&verb) || (tool != Tool::Npm && verb.contains("build"));
     if is_build && command.certain {
-        installs.builds.push(Build { said: command.said.clone(), directory, is_elsewhere: false });
+        installs.builds.push(Build::of(command, directory, line));
         return Found::Understood;
     }
     Found::Nothing

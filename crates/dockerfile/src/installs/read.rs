@@ -88,7 +88,7 @@ fn recognise(command: &Command, line: &Line<'_>, installs: &mut Installs) -> Fou
         ("cp" | "mv", _) => moving::read(command, name, rest, line, installs),
         ("sed", _) if moving::is_without_effect(command, rest, line) => Found::Understood,
         ("dos2unix", _) if moving::have_no_returns(rest, command, line) => Found::Understood,
-        _ => system::read(name, rest, command, installs),
+        _ => system::read(name, rest, command, line, installs),
     }
 }
 

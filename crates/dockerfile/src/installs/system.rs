@@ -1,6 +1,6 @@
 //! Packages of systems, and what else installs something.
 
-use super::line::Found;
+use super::line::{Found, Line};
 use super::{Build, Installs, SystemPackage};
 use crate::copies::normal;
 use crate::shell::Command;
@@ -54,7 +54,13 @@ const UNKNOWN: [&[&str]; 14] = [
     &["easy_install"],
 ];
 
-pub(super) fn read(name: &str, words: &[String], command: &Command, installs: &mut Installs) -> Found {
+pub(super) fn read(
+    name: &str,
+    words: &[String],
+    command: &Command,
+    line: &Line<'_>,
+    installs: &mut Installs,
+) -> Found {
     if command.certain && (name == "mkdir" || (name == "install" && words.iter().any(|word| word == "-d"))) {
         // A mode, an owner.
         let is_value = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit()) || name == "install";
@@ -90,8 +96,7 @@ pub(super) fn read(name: &str, words: &[String], command: &Command, installs: &m
     }
     let verb = words.iter().find(|word| !word.starts_with('-')).map(String::as_str).unwrap_or_default();
     if command.certain && BUILDERS.iter().any(|(known, verbs)| *known == name && verbs.contains(&verb)) {
-        let (said, directory) = (command.said.clone(), command.directory.clone());
-        installs.builds.push(Build { said, directory, is_elsewhere: false });
+        installs.builds.push(Build::of(command, command.directory.clone(), line));
         return Found::Understood;
     }
     let is_manage = |word: &str| word.rsplit('/').next() == Some("manage.py");
@@ -101,8 +106,7 @@ pub(super) fn read(name: &str, words: &[String], command: &Command, installs: &m
                 || matches!(word.as_str(), "collectstatic" | "compilemessages" | "assets:precompile")
         });
     if makes && command.certain {
-        let (said, directory) = (command.said.clone(), command.directory.clone());
-        installs.builds.push(Build { said, directory, is_elsewhere: false });
+        installs.builds.push(Build::of(command, command.directory.clone(), line));
         return Found::Understood;
     }
     Found::Nothing

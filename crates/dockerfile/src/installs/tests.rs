@@ -221,24 +221,6 @@ RUN mkdir -m 700 /run/own; for x in $(ls); do mkdir /maybe; done
 }
 
 #[test]
-fn what_another_stage_builds_is_known_where_it_is_copied() {
-    let text = "\
-FROM node AS assets
-WORKDIR /front
-COPY frontend .
-RUN npm ci && npm run build
-FROM python AS with
-COPY --from=assets /front/dist /app/static
-FROM python AS without
-COPY --from=assets /front/node_modules /app/node_modules
-";
-    let builds = |target: &str| installs_of(text, Some(target), &[]).1.builds;
-    assert!(builds("assets").iter().all(|build| !build.is_elsewhere));
-    assert_eq!(builds("with").iter().map(|build| build.is_elsewhere).collect::<Vec<_>>(), [true]);
-    assert_eq!(builds("without"), []);
-}
-
-#[test]
 fn stages_targets_and_arguments_count() {
     let text = "\
 FROM python:3.12 AS base

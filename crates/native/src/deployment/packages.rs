@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backlot_dependencies::{DependencyError, Environment, Machine, Making};
+use backlot_dependencies::{DependencyError, Ecosystem, Environment, Machine, Making};
 use backlot_facts::{NoService, own};
 use backlot_plan::Step;
-use backlot_stack::{Cast, Provided, StackError, provided};
+use backlot_stack::{Cast, Chooser, Provided, StackError, provided};
 use backlot_state::{EngineError, Event, Outcome, Packages, Report, Wishes, tell};
 
 use crate::DatabaseService;
-use crate::deployment::NativeStack;
+use crate::deployment::{NativeStack, most};
 
 impl NativeStack<'_> {
     /// What each service has of packages.
@@ -18,7 +18,8 @@ impl NativeStack<'_> {
             let databases = self.databases().map(DatabaseService::database);
             let databases = databases.map(|database| database.service.as_str()).collect();
             let (root, home) = (self.ground.project.root(), self.ground.home.dependencies());
-            provided(&self.environment, root, self.ground.caller, &home, &databases)
+            let (caller, most) = (self.ground.caller, most(self.ground.caller));
+            provided(&self.environment, Chooser { root, caller, home: &home, most }, &databases)
         })
     }
 
@@ -121,6 +122,7 @@ impl NativeStack<'_> {
             said: environment.said(),
             folder: environment.folder.clone(),
             is_there: environment.is_whole(),
+            is_built: environment.ecosystem == Ecosystem::Built,
             programs: environment.programs(),
             variables: environment.variables(),
         });
@@ -138,7 +140,11 @@ impl NativeStack<'_> {
 }
 
 fn step(environment: &Environment, services: Vec<String>) -> Step {
-    Step::Install { services, said: environment.said() }
+    let said = environment.said();
+    match environment.ecosystem {
+        Ecosystem::Built => Step::Build { services, said },
+        Ecosystem::Python | Ecosystem::Node | Ecosystem::Ruby => Step::Install { services, said },
+    }
 }
 
 fn outcome(environment: &Environment, services: &[String]) -> String {
