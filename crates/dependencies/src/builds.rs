@@ -69,22 +69,25 @@ impl Environment {
             .map(|made| Take { from: made.from.clone(), to: made.to.clone(), into: made.into })
             .collect();
         let Some(roots) = roots(&stage.workshop, &takes) else { return Ok(None) };
-        let mut key = Key::new("build");
+        let mut of_lines = Key::new("build");
         for build in &stage.workshop.installs.builds {
-            key.add(format!("{:?} {:?}", build.words, build.variables));
-            key.add(build.directory.as_os_str().as_encoded_bytes());
+            of_lines.add(format!("{:?} {:?}", build.words, build.variables));
+            of_lines.add(build.directory.as_os_str().as_encoded_bytes());
         }
         for (target, place) in places(&stage.workshop) {
-            key.add(target.as_os_str().as_encoded_bytes());
-            key.sources(place)?;
+            of_lines.add(target.as_os_str().as_encoded_bytes());
+            of_lines.add(place.as_os_str().as_encoded_bytes());
         }
+        let lines = of_lines.finish();
+        let mut key = Key::new(&lines);
+        places(&stage.workshop).try_for_each(|(_, place)| key.sources(place))?;
         for folder in stage.needs.iter().map(|need| &need.folder).chain(stage.own.iter().map(|(_, own)| own)) {
             key.add(folder.as_os_str().as_encoded_bytes());
         }
         key.add(format!("{takes:?}"));
         Ok(Some(Self {
             ecosystem: Ecosystem::Built,
-            folder: home.join(format!("build-{}", key.finish())),
+            folder: home.join(format!("build-{lines}-{}", key.finish())),
             installs: Vec::new(),
             version: None,
             interpreter: PathBuf::new(),

@@ -43,6 +43,22 @@ pub fn kept(home: &Path) -> Result<Vec<Kept>, DependencyError> {
     Ok(all)
 }
 
+/// So many builds of the same lines are kept: sources change often.
+const BUILDS: usize = 3;
+
+/// Removes the builds of the same lines that were used before the last ones, unless a program is at work with them.
+pub(crate) fn forget_earlier(folder: &Path, interrupted: &AtomicBool) {
+    let lines = |path: &Path| Some(path.file_name()?.to_str()?.rsplit_once('-')?.0.to_owned());
+    let Some(home) = folder.parent() else { return };
+    // What is not removed now, `prune` does.
+    let mut all = kept(home).unwrap_or_default();
+    all.retain(|one| lines(&one.folder) == lines(folder));
+    all.sort_by_key(|one| std::cmp::Reverse(one.used));
+    for earlier in all.iter().skip(BUILDS) {
+        let _ = earlier.remove(interrupted);
+    }
+}
+
 impl Kept {
     /// Removes them, unless a program is at work with them. Returns whether they are gone.
     ///

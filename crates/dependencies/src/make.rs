@@ -14,7 +14,7 @@ use crate::environment::{Ecosystem, Environment, MARK};
 use crate::error::DependencyError;
 use crate::machine::Machine;
 use crate::tools::Tools;
-use crate::{lock, modules, python, sources};
+use crate::{kept, lock, modules, python, sources};
 
 /// By this variable what tools have started is known, should we be killed.
 const INSTALLS: &str = "BACKLOT_INSTALLS";
@@ -66,6 +66,9 @@ impl Environment {
             end_all_with_variable(INSTALLS, &name, ENDING);
             // What cannot be removed has no mark, and is removed by who comes next.
             let _ = remove(&self.folder);
+        }
+        if outcome.is_ok() && self.built.is_some() {
+            kept::forget_earlier(&self.folder, making.interrupted);
         }
         outcome.map(|()| true).map_err(|error| match error {
             DependencyError::Failed { said, how, last_lines, .. } => DependencyError::Failed {

@@ -53,8 +53,8 @@ pub fn running_from(dir: &Path) -> Option<ProcessId> {
     runner_from(dir)
 }
 
-/// Whether a process has this path in its command line or its environment, ourselves excepted. Where the system does not tell
-/// (no `/proc`), none has.
+/// Whether a process has this path in its command line or its environment, or something below it in its view, ourselves excepted.
+/// Where the system does not tell (no `/proc`), none has.
 pub fn is_named_by_anybody(path: &Path) -> bool {
     named_by_anybody(path)
 }
@@ -65,7 +65,14 @@ fn named_by_anybody(path: &Path) -> bool {
     let has_it = |text: &[u8]| text.windows(wanted.len()).any(|window| window == wanted);
     let command =
         |process: &ProcessId| std::fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
-    all_others().any(|process| has_it(&command(&process)) || has_it(&environment(&process)))
+    // Mounts are told from the root of their own file system.
+    let below = path.file_name().map(|name| [b"/", name.as_encoded_bytes(), b"/"].concat());
+    let sees_it = |process: &ProcessId| {
+        let mounts = std::fs::read(format!("/proc/{}/mountinfo", process.pid)).unwrap_or_default();
+        below.as_ref().is_some_and(|below| mounts.windows(below.len()).any(|window| window == below))
+    };
+    all_others()
+        .any(|process| has_it(&command(&process)) || has_it(&environment(&process)) || sees_it(&process))
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -270,8 +270,12 @@ impl Translation<'_> {
         let all = environments.unwrap_or_default().iter().flat_map(|packages| {
             // What a folder of the project's lies over is not the image's any more, unless something is mounted just there. Where
             // Node looks for modules there is no other way.
-            let is_over = packages.ecosystem == Ecosystem::Node;
-            packages.seen().into_iter().filter(move |(target, _)| is_over || !is_hidden(service, target))
+            packages.seen().into_iter().filter(move |(target, _)| match packages.ecosystem {
+                Ecosystem::Node => true,
+                Ecosystem::Python | Ecosystem::Ruby => !is_hidden(service, target),
+                // A volume begins with it.
+                Ecosystem::Built => !is_mounted(service, target),
+            })
         });
         all.map(|(target, place)| Mount { target, what: What::Path(place), read_only: false }).collect()
     }
@@ -287,6 +291,11 @@ impl Translation<'_> {
 fn is_hidden(service: &Service, target: &Path) -> bool {
     let is_own = service.volumes.iter().any(|mount| target == Path::new(&mount.target));
     !is_own && is_over(service, target)
+}
+
+/// Whether anything is mounted at a path of a service, or above it.
+pub(crate) fn is_mounted(service: &Service, path: &Path) -> bool {
+    service.volumes.iter().any(|mount| path.starts_with(&mount.target))
 }
 
 /// Whether a folder of the user's lies over a path of a service.
