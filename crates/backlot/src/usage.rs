@@ -16,7 +16,7 @@ const ELSEWHERE: [(&str, &str); 23] = [
     ),
     (
         "build",
-        "`backlot install` installs what Dockerfiles do, and `up --build` builds the images of containers",
+        "`backlot install` installs and builds what Dockerfiles do, and `up --build` builds the images of containers",
     ),
     ("clean", "`backlot down` ends what runs; with --volumes its data goes, too"),
     ("commit", "processes have no image"),

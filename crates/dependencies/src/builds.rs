@@ -1,19 +1,19 @@
 //! What stages of a Dockerfile build: in a copy of the project's files that is laid out as the stage has them, with its packages
 //! beside. What comes of it and is taken over stays, everything else of the copy goes; the source tree is never written to.
 
-use std::collections::BTreeMap;
-use std::fs::{self, Metadata, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backlot_dockerfile::{Build, Made, Workshop, matching};
 use backlot_view::{Mount, View, What};
 
+use crate::before::{Before, keep_only};
 use crate::error::DependencyError;
 use crate::key::Key;
-use crate::make::{make_folder, remove};
+use crate::make::make_folder;
 use crate::sources;
 use crate::tools::{Tools, of_the_image};
 use crate::{Ecosystem, Environment};
@@ -26,8 +26,6 @@ const CLOSED: [&str; 14] = [
 ];
 /// Those below which it may.
 const OPEN: [&str; 6] = ["mnt", "media", "opt", "srv", "tmp", "var"];
-/// What programs leave beside what they make.
-const LEFT: &str = "__pycache__";
 
 /// A stage, and what it has for what it builds.
 #[derive(Debug, Clone)]
@@ -81,7 +79,8 @@ impl Environment {
         let lines = of_lines.finish();
         let mut key = Key::new(&lines);
         places(&stage.workshop).try_for_each(|(_, place)| key.sources(place))?;
-        for folder in stage.needs.iter().map(|need| &need.folder).chain(stage.own.iter().map(|(_, own)| own)) {
+        for folder in stage.needs.iter().map(|need| &need.folder).chain(stage.own.iter().map(|(_, own)| own))
+        {
             key.add(folder.as_os_str().as_encoded_bytes());
         }
         key.add(format!("{takes:?}"));
@@ -119,11 +118,9 @@ impl Built {
     pub(crate) fn fill(&self, folder: &Path, tools: &mut Tools<'_>) -> Result<Vec<PathBuf>, DependencyError> {
         let root = folder.join(ROOT);
         self.lay_out(&root)?;
-        let mut before = BTreeMap::new();
-        note(&root, Path::new(""), &mut before)?;
+        let before = Before::of(&root)?;
         self.run(folder, &root, tools)?;
-        let mut made = Vec::new();
-        changed(&root, Path::new(""), &before, &mut made)?;
+        let made = before.changed()?;
         let mut kept: Vec<PathBuf> = self
             .takes
             .iter()
@@ -132,7 +129,7 @@ impl Built {
             .collect();
         kept.sort();
         kept.dedup();
-        clear(&root, Path::new(""), &kept)?;
+        keep_only(&root, &kept)?;
         Ok(kept)
     }
 
@@ -186,7 +183,7 @@ impl Built {
             .collect();
         let directory = self.builds().first().map_or(Path::new("/"), |build| &build.directory);
         let view = View::new(&mounts, directory)
-            .map_err(|source| DependencyError::View { said: self.said(), source })?;
+            .map_err(|source| DependencyError::View { said: self.said(), source: Box::new(source) })?;
         tools.path.splice(..0, self.stage.programs.iter().cloned());
         tools.view = Some(Arc::new(view));
         let mut variables = tools.variables.clone();
@@ -202,20 +199,23 @@ impl Built {
     /// taken along.
     fn script(&self, root: &Path) -> String {
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
-        let mut script = "set -e\n".to_owned();
+        // What is wrong with sources, many tools print where they print all else.
+        let mut lines = vec!["set -e".to_owned(), "exec 2>&1".to_owned()];
         for build in self.builds() {
             let variables = build.variables.iter().filter(|(name, _)| is_name(name) && !of_the_image(name));
-            let variables = variables.map(|(name, value)| format!("export {name}={}\n", quoted(value)));
             let words: Vec<String> = build.words.iter().map(|word| quoted(word)).collect();
-            let variables: String = variables.collect();
-            let directory = quoted(&build.directory.display().to_string());
-            script.push_str(&format!("(\n{variables}cd {directory}\nexec {}\n)\n", words.join(" ")));
+            lines.push("(".to_owned());
+            lines.extend(variables.map(|(name, value)| format!("export {name}={}", quoted(value))));
+            lines.push(format!("cd {}", quoted(&build.directory.display().to_string())));
+            lines.push(format!("exec {}", words.join(" ")));
+            lines.push(")".to_owned());
         }
         for take in self.takes.iter().filter(|take| take.is_at_the_root() && !self.has(&take.from)) {
-            let (from, to) = (take.from.display().to_string(), inside(root, &take.from).display().to_string());
-            script.push_str(&format!("cp -a -- {} {}\n", quoted(&from), quoted(&to)));
+            let (from, to) =
+                (take.from.display().to_string(), inside(root, &take.from).display().to_string());
+            lines.push(format!("cp -a -- {} {}", quoted(&from), quoted(&to)));
         }
-        script
+        lines.join("\n") + "\n"
     }
 }
 
@@ -254,8 +254,8 @@ fn places(workshop: &Workshop) -> impl Iterator<Item = (&Path, &Path)> {
 fn roots(workshop: &Workshop, takes: &[Take]) -> Option<Vec<PathBuf>> {
     let directories = || workshop.installs.builds.iter().map(|build| build.directory.as_path());
     let folders = workshop.installs.folders.iter().map(PathBuf::as_path);
-    let taken = takes.iter().filter_map(|take| take.from.parent());
-    let all = places(workshop).map(|(target, _)| target).chain(directories()).chain(folders).chain(taken);
+    let around = takes.iter().filter_map(|take| take.from.parent());
+    let all = places(workshop).map(|(target, _)| target).chain(directories()).chain(folders).chain(around);
     let mut all: Vec<PathBuf> = all.filter(|path| is_free(path)).map(Path::to_owned).collect();
     all.sort();
     let mut roots: Vec<PathBuf> = Vec::new();
@@ -289,70 +289,4 @@ fn is_name(name: &str) -> bool {
 
 fn inside(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
-}
-
-type Stamp = (i64, i64, u64, u64);
-
-fn stamp(metadata: &Metadata) -> Stamp {
-    (metadata.mtime(), metadata.mtime_nsec(), metadata.size(), metadata.ino())
-}
-
-/// The entries of a folder below `root`, by their names.
-fn entries(root: &Path, folder: &Path) -> Result<Vec<(PathBuf, Metadata)>, DependencyError> {
-    let path = root.join(folder);
-    let fail = |source| DependencyError::io("read", &path)(source);
-    let mut all = Vec::new();
-    for entry in fs::read_dir(&path).map_err(fail)? {
-        let entry = entry.map_err(fail)?;
-        all.push((folder.join(entry.file_name()), entry.metadata().map_err(fail)?));
-    }
-    all.sort_by(|one, other| one.0.cmp(&other.0));
-    Ok(all)
-}
-
-/// What is there before anything is built.
-fn note(root: &Path, folder: &Path, all: &mut BTreeMap<PathBuf, Stamp>) -> Result<(), DependencyError> {
-    for (path, metadata) in entries(root, folder)? {
-        all.insert(path.clone(), stamp(&metadata));
-        if metadata.is_dir() {
-            note(root, &path, all)?;
-        }
-    }
-    Ok(())
-}
-
-/// What is new or another then; of a new folder, that alone.
-fn changed(
-    root: &Path,
-    folder: &Path,
-    before: &BTreeMap<PathBuf, Stamp>,
-    made: &mut Vec<PathBuf>,
-) -> Result<(), DependencyError> {
-    for (path, metadata) in entries(root, folder)? {
-        match before.get(&path) {
-            Some(_) if metadata.is_dir() => changed(root, &path, before, made)?,
-            Some(earlier) if *earlier == stamp(&metadata) => {}
-            _ if path.file_name().is_some_and(|name| name == LEFT) => {}
-            _ => made.push(path),
-        }
-    }
-    Ok(())
-}
-
-/// Removes what is not kept.
-fn clear(root: &Path, folder: &Path, kept: &[PathBuf]) -> Result<(), DependencyError> {
-    for (path, metadata) in entries(root, folder)? {
-        if kept.contains(&path) {
-            continue;
-        }
-        let place = root.join(&path);
-        if metadata.is_dir() && kept.iter().any(|kept| kept.starts_with(&path)) {
-            clear(root, &path, kept)?;
-        } else if metadata.is_dir() {
-            remove(&place)?;
-        } else {
-            fs::remove_file(&place).map_err(DependencyError::io("remove", &place))?;
-        }
-    }
-    Ok(())
 }

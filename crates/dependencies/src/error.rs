@@ -1,8 +1,8 @@
 //! Why packages cannot be had.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fmt, io};
 
 use backlot_hint::{Explain, Hint};
 use backlot_process::ProcessError;
@@ -33,10 +33,10 @@ pub enum DependencyError {
         wanted: String,
     },
     /// What installs it did not do well.
-    #[error("`{said}` failed: {how}")]
+    #[error("{line} failed: {how}")]
     Failed {
-        /// The line.
-        said: String,
+        /// The line, and whose it is, in words.
+        line: String,
         /// How it ended.
         how: String,
         /// What it said last.
@@ -52,7 +52,7 @@ pub enum DependencyError {
         /// The line.
         said: String,
         /// Why.
-        source: ViewError,
+        source: Box<ViewError>,
     },
     /// It could not be started, or took too long.
     #[error("`{said}` failed: cannot {source}")]
@@ -94,6 +94,15 @@ pub enum DependencyError {
 }
 
 impl DependencyError {
+    /// The same, with whose line it is that failed.
+    #[must_use]
+    pub fn of(mut self, name: &str, at: impl fmt::Display) -> Self {
+        if let Self::Failed { line, .. } = &mut self {
+            *line = format!("{line} for service {name} ({at})");
+        }
+        self
+    }
+
     /// None of the Pythons that were `found` is allowed.
     pub(crate) fn no_python(
         said: String,

@@ -85,7 +85,9 @@ impl Key {
         }
         let mut settings: Vec<PathBuf> = sources::settings(path)?;
         settings.sort();
-        settings.iter().for_each(|file| self.file(file));
+        for file in &settings {
+            self.file(file);
+        }
         self.tree(path)
     }
 

@@ -2,6 +2,7 @@
 //! of every source tree, each made once for what decides (lock files, requirements, the interpreter, the tool) and kept by the hash
 //! of that. One is whole or does not count: a mark comes into it last, and what has none is made anew.
 
+mod before;
 mod builds;
 mod environment;
 mod error;

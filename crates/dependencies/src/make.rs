@@ -71,8 +71,8 @@ impl Environment {
             kept::forget_earlier(&self.folder, making.interrupted);
         }
         outcome.map(|()| true).map_err(|error| match error {
-            DependencyError::Failed { said, how, last_lines, .. } => DependencyError::Failed {
-                said,
+            DependencyError::Failed { line, how, last_lines, .. } => DependencyError::Failed {
+                line,
                 how,
                 last_lines,
                 system: self.system.clone(),
@@ -137,7 +137,7 @@ impl Environment {
             let plays = !self.folder.join(modules::NAME).exists() && self.folder.join(".pnp.cjs").exists();
             if plays {
                 return Err(DependencyError::Failed {
-                    said: install.said.clone(),
+                    line: format!("`{}`", install.said),
                     how: "yarn's Plug'n'Play makes no node_modules, which is not known here (`nodeLinker: node-modules` in .yarnrc.yml)".into(),
                     last_lines: Vec::new(),
                     system: Vec::new(),

@@ -79,6 +79,7 @@ pub(crate) struct Tools<'t> {
     pub(crate) path: Vec<PathBuf>,
     /// The world in which they run, if it is one of their own.
     pub(crate) view: Option<Arc<View>>,
+    is_offline: bool,
     pub(crate) interrupted: &'t AtomicBool,
     pub(crate) say: &'t mut dyn FnMut(&str),
 }
@@ -102,11 +103,12 @@ impl<'t> Tools<'t> {
         let own = caller.iter().filter(|(name, _)| OF_TOOLS.iter().any(|start| name.starts_with(start)));
         variables.extend(own.map(|(name, value)| (name.clone(), value.clone())));
         variables.retain(|name, _| !ELSEWHERE.contains(&name.as_str()));
-        if is_offline(caller) {
+        let is_offline = is_offline(caller);
+        if is_offline {
             variables.extend(WITHOUT_NETWORK.map(|(name, value)| (name.to_owned(), value.to_owned())));
         }
         let path = caller.get("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
-        Self { variables, path, view: None, interrupted, say }
+        Self { variables, path, view: None, is_offline, interrupted, say }
     }
 
     /// The same for one line, with the variables that its Dockerfile gives it.
@@ -160,8 +162,15 @@ impl<'t> Tools<'t> {
             return Ok(());
         }
         let last_lines = output.last_lines(LAST_LINES);
-        let how = format!("it ended with {}", describe_exit(output.status));
-        Err(DependencyError::Failed { said: said.to_owned(), how, last_lines, system: Vec::new(), builds: false })
+        let offline = if self.is_offline { "; offline, it has only what is on this machine" } else { "" };
+        let how = format!("it ended with {}{offline}", describe_exit(output.status));
+        Err(DependencyError::Failed {
+            line: format!("`{said}`"),
+            how,
+            last_lines,
+            system: Vec::new(),
+            builds: false,
+        })
     }
 }
 

@@ -113,12 +113,21 @@ mod tests {
         let one = |from: &str, to: &str, into: bool| vec![(from.to_owned(), to.to_owned(), into)];
         for (rest, expected) in [
             ("", one("/", "/", false)),
-            ("FROM nginx\nCOPY --from=build /app/dist /usr/share/nginx/html", one("/app/dist", "/usr/share/nginx/html", true)),
+            (
+                "FROM nginx\nCOPY --from=build /app/dist /usr/share/nginx/html",
+                one("/app/dist", "/usr/share/nginx/html", true),
+            ),
             ("FROM a\nWORKDIR /srv\nCOPY --from=build /app/x.jar lib/", one("/app/x.jar", "/srv/lib", true)),
             ("FROM a\nCOPY --from=build /app /code", one("/app", "/code", false)),
             ("FROM a\nCOPY --from=build /etc/passwd /etc/", Vec::new()),
-            ("FROM a AS b\nCOPY --from=build /app/dist /x\nFROM c\nCOPY --from=b /x/js /y", one("/app/dist/js", "/y", false)),
-            ("FROM a AS b\nCOPY --from=build /app/dist /x/d\nFROM c\nCOPY --from=b /x /y", one("/app/dist", "/y/d", false)),
+            (
+                "FROM a AS b\nCOPY --from=build /app/dist /x\nFROM c\nCOPY --from=b /x/js /y",
+                one("/app/dist/js", "/y", false),
+            ),
+            (
+                "FROM a AS b\nCOPY --from=build /app/dist /x/d\nFROM c\nCOPY --from=b /x /y",
+                one("/app/dist", "/y/d", false),
+            ),
         ] {
             assert_eq!(made(&format!("{BUILD}{rest}")), expected, "{rest}");
         }

@@ -8,7 +8,7 @@ fn carry_out(world: &mut Observed, step: &Step) {
     match step {
         Step::Remove(removal) => take_away(world, *removal),
         // Told by others, see the supervisor; and where it is fetched to, all environments look: of this one it changes nothing.
-        Step::Service(_) | Step::Fetch { .. } | Step::Install { .. } => {}
+        Step::Service(_) | Step::Fetch { .. } | Step::Install { .. } | Step::Build { .. } => {}
         Step::MakeCluster { storage, .. } => {
             world.files = true;
             match storage {
@@ -65,7 +65,11 @@ fn take_away(world: &mut Observed, removal: Removal) {
 /// What is left when whoever carried a step out was killed in the middle of it.
 fn cut_short(world: &mut Observed, step: &Step) {
     match step {
-        Step::Remove(_) | Step::Service(_) | Step::Fetch { .. } | Step::Install { .. } => {}
+        Step::Remove(_)
+        | Step::Service(_)
+        | Step::Fetch { .. }
+        | Step::Install { .. }
+        | Step::Build { .. } => {}
         Step::MakeCluster { .. } => world.files = true,
         // The worst moment: the server runs, and nobody has written down which it is.
         Step::StartServer { .. } => {

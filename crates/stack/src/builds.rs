@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use backlot_dependencies::{Ecosystem, Environment as Packages, Stage};
+use backlot_dependencies::{Ecosystem, Environment as Packages, Stage, own_modules};
 use backlot_dockerfile::{Build, Kind, Made, Workshop, normal};
 use backlot_facts::container::Container;
 use backlot_project::Service;
@@ -40,7 +40,7 @@ impl Chooser<'_> {
         for (workshop, taken) in stages {
             let lines: Vec<&Build> = workshop.installs.builds.iter().collect();
             let notes: Vec<String> = lines.iter().map(|build| build.said.clone()).collect();
-            match self.built(workshop, &taken, container) {
+            match self.built(workshop, &taken) {
                 Ok(packages) => builds.all.push(packages),
                 Err(why) => builds.notes.extend(notes.iter().map(|said| not_run(said, &why, container))),
             }
@@ -49,12 +49,7 @@ impl Chooser<'_> {
     }
 
     /// What is built in a stage; else why it cannot be, in words.
-    fn built(
-        &self,
-        workshop: Workshop,
-        taken: &[&Made],
-        container: &Container<'_>,
-    ) -> Result<Packages, String> {
+    fn built(&self, workshop: Workshop, taken: &[&Made]) -> Result<Packages, String> {
         if self.most == Rung::None || backlot_view::rung() == Rung::None {
             return Err("this machine gives it no world of its own".to_owned());
         }
@@ -65,16 +60,32 @@ impl Chooser<'_> {
         }
         let mut needs = installed.environments;
         for made in &workshop.made {
-            needs.push(self.built(made.workshop.clone(), &[made], container)?);
+            needs.push(self.built(made.workshop.clone(), &[made])?);
         }
         let programs: Vec<PathBuf> = installed.own.iter().map(|own| own.join("bin")).collect();
-        let own = own_modules(&workshop)?;
+        let own = self.modules(&workshop)?;
         for build in &workshop.installs.builds {
             self.check_program(build, &needs, &programs)?;
         }
         let stage = Stage { workshop, needs, own, programs };
         let built = Packages::built(stage, taken, self.home).map_err(|error| error.to_string())?;
         built.ok_or_else(|| "it works in folders of the machine's own".to_owned())
+    }
+
+    /// The modules that the project has itself: where the stage has its own, and here.
+    fn modules(&self, workshop: &Workshop) -> Result<Vec<(PathBuf, PathBuf)>, String> {
+        let installs = workshop.installs.all.iter();
+        let own = installs
+            .filter(|install| matches!(install.kind, Kind::Modules { .. }))
+            .filter(|install| own_modules(&install.directory, self.root));
+        let beside = own.map(|install| {
+            let here = install.directory.join("node_modules");
+            let is_there = here.is_dir();
+            is_there
+                .then(|| (install.place.clone(), here))
+                .ok_or_else(|| "the project has its node_modules not beside its package.json".to_owned())
+        });
+        beside.collect()
     }
 
     /// That what a line runs is on this machine, or will be.
@@ -102,14 +113,6 @@ fn seen(made: &Made, service: &Service) -> Option<Workshop> {
     }
     workshop.installs.builds.retain(|build| !is_over(service, &build.directory));
     (!workshop.installs.builds.is_empty()).then_some(workshop)
-}
-
-/// The modules that the project has itself: where the stage has its own, and here.
-fn own_modules(workshop: &Workshop) -> Result<Vec<(PathBuf, PathBuf)>, String> {
-    let installs = workshop.installs.all.iter();
-    let all = installs.filter(|install| matches!(install.kind, Kind::Modules { .. }));
-    let own = all.map(|install| (install.place.clone(), install.directory.join("node_modules")));
-    Ok(own.filter(|(_, here)| here.is_dir()).collect())
 }
 
 fn not_run(said: &str, why: &str, container: &Container<'_>) -> String {

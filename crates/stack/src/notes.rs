@@ -150,7 +150,10 @@ fn is_seen(container: &Container<'_>, inside: &Path) -> bool {
     let built = built.filter(|target| target.parent().is_some());
     inside.parent().is_none()
         || container.outside(inside).is_some()
-        || targets.chain(copied).chain(built).any(|target| target.starts_with(inside) || inside.starts_with(target))
+        || targets
+            .chain(copied)
+            .chain(built)
+            .any(|target| target.starts_with(inside) || inside.starts_with(target))
 }
 
 /// `SIGINT`, `INT` or a number.

@@ -47,8 +47,8 @@ pub fn provided(
 ) -> BTreeMap<String, Provided> {
     let services = environment.stack.services.values();
     let services = services.filter(|service| !left.contains(service.name.as_str()));
-    let each = services
-        .map(|service| (service.name.clone(), chooser.of(&Container::of(service, chooser.root))));
+    let each =
+        services.map(|service| (service.name.clone(), chooser.of(&Container::of(service, chooser.root))));
     each.collect()
 }
 

@@ -204,8 +204,8 @@ impl Translation<'_> {
                 && self.contained(&service.name).is_none()
                 && !PACKAGES.iter().any(|name| target.ends_with(name));
             let built = || self.built_for(service).into_iter().find(|(there, _)| there == target);
-            let copied = || Container::of(service, self.root).dockerfile.copies.place(target);
-            let place = || built().map(|(_, here)| here).or_else(copied);
+            let of_image = || Container::of(service, self.root).dockerfile.copies.place(target);
+            let place = || built().map(|(_, here)| here).or_else(of_image);
             let begins_with = if copies { place().filter(|place| place.is_dir()) } else { None };
             Some(Kept { folder, volume: volume.filter(|_| !self.throwaway), begins_with })
         });

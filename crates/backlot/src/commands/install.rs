@@ -9,7 +9,7 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::render;
 
-/// Install what services' Dockerfiles install, where it is missing: `up` does that, too
+/// Install and build what services' Dockerfiles do, where it is missing: `up` does that, too
 ///
 /// Into virtual environments, `node_modules` and gems of Backlot's own, outside of the project, each kept by what decides: lock files,
 /// requirements, the interpreter. A `.venv` or `node_modules` of the project's own is used where there is one. Packages of the

@@ -195,7 +195,7 @@ fn a_tool_that_fails_is_told_with_its_last_lines_and_leaves_nothing() {
         1,
         "",
         "    $ uv pip install --system -r requirements.txt\n\
-         error: `uv pip install --system -r requirements.txt` failed: it ended with exit code 7\n\
+         error: `uv pip install --system -r requirements.txt` for service web ([project]/compose.yaml:1:12) failed: it ended with exit code 7; offline, it has only what is on this machine\n\
          \x20 help: its last lines were\n        no matching distribution\n",
     );
     let left = fs::read_dir(stage.home().join("dependencies")).unwrap().flatten();
@@ -377,7 +377,9 @@ fn offline_no_tool_asks_for_what_is_not_here() {
     let dockerfile = fs::read_to_string(stage.project().join("web/Dockerfile")).unwrap();
     stage.file("web/Dockerfile", dockerfile.replace(line, "RUN pip install -r requirements.txt"));
     let up = stage.backlot(&["up", "-d"]).output().assert_code(1);
-    assert!(up.stderr.contains("`pip install -r requirements.txt` failed"), "{up}");
+    let failed = "`pip install -r requirements.txt` for service web ([project]/compose.yaml:2:3) failed: it ended with exit code 1; \
+                  offline, it has only what is on this machine";
+    assert!(up.stderr.contains(failed), "{up}");
     assert!(up.stderr.contains("No matching distribution found for certifi"), "{up}");
     stage.assert_nothing_left();
 }

@@ -9,6 +9,7 @@ mod axum;
 mod beside;
 mod blog;
 mod brought;
+mod builds;
 mod caller;
 mod changes;
 mod commands;

@@ -94,11 +94,19 @@ impl NativeStack<'_> {
                 continue;
             }
             tell(&step(environment, names.clone()), report, |report| {
-                environment.make(&making, &mut |line| report(Event::Said(line))).map_err(failed)?;
+                let done = environment.make(&making, &mut |line| report(Event::Said(line)));
+                done.map_err(|error| failed(self.with_place(error, &names)))?;
                 Ok(Outcome::from(outcome(environment, &names)))
             })?;
         }
         Ok(())
+    }
+
+    fn with_place(&self, error: DependencyError, services: &[String]) -> DependencyError {
+        match services.first().and_then(|name| self.environment.stack.services.get(name)) {
+            Some(service) => error.of(&service.name, &service.location),
+            None => error,
+        }
     }
 
     /// The services of these names, or all; what each of them needs can be had.
