@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use backlot_postgres::{Access, Connection, StorageError, remove_tree};
 use backlot_process::{Owner, ProcessId};
-use backlot_templates::{copy_again, copy_upon, copy_while_used, size_of};
+use backlot_templates::{copy_again, copy_gently, copy_log, copy_upon, copy_while_used, size_of};
 
 use crate::error::SnapshotError;
 use crate::freeze::Frozen;
@@ -110,22 +110,26 @@ fn as_backup(
     let (start, stop) = if live.major < RENAMED {
         (
             "SELECT pg_start_backup('backlot', true, false)",
-            "SELECT labelfile FROM pg_stop_backup(false, false)",
+            "SELECT pg_walfile_name(lsn) || E'\\n' || labelfile FROM pg_stop_backup(false, false)",
         )
     } else {
-        ("SELECT pg_backup_start('backlot', true)", "SELECT labelfile FROM pg_backup_stop(false)")
+        (
+            "SELECT pg_backup_start('backlot', true)",
+            "SELECT pg_walfile_name(lsn) || E'\\n' || labelfile FROM pg_backup_stop(false)",
+        )
     };
     ask(start)?;
     // Should it fail, the backup ends with the connection.
-    copy_upon(live.data, to, owner)?;
-    let label = ask(stop)?.unwrap_or_default();
-    let log = to.join("pg_wal");
-    remove_tree(&log)?;
-    copy_while_used(&live.data.join("pg_wal"), &log, owner)?;
+    copy_gently(live.data, to, owner)?;
+    let answer = ask(stop)?.unwrap_or_default();
+    let (last, label) = answer.split_once('\n').unwrap_or_default();
     // `START WAL LOCATION: 0/2000028 (file 000000010000000000000002)`
-    let segment = label.split_once("(file ").and_then(|(_, rest)| rest.split(')').next()).unwrap_or_default();
-    if !log.join(segment).is_file() {
-        return Err(SnapshotError::Behind { segment: segment.to_owned() });
+    let first = label.split_once("(file ").and_then(|(_, rest)| rest.split(')').next()).unwrap_or_default();
+    copy_log(live.data, to, owner, first..=last)?;
+    for segment in [first, last] {
+        if !to.join("pg_wal").join(segment).is_file() {
+            return Err(SnapshotError::Behind { segment: segment.to_owned() });
+        }
     }
     let path = to.join("backup_label");
     fs::write(&path, label).and_then(|()| owner.take(&path)).map_err(StorageError::at("write", &path))?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use backlot_postgres::{StorageError, remove_tree};
 
-use crate::copy::{count_files, mode};
+use crate::copy::{Manner, count_files, mode};
 use crate::difference::{Difference, Sameness};
 use crate::{Template, TemplateError};
 
@@ -39,8 +39,9 @@ impl Template {
         aside: &'a Path,
     ) -> Result<TakenBack<'a>, TemplateError> {
         let taken = TakenBack { data, aside, difference };
-        let done =
-            taken.put_aside().and_then(|()| taken.difference.bring(&self.data_dir, data, &self.owner, false));
+        let done = taken
+            .put_aside()
+            .and_then(|()| taken.difference.bring(&self.data_dir, data, &self.owner, Manner::default()));
         if let Err(error) = done {
             taken.undo()?;
             return Err(error.into());

@@ -1,17 +1,18 @@
 //! Copying a data directory, fast.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::SystemTime;
 
-use backlot_postgres::StorageError;
+use backlot_postgres::{StorageError, remove_tree};
 use backlot_process::Owner;
 
-use crate::difference::{Difference, Sameness};
+use crate::difference::{Difference, LOG, Sameness};
 use crate::folder::VERSION;
 
 /// How the copies are to be.
@@ -24,32 +25,85 @@ pub(crate) struct Copier<'a> {
     pub(crate) reflink: bool,
     /// Whether files may be gone by the time it is their turn.
     pub(crate) is_used: bool,
+    /// How many bytes have not been written through yet, where that is done bit by bit.
+    pub(crate) unwritten: Option<AtomicU64>,
 }
+
+/// So much is copied before it is written through, for a server whose own writes to that disk are waited for: all at the end would
+/// hold these up for as long as that takes.
+const PART: u64 = 8 << 20;
 
 /// Copies the data directory `from`, which nobody uses, to `to`, which must not exist, and gives it to `owner`. Nothing is
 /// synced. All of Postgres' files have the same mode, which is that of `PG_VERSION`. Returns how many files there are.
 pub(crate) fn copy_cluster(from: &Path, to: &Path, owner: &Owner) -> Result<usize, StorageError> {
-    copy_folder(from, to, owner, false)
+    copy_folder(from, to, owner, Manner::default(), &|_| true)
 }
 
 /// The same of one that somebody uses, whose files come and go meanwhile, or of a folder of it.
 pub fn copy_while_used(from: &Path, to: &Path, owner: &Owner) -> Result<usize, StorageError> {
-    copy_folder(from, to, owner, true)
+    copy_folder(from, to, owner, Manner { is_used: true, ..Manner::default() }, &|_| true)
 }
 
 /// Makes a copy the same again as what it was made of, which nobody uses, and of which nothing has changed before `since` that is
 /// not in it.
 pub fn copy_again(from: &Path, to: &Path, owner: &Owner, since: SystemTime) -> Result<(), StorageError> {
-    make_same(from, to, owner, Sameness::Since(since), false)
+    make_same(from, to, owner, Sameness::Since(since), Manner::default())
 }
 
 /// Makes a copy at `to` of one that somebody uses: whole, or only what is not as in a cluster that is there already, if that and
 /// `from` were made of the same template since the machine was started.
 pub fn copy_upon(from: &Path, to: &Path, owner: &Owner) -> Result<(), StorageError> {
+    copy_there(from, to, owner, Manner { is_used: true, is_gentle: false })
+}
+
+/// The same for a server that waits for its disk when it writes: the copy goes there bit by bit. Of its log there is nothing yet:
+/// what a backup needs of that is known at its end ([`copy_log`]).
+pub fn copy_gently(from: &Path, to: &Path, owner: &Owner) -> Result<(), StorageError> {
+    copy_there(from, to, owner, GENTLE)
+}
+
+/// Copies of a cluster's log what is between two segments, these included, to the copy at `to`, and nothing else.
+pub fn copy_log(
+    from: &Path,
+    to: &Path,
+    owner: &Owner,
+    segments: RangeInclusive<&str>,
+) -> Result<(), StorageError> {
+    let (from, to) = (from.join(LOG), to.join(LOG));
+    remove_tree(&to)?;
+    let is_needed = |file: &Path| {
+        let name = file.to_str().unwrap_or_default();
+        segments.contains(&name) || name.ends_with(".history")
+    };
+    copy_folder(&from, &to, owner, GENTLE, &is_needed).map(drop)
+}
+
+fn copy_there(from: &Path, to: &Path, owner: &Owner, manner: Manner) -> Result<(), StorageError> {
     if to.exists() {
-        return make_same(from, to, owner, Sameness::Time, true);
+        return make_same(from, to, owner, Sameness::Time, manner);
     }
-    copy_while_used(from, to, owner).map(drop)
+    copy_folder(from, to, owner, manner, &|file| manner.has(file)).map(drop)
+}
+
+/// How a cluster is copied.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Manner {
+    /// Whether somebody uses it: files may be gone by the time it is their turn.
+    pub(crate) is_used: bool,
+    /// Whether what is copied is written through bit by bit, and the log is left for later.
+    pub(crate) is_gentle: bool,
+}
+
+const GENTLE: Manner = Manner { is_used: true, is_gentle: true };
+
+impl Manner {
+    fn has(self, file: &Path) -> bool {
+        !(self.is_gentle && file.starts_with(LOG))
+    }
+
+    pub(crate) fn unwritten(self) -> Option<AtomicU64> {
+        self.is_gentle.then(AtomicU64::default)
+    }
 }
 
 fn make_same(
@@ -57,11 +111,12 @@ fn make_same(
     to: &Path,
     owner: &Owner,
     sameness: Sameness,
-    is_used: bool,
+    manner: Manner,
 ) -> Result<(), StorageError> {
-    let difference = Difference::between(from, to, sameness, is_used)?;
+    let mut difference = Difference::between(from, to, sameness, manner.is_used)?;
+    difference.leave_out(&|file| !manner.has(file));
     difference.clear(to)?;
-    difference.bring(from, to, owner, is_used)
+    difference.bring(from, to, owner, manner)
 }
 
 /// Whether files of the one folder can share their blocks with files of the other.
@@ -72,9 +127,16 @@ pub(crate) fn can_reflink(from: &Path, to: &Path) -> bool {
     can
 }
 
-fn copy_folder(from: &Path, to: &Path, owner: &Owner, is_used: bool) -> Result<usize, StorageError> {
+fn copy_folder(
+    from: &Path,
+    to: &Path,
+    owner: &Owner,
+    manner: Manner,
+    has: &dyn Fn(&Path) -> bool,
+) -> Result<usize, StorageError> {
     let dir_mode = mode(from)?;
-    let (dirs, files) = list(from, is_used)?;
+    let (dirs, mut files) = list(from, manner.is_used)?;
+    files.retain(|file| has(file));
     let Some(first) = files.first() else {
         let made = DirBuilder::new().mode(dir_mode).create(to).and_then(|()| owner.take(to));
         return made.map(|()| 0).map_err(StorageError::at("make", to));
@@ -87,7 +149,8 @@ fn copy_folder(from: &Path, to: &Path, owner: &Owner, is_used: bool) -> Result<u
         let made = DirBuilder::new().mode(dir_mode).create(&dir).and_then(|()| owner.take(&dir));
         made.map_err(StorageError::at("make", &dir))?;
     }
-    let mut copier = Copier { from, to, owner, file_mode, reflink: true, is_used };
+    let (is_used, unwritten) = (manner.is_used, manner.unwritten());
+    let mut copier = Copier { from, to, owner, file_mode, reflink: true, is_used, unwritten };
     // One file tells whether the file system can do it, so that this is found out once and not a thousand times.
     let probe = copier.to.join(version);
     copier.reflink = copier.reflink(&copier.from.join(version), &probe).is_ok();
@@ -209,8 +272,25 @@ impl Copier<'_> {
             fchown(&target, Some(*uid), Some(*gid))?;
         }
         // In the kernel, where it can do that (`copy_file_range`): half the time of reading and writing.
-        io::copy(&mut source, &mut target)?;
+        match &self.unwritten {
+            None => drop(io::copy(&mut source, &mut target)?),
+            Some(unwritten) => gently(&mut source, &mut target, unwritten)?,
+        }
         keep_time(&source, written, &target)
+    }
+}
+
+/// Copies in parts, each of which is on the disk before the next one comes.
+fn gently(source: &mut File, target: &mut File, unwritten: &AtomicU64) -> io::Result<()> {
+    loop {
+        let bytes = io::copy(&mut source.by_ref().take(PART), target)?;
+        if bytes == 0 {
+            return Ok(());
+        }
+        if unwritten.fetch_add(bytes, Ordering::Relaxed) + bytes >= PART {
+            unwritten.store(0, Ordering::Relaxed);
+            backlot_files::write_through(target)?;
+        }
     }
 }
 

@@ -16,11 +16,11 @@ use std::time::SystemTime;
 use backlot_postgres::StorageError;
 use backlot_process::Owner;
 
-use crate::copy::{Copier, can_reflink, list, mode};
+use crate::copy::{Copier, Manner, can_reflink, list, mode};
 use crate::folder::VERSION;
 
 /// The log, whose files are recycled under new names.
-const LOG: &str = "pg_wal";
+pub(crate) const LOG: &str = "pg_wal";
 
 /// What makes one data directory the same as another.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl Difference {
         from: &Path,
         to: &Path,
         owner: &Owner,
-        is_used: bool,
+        manner: Manner,
     ) -> Result<(), StorageError> {
         let dir_mode = mode(from)?;
         for dir in &self.missing_dirs {
@@ -104,7 +104,14 @@ impl Difference {
         let file_mode = mode(&from.join(VERSION))?;
         let reflink = self.bytes > 0 && can_reflink(from, to);
         let files: Vec<PathBuf> = self.changed.iter().chain(&self.missing).cloned().collect();
-        Copier { from, to, owner, file_mode, reflink, is_used }.copy_all(&files)
+        let (is_used, unwritten) = (manner.is_used, manner.unwritten());
+        Copier { from, to, owner, file_mode, reflink, is_used, unwritten }.copy_all(&files)
+    }
+
+    /// Has these files stay as they are, there or not.
+    pub(crate) fn leave_out(&mut self, is_out: &dyn Fn(&Path) -> bool) {
+        self.changed.retain(|file| !is_out(file));
+        self.missing.retain(|file| !is_out(file));
     }
 
     /// Removes what is to go, or to be replaced.
