@@ -15,31 +15,38 @@ pub(crate) enum Look {
     Close,
 }
 
-/// Compares the files in `root` with what is known of them; `again` is what to ask for to have them anew.
-pub(crate) fn check(root: &Path, sums: &Sums, again: &str, look: Look) -> Result<(), FetchError> {
-    for (name, file) in &sums.files {
+/// Compares the files in `root` with what is known of them; `again` is what to ask for to have them anew. Returns whether times
+/// were others, which are noted then.
+pub(crate) fn check(root: &Path, sums: &mut Sums, again: &str, look: Look) -> Result<bool, FetchError> {
+    let mut is_noted = false;
+    for (name, file) in &mut sums.files {
         let path = root.join(name);
-        if let Some(what) = difference(&path, file, look) {
-            return Err(FetchError::Damaged { path, what, again: again.to_owned() });
+        match compare(&path, file, look) {
+            Ok(modified) => {
+                is_noted |= modified != file.modified;
+                file.modified = modified;
+            }
+            Err(what) => return Err(FetchError::Damaged { path, what, again: again.to_owned() }),
         }
     }
-    Ok(())
+    Ok(is_noted)
 }
 
-fn difference(path: &Path, file: &FileRecord, look: Look) -> Option<&'static str> {
-    let Ok(metadata) = fs::symlink_metadata(path) else { return Some("it is gone") };
+/// When a file was written, if it is as it is known; else what is another.
+fn compare(path: &Path, file: &FileRecord, look: Look) -> Result<String, &'static str> {
+    let metadata = fs::symlink_metadata(path).map_err(|_| "it is gone")?;
     let (size, modified) = stamp(&metadata);
     if size != file.size {
-        return Some("its length is another");
+        return Err("its length is another");
     }
     // A home that was copied has other times.
     if look == Look::Quick && modified == file.modified {
-        return None;
+        return Ok(modified);
     }
     match sum(path) {
-        Ok(sum) if sum == file.sha256 => None,
-        Ok(_) => Some("its content is another"),
-        Err(_) => Some("it cannot be read"),
+        Ok(sum) if sum == file.sha256 => Ok(modified),
+        Ok(_) => Err("its content is another"),
+        Err(_) => Err("it cannot be read"),
     }
 }
 
@@ -61,16 +68,18 @@ mod tests {
             dir
         };
         let dir = make();
-        let (first, whole) = sums(dir.path()).unwrap();
+        let (mut first, whole) = sums(dir.path()).unwrap();
         assert_eq!(first.files.keys().collect::<Vec<_>>(), ["bin/link", "bin/postgres"]);
         assert_eq!(whole, sums(make().path()).unwrap().1);
 
         let (postgres, link) = (dir.path().join("bin/postgres"), dir.path().join("bin/link"));
-        let seen = |look| check(dir.path(), &first, "16.4", look).err().map(|error| error.to_string());
-        assert_eq!((seen(Look::Quick), seen(Look::Close)), (None, None));
-        // The same again, later: its content tells.
+        assert!(!check(dir.path(), &mut first, "16.4", Look::Close).unwrap());
+        // The same again, later: its content tells, and is not read again.
         fs::write(&postgres, "elf").unwrap();
-        assert_eq!((seen(Look::Quick), seen(Look::Close)), (None, None));
+        assert!(check(dir.path(), &mut first, "16.4", Look::Quick).unwrap());
+        assert!(!check(dir.path(), &mut first, "16.4", Look::Quick).unwrap());
+        let mut seen =
+            |look| check(dir.path(), &mut first, "16.4", look).err().map(|error| error.to_string());
         fs::write(&postgres, "ELF").unwrap();
         assert!(
             seen(Look::Quick)

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use backlot_plan::PostgresWish;
 use backlot_postgres::{Installation, StorageError};
 use backlot_process::{end_all_with_variable, running_from};
-use backlot_state::{Event, Home, Lock, LockError, Report, read_state};
+use backlot_state::{Event, Home, Lock, LockError, Report, read_state, write_state};
 
 use crate::check::{Look, check};
 use crate::client::{MARK, Surroundings, Waiting};
@@ -92,9 +92,13 @@ impl Fetched {
         let (path, again) = (self.folder.join(SUMS), &self.record.postgres);
         let gone = || FetchError::Damaged { path: path.clone(), what: "it is gone", again: again.clone() };
         let sums = read_state::<Sums>(&path);
-        let sums =
+        let mut sums =
             sums.map_err(|source| FetchError::Record { path: path.clone(), source })?.ok_or_else(gone)?;
-        check(&self.folder.join(FILES), &sums, again, look)
+        if check(&self.folder.join(FILES), &mut sums, again, look)? {
+            // In somebody else's home it is only slower the next time.
+            let _ = write_state(&sums, &path);
+        }
+        Ok(())
     }
 
     fn fits(&self, wish: PostgresWish) -> bool {
