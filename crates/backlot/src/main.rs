@@ -17,8 +17,12 @@ mod help;
 mod render;
 mod scenarios;
 mod usage;
+mod waiting;
 
 fn main() -> std::process::ExitCode {
+    if let Some(code) = waiting::run() {
+        return code;
+    }
     backlot_process::take_umask();
     cli::run(caller::Caller::read()).into()
 }

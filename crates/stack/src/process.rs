@@ -67,7 +67,7 @@ impl Translation<'_> {
         if let Some(active) = self.caller.get("VIRTUAL_ENV") {
             caller.insert("VIRTUAL_ENV".into(), active.clone());
         }
-        self.with_packages(service, caller)
+        self.with_stand_ins(self.with_packages(service, caller))
     }
 
     /// The file of a command's program: on PATH, in the service's directory, or in what is mounted into its container.

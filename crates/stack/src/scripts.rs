@@ -1,7 +1,11 @@
 //! Programs of an image's system that the scripts of a service run, and this machine may not have: one that waits for a port by a
 //! program that is not there waits for ever.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::{Path, PathBuf};
 
 use backlot_facts::container::Container;
 use backlot_state::tools::on_path;
@@ -38,7 +42,26 @@ struct Used {
     package: &'static str,
 }
 
+/// The program that many scripts wait for a port with. Where this machine has none, we are that, too.
+const WAITS: &str = "nc";
+
 impl Translation<'_> {
+    /// Variables with what scripts may run and this machine has not, last on PATH.
+    pub(crate) fn with_stand_ins(&self, mut variables: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        if on_path(WAITS, self.caller).is_some() {
+            return variables;
+        }
+        let folder = self.site.live().join("programs");
+        if self.writes && self.site.live().is_dir() && !folder.join(WAITS).exists() {
+            // Without it, it is as it was: a script that needs it says that it is not there.
+            let _ = stand_in(&folder);
+        }
+        if let Some(path) = variables.get_mut("PATH") {
+            *path = format!("{path}:{}", folder.display());
+        }
+        variables
+    }
+
     /// What of such programs a service lacks, a line each.
     pub(crate) fn lacking_in_scripts(&self, container: &Container<'_>) -> Vec<String> {
         let surroundings = self.surroundings(container.service);
@@ -50,7 +73,8 @@ impl Translation<'_> {
         let name = &container.service.name;
         let lines = files.iter().flat_map(|file| {
             let text = backlot_files::text(file).unwrap_or_default();
-            let lacking = used(&text).into_iter().filter(|one| on_path(one.program, &surroundings).is_none());
+            let lacking = used(&text).into_iter().filter(|one| one.program != WAITS);
+            let lacking = lacking.filter(|one| on_path(one.program, &surroundings).is_none());
             lacking.map(|Used { line, program, package }| {
                 format!(
                     "the script of service {name} runs {program}, which is not on this machine ({}:{line}); install it (on Debian: \
@@ -61,6 +85,14 @@ impl Translation<'_> {
         });
         lines.collect()
     }
+}
+
+fn stand_in(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let place = folder.join(WAITS);
+    // One that leads nowhere any more is replaced.
+    let _ = fs::remove_file(&place);
+    symlink(std::env::current_exe()?, place)
 }
 
 /// The file of the project's own that a word of a command names, also in the directory that it works in (`sh start.sh`).

@@ -1,8 +1,13 @@
 //! What other people's projects bring with them: scripts, builds, checks of their own.
 
+use std::time::Duration;
+
+use backlot_process::wait_for;
 use backlot_testkit::Stage;
 
 use crate::{BACKLOT, has_views};
+
+const LIMIT: Duration = Duration::from_secs(20);
 
 #[test]
 fn what_a_dockerfile_builds_is_planned_once_and_with_the_modules_that_are_there() {
@@ -32,16 +37,46 @@ fn programs_that_scripts_run_and_are_not_here_are_told_before_they_are_waited_fo
     let stage = Stage::empty(BACKLOT);
     stage.file("compose.yaml", "services:\n  web: {build: ., command: sleep 1}\n");
     stage.file("Dockerfile", "FROM debian\nCOPY start.sh /start.sh\nENTRYPOINT [\"/start.sh\"]\n");
-    stage.program("start.sh", "#!/bin/sh\n\nwhile ! nc -z db 5432; do sleep 1; done\nexec \"$@\"\n");
+    stage.program("start.sh", "#!/bin/sh\n\nuntil jq . /data; do sleep 1; done\nexec \"$@\"\n");
     let bin = stage.root().join("bin");
     stage.program("../bin/sleep", "#!/bin/sh\n");
     let dry =
         || stage.backlot(&["up", "--dry-run"]).env("PATH", bin.to_str().unwrap()).output().assert_code(0);
     let said = dry().stderr;
-    assert!(said.contains("the script of service web runs nc, which is not on this machine"), "{said}");
-    assert!(said.contains("start.sh:3); install it (on Debian: netcat-openbsd)"), "{said}");
-    stage.program("../bin/nc", "#!/bin/sh\n");
-    assert!(!dry().stderr.contains("nc"), "{}", dry().stderr);
+    assert!(said.contains("the script of service web runs jq, which is not on this machine"), "{said}");
+    assert!(said.contains("start.sh:3); install it (on Debian: jq)"), "{said}");
+    stage.program("../bin/jq", "#!/bin/sh\n");
+    assert!(!dry().stderr.contains("jq"), "{}", dry().stderr);
+}
+
+#[test]
+fn a_script_that_waits_for_a_port_does_so_where_no_program_of_this_machine_can() {
+    if !has_views() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    let compose = "services:\n  web: {build: .}\n  late:\n    image: python\n    command: sh -c 'sleep 1; python3 -m http.server 7000'\n";
+    stage.file("compose.yaml", compose);
+    stage.file(
+        "Dockerfile",
+        "FROM debian\nCOPY start.sh /start.sh\nENTRYPOINT [\"/start.sh\"]\nCMD [\"sleep\", \"60\"]\n",
+    );
+    let script = "#!/bin/sh\nnc -z -w 1 late 7001 && exit 7\nwhile ! nc -zv late 7000; do sleep 0.1; done\n\
+                  printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc late 7000 | head -1\nexec \"$@\"\n";
+    stage.program("start.sh", script);
+    let bin = stage.root().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let link = |name: &str, place: &str| std::os::unix::fs::symlink(place, bin.join(name)).unwrap();
+    ["sh", "sleep", "head"].iter().for_each(|name| link(name, &format!("/usr/bin/{name}")));
+    let python = stage.run("python3", &["-c", "import sys; print(sys.executable)"]).output();
+    link("python3", python.stdout.trim());
+    let path = bin.to_str().unwrap();
+    let up = stage.backlot(&["up", "-d", "--wait"]).env("PATH", path).output().assert_code(0);
+    assert!(!up.stderr.contains("nc, which"), "{up}");
+    let logs = || stage.backlot(&["logs", "web"]).output().stdout;
+    let said = wait_for(LIMIT, || Some(logs()).filter(|text| text.contains("HTTP/1.0 200 OK")));
+    assert!(said.is_some_and(|text| text.contains("Connection to late port 7000 succeeded!")), "{}", logs());
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
 }
 
 #[test]
