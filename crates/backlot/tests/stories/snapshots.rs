@@ -181,7 +181,7 @@ fn a_scenario_is_forked_while_it_is_written_to() {
 #[test]
 fn a_volume_is_kept_while_it_is_written_to_and_put_back() {
     let stage = shop(true);
-    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    stage.backlot(&["up", "-d", "--wait", "-q", "--scale", "web=2"]).output().assert_code(0);
     ask_development(&stage, "CREATE TABLE item AS SELECT g AS id FROM generate_series(1, 100) g");
     let writer = Writer::begin(&stage, &["exec", "-T", "db", "psql", "-U", "postgres"]);
     let before = writer.acknowledged();
@@ -200,7 +200,7 @@ fn a_volume_is_kept_while_it_is_written_to_and_put_back() {
         "SELECT count(*) = max(n) AND max(n) >= BEFORE FROM written".replace("BEFORE", &before.to_string());
     assert_eq!(ask_development(&stage, &written), "t");
     stage.backlot(&["wait", "-q"]).output().assert_code(0);
-    stage.backlot(&["ps", "-q"]).output().assert(0, "db-1\nweb-1", "");
+    stage.backlot(&["ps", "-q"]).output().assert(0, "db-1\nweb-1\nweb-2", "");
     // What was there is kept, and can be put back while nothing runs.
     let told: serde_json::Value = serde_json::from_str(&restored.stdout).unwrap();
     let kept = told["before"].as_str().unwrap().to_owned();

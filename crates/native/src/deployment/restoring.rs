@@ -1,5 +1,6 @@
 //! Putting a snapshot in the place of a database.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use backlot_hint::{Explain, Hint};
@@ -10,7 +11,7 @@ use backlot_state::volume::{self, ClusterRecord};
 use backlot_state::{
     Deployment, EngineError, Event, Filling, Report, Snapshotting, Taken, Wishes, now, tell,
 };
-use backlot_supervisor::News;
+use backlot_supervisor::{News, ServiceReport};
 use backlot_templates::{copy_while_used, is_cluster};
 use secrecy::ExposeSecret;
 
@@ -77,9 +78,14 @@ impl Snapshotting for NativeStack<'_> {
         let is_supervised = self.site.is_supervised()?;
         let ran = is_supervised || self.site.is_running()?;
         let mut services = vec![service.database.service.clone()];
+        let mut scale = BTreeMap::new();
         if is_supervised {
-            let at_work = self.current()?.into_iter().filter(is_at_work).map(|service| service.name);
-            services = at_work.collect();
+            let at_work: Vec<ServiceReport> = self.current()?.into_iter().filter(is_at_work).collect();
+            let databases = self.database_names();
+            let others = at_work.iter().filter(|service| !databases.contains(&service.name.as_str()));
+            // As many as ran, whatever the files say.
+            scale = others.map(|service| (service.name.clone(), service.wanted)).collect();
+            services = at_work.into_iter().map(|service| service.name).collect();
         }
         if service.database.storage == Storage::Throwaway && self.site.record()?.is_none() {
             return Err(service.not_up());
@@ -97,7 +103,7 @@ impl Snapshotting for NativeStack<'_> {
         });
         drop(taken);
         if ran {
-            let wishes = Wishes { services, database_only: !is_supervised, ..Wishes::default() };
+            let wishes = Wishes { services, scale, database_only: !is_supervised, ..Wishes::default() };
             if let Err(error) = self.up(&wishes, report, news) {
                 let kept =
                     before.iter().map(|before| format!("what was there is kept as the snapshot {before}"));
