@@ -24,11 +24,11 @@ pub fn run() -> Option<ExitCode> {
     (Path::new(&name).file_name()? == NAME).then(|| match Wish::read(words).map(|wish| wish.fulfil()) {
         Some(Ok(())) => Exit::Done.into(),
         Some(Err(error)) => {
-            eprintln!("nc: {error}");
+            tell(&format!("nc: {error}"));
             Exit::Failed.into()
         }
         None => {
-            eprintln!("nc: only `nc [-z] [-v] [-w SECONDS] HOST PORT` is known here; install netcat");
+            tell("nc: only `nc [-z] [-v] [-w SECONDS] HOST PORT` is known here; install netcat");
             Exit::Usage.into()
         }
     })
@@ -93,10 +93,15 @@ impl Wish {
         }
         let stream = found.ok_or(last).map_err(failed)?;
         if self.tells {
-            eprintln!("Connection to {at} succeeded!");
+            tell(&format!("Connection to {at} succeeded!"));
         }
         if self.only_asks { Ok(()) } else { exchange(&stream) }
     }
+}
+
+fn tell(line: &str) {
+    // Nobody may be there to read it.
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// What is read here goes there, and the other way round, until they have no more to say.

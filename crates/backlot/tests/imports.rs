@@ -38,7 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("supervisor", &["gateway", "logs", "near", "plan", "process", "view"]),
     ("dockerfile", &["files", "project"]),
     ("facts", &["dockerfile", "files", "hint", "near", "nginx", "plan", "postgres", "project"]),
-    ("dependencies", &["dockerfile", "files", "hint", "process", "view"]),
+    ("dependencies", &["dockerfile", "files", "hint", "process", "view", "watch"]),
     (
         "state",
         &[
@@ -76,6 +76,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "state",
             "supervisor",
             "view",
+            "watch",
         ],
     ),
     (

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::DependencyError;
-use crate::make::remove;
+use crate::folder::remove;
 
 /// What programs leave beside what they make.
 const LEFT: &str = "__pycache__";

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use backlot_dockerfile::{Build, Made, Workshop, matching};
 use backlot_view::{Mount, View, What};
+use backlot_watch::Patterns;
 
 use crate::before::{Before, keep_only};
 use crate::error::DependencyError;
+use crate::folder::make_folder;
 use crate::key::Key;
-use crate::make::make_folder;
 use crate::sources;
 use crate::tools::{Tools, of_the_image};
 use crate::{Ecosystem, Environment};
@@ -38,6 +39,8 @@ pub struct Stage {
     pub own: Vec<(PathBuf, PathBuf)>,
     /// Where programs of those are.
     pub programs: Vec<PathBuf>,
+    /// What of the project's files it does not get.
+    pub ignored: Option<Patterns>,
 }
 
 /// What is built, and what of it is taken.
@@ -78,7 +81,7 @@ impl Environment {
         }
         let lines = of_lines.finish();
         let mut key = Key::new(&lines);
-        places(&stage.workshop).try_for_each(|(_, place)| key.sources(place))?;
+        places(&stage.workshop).try_for_each(|(_, place)| key.sources(place, stage.ignored.as_ref()))?;
         for folder in stage.needs.iter().map(|need| &need.folder).chain(stage.own.iter().map(|(_, own)| own))
         {
             key.add(folder.as_os_str().as_encoded_bytes());
@@ -141,8 +144,9 @@ impl Built {
         for (target, place) in places(&self.stage.workshop).filter(|(target, _)| self.has(target)) {
             let target = inside(root, target);
             if place.is_dir() {
-                sources::copy(place, &target)?;
-                for file in sources::settings(place)? {
+                let ignored = self.stage.ignored.as_ref();
+                sources::copy_but(place, &target, ignored)?;
+                for file in sources::settings(place, ignored)? {
                     let copied = fs::copy(&file, target.join(file.file_name().unwrap_or_default()));
                     copied.map_err(DependencyError::io("copy", &file))?;
                 }

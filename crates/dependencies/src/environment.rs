@@ -8,14 +8,12 @@ use backlot_dockerfile::{Install, Installs, Kind, Tool};
 
 use crate::builds::Built;
 use crate::error::DependencyError;
+use crate::folder::MARK;
 use crate::key::Key;
 use crate::machine::{Interpreter, Machine, Version, is_executable};
 use crate::modules::NAME;
 use crate::requires::Requirement;
 
-/// The file by which an environment is known to be whole: it comes last. Of Node, the folders with modules are in it; of what is
-/// built, what has come of it.
-pub(crate) const MARK: &str = ".backlot-whole";
 /// Where images have programs and packages of all.
 const SYSTEM: [&str; 4] = ["/usr/local", "/usr", "/root/.local", "/"];
 

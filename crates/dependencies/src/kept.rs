@@ -8,9 +8,10 @@ use std::time::SystemTime;
 
 use backlot_process::is_named_by_anybody;
 
-use crate::environment::MARK;
 use crate::error::DependencyError;
-use crate::{lock, make};
+use crate::folder;
+use crate::folder::MARK;
+use crate::lock;
 
 /// Packages that are there.
 #[derive(Debug, Clone)]
@@ -73,7 +74,7 @@ impl Kept {
         // Without it they do not count, however far we come.
         let mark = self.folder.join(MARK);
         fs::remove_file(&mark).map_err(DependencyError::io("remove", &mark))?;
-        make::remove(&self.folder).map(|()| true)
+        folder::remove(&self.folder).map(|()| true)
     }
 }
 
@@ -86,7 +87,7 @@ mod tests {
     use backlot_process::{Program, SpawnOptions};
 
     use super::{MARK, kept};
-    use crate::make::note_use;
+    use crate::folder::note_use;
 
     #[test]
     fn what_nobody_uses_goes() {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use backlot_dockerfile::{Argument, Install, Kind, Tool};
+use backlot_watch::Patterns;
 use sha2::{Digest, Sha256};
 
 use crate::error::DependencyError;
@@ -78,22 +79,26 @@ impl Key {
     }
 
     /// A file, or a folder with its settings, as a build has it.
-    pub(crate) fn sources(&mut self, path: &Path) -> Result<(), DependencyError> {
+    pub(crate) fn sources(&mut self, path: &Path, ignored: Option<&Patterns>) -> Result<(), DependencyError> {
         if !path.is_dir() {
             self.file(path);
             return Ok(());
         }
-        let mut settings: Vec<PathBuf> = sources::settings(path)?;
+        let mut settings: Vec<PathBuf> = sources::settings(path, ignored)?;
         settings.sort();
         for file in &settings {
             self.file(file);
         }
-        self.tree(path)
+        self.tree_but(path, ignored)
     }
 
     /// All files below a folder: their names, sizes and times.
     fn tree(&mut self, path: &Path) -> Result<(), DependencyError> {
-        for entry in sources::entries(path)?.iter().filter(|entry| !entry.kind.is_dir()) {
+        self.tree_but(path, None)
+    }
+
+    fn tree_but(&mut self, path: &Path, ignored: Option<&Patterns>) -> Result<(), DependencyError> {
+        for entry in sources::entries_but(path, ignored)?.iter().filter(|entry| !entry.kind.is_dir()) {
             self.add(entry.path.as_os_str().as_encoded_bytes());
             self.add(format!("{} {:?}", entry.size, entry.written));
         }

@@ -6,6 +6,7 @@ mod before;
 mod builds;
 mod environment;
 mod error;
+mod folder;
 mod kept;
 mod key;
 mod lock;

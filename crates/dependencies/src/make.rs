@@ -1,17 +1,17 @@
 //! Making environments: one at a time, at the place where they stay, and with a mark that comes last.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use backlot_dockerfile::{Kind, Tool};
 use backlot_process::end_all_with_variable;
 
-use crate::environment::{Ecosystem, Environment, MARK};
+use crate::environment::{Ecosystem, Environment};
 use crate::error::DependencyError;
+use crate::folder::{make_folder, note_use, remove, write_mark};
 use crate::machine::Machine;
 use crate::tools::Tools;
 use crate::{kept, lock, modules, python, sources};
@@ -161,32 +161,4 @@ impl Environment {
         }
         Ok(())
     }
-}
-
-pub(crate) fn make_folder(folder: &Path) -> Result<(), DependencyError> {
-    fs::create_dir_all(folder).map_err(DependencyError::io("make", folder))
-}
-
-pub(crate) fn remove(folder: &Path) -> Result<(), DependencyError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done.map_err(DependencyError::io("remove", folder)),
-    }
-}
-
-/// Notes that they are used now.
-pub(crate) fn note_use(folder: &Path) {
-    // Those of somebody else, and those on a disk that is only read, are as old as they seem.
-    let _ = fs::File::options()
-        .append(true)
-        .open(folder.join(MARK))
-        .and_then(|mark| mark.set_modified(SystemTime::now()));
-}
-
-fn write_mark(folder: &Path, text: &str) -> io::Result<()> {
-    let new = folder.join(".backlot-new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(new, folder.join(MARK))
 }

@@ -10,8 +10,8 @@ use backlot_dockerfile::{Argument, Install, Kind, Tool};
 
 use crate::environment::Environment;
 use crate::error::DependencyError;
+use crate::folder::make_folder;
 use crate::key::{leaves_project, locals};
-use crate::make::make_folder;
 use crate::project::{Requirements, is_package, live};
 use crate::sources;
 use crate::tools::Tools;

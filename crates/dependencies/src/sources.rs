@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use backlot_watch::Patterns;
+
 use crate::error::DependencyError;
 
 /// What is not the project's own, is made of it, or is a secret.
@@ -46,6 +48,11 @@ pub(crate) struct Entry {
 
 /// All files below a folder, the folders before what is in them, in the order of their names.
 pub(crate) fn entries(from: &Path) -> Result<Vec<Entry>, DependencyError> {
+    entries_but(from, None)
+}
+
+/// The same but for what a build does not get of it.
+pub(crate) fn entries_but(from: &Path, ignored: Option<&Patterns>) -> Result<Vec<Entry>, DependencyError> {
     let mut found = Vec::new();
     let mut folders = vec![from.to_owned()];
     let mut bytes = 0;
@@ -55,15 +62,17 @@ pub(crate) fn entries(from: &Path) -> Result<Vec<Entry>, DependencyError> {
             .map_err(DependencyError::io("read", &folder))?
             .filter_map(Result::ok)
             .filter(|entry| !is_skipped(&entry.file_name().to_string_lossy(), &entry.path()))
+            .filter(|entry| !ignored.is_some_and(|ignored| ignored.match_all_of(&entry.path())))
             .collect();
         names.sort_by_key(fs::DirEntry::file_name);
         for entry in names {
             let path = entry.path();
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             let kind = metadata.file_type();
+            let is_ignored = ignored.is_some_and(|ignored| ignored.matches(&path));
             if kind.is_dir() {
                 folders.push(path.clone());
-            } else if !kind.is_file() && !kind.is_symlink() {
+            } else if is_ignored || (!kind.is_file() && !kind.is_symlink()) {
                 continue;
             }
             let written = (metadata.mtime(), metadata.mtime_nsec());
@@ -86,8 +95,13 @@ fn is_skipped(name: &str, path: &Path) -> bool {
 
 /// Copies a folder of a project, but for what is nobody's source: packages, caches, secrets.
 pub fn copy(from: &Path, to: &Path) -> Result<(), DependencyError> {
+    copy_but(from, to, None)
+}
+
+/// The same but for what a build does not get of it.
+pub(crate) fn copy_but(from: &Path, to: &Path, ignored: Option<&Patterns>) -> Result<(), DependencyError> {
     fs::create_dir_all(to).map_err(DependencyError::io("make", to))?;
-    for entry in entries(from)? {
+    for entry in entries_but(from, ignored)? {
         let Ok(rest) = entry.path.strip_prefix(from) else { continue };
         let place = to.join(rest);
         let copied = if entry.kind.is_dir() {
@@ -103,12 +117,13 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), DependencyError> {
 }
 
 /// The files of settings at the top of a folder, which builds read.
-pub(crate) fn settings(from: &Path) -> Result<Vec<PathBuf>, DependencyError> {
+pub(crate) fn settings(from: &Path, ignored: Option<&Patterns>) -> Result<Vec<PathBuf>, DependencyError> {
     let entries = fs::read_dir(from).map_err(DependencyError::io("read", from))?;
     let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
     let is_one = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        (name == ".env" || name.starts_with(".env.")) && path.is_file()
+        let is_ignored = ignored.is_some_and(|ignored| ignored.matches(path));
+        (name == ".env" || name.starts_with(".env.")) && path.is_file() && !is_ignored
     };
     Ok(paths.filter(is_one).collect())
 }

@@ -1,6 +1,7 @@
 //! What a Dockerfile says of the container that it makes; not how it is built.
 
 mod copies;
+mod file;
 mod installs;
 mod lines;
 mod options;
@@ -16,11 +17,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use backlot_project::Service;
-use backlot_project::stack::{Healthcheck, Image};
+use backlot_project::stack::Image;
 
 pub use copies::Copies;
 use copies::From;
 pub use copies::{matching, normal};
+pub use file::Dockerfile;
 pub use installs::{
     Argument, Build, Install, Installs, Kind, SETTINGS, SystemPackage, Tool, folder_of_modules,
 };
@@ -34,47 +36,8 @@ pub use workshop::{Made, Workshop};
 /// What images set that their Dockerfiles refer to.
 const USUAL: [(&str, &str); 2] =
     [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root")];
-/// Programs that install packages, which are often copied from an image of their own; one of a tool's image is at its root.
-const TOOLS: [&str; 3] = ["uv", "uvx", "uv*"];
 /// Ends of the names of archives that `ADD` unpacks.
 const ARCHIVES: [&str; 6] = [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst"];
-
-/// What the last stage, or the one that was asked for, starts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Dockerfile {
-    /// The image that it is made from, through its stages; none when that is empty (`scratch`).
-    pub base: Option<Image>,
-    /// `ENTRYPOINT`.
-    pub entrypoint: Option<Vec<String>>,
-    /// `CMD`.
-    pub cmd: Option<Vec<String>>,
-    /// `WORKDIR`.
-    pub working_dir: Option<String>,
-    /// `EXPOSE`.
-    pub ports: Vec<u16>,
-    /// `ENV`.
-    pub variables: BTreeMap<String, String>,
-    /// `USER`.
-    pub user: Option<String>,
-    /// `STOPSIGNAL`.
-    pub stop_signal: Option<String>,
-    /// `HEALTHCHECK`.
-    pub healthcheck: Option<Healthcheck>,
-    /// `VOLUME`.
-    pub volumes: Vec<PathBuf>,
-    /// `COPY` and `ADD`.
-    pub copies: Copies,
-    /// Whether it makes files executable that need not be so in the project.
-    pub makes_executable: bool,
-    /// Whether commands are run for it.
-    pub runs: bool,
-    /// Lines whose effect on the image nothing has here, but for commands.
-    pub undone: Vec<String>,
-    /// What those install.
-    pub installs: Installs,
-    /// What is built of the project's files, in this stage or another.
-    pub made: Vec<Made>,
-}
 
 /// What the Dockerfile of a service says; none for a service that is not built.
 ///
@@ -88,22 +51,6 @@ pub fn of_service(service: &Service) -> Result<Option<Dockerfile>, (PathBuf, io:
     };
     let target = build.target.as_deref();
     Ok(Some(read(&text, Building { context: &build.context, target, args: &build.args })))
-}
-
-impl Dockerfile {
-    /// What of its lines has no effect outside of an image, as the file has it: no variable's value is in it.
-    pub fn without_effect(&self) -> Vec<String> {
-        let runs = self.installs.undone.iter().map(|said| format!("RUN {said}"));
-        let is_installed = |target: &Path| self.installs.all.iter().any(|one| one.place.starts_with(target));
-        // A tool that installs packages is looked for here.
-        let is_tool = |what: &str| {
-            let path = Path::new(what.split(" of ").next().unwrap_or_default());
-            path.file_name().is_some_and(|name| TOOLS.iter().any(|tool| name == *tool))
-        };
-        let made = self.copies.made.iter().filter(|(target, what)| !is_installed(target) && !is_tool(what));
-        let made = made.map(|(target, what)| format!("COPY {what} to {}", target.display()));
-        self.undone.iter().cloned().chain(runs).chain(made).collect()
-    }
 }
 
 /// How a Dockerfile is built.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use backlot_project::stack::{HealthTest, Healthcheck};
 
-use crate::Dockerfile;
+use crate::file::Dockerfile;
 use crate::options::{duration, option, options};
 
 /// What is known of it.

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use backlot_project::stack::Image;
 
-use crate::Dockerfile;
 use crate::copies::DIRECTORIES;
-use crate::installs::Installs;
+use crate::file::Dockerfile;
+use crate::installs::{Build, Installs};
 
 /// A stage that builds something of the project's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Dockerfile {
     }
 }
 
-impl crate::Build {
+impl Build {
     /// Whether what is at a path may be of its making: in its directory, around that, or where it is told.
     fn may_make(&self, path: &Path) -> bool {
         let text = path.to_string_lossy();

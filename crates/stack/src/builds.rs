@@ -8,6 +8,7 @@ use backlot_facts::container::Container;
 use backlot_project::Service;
 use backlot_state::tools::{is_executable, on_path};
 use backlot_view::Rung;
+use backlot_watch::Patterns;
 
 use crate::packages::{Chooser, is_over};
 use crate::translation::Translation;
@@ -40,7 +41,7 @@ impl Chooser<'_> {
         for (workshop, taken) in stages {
             let lines: Vec<&Build> = workshop.installs.builds.iter().collect();
             let notes: Vec<String> = lines.iter().map(|build| build.said.clone()).collect();
-            match self.built(workshop, &taken) {
+            match self.built(workshop, &taken, container.service) {
                 Ok(packages) => builds.all.push(packages),
                 Err(why) => builds.notes.extend(notes.iter().map(|said| not_run(said, &why, container))),
             }
@@ -49,7 +50,7 @@ impl Chooser<'_> {
     }
 
     /// What is built in a stage; else why it cannot be, in words.
-    fn built(&self, workshop: Workshop, taken: &[&Made]) -> Result<Packages, String> {
+    fn built(&self, workshop: Workshop, taken: &[&Made], service: &Service) -> Result<Packages, String> {
         if self.most == Rung::None || backlot_view::rung() == Rung::None {
             return Err("this machine gives it no world of its own".to_owned());
         }
@@ -60,14 +61,15 @@ impl Chooser<'_> {
         }
         let mut needs = installed.environments;
         for made in &workshop.made {
-            needs.push(self.built(made.workshop.clone(), &[made])?);
+            needs.push(self.built(made.workshop.clone(), &[made], service)?);
         }
         let programs: Vec<PathBuf> = installed.own.iter().map(|own| own.join("bin")).collect();
         let own = self.modules(&workshop)?;
         for build in &workshop.installs.builds {
             self.check_program(build, &needs, &programs)?;
         }
-        let stage = Stage { workshop, needs, own, programs };
+        let ignored = Patterns::of_build(service).map_err(|error| format!(".dockerignore: {error}"))?;
+        let stage = Stage { workshop, needs, own, programs, ignored };
         let built = Packages::built(stage, taken, self.home).map_err(|error| error.to_string())?;
         built.ok_or_else(|| "it works in folders of the machine's own".to_owned())
     }

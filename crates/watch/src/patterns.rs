@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
+use backlot_project::Service;
 use globset::{GlobBuilder, GlobMatcher};
 
 /// Patterns for what is below a folder. The last one that is about a path, or about a folder above it, counts.
@@ -54,6 +55,19 @@ impl Patterns {
             }
         }
         Ok(Self { root: root.to_owned(), rules })
+    }
+
+    /// What `.dockerignore` has of the build context of a service: that beside its Dockerfile, else that of the context.
+    ///
+    /// # Errors
+    /// For the first pattern that is none.
+    pub fn of_build(service: &Service) -> Result<Option<Self>, PatternError> {
+        let Some(build) = &service.build else { return Ok(None) };
+        let mut own = build.dockerfile.as_os_str().to_owned();
+        own.push(".dockerignore");
+        let files = [PathBuf::from(own), build.context.join(".dockerignore")];
+        let text = files.iter().find_map(|file| backlot_files::text(file).ok());
+        text.map(|text| Self::new(&build.context, text.lines())).transpose()
     }
 
     /// Whether they match a path, or a folder that it is in.

@@ -67,7 +67,9 @@ fn a_script_that_waits_for_a_port_does_so_where_no_program_of_this_machine_can()
     let bin = stage.root().join("bin");
     std::fs::create_dir(&bin).unwrap();
     let link = |name: &str, place: &str| std::os::unix::fs::symlink(place, bin.join(name)).unwrap();
-    ["sh", "sleep", "head"].iter().for_each(|name| link(name, &format!("/usr/bin/{name}")));
+    for name in ["sh", "sleep", "head"] {
+        link(name, &format!("/usr/bin/{name}"));
+    }
     let python = stage.run("python3", &["-c", "import sys; print(sys.executable)"]).output();
     link("python3", python.stdout.trim());
     let path = bin.to_str().unwrap();

@@ -64,13 +64,22 @@ fn what_a_stage_builds_is_there_and_built_again_when_its_files_change() {
         return;
     }
     let stage = project(OWN, COMPOSE);
+    stage
+        .file("web/.dockerignore", "static\n*.md\n")
+        .file("web/static/old.txt", "what somebody has built")
+        .under_git();
     let plan = || stage.backlot(&["up", "--dry-run"]).output().assert_code(0).stdout;
     assert_eq!(plan(), "build for web: python3 manage.py pack static/page.txt\nstart web\n");
     assert_eq!(built(&stage), 0, "a plan builds nothing");
     stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
     assert_eq!(page(&stage, "/app/static/page.txt"), "en first\n");
     stage.assert_clean_tree();
+    let there = stage.backlot(&["exec", "web", "ls", "/app/static"]).output();
+    there.assert_prints("page.txt\n");
     assert_eq!(plan(), "");
+    // What is not for a build does not change it.
+    fs::write(stage.project().join("web/README.md"), "more").unwrap();
+    assert!(!plan().contains("build"), "{}", plan());
     for (count, text) in [(2, "second\n"), (3, "third\n"), (4, "fourth\n"), (5, "fifth\n")] {
         fs::write(stage.project().join("web/page.txt"), text).unwrap();
         assert_eq!(plan(), "build for web: python3 manage.py pack static/page.txt\nreplace web\n");

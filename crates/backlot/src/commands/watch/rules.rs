@@ -26,7 +26,8 @@ pub fn choose(environment: &Environment, root: &Path, named: &[String]) -> Resul
     let own: Vec<_> = own::services(&environment.stack, root);
     let stack = &environment.stack.services;
     for service in stack.values().filter(|service| named.is_empty() || named.contains(&service.name)) {
-        let docker = dockerignore(service)?;
+        let docker = Patterns::of_build(service);
+        let docker = docker.map_err(|error| invalid(service, &format!(".dockerignore: {error}")))?;
         for (number, rule) in service.watch.iter().enumerate() {
             check(service, rule, &mut chosen.notes)?;
             let rule = Rule::said(&service.name, (number, rule), docker.clone());
@@ -67,20 +68,6 @@ fn of_source(
     let floor = if folder.starts_with(root) { root } else { folder.as_path() };
     let git = GitIgnored::around(&folder, floor);
     Rule::of_source(&container.service.name, &folder, (docker, git), &environment.files)
-}
-
-/// What `.dockerignore` has of a service's build context.
-fn dockerignore(service: &Service) -> Result<Option<Patterns>, CommandError> {
-    let Some(build) = &service.build else { return Ok(None) };
-    let beside = build.dockerfile.as_os_str().to_owned();
-    let mut own = beside;
-    own.push(".dockerignore");
-    let files = [own.into(), build.context.join(".dockerignore")];
-    let Some(text) = files.iter().find_map(|file: &std::path::PathBuf| backlot_files::text(file).ok()) else {
-        return Ok(None);
-    };
-    let patterns = Patterns::new(&build.context, text.lines());
-    patterns.map(Some).map_err(|error| invalid(service, &format!(".dockerignore: {error}")))
 }
 
 /// Says what is missing, and notes what is not done.
