@@ -65,6 +65,12 @@ impl Rule {
         }
     }
 
+    /// The same, where something is built of that source.
+    #[must_use]
+    pub fn built(self) -> Self {
+        Self { action: WatchAction::Rebuild, ..self }
+    }
+
     /// The rule `number` of a service's `develop.watch`.
     ///
     /// # Errors

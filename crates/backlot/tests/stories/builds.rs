@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use backlot_process::wait_for;
+use backlot_process::{Signal, wait_for};
 use backlot_testkit::Stage;
 
 use crate::{BACKLOT, has_views};
@@ -166,6 +166,25 @@ fn what_folders_of_the_users_hide_is_not_built_and_a_volume_begins_with_it() {
     assert_eq!(page(&stage, "/app/static/page.txt"), "en first\n");
     assert_eq!(page(&stage, "/app/static/own.txt"), "own\n");
     stage.backlot(&["down", "-v", "--yes", "-q"]).output().assert_code(0);
+}
+
+#[test]
+fn what_is_watched_is_built_again() {
+    if !has_views() {
+        return;
+    }
+    let stage = project(OWN, COMPOSE);
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    let mut run = stage.backlot(&["watch"]).start();
+    let told = || fs::read_to_string(stage.root().join("stderr")).unwrap_or_default();
+    let is_ready = || told().contains("watching ").then_some(());
+    assert!(wait_for(LIMIT, is_ready).is_some(), "{}", told());
+    fs::write(stage.project().join("web/page.txt"), "second\n").unwrap();
+    let is_new = || (page(&stage, "/app/static/page.txt") == "en second\n").then_some(());
+    assert!(wait_for(LIMIT, is_new).is_some(), "{}", told());
+    run.signal(Signal::SIGINT).unwrap();
+    assert!(run.wait(LIMIT).unwrap().is_some(), "{}", told());
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
 }
 
 #[test]

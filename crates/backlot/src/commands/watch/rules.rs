@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use backlot_engine::{Container, own};
-use backlot_project::stack::{WatchAction, WatchRule};
+use backlot_project::stack::{MountKind, WatchAction, WatchRule};
 use backlot_project::{Environment, Service};
 use backlot_watch::{GitIgnored, Patterns, Rule};
 
@@ -67,7 +67,12 @@ fn of_source(
     let folder = container.sources().unwrap_or_else(|| container.directory());
     let floor = if folder.starts_with(root) { root } else { folder.as_path() };
     let git = GitIgnored::around(&folder, floor);
-    Rule::of_source(&container.service.name, &folder, (docker, git), &environment.files)
+    let rule = Rule::of_source(&container.service.name, &folder, (docker, git), &environment.files);
+    let is_mounted = container.service.volumes.iter().any(|mount| match &mount.kind {
+        MountKind::Bind { source } => folder.starts_with(source),
+        MountKind::Volume { .. } | MountKind::Tmpfs { .. } | MountKind::Other { .. } => false,
+    });
+    if container.dockerfile.made.is_empty() || is_mounted { rule } else { rule.built() }
 }
 
 /// Says what is missing, and notes what is not done.
