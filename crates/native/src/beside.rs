@@ -4,13 +4,24 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use backlot_process::{ProcessId, Program};
+use backlot_process::{ProcessId, Program, end_all_with_variable};
 use backlot_state::{Beside, EngineError, Exec, Site};
 use backlot_supervisor::{Answer, Request};
 use backlot_view::{Network, Route, Router, Transport, View};
 
 use crate::views::{ask_now, describe};
+
+/// By this variable, which has the environment's folder, commands beside services are known: they end with what they are beside.
+const BESIDE: &str = "BACKLOT_BESIDE";
+/// How long they may take for that.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Ends all commands beside services of the environment at `site`.
+pub(crate) fn end_all(site: &Site) {
+    end_all_with_variable(BESIDE, &site.dir().display().to_string(), GRACE);
+}
 
 /// How a command is run beside a service: in the very view of a process of it, if one runs.
 pub(crate) fn exec(
@@ -18,7 +29,8 @@ pub(crate) fn exec(
     beside: &Beside,
     caller: &BTreeMap<String, String>,
 ) -> Result<Exec, EngineError> {
-    let described = describe(site, &beside.service, caller)?;
+    let mut described = describe(site, &beside.service, caller)?;
+    described.variables.insert(BESIDE.to_owned(), site.dir().display().to_string());
     if let Some((program, name, variables)) = described.container {
         return Ok(Exec::Elsewhere(in_container(beside, &program, &name, &variables)));
     }

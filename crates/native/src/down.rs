@@ -5,6 +5,7 @@ use std::time::Duration;
 use backlot_plan::{Removal, Server};
 use backlot_state::{EngineError, Event, Filling, Report, Site, Taken, mark, tell, volume};
 
+use crate::beside;
 use crate::containers::clear_or_tell;
 use crate::look::look;
 use crate::server::{self, STOP_LIMIT};
@@ -118,6 +119,7 @@ pub(super) fn take_away(taken: &Taken, step: Removal) -> Result<String, EngineEr
     match step {
         Removal::StopServices => {
             supervise::stop(taken.site())?;
+            beside::end_all(taken.site());
             Ok(format!("the services of {name}"))
         }
         Removal::StopServer => {

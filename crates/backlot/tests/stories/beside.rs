@@ -1,8 +1,13 @@
 //! What runs beside services, or once as one.
 
+use std::time::Duration;
+
+use backlot_process::{exit_code, wait_for};
 use backlot_testkit::Stage;
 
 use crate::BACKLOT;
+
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// Whether services have addresses of their own here.
 fn is_whole() -> bool {
@@ -241,4 +246,21 @@ fn doctor_says_which_rung_there_is() {
         assert!(views("3").contains("→ unset BACKLOT_VIEW"), "{}", views("3"));
         assert!(views("7").contains("BACKLOT_VIEW=7 is none of"), "{}", views("7"));
     }
+}
+
+#[test]
+fn what_was_begun_beside_a_service_ends_with_it() {
+    if !is_whole() {
+        return;
+    }
+    let stage = stack();
+    stage.backlot(&["up", "-d", "--wait", "-q", "api"]).output().assert_code(0);
+    let mut run = stage.backlot(&["exec", "-T", "api", "sh", "-c", "echo begun; exec sleep 1000"]).start();
+    let said = || std::fs::read_to_string(stage.root().join("stdout")).unwrap_or_default();
+    let is_begun = || said().contains("begun").then_some(());
+    assert!(wait_for(LIMIT, is_begun).is_some(), "{}", said());
+    stage.backlot(&["down", "-q"]).output().assert(0, "", "");
+    let ended = run.wait(LIMIT).unwrap().expect("it has ended");
+    assert_eq!(exit_code(ended), 143);
+    stage.assert_nothing_left();
 }
