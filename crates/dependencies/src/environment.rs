@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use backlot_dockerfile::{Install, Installs, Kind, Tool};
+use backlot_dockerfile::{Argument, Install, Installs, Kind, Tool};
 
 use crate::error::DependencyError;
 use crate::key::Key;
@@ -91,7 +91,7 @@ pub fn environments(
 
 fn ecosystem_of(install: &Install) -> Option<Ecosystem> {
     match install.kind {
-        Kind::Pip(_) | Kind::Sync { .. } => Some(Ecosystem::Python),
+        Kind::Pip { .. } | Kind::Sync { .. } => Some(Ecosystem::Python),
         Kind::Modules { .. } | Kind::Globals(_) => Some(Ecosystem::Node),
         Kind::Gems { .. } => Some(Ecosystem::Ruby),
         Kind::Export { .. } => None,
@@ -136,11 +136,20 @@ impl Chooser<'_> {
             .map_err(|found| DependencyError::no_python(said, &required, found, self.wanted.python))?;
         let mut tools = Vec::new();
         for install in &installs {
-            let Kind::Sync { tool, .. } = install.kind else { continue };
+            let tool = match install.kind {
+                Kind::Sync { tool, .. } => tool,
+                Kind::Pip { by_uv: true, .. } => Tool::Uv,
+                Kind::Pip { .. }
+                | Kind::Export { .. }
+                | Kind::Modules { .. }
+                | Kind::Globals(_)
+                | Kind::Gems { .. } => continue,
+            };
             if self.machine.on_path(tool.name()).is_none() {
                 tools.push(self.tool_of_python(tool, install, &program, version)?);
             }
         }
+        tools.dedup_by(|one, other| one.folder == other.folder);
         let mut key = Key::new("python");
         key.add(program.canonicalize().unwrap_or_else(|_| program.clone()).as_os_str().as_encoded_bytes());
         key.add(version.to_string());
@@ -179,7 +188,7 @@ impl Chooser<'_> {
             place: PathBuf::from("/usr/local"),
             directory: PathBuf::new(),
             variables: BTreeMap::new(),
-            kind: Kind::Pip(vec![backlot_dockerfile::Argument::Package(spec)]),
+            kind: Kind::Pip { arguments: vec![Argument::Package(spec)], by_uv: false },
         };
         let mut key = Key::new("tool");
         key.add(program.as_os_str().as_encoded_bytes());
@@ -205,7 +214,7 @@ impl Chooser<'_> {
         let mut tools = Vec::new();
         let tool = match &install.kind {
             Kind::Modules { tool, .. } => *tool,
-            Kind::Globals(_) | Kind::Pip(_) | Kind::Sync { .. } | Kind::Export { .. } | Kind::Gems { .. } => {
+            Kind::Globals(_) | Kind::Pip { .. } | Kind::Sync { .. } | Kind::Export { .. } | Kind::Gems { .. } => {
                 Tool::Npm
             }
         };

@@ -60,7 +60,7 @@ pub fn provided(
 
 fn of(container: &Container<'_>, root: &Path, caller: &BTreeMap<String, String>, home: &Path) -> Provided {
     let mut installs = container.dockerfile.installs.clone();
-    let is_python = |install: &Install| matches!(install.kind, Kind::Pip(_) | Kind::Sync { .. });
+    let is_python = |install: &Install| matches!(install.kind, Kind::Pip { .. } | Kind::Sync { .. });
     let context = container.service.build.as_ref().map(|build| build.context.clone());
     let of_installs = installs.all.iter().filter(|install| is_python(install));
     let of_installs: Vec<PathBuf> = of_installs.map(|install| install.directory.clone()).collect();
@@ -70,7 +70,7 @@ fn of(container: &Container<'_>, root: &Path, caller: &BTreeMap<String, String>,
     let has_own_modules = |install: &Install| own_modules(&install.directory, root);
     let before = installs.all.len();
     installs.all.retain(|install| match install.kind {
-        Kind::Pip(_) | Kind::Sync { .. } | Kind::Export { .. } => own.is_none(),
+        Kind::Pip { .. } | Kind::Sync { .. } | Kind::Export { .. } => own.is_none(),
         Kind::Modules { .. } => !has_own_modules(install),
         Kind::Globals(_) | Kind::Gems { .. } => true,
     });
