@@ -214,9 +214,11 @@ impl Chooser<'_> {
         let mut tools = Vec::new();
         let tool = match &install.kind {
             Kind::Modules { tool, .. } => *tool,
-            Kind::Globals(_) | Kind::Pip { .. } | Kind::Sync { .. } | Kind::Export { .. } | Kind::Gems { .. } => {
-                Tool::Npm
-            }
+            Kind::Globals(_)
+            | Kind::Pip { .. }
+            | Kind::Sync { .. }
+            | Kind::Export { .. }
+            | Kind::Gems { .. } => Tool::Npm,
         };
         if self.machine.on_path(tool.name()).is_none() && !(tool == Tool::Npm && has_npm) {
             if tool == Tool::Npm || (self.machine.on_path("npm").is_none() && !has_npm) {

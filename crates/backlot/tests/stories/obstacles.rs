@@ -148,6 +148,19 @@ fn what_is_wrong_with_the_files_is_told_at_once_too() {
         }
         assert!(up.stderr.matches("error: ").count() >= 2 && up.stderr.contains("compose.yaml:3:"), "{up}");
     }
+    // What is missing beside the files is told once, however often it is named.
+    let compose = "\
+x-of: &of {image: 'x:${TAG:?which}', env_file: one.env}
+services:
+  a: {<<: *of}
+  b: {<<: *of, command: 'echo ${TAG:?which} ${OTHER:?which}'}
+  c: {image: x, env_file: [one.env, two.env]}
+";
+    stage.file("compose.yaml", compose);
+    let up = stage.backlot(&["up", "-d"]).output().assert_code(1);
+    for part in ["TAG must be set", "OTHER must be set", "one.env does not exist", "two.env does not exist"] {
+        assert_eq!(up.stderr.matches(part).count(), 1, "{part}\n{up}");
+    }
 }
 
 #[test]

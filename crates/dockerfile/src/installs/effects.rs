@@ -22,8 +22,28 @@ const OF_USERS: [&str; 12] = [
 const SPEAKING: [&str; 4] = ["cat", "echo", "env", "printf"];
 /// Programs that install, of which other verbs than those that are understood only prepare or tidy up.
 const INSTALLERS: [&str; 22] = [
-    "apk", "apt", "apt-get", "aptitude", "bundle", "corepack", "dnf", "gem", "microdnf", "npm", "pip",
-    "pip3", "pipenv", "pipx", "pnpm", "poetry", "uv", "venv", "virtualenv", "yarn", "yum", "zypper",
+    "apk",
+    "apt",
+    "apt-get",
+    "aptitude",
+    "bundle",
+    "corepack",
+    "dnf",
+    "gem",
+    "microdnf",
+    "npm",
+    "pip",
+    "pip3",
+    "pipenv",
+    "pipx",
+    "pnpm",
+    "poetry",
+    "uv",
+    "venv",
+    "virtualenv",
+    "yarn",
+    "yum",
+    "zypper",
 ];
 /// Their verbs that run something.
 const RUNS: [&str; 4] = ["exec", "run", "run-script", "rake"];

@@ -203,7 +203,9 @@ impl Reading<'_> {
         let inside = self.inside(path);
         // What wheels were made of before is installed already.
         let is_made = |install: &Install| match &install.kind {
-            Kind::Pip { .. } => inside.starts_with(&install.place) && install.place != Path::new("/usr/local"),
+            Kind::Pip { .. } => {
+                inside.starts_with(&install.place) && install.place != Path::new("/usr/local")
+            }
             Kind::Sync { .. }
             | Kind::Export { .. }
             | Kind::Modules { .. }
