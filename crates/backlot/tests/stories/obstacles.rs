@@ -106,6 +106,15 @@ fn what_only_docker_can_tell_is_told_by_all_of_them() {
     let docker = FakeDocker::on(&stage, "exit 0");
     let said = refused(&stage, &["--engine", "docker"], Some(&docker.path()));
     assert!(said.contains("service db has no POSTGRES_PASSWORD"), "{said}");
+    let unset = "services:\n  db: {image: postgres, environment: {POSTGRES_PASSWORD: '${DB_PASSWORD}'}}\n";
+    stage.file("compose.yaml", unset);
+    let said = refused(&stage, &[], None);
+    assert!(
+        said.contains(
+            "the one that the file gives it is empty ([project]/compose.yaml:2:3): set the variable"
+        ),
+        "{said}"
+    );
     stage.file("compose.yaml", "services:\n  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}\n");
     for (script, expected) in [
         (

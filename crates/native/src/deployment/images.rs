@@ -116,7 +116,9 @@ impl NativeStack<'_> {
             Ok(())
         };
         let outcome = self.for_each(cast, wishes, &mut bring, &mut left_out);
-        left_out.into_iter().for_each(|said| report(Event::Warning(said)));
+        for said in left_out {
+            report(Event::Warning(said));
+        }
         outcome?;
         Ok(images)
     }

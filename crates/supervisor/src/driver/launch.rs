@@ -190,9 +190,7 @@ impl Launch<'_> {
         } else {
             self.run.ports.iter().map(|port| port.endpoint).collect()
         };
-        let is_published = self.run.ports.iter().any(|port| port.published);
-        let most = if is_published { AT_WORK_LIMIT } else { Duration::ZERO };
-        let silence = Silence::new(id.pid, self.quiet_after, most);
+        let silence = self.silence(id.pid);
         if let Some(container) = container.clone() {
             let (told, quiet_after, over) = (expected.clone(), self.quiet_after, Arc::clone(&over));
             let knocks = Knocks { container, told, targets, quiet_after, over };
@@ -244,6 +242,12 @@ impl Launch<'_> {
             program = program.env("LISTEN_FDS", count).env("LISTEN_FDNAMES", names.join(":"));
         }
         program.env("BACKLOT_REPLICA", &self.label).envs(self.marks)
+    }
+
+    fn silence(&self, pid: i32) -> Silence {
+        let is_published = self.run.ports.iter().any(|port| port.published);
+        let most = if is_published { AT_WORK_LIMIT } else { Duration::ZERO };
+        Silence::new(pid, self.quiet_after, most)
     }
 
     fn pumps(&self, child: &mut Child, tail: &Tail) -> std::io::Result<Vec<Pump>> {
