@@ -289,7 +289,7 @@ impl StackError {
                 quoted(file)
             )),
             Self::NoProgram { program, at, .. } => Some(format!(
-                "install {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})"
+                "install {program}, or build it, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})"
             )),
             Self::Unrunnable { program, flaw, .. } => flaw.hint(program),
             Self::NoNginx { source, .. } => Some(source.hint()),

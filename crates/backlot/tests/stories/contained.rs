@@ -192,6 +192,30 @@ fn what_only_an_image_has_for_a_shell_is_no_process() {
     down(&stage);
 }
 
+/// What a build packs is not here before it is built; a machine of its language alone does not make it a process.
+#[test]
+fn what_is_packed_in_a_build_is_no_process_without_it() {
+    let stage = stage("services:\n  web: {build: .}\n  other: {image: x, command: sleep 600}\n");
+    let dockerfile = "FROM jdk AS build\nWORKDIR /app\nCOPY . .\nRUN make-it\nFROM jre\nWORKDIR /srv\n\
+                      COPY --from=build /app/target/*.jar app.jar\nENTRYPOINT [\"java\", \"-Xmx1g\", \"-jar\", \"app.jar\"]\n";
+    stage.file("Dockerfile", dockerfile);
+    let programs = FakeDocker::on(&stage, "exit 1");
+    programs.program("java", "exec sleep 600");
+    let up = || stage.backlot(&["up", "-d", "--wait", "-q"]).env("PATH", programs.path()).output();
+    let said = [
+        "service web runs /srv/app.jar, which is not there",
+        "or build it",
+        "or run the rest: `backlot up other`",
+    ];
+    assert_says(&up().assert_code(1), &said);
+    stage
+        .file("out.jar", "")
+        .file("Dockerfile", dockerfile.replace("--from=build /app/target/*.jar", "out.jar"));
+    up().assert_code(0);
+    stage.backlot(&["ps", "-q"]).output().assert(0, "other-1\nweb-1", "");
+    down(&stage);
+}
+
 /// All that cannot be had is told at once, each image once; what is left out is told as well, and needs nothing more.
 #[test]
 fn all_images_that_cannot_be_pulled_are_told_at_once() {
