@@ -67,7 +67,7 @@ fn packed(words: &[String]) -> Option<&str> {
     let (program, rest) = words.split_first()?;
     let file = match program.rsplit('/').next()? {
         "java" => rest.iter().skip_while(|word| *word != "-jar").nth(1),
-        "dotnet" => rest.first().filter(|word| word.ends_with(".dll")),
+        "dotnet" => rest.first().filter(|word| Path::new(word).extension().is_some_and(|end| end == "dll")),
         _ => None,
     };
     file.map(String::as_str)

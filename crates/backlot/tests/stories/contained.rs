@@ -204,7 +204,7 @@ fn what_is_packed_in_a_build_is_no_process_without_it() {
     let up = || stage.backlot(&["up", "-d", "--wait", "-q"]).env("PATH", programs.path()).output();
     let said = [
         "service web runs /srv/app.jar, which is not there",
-        "or build it",
+        "build or install /srv/app.jar, or say",
         "or run the rest: `backlot up other`",
     ];
     assert_says(&up().assert_code(1), &said);
