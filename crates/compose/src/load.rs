@@ -119,8 +119,14 @@ fn all(error: Error, faults: Vec<Error>) -> Error {
     }
 }
 
-/// As they stand in the files.
+/// As they stand in the files; what is missing beside them, once, at its first place.
 fn in_order(mut faults: Vec<Error>) -> Vec<Error> {
     faults.sort_by_key(|fault| fault.location().cloned());
+    let mut missing = BTreeSet::new();
+    faults.retain(|fault| {
+        let problem = fault.problem();
+        let is_beside = matches!(problem, Problem::VariableRequired { .. } | Problem::EnvFileMissing { .. });
+        !is_beside || missing.insert(problem.to_string())
+    });
     faults
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use backlot_dockerfile::{Install, Installs, Kind, Tool};
+use backlot_dockerfile::{Argument, Install, Installs, Kind, Tool};
 
 use crate::builds::Built;
 use crate::error::DependencyError;
@@ -96,7 +96,7 @@ pub fn environments(
 
 fn ecosystem_of(install: &Install) -> Option<Ecosystem> {
     match install.kind {
-        Kind::Pip(_) | Kind::Sync { .. } => Some(Ecosystem::Python),
+        Kind::Pip { .. } | Kind::Sync { .. } => Some(Ecosystem::Python),
         Kind::Modules { .. } | Kind::Globals(_) => Some(Ecosystem::Node),
         Kind::Gems { .. } => Some(Ecosystem::Ruby),
         Kind::Export { .. } => None,
@@ -141,11 +141,20 @@ impl Chooser<'_> {
             .map_err(|found| DependencyError::no_python(said, &required, found, self.wanted.python))?;
         let mut tools = Vec::new();
         for install in &installs {
-            let Kind::Sync { tool, .. } = install.kind else { continue };
+            let tool = match install.kind {
+                Kind::Sync { tool, .. } => tool,
+                Kind::Pip { by_uv: true, .. } => Tool::Uv,
+                Kind::Pip { .. }
+                | Kind::Export { .. }
+                | Kind::Modules { .. }
+                | Kind::Globals(_)
+                | Kind::Gems { .. } => continue,
+            };
             if self.machine.on_path(tool.name()).is_none() {
                 tools.push(self.tool_of_python(tool, install, &program, version)?);
             }
         }
+        tools.dedup_by(|one, other| one.folder == other.folder);
         let mut key = Key::new("python");
         key.add(program.canonicalize().unwrap_or_else(|_| program.clone()).as_os_str().as_encoded_bytes());
         key.add(version.to_string());
@@ -185,7 +194,7 @@ impl Chooser<'_> {
             place: PathBuf::from("/usr/local"),
             directory: PathBuf::new(),
             variables: BTreeMap::new(),
-            kind: Kind::Pip(vec![backlot_dockerfile::Argument::Package(spec)]),
+            kind: Kind::Pip { arguments: vec![Argument::Package(spec)], by_uv: false },
         };
         let mut key = Key::new("tool");
         key.add(program.as_os_str().as_encoded_bytes());
@@ -212,9 +221,11 @@ impl Chooser<'_> {
         let mut tools = Vec::new();
         let tool = match &install.kind {
             Kind::Modules { tool, .. } => *tool,
-            Kind::Globals(_) | Kind::Pip(_) | Kind::Sync { .. } | Kind::Export { .. } | Kind::Gems { .. } => {
-                Tool::Npm
-            }
+            Kind::Globals(_)
+            | Kind::Pip { .. }
+            | Kind::Sync { .. }
+            | Kind::Export { .. }
+            | Kind::Gems { .. } => Tool::Npm,
         };
         if self.machine.on_path(tool.name()).is_none() && !(tool == Tool::Npm && has_npm) {
             if tool == Tool::Npm || (self.machine.on_path("npm").is_none() && !has_npm) {

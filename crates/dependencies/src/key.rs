@@ -113,7 +113,10 @@ impl Key {
             }
         }
         match &install.kind {
-            Kind::Pip(arguments) => {
+            Kind::Pip { arguments, by_uv } => {
+                if *by_uv {
+                    self.add("uv");
+                }
                 arguments.iter().try_for_each(|argument| self.argument(argument, &install.directory))
             }
             Kind::Sync { tool, arguments } => {
@@ -197,7 +200,7 @@ pub(crate) fn leaves_project(tool: Tool, arguments: &[String]) -> bool {
 /// The folders of the project's own that an install names.
 pub(crate) fn locals(install: &Install) -> Vec<PathBuf> {
     match &install.kind {
-        Kind::Pip(arguments) => arguments
+        Kind::Pip { arguments, .. } => arguments
             .iter()
             .flat_map(|argument| match argument {
                 Argument::File(_, file) => Requirements::read(file, &install.directory).locals,

@@ -127,7 +127,7 @@ impl Environment {
                     let install = ["install".to_owned()].into_iter();
                     (Tool::Npm, install.chain(packages.iter().cloned()).collect())
                 }
-                Kind::Pip(_) | Kind::Sync { .. } | Kind::Export { .. } | Kind::Gems { .. } => continue,
+                Kind::Pip { .. } | Kind::Sync { .. } | Kind::Export { .. } | Kind::Gems { .. } => continue,
             };
             let quiet: &[&str] = if tool == Tool::Npm { &["--no-audit", "--no-fund"] } else { &[] };
             let arguments = arguments.into_iter().chain(quiet.iter().map(|word| (*word).to_owned()));

@@ -39,7 +39,7 @@ pub(crate) fn fill(environment: &Environment, tools: &mut Tools<'_>) -> Result<(
     for install in &environment.installs {
         (filling.tools.say)(&format!("$ {}", install.said));
         match &install.kind {
-            Kind::Pip(arguments) => filling.pip(install, arguments)?,
+            Kind::Pip { arguments, .. } => filling.pip(install, arguments)?,
             Kind::Sync { tool, arguments } => filling.sync(install, *tool, arguments)?,
             Kind::Export { .. } | Kind::Modules { .. } | Kind::Globals(_) | Kind::Gems { .. } => {}
         }

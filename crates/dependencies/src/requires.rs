@@ -65,7 +65,7 @@ impl std::fmt::Display for Requirement {
 fn projects(install: &Install) -> Vec<PathBuf> {
     match &install.kind {
         Kind::Sync { .. } => vec![install.directory.clone()],
-        Kind::Pip(arguments) => {
+        Kind::Pip { arguments, .. } => {
             let locals = arguments.iter().filter_map(|argument| match argument {
                 Argument::Local(path, _) => Some(path.clone()),
                 Argument::Package(_) | Argument::Option(..) | Argument::File(..) | Argument::Links(_) => None,

@@ -172,6 +172,9 @@ impl Walk<'_> {
                 }
                 "for" | "while" | "until" | "case" | "select" => {
                     self.blocks.push(Block::Other);
+                    if matches!(first.as_str(), "for" | "select") {
+                        self.unknown.extend(rest.first().cloned());
+                    }
                     return;
                 }
                 "!" => is_negated = true,
@@ -204,7 +207,9 @@ impl Walk<'_> {
         let mut rest = raw;
         let mut unknown = self.unknown.clone();
         while let Some((name, value)) = rest.first().and_then(|word| assignment(word)) {
-            assign(&mut variables, &mut unknown, name, self.expand(value));
+            let value = self.expand(value);
+            // What may or may not be assigned is not known afterwards.
+            assign(&mut variables, &mut unknown, name, (value.0, value.1 && runs == Some(true)));
             rest = &rest[1..];
         }
         if rest.is_empty() {

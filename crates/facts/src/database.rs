@@ -229,7 +229,8 @@ impl<'a> Found<'a> {
             None if host_auth.as_deref() == Some(TRUST) => String::new(),
             None => {
                 let (service, at) = (service.name.clone(), service.location.clone());
-                return Err(DatabaseError::NoPassword { service, at });
+                let is_empty = said.all.contains_key("POSTGRES_PASSWORD");
+                return Err(DatabaseError::NoPassword { service, is_empty, at });
             }
         };
         let initial = said.first(&["POSTGRES_DB", "POSTGRESQL_DATABASE"]).unwrap_or(&user).to_owned();

@@ -158,7 +158,8 @@ impl Found {
         match self {
             Self::Text(text) => Ok(text.clone()),
             Self::Missing(what) => Err(io::Error::new(io::ErrorKind::NotFound, format!("it is {what}"))),
-            Self::Path(path) => backlot_files::text(path),
+            Self::Path(path) => backlot_files::text(path)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The ports that an `up` wants: they are tried before anything is started.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -144,7 +145,19 @@ pub(super) fn check(
         // Whatever else may be wrong with it, whoever listens there will find out and tell.
         Ok(()) | Err(_) => None,
     };
-    claims.iter().filter_map(tried).collect()
+    told_once(claims.iter().filter_map(tried))
+}
+
+/// What one environment has of a port, at however many addresses, is in the way once.
+fn told_once(all: impl Iterator<Item = PortError>) -> Vec<PortError> {
+    let mut told = BTreeSet::new();
+    let mut is_first = |error: &PortError| match &error.trouble {
+        PortTrouble::InUse { tenant: Some(tenant), .. } => {
+            told.insert((error.service.clone(), error.address.port(), tenant.dir.clone()))
+        }
+        PortTrouble::InUse { .. } | PortTrouble::Forbidden | PortTrouble::Elsewhere => true,
+    };
+    all.filter(|error| is_first(error)).collect()
 }
 
 /// Tries a port. One whose holder is about to end, such as a supervisor that was just killed, is tried again for a moment.

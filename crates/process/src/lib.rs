@@ -67,5 +67,5 @@ pub use sockets::{Listening, listeners_of, listening, waiting_at};
 pub use spawn::{Child, Group, SpawnOptions, Stream, handed_file, handed_file_after, keep_low_numbers};
 pub use subreaper::{become_subreaper, kill_descendants, reap_strangers, with_descendants};
 pub use umask::take_umask;
-pub use usage::{ProcessUsage, Usage, processes_of, usage_of};
+pub use usage::{ProcessUsage, Usage, processes_of, processor_time_of, usage_of};
 pub use waiting::wait_for;

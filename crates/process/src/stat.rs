@@ -20,6 +20,8 @@ pub(crate) struct Stat {
     pub(crate) parent: i32,
     /// The processor time that it has had.
     pub(crate) time: Duration,
+    /// That of its children which have ended.
+    pub(crate) of_ended: Duration,
     /// When it was started, in ticks since the boot.
     pub(crate) started: u64,
 }
@@ -46,10 +48,15 @@ impl Stat {
         let (alive, halted) = (!matches!(state, "Z" | "X" | "x"), matches!(state, "T" | "t"));
         let parent = fields.next()?.parse().ok()?;
         let mut ticks = fields.skip(9);
-        let time: u64 = ticks.next()?.parse::<u64>().ok()? + ticks.next()?.parse::<u64>().ok()?;
-        let started = ticks.nth(6)?.parse().ok()?;
-        let time = Duration::from_millis(time * 1000 / TICKS);
-        Some(Self { pid: pid.parse().ok()?, name: name.to_owned(), alive, halted, parent, time, started })
+        // In programs, and in the kernel for them.
+        let mut both = || -> Option<Duration> {
+            let count: u64 = ticks.next()?.parse::<u64>().ok()? + ticks.next()?.parse::<u64>().ok()?;
+            Some(Duration::from_millis(count * 1000 / TICKS))
+        };
+        let (time, of_ended) = (both()?, both()?);
+        let started = ticks.nth(4)?.parse().ok()?;
+        let (pid, name) = (pid.parse().ok()?, name.to_owned());
+        Some(Self { pid, name, alive, halted, parent, time, of_ended, started })
     }
 }
 
@@ -61,11 +68,12 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_anything() {
-        let text = "12 (a) S b) (c) S 7 12 12 0 -1 4194304 1 2 3 4 150 50 0 0 20 0 1 0 4711 5 6";
+        let text = "12 (a) S b) (c) S 7 12 12 0 -1 4194304 1 2 3 4 150 50 30 70 20 0 1 0 4711 5 6";
         let stat = Stat::parse(text).unwrap();
         let name = "a) S b) (c".to_owned();
-        let time = Duration::from_secs(2);
-        assert_eq!(stat, Stat { pid: 12, name, alive: true, halted: false, parent: 7, time, started: 4711 });
+        let (time, of_ended) = (Duration::from_secs(2), Duration::from_secs(1));
+        let (alive, halted) = (true, false);
+        assert_eq!(stat, Stat { pid: 12, name, alive, halted, parent: 7, time, of_ended, started: 4711 });
         assert!(!Stat::parse(&text.replace(") S 7", ") Z 7")).unwrap().alive);
         for cut in 0..text.len() {
             let _ = Stat::parse(&text[..cut]);

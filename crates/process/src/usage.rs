@@ -47,6 +47,12 @@ pub fn processes_of(pid: i32) -> Vec<ProcessUsage> {
     family(pid).iter().map(usage).collect()
 }
 
+/// The processor time that `pid` and all its descendants have had, with those that have ended; nothing where the system does not
+/// tell.
+pub fn processor_time_of(pid: i32) -> Duration {
+    family(pid).iter().map(|member| member.time + member.of_ended).sum()
+}
+
 /// `pid` and all its descendants, by generation.
 fn family(pid: i32) -> Vec<Stat> {
     let mut all: Vec<Stat> = Stat::all().collect();

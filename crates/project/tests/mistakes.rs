@@ -52,3 +52,19 @@ fn no_project_at_all() {
     assert_eq!(error.code(), "project-missing");
     assert!(error.hint().is_some_and(|hint| hint.contains("-C")));
 }
+
+#[test]
+fn what_may_be_meant_where_there_is_no_project_is_named() {
+    let whole = "services:\n  a: {image: a}\n";
+    let files = Files::new(&[
+        ("local.yml", whole),
+        ("over.yaml", "services:\n  a: {command: x}\n"),
+        (".github.yml", whole),
+        ("docs.yml", "pages: []\n"),
+        ("docker/compose.yml", whole),
+        ("other/a.yml", whole),
+    ]);
+    let error = Project::find(files.lookup()).expect_err("a refusal");
+    let hint = error.hint().unwrap_or_default();
+    assert!(hint.starts_with("what may be meant: `backlot -C docker`, `backlot -f local.yml`; "), "{hint}");
+}

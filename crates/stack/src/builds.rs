@@ -143,6 +143,16 @@ impl Translation<'_> {
         PROGRAMS.iter().find_map(|folder| path(&Path::new(folder).join(word)))
     }
 
+    /// Whether a file of a service's is built, or may be before it starts.
+    pub(crate) fn is_built(&self, service: &Service, path: &Path) -> bool {
+        let seen = self.built_for(service);
+        let is_there = seen.iter().any(|(target, place)| {
+            path.strip_prefix(target)
+                .is_ok_and(|rest| rest.as_os_str().is_empty() || place.join(rest).exists())
+        });
+        is_there || self.is_pending(service)
+    }
+
     /// What a service has that was built: there, and here.
     pub(crate) fn built_for(&self, service: &Service) -> Vec<(PathBuf, PathBuf)> {
         let environments = self.provided_for(service).map(|provided| provided.environments.as_slice());

@@ -261,6 +261,7 @@ impl Translation<'_> {
             self.check_texts(&container, &command)?;
             self.check_beyond(&container, &command)?;
         }
+        self.check_line(&container, &command)?;
         let hooks = service.post_start.iter().chain(&service.pre_stop).map(|hook| &hook.command);
         let hooks = hooks.filter(|command| !command.is_empty());
         [&command].into_iter().chain(hooks).try_for_each(|command| {

@@ -289,7 +289,8 @@ impl StackError {
                 quoted(file)
             )),
             Self::NoProgram { program, at, .. } => Some(format!(
-                "install {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})"
+                "{} {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})",
+                if program.contains('/') { "build or install" } else { "install" }
             )),
             Self::Unrunnable { program, flaw, .. } => flaw.hint(program),
             Self::NoNginx { source, .. } => Some(source.hint()),

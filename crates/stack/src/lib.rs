@@ -15,6 +15,7 @@ mod front;
 mod hooks;
 mod inside;
 mod keeping;
+mod lines;
 mod notes;
 mod packages;
 mod ports;

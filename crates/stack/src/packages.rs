@@ -107,13 +107,13 @@ impl Chooser<'_> {
         mut folders: Vec<PathBuf>,
     ) -> Installed {
         let mut installs = installs.clone();
-        let is_python = |install: &&Install| matches!(install.kind, Kind::Pip(_) | Kind::Sync { .. });
+        let is_python = |install: &&Install| matches!(install.kind, Kind::Pip { .. } | Kind::Sync { .. });
         folders.extend(installs.all.iter().filter(is_python).map(|install| install.directory.clone()));
         let own = virtual_environment_of(&folders, self.root, self.caller);
         let has_own_modules = |install: &Install| own_modules(&install.directory, self.root);
         let before = installs.all.len();
         installs.all.retain(|install| match install.kind {
-            Kind::Pip(_) | Kind::Sync { .. } | Kind::Export { .. } => own.is_none(),
+            Kind::Pip { .. } | Kind::Sync { .. } | Kind::Export { .. } => own.is_none(),
             Kind::Modules { .. } => !has_own_modules(install),
             Kind::Globals(_) | Kind::Gems { .. } => true,
         });

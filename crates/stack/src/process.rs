@@ -24,6 +24,13 @@ const OF_A_DATABASE: [&str; 6] = ["POSTGRES", "PG", "DB_", "DATABASE_", "SQL_", 
 /// Files that list what a Python project needs.
 const REQUIREMENTS: [&str; 3] = ["requirements.txt", "requirements/development.txt", "requirements/dev.txt"];
 
+/// Folders of programs that all systems have.
+fn is_of_systems(folder: &Path) -> bool {
+    let above = folder.parent();
+    matches!(folder.file_name().and_then(|name| name.to_str()), Some("bin" | "sbin"))
+        && ["/", "/usr", "/usr/local"].iter().any(|known| above == Some(Path::new(known)))
+}
+
 /// The words of a service's command.
 pub(crate) fn words(container: &Container<'_>, is_addressed: bool) -> Result<Vec<String>, StackError> {
     let (service, at) = (container.service.name.clone(), container.service.location.clone());
@@ -91,8 +98,10 @@ impl Translation<'_> {
             None => on_path(word, variables),
             Some(_) if word.starts_with('/') => {
                 let here = Some(PathBuf::from(word)).filter(|file| is_executable(file));
-                // `/usr/local/bin/python` of an image is wherever this machine has it.
-                here.or_else(|| on_path(Path::new(word).file_name()?.to_str()?, variables))
+                // `/usr/local/bin/python` of an image is wherever this machine has it; that of a folder of the image's own is its own.
+                let (folder, name) = Path::new(word).parent().zip(Path::new(word).file_name()?.to_str())?;
+                let is_elsewhere = container.service.build.is_some() || is_of_systems(folder);
+                here.or_else(|| on_path(name, variables).filter(|_| is_elsewhere))
             }
             Some(_) => None,
         });

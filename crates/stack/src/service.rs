@@ -111,6 +111,7 @@ impl Translation<'_> {
         let mut surroundings = self.beside(container.service, &variables);
         let path = if variables.contains_key("PATH") { &variables } else { &surroundings };
         let program = self.program(container, &words, path)?;
+        self.check_line(container, &words)?;
         let (targets, arguments) = (ports.of(&container.service.name), words.get(1..).unwrap_or_default());
         let (arguments, port_variables) = if has_addresses {
             surroundings.extend(told_port(&variables, &targets));

@@ -13,6 +13,7 @@ use backlot_view::Network;
 
 use crate::listen::{ELSEWHERE, Found, all_listeners, pause, waiting_at};
 use crate::runbook::PortRun;
+use crate::silence::Silence;
 
 /// How often it is seen whether it still listens where it did.
 const STILL: Duration = Duration::from_secs(2);
@@ -27,7 +28,7 @@ pub(crate) struct Heard {
     news: Receiver<()>,
     /// The ports of its service, and what is spoken there.
     ports: Vec<(u16, Protocol)>,
-    quiet_after: Duration,
+    silence: Silence,
     over: Arc<AtomicBool>,
     /// Those who wait to be let in: a program that listens may well have no process yet that serves.
     knocks: BTreeMap<SocketAddr, TcpStream>,
@@ -39,14 +40,14 @@ impl Heard {
     pub(crate) fn of(
         network: Arc<Network>,
         ports: &[PortRun],
-        quiet_after: Duration,
+        silence: Silence,
         over: Arc<AtomicBool>,
     ) -> Self {
         let (heard, news) = channel();
         network.tell(heard);
         let ports = ports.iter().map(|port| (port.target, port.protocol)).collect();
         let (knocks, open) = (BTreeMap::new(), BTreeSet::new());
-        Self { network, news, ports, quiet_after, over, knocks, open }
+        Self { network, news, ports, silence, over, knocks, open }
     }
 
     /// Tells what it hears for as long as somebody wants to know.
@@ -70,13 +71,13 @@ impl Heard {
                     told_elsewhere = true;
                     tell(Found::Elsewhere(SocketAddr::V4(SocketAddrV4::new(self.network.own(), *port))));
                 }
-                if begun.elapsed() > self.quiet_after && !told_quiet {
+                if !told_quiet && let Some(waited) = self.silence.is_over(!listening.is_empty()) {
                     told_quiet = true;
-                    tell(Found::Quiet);
+                    tell(Found::Quiet(waited));
                 }
             }
             let may_get_quiet = !told_quiet && listening.is_empty();
-            let wait = if may_get_quiet { self.quiet_after.saturating_sub(begun.elapsed()) } else { STEP };
+            let wait = if may_get_quiet { self.silence.left() } else { STEP };
             let most = if self.knocks.is_empty() { STEP } else { pause(begun.elapsed()) };
             match self.news.recv_timeout(wait.clamp(LEAST, most)) {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {}

@@ -64,7 +64,7 @@ impl Knocks {
             let is_nobody = search.found.iter().all(Option::is_none) && !search.found.is_empty();
             if is_nobody && !search.is_quiet && search.begun.elapsed() > self.quiet_after {
                 search.is_quiet = true;
-                tell(Found::Quiet);
+                tell(Found::Quiet(self.quiet_after));
             }
             if search.pid.is_some() && search.found.iter().all(Option::is_some) {
                 return;

@@ -17,6 +17,7 @@ mod outbox;
 mod protocol;
 mod runbook;
 mod seat;
+mod silence;
 mod spec;
 
 pub use client::{Client, ClientError};

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 #[cfg(target_os = "linux")]
 use backlot_process::{listeners_of, listening};
 
+use crate::silence::Silence;
+
 /// How long a process may listen elsewhere before that is told: it may open several ports, one after another.
 pub(crate) const ELSEWHERE: Duration = Duration::from_millis(500);
 /// How often all that its processes have open is looked at, while somebody listens at one of its ports who has not been
@@ -32,8 +34,8 @@ pub(crate) struct Watch {
     pub(crate) told: Vec<u16>,
     /// The same ports as its container has them.
     pub(crate) targets: Vec<u16>,
-    /// After how long it is told that it listens nowhere.
-    pub(crate) quiet_after: Duration,
+    /// Until when it is not told that it listens nowhere.
+    pub(crate) silence: Silence,
     /// Set when nobody wants to know any more.
     pub(crate) over: Arc<AtomicBool>,
 }
@@ -45,8 +47,8 @@ pub(crate) enum Found {
     Here(Vec<Option<SocketAddr>>),
     /// Somewhere else.
     Elsewhere(SocketAddr),
-    /// Nowhere that it should, for so long that nobody need wait.
-    Quiet,
+    /// Nowhere that it should, for so long, and nobody need wait.
+    Quiet(Duration),
     /// As a container, of which this is the first process.
     Inside(i32),
     /// As a container that did not begin within this time.
@@ -97,12 +99,12 @@ impl Watch {
                 self.stay(&mut search);
                 continue;
             }
-            if search.begun.elapsed() > self.quiet_after
-                && !search.told_quiet
+            if !search.told_quiet
                 && search.found.iter().all(Option::is_none)
+                && let Some(waited) = self.silence.is_over(search.elsewhere.is_some())
             {
                 search.told_quiet = true;
-                tell(Found::Quiet);
+                tell(Found::Quiet(waited));
             }
             std::thread::sleep(pause(search.begun.elapsed()));
         }

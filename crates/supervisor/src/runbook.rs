@@ -81,8 +81,8 @@ pub struct ServiceRun {
     /// What runs beside each replica before that is asked to end, within the time that it has for its end.
     #[serde(default)]
     pub pre_stop: Vec<HookRun>,
-    /// How long it may take to listen at its ports. After that it counts as running, as not all that says a port listens;
-    /// what takes the place of one that serves has to.
+    /// How long it may take to listen at its ports, not counting what one that is published works for before. After that it counts
+    /// as running, as not all that says a port listens; what takes the place of one that serves has to.
     #[serde(default)]
     pub quiet_after: Duration,
     /// What to do when it ends.

@@ -13,6 +13,11 @@ services:
   metrics: {image: 'company/metrics:1', depends_on: [adminer]}
 ";
 
+/// The same with a process that needs a container.
+fn needing() -> String {
+    format!("{COMPOSE}  needs: {{image: web, command: sleep 1000, depends_on: [adminer]}}\n")
+}
+
 fn stage(compose: &str) -> Stage {
     let mut stage = Stage::empty(BACKLOT);
     stage.unset("BACKLOT_OFFLINE");
@@ -123,7 +128,7 @@ fn an_engine_that_says_nothing_is_waited_for_and_named() {
 
 #[test]
 fn an_image_that_cannot_be_pulled_harms_nothing() {
-    let stage = stage(COMPOSE);
+    let stage = stage(&needing());
     up(&stage, "exit 1", &["web"]).assert_code(0);
     let before = stage.backlot(&["--json", "ps"]).output().stdout;
     let script = "case \"$1\" in
@@ -151,10 +156,90 @@ esac";
     dry.assert_prints("pull the image adminer\npull the image company/metrics:1\n…");
     let offline = up(&stage, script, &["--offline"]).assert_code(1);
     assert_says(&offline, &["its image adminer is not here, and nothing is to be fetched (--offline)"]);
-    let never = COMPOSE.replace("image: adminer,", "image: adminer, pull_policy: never,");
+    let never = needing().replace("image: adminer,", "image: adminer, pull_policy: never,");
     stage.file("compose.yaml", never);
     let failed = up(&stage, script, &[]).assert_code(1);
     assert_says(&failed, &["its image adminer is not here, and its pull_policy is `never`"]);
+    down(&stage);
+}
+
+/// Whose line for a shell begins with a program of its image, or names one by a path that is none of the project's.
+#[test]
+fn what_only_an_image_has_for_a_shell_is_no_process() {
+    let compose = "services:\n  web: {image: company/app, command: sh -c './app migrate && ./app'}\n";
+    let stage = stage(compose);
+    let up = |script: &str| up(&stage, script, &[]);
+    let failed = up("exit 1").assert_code(1);
+    assert_says(&failed, &["error: service web runs ./app, which is not there"]);
+    // One beside it is not held up, and what is left out does not run.
+    let other = "  other: {image: company/other, command: sh -c 'sleep 0.1; exec sleep 600'}\n";
+    let late = "  late: {image: company/app, command: sh -c 'sleep 10; /app/late'}\n";
+    let venv = "  venv: {image: company/venv, command: /opt/app/venv/bin/python3 -m http.server}\n";
+    stage.file("compose.yaml", format!("{compose}{other}{late}{venv}"));
+    let script =
+        "case \"$1\" in version) echo 27.0;; image) echo 'No such image' >&2; exit 1;; *) exit 1;; esac";
+    let up = up(script).assert_code(0);
+    assert_says(
+        &up,
+        &[
+            "web is left out",
+            "late is left out",
+            "venv is left out",
+            "service late runs /app/late, which is not there",
+        ],
+    );
+    stage.backlot(&["ps", "-q"]).output().assert(0, "other-1", "");
+    down(&stage);
+}
+
+/// What a build packs is not here before it is built; a machine of its language alone does not make it a process.
+#[test]
+fn what_is_packed_in_a_build_is_no_process_without_it() {
+    let stage = stage("services:\n  web: {build: .}\n  other: {image: x, command: sleep 600}\n");
+    let dockerfile = "FROM jdk AS build\nWORKDIR /app\nCOPY . .\nRUN make-it\nFROM jre\nWORKDIR /srv\n\
+                      COPY --from=build /app/target/*.jar app.jar\nENTRYPOINT [\"java\", \"-Xmx1g\", \"-jar\", \"app.jar\"]\n";
+    stage.file("Dockerfile", dockerfile);
+    let programs = FakeDocker::on(&stage, "exit 1");
+    programs.program("java", "exec sleep 600");
+    let up = || stage.backlot(&["up", "-d", "--wait", "-q"]).env("PATH", programs.path()).output();
+    let said = [
+        "service web runs /srv/app.jar, which is not there",
+        "build or install /srv/app.jar, or say",
+        "or run the rest: `backlot up other`",
+    ];
+    assert_says(&up().assert_code(1), &said);
+    stage
+        .file("out.jar", "")
+        .file("Dockerfile", dockerfile.replace("--from=build /app/target/*.jar", "out.jar"));
+    up().assert_code(0);
+    stage.backlot(&["ps", "-q"]).output().assert(0, "other-1\nweb-1", "");
+    down(&stage);
+}
+
+/// All that cannot be had is told at once, each image once; what is left out is told as well, and needs nothing more.
+#[test]
+fn all_images_that_cannot_be_pulled_are_told_at_once() {
+    let stage = stage(
+        "services:\n  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}\n  one: {image: company/one}\n  \
+         again: {image: company/one, depends_on: [one]}\n  two: {image: company/two}\n  a: {image: company/a}\n  \
+         b: {image: company/b, depends_on: [a]}\n  web: {image: web, command: sleep 600, depends_on: [again, two]}\n",
+    );
+    let script = "case \"$1\" in version) echo 27.0;; image) echo 'No such image' >&2; exit 1;; pull) echo $2 >>asked; exit 1;; esac";
+    let dry = FakeDocker::on(&stage, script);
+    let dry = stage.backlot(&["up", "--dry-run"]).env("PATH", dry.path()).output();
+    assert_eq!(dry.stdout.matches("pull the image company/one").count(), 1, "{dry}");
+    let failed = up(&stage, script, &[]).assert_code(1);
+    let told = [
+        "2 things are in the way:",
+        "service again: its image company/one cannot be pulled",
+        "service two: its image company/two cannot be pulled",
+        "with docker: a is left out",
+        "with docker: b is left out",
+        "or run the rest: `backlot up db`",
+    ];
+    assert_says(&failed, &told);
+    let asked = std::fs::read_to_string(stage.project().join("asked")).unwrap();
+    assert_eq!(asked.lines().count(), 4, "{asked}");
     down(&stage);
 }
 
@@ -171,7 +256,7 @@ image) echo \"Error: $3: image not known\" >&2; exit 125;;
 pull) echo \"asked for $2\" >&2; exit 125;;
 esac",
     );
-    let up = stage.backlot(&["up", "-d"]).env("PATH", docker.path()).output().assert_code(1);
+    let up = stage.backlot(&["up", "-d"]).env("PATH", docker.path()).output().assert_code(0);
     // It knows no registry of its own.
     assert_says(&up, &["cannot be pulled with podman", "asked for docker.io/library/adminer"]);
     let other = stage.backlot(&["up", "-d", "-q"]).env("BACKLOT_CONTAINERS", "lxc").output().assert_code(0);

@@ -382,4 +382,8 @@ fn offline_no_tool_asks_for_what_is_not_here() {
     assert!(up.stderr.contains(failed), "{up}");
     assert!(up.stderr.contains("No matching distribution found for certifi"), "{up}");
     stage.assert_nothing_left();
+    // What uv installs has rules of its own: pip is no stand-in for it.
+    stage.file("web/Dockerfile", dockerfile.replace(line, "RUN uv pip install -r requirements.txt"));
+    let up = stage.with("PATH", "/usr/bin:/bin").backlot(&["up", "-d"]).output().assert_code(1);
+    assert!(up.stderr.contains("`pip install uv` failed"), "{up}");
 }

@@ -54,6 +54,20 @@ fn nobody_at_a_published_port_is_told_once_with_where_it_listens() {
 }
 
 #[test]
+fn what_is_published_and_works_for_long_before_it_listens_is_waited_for() {
+    let stage = Stage::empty(BACKLOT);
+    let port = free_port();
+    let work = "import time; end = time.time() + 12\n      while time.time() < end: pass";
+    let compose = format!(
+        "services:\n  web:\n    image: python\n    ports: ['{port}:8000']\n    command:\n    - sh\n    - -c\n    - |\n      python3 -c '{work}'\n      exec python3 -m http.server --bind 127.0.0.1 $$PORT\n"
+    );
+    stage.file("compose.yaml", compose);
+    stage.backlot(&UP).output().assert(0, "", "");
+    assert_eq!(get(port, "/").unwrap().0, 200);
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+}
+
+#[test]
 fn one_that_is_well_before_it_listens_gets_its_requests_when_it_does() {
     let stage = Stage::empty(BACKLOT);
     let port = free_port();

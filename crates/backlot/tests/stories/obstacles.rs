@@ -106,6 +106,15 @@ fn what_only_docker_can_tell_is_told_by_all_of_them() {
     let docker = FakeDocker::on(&stage, "exit 0");
     let said = refused(&stage, &["--engine", "docker"], Some(&docker.path()));
     assert!(said.contains("service db has no POSTGRES_PASSWORD"), "{said}");
+    let unset = "services:\n  db: {image: postgres, environment: {POSTGRES_PASSWORD: '${DB_PASSWORD}'}}\n";
+    stage.file("compose.yaml", unset);
+    let said = refused(&stage, &[], None);
+    assert!(
+        said.contains(
+            "the one that the file gives it is empty ([project]/compose.yaml:2:3): set the variable"
+        ),
+        "{said}"
+    );
     stage.file("compose.yaml", "services:\n  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}\n");
     for (script, expected) in [
         (
@@ -147,6 +156,19 @@ fn what_is_wrong_with_the_files_is_told_at_once_too() {
             assert!(up.stderr.contains(part) && doctor.stdout.contains(part), "{part}\n{up}\n{doctor}");
         }
         assert!(up.stderr.matches("error: ").count() >= 2 && up.stderr.contains("compose.yaml:3:"), "{up}");
+    }
+    // What is missing beside the files is told once, however often it is named.
+    let compose = "\
+x-of: &of {image: 'x:${TAG:?which}', env_file: one.env}
+services:
+  a: {<<: *of}
+  b: {<<: *of, command: 'echo ${TAG:?which} ${OTHER:?which}'}
+  c: {image: x, env_file: [one.env, two.env]}
+";
+    stage.file("compose.yaml", compose);
+    let up = stage.backlot(&["up", "-d"]).output().assert_code(1);
+    for part in ["TAG must be set", "OTHER must be set", "one.env does not exist", "two.env does not exist"] {
+        assert_eq!(up.stderr.matches(part).count(), 1, "{part}\n{up}");
     }
 }
 

@@ -76,8 +76,8 @@ fn other_ways_to_show_who_one_is() {
 fn a_password_comes_from_where_the_service_has_it() {
     let compose = |environment: &str| {
         format!(
-            "services:\n  db:\n    image: postgres\n    environment: {{{environment}}}\n    secrets: [of_env, {{source: of_file, target: /etc/pg/word}}, swarm]\n    \
-             ports: ['PORT:5432']\nsecrets: {{of_env: {{environment: PG_WORD}}, of_file: {{file: ./word}}, swarm: {{external: true}}}}\n"
+            "services:\n  db:\n    image: postgres\n    environment: {{{environment}}}\n    secrets: [of_env, {{source: of_file, target: /etc/pg/word}}, gone, swarm]\n    \
+             ports: ['PORT:5432']\nsecrets: {{of_env: {{environment: PG_WORD}}, of_file: {{file: ./word}}, gone: {{file: ./gone.txt}}, swarm: {{external: true}}}}\n"
         )
     };
     for (environment, user, word) in [
@@ -94,6 +94,7 @@ fn a_password_comes_from_where_the_service_has_it() {
             "",
             "\"/etc/pg/none\", which POSTGRES_PASSWORD_FILE of service db names",
         ),
+        ("POSTGRES_PASSWORD_FILE: /run/secrets/gone", "", "because: [project]/gone.txt: No such file"),
         ("POSTGRES_PASSWORD_FILE: /run/secrets/swarm", "", "only Docker Swarm has"),
         (
             "POSTGRES_PASSWORD: x, POSTGRES_INITDB_ARGS: '--locale=\"C'",

@@ -69,6 +69,7 @@ fn a_port_of_another_checkout_is_told_with_its_place() {
         );
         assert!(failed.stderr.contains(&said), "{failed}");
         assert!(failed.stderr.contains("backlot -C [project] -e development down"), "{failed}");
+        assert!(!failed.stderr.contains("[::1]"), "{failed}");
     }
     stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert(0, "", "…");
     stage.backlot(&["down", "-q"]).output().assert_prints("");

@@ -21,9 +21,29 @@ const OF_USERS: [&str; 12] = [
 /// Programs whose output alone matters.
 const SPEAKING: [&str; 4] = ["cat", "echo", "env", "printf"];
 /// Programs that install, of which other verbs than those that are understood only prepare or tidy up.
-const INSTALLERS: [&str; 20] = [
-    "apk", "apt", "apt-get", "aptitude", "bundle", "corepack", "dnf", "gem", "microdnf", "npm", "pip",
-    "pip3", "pipenv", "pipx", "pnpm", "poetry", "uv", "yarn", "yum", "zypper",
+const INSTALLERS: [&str; 22] = [
+    "apk",
+    "apt",
+    "apt-get",
+    "aptitude",
+    "bundle",
+    "corepack",
+    "dnf",
+    "gem",
+    "microdnf",
+    "npm",
+    "pip",
+    "pip3",
+    "pipenv",
+    "pipx",
+    "pnpm",
+    "poetry",
+    "uv",
+    "venv",
+    "virtualenv",
+    "yarn",
+    "yum",
+    "zypper",
 ];
 /// Their verbs that run something.
 const RUNS: [&str; 4] = ["exec", "run", "run-script", "rake"];

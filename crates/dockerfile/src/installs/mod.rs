@@ -88,8 +88,13 @@ pub struct Install {
 /// What is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// What `pip install` is told.
-    Pip(Vec<Argument>),
+    /// What `pip install` is told, or `uv pip install`.
+    Pip {
+        /// What it is told.
+        arguments: Vec<Argument>,
+        /// Whether that is uv's, which resolves and checks in another way.
+        by_uv: bool,
+    },
     /// What the lock file of a Python project says.
     Sync {
         /// What installs it.
@@ -179,7 +184,7 @@ impl Installs {
             let name = match install.kind {
                 Kind::Export { .. } if into => install.place.file_name(),
                 Kind::Export { .. }
-                | Kind::Pip(_)
+                | Kind::Pip { .. }
                 | Kind::Sync { .. }
                 | Kind::Modules { .. }
                 | Kind::Globals(_)

@@ -142,7 +142,8 @@ pub(super) fn read(command: &Command, words: &[String], line: &Line<'_>, install
         })
     };
     let directory = directory.or_else(of_file).unwrap_or_default();
-    Found::Install { kind: Kind::Pip(arguments), place, directory }
+    let by_uv = command.words.first().is_some_and(|first| first == "uv" || first.ends_with("/uv"));
+    Found::Install { kind: Kind::Pip { arguments, by_uv }, place, directory }
 }
 
 fn split(word: &str) -> (&str, Option<&str>) {
@@ -202,7 +203,9 @@ impl Reading<'_> {
         let inside = self.inside(path);
         // What wheels were made of before is installed already.
         let is_made = |install: &Install| match &install.kind {
-            Kind::Pip(_) => inside.starts_with(&install.place) && install.place != Path::new("/usr/local"),
+            Kind::Pip { .. } => {
+                inside.starts_with(&install.place) && install.place != Path::new("/usr/local")
+            }
             Kind::Sync { .. }
             | Kind::Export { .. }
             | Kind::Modules { .. }
@@ -226,7 +229,7 @@ impl Reading<'_> {
         let inside = self.inside(path);
         let exported = installs.all.iter().find(|install| match install.kind {
             Kind::Export { .. } => install.place == inside,
-            Kind::Pip(_)
+            Kind::Pip { .. }
             | Kind::Sync { .. }
             | Kind::Modules { .. }
             | Kind::Globals(_)

@@ -55,7 +55,7 @@ fn what(install: &Install, root: &Path) -> String {
         if path.is_empty() { ".".to_owned() } else { path }
     };
     let words: Vec<String> = match &install.kind {
-        Kind::Pip(arguments) => arguments
+        Kind::Pip { arguments, by_uv } => arguments
             .iter()
             .map(|argument| match argument {
                 Argument::Package(name) => name.clone(),
@@ -65,6 +65,7 @@ fn what(install: &Install, root: &Path) -> String {
                 Argument::Links(folder) => format!("-f {}", here(folder)),
                 Argument::Local(folder, extras) => format!("./{}{extras}", here(folder)),
             })
+            .chain(by_uv.then(|| "by uv".to_owned()))
             .collect(),
         Kind::Sync { tool, arguments } | Kind::Modules { tool, arguments } => {
             return format!("{} {} in {}", tool.name(), arguments.join(" "), here(&install.directory));
@@ -106,7 +107,7 @@ const PYTHON: &[(&str, &[&str])] = &[
     ),
     (
         "RUN <<EOF\nset -e\npip install \\\n  flask\nuv pip install --system -r requirements.txt\nEOF\nRUN true",
-        &["/usr/local pip flask", "/usr/local pip -r requirements.txt"],
+        &["/usr/local pip flask", "/usr/local pip -r requirements.txt by uv"],
     ),
     (
         "RUN --mount=type=cache,target=/root/.cache python -m venv /opt/v && /opt/v/bin/pip install flask",
@@ -114,7 +115,7 @@ const PYTHON: &[(&str, &[&str])] = &[
     ),
     ("RUN python -m venv /opt/v && . /opt/v/bin/activate && pip install flask", &["/opt/v pip flask"]),
     ("ENV PATH=\"/opt/v/bin:$PATH\"\nRUN pip install flask", &["/opt/v pip flask"]),
-    ("ENV VIRTUAL_ENV=/opt/v\nRUN uv pip install flask", &["/opt/v pip flask"]),
+    ("ENV VIRTUAL_ENV=/opt/v\nRUN uv pip install flask", &["/opt/v pip flask by uv"]),
     (
         "RUN pip install poetry==1.8 && poetry config virtualenvs.create false && poetry install --no-root -n",
         &["/usr/local poetry --no-root in .", "tool poetry==1.8"],
@@ -304,7 +305,7 @@ RUN pip install git+https://${TOKEN}@example.com/x.git --extra-index-url https:/
 ";
     let (_dir, installs) = installs_of(text, None, &[("TOKEN", "s3cret")]);
     assert!(!installs.all[0].said.contains("s3cret"));
-    let Kind::Pip(arguments) = &installs.all[0].kind else { panic!("{installs:?}") };
+    let Kind::Pip { arguments, .. } = &installs.all[0].kind else { panic!("{installs:?}") };
     assert_eq!(arguments[0], Argument::Package("git+https://s3cret@example.com/x.git".into()));
 }
 
@@ -321,6 +322,8 @@ fn what_changes_nothing_here_is_not_named() {
     for line in [
         "RUN sed -i 's/\\r$//g' /app/start.sh",
         "RUN sed -i 's/\\r//' start.sh && dos2unix start.sh",
+        "RUN python -m venv /py && /py/bin/pip install --upgrade pip",
+        "RUN virtualenv /env",
         "RUN groupadd -g 1000 app && useradd -m -u 1000 app && chown -R app:app /app",
         "RUN addgroup --system app && adduser --system --group app",
         "COPY --from=ghcr.io/astral-sh/uv:0.8 /uv /uvx /usr/local/bin/",

@@ -54,6 +54,8 @@ fn commands_are_told_as_far_as_they_are_known() {
         ("[ $DEV = no ] && a; b", &["/app: b"]),
         ("[ $DEV = true ] && a || b", &["/app: a"]),
         ("for x in 1 2; do a $x; done; b", &["? /app: a", "/app: b"]),
+        ("for x in 1 2; do Y=\"$Y -$x\"; done; b $Y; c $x", &["? /app: b", "? /app: c"]),
+        ("[ -f gone ] && X=1; a $X; if [ $DEV = true ]; then Y=2; fi; b $Y", &["? /app: a", "/app: b|2"]),
         ("X=1 a; Y=2; a $Y $X", &["/app: a", "/app: a|2"]),
         ("V=$(date); a $V b", &["? /app: a|b"]),
         ("a `b`", &["? /app: a|b"]),

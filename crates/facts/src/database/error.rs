@@ -16,6 +16,8 @@ pub enum DatabaseError {
     NoPassword {
         /// The service.
         service: String,
+        /// Whether it has one that is empty.
+        is_empty: bool,
         /// Where it is defined.
         at: Location,
     },
@@ -42,6 +44,8 @@ pub enum DatabaseError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+        /// Where the service is defined.
+        at: Location,
     },
     /// Words that a shell would not take.
     #[error("{variable} of service {service} is no list of arguments: {reason}")]
@@ -88,15 +92,19 @@ impl DatabaseError {
     /// The way out.
     pub fn hint(&self) -> String {
         match self {
+            Self::NoPassword { is_empty: true, at, .. } => format!(
+                "the one that the file gives it is empty ({at}): set the variable of which it is made, in `.env` or the environment; or \
+                 POSTGRES_HOST_AUTH_METHOD: trust, and nobody is asked for one"
+            ),
             Self::NoPassword { at, .. } => format!(
                 "set it under `environment:` of the service ({at}); a value is enough for throw-away databases; or \
                  POSTGRES_HOST_AUTH_METHOD: trust, and nobody is asked for one"
             ),
             Self::Both { at, .. } => format!("take one of them away ({at})"),
             Self::Storage(error) => error.hint(),
-            Self::SecretFile { .. } => {
-                "give the service that file (`secrets:`, `volumes:`), or set the variable itself".into()
-            }
+            Self::SecretFile { at, .. } => format!(
+                "make that file, or give the service another (`secrets:`, `volumes:`), or set the variable itself ({at})"
+            ),
             Self::Words { at, .. } => format!("close its quotes ({at})"),
             Self::Command { at, .. } => {
                 format!("natively, the command may only set parameters: `postgres -c name=value` ({at})")

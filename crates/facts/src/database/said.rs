@@ -50,6 +50,7 @@ impl Said {
                 variable,
                 path,
                 source,
+                at: service.location.clone(),
             })?;
             all.insert(name.to_owned(), text.trim_end_matches('\n').to_owned());
         }

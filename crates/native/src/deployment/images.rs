@@ -1,14 +1,14 @@
 //! How the images of services come here that run as containers beside processes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use backlot_containers::{Client, ContainersError, Image, Pull, Recipe, build, find, pull};
 use backlot_plan::Told;
 use backlot_process::is_offline;
 use backlot_project::Service;
-use backlot_stack::Cast;
-use backlot_state::{EngineError, Event, Report, Wishes, tell};
+use backlot_stack::{Cast, Translation};
+use backlot_state::{EngineError, Event, Obstacles, Report, Wishes, tell};
 
 use crate::deployment::NativeStack;
 
@@ -36,36 +36,68 @@ impl Told for Step {
 impl NativeStack<'_> {
     /// How the images of `cast` come here that are not, in words. What cannot be had is left out as by [`Self::bring_images`].
     pub(super) fn image_steps(&self, cast: &mut Cast, wishes: &Wishes) -> Result<Vec<String>, EngineError> {
-        let mut steps = Vec::new();
+        let (mut steps, mut left_out) = (Vec::new(), Vec::new());
         let Some(client) = self.client_of(cast) else { return Ok(steps) };
-        for name in cast.containers.clone() {
-            match self.image_step(client, self.service(&name)?, wishes) {
-                Ok((_, _, step)) => steps.extend(step.map(|step| step.to_string())),
-                Err(error) => steps.push(self.leave_out(&name, error, cast, wishes)?),
-            }
-        }
+        let mut see = |name: &str| {
+            let (_, _, step) = self.image_step(client, self.service(name)?, wishes)?;
+            let step = step.map(|step| step.to_string()).filter(|step| !steps.contains(step));
+            steps.extend(step);
+            Ok(())
+        };
+        self.for_each(cast, wishes, &mut see, &mut left_out)?;
+        steps.extend(left_out);
         Ok(steps)
     }
 
-    /// Leaves a service out whose image cannot be had, where nobody has asked for it or needs it, and tells so. What the project
-    /// builds is its own: without it, it is not up.
-    fn leave_out(
+    /// Does something for each container of `cast`. Where it fails for an image, its services are left out, which is said in
+    /// `left_out`; what cannot be done without is told at once.
+    fn for_each(
         &self,
-        name: &str,
-        error: EngineError,
         cast: &mut Cast,
         wishes: &Wishes,
-    ) -> Result<String, EngineError> {
-        let translation = self.translation(&[], wishes, BTreeMap::new());
-        let is_needed = !wishes.services.is_empty()
-            || self.service(name)?.build.is_some()
-            || translation.needs(name, &cast.services).is_some();
-        if is_needed || self.ground.go_on().is_err() {
-            return Err(error);
+        act: &mut dyn FnMut(&str) -> Result<(), EngineError>,
+        left_out: &mut Vec<String>,
+    ) -> Result<(), EngineError> {
+        let mut failed: Vec<(String, BTreeSet<String>, EngineError)> = Vec::new();
+        for name in &cast.containers {
+            let image = self.image_name(self.service(name)?);
+            if let Some((_, names, _)) = failed.iter_mut().find(|(known, ..)| *known == image) {
+                names.insert(name.clone());
+            } else if let Err(error) = act(name) {
+                self.ground.go_on()?;
+                failed.push((image, [name.clone()].into(), error));
+            }
         }
-        cast.services.remove(name);
-        cast.containers.remove(name);
-        Ok(self.left_out(name, &error))
+        let translation = self.translation(&[], wishes, BTreeMap::new());
+        // What is left out itself needs nothing more.
+        while let Some(at) = failed
+            .iter()
+            .position(|(_, names, _)| self.can_do_without(names, &cast.services, (&translation, wishes)))
+        {
+            let (_, names, error) = failed.remove(at);
+            left_out.extend(names.iter().map(|name| self.left_out(name, &error)));
+            cast.services.retain(|name| !names.contains(name));
+            cast.containers.retain(|name| !names.contains(name));
+        }
+        let faulty = failed.iter().flat_map(|(_, names, _)| names.iter().cloned()).collect();
+        let rest = translation.rest(&wishes.services, &cast.services, &faulty);
+        Obstacles::none(failed.into_iter().map(|(.., error)| error).collect(), rest)
+    }
+
+    /// Whether nobody has asked for any of `names`, and nothing else of `services` needs one. What the project builds is its own:
+    /// without it, it is not up.
+    fn can_do_without(
+        &self,
+        names: &BTreeSet<String>,
+        services: &BTreeSet<String>,
+        (translation, wishes): (&Translation<'_>, &Wishes),
+    ) -> bool {
+        let others: BTreeSet<String> = services.difference(names).cloned().collect();
+        let can = |name: &String| {
+            self.service(name).is_ok_and(|service| service.build.is_none())
+                && translation.needs(name, &others).is_none()
+        };
+        wishes.services.is_empty() && names.iter().all(can)
     }
 
     /// Has all images here that `cast` needs, before anything else is done. What cannot be had is left out where nobody has asked
@@ -78,20 +110,24 @@ impl NativeStack<'_> {
     ) -> Result<BTreeMap<String, Image>, EngineError> {
         let mut images = BTreeMap::new();
         let Some(client) = self.client_of(cast) else { return Ok(images) };
-        for name in cast.containers.clone() {
-            match self.bring_image(client, &name, wishes, report) {
-                Ok(image) => drop(images.insert(name, image)),
-                Err(error) => report(Event::Warning(self.leave_out(&name, error, cast, wishes)?)),
-            }
+        let mut left_out = Vec::new();
+        let mut bring = |name: &str| {
+            images.insert(name.to_owned(), self.bring_image(client, name, wishes, report)?);
+            Ok(())
+        };
+        let outcome = self.for_each(cast, wishes, &mut bring, &mut left_out);
+        for said in left_out {
+            report(Event::Warning(said));
         }
+        outcome?;
         Ok(images)
     }
 
     /// That a service without an image is left out, with what was said last, why it is no process, and the place.
     fn left_out(&self, name: &str, error: &EngineError) -> String {
         let hint = error.hint().map(|hint| hint.render("")).unwrap_or_default();
-        let said =
-            hint.lines().take_while(|line| !line.starts_with("or ")).last().map(|line| format!(" ({line})"));
+        let said = hint.lines().take_while(|line| !line.starts_with("or ")).filter(|line| !line.is_empty());
+        let said = said.last().map(|line| format!(" ({line})"));
         let process = self.translation(&[], &Wishes::default(), BTreeMap::new()).why_no_process(name);
         let process =
             process.map(|why| format!("; as a process it does not run, either: {why}")).unwrap_or_default();

@@ -8,7 +8,7 @@ use super::{ComposeFiles, Layout, Lookup, Project};
 use crate::error::{Problem, ProjectError};
 use crate::name::EnvironmentName;
 use backlot_compose::{
-    self as compose, Missed, PROJECT_NAME_HINT, Variables, is_project_name, top_level_name,
+    self as compose, Missed, PROJECT_NAME_HINT, Variables, is_project_name, services_if_whole, top_level_name,
 };
 use backlot_yaml::Problem as YamlProblem;
 
@@ -20,6 +20,9 @@ const OVERRIDE_FILES: [&str; 4] = [
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 ];
+
+/// So many that may be meant are named.
+const MOST_MEANT: usize = 6;
 
 impl Project {
     /// Finds the project of `lookup.start_dir`, walking up; the first layout that fits wins.
@@ -59,8 +62,28 @@ fn locate(start: &Path, lookup: &Lookup) -> Result<(PathBuf, Layout, ComposeFile
             return Ok((dir.to_owned(), Layout::Compose, compose));
         }
     }
-    let hint = "a project has compose.yaml, or config/<env>.json and docker/<env>.yml; name its directory with -C, or make one of this directory: backlot init";
+    let mut hint = "a project has compose.yaml, or config/<env>.json and docker/<env>.yml; name its directory with -C, or make one of this directory: backlot init".to_owned();
+    let meant = meant(start);
+    if !meant.is_empty() {
+        hint = format!("what may be meant: `backlot {}`; {hint}", meant.join("`, `backlot "));
+    }
     Err(ProjectError::new(Problem::NoProject { start: start.to_owned() }).with_hint(hint))
+}
+
+/// The options that name what is a project of another name, or in a folder of this one.
+fn meant(start: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(start).into_iter().flatten().flatten();
+    let mut all: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    all.sort();
+    let option = |path: &PathBuf| {
+        let name = path.file_name()?.to_str().filter(|name| !name.starts_with('.'))?;
+        let is_yaml = path.extension().is_some_and(|end| end == "yml" || end == "yaml");
+        if is_yaml && services_if_whole(path).is_some() {
+            return Some(format!("-f {name}"));
+        }
+        COMPOSE_FILES.iter().any(|file| path.join(file).is_file()).then(|| format!("-C {name}"))
+    };
+    all.iter().filter_map(option).take(MOST_MEANT).collect()
 }
 
 fn named_files(dir: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, ProjectError> {

@@ -19,7 +19,7 @@ pub(crate) enum Input {
     /// A replica listens at these addresses, in the order of its service's ports, as far as it does.
     Listens { replica: ReplicaId, addresses: Vec<Option<SocketAddr>> },
     /// A replica has listened nowhere for so long that nobody need wait for it.
-    Quiet { replica: ReplicaId },
+    Quiet { replica: ReplicaId, waited: Duration },
     /// A replica listens where nobody looks for it.
     ListensElsewhere { replica: ReplicaId, address: SocketAddr },
     /// A replica is a container, of which this is the first process.

@@ -20,11 +20,14 @@ use crate::heard::Heard;
 use crate::knocks::Knocks;
 use crate::listen::{Found, Watch};
 use crate::runbook::{Part, ProcessRun, Template};
+use crate::silence::Silence;
 use backlot_logs::{LogSet, Pump, Stream as LogStream, Tail};
 use backlot_view::Network;
 
 /// How long after its end a process's pipes are read on: others may have been given them.
 const PIPES_LIMIT: Duration = Duration::from_secs(1);
+/// How long a published program may be at work before it listens.
+const AT_WORK_LIMIT: Duration = Duration::from_mins(3);
 /// Threads that only wait need little.
 const STACK: usize = 256 * 1024;
 /// Becomes the program, after noting for it that the handed sockets are meant for this very process.
@@ -187,13 +190,14 @@ impl Launch<'_> {
         } else {
             self.run.ports.iter().map(|port| port.endpoint).collect()
         };
+        let silence = self.silence(id.pid);
         if let Some(container) = container.clone() {
             let (told, quiet_after, over) = (expected.clone(), self.quiet_after, Arc::clone(&over));
             let knocks = Knocks { container, told, targets, quiet_after, over };
             self.tell_listening(|tell| knocks.run(tell)).map_err(|error| error.to_string())?;
         } else if let Some(network) = self.network.clone().filter(|_| !expected.is_empty()) {
             let over = Arc::clone(&over);
-            let heard = Heard::of(network, &self.run.ports, self.quiet_after, over);
+            let heard = Heard::of(network, &self.run.ports, silence, over);
             self.tell_listening(|tell| heard.run(tell)).map_err(told)?;
         } else if !expected.is_empty() {
             let handed = handed.iter().map(TcpListener::try_clone).collect::<Result<_, _>>().map_err(told)?;
@@ -202,7 +206,7 @@ impl Launch<'_> {
                 handed,
                 told: expected.clone(),
                 targets,
-                quiet_after: self.quiet_after,
+                silence,
                 over: Arc::clone(&over),
             };
             self.tell_listening(|tell| watch.run(tell)).map_err(told)?;
@@ -238,6 +242,12 @@ impl Launch<'_> {
             program = program.env("LISTEN_FDS", count).env("LISTEN_FDNAMES", names.join(":"));
         }
         program.env("BACKLOT_REPLICA", &self.label).envs(self.marks)
+    }
+
+    fn silence(&self, pid: i32) -> Silence {
+        let is_published = self.run.ports.iter().any(|port| port.published);
+        let most = if is_published { AT_WORK_LIMIT } else { Duration::ZERO };
+        Silence::new(pid, self.quiet_after, most)
     }
 
     fn pumps(&self, child: &mut Child, tail: &Tail) -> std::io::Result<Vec<Pump>> {
@@ -287,7 +297,7 @@ impl Launch<'_> {
                 let _ = inputs.send(match found {
                     Found::Here(addresses) => Input::Listens { replica, addresses },
                     Found::Elsewhere(address) => Input::ListensElsewhere { replica, address },
-                    Found::Quiet => Input::Quiet { replica },
+                    Found::Quiet(waited) => Input::Quiet { replica, waited },
                     Found::Inside(pid) => Input::Inside { replica, pid },
                     Found::Never(waited) => Input::NotBegun { replica, waited },
                 });

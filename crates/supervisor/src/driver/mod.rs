@@ -236,9 +236,9 @@ impl Driver {
                     }
                 }
             }
-            Input::Quiet { replica } => {
+            Input::Quiet { replica, waited } => {
                 if !self.has_to_listen(replica) {
-                    self.warn_of_silence(replica);
+                    self.warn_of_silence(replica, waited);
                     self.tell(Event::Quiet(replica));
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::PoisonError;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use backlot_plan::Endpoint;
 use backlot_plan::supervise::{
@@ -118,14 +118,14 @@ impl Driver {
     }
 
     /// Says once of a service that nobody answers at its ports, if they are published, and where it listens instead.
-    pub(super) fn warn_of_silence(&mut self, replica: ReplicaId) {
+    pub(super) fn warn_of_silence(&mut self, replica: ReplicaId, waited: Duration) {
         let Some(run) = self.run_of(replica) else { return };
         let published = run.process().ports.iter().flat_map(PortRun::published_at);
         let ports: Vec<String> = published.map(|at| at.port().to_string()).collect();
         if ports.is_empty() || !self.silent.insert(replica.service) {
             return;
         }
-        let reason = Reason::NotListening { waited: run.quiet_after };
+        let reason = Reason::NotListening { waited };
         let elsewhere = self.processes.get(&replica).and_then(|process| process.elsewhere);
         let why = match elsewhere {
             Some(address) => self.way_out(replica.service, &address.to_string()),
