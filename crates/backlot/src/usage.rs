@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::error::CommandError;
 
 /// Verbs of Docker Compose and others that are none here, and what does that here.
-const ELSEWHERE: [(&str, &str); 23] = [
+const ELSEWHERE: [(&str, &str); 24] = [
     (
         "attach",
         "`backlot logs -f SERVICE` shows what a service prints, `backlot shell SERVICE` is a shell beside it",
@@ -33,6 +33,7 @@ const ELSEWHERE: [(&str, &str); 23] = [
     ("migrate", "migrations run with `up`, as the project's files say: `backlot --dry-run up` shows them"),
     ("new", "`backlot init NAME` makes a project"),
     ("pause", "`backlot stop SERVICE` ends a service until `backlot start SERVICE`"),
+    ("port", "`backlot endpoints SERVICE` prints where a service is reached, `backlot url SERVICE` its URL"),
     ("psql", "`backlot db shell` opens psql in the application's database, or runs SQL in it"),
     ("publish", "nothing is published: `backlot up` runs the project here"),
     (
@@ -51,8 +52,13 @@ const ELSEWHERE: [(&str, &str); 23] = [
 ];
 
 /// Options of Docker Compose that none of our verbs has, and what does that here.
-const OPTIONS_ELSEWHERE: [(&str, &str); 10] = [
+const OPTIONS_ELSEWHERE: [(&str, &str); 14] = [
+    (
+        "--abort-on-container-exit",
+        "`backlot run SERVICE` ends with its command, and with that one's exit code",
+    ),
     ("--always-recreate-deps", "`backlot restart SERVICE` starts a service anew"),
+    ("--exit-code-from", "`backlot run SERVICE` ends with its command, and with that one's exit code"),
     (
         "--force-recreate",
         "`up` replaces what has changed, and `backlot restart SERVICE` starts a service anew",
@@ -65,6 +71,8 @@ const OPTIONS_ELSEWHERE: [(&str, &str); 10] = [
     ("--time", "a service may take as long to end as its `stop_grace_period` says"),
     ("--timeout", "a service may take as long to end as its `stop_grace_period` says"),
     ("--user", "processes run as you do; a container's user is its file's"),
+    ("-t", "a service may take as long to end as its `stop_grace_period` says"),
+    ("-u", "processes run as you do; a container's user is its file's"),
 ];
 
 /// Ends the process as clap's users know it, but for what they would be misled by; with `--json` the error is one, too.
@@ -193,6 +201,9 @@ mod tests {
             ("backlot up --pull always", "--pull"),
             ("backlot stop --timeout 1", "--timeout"),
             ("backlot ps --format json", "--format"),
+            ("backlot exec -u root web id", "-u"),
+            ("backlot down -t 3", "-t"),
+            ("backlot up --exit-code-from web", "--exit-code-from"),
         ] {
             let (error, hints) = said(line);
             assert_eq!((error, hints.len()), (format!("there is no option {word} here"), 1), "{line}");

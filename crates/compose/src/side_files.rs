@@ -49,15 +49,16 @@ fn read_below(
     variables: &Variables,
 ) -> usize {
     let Some(Entry { key_span, value: files, .. }) = service.remove(files_key) else { return 0 };
-    let mut values = Map::default();
+    let (mut values, mut own) = (Map::default(), Map::default());
+    if let Some(Entry { value, .. }) = service.remove(key) {
+        value.entries().iter().for_each(|entry| own.insert(entry.clone()));
+        value.items().iter().for_each(|item| insert_pair(&mut own, item));
+    }
     for file in files.items() {
-        let fault = read_file(reader, file, &mut values, variables).err();
+        let fault = read_file(reader, file, &mut values, &own, variables).err();
         reader.faults.extend(fault);
     }
-    if let Some(Entry { value: own, .. }) = service.remove(key) {
-        own.entries().iter().for_each(|entry| values.insert(entry.clone()));
-        own.items().iter().for_each(|item| insert_pair(&mut values, item));
-    }
+    own.entries.into_iter().for_each(|entry| values.insert(entry));
     let bytes = values.entries.iter().filter_map(|entry| entry.value.as_str()).map(str::len).sum();
     service.set(key, Value::Map(values), &key_span);
     bytes
@@ -71,7 +72,15 @@ fn insert_pair(values: &mut Map, item: &Node) {
     }
 }
 
-fn read_file(reader: &mut Reader, file: &Node, into: &mut Map, variables: &Variables) -> Result<(), Error> {
+/// Adds what `file` says. Its references (`$NAME`) mean the project's variables, else what the service itself says, else what
+/// an earlier file does.
+fn read_file(
+    reader: &mut Reader,
+    file: &Node,
+    into: &mut Map,
+    own: &Map,
+    variables: &Variables,
+) -> Result<(), Error> {
     let path = file.as_str().or_else(|| file.text_of("path"));
     let Some(path) = path.map(PathBuf::from) else { return Ok(()) };
     let is_raw = match file.get("format").map(|format| (format.as_str(), format)) {
@@ -89,12 +98,12 @@ fn read_file(reader: &mut Reader, file: &Node, into: &mut Map, variables: &Varia
         let hint = example::way_out(&path).unwrap_or_else(|| "create it, or say required: false".to_owned());
         return Err(file.span.error(Problem::EnvFileMissing { path }).with_hint(hint));
     }
-    let earlier: BTreeMap<String, String> = into
-        .entries
-        .iter()
+    let below: BTreeMap<String, String> = [&*into, own]
+        .into_iter()
+        .flat_map(|map| &map.entries)
         .filter_map(|entry| Some((entry.key.clone(), entry.value.as_str()?.to_owned())))
         .collect();
-    let outer = |name: &str| earlier.get(name).or_else(|| variables.get(name)).cloned();
+    let outer = |name: &str| variables.get(name).or_else(|| below.get(name)).cloned();
     let read = if is_raw { reader.raw_env_file(&path, &outer)? } else { reader.env_file(&path, &outer)? };
     for (name, value) in read {
         into.set(&name, Value::String(value), &file.span);

@@ -52,6 +52,8 @@ pub struct Database {
     pub password: SecretString,
     /// How whoever comes by TCP shows who he is: `POSTGRES_HOST_AUTH_METHOD`, else by what passwords are kept as.
     pub host_auth: Option<String>,
+    /// The time zone that its new cluster is in, where its variables name one (`TZ`).
+    pub timezone: Option<String>,
     /// The database that exists from the start: `POSTGRES_DB`.
     pub initial: String,
     /// The application's database: `APPLICATION_DB`, else the initial one.
@@ -257,6 +259,7 @@ impl<'a> Found<'a> {
             user,
             password: SecretString::from(password),
             host_auth,
+            timezone: said.get("TZ").map(str::to_owned),
             initial,
             storage: Storage::Throwaway,
             log: Storage::Throwaway,

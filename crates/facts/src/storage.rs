@@ -172,6 +172,11 @@ pub fn data_targets(service: &Service, is_postgres: bool, major: Option<u32>) ->
     service.volumes.iter().filter(for_data).map(|mount| mount.target.as_str()).collect()
 }
 
+/// Where the image of a service keeps its data, if it is one of those and nothing is mounted there.
+pub fn unmounted(service: &Service) -> Option<&'static str> {
+    other_places(service).next().filter(|_| data_targets(service, false, None).is_empty())
+}
+
 fn other_places(service: &Service) -> impl Iterator<Item = &'static str> + use<> {
     let image = image_of(service).map(|image| image.repository).unwrap_or_default();
     let last = image.rsplit('/').next().unwrap_or_default().to_owned();

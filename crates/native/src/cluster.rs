@@ -36,6 +36,7 @@ pub(super) fn spec(
         superuser: database.user.clone(),
         password: database.password.clone(),
         host_auth: database.host_auth.clone(),
+        timezone: database.timezone.clone(),
         databases,
         initdb_args: locale.arguments,
         durability,

@@ -159,6 +159,7 @@ pub(super) fn spec_of(database: &DatabaseRecord, durability: Durability) -> Clus
         databases: vec![database.database.clone()],
         initdb_args: Vec::new(),
         host_auth: None,
+        timezone: None,
         durability,
         settings: database.settings.clone(),
     }

@@ -240,6 +240,7 @@ impl Plan<'_> {
             superuser: user.clone(),
             password: database.password.clone(),
             host_auth: database.host_auth.clone(),
+            timezone: database.timezone.clone(),
             databases: Vec::new(),
             initdb_args: locale.arguments,
             durability: Durability::Durable,

@@ -89,10 +89,18 @@ mod tests {
     fn settings(durability: Durability, wishes: &[(&str, &str)]) -> Vec<(String, String)> {
         let settings = wishes.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let password = "secret".to_owned().into();
-        let (databases, initdb_args, host_auth) = (Vec::new(), Vec::new(), None);
+        let (databases, initdb_args, host_auth, timezone) = (Vec::new(), Vec::new(), None, None);
         let superuser = "u".into();
-        let spec =
-            ClusterSpec { superuser, password, host_auth, databases, initdb_args, durability, settings };
+        let spec = ClusterSpec {
+            superuser,
+            password,
+            host_auth,
+            databases,
+            initdb_args,
+            timezone,
+            durability,
+            settings,
+        };
         of_server(&spec, Path::new("/run/my, \"pg\""), 20_001)
     }
 

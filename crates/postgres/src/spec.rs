@@ -28,6 +28,8 @@ pub struct ClusterSpec {
     pub databases: Vec<String>,
     /// Further arguments of `initdb` (`POSTGRES_INITDB_ARGS`).
     pub initdb_args: Vec<String>,
+    /// The time zone that a new cluster is in (`TZ`); where nothing is said, the image's.
+    pub timezone: Option<String>,
     /// Whether its data must survive a crash.
     pub durability: Durability,
     /// Settings of the server (`max_connections`, `200`), which win over ours.
@@ -160,6 +162,7 @@ mod tests {
             superuser: "user".into(),
             password: "secret".to_owned().into(),
             host_auth: None,
+            timezone: None,
             databases: vec!["application".into()],
             initdb_args: Vec::new(),
             durability: Durability::Ephemeral,

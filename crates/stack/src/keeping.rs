@@ -8,6 +8,7 @@ use backlot_facts::storage;
 use backlot_plan::{Storage, Volume};
 use backlot_project::Service;
 use backlot_project::stack::{Mount, MountKind};
+use backlot_view::{Mount as ViewMount, What};
 
 use crate::{error::StackError, translation::Translation};
 
@@ -44,6 +45,16 @@ impl Translation<'_> {
             }
             Some(Storage::Throwaway | Storage::Durable { .. }) => Some(own()),
         })
+    }
+
+    /// The folder that goes with the environment, at the place where the image has its data and the file mounts nothing.
+    pub(crate) fn kept_at(&self, container: &Container<'_>) -> Result<Option<ViewMount>, StackError> {
+        let kept = self.kept(container)?.zip(storage::unmounted(container.service));
+        Ok(kept.map(|(kept, place)| ViewMount {
+            target: place.into(),
+            what: What::Path(kept.folder),
+            read_only: false,
+        }))
     }
 
     /// The folder that a service works in: a volume where that is mounted there, else that of its files.

@@ -63,6 +63,7 @@ impl Translation<'_> {
             mounts.extend(what.map(|what| Mount { target, what, read_only: mount.read_only }));
         }
         mounts.extend(anonymous(container));
+        mounts.extend(self.kept_at(container)?);
         mounts.extend(self.granted_at(service)?);
         mounts.extend(self.packages_mounts(service));
         let is_new = |folder: &&PathBuf| {

@@ -91,6 +91,7 @@ fn spec(durability: Durability) -> ClusterSpec {
         databases: vec!["application".into()],
         initdb_args: Vec::new(),
         host_auth: None,
+        timezone: None,
         durability,
         settings: Vec::new(),
     }

@@ -53,6 +53,7 @@ fn of_wishes(mut hash: Hash, spec: &ClusterSpec, owner: &Owner) -> String {
     hash.add(&spec.superuser);
     hash.add(spec.password.expose_secret());
     hash.add(spec.host_auth.as_deref().unwrap_or_default());
+    hash.add(spec.timezone.as_deref().unwrap_or_default());
     hash.add(match spec.durability {
         Durability::Ephemeral => "ephemeral",
         Durability::Durable => "durable",
@@ -98,6 +99,7 @@ mod tests {
             superuser: "user".into(),
             password: "secret".to_owned().into(),
             host_auth: None,
+            timezone: None,
             databases: vec!["application".into()],
             initdb_args: Vec::new(),
             durability: Durability::Ephemeral,
@@ -123,6 +125,7 @@ mod tests {
             ClusterSpec { initdb_args: words(&["--data-checksums"]), ..one.clone() },
             ClusterSpec { durability: Durability::Durable, ..one.clone() },
             ClusterSpec { host_auth: Some("md5".into()), ..one.clone() },
+            ClusterSpec { timezone: Some("Europe/Berlin".into()), ..one.clone() },
             one,
         ];
         let hashes: BTreeSet<String> = different.iter().map(hash).collect();

@@ -24,6 +24,8 @@ const LOCALE: &[&str] = &["--locale=C.UTF-8"];
 const LOCALE: &[&str] = &["--locale=C", "--lc-ctype=en_US.UTF-8"];
 /// The major version from which on passwords are kept so that nobody can use them who reads them.
 const SCRAM: u32 = 14;
+/// The time zone of the official image.
+const TIMEZONE: &str = "Etc/UTC";
 /// Who gets to the socket may do everything anyway, as in the official image.
 const AUTH: &[&str] = &["--auth-local=trust", "--auth-host=trust", "--no-sync"];
 
@@ -81,7 +83,9 @@ impl Making<'_> {
         }
         // The last one wins.
         args.extend(spec.initdb_args.iter().cloned());
-        self.run(&self.initdb().args(args), &[])?;
+        // `initdb` writes it into the configuration.
+        let timezone = self.spec.timezone.as_deref().unwrap_or(TIMEZONE);
+        self.run(&self.initdb().args(args).env("TZ", timezone), &[])?;
         let hba = self.data_dir.join("pg_hba.conf");
         let text = backlot_files::text(&hba).map_err(StorageError::at("read", &hba))?;
         let text = with_host_auth(&text, &self.host_auth()?);
@@ -168,14 +172,9 @@ fn initdb(program: &Path, data_dir: &Path, owner: &Owner) -> Program {
     in_surroundings(program, data_dir.parent().unwrap_or(data_dir), owner)
 }
 
-/// Messages in English, since we read some; the time zone of the official image; a folder that the account may be in.
+/// Messages in English, since we read some; the image's time zone; a folder that the account may be in.
 fn in_surroundings(program: Program, dir: &Path, owner: &Owner) -> Program {
-    program
-        .env("PATH", "/usr/bin:/bin")
-        .env("LC_ALL", "C")
-        .env("TZ", "Etc/UTC")
-        .current_dir(dir)
-        .run_as(owner)
+    program.env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").env("TZ", TIMEZONE).current_dir(dir).run_as(owner)
 }
 
 fn write_password(path: &Path, spec: &ClusterSpec, owner: &Owner) -> std::io::Result<()> {

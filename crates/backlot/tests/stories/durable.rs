@@ -278,6 +278,22 @@ fn other_servers_keep_what_their_volume_says_and_nothing_in_the_project() {
 }
 
 #[test]
+fn an_images_data_folder_is_there_where_nothing_is_mounted() {
+    let stage = Stage::empty(BACKLOT);
+    let project = stage.project();
+    stage.file(
+        "compose.yaml",
+        "services:\n  cache:\n    image: redis:7\n    command: sh -c 'echo kept > /data/file; cat file; exec sleep 1000'\n",
+    );
+    up(&stage, &project);
+    let logs = stage.backlot(&["logs", "cache"]).output();
+    assert!(logs.stdout.ends_with("| kept\n"), "{logs}");
+    down(&stage, &project, &[]);
+    assert!(!project.join("file").exists() && !std::path::Path::new("/data/file").exists());
+    stage.assert_nothing_left();
+}
+
+#[test]
 fn the_environment_of_the_tests_does_not_get_developments_folder() {
     let stage = stage(&data_in("./pgdata"), "");
     let project = stage.project();

@@ -142,6 +142,7 @@ pub(crate) fn spec(durability: Durability) -> ClusterSpec {
         databases: vec!["application".into()],
         initdb_args: Vec::new(),
         host_auth: None,
+        timezone: None,
         durability,
         settings: Vec::new(),
     }
