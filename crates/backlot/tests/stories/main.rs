@@ -66,6 +66,7 @@ mod snapshots;
 mod starts;
 mod templates;
 mod testing;
+mod time_zone;
 mod typing;
 mod up;
 mod upgrades;
