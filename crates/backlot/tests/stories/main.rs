@@ -67,6 +67,7 @@ mod snapshots;
 mod starts;
 mod templates;
 mod testing;
+mod time_zone;
 mod typing;
 mod up;
 mod upgrades;

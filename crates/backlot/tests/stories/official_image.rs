@@ -275,20 +275,6 @@ fn text_is_sorted_as_in_the_image() {
 }
 
 #[test]
-fn a_new_cluster_is_in_the_time_zone_of_its_service() {
-    for (more, expected) in [("", "Etc/UTC"), (", TZ: Europe/Berlin", "Europe/Berlin")] {
-        let (stage, port) = project(&format!(
-            "services:\n  db:\n    image: postgres\n    environment: {{POSTGRES_PASSWORD: x{more}}}\n    ports: ['PORT:5432']\n"
-        ));
-        stage.backlot(&UP).output().assert_prints("");
-        let url = format!("postgres://postgres:x@127.0.0.1:{port}/postgres");
-        assert_eq!(sql(&stage, &url, "show timezone"), expected);
-        assert_eq!(sql(&stage, &url, "show log_timezone"), expected);
-        down(&stage);
-    }
-}
-
-#[test]
 fn what_an_image_promises_is_there_or_named() {
     for (image, extension, package) in [
         ("postgis/postgis:15-3.4", "postgis", "postgresql-15-postgis-3"),
