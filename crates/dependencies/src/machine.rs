@@ -101,6 +101,31 @@ impl Machine<'_> {
         nearest.cloned().ok_or_else(|| all.iter().map(|found| found.version).collect())
     }
 
+    /// The Python of a command that has no environment, where an image has `wanted`: its folder, if that is not on PATH, and its
+    /// version.
+    pub fn plain_python(self, wanted: Version, directory: &Path) -> Option<(Option<PathBuf>, Version)> {
+        let usual = self.usual_python(directory);
+        if usual.as_ref().is_some_and(|usual| wanted.is_met_by(usual.version)) {
+            return Some((None, wanted));
+        }
+        let kept = self.pythons().into_iter().filter(|found| wanted.is_met_by(found.version));
+        let kept = kept.filter_map(|found| self.off_path(&found.program)).next();
+        kept.map(|folder| (Some(folder), wanted)).or_else(|| Some((None, usual?.version)))
+    }
+
+    /// The same of Node.
+    pub fn plain_node(self, wanted: Version) -> Option<(Option<PathBuf>, Version)> {
+        let found = self.node(Some(wanted))?;
+        Some((self.off_path(&found.program), found.version))
+    }
+
+    /// The folder of a program that is not on PATH.
+    fn off_path(self, program: &Path) -> Option<PathBuf> {
+        let path = self.caller.get("PATH").map(String::as_str).unwrap_or_default();
+        let folder = program.parent()?;
+        std::env::split_paths(path).all(|other| other != folder).then(|| folder.to_owned())
+    }
+
     fn usual_python(self, directory: &Path) -> Option<Interpreter> {
         let all = ["python3", "python"].into_iter().filter_map(|name| self.on_path(name));
         let mut all = all.filter_map(|program| match version_of_name(&program) {

@@ -24,6 +24,8 @@ pub struct Provided {
     own: Option<PathBuf>,
     /// What is Backlot's, there or not yet.
     pub environments: Vec<Packages>,
+    /// Where interpreters are that run what has no environment, if they are not on PATH.
+    interpreters: Vec<PathBuf>,
     /// Why there can be none.
     trouble: Option<Arc<DependencyError>>,
     /// What of it is not as its image has it, in words.
@@ -87,8 +89,10 @@ impl Chooser<'_> {
         let image = container.image();
         let Installed { own, has_own, mut environments, trouble } =
             self.installed(&container.dockerfile.installs, image, folders);
-        let Wanted { python, node } = wanted(image);
-        let others = others(&environments, python, node);
+        let mut others = others(&environments, wanted(image));
+        let plain = self.plain(container, own.is_some(), &environments);
+        let interpreters = plain.iter().filter_map(|plain| plain.folder.clone()).collect();
+        others.extend(plain.into_iter().filter_map(|plain| plain.other));
         let mut notes: Vec<String> = others.iter().map(|other| other.said(container.service)).collect();
         notes.dedup();
         notes.extend(unclear(container, has_own));
@@ -96,7 +100,26 @@ impl Chooser<'_> {
         notes.extend(builds.notes);
         environments.extend(builds.all);
         let other_version = others.first().map(|other| other.here);
-        Provided { own, environments, trouble: trouble.map(Arc::new), notes, other_version }
+        Provided { own, environments, interpreters, trouble: trouble.map(Arc::new), notes, other_version }
+    }
+
+    /// The interpreters of a service's image for which nothing is installed: what its command is run by.
+    fn plain(&self, container: &Container<'_>, has_own: bool, environments: &[Packages]) -> Vec<Plain> {
+        let Wanted { python, node } = wanted(container.image());
+        let machine = Machine { caller: self.caller };
+        let has = |ecosystem| environments.iter().any(|packages| packages.ecosystem == ecosystem);
+        let python = python.filter(|wanted| wanted.minor.is_some() && !has_own && !has(Ecosystem::Python));
+        let node = node.filter(|_| !has(Ecosystem::Node));
+        let directory = container.directory();
+        let of = |language, wanted: Version, found: (Option<PathBuf>, Version)| {
+            let (folder, here) = found;
+            let other = (!wanted.is_met_by(here)).then_some(Other { language, here, wanted });
+            Plain { folder, other }
+        };
+        let python =
+            python.and_then(|wanted| Some(of("Python", wanted, machine.plain_python(wanted, &directory)?)));
+        let node = node.and_then(|wanted| Some(of("Node", wanted, machine.plain_node(wanted)?)));
+        python.into_iter().chain(node).collect()
     }
 
     /// What `installs` come to in a stage that is made from `image`; the project's own environments are looked for in `folders`, too.
@@ -132,6 +155,12 @@ fn wanted(image: Option<&Image>) -> Wanted {
     Wanted { python, node }
 }
 
+/// What runs what has no environment.
+struct Plain {
+    folder: Option<PathBuf>,
+    other: Option<Other>,
+}
+
 /// Another version than the image's.
 struct Other {
     language: &'static str,
@@ -151,7 +180,7 @@ impl Other {
 }
 
 /// Where another version than the image's is used.
-fn others(environments: &[Packages], python: Option<Version>, node: Option<Version>) -> Vec<Other> {
+fn others(environments: &[Packages], Wanted { python, node }: Wanted) -> Vec<Other> {
     let other = |packages: &Packages| {
         let (language, wanted) = match packages.ecosystem {
             Ecosystem::Python => ("Python", python?),
@@ -247,7 +276,9 @@ impl Translation<'_> {
         };
         variables = activated(own, variables);
         let environments = provided.map(|provided| provided.environments.as_slice()).unwrap_or_default();
-        let mut programs: Vec<PathBuf> = environments.iter().flat_map(Packages::programs).collect();
+        let interpreters = provided.map(|provided| provided.interpreters.as_slice()).unwrap_or_default();
+        let programs = environments.iter().flat_map(Packages::programs);
+        let mut programs: Vec<PathBuf> = programs.chain(interpreters.iter().cloned()).collect();
         if programs.is_empty() {
             return variables;
         }
@@ -283,7 +314,8 @@ impl Translation<'_> {
     /// The folders of a service's packages, the project's own among them: others make another service of it.
     pub(crate) fn packages_folders(&self, service: &Service) -> Vec<String> {
         let Some(provided) = self.provided_for(service) else { return Vec::new() };
-        let all = provided.environments.iter().map(|packages| &packages.folder).chain(&provided.own);
+        let all = provided.environments.iter().map(|packages| &packages.folder);
+        let all = all.chain(&provided.own).chain(&provided.interpreters);
         all.map(|folder| folder.display().to_string()).collect()
     }
 }
