@@ -109,7 +109,7 @@ impl Machine<'_> {
             return Some((None, wanted));
         }
         let kept = self.pythons().into_iter().filter(|found| wanted.is_met_by(found.version));
-        let kept = kept.filter_map(|found| self.off_path(&found.program)).next();
+        let kept = kept.find_map(|found| self.off_path(&found.program));
         kept.map(|folder| (Some(folder), wanted)).or_else(|| Some((None, usual?.version)))
     }
 

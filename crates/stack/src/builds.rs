@@ -6,11 +6,13 @@ use backlot_dependencies::{Ecosystem, Environment as Packages, Stage, own_module
 use backlot_dockerfile::{Build, Kind, Made, Workshop, normal};
 use backlot_facts::container::Container;
 use backlot_project::Service;
+use backlot_state::short_hash;
 use backlot_state::tools::{is_executable, on_path};
 use backlot_view::Rung;
 use backlot_watch::Patterns;
 
-use crate::packages::{Chooser, is_over};
+use crate::doubled::Doubled;
+use crate::packages::{Chooser, is_mounted, is_over};
 use crate::translation::Translation;
 
 /// Where images have programs, which need no path.
@@ -141,6 +143,18 @@ impl Translation<'_> {
             return path(&normal(&Path::new(inside).join(word)));
         }
         PROGRAMS.iter().find_map(|folder| path(&Path::new(folder).join(word)))
+    }
+
+    /// The folders that a service has of that, in a copy of its own environment: it may write there, as it may in a container.
+    pub(crate) fn built_copies(&self, service: &Service) -> Vec<Doubled> {
+        let folder = self.site.live().join("copies").join(&service.name);
+        let is_seen = |(target, place): &(PathBuf, PathBuf)| place.is_dir() && !is_mounted(service, target);
+        let built = self.built_for(service).into_iter().filter(is_seen);
+        let each = built.map(|(target, place)| {
+            let copy = folder.join(short_hash(place.as_os_str().as_encoded_bytes()));
+            Doubled { target, place, copy }
+        });
+        each.collect()
     }
 
     /// Whether a file of a service's is built, or may be before it starts.

@@ -39,7 +39,10 @@ impl Translation<'_> {
         let services = services.filter(|service| {
             self.has_views() && service.extension.command.is_none() && self.contained(&service.name).is_none()
         });
-        let all = services.flat_map(|service| self.doubled(&Container::of(service, self.root)));
+        let all = services.flat_map(|service| {
+            let doubled = self.doubled(&Container::of(service, self.root));
+            doubled.into_iter().chain(self.built_copies(service))
+        });
         all.map(|one| Kept { folder: one.copy, volume: None, begins_with: Some(one.place) }).collect()
     }
 }

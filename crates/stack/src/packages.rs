@@ -295,20 +295,22 @@ impl Translation<'_> {
         variables
     }
 
-    /// What of packages a service has at paths of its own.
+    /// What of packages a service has at paths of its own, and of what is built for it.
     pub(crate) fn packages_mounts(&self, service: &Service) -> Vec<Mount> {
         let environments = self.provided_for(service).map(|provided| provided.environments.as_slice());
         let all = environments.unwrap_or_default().iter().flat_map(|packages| {
             // What a folder of the project's lies over is not the image's any more, unless something is mounted just there. Where
             // Node looks for modules there is no other way.
-            packages.seen().into_iter().filter(move |(target, _)| match packages.ecosystem {
+            packages.seen().into_iter().filter(move |(target, place)| match packages.ecosystem {
                 Ecosystem::Node => true,
                 Ecosystem::Python | Ecosystem::Ruby => !is_hidden(service, target),
-                // A volume begins with it.
-                Ecosystem::Built => !is_mounted(service, target),
+                // A volume begins with it; a folder is a copy.
+                Ecosystem::Built => !place.is_dir() && !is_mounted(service, target),
             })
         });
-        all.map(|(target, place)| Mount { target, what: What::Path(place), read_only: false }).collect()
+        let copies = self.built_copies(service).into_iter().map(|one| (one.target, one.copy));
+        let mount = |(target, place)| Mount { target, what: What::Path(place), read_only: false };
+        all.chain(copies).map(mount).collect()
     }
 
     /// The folders of a service's packages, the project's own among them: others make another service of it.

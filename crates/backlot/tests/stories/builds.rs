@@ -41,7 +41,7 @@ FROM python:3
 WORKDIR /app
 ARG LANGUAGE_OF=en
 COPY . .
-RUN python3 manage.py pack static/page.txt
+RUN python3 manage.py collectstatic static/page.txt
 CMD python3 -m http.server 8000 -d /app
 ";
 const COMPOSE: &str = "services:\n  web:\n    build: web\n    expose: ['8000']\n";
@@ -69,11 +69,17 @@ fn what_a_stage_builds_is_there_and_built_again_when_its_files_change() {
         .file("web/static/old.txt", "what somebody has built")
         .under_git();
     let plan = || stage.backlot(&["up", "--dry-run"]).output().assert_code(0).stdout;
-    assert_eq!(plan(), "build for web: python3 manage.py pack static/page.txt\nstart web\n");
+    assert_eq!(plan(), "build for web: python3 manage.py collectstatic static/page.txt\nstart web\n");
     assert_eq!(built(&stage), 0, "a plan builds nothing");
     stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
     assert_eq!(page(&stage, "/app/static/page.txt"), "en first\n");
     stage.assert_clean_tree();
+    // What a service writes there is its environment's.
+    let write = "echo more > /app/static/more.txt && cat /app/static/more.txt";
+    stage.backlot(&["exec", "web", "sh", "-c", write]).output().assert_prints("more\n");
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    assert_eq!(plan(), "start web\n");
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
     let there = stage.backlot(&["exec", "web", "ls", "/app/static"]).output();
     there.assert_prints("page.txt\n");
     assert_eq!(plan(), "");
@@ -82,7 +88,7 @@ fn what_a_stage_builds_is_there_and_built_again_when_its_files_change() {
     assert!(!plan().contains("build"), "{}", plan());
     for (count, text) in [(2, "second\n"), (3, "third\n"), (4, "fourth\n"), (5, "fifth\n")] {
         fs::write(stage.project().join("web/page.txt"), text).unwrap();
-        assert_eq!(plan(), "build for web: python3 manage.py pack static/page.txt\nreplace web\n");
+        assert_eq!(plan(), "build for web: python3 manage.py collectstatic static/page.txt\nreplace web\n");
         stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
         assert_eq!(page(&stage, "/app/static/page.txt"), format!("en {text}"));
         assert_eq!(built(&stage), count.min(3), "the last ones are kept");
@@ -104,7 +110,7 @@ FROM python:3 AS pages
 WORKDIR /work
 ENV LANGUAGE_OF=fr
 COPY . .
-RUN python3 manage.py pack out/page.txt out/js/page.js /alone.txt
+RUN python3 manage.py collectstatic out/page.txt out/js/page.js /alone.txt
 FROM python:3 AS between
 COPY --from=pages /work/out /between
 FROM python:3
@@ -134,8 +140,8 @@ fn a_build_that_fails_is_told_and_can_be_left_out() {
     stage.backlot(&["up", "-d", "--wait"]).output().assert(
         1,
         "",
-        "    $ python3 manage.py pack static/page.txt\n\
-         error: `python3 manage.py pack static/page.txt` for service web ([project]/compose.yaml:2:3) failed: it ended with \
+        "    $ python3 manage.py collectstatic static/page.txt\n\
+         error: `python3 manage.py collectstatic static/page.txt` for service web ([project]/compose.yaml:2:3) failed: it ended with \
          exit code 3; offline, it has only what is on this machine\n\
          \x20 help: its last lines were\n        page.txt:1: no such word\n\
          \x20       --no-install goes on without what it makes, --engine docker builds it in its image\n",
@@ -189,7 +195,7 @@ fn what_is_watched_is_built_again() {
 
 #[test]
 fn what_cannot_be_built_here_is_named() {
-    let dockerfile = OWN.replace("python3 manage.py pack static/page.txt", "go build -o app .");
+    let dockerfile = OWN.replace("python3 manage.py collectstatic static/page.txt", "go build -o app .");
     let stage = project(&dockerfile, COMPOSE);
     if stage.run("sh", &["-c", "command -v go"]).output().code == 0 {
         return;

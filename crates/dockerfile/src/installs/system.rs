@@ -20,8 +20,8 @@ const MANAGERS: [(&str, &str, &str); 8] = [
 const WITH: [&str; 8] = ["-t", "--virtual", "-o", "-c", "--repository", "-X", "--target-release", "--option"];
 /// What builds a project in languages whose packages nobody installs here, or fetches what that needs: the program and its verbs.
 const BUILDERS: [(&str, &[&str]); 9] = [
-    ("cargo", &["build", "fetch", "install"]),
-    ("go", &["build", "get", "install", "mod"]),
+    ("cargo", &["build", "fetch"]),
+    ("go", &["build", "mod"]),
     (
         "mvn",
         &["package", "install", "verify", "compile", "clean", "dependency:go-offline", "dependency:resolve"],
@@ -35,6 +35,17 @@ const BUILDERS: [(&str, &[&str]); 9] = [
     ("dotnet", &["build", "publish", "restore"]),
     ("mix", &["deps.get", "deps.compile", "compile", "release"]),
     ("tsc", &[""]),
+];
+/// What `manage.py` and the like make of files alone: others reach a database, which no build has.
+const OF_FILES: [&str; 8] = [
+    "collectstatic",
+    "compilemessages",
+    "compilescss",
+    "compress",
+    "assets:precompile",
+    "build",
+    "tailwind",
+    "webpack",
 ];
 /// What installs packages in a way that is not known, by its first words.
 const UNKNOWN: [&[&str]; 14] = [
@@ -99,15 +110,22 @@ pub(super) fn read(
         installs.builds.push(Build::of(command, command.directory.clone(), line));
         return Found::Understood;
     }
-    let is_manage = |word: &str| word.rsplit('/').next() == Some("manage.py");
-    let makes = is_manage(name)
-        || words.iter().any(|word| {
-            is_manage(word)
-                || matches!(word.as_str(), "collectstatic" | "compilemessages" | "assets:precompile")
-        });
+    let makes = words.iter().any(|word| OF_FILES.contains(&word.as_str()))
+        && (words.iter().any(|word| is_manage(word)) || is_manage(name) || is_of_files(words));
     if makes && command.certain {
         installs.builds.push(Build::of(command, command.directory.clone(), line));
         return Found::Understood;
     }
     Found::Nothing
+}
+
+fn is_manage(word: &str) -> bool {
+    word.rsplit('/').next() == Some("manage.py")
+}
+
+/// `bin/rails assets:precompile`, `django-admin compilemessages`
+fn is_of_files(words: &[String]) -> bool {
+    words
+        .iter()
+        .any(|word| matches!(word.as_str(), "collectstatic" | "compilemessages" | "assets:precompile"))
 }
