@@ -108,7 +108,7 @@ impl Machine<'_> {
         if usual.as_ref().is_some_and(|usual| wanted.is_met_by(usual.version)) {
             return Some((None, wanted));
         }
-        let kept = self.pythons().into_iter().filter(|found| wanted.is_met_by(found.version));
+        let mut kept = self.pythons().into_iter().filter(|found| wanted.is_met_by(found.version));
         let kept = kept.find_map(|found| self.off_path(&found.program));
         kept.map(|folder| (Some(folder), wanted)).or_else(|| Some((None, usual?.version)))
     }
