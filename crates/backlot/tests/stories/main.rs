@@ -38,6 +38,7 @@ mod hooks;
 mod hostile;
 mod images;
 mod initdb;
+mod interpreters;
 mod json;
 mod keys;
 mod killed;
