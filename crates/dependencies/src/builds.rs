@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use backlot_dockerfile::{Build, Made, Workshop, matching};
+use backlot_dockerfile::{Build, Made, Workshop, matching, quoted};
 use backlot_view::{Mount, View, What};
 use backlot_watch::Patterns;
 
@@ -202,7 +202,6 @@ impl Built {
     /// The lines, each with its variables: these are in no command line. What is made at the root of the stage, which is memory, is
     /// taken along.
     fn script(&self, root: &Path) -> String {
-        let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
         // What is wrong with sources, many tools print where they print all else.
         let mut lines = vec!["set -e".to_owned(), "exec 2>&1".to_owned()];
         for build in self.builds() {

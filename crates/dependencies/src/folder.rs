@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::error::DependencyError;
@@ -11,6 +11,11 @@ use crate::error::DependencyError;
 /// The file by which an environment is known to be whole: it comes last. Of Node, the folders with modules are in it; of what is
 /// built, what has come of it.
 pub(crate) const MARK: &str = ".backlot-whole";
+
+/// The file that is locked while somebody makes or removes it.
+pub(crate) fn lock_of(folder: &Path) -> PathBuf {
+    PathBuf::from(format!("{}.lock", folder.display()))
+}
 
 pub(crate) fn make_folder(folder: &Path) -> Result<(), DependencyError> {
     fs::create_dir_all(folder).map_err(DependencyError::io("make", folder))

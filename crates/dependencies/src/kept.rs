@@ -44,6 +44,17 @@ pub fn kept(home: &Path) -> Result<Vec<Kept>, DependencyError> {
     Ok(all)
 }
 
+/// Takes away what was begun in `home` and is not whole, where nobody is at work.
+pub(crate) fn clear_begun(home: &Path, clear: &dyn Fn(&Path) -> Result<(), DependencyError>) {
+    let folders = fs::read_dir(home).into_iter().flatten().flatten().map(|entry| entry.path());
+    for begun in folders.filter(|folder| folder.is_dir() && !folder.join(MARK).exists()) {
+        if let Some(_lock) = lock::free(&folder::lock_of(&begun)) {
+            // What is not removed now is the next time.
+            let _ = clear(&begun);
+        }
+    }
+}
+
 /// So many builds of the same lines are kept: sources change often.
 const BUILDS: usize = 3;
 
@@ -66,8 +77,7 @@ impl Kept {
     /// # Errors
     /// When they cannot be removed.
     pub fn remove(&self, interrupted: &AtomicBool) -> Result<bool, DependencyError> {
-        let path = PathBuf::from(format!("{}.lock", self.folder.display()));
-        let _lock = lock::acquire(&path, interrupted, &mut |_| {})?;
+        let _lock = lock::acquire(&folder::lock_of(&self.folder), interrupted, &mut |_| {})?;
         if is_named_by_anybody(&self.folder) {
             return Ok(false);
         }

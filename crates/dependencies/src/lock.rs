@@ -1,6 +1,7 @@
 //! One at a time makes an environment.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,8 +22,7 @@ pub(crate) fn acquire(
     interrupted: &AtomicBool,
     say: &mut dyn FnMut(&str),
 ) -> Result<File, DependencyError> {
-    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    let file = open.map_err(DependencyError::io("open", path))?;
+    let file = open(path).map_err(DependencyError::io("open", path))?;
     let (start, mut is_said) = (Instant::now(), false);
     loop {
         match file.try_lock() {
@@ -43,4 +43,14 @@ pub(crate) fn acquire(
         }
         std::thread::sleep(STEP);
     }
+}
+
+/// The lock at `path`, if nobody has it.
+pub(crate) fn free(path: &Path) -> Option<File> {
+    let file = open(path).ok()?;
+    file.try_lock().ok().map(|()| file)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }

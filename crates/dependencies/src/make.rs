@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use backlot_process::end_all_with_variable;
 
 use crate::environment::{Ecosystem, Environment};
 use crate::error::DependencyError;
-use crate::folder::{make_folder, note_use, remove, write_mark};
+use crate::folder::{lock_of, make_folder, note_use, remove, write_mark};
 use crate::machine::Machine;
 use crate::tools::Tools;
 use crate::{kept, lock, modules, python, sources};
@@ -46,16 +46,14 @@ impl Environment {
         let home = self.folder.parent().unwrap_or(&self.folder);
         let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(home);
         made.map_err(DependencyError::io("make", home))?;
-        let lock = PathBuf::from(format!("{}.lock", self.folder.display()));
-        let _lock = lock::acquire(&lock, making.interrupted, say)?;
+        let _lock = lock::acquire(&lock_of(&self.folder), making.interrupted, say)?;
         // Somebody else has made it meanwhile.
         if self.is_whole() {
             return Ok(false);
         }
-        // Whoever began it was killed; what it ran may still be at work.
+        clear_begun(&self.folder)?;
+        kept::clear_begun(home, &clear_begun);
         let name = self.folder.display().to_string();
-        end_all_with_variable(INSTALLS, &name, ENDING);
-        remove(&self.folder)?;
         let mut tools = Tools::new(making.machine.caller, making.interrupted, say);
         tools.variables.insert(INSTALLS.into(), name.clone());
         for programs in self.tools.iter().rev().map(Environment::programs) {
@@ -161,4 +159,10 @@ impl Environment {
         }
         Ok(())
     }
+}
+
+/// Takes away what somebody has begun who was killed; what he ran may still be at work.
+fn clear_begun(folder: &Path) -> Result<(), DependencyError> {
+    end_all_with_variable(INSTALLS, &folder.display().to_string(), ENDING);
+    remove(folder)
 }

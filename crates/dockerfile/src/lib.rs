@@ -27,7 +27,8 @@ pub use installs::{
     Argument, Build, Install, Installs, Kind, SETTINGS, SystemPackage, Tool, folder_of_modules,
 };
 use lines::{Instruction, instructions};
-use options::{option, options, ports, quoted};
+pub use options::quoted;
+use options::{option, options, ports};
 pub use runs::{Run, runs};
 use stage::Stage;
 use words::Words;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A word as a shell would have it written.
-pub(super) fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 

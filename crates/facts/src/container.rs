@@ -35,7 +35,8 @@ const KNOWN: [Known; 3] = [
 /// Images of nginx.
 const NGINX: [&str; 2] = ["nginx", "nginx-unprivileged"];
 /// Where programs are in an image.
-const PROGRAMS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+pub const PROGRAMS: [&str; 6] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// Ports of servers that speak no HTTP/1, such as those of databases, queues, mail and SSH.
 const USUALLY_TCP: [u16; 19] = [

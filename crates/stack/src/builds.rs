@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use backlot_dependencies::{Ecosystem, Environment as Packages, Stage, own_modules};
 use backlot_dockerfile::{Build, Kind, Made, Workshop, normal};
-use backlot_facts::container::Container;
+use backlot_facts::container::{Container, PROGRAMS};
 use backlot_project::Service;
 use backlot_state::short_hash;
 use backlot_state::tools::{is_executable, on_path};
@@ -14,9 +14,6 @@ use backlot_watch::Patterns;
 use crate::doubled::Doubled;
 use crate::packages::{Chooser, is_mounted, is_over};
 use crate::translation::Translation;
-
-/// Where images have programs, which need no path.
-const PROGRAMS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 
 /// What is built for a service, and what is not, in words.
 #[derive(Debug, Default)]
@@ -41,11 +38,10 @@ impl Chooser<'_> {
             }
         }
         for (workshop, taken) in stages {
-            let lines: Vec<&Build> = workshop.installs.builds.iter().collect();
-            let notes: Vec<String> = lines.iter().map(|build| build.said.clone()).collect();
+            let said: Vec<String> = workshop.installs.builds.iter().map(|build| build.said.clone()).collect();
             match self.built(workshop, &taken, container.service) {
                 Ok(packages) => builds.all.push(packages),
-                Err(why) => builds.notes.extend(notes.iter().map(|said| not_run(said, &why, container))),
+                Err(why) => builds.notes.extend(said.iter().map(|said| not_run(said, &why, container))),
             }
         }
         builds

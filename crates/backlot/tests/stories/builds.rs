@@ -153,6 +153,26 @@ fn a_build_that_fails_is_told_and_can_be_left_out() {
 }
 
 #[test]
+fn what_a_killed_build_has_left_is_ended_by_the_next_one_of_other_files() {
+    if !has_views() {
+        return;
+    }
+    let stage = project(OWN, COMPOSE);
+    let slow = "import subprocess; subprocess.run(['sleep', '300'])\n";
+    fs::write(stage.project().join("web/manage.py"), slow).unwrap();
+    let mut first = stage.backlot(&["up", "-d"]).start();
+    let is_at_work = || (!stage.find_processes("sleep 300").is_empty()).then_some(());
+    assert!(wait_for(LIMIT, is_at_work).is_some());
+    first.kill().unwrap();
+    fs::write(stage.project().join("web/manage.py"), MANAGE).unwrap();
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    assert!(stage.find_processes("sleep 300").is_empty());
+    let folders = fs::read_dir(stage.home().join("dependencies")).unwrap().flatten();
+    assert_eq!(folders.filter(|entry| entry.path().is_dir()).count(), 1);
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+}
+
+#[test]
 fn what_folders_of_the_users_hide_is_not_built_and_a_volume_begins_with_it() {
     if !has_views() {
         return;

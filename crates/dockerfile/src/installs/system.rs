@@ -36,17 +36,10 @@ const BUILDERS: [(&str, &[&str]); 9] = [
     ("mix", &["deps.get", "deps.compile", "compile", "release"]),
     ("tsc", &[""]),
 ];
-/// What `manage.py` and the like make of files alone: others reach a database, which no build has.
-const OF_FILES: [&str; 8] = [
-    "collectstatic",
-    "compilemessages",
-    "compilescss",
-    "compress",
-    "assets:precompile",
-    "build",
-    "tailwind",
-    "webpack",
-];
+/// What `manage.py` makes of files alone: its other verbs reach a database, which no build has.
+const OF_FILES: [&str; 5] = ["build", "compilescss", "compress", "tailwind", "webpack"];
+/// What is such a verb, whatever it is told to: `django-admin compilemessages`, `bin/rails assets:precompile`.
+const OF_FILES_ANYWHERE: [&str; 3] = ["assets:precompile", "collectstatic", "compilemessages"];
 /// What installs packages in a way that is not known, by its first words.
 const UNKNOWN: [&[&str]; 14] = [
     &["conda", "install"],
@@ -110,8 +103,9 @@ pub(super) fn read(
         installs.builds.push(Build::of(command, command.directory.clone(), line));
         return Found::Understood;
     }
-    let makes = words.iter().any(|word| OF_FILES.contains(&word.as_str()))
-        && (words.iter().any(|word| is_manage(word)) || is_manage(name) || is_of_files(words));
+    let has = |verbs: &[&str]| words.iter().any(|word| verbs.contains(&word.as_str()));
+    let is_told = is_manage(name) || words.iter().any(|word| is_manage(word));
+    let makes = has(&OF_FILES_ANYWHERE) || (is_told && has(&OF_FILES));
     if makes && command.certain {
         installs.builds.push(Build::of(command, command.directory.clone(), line));
         return Found::Understood;
@@ -121,11 +115,4 @@ pub(super) fn read(
 
 fn is_manage(word: &str) -> bool {
     word.rsplit('/').next() == Some("manage.py")
-}
-
-/// `bin/rails assets:precompile`, `django-admin compilemessages`
-fn is_of_files(words: &[String]) -> bool {
-    words
-        .iter()
-        .any(|word| matches!(word.as_str(), "collectstatic" | "compilemessages" | "assets:precompile"))
 }
