@@ -9,8 +9,9 @@
 //! - A request of which no byte was sent is given to another replica, whatever it is.
 //! - A request that may be repeated (GET, HEAD, OPTIONS, TRACE, PUT, DELETE) and of whose body nothing was sent is
 //!   repeated when the replica dies before its answer is whole (bodies of at most 64 KiB) or begun (longer ones).
-//! - Anything else that was sent is never sent again. Such requests never use a pooled connection, because a replica may
-//!   close one at the very moment of use.
+//! - Anything else that was sent is never sent again. A replica may close a pooled connection at the very moment of use, so
+//!   such requests use one only where nothing speaks for that: it was used within half a second, is open as they are sent,
+//!   and its replica was seen to leave connections open, and never to close one early.
 //!
 //! The crate knows nothing of projects, processes or Postgres. It speaks HTTP/1.0 and 1.1 without TLS.
 

@@ -35,6 +35,17 @@ pub(crate) enum Outcome {
     Switched { upstream: ReplicaStream, read: Vec<u8>, in_flight: InFlight },
 }
 
+/// What connection an attempt needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// One of its own.
+    New,
+    /// One that was used before, if there is any.
+    Any,
+    /// The same, where nothing speaks for its end.
+    Sure,
+}
+
 /// What is asked, and how far its body has come.
 pub(crate) struct Question<'q> {
     pub(crate) request: &'q Request,
@@ -45,17 +56,17 @@ pub(crate) struct Question<'q> {
 }
 
 impl<'c> Visitor<'_, 'c> {
-    /// Has a request answered by a replica. `pooled`: a connection that was used before will do.
+    /// Has a request answered by a replica.
     pub(crate) async fn attempt(
         &mut self,
         question: Question<'_>,
         ticket: &mut Ticket<'c>,
         in_flight: InFlight,
-        pooled: bool,
+        link: Link,
     ) -> Result<Outcome, Failure> {
         let Question { request, upload, progress, waits } = question;
         let shared = &self.client.shared;
-        let mut upstream = self.connect(&in_flight, pooled).await?;
+        let mut upstream = self.connect(&in_flight, link).await?;
         let (from, mut to) = upstream.split();
         self.send_head(&mut to, upload, progress).await?;
         let asked = Instant::now();
@@ -128,9 +139,15 @@ impl<'c> Visitor<'_, 'c> {
     }
 
     /// A connection to the replica.
-    async fn connect(&self, in_flight: &InFlight, pooled: bool) -> Result<ReplicaStream, Failure> {
+    async fn connect(&self, in_flight: &InFlight, link: Link) -> Result<ReplicaStream, Failure> {
         let replica = in_flight.replica();
-        if pooled && let Some(upstream) = replica.pool.take(self.client.worker, std::time::Instant::now()) {
+        let (worker, now) = (self.client.worker, std::time::Instant::now());
+        let used_before = match link {
+            Link::New => None,
+            Link::Any => replica.pool.take(worker, now),
+            Link::Sure => replica.pool.take_sure(worker, now),
+        };
+        if let Some(upstream) = used_before {
             return Ok(upstream);
         }
         let connecting = Box::pin(replica.connect(self.client.shared.limits.connect_timeout));

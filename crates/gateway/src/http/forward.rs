@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::balancing::recheck::unreachable;
 use crate::http::answer::{Cause, Trouble, answer};
-use crate::http::attempt::{Outcome, Question};
+use crate::http::attempt::{Link, Outcome, Question};
 use crate::http::client::{Client, Switch, Ticket};
 use crate::http::upload::{Progress, Upload};
 use crate::messages::body::Framing;
@@ -177,13 +177,19 @@ impl<'c> Visitor<'_, 'c> {
             ticket.attempts += 1;
             ticket.replica = Some(replica.clone());
             // A connection at rest may be closed at any moment, and only what can be repeated survives that.
-            let repeatable = request.is_idempotent && !request.has_body() && !request.upgrades;
-            let pooled = repeatable && ticket.attempts == 1;
+            let link = match request.is_idempotent && !request.has_body() {
+                _ if request.upgrades || ticket.attempts > 1 => Link::New,
+                true => Link::Any,
+                false => Link::Sure,
+            };
             let question = Question { request, upload, progress, waits: &mut waits };
-            let failure = match self.attempt(question, ticket, in_flight, pooled).await {
+            let failure = match self.attempt(question, ticket, in_flight, link).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(failure) => failure,
             };
+            if link == Link::Sure && matches!(failure.cause, Cause::Died) {
+                replica.pool.distrust();
+            }
             if matches!(&failure.cause, Cause::Connect(error) if error.blames_replica()) {
                 unreachable(shared, &replica);
             }
