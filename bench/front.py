@@ -220,8 +220,7 @@ def lines(found, rounds, seconds, load):
         f"- nginx → gateway → server makes {chain / pooled:.2f} × the requests/s of nginx → server (64 connections; the server alone {bare / pooled:.2f} ×).",
         f"- The gateway's memory before and after {served:,.0f} requests: {before:.1f} and {after:.1f} MiB; with {IDLE:,} idle connections "
         f"{found['idle']:.1f} MiB.",
-        "- A POST gets a connection of its own to the replica, as a replica may close one that rests at the moment of use, and then nobody knows",
-        "  whether it was done. nginx takes that risk with pooled connections, and does not with others: its second row is what compares.",
+        "- A POST is sent over a connection that was used before where nothing speaks for its end (docs/decisions/0018), else over one of its own.",
     ]
     return text
 

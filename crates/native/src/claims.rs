@@ -13,7 +13,9 @@ use backlot_stack::Claim;
 use backlot_state::{EngineError, GUARD_VERB, Record, SUPERVISOR_VERB, Site};
 
 /// How long the holder of a port may take to end that is about to.
-const ENDING: Duration = Duration::from_millis(500);
+const ENDING: Duration = Duration::from_secs(5);
+/// And one that nobody knows.
+const UNKNOWN: Duration = Duration::from_millis(500);
 const STEP: Duration = Duration::from_millis(5);
 
 /// A port that cannot be had.
@@ -68,6 +70,10 @@ pub struct Tenant {
 }
 
 impl PortError {
+    fn is_by_one_that_has_ended(&self) -> bool {
+        matches!(&self.trouble, PortTrouble::InUse { holder: Some(holder), tenant: None } if has_ended(holder))
+    }
+
     /// The way out.
     pub fn hint(&self) -> Hint {
         let Self { service, at, other, .. } = self;
@@ -127,7 +133,12 @@ pub(super) fn check(
 ) -> Vec<PortError> {
     let tried = |claim: &Claim| match try_patiently(claim.address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            let error = in_use(claim, address_holder(claim.address), environment);
+            let mut error = in_use(claim, address_holder(claim.address), environment);
+            // It was killed since it was looked at.
+            if error.is_by_one_that_has_ended() {
+                try_patiently(claim.address).err()?;
+                error = in_use(claim, address_holder(claim.address), environment);
+            }
             let is_ours = match &error.trouble {
                 PortTrouble::InUse { tenant: Some(tenant), .. } => tenant.dir == site.dir(),
                 PortTrouble::InUse { holder: None, .. } => open.contains(&claim.address.port()),
@@ -166,9 +177,14 @@ fn try_patiently(address: SocketAddr) -> io::Result<()> {
     loop {
         match try_address(address) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                let ends = |holder: PortHolder| holder.pid().is_some_and(has_ended);
-                let is_ending = cfg!(target_os = "linux") && address_holder(address).is_none_or(ends);
-                if !is_ending || start.elapsed() > ENDING {
+                let patience = match address_holder(address) {
+                    _ if cfg!(not(target_os = "linux")) => Duration::ZERO,
+                    // It has let go meanwhile, or nobody tells who it is.
+                    None => UNKNOWN,
+                    Some(holder) if has_ended(&holder) => ENDING,
+                    Some(_) => Duration::ZERO,
+                };
+                if start.elapsed() >= patience {
                     return Err(error);
                 }
             }
@@ -179,8 +195,10 @@ fn try_patiently(address: SocketAddr) -> io::Result<()> {
 }
 
 /// A process that ends has no command line any more before its files are closed.
-fn has_ended(pid: i32) -> bool {
-    command_lines_up_from(pid).first().is_none_or(|words| words.iter().all(String::is_empty))
+fn has_ended(holder: &PortHolder) -> bool {
+    let is_nothing =
+        |pid| command_lines_up_from(pid).first().is_none_or(|words| words.iter().all(String::is_empty));
+    holder.pid().is_some_and(is_nothing)
 }
 
 /// That somebody holds a port.
@@ -270,7 +288,9 @@ impl From<Box<PortError>> for EngineError {
 
 #[cfg(test)]
 mod tests {
-    use super::{has_ended, site_named_in};
+    use super::site_named_in;
+    #[cfg(target_os = "linux")]
+    use super::{PortHolder, has_ended};
     use std::path::Path;
 
     #[test]
@@ -300,10 +320,42 @@ mod tests {
         use backlot_process::{Program, Signal, SpawnOptions};
         let mut child = Program::new("/bin/sleep").arg("60").spawn(SpawnOptions::default()).unwrap();
         let process = child.id();
-        assert!(!has_ended(process.pid));
+        let holder = PortHolder::Process { pid: process.pid, command: String::new(), account: None };
+        assert!(!has_ended(&holder));
         process.signal(Signal::SIGKILL).unwrap();
         assert!(process.wait_gone(std::time::Duration::from_secs(10)));
-        assert!(has_ended(process.pid), "nobody has waited for it yet");
+        assert!(has_ended(&holder), "nobody has waited for it yet");
+        child.kill().unwrap();
+    }
+
+    /// It goes on as a program without a command line, as the system shows one that ends, and has the port until its input ends.
+    #[cfg(target_os = "linux")]
+    const ENDS_SLOWLY: &str = "$^F = 99; $| = 1;
+        $door = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0);
+        print $door->sockport, qq(\n);
+        exec { '/bin/cat' } '';";
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_port_is_waited_for_whose_holder_takes_its_time_to_end() {
+        use backlot_process::{Program, SpawnOptions, Stream};
+        use std::io::{BufRead, BufReader};
+        let options = SpawnOptions { stdin: Stream::Pipe, stdout: Stream::Pipe, ..SpawnOptions::default() };
+        let arguments = ["-MIO::Socket::INET", "-e", ENDS_SLOWLY];
+        let mut child = Program::new("/usr/bin/perl").args(arguments).spawn(options).unwrap();
+        let (input, output) = (child.take_stdin().unwrap(), child.take_stdout().unwrap());
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], line.trim().parse().unwrap()));
+        while !super::address_holder(address).is_some_and(|holder| has_ended(&holder)) {
+            std::thread::sleep(super::STEP);
+        }
+        let ends = std::thread::spawn(move || {
+            std::thread::sleep(super::UNKNOWN * 2);
+            drop(input);
+        });
+        super::try_patiently(address).unwrap();
+        ends.join().unwrap();
         child.kill().unwrap();
     }
 }

@@ -1,5 +1,5 @@
 //! Random kills: rounds of random verbs, while a random one of client, supervisor, guard, postmaster, backend, replica,
-//! janitor, spare maker and front door is killed or stopped. Afterwards nothing is left that `ls` and `ps` do not show, the next
+//! janitor, spare maker and front door is killed or stopped, or, for root, while the disk is full. Afterwards nothing is left that `ls` and `ps` do not show, the next
 //! command works, no acknowledged row is lost, and `down` leaves nothing.
 //!
 //! ```text
@@ -12,6 +12,7 @@
 #![expect(clippy::print_stderr, reason = "it is a program for people")]
 
 mod checks;
+mod disk;
 mod kills;
 mod plan;
 mod verbs;
@@ -197,8 +198,7 @@ fn round(
     told: &mut String,
 ) -> Result<(), Fault> {
     let plan = Round::of(seed);
-    let templates = (!plan.cold).then_some(templates);
-    let world = World::make(place.to_owned(), backlot, templates, plan.replicas, number)
+    let world = World::make(place.to_owned(), backlot, templates, &plan, number)
         .map_err(|error| Fault::new(error.to_string()))?;
     let outcome = play(&plan, &world, told);
     if outcome.is_err() {

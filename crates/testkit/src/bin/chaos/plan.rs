@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::disk::Full;
+
 /// A kill waits up to so many doublings of a millisecond after its verbs have begun: two seconds.
 const DOUBLINGS: u64 = 12;
 
@@ -166,6 +168,8 @@ impl fmt::Display for Kill {
 pub(crate) struct Step {
     pub(crate) verbs: Vec<Verb>,
     pub(crate) kills: Vec<Kill>,
+    /// When the disk is full, where it is a small one.
+    pub(crate) full: Option<Full>,
 }
 
 /// All that is done in a round.
@@ -174,6 +178,8 @@ pub(crate) struct Round {
     pub(crate) replicas: u64,
     /// Whether templates have to be made, too.
     pub(crate) cold: bool,
+    /// Whether there is only a small disk, which is full now and then.
+    pub(crate) small: bool,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -181,7 +187,7 @@ impl Round {
     /// The round of this seed: the same each time.
     pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let (replicas, cold) = (2 + dice.below(2), dice.one_in(10));
+        let (replicas, cold, small) = (2 + dice.below(2), dice.one_in(10), dice.one_in(5));
         let mut left = 4 + dice.below(5);
         let mut steps = Vec::new();
         while left > 0 {
@@ -191,9 +197,10 @@ impl Round {
             let verbs: Vec<_> =
                 (0..together).map(|_| if first { Verb::Up } else { verb(&mut dice) }).collect();
             let kills = (0..dice.below(4)).map(|_| kill(&mut dice, &verbs)).collect();
-            steps.push(Step { verbs, kills });
+            let full = (small && dice.one_in(2)).then(|| full(&mut dice));
+            steps.push(Step { verbs, kills, full });
         }
-        Self { replicas, cold, steps }
+        Self { replicas, cold: cold || small, small, steps }
     }
 }
 
@@ -218,6 +225,16 @@ fn verb(dice: &mut Dice) -> Verb {
         22 => Verb::WorktreeGone,
         _ => Verb::Test,
     }
+}
+
+fn full(dice: &mut Dice) -> Full {
+    let latest = 1 << dice.below(DOUBLINGS);
+    let after = Duration::from_millis(dice.below(latest));
+    let lasting = Duration::from_millis(200 + dice.below(2800));
+    // Much room for some, none at all for others.
+    let most = 1 << (12 + dice.below(14));
+    let left = dice.below(2) * dice.below(most);
+    Full { after, lasting, left }
 }
 
 fn kill(dice: &mut Dice, verbs: &[Verb]) -> Kill {

@@ -21,11 +21,13 @@ pub(crate) fn carry_out_step(
     told: &mut String,
 ) -> Result<(), Fault> {
     let (begun, over) = (Instant::now(), AtomicBool::new(false));
-    let (verbs, kills) = thread::scope(|scope| {
+    let (verbs, mishaps) = thread::scope(|scope| {
+        let full = step.full.as_ref().zip(world.disk.as_ref());
+        let full = full.map(|(full, disk)| scope.spawn(move || disk.fill(full, begun)));
         let verbs: Vec<_> =
             step.verbs.iter().map(|verb| scope.spawn(move || run(*verb, world, begun))).collect();
         let over = &over;
-        let kills: Vec<_> = step
+        let mishaps: Vec<_> = step
             .kills
             .iter()
             .map(|kill| {
@@ -37,10 +39,11 @@ pub(crate) fn carry_out_step(
             .collect();
         let verbs: Vec<_> = verbs.into_iter().map(thread::ScopedJoinHandle::join).collect();
         over.store(true, Ordering::Relaxed);
-        (verbs, kills.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>())
+        let mishaps = mishaps.into_iter().chain(full);
+        (verbs, mishaps.map(thread::ScopedJoinHandle::join).collect::<Vec<_>>())
     });
-    for kill in kills.into_iter().flatten() {
-        let _ = writeln!(told, "    {kill}");
+    for mishap in mishaps.into_iter().flatten() {
+        let _ = writeln!(told, "    {mishap}");
     }
     let mut outcome = Ok(());
     for verb in verbs.into_iter().flatten() {

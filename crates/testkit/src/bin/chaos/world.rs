@@ -12,6 +12,8 @@ use backlot_process::{Output, Program};
 use serde_json::Value;
 
 use crate::Fault;
+use crate::disk::Disk;
+use crate::plan::Round;
 
 /// No command takes longer, whatever was killed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
@@ -47,28 +49,31 @@ pub(crate) struct World {
     pub(crate) database_port: u16,
     pub(crate) web_port: u16,
     restored: Mutex<Option<Instant>>,
+    /// Where its home is, if that is small.
+    pub(crate) disk: Option<Disk>,
 }
 
 impl World {
-    /// Makes it at `dir`; templates are those in `templates`, or its own.
+    /// Makes it at `dir` for a round; templates are those in `templates`, unless it has to make its own.
     pub(crate) fn make(
         dir: PathBuf,
         backlot: &Path,
-        templates: Option<&Path>,
-        replicas: u64,
+        templates: &Path,
+        round: &Round,
         number: u64,
     ) -> std::io::Result<Self> {
         for folder in ["project/scenarios", "user", "tmp", "home"] {
             fs::create_dir_all(dir.join(folder))?;
         }
+        let disk = if round.small { Disk::mount(&dir.join("home")) } else { None };
         for folder in [dir.clone(), dir.join("home")] {
             fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
         }
-        if let Some(templates) = templates {
+        if !round.cold {
             symlink(templates, dir.join("home/templates"))?;
         }
         let (database_port, web_port) = (free_port(number * 2), free_port(number * 2 + 1));
-        let compose = compose_file(database_port, web_port, replicas);
+        let compose = compose_file(database_port, web_port, round.replicas);
         let script = "#!/bin/sh\nset -e\npsql -qc 'CREATE TABLE t (n int)'\nsleep 0.2\npsql -qc 'INSERT INTO t VALUES (1)'\n";
         for (path, text) in [
             ("compose.yaml", compose.as_str()),
@@ -91,7 +96,8 @@ impl World {
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
         let restored = Mutex::default();
-        let world = Self { dir, backlot: backlot.to_owned(), variables, database_port, web_port, restored };
+        let backlot = backlot.to_owned();
+        let world = Self { dir, backlot, variables, database_port, web_port, restored, disk };
         for line in ["init --quiet", "add --all", "commit --quiet --message all"] {
             world.git(line.split(' ')).output_with(b"", LIMIT).map_err(std::io::Error::other)?;
         }
