@@ -82,7 +82,9 @@ impl DockerStage {
     fn named(mut stage: Stage) -> Self {
         // On other stages it leads nowhere.
         stage.unset("DOCKER_HOST");
-        let stage = variables().into_iter().fold(stage, |stage, (name, value)| stage.with(&name, value));
+        // Of programs it has its own, which for examples begins with the system's.
+        let lead = variables().into_iter().filter(|(name, _)| name != "PATH");
+        let stage = lead.fold(stage, |stage, (name, value)| stage.with(&name, value));
         let random = stage.root().file_name().unwrap().to_string_lossy().to_lowercase();
         let name = format!("bt{}-{}", std::process::id(), random.rsplit_once('-').unwrap().1);
         let watch = Watch::begin(stage.root());
