@@ -45,7 +45,7 @@ fn more_than(wanted: &[String], found: &[String]) -> Option<usize> {
 }
 
 /// A path as a word for a shell.
-fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%:,".contains(c);
     if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }

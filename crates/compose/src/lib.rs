@@ -31,7 +31,7 @@ pub use backlot_compose_schema::{keys, parse_duration, split_words};
 pub use backlot_yaml as yaml;
 pub use dotenv::{EnvFile, check_variable, read_env_file};
 pub use error::{Error, Problem};
-pub use example::way_out as way_out_by_example;
+pub use example::{quoted, way_out as way_out_by_example};
 pub use interpolate::{InterpolationError, Variables, interpolate};
 pub use load::{Loaded, Request, load, load_as_far, load_text};
 pub use missed::Missed;

@@ -5,6 +5,7 @@
 
 mod config;
 mod error;
+mod git;
 pub mod keys;
 mod name;
 mod project;
@@ -17,6 +18,7 @@ mod variables;
 pub use backlot_compose::{parse_duration, split_words};
 pub use backlot_yaml::{Location, Place};
 pub use error::{Problem, ProjectError};
+pub use git::Git;
 pub use name::{EnvironmentName, NameError, ScenarioName};
 pub use project::{ComposeCall, Environment, Layout, Lookup, Project, ScenarioSource};
 pub use secret::{MASK, is_secret, mask};

@@ -126,6 +126,30 @@ fn a_worktree_has_ports_of_its_own_and_all_that_names_them_follows() {
 }
 
 #[test]
+fn what_git_does_not_bring_into_a_worktree_is_taken_from_the_main_checkout() {
+    let shop = Shop { stage: Stage::empty(BACKLOT), web: 0, db: 0 };
+    let compose = "services: {web: {image: w, command: 'sleep $LONG', env_file: conf/w.env}}\n";
+    for (file, text) in [(".gitignore", "*.env\n"), ("compose.yaml", compose)] {
+        shop.stage.file(file, text);
+    }
+    shop.stage.under_git();
+    for (file, text) in [(".env", "LONG=60\n"), ("conf/w.env", "A=1\n")] {
+        shop.stage.file(file, text);
+    }
+    let feature = shop.worktree("feature");
+    std::fs::create_dir(feature.join("conf")).unwrap();
+    // One is wrong, and the other only odd: each is told with the command that brings it.
+    for (words, file) in [(["config", "-q"], "conf/w.env"), (["--dry-run", "up"], ".env")] {
+        let outcome = shop.run(&feature, &words);
+        let command = format!("`cp [project]/{file} [stage]/feature/{file}`");
+        assert!(outcome.stderr.contains(&command), "{outcome}");
+        std::fs::copy(shop.stage.project().join(file), feature.join(file)).unwrap();
+    }
+    let config = shop.run(&feature, &["config"]).assert_code(0);
+    assert!(config.stdout.contains("LONG                60") && config.stderr.is_empty(), "{config}");
+}
+
+#[test]
 fn a_worktree_moves_aside_whoever_has_its_port() {
     let shop = shop();
     let feature = shop.worktree("feature");

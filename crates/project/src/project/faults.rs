@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Environment, Layout, Project};
 use crate::error::{Problem, ProjectError};
+use crate::git::Git;
 use backlot_compose::{self as compose, Missed};
 
 /// What is said of a variable of libpq that is the caller's.
@@ -25,6 +26,14 @@ pub(super) fn whole(
 }
 
 pub(super) fn none_of(project: &Project, faults: Faults) -> Result<(), ProjectError> {
+    let in_worktree = |fault: compose::Error| match fault.problem() {
+        compose::Problem::EnvFileMissing { path } => match way_out_in_worktree(path) {
+            Some(way_out) => fault.with_hint(way_out),
+            None => fault,
+        },
+        _ => fault,
+    };
+    let faults = faults.into_iter().map(in_worktree).collect();
     compose::Error::none_of(faults).map_err(|error| explain(error.into(), project, &env_dir(project)))
 }
 
@@ -72,5 +81,18 @@ pub(super) fn missing_env(project: &Project, dir: &Path) -> Option<String> {
         || named.contains_key("COMPOSE_ENV_FILES")
         || named.contains_key("COMPOSE_DISABLE_ENV_FILE");
     let file = dir.join(".env");
-    if is_named || file.exists() { None } else { compose::way_out_by_example(&file) }
+    if is_named || file.exists() { None } else { way_out(&file) }
+}
+
+/// How a file of variables is made that is missing.
+pub(super) fn way_out(missing: &Path) -> Option<String> {
+    way_out_in_worktree(missing).or_else(|| compose::way_out_by_example(missing))
+}
+
+/// The same in a linked worktree, to which git brings nothing that it does not know.
+fn way_out_in_worktree(missing: &Path) -> Option<String> {
+    let there = Git::of(missing.parent()?)?.in_main(missing).filter(|there| there.is_file())?;
+    let name = missing.file_name()?.to_string_lossy();
+    let (there, here) = (compose::quoted(&there), compose::quoted(missing));
+    Some(format!("take {name} from the main checkout, as git does not bring it here: `cp {there} {here}`"))
 }

@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use super::Lookup;
+use super::faults::way_out;
 use crate::config::read_config;
 use crate::error::ProjectError;
 use crate::variables::{Origin, Variables};
@@ -28,7 +29,7 @@ pub(super) fn env_files(
             if path.exists() {
                 return Ok(path);
             }
-            let hint = compose::way_out_by_example(&path);
+            let hint = way_out(&path);
             let hint = hint.unwrap_or_else(|| "create it, or name another one".to_owned());
             Err(ProjectError::new(compose::Problem::EnvFileMissing { path }).with_hint(hint))
         };

@@ -1,13 +1,12 @@
 //! Checkouts: which belong together, and what is kept of each beside its environments.
 
 mod docker;
-mod git;
 mod identity;
 mod known;
 mod leaving;
 
+pub use backlot_project::Git;
 pub use docker::OnDocker;
-pub use git::Git;
 pub use identity::Identity;
 pub use known::{Checkouts, Known, Port, Why, name_of_directory};
 pub use leaving::{Left, attend, until_left};
@@ -49,9 +48,7 @@ impl Checkout {
 
     /// The same project's directory in the main checkout, where this is a linked one and that is there.
     pub fn main(&self) -> Option<PathBuf> {
-        let git = self.git.as_ref().filter(|git| git.linked.is_some())?;
-        let root = git.main()?.join(self.root.strip_prefix(&git.top).ok()?);
-        root.canonicalize().ok().filter(|root| root.is_dir() && *root != self.root)
+        self.git.as_ref()?.in_main(&self.root).filter(|root| root.is_dir())
     }
 
     /// The branch that it has, else its commit in short.

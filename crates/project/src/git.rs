@@ -52,8 +52,15 @@ impl Git {
         Some(parent.to_owned())
     }
 
+    /// The same file or directory in the main checkout, where this is a linked one and that has it.
+    pub fn in_main(&self, path: &Path) -> Option<PathBuf> {
+        self.linked.as_ref()?;
+        let there = self.main()?.join(plain(path).strip_prefix(&self.top).ok()?);
+        there.canonicalize().ok().filter(|there| there != path)
+    }
+
     /// The top directories of all linked worktrees, as git knows them.
-    pub(super) fn worktrees(&self) -> Vec<PathBuf> {
+    pub fn worktrees(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.common.join("worktrees")).into_iter().flatten().flatten();
         let top =
             |own: PathBuf| Some(plain(&own.join(read(&own.join("gitdir"))?.trim())).parent()?.to_owned());
@@ -61,7 +68,7 @@ impl Git {
     }
 
     /// Whether git has another directory for this worktree, of which this one is a copy then.
-    pub(super) fn is_copy(&self) -> bool {
+    pub fn is_copy(&self) -> bool {
         let said = self.linked.as_ref().and_then(|_| read(&self.own.join("gitdir")));
         let Some(there) = said.map(|said| plain(&self.own.join(said.trim()))) else { return false };
         there.exists() && there != plain(&self.top.join(".git"))
