@@ -37,7 +37,8 @@ pub(crate) async fn serve(
     };
     if let Some(switch) = switch {
         let tail = client.shared.limits.stall_timeout;
-        switched(stream, *switch, tail).await;
+        // What few connections become takes no room from all.
+        Box::pin(switched(stream, *switch, tail)).await;
     }
 }
 

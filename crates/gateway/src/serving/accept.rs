@@ -119,7 +119,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, place: 
     let _ = stream.set_nodelay(true);
     match shared.kind {
         Kind::Http => http::serve(shared, (stream, BytesMut::new()), peer, place.worker).await,
-        Kind::Tcp => tcp::serve(shared, ClientStream::new(stream), peer).await,
+        Kind::Tcp => Box::pin(tcp::serve(shared, ClientStream::new(stream), peer)).await,
         Kind::Auto => auto::serve(shared, ClientStream::new(stream), peer, place.worker).await,
     }
 }

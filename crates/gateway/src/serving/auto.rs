@@ -37,7 +37,7 @@ pub(crate) async fn serve(
     worker: usize,
 ) {
     if shared.habits.speaks_first.load(Ordering::Relaxed) {
-        return tcp::serve(shared, downstream, peer).await;
+        return Box::pin(tcp::serve(shared, downstream, peer)).await;
     }
     let heard = match timeout(PATIENCE, downstream.listen()).await {
         Ok(heard) => heard,
@@ -51,9 +51,9 @@ pub(crate) async fn serve(
             http::serve(shared, downstream.into_parts(), peer, worker).await;
         }
         Opening::Nothing if knows_http => http::serve(shared, downstream.into_parts(), peer, worker).await,
-        Opening::Nothing => wait_for_a_word(shared, downstream, peer, worker).await,
+        Opening::Nothing => Box::pin(wait_for_a_word(shared, downstream, peer, worker)).await,
         Opening::End if knows_http => {}
-        Opening::Other | Opening::End => tcp::serve(shared, downstream, peer).await,
+        Opening::Other | Opening::End => Box::pin(tcp::serve(shared, downstream, peer)).await,
         Opening::Gone => {}
     }
 }
