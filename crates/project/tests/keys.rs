@@ -129,6 +129,7 @@ fn cell(native: Native) -> String {
                 |words: &[&str]| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
             let when = match when {
                 When::Always => String::new(),
+                When::Relative => " if it does not begin with /".to_owned(),
                 When::True => " if true".to_owned(),
                 When::False => " if false".to_owned(),
                 When::Is(words) => format!(" if {}", quoted(words)),

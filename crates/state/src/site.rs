@@ -267,9 +267,20 @@ impl Site {
             Storage::Throwaway => self.live().join("data"),
             Storage::Durable { volume, below } => {
                 let whole = self.content(volume);
-                // Earlier versions had a volume's cluster here wherever the volume was mounted.
-                let is_old = !matches!(volume, Volume::Folder(_)) && whole.join("PG_VERSION").exists();
-                if is_old || below.as_os_str().is_empty() { whole } else { whole.join(below) }
+                if below.as_os_str().is_empty() {
+                    return whole;
+                }
+                // Earlier versions had a volume's cluster here wherever the volume was mounted, and wrote nothing down.
+                let is_old = || {
+                    let record = self.volume_record(volume).ok().flatten();
+                    !record.is_some_and(|record| record.clusters.contains_key(Path::new("")))
+                };
+                let is_folder = matches!(volume, Volume::Folder(_));
+                if !is_folder && whole.join("PG_VERSION").exists() && is_old() {
+                    whole
+                } else {
+                    whole.join(below)
+                }
             }
         }
     }

@@ -108,6 +108,30 @@ fn a_cluster_of_another_major_or_in_use_is_refused_by_name() {
 }
 
 #[test]
+fn a_database_that_its_volume_has_elsewhere_is_never_taken_for_the_one_that_is_asked_for() {
+    let volume = format!("    volumes: ['pg:{DATA}']\n");
+    let stage = stage(&volume, "volumes: {pg: {}}\n");
+    let project = stage.project();
+    up(&stage, &project);
+    sql(&stage, &project, "CREATE TABLE kept (id int)");
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    let before = fs::read_to_string(project.join("compose.yaml")).unwrap();
+    let moved = before.replace("POSTGRES_PASSWORD", &format!("PGDATA: {DATA}/below, POSTGRES_PASSWORD"));
+    assert_ne!(before, moved);
+    stage.file("compose.yaml", moved);
+    let refused = stage.backlot(&["up", "-d"]).output().assert_code(1);
+    assert!(
+        refused.stderr.contains("/data/below") && refused.stderr.contains("another would be made"),
+        "{refused}"
+    );
+    stage.file("compose.yaml", before);
+    up(&stage, &project);
+    sql(&stage, &project, "SELECT FROM kept");
+    down(&stage, &project, &["--volumes", "--yes"]);
+    stage.assert_nothing_left();
+}
+
+#[test]
 fn what_changed_of_a_database_takes_effect_at_the_next_up() {
     let (first, second) = (free_port(), free_port());
     let more = |port: u16, setting: &str, mount: &str| {

@@ -75,6 +75,7 @@ impl<'w> Walk<'w> {
                 !words.iter().any(|known| word == *known || (known.ends_with(':') && word.starts_with(known)))
             }
             When::Limits => !is_no_limit(value),
+            When::Relative => !word.starts_with('/'),
             When::Referred => {
                 let names = if word.is_empty() { members(value) } else { vec![word] };
                 names.iter().any(|name| Some(name.as_str()) != service && self.is_referred_to(name))

@@ -32,6 +32,8 @@ pub enum When {
     IsNot(&'static [&'static str]),
     /// Unless all of it is 0 or -1, which are no limits.
     Limits,
+    /// If it is a path that does not begin at the root.
+    Relative,
     /// If a service refers to a name in it, where it can be given no names: a text has the name as a word.
     Referred,
     /// If it gives a service another name, after a colon, where that can be given no names.
@@ -50,7 +52,13 @@ impl When {
         match self {
             Self::NoView | Self::TrueNoView => !has_views,
             Self::NoNames | Self::Referred | Self::Renames => !has_names,
-            Self::Always | Self::True | Self::False | Self::Is(_) | Self::IsNot(_) | Self::Limits => true,
+            Self::Always
+            | Self::True
+            | Self::False
+            | Self::Is(_)
+            | Self::IsNot(_)
+            | Self::Limits
+            | Self::Relative => true,
         }
     }
 }
@@ -138,6 +146,16 @@ pub(super) const fn process_only(key: &'static str) -> Row {
 
 pub(super) const fn refuse(key: &'static str, what: &'static str, instead: &'static str) -> Row {
     let named = Native::Named(Gap { when: When::Always, level: Level::Error, what, instead });
+    Row { key, process: named, postgres: named }
+}
+
+pub(super) const fn refuse_when(
+    key: &'static str,
+    when: When,
+    what: &'static str,
+    instead: &'static str,
+) -> Row {
+    let named = Native::Named(Gap { when, level: Level::Error, what, instead });
     Row { key, process: named, postgres: named }
 }
 

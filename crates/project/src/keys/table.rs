@@ -1,6 +1,8 @@
 //! The table of keys.
 
-use super::row::{DOCKER, LIMIT, Row, When, limit, process_only, refuse, void, warn, warn_when, yes};
+use super::row::{
+    DOCKER, LIMIT, Row, When, limit, process_only, refuse, refuse_when, void, warn, warn_when, yes,
+};
 
 const BUILD: &str = "nothing is built natively";
 const PULL: &str = "no image is pulled natively";
@@ -368,7 +370,12 @@ pub const ROWS: &[Row] = &[
     )
     .void_for_postgres("what a server reads it is given"),
     yes("services.*.volumes.[].source"),
-    yes("services.*.volumes.[].target"),
+    refuse_when(
+        "services.*.volumes.[].target",
+        When::Relative,
+        "a container has nothing at a path that does not begin with /, and Docker refuses it",
+        "begin it with /; a volume needs a name of two letters at least, as d:/data is read as a place on a Windows drive",
+    ),
     yes("services.*.volumes.[].tmpfs"),
     yes("services.*.volumes.[].tmpfs.mode"),
     yes("services.*.volumes.[].tmpfs.size"),

@@ -69,6 +69,7 @@ pub(crate) const SAMPLES: &[(&str, &str)] = &[
     ("userns_mode", "userns_mode: a"),
     ("uts", "uts: private"),
     ("volumes.read_only", "volumes: ['./a:/a:ro', './b:/b']"),
+    ("volumes.target", "volumes: ['v:/v']"),
     ("volumes.type", "volumes: [{type: image, source: a, target: /x}]"),
     ("volumes_from", "volumes_from: [other]"),
 ];
@@ -105,7 +106,7 @@ pub(crate) const QUIET: &[&str] = &[
     "stop_grace_period: 1s",
     "stop_signal: SIGINT",
     "tty: false",
-    "volumes: ['v:/v', './a:/a', /b, {type: bind, source: ., target: /c, read_only: false}]",
+    "volumes: ['vol:/v', './a:/a', /b, {type: bind, source: ., target: /c, read_only: false}]",
     "working_dir: /a",
     "x-own: {cap_add: a}",
 ];
@@ -113,7 +114,7 @@ pub(crate) const QUIET: &[&str] = &[
 /// What they refer to.
 pub(crate) const REST: &str = "  other: {image: x, environment: {A: 'the-name:80 http://the-alias/'}}
 networks: {n: {}, in: {internal: true}}
-volumes: {v: {labels: {a: b}}}
+volumes: {vol: {labels: {a: b}}}
 secrets: {s: {file: a}}
 configs: {c: {content: a}}
 models: {m: {model: a}}
