@@ -25,9 +25,22 @@ const WISHES_FOR_REPLICAS: &[&str] = &["wal_level", "max_wal_senders", "archive_
 /// Saves a process that does nothing here.
 const WITHOUT_SUBSCRIPTIONS: (&str, &str) = ("max_logical_replication_workers", "0");
 
-/// All settings that are given on the command line, ours first, so that the wishes win; where the server listens comes
-/// last and cannot be wished otherwise.
-pub(crate) fn of_server(spec: &ClusterSpec, socket_dir: &Path, port: u16) -> Vec<(String, String)> {
+/// Before it recovers, a server sees to it that all files of its cluster are on the disk: by a thousand calls, one by one, which
+/// takes a second, or by one for the whole file system, which takes a tenth of that.
+const RECOVERY: (&str, &str) = ("recovery_init_sync_method", "syncfs");
+/// The first version that knows it.
+const KNOWS_RECOVERY: u32 = 14;
+/// The first Linux that tells what went wrong with it.
+const TELLS_ALL: (u32, u32) = (5, 8);
+
+/// All settings that are given on the command line of a server of this `major` version, ours first, so that the wishes win; where
+/// it listens comes last and cannot be wished otherwise.
+pub(crate) fn of_server(
+    spec: &ClusterSpec,
+    major: u32,
+    socket_dir: &Path,
+    port: u16,
+) -> Vec<(String, String)> {
     // What a file of the project's own says, counts as well.
     let file = spec.settings.iter().rfind(|(name, _)| name == CONFIG_FILE);
     let file = file.and_then(|(_, path)| backlot_files::text(Path::new(path)).ok()).unwrap_or_default();
@@ -36,7 +49,7 @@ pub(crate) fn of_server(spec: &ClusterSpec, socket_dir: &Path, port: u16) -> Vec
         |name: &str| spec.settings.iter().chain(&in_file).any(|(wish, _)| wish.eq_ignore_ascii_case(name));
     let mut ours: Vec<(&str, &str)> = Vec::new();
     match spec.durability {
-        Durability::Durable => {}
+        Durability::Durable => ours.extend(Some(RECOVERY).filter(|_| major >= KNOWS_RECOVERY && tells_all())),
         Durability::Ephemeral => {
             ours.extend(EPHEMERAL);
             if !WISHES_FOR_REPLICAS.iter().any(|name| wished(name)) {
@@ -49,6 +62,17 @@ pub(crate) fn of_server(spec: &ClusterSpec, socket_dir: &Path, port: u16) -> Vec
     let ours = ours.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let kept = spec.settings.iter().filter(|(name, _)| !is_fixed(name)).cloned();
     ours.chain(kept).chain(listening(socket_dir, port)).collect()
+}
+
+/// Whether the system can write a whole file system through, and tells when it could not.
+fn tells_all() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    release_of(&release).is_some_and(|release| release >= TELLS_ALL)
+}
+
+fn release_of(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
+    Some((numbers.next()?, numbers.next()?))
 }
 
 const FIXED: [&str; 6] = [
@@ -83,7 +107,7 @@ fn listening(socket_dir: &Path, port: u16) -> impl Iterator<Item = (String, Stri
 mod tests {
     use std::path::Path;
 
-    use super::of_server;
+    use super::{of_server, release_of, tells_all};
     use crate::{ClusterSpec, Durability};
 
     fn settings(durability: Durability, wishes: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -101,7 +125,7 @@ mod tests {
             durability,
             settings,
         };
-        of_server(&spec, Path::new("/run/my, \"pg\""), 20_001)
+        of_server(&spec, 15, Path::new("/run/my, \"pg\""), 20_001)
     }
 
     /// The value that the server takes: the last one.
@@ -114,6 +138,24 @@ mod tests {
         let settings = settings(Durability::Durable, &[]);
         for name in ["fsync", "synchronous_commit", "full_page_writes", "wal_level", "max_wal_senders"] {
             assert_eq!(value(&settings, name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_durable_cluster_is_written_through_at_once_where_the_system_tells_all() {
+        let told = |settings: &[_]| value(settings, "recovery_init_sync_method");
+        let at_once = tells_all().then(|| "syncfs".to_owned());
+        assert_eq!(told(&settings(Durability::Durable, &[])), at_once);
+        let wish = [("recovery_init_sync_method", "fsync")];
+        assert_eq!(told(&settings(Durability::Durable, &wish)).as_deref(), Some("fsync"));
+        assert_eq!(told(&settings(Durability::Ephemeral, &[])), None);
+        for (text, release) in [
+            ("6.18.44-fc\n", Some((6, 18))),
+            ("5.4.0-generic", Some((5, 4))),
+            ("6.1+deb12", Some((6, 1))),
+            ("", None),
+        ] {
+            assert_eq!(release_of(text), release, "{text}");
         }
     }
 

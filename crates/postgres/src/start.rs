@@ -313,7 +313,8 @@ impl ClusterStarter {
 
     /// The server as it is run. Extensions may look for programs, and macOS wants a locale to be set.
     fn program(&self, port: u16) -> Program {
-        let settings = settings::of_server(&self.spec, &self.place.socket_dir, port);
+        let settings =
+            settings::of_server(&self.spec, self.installation.version.major, &self.place.socket_dir, port);
         let settings =
             settings.into_iter().flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]);
         Program::new(self.installation.program("postgres"))

@@ -209,7 +209,8 @@ pub fn start_aside(
     workshop: &Workshop,
     syncing: Syncing,
 ) -> Result<(RunningCluster, Access), InitError> {
-    let settings = settings::of_server(spec, &workshop.socket_dir, DEFAULT_PORT).into_iter();
+    let settings = settings::of_server(spec, installation.version.major, &workshop.socket_dir, DEFAULT_PORT);
+    let settings = settings.into_iter();
     let fsync = match syncing {
         Syncing::On => "on",
         Syncing::Off => "off",
