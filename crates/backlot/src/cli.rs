@@ -32,24 +32,23 @@ pub struct Cli {
 
 /// Reads the command line and carries out what it says. Help, version and usage errors end the process here, as clap's users
 /// know it; all other errors end here, too.
-pub fn run(caller: Caller) -> Exit {
-    render::set_up(Streams {
-        ascii: caller.wants_ascii,
-        colour_on_stdout: caller.wants_colour_on_stdout,
-        has_terminal: caller.has_terminal,
-    });
+pub fn run(mut caller: Caller) -> Exit {
     if candidates::are_wanted(&caller) {
+        set_up(&caller);
         return candidates::answer(caller, command_line);
     }
-    let cli = match command_line().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let mut cli = match command_line().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
+            set_up(&caller);
             let json = ask_for_json(&caller.arguments);
             let error = explain(&error, &command_line(), json);
             show_failure(&error, "", json, Style::new(caller.wants_colour), caller.wants_colour);
             return error.exit;
         }
     };
+    cli.global.apply_to(&mut caller);
+    set_up(&caller);
     let (json, colour) = (cli.global.json, caller.wants_colour);
     let options = cli.global.project_options();
     let outcome = Context::new(cli.global, caller)
@@ -62,6 +61,14 @@ pub fn run(caller: Caller) -> Exit {
         show_failure(&error, &options, json, Style::new(colour), colour);
         error.exit
     })
+}
+
+fn set_up(caller: &Caller) {
+    render::set_up(Streams {
+        ascii: caller.wants_ascii,
+        colour_on_stdout: caller.wants_colour_on_stdout,
+        has_terminal: caller.has_terminal,
+    });
 }
 
 /// Data that did not arrive where stdout leads.

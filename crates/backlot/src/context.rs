@@ -80,6 +80,15 @@ impl Context {
 
     /// Finds the project.
     pub fn project(&self) -> Result<Project, CommandError> {
+        self.project_with(self.global.profiles.clone())
+    }
+
+    /// The same with all its profiles switched on.
+    pub fn project_of_all_profiles(&self) -> Result<Project, CommandError> {
+        self.project_with(vec!["*".to_owned()])
+    }
+
+    fn project_with(&self, profiles: Vec<String>) -> Result<Project, CommandError> {
         let here = self.caller.directory.as_ref().map_err(|error| {
             CommandError::failed("no-directory", std::io::Error::new(error.kind(), error.to_string()))
                 .hint("the current directory is gone: change into another one")
@@ -89,7 +98,7 @@ impl Context {
             compose_files: self.global.files.clone(),
             project_name: self.global.project_name.clone(),
             env_files: self.global.env_files.clone(),
-            profiles: self.global.profiles.clone(),
+            profiles,
             named: Vec::new(),
             process_env: self.caller.variables.clone(),
             withheld: self.caller.withheld.clone(),

@@ -80,7 +80,7 @@ impl Engine for Native {
 
     fn lines(&self, site: &Site, wish: LogWish) -> Result<Box<dyn Lines>, EngineError> {
         let mut query = log_query(site, wish.services)?;
-        (query.tail, query.since) = (wish.tail, wish.since);
+        (query.tail, query.since, query.until) = (wish.tail, wish.since, wish.until);
         Ok(Box::new(OfProcesses::new(site, query, wish.follow)))
     }
 

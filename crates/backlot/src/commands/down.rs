@@ -25,6 +25,9 @@ pub struct Args {
     /// Remove images of its services, too: those that were built for them (`local`), or all
     #[arg(long, value_name = "KIND", value_parser = ["local", "all"])]
     rmi: Option<String>,
+    // All that runs of it goes anyway.
+    #[arg(long = "remove-orphans", hide = true)]
+    _remove_orphans: bool,
     /// Print more about what is done
     // It takes the place of the global option, whose -v would mean another thing than in `docker compose down -v`.
     #[arg(id = "verbose", long, action = ArgAction::Count, help_heading = "Global options", hide_short_help = true)]

@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(short = 'w', long, value_name = "DIR")]
     workdir: Option<PathBuf>,
     /// No terminal between: natively there never is
-    #[arg(short = 'T', long = "no-tty")]
+    #[arg(short = 'T', long = "no-tty", alias = "no-TTY")]
     no_tty: bool,
     // As it is anyway, where standard input and output are a terminal.
     #[arg(short = 'i', long = "interactive", hide = true)]

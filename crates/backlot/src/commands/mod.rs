@@ -16,6 +16,7 @@ mod env;
 mod exec;
 mod flask;
 mod foreground;
+mod format;
 mod glance;
 mod guard;
 mod init;

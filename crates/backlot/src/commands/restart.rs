@@ -31,7 +31,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return context.show_steps(&[format!("restart {which}{how}")]);
     }
     let request = Request::Restart { services: args.services.clone(), rolling: args.rolling };
-    let awaited = Awaited { services: &args.services, ends: false };
+    let awaited = Awaited { services: &args.services, ..Awaited::default() };
     ask(context.engine(&site)?.as_ref(), &site, &request, awaited, context)?;
     if context.global.json {
         render::json(

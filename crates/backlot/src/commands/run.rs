@@ -14,6 +14,8 @@ use crate::commands::install;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::global::Global;
+use crate::usage::no_option;
 
 /// Run a command in the chosen environment, or once as a service
 ///
@@ -28,6 +30,11 @@ pub struct Args {
     // It is never kept.
     #[arg(long = "rm", hide = true)]
     rm: bool,
+    // As it is anyway, where standard input and output are a terminal.
+    #[arg(short = 'i', long = "interactive", hide = true)]
+    interactive: bool,
+    #[arg(short = 't', long = "tty", hide = true)]
+    tty: bool,
     /// Of a service: start nothing that it depends on
     #[arg(long)]
     no_deps: bool,
@@ -38,16 +45,39 @@ pub struct Args {
     #[arg(short = 'w', long, value_name = "DIR")]
     workdir: Option<PathBuf>,
     /// Of a service: no terminal between, on Docker
-    #[arg(short = 'T', long = "no-tty")]
+    #[arg(short = 'T', long = "no-tty", alias = "no-TTY")]
     no_tty: bool,
     /// The service, if it is to run as one, and the command with its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "SERVICE|CMD")]
     command: Vec<OsString>,
 }
 
+impl Args {
+    /// That the command begins with an option, or with what one of Docker Compose's would be told that means another thing here.
+    pub fn misplaced(&self, global: &Global) -> Option<CommandError> {
+        let first = self.command.first()?.to_string_lossy();
+        let word = first.split('=').next().unwrap_or_default();
+        let is_mount = global.verbose > 0 && first.contains(':');
+        let is_port = global.project_name.as_ref().is_some_and(|name| name.contains(':'));
+        let option = match (is_mount, is_port) {
+            (true, _) => "-v",
+            (_, true) => "-p",
+            _ => word,
+        };
+        let hint = "the command begins here: what stands before it are options of `run`";
+        let unknown = || CommandError::usage("usage", format!("there is no option {word} here")).hint(hint);
+        let is_option = option.starts_with('-');
+        is_option.then(|| no_option(Some("run"), option).unwrap_or_else(unknown))
+    }
+}
+
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let is_of_service = args.rm || args.no_deps || args.workdir.is_some() || args.no_tty;
-    if is_after_dashes(&context.caller.arguments, &args.command) {
+    let is_after_dashes = is_after_dashes(&context.caller.arguments, &args.command);
+    if let Some(error) = args.misplaced(&context.global).filter(|_| !is_after_dashes) {
+        return Err(error);
+    }
+    let is_of_service = args.rm || args.interactive || args.tty || args.no_deps || args.workdir.is_some() || args.no_tty;
+    if is_after_dashes {
         if is_of_service {
             let error = "the options are a service's, and what follows -- is none";
             return Err(CommandError::usage("no-service", error));
@@ -262,13 +292,7 @@ pub fn program(command: &[OsString], variables: &BTreeMap<String, String>) -> Re
     };
     let Some(path) = path else {
         let error = format!("no program {} is on PATH", name.to_string_lossy());
-        let mut failure = CommandError::failed("no-program", error);
-        failure.exit = Exit::Child(127);
-        if name.to_string_lossy().starts_with('-') {
-            failure =
-                failure.hint("the command begins here: the options of `docker compose run` are not known");
-        }
-        return Err(failure);
+        return Err(CommandError { exit: Exit::Child(127), ..CommandError::failed("no-program", error) });
     };
     Ok(Program::new(path).args(arguments).envs(variables))
 }

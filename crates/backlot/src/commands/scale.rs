@@ -20,12 +20,15 @@ pub struct Args {
     /// Do not wait until new replicas are ready and those that are too many have gone
     #[arg(long)]
     no_wait: bool,
+    // What it depends on is never started with it.
+    #[arg(long = "no-deps", hide = true)]
+    _no_deps: bool,
 }
 
 impl Args {
     /// To so many, waited for.
     pub fn of(scale: Vec<(String, u32)>) -> Self {
-        Self { scale, no_wait: false }
+        Self { scale, no_wait: false, _no_deps: false }
     }
 }
 
@@ -49,7 +52,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     let request = Request::Scale { replicas: args.scale.iter().cloned().collect(), wait: !args.no_wait };
     let names: Vec<String> = args.scale.iter().map(|(service, _)| service.clone()).collect();
-    let awaited = Awaited { services: &names, ends: false };
+    let awaited = Awaited { services: &names, ..Awaited::default() };
     ask(context.engine(&site)?.as_ref(), &site, &request, awaited, context)?;
     if context.global.json {
         let wanted: BTreeMap<&String, u32> =

@@ -24,6 +24,8 @@ pub struct StartArgs {
     /// The services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
+    #[command(flatten)]
+    waiting: up::Waiting,
 }
 
 pub fn stop(args: &StopArgs, context: &Context) -> Result<Exit, CommandError> {
@@ -60,5 +62,5 @@ fn stop_all(context: &Context) -> Result<Exit, CommandError> {
 }
 
 pub fn start(args: &StartArgs, context: &Context) -> Result<Exit, CommandError> {
-    up::run(&up::Args::detached(args.services.clone()), context)
+    up::run(&up::Args::detached(args.services.clone(), args.waiting), context)
 }
