@@ -126,7 +126,7 @@ impl Context {
     }
 
     fn chosen_environment(&self) -> Option<&str> {
-        let named = self.global.environment.as_deref();
+        let named = self.global.environment();
         let from_caller = self.caller.variables.get("APPLICATION_CONFIG").map(String::as_str);
         named.or(from_caller.filter(|name| !name.is_empty()))
     }
@@ -134,14 +134,7 @@ impl Context {
     /// The name of the chosen environment: `-e`, else `APPLICATION_CONFIG`, else development.
     pub fn environment_name(&self) -> Result<EnvironmentName, CommandError> {
         let name = self.chosen_environment().unwrap_or(DEFAULT_ENVIRONMENT);
-        EnvironmentName::parse(name).map_err(|error| {
-            let error = CommandError::from(error);
-            if !name.contains('=') {
-                return error;
-            }
-            // What `docker compose exec` and `run` mean by -e.
-            error.hint(format!("-e names the environment; a variable goes into the command: env {name} CMD"))
-        })
+        Ok(EnvironmentName::parse(name)?)
     }
 
     /// Reads the chosen environment, or the scenario's of a name such as `scenario_users`.

@@ -15,9 +15,9 @@ pub struct Global {
     /// Look for the project in DIR instead of the current directory
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, hide_short_help = true)]
     pub directory: Option<PathBuf>,
-    /// The environment [default: that of `APPLICATION_CONFIG`, else development]
+    /// The environment [default: that of `APPLICATION_CONFIG`, else development]; of `run` and `exec` also NAME=VALUE, a variable (repeatable)
     #[arg(short = 'e', long = "env", value_name = "ENV", global = true, hide_short_help = true)]
-    pub environment: Option<String>,
+    pub environments: Vec<String>,
     /// A Compose file to use instead of the project's (repeatable, later ones overlay earlier ones)
     #[arg(short = 'f', long = "file", value_name = "FILE", hide_short_help = true)]
     pub files: Vec<PathBuf>,
@@ -57,6 +57,16 @@ pub struct Global {
 }
 
 impl Global {
+    /// The environment that is named: the last one.
+    pub fn environment(&self) -> Option<&str> {
+        self.environments.iter().map(String::as_str).rfind(|text| !text.contains('='))
+    }
+
+    /// The variables that are set instead, as with Docker Compose's `run` and `exec`.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.environments.iter().filter_map(|text| text.split_once('='))
+    }
+
     /// The options by which the user has named the project, each with a space after it.
     pub fn project_options(&self) -> String {
         let paths = |option: &'static str, paths: &[PathBuf]| -> Vec<(&'static str, String)> {

@@ -113,10 +113,7 @@ impl Engine for Client {
                 DockerError::NoService { environment, service, known }.into()
             });
         };
-        let directory = beside.directory.as_deref().map(AsRef::as_ref);
-        Ok(Exec::Elsewhere(
-            self.exec(&container, beside.terminal, directory).args(beside.command.iter().cloned()),
-        ))
+        Ok(Exec::Elsewhere(self.beside(&container, beside)))
     }
 
     fn is_contained(&self, _: &Site, _: &str) -> bool {

@@ -63,6 +63,15 @@ impl Client {
         }
     }
 
+    /// Stops these containers, each with its own grace period, and removes them; their volumes stay.
+    pub(super) fn end_and_remove(&self, ids: &[String], interrupted: &AtomicBool) -> Result<(), DockerError> {
+        if !ids.is_empty() {
+            let words = iter::once("stop".to_owned()).chain(ids.iter().cloned());
+            run(&self.docker(words), DOWN_LIMIT, interrupted)?;
+        }
+        self.remove("rm", &["--force"], ids)
+    }
+
     /// Kills and removes the containers of a project with their anonymous volumes, and its networks. Docker may still be
     /// at work for a command that was killed, so it is looked again until nothing comes any more.
     fn kill_all(&self, project: &str) -> Result<(), DockerError> {

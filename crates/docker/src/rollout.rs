@@ -67,15 +67,18 @@ impl Project<'_> {
 
     /// Rolls `service` if its files say something else now, or its image is to be built anew.
     pub(super) fn roll_if_changed(&mut self, service: &str, build: bool) -> Result<(), EngineError> {
-        if build {
-            self.compose(&["build", service])?;
-        }
+        self.build_if(service, build)?;
         let wanted = self.config_hash(service)?;
         let is_same = |one: &Container| one.config_hash.is_some() && one.config_hash == wanted;
         if !build && self.replicas(service)?.iter().all(is_same) {
             return Ok(());
         }
         self.roll(service)
+    }
+
+    /// Has the image of `service` built anew, if so.
+    pub(super) fn build_if(&mut self, service: &str, build: bool) -> Result<(), EngineError> {
+        if build { self.compose(&["build", service]) } else { Ok(()) }
     }
 
     /// What Compose says of what the files make of a service now.

@@ -12,6 +12,7 @@ mod once;
 mod packages;
 mod planning;
 mod published;
+mod replacing;
 mod restoring;
 
 pub use planning::{not_done, to_fetch};
@@ -193,7 +194,7 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         let mut cast = self.install_for(cast, wishes, report)?;
         external.iter().try_for_each(|name| volume::disown(self.ground.home, name))?;
         for service in self.database.iter().chain(self.wanted_others(&cast, wishes)) {
-            service.fetch_missing(again(wishes), report)?;
+            service.fetch_missing(again(wishes, service), report)?;
         }
         let images = self.bring_images(&mut cast, wishes, report)?;
         tidy::sweep(&self.site);
@@ -281,9 +282,10 @@ impl NativeStack<'_> {
         }
         // The supervisor takes the environment itself when it starts the database again.
         drop(taken);
+        let again = self.same_again(&runbook, &named, wishes)?;
         let request = Request::Up { runbook: Box::new(runbook.clone()), services: named, wait: false };
         match ask(&self.site, &request, self.ground.interrupted, news) {
-            Ok(_) => Ok(runbook),
+            Ok(_) => self.replace_and_end(&again, wishes, news).map(|()| runbook),
             Err(EngineError::Supervisor(failure))
                 if matches!(failure.code, FailureCode::Structure | FailureCode::Stopping) =>
             {
@@ -375,8 +377,9 @@ fn most(caller: &BTreeMap<String, String>) -> Rung {
 }
 
 /// What an `up` does to a database that is there: a command that only needs it takes it as it runs.
-fn again(wishes: &Wishes) -> Again {
-    Again { fresh: wishes.fresh, restart: !wishes.database_only }
+fn again(wishes: &Wishes, service: &DatabaseService<'_>) -> Again {
+    let is_meant = wishes.services.is_empty() || wishes.services.contains(&service.database().service);
+    Again { fresh: wishes.fresh, restart: !wishes.database_only, anew: wishes.recreate && is_meant }
 }
 
 fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {

@@ -150,7 +150,7 @@ pub enum Exec {
 }
 
 /// A command that is to run beside a service.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Beside {
     /// The service.
     pub service: String,
@@ -160,6 +160,14 @@ pub struct Beside {
     pub directory: Option<PathBuf>,
     /// Whether standard input and output are a terminal.
     pub terminal: bool,
+    /// What is run in the place of the service's own entrypoint, with the command as its arguments.
+    pub entrypoint: Option<Vec<String>>,
+    /// Variables that it has besides, or in the place of its service's.
+    pub variables: BTreeMap<String, String>,
+    /// Whether its service's image is built anew.
+    pub build: bool,
+    /// Whether services are ended that the files do not have.
+    pub orphans: bool,
     /// Whether nothing is installed for it.
     pub no_install: bool,
     /// Whether it has the environment's variables, too, with the database's address among them, where its service has no such.

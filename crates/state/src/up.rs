@@ -22,6 +22,12 @@ pub struct Wishes {
     pub database_only: bool,
     /// Build images anew, on an engine that has some.
     pub build: bool,
+    /// Replace the services that are named, or all, even if they are as they were.
+    pub recreate: bool,
+    /// End services that the files do not have, even if only some are named.
+    pub orphans: bool,
+    /// Build no images: they are here, or their services do not start.
+    pub no_build: bool,
     /// Install nothing: what services need is there, or they do not start.
     pub no_install: bool,
 }

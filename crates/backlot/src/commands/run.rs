@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use backlot_engine::{Beside, Container, Deployment, Hint, Packages, Site, Wishes, own, tools};
 use backlot_near::nearest;
 use backlot_process::{Program, caller_without_postgres, shell_quote};
-use backlot_project::{Environment, Project};
+use backlot_project::{Environment, Project, split_words, variables_in};
 
 use crate::commands::exec::carry_out;
 use crate::commands::install;
@@ -47,12 +47,31 @@ pub struct Args {
     /// Of a service: no terminal between, on Docker
     #[arg(short = 'T', long = "no-tty", alias = "no-TTY")]
     no_tty: bool,
+    /// Of a service: build its image anew before, where it has one
+    #[arg(long)]
+    build: bool,
+    /// Of a service: run this in the place of its entrypoint
+    #[arg(long, value_name = "COMMAND")]
+    entrypoint: Option<String>,
+    /// Of a service: a file of variables that the command has besides (repeatable)
+    #[arg(long = "env-from-file", value_name = "FILE", hide_short_help = true)]
+    variable_files: Vec<PathBuf>,
+    /// Of a service: end services that the files do not have
+    #[arg(long, hide_short_help = true)]
+    remove_orphans: bool,
     /// The service, if it is to run as one, and the command with its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "SERVICE|CMD")]
     command: Vec<OsString>,
 }
 
 impl Args {
+    /// Whether options are given that are a service's.
+    fn are_of_service(&self) -> bool {
+        let flags = [self.rm, self.interactive, self.tty, self.no_deps, self.no_tty, self.build, self.remove_orphans];
+        let has_values = self.workdir.is_some() || self.entrypoint.is_some() || !self.variable_files.is_empty();
+        has_values || flags.contains(&true)
+    }
+
     /// That the command begins with an option, or with what one of Docker Compose's would be told that means another thing here.
     pub fn misplaced(&self, global: &Global) -> Option<CommandError> {
         let first = self.command.first()?.to_string_lossy();
@@ -76,9 +95,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     if let Some(error) = args.misplaced(&context.global).filter(|_| !is_after_dashes) {
         return Err(error);
     }
-    let is_of_service = args.rm || args.interactive || args.tty || args.no_deps || args.workdir.is_some() || args.no_tty;
     if is_after_dashes {
-        if is_of_service {
+        if args.are_of_service() {
             let error = "the options are a service's, and what follows -- is none";
             return Err(CommandError::usage("no-service", error));
         }
@@ -87,7 +105,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let name = args.command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     let project = context.project()?.naming([name.clone()]);
     let environment = context.environment(&project)?;
-    if is_of_service || environment.stack.services.contains_key(&name) {
+    if args.are_of_service() || environment.stack.services.contains_key(&name) {
         return once(args, name, &project, environment, context);
     }
     in_environment(&args.command, Needs { packages: !args.no_install, database: true }, context)
@@ -139,6 +157,10 @@ fn once(
         command: command.clone(),
         directory: args.workdir.clone(),
         terminal: context.can_have_terminal() && !args.no_tty,
+        entrypoint: args.entrypoint.as_deref().map(entrypoint).transpose()?,
+        variables: variables(args, context)?,
+        build: args.build,
+        orphans: args.remove_orphans,
         no_install: args.no_install,
         environment: false,
     };
@@ -158,6 +180,21 @@ fn once(
         tidy_up(&site, context)?;
     }
     outcome
+}
+
+/// The words of an entrypoint, as a shell would take them apart.
+fn entrypoint(text: &str) -> Result<Vec<String>, CommandError> {
+    split_words(text).map_err(|error| CommandError::usage("usage", format!("--entrypoint {text:?}: {error}")))
+}
+
+/// The variables that a command has besides: those of files, and in their place those that are given.
+fn variables(args: &Args, context: &Context) -> Result<BTreeMap<String, String>, CommandError> {
+    let mut all = BTreeMap::new();
+    for file in &args.variable_files {
+        all.extend(variables_in(file, &context.caller.variables)?);
+    }
+    all.extend(context.global.variables().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    Ok(all)
 }
 
 /// What was made for one command is gone with it, unless somebody has brought something up there meanwhile.
@@ -232,6 +269,7 @@ pub fn in_environment(command: &[OsString], needs: Needs, context: &Context) -> 
         folder
     });
     variables = Packages::in_front(&packages, variables);
+    variables.extend(context.global.variables().map(|(name, value)| (name.to_owned(), value.to_owned())));
     // Whoever is somewhere in it already is where he wants to be.
     let here = context.caller.directory.as_ref().ok();
     let directory = directory.filter(|folder| here.is_none_or(|here| !here.starts_with(folder)));

@@ -50,6 +50,15 @@ pub struct Args {
     /// Build images anew, on Docker
     #[arg(long)]
     build: bool,
+    /// Build no images, and install nothing that services' Dockerfiles do: what is needed is there, or it fails
+    #[arg(long, conflicts_with = "build")]
+    no_build: bool,
+    /// Replace services even if they are as they were: those that are named, or all; data stays
+    #[arg(long)]
+    force_recreate: bool,
+    /// End services that the files do not have, even if only some are named
+    #[arg(long, hide_short_help = true)]
+    remove_orphans: bool,
     /// Install nothing that services' Dockerfiles do
     #[arg(long)]
     no_install: bool,
@@ -84,7 +93,10 @@ impl Args {
             scale: self.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
             build: self.build,
             empty: self.empty,
-            no_install: self.no_install,
+            no_install: self.no_install || self.no_build,
+            no_build: self.no_build,
+            recreate: self.force_recreate,
+            orphans: self.remove_orphans,
             ..Wishes::default()
         }
     }

@@ -16,13 +16,8 @@ type Instead = (&'static [&'static str], &'static [&'static str], &'static str);
 
 const INSTEAD: &[Instead] = &[
     (&["up"], &["--always-recreate-deps"], "`up --force-recreate` without services replaces all of them"),
-    (&["up"], &["--force-recreate"], "`up` replaces what has changed, and `backlot restart SERVICE` starts a service anew"),
-    (&["up"], &["--no-build", "--no-deps"], "`up --no-install` installs and builds nothing, `up --without SERVICE` leaves a service out"),
-    (&["up", "run"], &["--remove-orphans"], "`up` without services ends what its files no longer name"),
+    (&["up"], &["--no-deps"], "`backlot restart SERVICE` starts a service anew alone; what it depends on stays as it is, or is started"),
     (&[], &["--timeout", "-t"], "a service may take as long to end as its `stop_grace_period` says"),
-    (&["run"], &["--build"], "`up --build` builds the images of containers"),
-    (&["run"], &["--entrypoint"], "a command takes the place of what the service runs"),
-    (&["exec", "run"], &["--env", "-e", "--env-from-file"], "a variable goes into the command: `env A=b CMD`"),
     (&["up"], &["--menu"], "on a terminal keys are there: `up` tells which"),
     (&["up"], &["--no-recreate"], "`up` replaces what has changed and nothing else; services that are not named, nor needed, stay"),
     (&["up"], &["--no-start"], "`backlot install` installs and builds ahead, and `backlot --dry-run up` shows what would be made"),
