@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use backlot_engine::{
     Deployment, Engine, EngineKind, Event, Ground, Home, MovedPort, Site, Wishes, apply_known, as_known,
@@ -274,6 +275,19 @@ impl Context {
     pub fn engine(&self, site: &Site) -> Result<Box<dyn Engine>, CommandError> {
         let project = || self.project().ok();
         Ok(engine_at(site, self.wanted_engine(), &self.caller.variables, &project)?)
+    }
+
+    /// The engine that runs the environment at `site`; what it ends may take no longer than so many seconds, if that is said.
+    pub fn engine_within(
+        &self,
+        site: &Site,
+        seconds: Option<u64>,
+    ) -> Result<Box<dyn Engine>, CommandError> {
+        let engine = self.engine(site)?;
+        Ok(match seconds {
+            Some(seconds) => engine.within(Duration::from_secs(seconds)),
+            None => engine,
+        })
     }
 
     /// An environment on the engine that is to run it.

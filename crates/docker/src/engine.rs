@@ -23,6 +23,10 @@ impl Engine for Client {
         EngineKind::Docker
     }
 
+    fn within(&self, grace: Duration) -> Box<dyn Engine> {
+        Box::new(self.hastening(Some(grace)))
+    }
+
     fn services(&self, site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
         match answer(self, site, &Request::Status, &AtomicBool::new(false), &mut |_| {}) {
             Ok(Answer::Status(services)) => Ok(services),

@@ -29,7 +29,7 @@ impl DockerStack<'_> {
             None => self.record(&taken)?.docker.ok_or_else(|| self.not_up())?,
         };
         if beside.orphans {
-            self.end_orphans(&docker)?;
+            self.end_orphans(&docker, None)?;
         }
         let wishes = Wishes { build: beside.build, ..Wishes::default() };
         self.build(&beside.service, &wishes, &docker, report)?;

@@ -97,7 +97,9 @@ impl Project<'_> {
         let text = "is restarted in place: no nginx of the stack is in front of it, so requests may be lost";
         (self.news)(News { service: service.to_owned(), replica: None, text: text.into(), bad: true });
         for replica in replicas {
-            self.docker(&["restart", &replica.id])?;
+            let words = self.client.hastened("restart");
+            let words: Vec<&str> = words.iter().map(String::as_str).chain([replica.id.as_str()]).collect();
+            self.docker(&words)?;
             self.wait_for_new(service, &[])?;
         }
         Ok(())
@@ -184,7 +186,9 @@ impl Project<'_> {
             self.keep_only(front, service, &staying)?;
         }
         let ids: Vec<&str> = leaving.iter().map(|container| container.id.as_str()).collect();
-        self.docker(&[&["stop"], ids.as_slice()].concat())?;
+        let stop = self.client.hastened("stop");
+        let stop: Vec<&str> = stop.iter().map(String::as_str).chain(ids.iter().copied()).collect();
+        self.docker(&stop)?;
         self.docker(&[&["rm", "--force", "--volumes"], ids.as_slice()].concat())?;
         for container in leaving {
             self.tell(container, "has left");

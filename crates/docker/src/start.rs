@@ -33,6 +33,7 @@ impl DockerStack<'_> {
     ) -> Result<Option<LiveDatabase>, EngineError> {
         let record = self.record(taken)?;
         let docker = record.docker.ok_or_else(|| self.not_up())?;
+        let client = self.client.hastening(wishes.grace);
         // An nginx looks up those behind it when it starts, and ends when they are not there: whether its file says that it
         // depends on them or not, it comes last.
         let (fronts, others): (Vec<_>, Vec<_>) =
@@ -54,8 +55,8 @@ impl DockerStack<'_> {
                 }
                 let how = How { build: self.builds(wishes), no_build: wishes.no_build, recreate };
                 let scale = scale.iter().copied().filter(|(service, _)| group.contains(service));
-                let arguments = up_arguments(&services, scale, how);
-                let program = self.client.compose_in(&ComposeProject::recorded(&docker), arguments)?;
+                let arguments = up_arguments(client.hastened("up"), &services, scale, how);
+                let program = client.compose_in(&ComposeProject::recorded(&docker), arguments)?;
                 self.run_compose(&program, &docker, report)?;
             }
         }
@@ -105,10 +106,11 @@ impl DockerStack<'_> {
         if self.throwaway || !services.iter().any(behind) {
             return Ok(services);
         }
+        let client = self.client.hastening(wishes.grace);
         let mut rolled = Vec::new();
         for service in services.iter().filter(|service| behind(service)) {
             let mut project = Project {
-                client: &self.client,
+                client: &client,
                 record: docker.clone(),
                 environment: self.site.name(),
                 interrupted: self.ground.interrupted,
@@ -209,11 +211,12 @@ struct How {
 
 /// What Compose is told.
 fn up_arguments<'s>(
+    mut arguments: Vec<String>,
     services: &[String],
     scale: impl Iterator<Item = (&'s String, &'s u32)>,
     how: How,
 ) -> Vec<String> {
-    let mut arguments = vec!["up".to_owned(), "-d".to_owned()];
+    arguments.push("-d".into());
     let flags =
         [(how.build, "--build"), (how.no_build, "--no-build"), (how.recreate, "--force-recreate")];
     arguments.extend(flags.into_iter().filter(|(is_so, _)| *is_so).map(|(_, flag)| flag.to_owned()));

@@ -41,7 +41,7 @@ use crate::deployment::fault::Fault;
 use crate::deployment::published::published;
 use crate::down;
 use crate::running;
-use crate::supervise::{ask, hire};
+use crate::supervise::{ask, hasten, hire};
 use crate::tidy;
 use crate::up::Again;
 use crate::views::status;
@@ -208,6 +208,8 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         let told = self.told_of(&cast, wishes).into_iter().chain(self.look_for_forks(&cast, wishes));
         told.for_each(|line| report(Event::Warning(line)));
         let coming = self.begin(&cast, images, Some(&taken))?;
+        // Those that go on running take as long as ever: they are told so with what the files say of them now.
+        hasten(&self.site, &[], wishes.grace)?;
         let aside = self.put_aside(&taken, wishes, report)?;
         let databases = self.start_databases(&taken, &cast, wishes, report);
         let containers = coming.map(Coming::wait).transpose();

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use backlot_process::Program;
 use backlot_supervisor::{Answer, News, Request, ServiceReport};
@@ -27,6 +27,9 @@ use crate::up::Started;
 pub trait Engine: Debug {
     /// Which one it is.
     fn kind(&self) -> EngineKind;
+
+    /// The same engine, for which what it ends may take no longer than `grace`, whatever the files say.
+    fn within(&self, grace: Duration) -> Box<dyn Engine>;
 
     /// How the services of the environment at `site` do, its database among them.
     fn services(&self, site: &Site) -> Result<Vec<ServiceReport>, EngineError>;

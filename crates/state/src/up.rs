@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::live::LiveDatabase;
 use crate::record::Filling;
@@ -26,6 +27,8 @@ pub struct Wishes {
     pub recreate: bool,
     /// End services that the files do not have, even if only some are named.
     pub orphans: bool,
+    /// How long what is replaced may take to end, in the place of what its files say.
+    pub grace: Option<Duration>,
     /// Build no images: they are here, or their services do not start.
     pub no_build: bool,
     /// Install nothing: what services need is there, or they do not start.

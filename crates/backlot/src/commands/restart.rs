@@ -21,6 +21,9 @@ pub struct Args {
     /// One replica after another, without dropping a request
     #[arg(long)]
     rolling: bool,
+    /// How many seconds what ends may take, instead of its `stop_grace_period`
+    #[arg(short = 't', long, value_name = "SECONDS")]
+    timeout: Option<u64>,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -32,7 +35,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     let request = Request::Restart { services: args.services.clone(), rolling: args.rolling };
     let awaited = Awaited { services: &args.services, ..Awaited::default() };
-    ask(context.engine(&site)?.as_ref(), &site, &request, awaited, context)?;
+    ask(context.engine_within(&site, args.timeout)?.as_ref(), &site, &request, awaited, context)?;
     if context.global.json {
         render::json(
             &json!({ "environment": site.name(), "restarted": args.services, "rolling": args.rolling }),

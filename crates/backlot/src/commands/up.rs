@@ -68,6 +68,9 @@ pub struct Args {
     /// Run N replicas of a service (repeatable)
     #[arg(long, value_name = "SERVICE=N", value_parser = parse_scale)]
     scale: Vec<(String, u32)>,
+    /// How many seconds what is replaced, or ends with Ctrl-C, may take, instead of its `stop_grace_period`
+    #[arg(short = 't', long, value_name = "SECONDS", hide_short_help = true)]
+    timeout: Option<u64>,
     #[command(flatten)]
     shown: Shown,
     // What the files name no more is ended anyway, and nothing is asked.
@@ -97,6 +100,7 @@ impl Args {
             no_build: self.no_build,
             recreate: self.force_recreate,
             orphans: self.remove_orphans,
+            grace: self.timeout.map(Duration::from_secs),
             ..Wishes::default()
         }
     }
@@ -151,7 +155,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
             let services = context.engine(site)?.services(site).unwrap_or_default();
             say_names(with_names(site, &services, args.tls, context)?.as_ref(), &services, context);
         }
-        let attendance = context.engine(site)?.attend(site, &started, since, watcher)?;
+        let attendance = context.engine_within(site, args.timeout)?.attend(site, &started, since, watcher)?;
         let (services, watch, shown) = (args.services.as_slice(), args.watch, &args.shown);
         let stack = Stack { site, project: &project, services, watch, shown };
         return foreground::run(attendance, stack, context);

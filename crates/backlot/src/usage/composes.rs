@@ -75,7 +75,7 @@ mod tests {
         ("--remove-orphans", Same),
         ("-V, --renew-anon-volumes", Named),
         ("--scale web=2", Same),
-        ("-t, --timeout 5", Named),
+        ("-t, --timeout 5", Same),
         ("--timestamps", Same),
         ("--wait", Same),
         ("--wait-timeout 5", But("it goes with `--wait` only")),
@@ -86,7 +86,7 @@ mod tests {
     const DOWN: Options = &[
         ("--remove-orphans", Always("all that runs of the environment goes")),
         ("--rmi local", Same),
-        ("-t, --timeout 5", Named),
+        ("-t, --timeout 5", Same),
         ("-v, --volumes", But("it asks first: `--yes`")),
     ];
 
@@ -174,8 +174,8 @@ mod tests {
         ("--volumes", Same),
     ];
 
-    const RESTART: Options = &[("--no-deps", Named), ("-t, --timeout 5", Named)];
-    const STOP: Options = &[("-t, --timeout 5", Named)];
+    const RESTART: Options = &[("--no-deps", Named), ("-t, --timeout 5", Same)];
+    const STOP: Options = &[("-t, --timeout 5", Same)];
     const START: Options = &[("--wait", Same), ("--wait-timeout 5", But("it goes with `--wait` only"))];
     const SCALE: Options = &[("--no-deps", Always("nothing is started with it"))];
     const WATCH: Options = &[

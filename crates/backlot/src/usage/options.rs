@@ -17,7 +17,6 @@ type Instead = (&'static [&'static str], &'static [&'static str], &'static str);
 const INSTEAD: &[Instead] = &[
     (&["up"], &["--always-recreate-deps"], "`up --force-recreate` without services replaces all of them"),
     (&["up"], &["--no-deps"], "`backlot restart SERVICE` starts a service anew alone; what it depends on stays as it is, or is started"),
-    (&[], &["--timeout", "-t"], "a service may take as long to end as its `stop_grace_period` says"),
     (&["up"], &["--menu"], "on a terminal keys are there: `up` tells which"),
     (&["up"], &["--no-recreate"], "`up` replaces what has changed and nothing else; services that are not named, nor needed, stay"),
     (&["up"], &["--no-start"], "`backlot install` installs and builds ahead, and `backlot --dry-run up` shows what would be made"),

@@ -8,7 +8,7 @@ use backlot_state::{EngineError, Wishes};
 use backlot_supervisor::{Answer, News, Request, Runbook};
 
 use crate::deployment::NativeStack;
-use crate::supervise::ask;
+use crate::supervise::{ask, hasten};
 
 impl NativeStack<'_> {
     /// The services that are to be replaced although they are as they were. Databases are not among them: their servers are
@@ -56,6 +56,7 @@ impl NativeStack<'_> {
         news: &mut dyn FnMut(News),
     ) -> Result<(), EngineError> {
         if !again.is_empty() {
+            hasten(&self.site, again, wishes.grace)?;
             let request = Request::Restart { services: again.to_vec(), rolling: true };
             ask(&self.site, &request, self.ground.interrupted, news)?;
         }
@@ -72,6 +73,7 @@ impl NativeStack<'_> {
         if replicas.is_empty() {
             return Ok(());
         }
+        hasten(&self.site, &replicas.keys().cloned().collect::<Vec<_>>(), wishes.grace)?;
         ask(&self.site, &Request::Scale { replicas, wait: true }, self.ground.interrupted, news).map(drop)
     }
 

@@ -248,6 +248,8 @@ impl World {
                 self.known[service].peak = self.known[service].peak.max(*replicas);
                 self.known[service].aborted = false;
             }
+            // How long an end takes is looked at nowhere here.
+            Command::Hasten { .. } => {}
             // Noted before it is told.
             Command::Adopt { .. } => {}
             Command::Restart { service, release, .. } => {

@@ -1,6 +1,7 @@
 //! What is asked of a running stack, and who waits for what.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use backlot_near::instead;
 use backlot_plan::supervise::{Command, Event, Exit, Phase, Reason, ServiceId, ServiceStatus};
@@ -64,6 +65,14 @@ impl Driver {
             Request::Plan { runbook, services } => {
                 self.refuse_at_end()?;
                 Next::Answer(Answer::Plan(self.plan(*runbook, &services)?))
+            }
+            Request::Hasten { services, grace_ms } => {
+                let services = if services.is_empty() { self.up_now() } else { self.all_or(&services)? };
+                let grace = Duration::from_millis(grace_ms);
+                for service in services {
+                    self.tell(Event::Command(Command::Hasten { service, grace }));
+                }
+                Next::Answer(Answer::Nothing)
             }
             Request::Scale { replicas, wait } => {
                 self.refuse_at_end()?;
