@@ -116,17 +116,18 @@ impl NativeStack<'_> {
             environment.stack.services.get_mut(&beside.service).filter(|_| !words.is_empty())
         {
             match &mut service.extension.command {
-                Some(own) => *own = words,
-                None => service.command = Some(words),
+                Some(own) => own.clone_from(&words),
+                None => service.command = Some(words.clone()),
             }
         }
         if let Some(service) = environment.stack.services.get_mut(&beside.service) {
             let variables = beside.variables.iter();
             service.environment.extend(variables.map(|(name, value)| (name.clone(), Some(value.clone()))));
             if let Some(entrypoint) = &beside.entrypoint {
-                // The service's own command goes with its own entrypoint.
-                let command = if beside.command.is_empty() { Some(Vec::new()) } else { service.command.take() };
-                (service.entrypoint, service.command) = (Some(entrypoint.clone()), command);
+                // The service's own command goes with its own entrypoint, and so does what runs in its place here.
+                service.extension.command = None;
+                service.command = Some(words);
+                service.entrypoint = Some(entrypoint.clone());
             }
         }
         // What it needs was told.
