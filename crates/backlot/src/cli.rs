@@ -47,8 +47,8 @@ impl Cli {
             let words = name.clone().chain(arguments[..end].iter().cloned());
             Self::try_parse_from(words).ok().filter(|cli| cli.command.is_none())
         });
-        let named = before.filter_map(|cli| cli.global.environment().map(str::to_owned)).last();
-        self.global.environments.extend(named);
+        let mut named = before.rev().filter_map(|cli| cli.global.environment().map(str::to_owned));
+        self.global.environments.extend(named.next());
     }
 }
 
@@ -134,7 +134,11 @@ mod tests {
             cli.restore_environment(&words);
             let set: Vec<String> =
                 cli.global.variables().map(|(name, value)| format!("{name}={value}")).collect();
-            assert_eq!((cli.global.environment(), set.join(" ").as_str()), (environment, variables), "{line}");
+            assert_eq!(
+                (cli.global.environment(), set.join(" ").as_str()),
+                (environment, variables),
+                "{line}"
+            );
         }
     }
 

@@ -278,11 +278,7 @@ impl Context {
     }
 
     /// The engine that runs the environment at `site`; what it ends may take no longer than so many seconds, if that is said.
-    pub fn engine_within(
-        &self,
-        site: &Site,
-        seconds: Option<u64>,
-    ) -> Result<Box<dyn Engine>, CommandError> {
+    pub fn engine_within(&self, site: &Site, seconds: Option<u64>) -> Result<Box<dyn Engine>, CommandError> {
         let engine = self.engine(site)?;
         Ok(match seconds {
             Some(seconds) => engine.within(Duration::from_secs(seconds)),

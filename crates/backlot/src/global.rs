@@ -46,7 +46,14 @@ pub struct Global {
     #[arg(long, value_enum, value_name = "WHEN", global = true, hide_short_help = true)]
     pub ansi: Option<Ansi>,
     /// How progress is printed: on lines that are drawn again, plainly, or not at all
-    #[arg(long, value_enum, value_name = "HOW", global = true, hide_short_help = true, conflicts_with = "quiet")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        global = true,
+        hide_short_help = true,
+        conflicts_with = "quiet"
+    )]
     pub progress: Option<ProgressKind>,
     /// Print no progress
     #[arg(short = 'q', long, global = true, conflicts_with = "verbose", hide_short_help = true)]
@@ -111,7 +118,8 @@ impl Global {
     pub fn apply_to(&mut self, caller: &mut Caller) {
         match self.ansi {
             Some(Ansi::Never) => {
-                (caller.wants_colour, caller.wants_colour_on_stdout, caller.can_redraw) = (false, false, false);
+                (caller.wants_colour, caller.wants_colour_on_stdout, caller.can_redraw) =
+                    (false, false, false);
             }
             Some(Ansi::Always) => {
                 (caller.wants_colour, caller.wants_colour_on_stdout) = (true, true);

@@ -71,9 +71,7 @@ pub fn explain(error: &clap::Error, verbs: &clap::Command, as_json: bool) -> Com
     if let Some(word) = word {
         return unknown_verb(&word, error, verbs);
     }
-    if let Some(error) = unknown_option(error)
-        .and_then(|option| no_option(verb_of(error, verbs), option))
-    {
+    if let Some(error) = unknown_option(error).and_then(|option| no_option(verb_of(error, verbs), option)) {
         return error;
     }
     if !as_json {

@@ -217,8 +217,7 @@ fn up_arguments<'s>(
     how: How,
 ) -> Vec<String> {
     arguments.push("-d".into());
-    let flags =
-        [(how.build, "--build"), (how.no_build, "--no-build"), (how.recreate, "--force-recreate")];
+    let flags = [(how.build, "--build"), (how.no_build, "--no-build"), (how.recreate, "--force-recreate")];
     arguments.extend(flags.into_iter().filter(|(is_so, _)| *is_so).map(|(_, flag)| flag.to_owned()));
     for (service, count) in scale {
         arguments.extend(["--scale".into(), format!("{service}={count}")]);

@@ -154,6 +154,7 @@ pub enum Exec {
 
 /// A command that is to run beside a service.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct Beside {
     /// The service.
     pub service: String,

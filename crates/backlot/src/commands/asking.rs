@@ -105,7 +105,9 @@ pub fn not_well(site: &Site, awaited: Awaited<'_>, context: &Context) -> Vec<Str
     let all = meant.flat_map(|service| service.replicas.iter().map(move |replica| (service, replica)));
     let missing = all.filter(|(_, replica)| awaited.waits_for(replica));
     missing
-        .map(|(service, replica)| format!("{}-{} ({})", service.name, replica.number, ps::how_it_does(replica)))
+        .map(|(service, replica)| {
+            format!("{}-{} ({})", service.name, replica.number, ps::how_it_does(replica))
+        })
         .collect()
 }
 

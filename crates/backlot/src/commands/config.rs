@@ -71,7 +71,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     };
     match &args.output {
         None => render::data(&text),
-        Some(path) => std::fs::write(path, text).map_err(|source| Unwritten { path: path.clone(), source })?,
+        Some(path) => {
+            std::fs::write(path, text).map_err(|source| Unwritten { path: path.clone(), source })?;
+        }
     }
     Ok(Exit::Done)
 }

@@ -43,7 +43,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         directory: args.workdir.clone(),
         terminal: context.can_have_terminal() && !args.no_tty,
         no_install: true,
-        variables: context.global.variables().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        variables: context
+            .global
+            .variables()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
         ..Beside::default()
     })
 }

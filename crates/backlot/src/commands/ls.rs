@@ -34,7 +34,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return Ok(Exit::Done);
     }
     if context.global.quiet {
-        all.iter().for_each(|summary| render::line(&summary.environment));
+        let names: Vec<String> = all.into_iter().map(|summary| summary.environment).collect();
+        render::names(&names, false);
         return Ok(Exit::Done);
     }
     if all.is_empty() {
@@ -55,7 +56,8 @@ fn run_all(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return Ok(Exit::Done);
     }
     if context.global.quiet {
-        rows.iter().for_each(|row| render::line(&format!("{} {}", row.project, row.summary.environment)));
+        let name = |row: &Row| format!("{} {}", row.project, row.summary.environment);
+        render::names(&rows.iter().map(name).collect::<Vec<_>>(), false);
         return Ok(Exit::Done);
     }
     if rows.is_empty() {

@@ -22,6 +22,7 @@ use crate::render::{self, Table};
 /// the names that it knows lead to, and where the ports of its replicas really are.
 #[derive(Debug, clap::Args)]
 #[command(visible_alias = "status")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
     /// Only these services
     #[arg(value_name = "SERVICE")]
@@ -60,7 +61,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     if let Some(environment) = environment.as_ref().filter(|_| !args.orphans) {
         services.retain(|service| environment.stack.services.contains_key(&service.name));
     }
-    let states: Vec<State> = args.status.iter().chain(&args.filter).flat_map(|states| states.0.clone()).collect();
+    let states: Vec<State> =
+        args.status.iter().chain(&args.filter).flat_map(|states| states.0.clone()).collect();
     let is_filtered = !args.status.is_empty() || !args.filter.is_empty();
     if is_filtered {
         keep(&mut services, &states);
@@ -85,7 +87,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         if !is_filtered {
             keep(&mut services, &[State::Running]);
         }
-        replicas(&services).iter().for_each(|name| render::line(name));
+        render::names(&replicas(&services), false);
         return Ok(Exit::Done);
     }
     if services.is_empty() {
@@ -137,13 +139,16 @@ fn parse_states(text: &str) -> Result<States, String> {
         "exited" => vec![Completed, Failed],
         // Nothing ever is.
         "paused" | "removing" | "dead" => Vec::new(),
-        own => match ALL.into_iter().find(|known| state(*known) == own) {
-            Some(known) => vec![known],
-            None => {
-                let own = ALL.map(state).join(", ");
-                return Err(format!("it is none of {own}, created, exited, paused, removing, dead"));
-            }
-        },
+        own => {
+            let known = ALL.into_iter().find(|known| state(*known) == own);
+            let none = || {
+                format!(
+                    "it is none of {}, created, exited, paused, removing, dead",
+                    ALL.map(state).join(", ")
+                )
+            };
+            vec![known.ok_or_else(none)?]
+        }
     }))
 }
 

@@ -67,8 +67,10 @@ pub struct Args {
 impl Args {
     /// Whether options are given that are a service's.
     fn are_of_service(&self) -> bool {
-        let flags = [self.rm, self.interactive, self.tty, self.no_deps, self.no_tty, self.build, self.remove_orphans];
-        let has_values = self.workdir.is_some() || self.entrypoint.is_some() || !self.variable_files.is_empty();
+        let flags =
+            [self.rm, self.interactive, self.tty, self.no_deps, self.no_tty, self.build, self.remove_orphans];
+        let has_values =
+            self.workdir.is_some() || self.entrypoint.is_some() || !self.variable_files.is_empty();
         has_values || flags.contains(&true)
     }
 

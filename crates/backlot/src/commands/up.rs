@@ -281,8 +281,9 @@ pub fn wait(
     if let Some(limit) = limit.as_ref().filter(|limit| limit.passed.load(Ordering::SeqCst)) {
         let missing = not_well(site, awaited, context).join(", ");
         let error = format!("not all was ready within {} s: {missing}", limit.time.as_secs());
-        return Err(CommandError::failed("not-ready", error)
-            .hint(Hint::command(&["-e", site.name(), "logs"]).then(" shows what they have printed, and they go on")));
+        return Err(CommandError::failed("not-ready", error).hint(
+            Hint::command(&["-e", site.name(), "logs"]).then(" shows what they have printed, and they go on"),
+        ));
     }
     if let Err(EngineError::StoppedWaiting) = outcome {
         context.interrupted.store(false, Ordering::SeqCst);

@@ -71,7 +71,12 @@ pub fn line(text: &str) {
 
 /// Prints names, one a line.
 pub fn names(names: &[String], as_json: bool) {
-    if as_json { json(&names.into()) } else { names.iter().for_each(|name| line(name)) }
+    if as_json {
+        return json(&names.into());
+    }
+    for name in names {
+        line(name);
+    }
 }
 
 /// Prints a value to stdout as JSON for people and programs: indented.

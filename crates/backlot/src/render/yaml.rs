@@ -53,7 +53,9 @@ fn part(text: &mut String, value: &Value, depth: usize) {
 fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) => plain_or_quoted(text),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
     }
 }
 
@@ -65,11 +67,7 @@ fn plain_or_quoted(text: &str) -> String {
         text.to_ascii_lowercase().as_str(),
         "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null"
     );
-    if begins_well && is_simple && !is_a_word {
-        text.to_owned()
-    } else {
-        Value::from(text).to_string()
-    }
+    if begins_well && is_simple && !is_a_word { text.to_owned() } else { Value::from(text).to_string() }
 }
 
 #[cfg(test)]
@@ -90,7 +88,7 @@ mod tests {
             Read::Int(number) => i64::try_from(*number).unwrap().into(),
             Read::Bool(is) => (*is).into(),
             Read::Null => Value::Null,
-            other => panic!("{other:?}"),
+            Read::Float(number) => (*number).into(),
         }
     }
 

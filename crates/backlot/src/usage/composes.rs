@@ -59,7 +59,10 @@ mod tests {
         ("--attach-dependencies", Always("what all services print is shown")),
         ("--build", Same),
         ("-d, --detach", Same),
-        ("--exit-code-from web", But("a service that is stopped because another one has ended counts as 143")),
+        (
+            "--exit-code-from web",
+            But("a service that is stopped because another one has ended counts as 143"),
+        ),
         ("--force-recreate", Same),
         ("--menu", Named),
         ("--no-attach web", Same),
@@ -178,11 +181,8 @@ mod tests {
     const STOP: Options = &[("-t, --timeout 5", Same)];
     const START: Options = &[("--wait", Same), ("--wait-timeout 5", But("it goes with `--wait` only"))];
     const SCALE: Options = &[("--no-deps", Always("nothing is started with it"))];
-    const WATCH: Options = &[
-        ("--no-up", Always("it starts nothing: `up --watch` does")),
-        ("--prune", Named),
-        ("--quiet", Same),
-    ];
+    const WATCH: Options =
+        &[("--no-up", Always("it starts nothing: `up --watch` does")), ("--prune", Named), ("--quiet", Same)];
     const LS: Options = &[
         ("-a, --all", But("of this machine: else those of this checkout")),
         ("--filter name=shop", Named),
@@ -278,8 +278,11 @@ mod tests {
     #[test]
     fn each_option_stands_once() {
         for (verb, _, options) in VERBS {
-            let names: Vec<String> =
-                options.iter().flat_map(|(option, _)| spellings(option)).map(|words| words[0].clone()).collect();
+            let names: Vec<String> = options
+                .iter()
+                .flat_map(|(option, _)| spellings(option))
+                .map(|words| words[0].clone())
+                .collect();
             assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len(), "{verb}: {names:?}");
         }
     }
@@ -294,7 +297,8 @@ made by a test, which types them all; see also [coming from docker compose](from
     fn page() -> String {
         let mut text = HEAD.to_owned();
         for (verb, _, options) in VERBS.iter().filter(|(.., options)| !options.is_empty()) {
-            let verb_or_all = if verb.is_empty() { "Before the verb".to_owned() } else { format!("`{verb}`") };
+            let verb_or_all =
+                if verb.is_empty() { "Before the verb".to_owned() } else { format!("`{verb}`") };
             let _ = write!(text, "\n## {verb_or_all}\n\n| option | here |\n|---|---|\n");
             for (option, here) in *options {
                 let names: Vec<String> = spellings(option)

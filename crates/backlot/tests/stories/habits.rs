@@ -95,7 +95,10 @@ fn what_does_not_end_by_itself_ends_within_the_time_that_is_said() {
     stage.backlot(&["restart", "-t", "1", "-q"]).output().assert_code(0);
     let [second] = pids(&stage, ["web"]);
     assert_ne!(first, second);
-    stage.backlot(&["up", "-d", "--wait", "-q", "--force-recreate", "--timeout", "0"]).output().assert_code(0);
+    stage
+        .backlot(&["up", "-d", "--wait", "-q", "--force-recreate", "--timeout", "0"])
+        .output()
+        .assert_code(0);
     assert_ne!(pids(&stage, ["web"]), [second]);
     stage.backlot(&["stop", "--timeout=1", "-q", "web"]).output().assert_code(0);
     up();
@@ -186,6 +189,10 @@ fn variables_and_entrypoints_are_a_commands_own() {
     prints(&["run", "-q", "-e", "A=x", "sh", "-c", tell], "x");
     stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
     prints(&["exec", "-e", "A=x", "--env", "B=y", "web", "sh", "-c", tell], "x y");
-    stage.backlot(&["ps", "-e", "A=x"]).output().assert(2, "", "error: -e A=x sets a variable, which is for `run` and `exec`\n  help: …");
+    stage.backlot(&["ps", "-e", "A=x"]).output().assert(
+        2,
+        "",
+        "error: -e A=x sets a variable, which is for `run` and `exec`\n  help: …",
+    );
     stage.backlot(&["down", "-vyq"]).output().assert_code(0);
 }

@@ -64,11 +64,7 @@ impl NativeStack<'_> {
     }
 
     /// Ends the services that run and that the files do not have.
-    pub(super) fn end_gone(
-        &self,
-        wishes: &Wishes,
-        news: &mut dyn FnMut(News),
-    ) -> Result<(), EngineError> {
+    pub(super) fn end_gone(&self, wishes: &Wishes, news: &mut dyn FnMut(News)) -> Result<(), EngineError> {
         let replicas: BTreeMap<String, u32> = self.gone(wishes)?.into_iter().map(|name| (name, 0)).collect();
         if replicas.is_empty() {
             return Ok(());

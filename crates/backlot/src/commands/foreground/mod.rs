@@ -108,7 +108,9 @@ impl<'scope, 'env> Onlooker<'scope, 'env> {
     fn is_to_end(&self, limit: Duration) -> Option<Exit> {
         let end = self.ends.as_ref()?.recv_timeout(limit).ok()?;
         Some(end.map_or(Exit::Done, |End { service, code }| {
-            self.context.progress().say(&format!("{service} has ended with exit code {code}: all of it ends"));
+            self.context
+                .progress()
+                .say(&format!("{service} has ended with exit code {code}: all of it ends"));
             Exit::Child(self.stack.shown.exit_code(&service, code))
         }))
     }

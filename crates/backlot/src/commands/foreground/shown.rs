@@ -57,7 +57,9 @@ impl Shown {
     pub fn check(&self, stack: &Stack) -> Result<(), CommandError> {
         let known = stack.services.keys().chain(&stack.off).cloned().collect();
         let mut named = self.attach.iter().chain(&self.no_attach).chain(&self.exit_code_from);
-        named.find(|name| !stack.services.contains_key(*name)).map_or(Ok(()), |name| Err(unknown(name, &known)))
+        named
+            .find(|name| !stack.services.contains_key(*name))
+            .map_or(Ok(()), |name| Err(unknown(name, &known)))
     }
 
     /// What prints the lines.
