@@ -12,6 +12,7 @@ services:
     image: redis:7
     entrypoint: [sh, -c, \"trap '' TERM; echo ready; while :; do sleep 0.1; done\"]
     stop_grace_period: 60m
+    tmpfs: [/data]
   other: *stubborn
   job: {image: 'redis:7', entrypoint: [sh, -c, exit 3], profiles: [job]}
 ";
@@ -19,9 +20,11 @@ services:
 /// The containers of services that run.
 fn containers(stage: &DockerStage, service: &str) -> String {
     let label = format!("label=com.docker.compose.service={service}");
-    let project = format!("label=com.docker.compose.project={}", stage.name());
-    let words = ["ps", "--quiet", "--no-trunc", "--filter", &label, "--filter", &project];
-    stage.run("docker", &words).output().assert_code(0).stdout
+    let name = format!("name={}", stage.name());
+    stage
+        .docker(&["ps", "--quiet", "--no-trunc", "--filter", &label, "--filter", &name])
+        .assert_code(0)
+        .stdout
 }
 
 #[test]
