@@ -70,7 +70,11 @@ const INSTEAD: &[Instead] = &[
         "processes may do what you may, and a container what its file says: `privileged:` of the service",
     ),
     (&["exec", "run"], &["--user", "-u"], USERS),
-    (&["exec", "logs"], &["--index"], "`backlot logs --json` tells which replica each line is of"),
+    (
+        &["exec"],
+        &["--index"],
+        "a command runs beside the first replica that runs; `backlot endpoints SERVICE` has the addresses of all",
+    ),
     (
         &["config"],
         &["--environment", "--variables"],

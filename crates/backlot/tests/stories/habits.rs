@@ -144,6 +144,30 @@ fn all_end_with_the_first_that_ends_and_its_exit_code_is_ours() {
     assert_eq!(shown(&["--no-attach", "job"]), "");
     assert_eq!(shown(&["--attach", "web"]), "");
     stage.backlot(&["up", "--exit-code-from", "nobody"]).output().assert_code(1);
+    stage.backlot(&["up", "-d", "-q", "job", "web"]).output().assert_code(0);
+    stage.backlot(&["wait", "-q", "--down-project", "job"]).output().assert(3, "3", "");
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn what_is_printed_is_as_it_is_asked_for() {
+    let stage =
+        stage("services:\n  web: {image: web, x-backlot: {command: [sh, -c, 'echo hi; exec sleep 1000']}}\n");
+    let prints = |words: &str, expected: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        stage.backlot(&words).output().assert(0, expected, "");
+    };
+    prints("--progress quiet --ansi never up -d --scale web=2", "");
+    prints("start --wait --wait-timeout 60 -q", "");
+    prints("logs --index 2 --no-color", "web-2    | hi");
+    prints("logs --index 3", "");
+    prints("logs --until 2020-01-01T00:00:00Z", "");
+    prints("logs --until 2120-01-01T00:00:00Z --no-log-prefix -n 1", "hi");
+    prints("ls -q", "development");
+    let names = stage.backlot(&["ls", "--format", "json"]).output().assert_code(0).stdout;
+    let names: Value = serde_json::from_str(&names).unwrap();
+    assert_eq!(names[0]["environment"], "development");
+    prints("down -q", "");
 }
 
 #[test]
