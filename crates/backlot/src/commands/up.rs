@@ -50,7 +50,7 @@ pub struct Args {
     /// Build images anew, on Docker
     #[arg(long)]
     build: bool,
-    /// Build no images, and install nothing that services' Dockerfiles do: what is needed is there, or it fails
+    /// Build no images: those that containers need are here, or it fails
     #[arg(long, conflicts_with = "build")]
     no_build: bool,
     /// Replace services even if they are as they were: those that are named, or all; data stays
@@ -96,7 +96,7 @@ impl Args {
             scale: self.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
             build: self.build,
             empty: self.empty,
-            no_install: self.no_install || self.no_build,
+            no_install: self.no_install,
             no_build: self.no_build,
             recreate: self.force_recreate,
             orphans: self.remove_orphans,

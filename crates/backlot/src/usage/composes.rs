@@ -66,7 +66,7 @@ mod tests {
         ("--force-recreate", Same),
         ("--menu", Named),
         ("--no-attach web", Same),
-        ("--no-build", But("nor is anything installed that Dockerfiles do")),
+        ("--no-build", But("what processes need of Dockerfiles is left out by `--no-install`")),
         ("--no-color", Same),
         ("--no-deps", Named),
         ("--no-log-prefix", Same),

@@ -61,12 +61,11 @@ fn what_is_asked_for_is_done_by_containers_too() {
 #[test]
 fn an_image_that_is_not_here_is_not_built_where_that_is_said() {
     let Some(stage) = compose("services:\n  web: {build: .}\n") else { return };
-    stage.file("Dockerfile", "FROM redis:7\nCMD [\"/nowhere/program\"]\n");
+    stage.file("Dockerfile", "FROM example/own:1\nRUN install-it\nCMD [\"own-program\"]\n");
     // By Compose, and as a container beside processes.
     stage.on_docker(&["up", "-d", "--no-build"]).output().assert_code(1);
     stage.on_docker(&["down", "-q"]).output().assert_code(0);
-    let said =
-        stage.backlot(&["--engine", "native", "up", "-d", "--no-build"]).output().assert_code(1).stderr;
+    let said = stage.backlot(&["up", "-d", "--no-build"]).output().assert_code(1).stderr;
     assert!(said.contains("nothing is to be built (--no-build)"), "{said}");
     stage.backlot(&["down", "-q"]).output().assert_code(0);
     stage.assert_nothing_left();
