@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use backlot_engine::{
     Deployment, Engine, EngineKind, Event, Ground, Home, MovedPort, Site, Wishes, apply_known, as_known,
@@ -80,6 +81,15 @@ impl Context {
 
     /// Finds the project.
     pub fn project(&self) -> Result<Project, CommandError> {
+        self.project_with(self.global.profiles.clone())
+    }
+
+    /// The same with all its profiles switched on.
+    pub fn project_of_all_profiles(&self) -> Result<Project, CommandError> {
+        self.project_with(vec!["*".to_owned()])
+    }
+
+    fn project_with(&self, profiles: Vec<String>) -> Result<Project, CommandError> {
         let here = self.caller.directory.as_ref().map_err(|error| {
             CommandError::failed("no-directory", std::io::Error::new(error.kind(), error.to_string()))
                 .hint("the current directory is gone: change into another one")
@@ -89,7 +99,7 @@ impl Context {
             compose_files: self.global.files.clone(),
             project_name: self.global.project_name.clone(),
             env_files: self.global.env_files.clone(),
-            profiles: self.global.profiles.clone(),
+            profiles,
             named: Vec::new(),
             process_env: self.caller.variables.clone(),
             withheld: self.caller.withheld.clone(),
@@ -117,7 +127,7 @@ impl Context {
     }
 
     fn chosen_environment(&self) -> Option<&str> {
-        let named = self.global.environment.as_deref();
+        let named = self.global.environment();
         let from_caller = self.caller.variables.get("APPLICATION_CONFIG").map(String::as_str);
         named.or(from_caller.filter(|name| !name.is_empty()))
     }
@@ -125,14 +135,7 @@ impl Context {
     /// The name of the chosen environment: `-e`, else `APPLICATION_CONFIG`, else development.
     pub fn environment_name(&self) -> Result<EnvironmentName, CommandError> {
         let name = self.chosen_environment().unwrap_or(DEFAULT_ENVIRONMENT);
-        EnvironmentName::parse(name).map_err(|error| {
-            let error = CommandError::from(error);
-            if !name.contains('=') {
-                return error;
-            }
-            // What `docker compose exec` and `run` mean by -e.
-            error.hint(format!("-e names the environment; a variable goes into the command: env {name} CMD"))
-        })
+        Ok(EnvironmentName::parse(name)?)
     }
 
     /// Reads the chosen environment, or the scenario's of a name such as `scenario_users`.
@@ -272,6 +275,15 @@ impl Context {
     pub fn engine(&self, site: &Site) -> Result<Box<dyn Engine>, CommandError> {
         let project = || self.project().ok();
         Ok(engine_at(site, self.wanted_engine(), &self.caller.variables, &project)?)
+    }
+
+    /// The engine that runs the environment at `site`; what it ends may take no longer than so many seconds, if that is said.
+    pub fn engine_within(&self, site: &Site, seconds: Option<u64>) -> Result<Box<dyn Engine>, CommandError> {
+        let engine = self.engine(site)?;
+        Ok(match seconds {
+            Some(seconds) => engine.within(Duration::from_secs(seconds)),
+            None => engine,
+        })
     }
 
     /// An environment on the engine that is to run it.

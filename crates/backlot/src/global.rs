@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use backlot_process::shell_quote;
 use clap::{Args, ValueEnum};
 
+use crate::caller::Caller;
+
 /// What every verb understands.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
@@ -13,9 +15,9 @@ pub struct Global {
     /// Look for the project in DIR instead of the current directory
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, hide_short_help = true)]
     pub directory: Option<PathBuf>,
-    /// The environment [default: that of `APPLICATION_CONFIG`, else development]
+    /// The environment [default: that of `APPLICATION_CONFIG`, else development]; of `run` and `exec` also NAME=VALUE, a variable (repeatable)
     #[arg(short = 'e', long = "env", value_name = "ENV", global = true, hide_short_help = true)]
-    pub environment: Option<String>,
+    pub environments: Vec<String>,
     /// A Compose file to use instead of the project's (repeatable, later ones overlay earlier ones)
     #[arg(short = 'f', long = "file", value_name = "FILE", hide_short_help = true)]
     pub files: Vec<PathBuf>,
@@ -40,6 +42,19 @@ pub struct Global {
     /// Fetch no Postgres, no packages and no image from a network; Docker Compose pulls its own [also: `BACKLOT_OFFLINE`]
     #[arg(long, global = true, hide_short_help = true)]
     pub offline: bool,
+    /// Whether colours are printed; with `never`, no line is drawn again, either
+    #[arg(long, value_enum, value_name = "WHEN", global = true, hide_short_help = true)]
+    pub ansi: Option<Ansi>,
+    /// How progress is printed: on lines that are drawn again, plainly, or not at all
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        global = true,
+        hide_short_help = true,
+        conflicts_with = "quiet"
+    )]
+    pub progress: Option<ProgressKind>,
     /// Print no progress
     #[arg(short = 'q', long, global = true, conflicts_with = "verbose", hide_short_help = true)]
     pub quiet: bool,
@@ -49,6 +64,16 @@ pub struct Global {
 }
 
 impl Global {
+    /// The environment that is named: the last one.
+    pub fn environment(&self) -> Option<&str> {
+        self.environments.iter().map(String::as_str).rfind(|text| !text.contains('='))
+    }
+
+    /// The variables that are set instead, as with Docker Compose's `run` and `exec`.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.environments.iter().filter_map(|text| text.split_once('='))
+    }
+
     /// The options by which the user has named the project, each with a space after it.
     pub fn project_options(&self) -> String {
         let paths = |option: &'static str, paths: &[PathBuf]| -> Vec<(&'static str, String)> {
@@ -63,6 +88,50 @@ impl Global {
             .iter()
             .flat_map(|(option, value)| [(*option).to_owned(), shell_quote(value).into_owned()]);
         words.flat_map(|word| [word, " ".to_owned()]).collect()
+    }
+}
+
+/// When there are colours and lines that are drawn again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ansi {
+    Never,
+    Always,
+    /// On terminals
+    Auto,
+}
+
+/// How progress is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressKind {
+    /// As stderr can show it
+    Auto,
+    /// Lines that are drawn again
+    Tty,
+    /// A line for each thing that is done
+    Plain,
+    /// None
+    Quiet,
+}
+
+impl Global {
+    /// The caller's streams as these options have them.
+    pub fn apply_to(&mut self, caller: &mut Caller) {
+        match self.ansi {
+            Some(Ansi::Never) => {
+                (caller.wants_colour, caller.wants_colour_on_stdout, caller.can_redraw) =
+                    (false, false, false);
+            }
+            Some(Ansi::Always) => {
+                (caller.wants_colour, caller.wants_colour_on_stdout) = (true, true);
+            }
+            Some(Ansi::Auto) | None => {}
+        }
+        match self.progress {
+            Some(ProgressKind::Tty) => caller.can_redraw = true,
+            Some(ProgressKind::Plain) => caller.can_redraw = false,
+            Some(ProgressKind::Quiet) => self.quiet = true,
+            Some(ProgressKind::Auto) | None => {}
+        }
     }
 }
 

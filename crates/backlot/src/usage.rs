@@ -1,5 +1,8 @@
 //! What is said of a command line that makes no sense: words of other tools lead to ours, and hidden verbs are never named.
 
+mod composes;
+mod options;
+
 use std::ffi::OsString;
 
 use backlot_engine::Hint;
@@ -7,6 +10,7 @@ use backlot_near::nearest;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::error::CommandError;
+pub use options::instead;
 
 /// Verbs of Docker Compose and others that are none here, and what does that here.
 const ELSEWHERE: [(&str, &str); 24] = [
@@ -51,30 +55,6 @@ const ELSEWHERE: [(&str, &str); 24] = [
     ),
 ];
 
-/// Options of Docker Compose that none of our verbs has, and what does that here.
-const OPTIONS_ELSEWHERE: [(&str, &str); 14] = [
-    (
-        "--abort-on-container-exit",
-        "`backlot run SERVICE` ends with its command, and with that one's exit code",
-    ),
-    ("--always-recreate-deps", "`backlot restart SERVICE` starts a service anew"),
-    ("--exit-code-from", "`backlot run SERVICE` ends with its command, and with that one's exit code"),
-    (
-        "--force-recreate",
-        "`up` replaces what has changed, and `backlot restart SERVICE` starts a service anew",
-    ),
-    ("--format", "`--json` prints all that is known as JSON"),
-    ("--no-recreate", "`backlot start SERVICE` starts what was stopped and leaves the rest alone"),
-    ("--pull", "what is missing is fetched; `docker pull IMAGE` fetches an image anew"),
-    ("--remove-orphans", "`up` always ends what its files no longer name"),
-    ("--services", "`backlot --json config` has the services, and `backlot ps -q` those that are up"),
-    ("--time", "a service may take as long to end as its `stop_grace_period` says"),
-    ("--timeout", "a service may take as long to end as its `stop_grace_period` says"),
-    ("--user", "processes run as you do; a container's user is its file's"),
-    ("-t", "a service may take as long to end as its `stop_grace_period` says"),
-    ("-u", "processes run as you do; a container's user is its file's"),
-];
-
 /// Ends the process as clap's users know it, but for what they would be misled by; with `--json` the error is one, too.
 pub fn explain(error: &clap::Error, verbs: &clap::Command, as_json: bool) -> CommandError {
     match error.kind() {
@@ -91,11 +71,8 @@ pub fn explain(error: &clap::Error, verbs: &clap::Command, as_json: bool) -> Com
     if let Some(word) = word {
         return unknown_verb(&word, error, verbs);
     }
-    let option = unknown_option(error);
-    if let Some((option, instead)) =
-        option.and_then(|option| OPTIONS_ELSEWHERE.iter().find(|(known, _)| *known == option))
-    {
-        return CommandError::usage("usage", format!("there is no option {option} here")).hint(*instead);
+    if let Some(error) = unknown_option(error).and_then(|option| no_option(verb_of(error, verbs), option)) {
+        return error;
     }
     if !as_json {
         error.exit();
@@ -103,6 +80,19 @@ pub fn explain(error: &clap::Error, verbs: &clap::Command, as_json: bool) -> Com
     let text = error.render().to_string();
     let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
     CommandError::usage("usage", message)
+}
+
+/// That there is no such option, where it is one of Docker Compose's.
+pub fn no_option(verb: Option<&str>, option: &str) -> Option<CommandError> {
+    let instead = instead(verb, option)?;
+    Some(CommandError::usage("usage", format!("there is no option {option} here")).hint(instead))
+}
+
+/// The verb that an error is about.
+fn verb_of<'v>(error: &clap::Error, verbs: &'v clap::Command) -> Option<&'v str> {
+    let usage = error.get(ContextKind::Usage)?.to_string();
+    let word = usage.split_once("backlot ")?.1.split_whitespace().next()?.to_owned();
+    verbs.get_subcommands().map(clap::Command::get_name).find(|name| *name == word)
 }
 
 /// Whether arguments that could not be understood ask for JSON.
@@ -197,13 +187,12 @@ mod tests {
     #[test]
     fn options_of_others_lead_to_ours() {
         for (line, word) in [
-            ("backlot up -d --remove-orphans", "--remove-orphans"),
             ("backlot up --pull always", "--pull"),
-            ("backlot stop --timeout 1", "--timeout"),
-            ("backlot ps --format json", "--format"),
+            ("backlot up --pull=always", "--pull"),
             ("backlot exec -u root web id", "-u"),
-            ("backlot down -t 3", "-t"),
-            ("backlot up --exit-code-from web", "--exit-code-from"),
+            ("backlot exec -uroot web id", "-u"),
+            ("backlot --parallel 3 ps", "--parallel"),
+            ("backlot ps --parallel 3", "--parallel"),
         ] {
             let (error, hints) = said(line);
             assert_eq!((error, hints.len()), (format!("there is no option {word} here"), 1), "{line}");

@@ -87,7 +87,8 @@ fn links_lead_somewhere_and_every_page_is_listed() {
 fn they_are_short() {
     for page in pages() {
         let lines = fs::read_to_string(&page).unwrap().lines().count();
-        let is_table = ["verbs.md", "compose.md"].iter().any(|name| page.ends_with(name));
+        let is_table =
+            ["verbs.md", "compose.md", "compose-options.md"].iter().any(|name| page.ends_with(name));
         let is_readme = page == repository().join("README.md");
         assert!(is_table || lines <= if is_readme { 150 } else { 180 }, "{}: {lines} lines", page.display());
     }

@@ -55,6 +55,7 @@ pub(crate) fn answer(
         Request::WaitStopped { services } => project.wait_stopped(services),
         Request::Up { .. }
         | Request::Plan { .. }
+        | Request::Hasten { .. }
         | Request::Describe { .. }
         | Request::Route { .. }
         | Request::Attach
@@ -149,7 +150,9 @@ impl Project<'_> {
             if rolling {
                 self.roll(name)?;
             } else {
-                self.compose(&["restart", name])?;
+                let words = self.client.hastened("restart");
+                let words: Vec<&str> = words.iter().map(String::as_str).chain([name.as_str()]).collect();
+                self.compose(&words)?;
             }
         }
         if rolling { Ok(()) } else { self.wait_healthy(&names) }

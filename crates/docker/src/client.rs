@@ -33,6 +33,8 @@ pub struct Client {
     variables: BTreeMap<String, String>,
     /// The program that Compose is, with its first arguments; looked for when it is needed.
     compose: OnceLock<Program>,
+    /// How many seconds what is ended may take, in the place of what its files say.
+    pub(super) grace: Option<u64>,
     /// What is taken for the record of an environment that has none.
     pub(super) adopted: Option<Box<DockerRecord>>,
 }
@@ -44,7 +46,19 @@ impl Client {
     /// [`DockerError::NoClient`].
     pub fn locate(caller: &BTreeMap<String, String>) -> Result<Self, DockerError> {
         let docker = on_path("docker", caller).ok_or(DockerError::NoClient)?;
-        Ok(Self { docker, variables: caller.clone(), compose: OnceLock::new(), adopted: None })
+        Ok(Self { docker, variables: caller.clone(), compose: OnceLock::new(), grace: None, adopted: None })
+    }
+
+    /// The same, for which what it ends may take no longer than `grace`.
+    #[must_use]
+    pub(super) fn hastening(&self, grace: Option<Duration>) -> Self {
+        Self { grace: grace.map(|grace| grace.as_secs()), ..self.clone() }
+    }
+
+    /// A verb of Docker's or of Compose's that ends something, and how long that may take if it is said.
+    pub(super) fn hastened(&self, verb: &str) -> Vec<String> {
+        let option = self.grace.map(|seconds| ["-t".to_owned(), seconds.to_string()]);
+        std::iter::once(verb.to_owned()).chain(option.into_iter().flatten()).collect()
     }
 
     /// Asks the daemon for its version: whether there is one for us.

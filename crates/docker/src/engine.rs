@@ -23,6 +23,10 @@ impl Engine for Client {
         EngineKind::Docker
     }
 
+    fn within(&self, grace: Duration) -> Box<dyn Engine> {
+        Box::new(self.hastening(Some(grace)))
+    }
+
     fn services(&self, site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
         match answer(self, site, &Request::Status, &AtomicBool::new(false), &mut |_| {}) {
             Ok(Answer::Status(services)) => Ok(services),
@@ -113,10 +117,7 @@ impl Engine for Client {
                 DockerError::NoService { environment, service, known }.into()
             });
         };
-        let directory = beside.directory.as_deref().map(AsRef::as_ref);
-        Ok(Exec::Elsewhere(
-            self.exec(&container, beside.terminal, directory).args(beside.command.iter().cloned()),
-        ))
+        Ok(Exec::Elsewhere(self.beside(&container, beside)))
     }
 
     fn is_contained(&self, _: &Site, _: &str) -> bool {

@@ -21,6 +21,7 @@ mod logs;
 mod migrate;
 mod model;
 mod once;
+mod orphans;
 mod prepare;
 mod psql;
 mod remove;

@@ -192,6 +192,9 @@ impl Client {
         if let Some(since) = wish.since {
             arguments.extend(["--since".into(), in_full(since)]);
         }
+        if let Some(until) = wish.until {
+            arguments.extend(["--until".into(), in_full(until)]);
+        }
         arguments.push(container.id.clone());
         let output = run(&self.docker(arguments), LIMIT, &std::sync::atomic::AtomicBool::new(false))?;
         let mut lines = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use backlot_process::Program;
+use backlot_process::{Program, shell_quote};
 use backlot_state::{Beside, EngineError, Report, Wishes};
 use backlot_supervisor::News;
 
@@ -28,8 +28,13 @@ impl DockerStack<'_> {
             // Compose makes networks even for one alone: it has to be known whose they are.
             None => self.record(&taken)?.docker.ok_or_else(|| self.not_up())?,
         };
-        self.build(&beside.service, &Wishes::default(), &docker, report)?;
-        Ok(self.client.compose_in(&ComposeProject::recorded(&docker), arguments(beside, needs))?)
+        if beside.orphans {
+            self.end_orphans(&docker, None)?;
+        }
+        let wishes = Wishes { build: beside.build, ..Wishes::default() };
+        self.build(&beside.service, &wishes, &docker, report)?;
+        let program = self.client.compose_in(&ComposeProject::recorded(&docker), arguments(beside, needs))?;
+        Ok(program.envs(&beside.variables))
     }
 }
 
@@ -43,6 +48,14 @@ fn arguments(beside: &Beside, needs: &[String]) -> Vec<OsString> {
     }
     if let Some(directory) = &beside.directory {
         words.extend(["--workdir".into(), directory.into()]);
+    }
+    // Their values are the client's variables, and not its arguments, which everybody sees.
+    for name in beside.variables.keys() {
+        words.extend(["--env".into(), name.into()]);
+    }
+    if let Some(entrypoint) = &beside.entrypoint {
+        let quoted: Vec<_> = entrypoint.iter().map(|word| shell_quote(word)).collect();
+        words.extend(["--entrypoint".into(), quoted.join(" ").into()]);
     }
     words.push((&beside.service).into());
     words.extend(beside.command.iter().cloned());

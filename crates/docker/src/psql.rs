@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use backlot_process::Program;
 use backlot_state::fill::{PsqlHere, RunsPsql};
-use backlot_state::{EngineError, LiveDatabase, tools};
+use backlot_state::{Beside, EngineError, LiveDatabase, tools};
 
 use crate::client::Client;
 
@@ -33,13 +33,34 @@ impl Client {
     }
 
     /// What runs the command in a container that is then added.
+    /// A command in a container. The values of its variables are the client's, and none of its arguments, which everybody sees.
+    pub(super) fn beside(&self, container: &str, beside: &Beside) -> Program {
+        let names: Vec<&str> = beside.variables.keys().map(String::as_str).collect();
+        let directory = beside.directory.as_deref().map(AsRef::as_ref);
+        let program = self.exec_with(container, beside.terminal, directory, &names);
+        program.args(beside.command.iter().cloned()).envs(&beside.variables)
+    }
+
     pub(super) fn exec(&self, container: &str, terminal: bool, directory: Option<&OsStr>) -> Program {
+        self.exec_with(container, terminal, directory, &[])
+    }
+
+    fn exec_with(
+        &self,
+        container: &str,
+        terminal: bool,
+        directory: Option<&OsStr>,
+        variables: &[&str],
+    ) -> Program {
         let mut program = self.docker(["exec", "--interactive"]);
         if terminal {
             program = program.arg("--tty");
         }
         if let Some(directory) = directory {
             program = program.arg("--workdir").arg(directory);
+        }
+        for name in variables {
+            program = program.arg("--env").arg(name);
         }
         program.arg(container)
     }

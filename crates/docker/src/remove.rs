@@ -63,6 +63,15 @@ impl Client {
         }
     }
 
+    /// Stops these containers, each with its own grace period, and removes them; their volumes stay.
+    pub(super) fn end_and_remove(&self, ids: &[String], interrupted: &AtomicBool) -> Result<(), DockerError> {
+        if !ids.is_empty() {
+            let words = self.hastened("stop").into_iter().chain(ids.iter().cloned());
+            run(&self.docker(words), DOWN_LIMIT, interrupted)?;
+        }
+        self.remove("rm", &["--force"], ids)
+    }
+
     /// Kills and removes the containers of a project with their anonymous volumes, and its networks. Docker may still be
     /// at work for a command that was killed, so it is looked again until nothing comes any more.
     fn kill_all(&self, project: &str) -> Result<(), DockerError> {
@@ -214,7 +223,7 @@ pub(crate) fn stop(
 /// for. It is not `compose down`, which leaves volumes without a name behind that nobody would ever find again. Should the
 /// files have changed beyond recognition, or be gone, the rest is stopped by its labels.
 fn stop_politely(client: &Client, record: &DockerRecord, hurry: &AtomicBool) -> Result<(), EngineError> {
-    let stop = client.compose_in(&ComposeProject::recorded(record), ["stop"])?;
+    let stop = client.compose_in(&ComposeProject::recorded(record), client.hastened("stop"))?;
     polite(run(&stop, DOWN_LIMIT, hurry))?;
     let mut left = client.containers(&record.project)?;
     left.retain(|container| container.life == Life::Running);
@@ -222,7 +231,7 @@ fn stop_politely(client: &Client, record: &DockerRecord, hurry: &AtomicBool) -> 
         return Ok(());
     }
     let ids = left.into_iter().map(|container| container.id);
-    polite(run(&client.docker(iter::once("stop".to_owned()).chain(ids)), DOWN_LIMIT, hurry))
+    polite(run(&client.docker(client.hastened("stop").into_iter().chain(ids)), DOWN_LIMIT, hurry))
 }
 
 /// What cannot be stopped is killed.

@@ -67,15 +67,18 @@ impl Project<'_> {
 
     /// Rolls `service` if its files say something else now, or its image is to be built anew.
     pub(super) fn roll_if_changed(&mut self, service: &str, build: bool) -> Result<(), EngineError> {
-        if build {
-            self.compose(&["build", service])?;
-        }
+        self.build_if(service, build)?;
         let wanted = self.config_hash(service)?;
         let is_same = |one: &Container| one.config_hash.is_some() && one.config_hash == wanted;
         if !build && self.replicas(service)?.iter().all(is_same) {
             return Ok(());
         }
         self.roll(service)
+    }
+
+    /// Has the image of `service` built anew, if so.
+    pub(super) fn build_if(&mut self, service: &str, build: bool) -> Result<(), EngineError> {
+        if build { self.compose(&["build", service]) } else { Ok(()) }
     }
 
     /// What Compose says of what the files make of a service now.
@@ -94,7 +97,9 @@ impl Project<'_> {
         let text = "is restarted in place: no nginx of the stack is in front of it, so requests may be lost";
         (self.news)(News { service: service.to_owned(), replica: None, text: text.into(), bad: true });
         for replica in replicas {
-            self.docker(&["restart", &replica.id])?;
+            let words = self.client.hastened("restart");
+            let words: Vec<&str> = words.iter().map(String::as_str).chain([replica.id.as_str()]).collect();
+            self.docker(&words)?;
             self.wait_for_new(service, &[])?;
         }
         Ok(())
@@ -181,7 +186,9 @@ impl Project<'_> {
             self.keep_only(front, service, &staying)?;
         }
         let ids: Vec<&str> = leaving.iter().map(|container| container.id.as_str()).collect();
-        self.docker(&[&["stop"], ids.as_slice()].concat())?;
+        let stop = self.client.hastened("stop");
+        let stop: Vec<&str> = stop.iter().map(String::as_str).chain(ids.iter().copied()).collect();
+        self.docker(&stop)?;
         self.docker(&[&["rm", "--force", "--volumes"], ids.as_slice()].concat())?;
         for container in leaving {
             self.tell(container, "has left");

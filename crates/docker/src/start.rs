@@ -33,6 +33,7 @@ impl DockerStack<'_> {
     ) -> Result<Option<LiveDatabase>, EngineError> {
         let record = self.record(taken)?;
         let docker = record.docker.ok_or_else(|| self.not_up())?;
+        let client = self.client.hastening(wishes.grace);
         // An nginx looks up those behind it when it starts, and ends when they are not there: whether its file says that it
         // depends on them or not, it comes last.
         let (fronts, others): (Vec<_>, Vec<_>) =
@@ -44,9 +45,20 @@ impl DockerStack<'_> {
             // It knows of no others than these and what they depend on.
             let known = self.services(&Wishes { services: group.clone(), ..Wishes::default() })?;
             let scale = scale.iter().filter(|(service, _)| known.contains(*service));
-            let arguments = up_arguments(group, scale, self.builds(wishes));
-            let program = self.client.compose_in(&ComposeProject::recorded(&docker), arguments)?;
-            self.run_compose(&program, &docker, report)?;
+            let scale: Vec<_> = scale.collect();
+            // Those that are named alone are replaced, and not what they depend on.
+            let (anew, rest): (Vec<_>, Vec<_>) =
+                group.iter().cloned().partition(|service| is_replaced(service, wishes));
+            for (services, recreate) in [(rest, false), (anew, true)] {
+                if services.is_empty() {
+                    continue;
+                }
+                let how = How { build: self.builds(wishes), no_build: wishes.no_build, recreate };
+                let scale = scale.iter().copied().filter(|(service, _)| group.contains(service));
+                let arguments = up_arguments(client.hastened("up"), &services, scale, how);
+                let program = client.compose_in(&ComposeProject::recorded(&docker), arguments)?;
+                self.run_compose(&program, &docker, report)?;
+            }
         }
         let database = docker.database.as_ref().filter(|_| self.database_comes_first(wishes));
         let database = database.filter(|database| services.contains(&database.service));
@@ -94,10 +106,11 @@ impl DockerStack<'_> {
         if self.throwaway || !services.iter().any(behind) {
             return Ok(services);
         }
+        let client = self.client.hastening(wishes.grace);
         let mut rolled = Vec::new();
         for service in services.iter().filter(|service| behind(service)) {
             let mut project = Project {
-                client: &self.client,
+                client: &client,
                 record: docker.clone(),
                 environment: self.site.name(),
                 interrupted: self.ground.interrupted,
@@ -106,7 +119,12 @@ impl DockerStack<'_> {
             if !project.can_roll(service)? {
                 continue;
             }
-            project.roll_if_changed(service, wishes.build)?;
+            if is_replaced(service, wishes) {
+                project.build_if(service, wishes.build)?;
+                project.roll(service)?;
+            } else {
+                project.roll_if_changed(service, wishes.build)?;
+            }
             let usual = self.environment.stack.services.get(service).map_or(1, |service| service.replicas);
             let count = *scale.entry(service.clone()).or_insert(usual);
             project.scale_to(service, count, true)?;
@@ -178,16 +196,29 @@ impl DockerStack<'_> {
     }
 }
 
+/// Whether a service is replaced even if it is as it was.
+fn is_replaced(service: &String, wishes: &Wishes) -> bool {
+    wishes.recreate && (wishes.services.is_empty() || wishes.services.contains(service))
+}
+
+/// How Compose brings services up.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    build: bool,
+    no_build: bool,
+    recreate: bool,
+}
+
 /// What Compose is told.
 fn up_arguments<'s>(
+    mut arguments: Vec<String>,
     services: &[String],
     scale: impl Iterator<Item = (&'s String, &'s u32)>,
-    build: bool,
+    how: How,
 ) -> Vec<String> {
-    let mut arguments = vec!["up".to_owned(), "-d".to_owned()];
-    if build {
-        arguments.push("--build".into());
-    }
+    arguments.push("-d".into());
+    let flags = [(how.build, "--build"), (how.no_build, "--no-build"), (how.recreate, "--force-recreate")];
+    arguments.extend(flags.into_iter().filter(|(is_so, _)| *is_so).map(|(_, flag)| flag.to_owned()));
     for (service, count) in scale {
         arguments.extend(["--scale".into(), format!("{service}={count}")]);
     }

@@ -49,6 +49,10 @@ impl DockerStack<'_> {
             }
             return Err(error);
         }
+        if let Some(docker) = self.site.record()?.and_then(|record| record.docker).filter(|_| wishes.orphans)
+        {
+            self.end_orphans(&docker, wishes.grace)?;
+        }
         if self.run.is_none() {
             attend(&self.site, self.ground.project.root(), self.ground.caller)?;
         }

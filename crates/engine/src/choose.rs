@@ -31,7 +31,7 @@ pub(crate) fn engine_of(
     caller: &BTreeMap<String, String>,
 ) -> Result<Box<dyn Engine>, EngineError> {
     Ok(match kind_at(site, None)? {
-        EngineKind::Native => Box::new(Native),
+        EngineKind::Native => Box::new(Native::default()),
         EngineKind::Docker => Box::new(Client::locate(caller)?),
     })
 }
@@ -48,7 +48,7 @@ pub fn engine_at(
     project: &dyn Fn() -> Option<Project>,
 ) -> Result<Box<dyn Engine>, EngineError> {
     let client = match kind_at(site, wanted)? {
-        EngineKind::Native => return Ok(Box::new(Native)),
+        EngineKind::Native => return Ok(Box::new(Native::default())),
         EngineKind::Docker => Client::locate(caller)?,
     };
     let found = EnvironmentName::parse(site.name()).ok().zip(project());

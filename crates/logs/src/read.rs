@@ -25,6 +25,8 @@ pub struct LogQuery {
     pub tail: Option<usize>,
     /// From this time on.
     pub since: Option<SystemTime>,
+    /// Until this time.
+    pub until: Option<SystemTime>,
 }
 
 /// A log that a service writes itself, in the form of Postgres.
@@ -39,7 +41,7 @@ pub struct ForeignLog {
 impl LogQuery {
     /// All lines in the directory `dir`.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir, foreign: Vec::new(), services: Vec::new(), tail: None, since: None }
+        Self { dir, foreign: Vec::new(), services: Vec::new(), tail: None, since: None, until: None }
     }
 
     fn wants(&self, service: &str) -> bool {
@@ -50,7 +52,10 @@ impl LogQuery {
 
     /// Those of one service's lines that are wanted.
     pub(crate) fn cut(&self, mut lines: Vec<LogLine>) -> Vec<LogLine> {
-        lines.retain(|line| self.since.is_none_or(|since| line.time >= since));
+        lines.retain(|line| {
+            self.since.is_none_or(|since| line.time >= since)
+                && self.until.is_none_or(|until| line.time <= until)
+        });
         let surplus = self.tail.map_or(0, |tail| lines.len().saturating_sub(tail));
         lines.split_off(surplus)
     }

@@ -13,7 +13,7 @@ use backlot_supervisor::{News, Request, State};
 use backlot_templates::is_cluster;
 
 use crate::down::{down, stop};
-use crate::supervise::{ask, connect};
+use crate::supervise::{ask, connect, hasten};
 use crate::views::status;
 
 /// A stack that ends with whoever looks on.
@@ -21,6 +21,8 @@ pub(super) struct Attended {
     site: Site,
     lines: Box<dyn Lines>,
     supervisor: Option<Supervisor>,
+    /// How long what is ended may take, in the place of what its files say.
+    grace: Option<Duration>,
     /// Whether nobody has looked on yet.
     is_new: bool,
 }
@@ -33,9 +35,14 @@ struct Supervisor {
 
 impl Attended {
     /// Looks on at the services at `site`, or at a database alone.
-    pub(super) fn new(site: &Site, lines: Box<dyn Lines>, has_services: bool) -> Result<Self, EngineError> {
+    pub(super) fn new(
+        site: &Site,
+        lines: Box<dyn Lines>,
+        has_services: bool,
+        grace: Option<Duration>,
+    ) -> Result<Self, EngineError> {
         let supervisor = if has_services { Some(Supervisor::attach(site)?) } else { None };
-        Ok(Self { site: site.clone(), lines, supervisor, is_new: true })
+        Ok(Self { site: site.clone(), lines, supervisor, grace, is_new: true })
     }
 
     /// Whether something has failed, where nothing runs any more or will by itself. A database runs on.
@@ -144,6 +151,7 @@ impl Attendance for Attended {
 
     fn stop(&mut self, hurry: &AtomicBool, news: &mut dyn FnMut(News)) -> Result<Vec<Heard>, EngineError> {
         let Some(supervisor) = &self.supervisor else { return Ok(Vec::new()) };
+        hasten(&self.site, &[], self.grace)?;
         let mut outcome = ask(&self.site, &Request::Down, hurry, news);
         if let Err(EngineError::Interrupted) = outcome {
             hurry.store(false, Ordering::SeqCst);
@@ -163,7 +171,7 @@ impl Attendance for Attended {
         let all = self.site.parts();
         let has_cluster = |site: &Site| is_cluster(&site.data(&Storage::Throwaway));
         if all.iter().chain([&self.site]).any(has_cluster) {
-            stop(&self.site, report).map(drop)
+            stop(&self.site, self.grace, report).map(drop)
         } else {
             down(&self.site, false, report).map(drop)
         }

@@ -30,6 +30,7 @@ pub(crate) fn exec(
     caller: &BTreeMap<String, String>,
 ) -> Result<Exec, EngineError> {
     let mut described = describe(site, &beside.service, caller)?;
+    described.variables.extend(beside.variables.clone());
     described.variables.insert(BESIDE.to_owned(), site.dir().display().to_string());
     if let Some((program, name, variables)) = described.container {
         return Ok(Exec::Elsewhere(in_container(beside, &program, &name, &variables)));
@@ -56,7 +57,9 @@ fn in_container(
     let terminal = if beside.terminal { &["--interactive", "--tty"][..] } else { &["--interactive"] };
     let exec = Program::new(program).arg("exec").args(terminal.iter().copied());
     let exec = beside.directory.iter().fold(exec, |exec, directory| exec.arg("--workdir").arg(directory));
-    exec.arg(name).args(beside.command.iter().cloned()).envs(variables)
+    // Their values are the client's variables, and not its arguments, which everybody sees.
+    let exec = beside.variables.keys().fold(exec, |exec, name| exec.arg("--env").arg(name));
+    exec.arg(name).args(beside.command.iter().cloned()).envs(variables).envs(&beside.variables)
 }
 
 /// The same world, in which addresses mean what they do in the environment.

@@ -12,6 +12,7 @@ mod once;
 mod packages;
 mod planning;
 mod published;
+mod replacing;
 mod restoring;
 
 pub use planning::{not_done, to_fetch};
@@ -40,7 +41,7 @@ use crate::deployment::fault::Fault;
 use crate::deployment::published::published;
 use crate::down;
 use crate::running;
-use crate::supervise::{ask, hire};
+use crate::supervise::{ask, hasten, hire};
 use crate::tidy;
 use crate::up::Again;
 use crate::views::status;
@@ -193,7 +194,7 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         let mut cast = self.install_for(cast, wishes, report)?;
         external.iter().try_for_each(|name| volume::disown(self.ground.home, name))?;
         for service in self.database.iter().chain(self.wanted_others(&cast, wishes)) {
-            service.fetch_missing(again(wishes), report)?;
+            service.fetch_missing(again(wishes, service), report)?;
         }
         let images = self.bring_images(&mut cast, wishes, report)?;
         tidy::sweep(&self.site);
@@ -207,6 +208,8 @@ impl<'a> Deployment<'a> for NativeStack<'a> {
         let told = self.told_of(&cast, wishes).into_iter().chain(self.look_for_forks(&cast, wishes));
         told.for_each(|line| report(Event::Warning(line)));
         let coming = self.begin(&cast, images, Some(&taken))?;
+        // Those that go on running take as long as ever: they are told so with what the files say of them now.
+        hasten(&self.site, &[], wishes.grace)?;
         let aside = self.put_aside(&taken, wishes, report)?;
         let databases = self.start_databases(&taken, &cast, wishes, report);
         let containers = coming.map(Coming::wait).transpose();
@@ -281,9 +284,10 @@ impl NativeStack<'_> {
         }
         // The supervisor takes the environment itself when it starts the database again.
         drop(taken);
+        let again = self.same_again(&runbook, &named, wishes)?;
         let request = Request::Up { runbook: Box::new(runbook.clone()), services: named, wait: false };
         match ask(&self.site, &request, self.ground.interrupted, news) {
-            Ok(_) => Ok(runbook),
+            Ok(_) => self.replace_and_end(&again, wishes, news).map(|()| runbook),
             Err(EngineError::Supervisor(failure))
                 if matches!(failure.code, FailureCode::Structure | FailureCode::Stopping) =>
             {
@@ -375,8 +379,9 @@ fn most(caller: &BTreeMap<String, String>) -> Rung {
 }
 
 /// What an `up` does to a database that is there: a command that only needs it takes it as it runs.
-fn again(wishes: &Wishes) -> Again {
-    Again { fresh: wishes.fresh, restart: !wishes.database_only }
+fn again(wishes: &Wishes, service: &DatabaseService<'_>) -> Again {
+    let is_meant = wishes.services.is_empty() || wishes.services.contains(&service.database().service);
+    Again { fresh: wishes.fresh, restart: !wishes.database_only, anew: wishes.recreate && is_meant }
 }
 
 fn endpoints(services: &[ServiceReport]) -> BTreeMap<(String, u16), u16> {

@@ -27,11 +27,12 @@ pub(crate) fn down(site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec
 }
 
 /// Stops all that runs of the environment at `site`, in good order, and keeps what it has: it is as it was when it is up
-/// again. Returns whether anything ran.
+/// again. Past `grace`, if there is one, servers have to stop at once. Returns whether anything ran.
 ///
 /// # Errors
 /// When a server does not stop.
-pub(crate) fn stop(site: &Site, report: Report<'_>) -> Result<bool, EngineError> {
+pub(crate) fn stop(site: &Site, grace: Option<Duration>, report: Report<'_>) -> Result<bool, EngineError> {
+    let limit = grace.unwrap_or(STOP_LIMIT);
     tidy::sweep(site);
     let steps = plan_down(site, false)?;
     let runs = |step: &Removal| matches!(step, Removal::StopServices | Removal::StopServer);
@@ -46,9 +47,9 @@ pub(crate) fn stop(site: &Site, report: Report<'_>) -> Result<bool, EngineError>
     if steps.contains(&Removal::StopServer) || steps.contains(&Removal::StopServices) {
         tell(&Removal::StopServer, report, |_| {
             for part in site.parts() {
-                halt(&part.take()?, STOP_LIMIT)?;
+                halt(&part.take()?, limit)?;
             }
-            halt(&taken, STOP_LIMIT)?;
+            halt(&taken, limit)?;
             Ok::<_, EngineError>(format!("the server of {}, whose data stays", site.name()))
         })?;
     }

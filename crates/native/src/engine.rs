@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::beside::exec;
 use backlot_state::{
@@ -17,16 +17,23 @@ use crate::printed::OfProcesses;
 use crate::resetting;
 use crate::snapshots;
 use crate::summary::summary;
-use crate::supervise::ask;
+use crate::supervise::{ask, hasten};
 use crate::views::{databases_alone, describe, log_query, services_with_logs, status};
 
 /// The engine whose services are processes of this machine.
-#[derive(Debug, Clone, Copy)]
-pub struct Native;
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Native {
+    /// How long what is ended may take, in the place of what its files say.
+    grace: Option<Duration>,
+}
 
 impl Engine for Native {
     fn kind(&self) -> EngineKind {
         EngineKind::Native
+    }
+
+    fn within(&self, grace: Duration) -> Box<dyn Engine> {
+        Box::new(Self { grace: Some(grace) })
     }
 
     fn services(&self, site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
@@ -47,6 +54,13 @@ impl Engine for Native {
         interrupted: &AtomicBool,
         news: &mut dyn FnMut(News),
     ) -> Result<Answer, EngineError> {
+        match request {
+            Request::Restart { services, .. } => hasten(site, services, self.grace)?,
+            Request::Scale { replicas, .. } => {
+                hasten(site, &replicas.keys().cloned().collect::<Vec<_>>(), self.grace)?;
+            }
+            _ => {}
+        }
         ask(site, request, interrupted, news)
     }
 
@@ -59,11 +73,17 @@ impl Engine for Native {
     }
 
     fn down(&self, site: &Site, volumes: bool, report: Report<'_>) -> Result<Vec<String>, EngineError> {
+        hasten(site, &[], self.grace)?;
+        if self.grace.is_some() && !site.is_supervised()? {
+            // A server alone, which nobody hastens.
+            stop(site, self.grace, &mut |_| {})?;
+        }
         Ok(in_words(&down(site, volumes, report)?))
     }
 
     fn stop(&self, site: &Site, report: Report<'_>) -> Result<bool, EngineError> {
-        stop(site, report)
+        hasten(site, &[], self.grace)?;
+        stop(site, self.grace, report)
     }
 
     fn reset(&self, site: &Site, report: Report<'_>) -> Result<(), EngineError> {
@@ -80,7 +100,7 @@ impl Engine for Native {
 
     fn lines(&self, site: &Site, wish: LogWish) -> Result<Box<dyn Lines>, EngineError> {
         let mut query = log_query(site, wish.services)?;
-        (query.tail, query.since) = (wish.tail, wish.since);
+        (query.tail, query.since, query.until) = (wish.tail, wish.since, wish.until);
         Ok(Box::new(OfProcesses::new(site, query, wish.follow)))
     }
 
@@ -96,7 +116,7 @@ impl Engine for Native {
         _: Option<Watcher>,
     ) -> Result<Box<dyn Attendance>, EngineError> {
         let wish = LogWish { since: Some(since), follow: true, ..LogWish::default() };
-        Ok(Box::new(Attended::new(site, self.lines(site, wish)?, started.has_services)?))
+        Ok(Box::new(Attended::new(site, self.lines(site, wish)?, started.has_services, self.grace)?))
     }
 
     fn exec(

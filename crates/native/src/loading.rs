@@ -30,7 +30,7 @@ impl DatabaseService<'_> {
     pub(crate) fn load(&self, name: &str, file: &Path, report: Report<'_>) -> Result<(), EngineError> {
         let dump = Dump::open(file).map_err(EngineError::of)?;
         self.site.snapshots().check_free(name)?;
-        self.fetch_missing(Again { fresh: false, restart: false }, report)?;
+        self.fetch_missing(Again { fresh: false, restart: false, anew: false }, report)?;
         let installation = self.locate()?;
         cluster::check_extension(&self.database, &installation)?;
         let what = format!("{} as {name}", file.display());

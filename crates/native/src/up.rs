@@ -46,6 +46,8 @@ pub(super) struct Again {
     pub(super) fresh: bool,
     /// One that the files have changed is started anew.
     pub(super) restart: bool,
+    /// So is one that is as it was.
+    pub(super) anew: bool,
 }
 
 impl Again {
@@ -135,7 +137,7 @@ impl DatabaseService<'_> {
             // One that was kept after a run of the tests has a port that was free.
             changed.retain(|what| what != changes::PORT || !server::is_chosen(running.port));
         }
-        let is_outdated = !changed.is_empty();
+        let is_outdated = again.anew || !changed.is_empty();
         let server = if is_outdated { Server::Outdated } else { Server::Running };
         Ok(Observed { volume, server, ..seen })
     }

@@ -20,7 +20,7 @@ pub use backlot_yaml::{Location, Place};
 pub use error::{Problem, ProjectError};
 pub use git::Git;
 pub use name::{EnvironmentName, NameError, ScenarioName};
-pub use project::{ComposeCall, Environment, Layout, Lookup, Project, ScenarioSource};
+pub use project::{ComposeCall, Environment, Layout, Lookup, Project, ScenarioSource, variables_in};
 pub use secret::{MASK, is_secret, mask};
 pub use stack::{Service, Stack};
 pub use variables::{Origin, Variable, Variables};

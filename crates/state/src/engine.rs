@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use backlot_process::Program;
 use backlot_supervisor::{Answer, News, Request, ServiceReport};
@@ -27,6 +27,9 @@ use crate::up::Started;
 pub trait Engine: Debug {
     /// Which one it is.
     fn kind(&self) -> EngineKind;
+
+    /// The same engine, for which what it ends may take no longer than `grace`, whatever the files say.
+    fn within(&self, grace: Duration) -> Box<dyn Engine>;
 
     /// How the services of the environment at `site` do, its database among them.
     fn services(&self, site: &Site) -> Result<Vec<ServiceReport>, EngineError>;
@@ -150,7 +153,8 @@ pub enum Exec {
 }
 
 /// A command that is to run beside a service.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct Beside {
     /// The service.
     pub service: String,
@@ -160,6 +164,14 @@ pub struct Beside {
     pub directory: Option<PathBuf>,
     /// Whether standard input and output are a terminal.
     pub terminal: bool,
+    /// What is run in the place of the service's own entrypoint, with the command as its arguments.
+    pub entrypoint: Option<Vec<String>>,
+    /// Variables that it has besides, or in the place of its service's.
+    pub variables: BTreeMap<String, String>,
+    /// Whether its service's image is built anew.
+    pub build: bool,
+    /// Whether services are ended that the files do not have.
+    pub orphans: bool,
     /// Whether nothing is installed for it.
     pub no_install: bool,
     /// Whether it has the environment's variables, too, with the database's address among them, where its service has no such.

@@ -15,6 +15,8 @@ pub struct LogWish {
     pub tail: Option<usize>,
     /// Printed at this time or later.
     pub since: Option<SystemTime>,
+    /// Printed at this time or sooner, of those that are there already.
+    pub until: Option<SystemTime>,
     /// Whether those that are printed from now on are wanted, too.
     pub follow: bool,
 }

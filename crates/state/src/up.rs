@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::live::LiveDatabase;
 use crate::record::Filling;
@@ -22,6 +23,14 @@ pub struct Wishes {
     pub database_only: bool,
     /// Build images anew, on an engine that has some.
     pub build: bool,
+    /// Replace the services that are named, or all, even if they are as they were.
+    pub recreate: bool,
+    /// End services that the files do not have, even if only some are named.
+    pub orphans: bool,
+    /// How long what is replaced may take to end, in the place of what its files say.
+    pub grace: Option<Duration>,
+    /// Build no images: they are here, or their services do not start.
+    pub no_build: bool,
     /// Install nothing: what services need is there, or they do not start.
     pub no_install: bool,
 }

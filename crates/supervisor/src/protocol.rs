@@ -41,6 +41,14 @@ pub enum Request {
         /// The services to run, with all that they depend on; none named means all.
         services: Vec<String>,
     },
+    /// What runs of these services may take no longer than this to end, whenever it is asked to; what is started after that may
+    /// take as long as its files say. Answered at once.
+    Hasten {
+        /// The services; none named means all that are up.
+        services: Vec<String>,
+        /// How long, in milliseconds.
+        grace_ms: u64,
+    },
     /// Run so many replicas; answered when they are ready, and those that are too many have gone.
     Scale {
         /// How many of which service.

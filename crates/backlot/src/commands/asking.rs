@@ -1,6 +1,7 @@
 //! What is asked of a running environment, and who is waited for meanwhile.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,14 +15,32 @@ use crate::render::{Showing, Task};
 
 /// How long it takes before somebody is told who is waited for, and how often it is looked again.
 const STEP: Duration = Duration::from_secs(1);
+/// How often it is looked whether a time is over.
+const SHORT: Duration = Duration::from_millis(50);
 
 /// Who is waited for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Awaited<'a> {
     /// The services; none means all.
     pub services: &'a [String],
     /// Whether their ends are what is waited for; else, that they do well.
     pub ends: bool,
+    /// How long, if there is a limit.
+    pub limit: Option<&'a Limit>,
+}
+
+/// How long something is waited for.
+#[derive(Debug)]
+pub struct Limit {
+    pub time: Duration,
+    /// Whether it was over sooner than there was an answer.
+    pub passed: AtomicBool,
+}
+
+impl Limit {
+    pub fn of(time: Duration) -> Self {
+        Self { time, passed: AtomicBool::new(false) }
+    }
 }
 
 /// Asks for something. Who is still waited for is shown with what is known of it.
@@ -33,11 +52,19 @@ pub fn ask(
     context: &Context,
 ) -> Result<Answer, EngineError> {
     let over = Over { is: Mutex::new(false), told: Condvar::new() };
+    let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         if context.progress().showing != Showing::Nothing {
             scope.spawn(|| look_on(site, awaited, context, &over));
         }
-        let answer = engine.ask(site, request, &context.interrupted, &mut context.newsreader());
+        let stop = match awaited.limit {
+            Some(limit) => {
+                scope.spawn(|| look_at_time(limit, &stop, &over, context));
+                &stop
+            }
+            None => &*context.interrupted,
+        };
+        let answer = engine.ask(site, request, stop, &mut context.newsreader());
         *over.is.lock().unwrap_or_else(PoisonError::into_inner) = true;
         over.told.notify_all();
         answer
@@ -52,22 +79,47 @@ struct Over {
 
 impl Over {
     /// Waits for that, but not long.
-    fn wait(&self) -> bool {
+    fn wait(&self, step: Duration) -> bool {
         let is = self.is.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.told.wait_timeout_while(is, STEP, |is| !*is);
+        let waited = self.told.wait_timeout_while(is, step, |is| !*is);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
+}
+
+/// Sets `stop` when the time is over, or the caller asks to stop, until there is an answer.
+fn look_at_time(limit: &Limit, stop: &AtomicBool, over: &Over, context: &Context) {
+    let since = Instant::now();
+    while !over.wait(SHORT) {
+        let passed = since.elapsed() >= limit.time;
+        limit.passed.store(passed, Ordering::SeqCst);
+        if passed || context.interrupted.load(Ordering::SeqCst) {
+            return stop.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The replicas that are neither well nor at their end, each with how it does.
+pub fn not_well(site: &Site, awaited: Awaited<'_>, context: &Context) -> Vec<String> {
+    let services = context.engine(site).and_then(|engine| Ok(engine.services(site)?)).unwrap_or_default();
+    let meant = services.iter().filter(|service| awaited.is_about(&service.name));
+    let all = meant.flat_map(|service| service.replicas.iter().map(move |replica| (service, replica)));
+    let missing = all.filter(|(_, replica)| awaited.waits_for(replica));
+    missing
+        .map(|(service, replica)| {
+            format!("{}-{} ({})", service.name, replica.number, ps::how_it_does(replica))
+        })
+        .collect()
 }
 
 /// Shows the replicas that are neither well nor at their end, until there is an answer.
 fn look_on(site: &Site, awaited: Awaited<'_>, context: &Context, over: &Over) {
     let (since, progress) = (Instant::now(), context.progress());
     let mut tasks: BTreeMap<String, Task> = BTreeMap::new();
-    while !over.wait() {
+    while !over.wait(STEP) {
         let services = context.engine(site).and_then(|engine| Ok(engine.services(site)?));
         let mut missing = BTreeMap::new();
         for service in services.into_iter().flatten() {
-            if !awaited.services.is_empty() && !awaited.services.contains(&service.name) {
+            if !awaited.is_about(&service.name) {
                 continue;
             }
             for replica in service.replicas.iter().filter(|replica| awaited.waits_for(replica)) {
@@ -90,6 +142,10 @@ fn look_on(site: &Site, awaited: Awaited<'_>, context: &Context, over: &Over) {
 }
 
 impl Awaited<'_> {
+    fn is_about(self, service: &String) -> bool {
+        self.services.is_empty() || self.services.contains(service)
+    }
+
     fn waits_for(self, replica: &ReplicaReport) -> bool {
         match replica.state {
             State::Waiting

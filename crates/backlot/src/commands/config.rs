@@ -1,7 +1,9 @@
 //! `backlot config`
 
+mod lists;
+
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use backlot_engine::{MovedPort, apart, moved};
 use backlot_project::stack::Port;
@@ -12,6 +14,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::render::{self, Table};
+use lists::Lists;
 
 /// Show which files were found, the variables, and the resolved stack
 ///
@@ -21,9 +24,24 @@ use crate::render::{self, Table};
 /// printed but what is wrong with the files.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    lists: Lists,
+    /// Print the stack as Docker Compose does, and nothing else: as YAML, or as `--json` does
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Write what would be printed into a file: the stack as YAML, if nothing else is said
+    #[arg(short = 'o', long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Show the values of secrets
     #[arg(long)]
     show_secrets: bool,
+}
+
+/// How the stack is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Yaml,
+    Json,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -38,12 +56,53 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     if context.global.quiet {
         return Ok(Exit::Done);
     }
-    if context.global.json {
-        render::json(&in_json(&project, &environment, &moved, args.show_secrets));
+    let stack = resolved(&environment, args.show_secrets);
+    let text = if let Some(names) = args.lists.of(&stack, context)? {
+        listed(&names, context.global.json)
     } else {
-        render::data(&in_words(&project, &environment, &moved, args.show_secrets));
+        match args.format {
+            Some(Format::Yaml) => render::yaml(&stack),
+            None if args.output.is_some() && !context.global.json => render::yaml(&stack),
+            None if !context.global.json => in_words(&project, &environment, &moved, args.show_secrets),
+            Some(Format::Json) | None => {
+                format!("{:#}\n", in_json(&project, &environment, &moved, args.show_secrets))
+            }
+        }
+    };
+    match &args.output {
+        None => render::data(&text),
+        Some(path) => {
+            std::fs::write(path, text).map_err(|source| Unwritten { path: path.clone(), source })?;
+        }
     }
     Ok(Exit::Done)
+}
+
+fn listed(names: &[String], as_json: bool) -> String {
+    if as_json {
+        return format!("{:#}\n", Value::from(names));
+    }
+    names.iter().flat_map(|name| [name.as_str(), "\n"]).collect()
+}
+
+/// The whole stack, as Compose prints it.
+fn resolved(environment: &Environment, secrets: bool) -> Value {
+    let stack = &environment.stack;
+    if secrets { stack.resolved().clone() } else { stack.resolved_masked() }
+}
+
+/// A file that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}", path.display())]
+struct Unwritten {
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+impl From<Unwritten> for CommandError {
+    fn from(error: Unwritten) -> Self {
+        Self::failed("io", error)
+    }
 }
 
 fn layout(project: &Project) -> &'static str {
@@ -144,8 +203,7 @@ pub fn moved_in_json(moved: &MovedPort) -> Value {
 }
 
 fn in_json(project: &Project, environment: &Environment, moved: &[MovedPort], secrets: bool) -> Value {
-    let stack = &environment.stack;
-    let stack = if secrets { stack.resolved().clone() } else { stack.resolved_masked() };
+    let stack = resolved(environment, secrets);
     let variable = |(name, variable): (&str, &backlot_project::Variable)| {
         json!({
             "name": name,

@@ -25,6 +25,12 @@ pub struct Args {
     /// Remove images of its services, too: those that were built for them (`local`), or all
     #[arg(long, value_name = "KIND", value_parser = ["local", "all"])]
     rmi: Option<String>,
+    /// How many seconds what ends may take, instead of its `stop_grace_period`
+    #[arg(short = 't', long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    // All that runs of it goes anyway.
+    #[arg(long = "remove-orphans", hide = true)]
+    _remove_orphans: bool,
     /// Print more about what is done
     // It takes the place of the global option, whose -v would mean another thing than in `docker compose down -v`.
     #[arg(id = "verbose", long, action = ArgAction::Count, help_heading = "Global options", hide_short_help = true)]
@@ -33,7 +39,7 @@ pub struct Args {
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, site) = context.project_and_site()?;
-    let engine = context.engine(&site)?;
+    let engine = context.engine_within(&site, args.timeout)?;
     let images = match &args.rmi {
         Some(kind) => images_of(&context.environment(&project)?, kind == "all"),
         None => Vec::new(),

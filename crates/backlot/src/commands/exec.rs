@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(short = 'w', long, value_name = "DIR")]
     workdir: Option<PathBuf>,
     /// No terminal between: natively there never is
-    #[arg(short = 'T', long = "no-tty")]
+    #[arg(short = 'T', long = "no-tty", alias = "no-TTY")]
     no_tty: bool,
     // As it is anyway, where standard input and output are a terminal.
     #[arg(short = 'i', long = "interactive", hide = true)]
@@ -43,7 +43,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         directory: args.workdir.clone(),
         terminal: context.can_have_terminal() && !args.no_tty,
         no_install: true,
-        environment: false,
+        variables: context
+            .global
+            .variables()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        ..Beside::default()
     })
 }
 

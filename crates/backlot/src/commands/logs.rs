@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use backlot_engine::{LogWish, Site};
-use backlot_logs::parse_since;
+use backlot_logs::{LogLine, parse_since};
 use backlot_project::{EnvironmentName, Project};
 
 use crate::commands::services;
@@ -21,6 +21,7 @@ const STEP: Duration = Duration::from_millis(100);
 ///
 /// With --json, each line is an object.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
     /// The services [default: all]
     #[arg(value_name = "SERVICE")]
@@ -40,6 +41,15 @@ pub struct Args {
     /// Do not show of which replica a line is
     #[arg(long)]
     no_log_prefix: bool,
+    /// End at a time, or so long ago
+    #[arg(long, value_name = "TIME", conflicts_with = "follow", hide_short_help = true)]
+    until: Option<String>,
+    /// Only of the replica of this number
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    index: Option<u32>,
+    /// Print without colours
+    #[arg(long, hide_short_help = true)]
+    no_color: bool,
 }
 
 /// How many lines to begin with.
@@ -65,15 +75,17 @@ pub fn of_site(args: &Args, project: &Project, site: &Site, context: &Context) -
         services::check(&args.services, known, project, context)?;
     }
     let (services, tail, follow) = (args.services.clone(), args.tail.0, args.follow);
-    let wish = LogWish { services, tail, since: since(args)?, follow };
+    let (since, until) = (time(args.since.as_deref())?, time(args.until.as_deref())?);
+    let wish = LogWish { services, tail, since, until, follow };
     let mut lines = engine.lines(site, wish)?;
     context.tell(left_out(args, project, site, context));
     let mut printer = printer(args, context);
-    for line in lines.so_far()? {
+    let is_meant = |line: &LogLine| args.index.is_none_or(|index| is_of(line, index));
+    for line in lines.so_far()?.into_iter().filter(is_meant) {
         printer.print(&line);
     }
     while args.follow && !render::is_unread() {
-        for line in lines.next(STEP)? {
+        for line in lines.next(STEP)?.into_iter().filter(is_meant) {
             printer.print(&line);
         }
         if context.interrupted.load(Ordering::SeqCst) {
@@ -109,13 +121,20 @@ fn left_out(args: &Args, project: &Project, site: &Site, context: &Context) -> V
     args.services.iter().filter(is_out).map(line).collect()
 }
 
-fn since(args: &Args) -> Result<Option<SystemTime>, CommandError> {
-    let since = args.since.as_ref().map(|since| parse_since(since, SystemTime::now()));
-    since.transpose().map_err(|error| CommandError::usage("time-invalid", error))
+/// Whether a line is of the service's replica of this number.
+fn is_of(line: &LogLine, index: u32) -> bool {
+    let number = line.replica.strip_prefix(&line.service).and_then(|rest| rest.strip_prefix('-'));
+    number.is_some_and(|number| number == index.to_string())
+}
+
+fn time(text: Option<&str>) -> Result<Option<SystemTime>, CommandError> {
+    let time = text.map(|text| parse_since(text, SystemTime::now()));
+    time.transpose().map_err(|error| CommandError::usage("time-invalid", error))
 }
 
 fn printer(args: &Args, context: &Context) -> LogPrinter {
-    let printer = LogPrinter::new(context.caller.wants_colour_on_stdout, args.timestamps);
+    let colour = context.caller.wants_colour_on_stdout && !args.no_color;
+    let printer = LogPrinter::new(colour, args.timestamps);
     if context.global.json {
         return printer.with_objects();
     }

@@ -3,6 +3,7 @@
 use backlot_engine::{Row, Summary, list_all, list_machine};
 use serde_json::json;
 
+use crate::commands::format::Format;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -11,23 +12,30 @@ use crate::render::{self, Table};
 /// List the environments of this checkout that are up, and what killed commands have left over
 ///
 /// With --all, those of this machine, with their projects and branches: also those that are down and have data that is kept, and what
-/// is an orphan, as its checkout is not where it was (see `adopt`).
+/// is an orphan, as its checkout is not where it was (see `adopt`). With -q only their names, one a line.
 #[derive(Debug, clap::Args)]
 #[command(visible_alias = "list")]
 pub struct Args {
     /// All of this machine
     #[arg(short, long)]
     all: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     if args.all {
-        return run_all(context);
+        return run_all(args, context);
     }
     let (project, home) = (context.project()?, context.home()?);
     let all = list_all(&home, &project, &context.caller.variables)?;
-    if context.global.json {
+    if args.format.is_json(context) {
         render::json(&all.iter().map(in_json).collect());
+        return Ok(Exit::Done);
+    }
+    if context.global.quiet {
+        let names: Vec<String> = all.into_iter().map(|summary| summary.environment).collect();
+        render::names(&names, false);
         return Ok(Exit::Done);
     }
     if all.is_empty() {
@@ -41,10 +49,15 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-fn run_all(context: &Context) -> Result<Exit, CommandError> {
+fn run_all(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let rows = list_machine(&context.home()?, &context.caller.variables)?;
-    if context.global.json {
+    if args.format.is_json(context) {
         render::json(&rows.iter().map(row_in_json).collect());
+        return Ok(Exit::Done);
+    }
+    if context.global.quiet {
+        let name = |row: &Row| format!("{} {}", row.project, row.summary.environment);
+        render::names(&rows.iter().map(name).collect::<Vec<_>>(), false);
         return Ok(Exit::Done);
     }
     if rows.is_empty() {

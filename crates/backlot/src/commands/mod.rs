@@ -16,6 +16,7 @@ mod env;
 mod exec;
 mod flask;
 mod foreground;
+mod format;
 mod glance;
 mod guard;
 mod init;
@@ -117,6 +118,11 @@ pub fn run(
     command_line: fn() -> clap::Command,
     context: &Context,
 ) -> Result<Exit, CommandError> {
+    let takes_variables = matches!(command, Some(Command::Run(_) | Command::Exec(_)));
+    if let Some((name, value)) = context.global.variables().next().filter(|_| !takes_variables) {
+        let error = format!("-e {name}={value} sets a variable, which is for `run` and `exec`");
+        return Err(CommandError::usage("usage", error).hint("-e NAME names the environment"));
+    }
     let Some(command) = command else { return glance::run(context, command_line) };
     match command {
         Command::Init(args) => init::run(&args, context),

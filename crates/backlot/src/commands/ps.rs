@@ -7,6 +7,7 @@ use backlot_process::usage_of;
 use backlot_supervisor::{Health, ReplicaReport, ServiceReport, State};
 use serde_json::{Value, json};
 
+use crate::commands::format::Format;
 use crate::commands::named::Named;
 use crate::commands::seen;
 use crate::commands::services::choose;
@@ -21,23 +22,56 @@ use crate::render::{self, Table};
 /// the names that it knows lead to, and where the ports of its replicas really are.
 #[derive(Debug, clap::Args)]
 #[command(visible_alias = "status")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Args {
     /// Only these services
     #[arg(value_name = "SERVICE")]
-    services: Vec<String>,
+    named: Vec<String>,
     // All that there are are listed anyway.
     #[arg(short = 'a', long = "all", hide = true)]
     _all: bool,
+    /// List the services instead, a name a line
+    #[arg(long)]
+    services: bool,
+    /// Only replicas in this state: one of the column's, or of Docker's (repeatable)
+    #[arg(long, value_name = "STATE", value_parser = parse_states)]
+    status: Vec<States>,
+    /// The same as --status, as `status=STATE`
+    #[arg(long, value_name = "FILTER", value_parser = parse_filter, hide_short_help = true)]
+    filter: Vec<States>,
+    #[command(flatten)]
+    format: Format,
+    /// Leave services out, with `=false`, that run and that the files do not have
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set, hide_short_help = true)]
+    orphans: bool,
+    // Nothing is cut.
+    #[arg(long = "no-trunc", hide = true)]
+    _no_trunc: bool,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, site) = context.project_and_site()?;
     let engine = context.engine(&site)?;
     let known = engine.services(&site)?;
-    let services = choose(&args.services, known.clone(), &project, context)?;
-    let (json, verbose) = (context.global.json, context.global.verbose > 0);
+    let mut services = choose(&args.named, known.clone(), &project, context)?;
+    let (json, verbose) = (args.format.is_json(context), context.global.verbose > 0);
     // What runs can be looked at even if the files are broken by now.
-    let environment = if json || verbose { context.environment(&project).ok() } else { None };
+    let environment =
+        if json || verbose || !args.orphans { context.environment(&project).ok() } else { None };
+    if let Some(environment) = environment.as_ref().filter(|_| !args.orphans) {
+        services.retain(|service| environment.stack.services.contains_key(&service.name));
+    }
+    let states: Vec<State> =
+        args.status.iter().chain(&args.filter).flat_map(|states| states.0.clone()).collect();
+    let is_filtered = !args.status.is_empty() || !args.filter.is_empty();
+    if is_filtered {
+        keep(&mut services, &states);
+    }
+    if args.services {
+        let up = services.iter().filter(|service| !service.replicas.is_empty());
+        render::names(&up.map(|service| service.name.clone()).collect::<Vec<_>>(), json);
+        return Ok(Exit::Done);
+    }
     let named = Named::of(&site);
     let seen = |service| seen::of(service, (&site, engine.as_ref()), environment.as_ref(), context);
     if json {
@@ -50,9 +84,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return Ok(Exit::Done);
     }
     if context.global.quiet {
-        for name in running(&services) {
-            render::line(&name);
+        if !is_filtered {
+            keep(&mut services, &[State::Running]);
         }
+        render::names(&replicas(&services), false);
         return Ok(Exit::Done);
     }
     if services.is_empty() {
@@ -76,10 +111,51 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
 }
 
 /// `web-1`
-fn running(services: &[ServiceReport]) -> Vec<String> {
+fn replicas(services: &[ServiceReport]) -> Vec<String> {
     let replicas = services.iter().flat_map(|service| service.replicas.iter().map(move |one| (service, one)));
-    let running = replicas.filter(|(_, replica)| replica.state == State::Running);
-    running.map(|(service, replica)| format!("{}-{}", service.name, replica.number)).collect()
+    replicas.map(|(service, replica)| format!("{}-{}", service.name, replica.number)).collect()
+}
+
+/// Keeps the replicas that are in one of these states, and the services that have some.
+fn keep(services: &mut Vec<ServiceReport>, states: &[State]) {
+    for service in services.iter_mut() {
+        service.replicas.retain(|replica| states.contains(&replica.state));
+    }
+    services.retain(|service| !service.replicas.is_empty());
+}
+
+/// The states that a word means.
+#[derive(Debug, Clone)]
+struct States(Vec<State>);
+
+/// A state as the table has it, or a word of Docker's for several.
+fn parse_states(text: &str) -> Result<States, String> {
+    use State::{Blocked, Completed, Draining, Failed, Restarting, Running, Starting, Stopping, Waiting};
+    const ALL: [State; 9] =
+        [Waiting, Blocked, Starting, Running, Restarting, Draining, Stopping, Completed, Failed];
+    Ok(States(match text {
+        "running" => vec![Running, Draining, Stopping],
+        "created" => vec![Waiting, Blocked, Starting],
+        "exited" => vec![Completed, Failed],
+        // Nothing ever is.
+        "paused" | "removing" | "dead" => Vec::new(),
+        own => {
+            let known = ALL.into_iter().find(|known| state(*known) == own);
+            let none = || {
+                format!(
+                    "it is none of {}, created, exited, paused, removing, dead",
+                    ALL.map(state).join(", ")
+                )
+            };
+            vec![known.ok_or_else(none)?]
+        }
+    }))
+}
+
+/// `status=running`
+fn parse_filter(text: &str) -> Result<States, String> {
+    let status = text.strip_prefix("status=").ok_or("it is not of the form status=STATE")?;
+    parse_states(status)
 }
 
 /// `urls` are those at the front door, if it is open.

@@ -21,6 +21,9 @@ pub struct Args {
     /// One replica after another, without dropping a request
     #[arg(long)]
     rolling: bool,
+    /// How many seconds what ends may take, instead of its `stop_grace_period`
+    #[arg(short = 't', long, value_name = "SECONDS")]
+    timeout: Option<u64>,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -31,8 +34,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return context.show_steps(&[format!("restart {which}{how}")]);
     }
     let request = Request::Restart { services: args.services.clone(), rolling: args.rolling };
-    let awaited = Awaited { services: &args.services, ends: false };
-    ask(context.engine(&site)?.as_ref(), &site, &request, awaited, context)?;
+    let awaited = Awaited { services: &args.services, ..Awaited::default() };
+    ask(context.engine_within(&site, args.timeout)?.as_ref(), &site, &request, awaited, context)?;
     if context.global.json {
         render::json(
             &json!({ "environment": site.name(), "restarted": args.services, "rolling": args.rolling }),

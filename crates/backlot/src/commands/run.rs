@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use backlot_engine::{Beside, Container, Deployment, Hint, Packages, Site, Wishes, own, tools};
 use backlot_near::nearest;
 use backlot_process::{Program, caller_without_postgres, shell_quote};
-use backlot_project::{Environment, Project};
+use backlot_project::{Environment, Project, split_words, variables_in};
 
 use crate::commands::exec::carry_out;
 use crate::commands::install;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
+use crate::global::Global;
+use crate::usage::no_option;
 
 /// Run a command in the chosen environment, or once as a service
 ///
@@ -28,6 +30,11 @@ pub struct Args {
     // It is never kept.
     #[arg(long = "rm", hide = true)]
     rm: bool,
+    // As it is anyway, where standard input and output are a terminal.
+    #[arg(short = 'i', long = "interactive", hide = true)]
+    interactive: bool,
+    #[arg(short = 't', long = "tty", hide = true)]
+    tty: bool,
     /// Of a service: start nothing that it depends on
     #[arg(long)]
     no_deps: bool,
@@ -38,17 +45,60 @@ pub struct Args {
     #[arg(short = 'w', long, value_name = "DIR")]
     workdir: Option<PathBuf>,
     /// Of a service: no terminal between, on Docker
-    #[arg(short = 'T', long = "no-tty")]
+    #[arg(short = 'T', long = "no-tty", alias = "no-TTY")]
     no_tty: bool,
+    /// Of a service: build its image anew before, where it has one
+    #[arg(long)]
+    build: bool,
+    /// Of a service: run this in the place of its entrypoint
+    #[arg(long, value_name = "COMMAND")]
+    entrypoint: Option<String>,
+    /// Of a service: a file of variables that the command has besides (repeatable)
+    #[arg(long = "env-from-file", value_name = "FILE", hide_short_help = true)]
+    variable_files: Vec<PathBuf>,
+    /// Of a service: end services that the files do not have
+    #[arg(long, hide_short_help = true)]
+    remove_orphans: bool,
     /// The service, if it is to run as one, and the command with its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "SERVICE|CMD")]
     command: Vec<OsString>,
 }
 
+impl Args {
+    /// Whether options are given that are a service's.
+    fn are_of_service(&self) -> bool {
+        let flags =
+            [self.rm, self.interactive, self.tty, self.no_deps, self.no_tty, self.build, self.remove_orphans];
+        let has_values =
+            self.workdir.is_some() || self.entrypoint.is_some() || !self.variable_files.is_empty();
+        has_values || flags.contains(&true)
+    }
+
+    /// That the command begins with an option, or with what one of Docker Compose's would be told that means another thing here.
+    pub fn misplaced(&self, global: &Global) -> Option<CommandError> {
+        let first = self.command.first()?.to_string_lossy();
+        let word = first.split('=').next().unwrap_or_default();
+        let is_mount = global.verbose > 0 && first.contains(':');
+        let is_port = global.project_name.as_ref().is_some_and(|name| name.contains(':'));
+        let option = match (is_mount, is_port) {
+            (true, _) => "-v",
+            (_, true) => "-p",
+            _ => word,
+        };
+        let hint = "the command begins here: what stands before it are options of `run`";
+        let unknown = || CommandError::usage("usage", format!("there is no option {word} here")).hint(hint);
+        let is_option = option.starts_with('-');
+        is_option.then(|| no_option(Some("run"), option).unwrap_or_else(unknown))
+    }
+}
+
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
-    let is_of_service = args.rm || args.no_deps || args.workdir.is_some() || args.no_tty;
-    if is_after_dashes(&context.caller.arguments, &args.command) {
-        if is_of_service {
+    let is_after_dashes = is_after_dashes(&context.caller.arguments, &args.command);
+    if let Some(error) = args.misplaced(&context.global).filter(|_| !is_after_dashes) {
+        return Err(error);
+    }
+    if is_after_dashes {
+        if args.are_of_service() {
             let error = "the options are a service's, and what follows -- is none";
             return Err(CommandError::usage("no-service", error));
         }
@@ -57,7 +107,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let name = args.command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     let project = context.project()?.naming([name.clone()]);
     let environment = context.environment(&project)?;
-    if is_of_service || environment.stack.services.contains_key(&name) {
+    if args.are_of_service() || environment.stack.services.contains_key(&name) {
         return once(args, name, &project, environment, context);
     }
     in_environment(&args.command, Needs { packages: !args.no_install, database: true }, context)
@@ -109,6 +159,10 @@ fn once(
         command: command.clone(),
         directory: args.workdir.clone(),
         terminal: context.can_have_terminal() && !args.no_tty,
+        entrypoint: args.entrypoint.as_deref().map(entrypoint).transpose()?,
+        variables: variables(args, context)?,
+        build: args.build,
+        orphans: args.remove_orphans,
         no_install: args.no_install,
         environment: false,
     };
@@ -128,6 +182,21 @@ fn once(
         tidy_up(&site, context)?;
     }
     outcome
+}
+
+/// The words of an entrypoint, as a shell would take them apart.
+fn entrypoint(text: &str) -> Result<Vec<String>, CommandError> {
+    split_words(text).map_err(|error| CommandError::usage("usage", format!("--entrypoint {text:?}: {error}")))
+}
+
+/// The variables that a command has besides: those of files, and in their place those that are given.
+fn variables(args: &Args, context: &Context) -> Result<BTreeMap<String, String>, CommandError> {
+    let mut all = BTreeMap::new();
+    for file in &args.variable_files {
+        all.extend(variables_in(file, &context.caller.variables)?);
+    }
+    all.extend(context.global.variables().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    Ok(all)
 }
 
 /// What was made for one command is gone with it, unless somebody has brought something up there meanwhile.
@@ -202,6 +271,7 @@ pub fn in_environment(command: &[OsString], needs: Needs, context: &Context) -> 
         folder
     });
     variables = Packages::in_front(&packages, variables);
+    variables.extend(context.global.variables().map(|(name, value)| (name.to_owned(), value.to_owned())));
     // Whoever is somewhere in it already is where he wants to be.
     let here = context.caller.directory.as_ref().ok();
     let directory = directory.filter(|folder| here.is_none_or(|here| !here.starts_with(folder)));
@@ -262,13 +332,7 @@ pub fn program(command: &[OsString], variables: &BTreeMap<String, String>) -> Re
     };
     let Some(path) = path else {
         let error = format!("no program {} is on PATH", name.to_string_lossy());
-        let mut failure = CommandError::failed("no-program", error);
-        failure.exit = Exit::Child(127);
-        if name.to_string_lossy().starts_with('-') {
-            failure =
-                failure.hint("the command begins here: the options of `docker compose run` are not known");
-        }
-        return Err(failure);
+        return Err(CommandError { exit: Exit::Child(127), ..CommandError::failed("no-program", error) });
     };
     Ok(Program::new(path).args(arguments).envs(variables))
 }

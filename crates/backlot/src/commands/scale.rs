@@ -20,12 +20,18 @@ pub struct Args {
     /// Do not wait until new replicas are ready and those that are too many have gone
     #[arg(long)]
     no_wait: bool,
+    // How many seconds those may take that leave: `stop` says it.
+    #[arg(skip)]
+    timeout: Option<u64>,
+    // What it depends on is never started with it.
+    #[arg(long = "no-deps", hide = true)]
+    _no_deps: bool,
 }
 
 impl Args {
-    /// To so many, waited for.
-    pub fn of(scale: Vec<(String, u32)>) -> Self {
-        Self { scale, no_wait: false }
+    /// To so many, waited for; what leaves may take so many seconds.
+    pub fn of(scale: Vec<(String, u32)>, timeout: Option<u64>) -> Self {
+        Self { scale, no_wait: false, timeout, _no_deps: false }
     }
 }
 
@@ -49,8 +55,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     let request = Request::Scale { replicas: args.scale.iter().cloned().collect(), wait: !args.no_wait };
     let names: Vec<String> = args.scale.iter().map(|(service, _)| service.clone()).collect();
-    let awaited = Awaited { services: &names, ends: false };
-    ask(context.engine(&site)?.as_ref(), &site, &request, awaited, context)?;
+    let awaited = Awaited { services: &names, ..Awaited::default() };
+    ask(context.engine_within(&site, args.timeout)?.as_ref(), &site, &request, awaited, context)?;
     if context.global.json {
         let wanted: BTreeMap<&String, u32> =
             args.scale.iter().map(|(service, count)| (service, *count)).collect();

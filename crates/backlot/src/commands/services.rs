@@ -45,7 +45,8 @@ pub fn check(
     named.iter().find(|name| !known.contains(*name)).map_or(Ok(()), |name| Err(unknown(name, &known)))
 }
 
-fn unknown(name: &str, known: &BTreeSet<String>) -> CommandError {
+/// That there is no service of this name.
+pub fn unknown(name: &str, known: &BTreeSet<String>) -> CommandError {
     let instead = instead(name, known.iter().map(String::as_str));
     CommandError::failed("no-service", format!("there is no service {name} ({instead})"))
 }

@@ -38,6 +38,6 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         directory: args.workdir.clone(),
         terminal: context.can_have_terminal(),
         no_install: true,
-        environment: false,
+        ..Beside::default()
     })
 }

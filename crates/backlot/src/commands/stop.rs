@@ -16,6 +16,9 @@ pub struct StopArgs {
     /// The services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
+    /// How many seconds what ends may take, instead of its `stop_grace_period`
+    #[arg(short = 't', long, value_name = "SECONDS")]
+    timeout: Option<u64>,
 }
 
 /// Start services that were stopped, with all that they depend on: the same as `up -d`
@@ -24,14 +27,16 @@ pub struct StartArgs {
     /// The services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
+    #[command(flatten)]
+    waiting: up::Waiting,
 }
 
 pub fn stop(args: &StopArgs, context: &Context) -> Result<Exit, CommandError> {
     if args.services.is_empty() || are_all_that_run(&args.services, context)? {
-        return stop_all(context);
+        return stop_all(args, context);
     }
     let scale: Vec<(String, u32)> = args.services.iter().map(|service| (service.clone(), 0)).collect();
-    scale::run(&scale::Args::of(scale), context)
+    scale::run(&scale::Args::of(scale, args.timeout), context)
 }
 
 /// Whether nothing runs beside these services, which do: databases alone have no supervisor that could stop one of them.
@@ -43,9 +48,9 @@ fn are_all_that_run(services: &[String], context: &Context) -> Result<bool, Comm
     Ok(!runs.is_empty() && runs == services.iter().map(String::as_str).collect())
 }
 
-fn stop_all(context: &Context) -> Result<Exit, CommandError> {
+fn stop_all(args: &StopArgs, context: &Context) -> Result<Exit, CommandError> {
     let (_, site) = context.project_and_site()?;
-    let engine = context.engine(&site)?;
+    let engine = context.engine_within(&site, args.timeout)?;
     if context.global.dry_run {
         return context.show_steps(&[format!("stop all that runs of {}, and keep its data", site.name())]);
     }
@@ -60,5 +65,5 @@ fn stop_all(context: &Context) -> Result<Exit, CommandError> {
 }
 
 pub fn start(args: &StartArgs, context: &Context) -> Result<Exit, CommandError> {
-    up::run(&up::Args::detached(args.services.clone()), context)
+    up::run(&up::Args::detached(args.services.clone(), args.waiting), context)
 }

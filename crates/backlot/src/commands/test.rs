@@ -45,7 +45,7 @@ pub struct Args {
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
-    let name = context.global.environment.as_deref().unwrap_or(ENVIRONMENT);
+    let name = context.global.environment().unwrap_or(ENVIRONMENT);
     let name = EnvironmentName::parse(name)?;
     let environment = context.environment_named(&project, &name)?;
     let mut tested = Tested::of(&environment, &project, args, context);
@@ -223,10 +223,10 @@ impl Tested {
         let beside = Beside {
             service,
             command: runner.words(),
-            directory: None,
             terminal: context.can_have_terminal(),
             environment: true,
             no_install: args.no_install,
+            ..Beside::default()
         };
         let exec =
             tests.as_service(&beside, &self.needs, &mut context.reporter(), &mut context.newsreader())?;

@@ -3,6 +3,7 @@
 use backlot_process::{ProcessUsage, processes_of};
 use serde_json::json;
 
+use crate::commands::format::Format;
 use crate::commands::services::choose;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -16,6 +17,15 @@ pub struct Args {
     /// The services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
+    #[command(flatten)]
+    format: Format,
+    // It looks once, at all, and cuts nothing.
+    #[arg(short = 'a', long = "all", hide = true)]
+    _all: bool,
+    #[arg(long = "no-stream", hide = true)]
+    _no_stream: bool,
+    #[arg(long = "no-trunc", hide = true)]
+    _no_trunc: bool,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -28,7 +38,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
             rows.extend(processes.into_iter().map(|process| (name.clone(), process)));
         }
     }
-    if context.global.json {
+    if args.format.is_json(context) {
         render::json(&rows.iter().map(|(replica, process)| in_json(replica, process)).collect());
         return Ok(Exit::Done);
     }

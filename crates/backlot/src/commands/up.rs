@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use backlot_engine::{Deployment, EngineError, Hint, Home, MovedPort, NoService, Site, Started, Wishes};
 use backlot_project::{Environment, Project};
 use backlot_supervisor::{Health, Request, ServiceReport, State};
 use serde_json::json;
 
-use crate::commands::asking::{Awaited, ask};
+use crate::commands::asking::{Awaited, Limit, ask, not_well};
 use crate::commands::config;
-use crate::commands::foreground::{self, Stack};
+use crate::commands::foreground::{self, Shown, Stack};
 use crate::commands::named::Named;
 use crate::commands::ps::service_in_json;
 use crate::commands::scale::parse_scale;
@@ -39,9 +39,8 @@ pub struct Args {
     /// Replace services when their files change, as `watch` does; in the foreground
     #[arg(short = 'w', long, conflicts_with_all = ["detach", "wait"])]
     watch: bool,
-    /// Return when every service is healthy, or a one-shot has finished well; in the background
-    #[arg(long)]
-    wait: bool,
+    #[command(flatten)]
+    waiting: Waiting,
     /// Leave a service out that others depend on: they run without it (repeatable)
     #[arg(long, value_name = "SERVICE")]
     without: Vec<String>,
@@ -51,6 +50,15 @@ pub struct Args {
     /// Build images anew, on Docker
     #[arg(long)]
     build: bool,
+    /// Build no images: those that containers need are here, or it fails
+    #[arg(long, conflicts_with = "build")]
+    no_build: bool,
+    /// Replace services even if they are as they were: those that are named, or all; data stays
+    #[arg(long)]
+    force_recreate: bool,
+    /// End services that the files do not have, even if only some are named
+    #[arg(long, hide_short_help = true)]
+    remove_orphans: bool,
     /// Install nothing that services' Dockerfiles do
     #[arg(long)]
     no_install: bool,
@@ -60,6 +68,25 @@ pub struct Args {
     /// Run N replicas of a service (repeatable)
     #[arg(long, value_name = "SERVICE=N", value_parser = parse_scale)]
     scale: Vec<(String, u32)>,
+    /// How many seconds what is replaced, or ends with Ctrl-C, may take, instead of its `stop_grace_period`
+    #[arg(short = 't', long, value_name = "SECONDS", hide_short_help = true)]
+    timeout: Option<u64>,
+    #[command(flatten)]
+    shown: Shown,
+    // What the files name no more is ended anyway, and nothing is asked.
+    #[arg(short = 'y', long = "yes", hide = true)]
+    _yes: bool,
+}
+
+/// Whether it is waited, and how long.
+#[derive(Debug, Default, Clone, Copy, clap::Args)]
+pub struct Waiting {
+    /// Return when every service is healthy, or a one-shot has finished well; in the background
+    #[arg(long)]
+    wait: bool,
+    /// Wait no longer than so many seconds after everything was started, and fail then; what was started stays
+    #[arg(long, value_name = "SECONDS", requires = "wait")]
+    wait_timeout: Option<u64>,
 }
 
 impl Args {
@@ -70,13 +97,17 @@ impl Args {
             build: self.build,
             empty: self.empty,
             no_install: self.no_install,
+            no_build: self.no_build,
+            recreate: self.force_recreate,
+            orphans: self.remove_orphans,
+            grace: self.timeout.map(Duration::from_secs),
             ..Wishes::default()
         }
     }
 
     /// These services, in the background.
-    pub fn detached(services: Vec<String>) -> Self {
-        Self { services, detach: true, ..Self::default() }
+    pub fn detached(services: Vec<String>, waiting: Waiting) -> Self {
+        Self { services, detach: true, waiting, ..Self::default() }
     }
 }
 
@@ -86,6 +117,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let mut project = context.project()?.naming(named.cloned());
     let wishes = args.wishes();
     let environment = chosen(args, &wishes, &home, &mut project, context)?;
+    args.shown.check(&environment.stack)?;
     let deployment = context.deployment(context.ground(&home, &project), environment, &wishes)?;
     if context.global.verbose > 0 {
         context.tell_way(&home);
@@ -104,7 +136,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     let start = Instant::now();
     let since = std::time::SystemTime::now();
-    let in_foreground = !args.detach && !args.wait;
+    let in_foreground = !args.detach && !args.waiting.wait;
     let watcher = if in_foreground { deployment.watch()? } else { None };
     let started = match deployment.up(&wishes, &mut context.reporter(), &mut context.newsreader()) {
         Ok(started) => started,
@@ -123,19 +155,20 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
             let services = context.engine(site)?.services(site).unwrap_or_default();
             say_names(with_names(site, &services, args.tls, context)?.as_ref(), &services, context);
         }
-        let attendance = context.engine(site)?.attend(site, &started, since, watcher)?;
-        let (services, watch) = (args.services.as_slice(), args.watch);
-        return foreground::run(attendance, Stack { site, project: &project, services, watch }, context);
+        let attendance = context.engine_within(site, args.timeout)?.attend(site, &started, since, watcher)?;
+        let (services, watch, shown) = (args.services.as_slice(), args.watch, &args.shown);
+        let stack = Stack { site, project: &project, services, watch, shown };
+        return foreground::run(attendance, stack, context);
     }
     let services = if !started.has_services {
         Vec::new()
-    } else if args.wait {
-        wait(deployment.as_ref(), &args.services, context)?
+    } else if args.waiting.wait {
+        wait(deployment.as_ref(), &args.services, args.waiting.wait_timeout, context)?
     } else {
         context.engine(deployment.site())?.services(deployment.site())?
     };
     let named = with_names(deployment.site(), &services, args.tls, context)?;
-    let (named, waited) = (named.as_ref(), args.wait);
+    let (named, waited) = (named.as_ref(), args.waiting.wait);
     let up = Up { started: &started, services: &services, moved: &moved, named, waited };
     show(deployment.as_ref(), up, start, context);
     say_names(named, &services, context);
@@ -236,13 +269,22 @@ fn called(
 pub fn wait(
     deployment: &dyn Deployment<'_>,
     services: &[String],
+    seconds: Option<u64>,
     context: &Context,
 ) -> Result<Vec<ServiceReport>, CommandError> {
     let site = deployment.site();
     let engine = context.engine(site)?;
     let request = Request::WaitHealthy { services: services.to_vec() };
-    let awaited = Awaited { services, ends: false };
+    let limit = seconds.map(|seconds| Limit::of(Duration::from_secs(seconds)));
+    let awaited = Awaited { services, limit: limit.as_ref(), ..Awaited::default() };
     let outcome = ask(engine.as_ref(), site, &request, awaited, context);
+    if let Some(limit) = limit.as_ref().filter(|limit| limit.passed.load(Ordering::SeqCst)) {
+        let missing = not_well(site, awaited, context).join(", ");
+        let error = format!("not all was ready within {} s: {missing}", limit.time.as_secs());
+        return Err(CommandError::failed("not-ready", error).hint(
+            Hint::command(&["-e", site.name(), "logs"]).then(" shows what they have printed, and they go on"),
+        ));
+    }
     if let Err(EngineError::StoppedWaiting) = outcome {
         context.interrupted.store(false, Ordering::SeqCst);
         return Err(CommandError {

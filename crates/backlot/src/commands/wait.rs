@@ -27,17 +27,26 @@ pub struct Args {
     /// What to wait for
     #[arg(long = "for", value_enum, default_value_t = Until::Healthy, value_name = "WHAT")]
     until: Until,
+    /// Wait until one has stopped, and take the environment down then; what is in its volumes stays
+    #[arg(long, conflicts_with = "until")]
+    down_project: bool,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (_, site) = context.project_and_site()?;
     let services = args.services.clone();
-    let request = match args.until {
+    let until = if args.down_project { Until::Stopped } else { args.until };
+    let request = match until {
         Until::Healthy => Request::WaitHealthy { services },
         Until::Stopped => Request::WaitStopped { services },
     };
-    let awaited = Awaited { services: &args.services, ends: args.until == Until::Stopped };
-    match ask(context.engine(&site)?.as_ref(), &site, &request, awaited, context)? {
+    let awaited = Awaited { services: &args.services, ends: until == Until::Stopped, limit: None };
+    let engine = context.engine(&site)?;
+    let answer = ask(engine.as_ref(), &site, &request, awaited, context)?;
+    if args.down_project {
+        engine.down(&site, false, &mut context.reporter())?;
+    }
+    match answer {
         Answer::Exit { service, code } => {
             if context.global.json {
                 render::json(&json!({ "service": service, "exit_code": code }));

@@ -8,6 +8,7 @@ mod streams;
 mod style;
 mod table;
 mod text;
+mod yaml;
 
 pub use failure::show_failure;
 pub use live::{Showing, Task};
@@ -17,6 +18,7 @@ pub use streams::{Streams, ascii, set_up};
 pub use style::Style;
 pub use table::Table;
 pub use text::{ago, size, took};
+pub use yaml::yaml;
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -65,6 +67,16 @@ pub fn steps(steps: &[String], as_json: bool) {
 /// Prints a line of data to stdout.
 pub fn line(text: &str) {
     data(&format!("{text}\n"));
+}
+
+/// Prints names, one a line.
+pub fn names(names: &[String], as_json: bool) {
+    if as_json {
+        return json(&names.into());
+    }
+    for name in names {
+        line(name);
+    }
 }
 
 /// Prints a value to stdout as JSON for people and programs: indented.

@@ -12,6 +12,7 @@ mod choice;
 mod errors;
 mod examples;
 mod foreground;
+mod habits;
 mod load;
 mod migrations;
 mod mixed;

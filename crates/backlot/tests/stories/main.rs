@@ -33,6 +33,7 @@ mod fetched_servers;
 mod flags;
 mod flask;
 mod front_door;
+mod habits;
 mod hard_coded;
 mod hooks;
 mod hostile;

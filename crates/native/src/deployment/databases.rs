@@ -82,7 +82,7 @@ impl NativeStack<'_> {
         for other in self.wanted_others(cast, wishes) {
             let up = other.site().take().and_then(|part| {
                 part.tidy()?;
-                other.up_taken(&part, again(wishes), None, report)
+                other.up_taken(&part, again(wishes, other), None, report)
             });
             match up {
                 Ok(up) => databases.push(up.database),
@@ -155,7 +155,7 @@ impl NativeStack<'_> {
         };
         let migrating = self.migrating(wishes)?;
         let migrating = migrating.as_ref().map(|all| all as &dyn Migrates);
-        let up = service.up_taken(taken, again(wishes), migrating, report)?;
+        let up = service.up_taken(taken, again(wishes, service), migrating, report)?;
         let started = Started {
             database: Some((&up.database).into()),
             was_up: up.ran,

@@ -185,6 +185,11 @@ impl NativeStack<'_> {
         };
         let builds = wishes.build || self.said(service, "pull_policy").as_deref() == Some("build");
         let step = match service.build {
+            Some(_) if wishes.no_build && !is_here => {
+                let (service, why) = (service.name.clone(), "nothing is to be built (--no-build)");
+                return Err(ContainersError::NotHere { service, image: name, why }.into());
+            }
+            Some(_) if wishes.no_build => None,
             Some(_) if builds || !is_here => Some(Step::Build(Box::new(self.recipe(service, &name)))),
             Some(_) => None,
             None => match policy {

@@ -71,7 +71,7 @@ impl NativeStack<'_> {
 fn beside(migration: &Migration, no_install: bool) -> Option<Beside> {
     let command = migration.command.iter().map(Into::into).collect();
     let service = migration.service.clone()?;
-    Some(Beside { service, command, directory: None, terminal: false, environment: true, no_install })
+    Some(Beside { service, command, environment: true, no_install, ..Beside::default() })
 }
 
 impl Migrating<'_> {

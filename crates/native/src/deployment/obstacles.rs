@@ -42,7 +42,7 @@ impl NativeStack<'_> {
             all.push(error.into());
         }
         for database in self.database.iter().chain(self.wanted_others(&cast, wishes)) {
-            let obstacles = database.obstacles(again(wishes));
+            let obstacles = database.obstacles(again(wishes, database));
             if !obstacles.is_empty() {
                 faulty.insert(database.database().service.clone());
                 all.extend(obstacles);

@@ -40,12 +40,15 @@ impl NativeStack<'_> {
             self.make_packages(&only, report)?;
             self.check_once(beside)?.0
         };
-        self.bring_images(&mut cast, &Wishes::default(), report)?;
+        self.bring_images(&mut cast, &Wishes { build: beside.build, ..Wishes::default() }, report)?;
         for line in told {
             report(Event::Warning(line));
         }
         self.check_volumes(&only)?.iter().try_for_each(|name| volume::disown(self.ground.home, name))?;
         self.bring_up(needs, beside, report, news)?;
+        if beside.orphans {
+            self.end_gone(&Wishes { services: vec![name.clone()], ..Wishes::default() }, news)?;
+        }
         self.beside_all(beside, &cast).map(Exec::Child)
     }
 
@@ -113,8 +116,18 @@ impl NativeStack<'_> {
             environment.stack.services.get_mut(&beside.service).filter(|_| !words.is_empty())
         {
             match &mut service.extension.command {
-                Some(own) => *own = words,
-                None => service.command = Some(words),
+                Some(own) => own.clone_from(&words),
+                None => service.command = Some(words.clone()),
+            }
+        }
+        if let Some(service) = environment.stack.services.get_mut(&beside.service) {
+            let variables = beside.variables.iter();
+            service.environment.extend(variables.map(|(name, value)| (name.clone(), Some(value.clone()))));
+            if let Some(entrypoint) = &beside.entrypoint {
+                // The service's own command goes with its own entrypoint, and so does what runs in its place here.
+                service.extension.command = None;
+                service.command = Some(words);
+                service.entrypoint = Some(entrypoint.clone());
             }
         }
         // What it needs was told.
@@ -194,6 +207,10 @@ impl NativeStack<'_> {
         report: Report<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<Exec, EngineError> {
+        let mut beside = beside.clone();
+        let entrypoint = beside.entrypoint.take().unwrap_or_default();
+        beside.command.splice(0..0, entrypoint.into_iter().map(Into::into));
+        let beside = &beside;
         if beside.command.is_empty() {
             let reason = "it is the server of its data";
             let way_out = "say which command is to run beside it";

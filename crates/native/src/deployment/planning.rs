@@ -29,7 +29,8 @@ impl NativeStack<'_> {
         steps.extend(self.steps_of_others(cast, wishes)?);
         if let Some(service) = &self.database {
             let migrating = self.migrating(wishes)?;
-            steps.extend(service.plan_up(again(wishes), migrating.as_ref().map(|all| all as &dyn Migrates))?);
+            let migrating = migrating.as_ref().map(|all| all as &dyn Migrates);
+            steps.extend(service.plan_up(again(wishes, service), migrating)?);
         }
         if self.stops_services(steps.iter())? && !steps.contains(&Step::Remove(Removal::StopServices)) {
             steps.insert(0, Step::Remove(Removal::StopServices));
@@ -56,7 +57,7 @@ impl NativeStack<'_> {
 
     /// What an `up` does to the further databases.
     pub(super) fn steps_of_others(&self, cast: &Cast, wishes: &Wishes) -> Result<Vec<Step>, EngineError> {
-        let steps = self.wanted_others(cast, wishes).map(|other| other.plan_up(again(wishes), None));
+        let steps = self.wanted_others(cast, wishes).map(|other| other.plan_up(again(wishes, other), None));
         Ok(steps.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
@@ -83,9 +84,15 @@ impl NativeStack<'_> {
         let translation = self.translation(&databases, wishes, current);
         let translation = Translation { writes: false, containers: containers.as_ref(), ..translation };
         let runbook = Box::new(translation.runbook(&cast.services)?);
-        let request = Request::Plan { runbook, services: self.named(wishes) };
+        let request = Request::Plan { runbook: runbook.clone(), services: self.named(wishes) };
         match ask(&self.site, &request, self.ground.interrupted, &mut |_| {}) {
-            Ok(Answer::Plan(steps)) => Ok(Some(steps)),
+            Ok(Answer::Plan(mut steps)) => {
+                let again = self.same_again(&runbook, &self.named(wishes), wishes)?;
+                steps.extend(again.into_iter().map(ServiceStep::Replace));
+                let gone = if wishes.orphans { self.gone(wishes)? } else { Vec::new() };
+                steps.extend(gone.into_iter().map(ServiceStep::Stop));
+                Ok(Some(steps))
+            }
             Err(EngineError::Supervisor(failure)) if failure.code == FailureCode::Structure => Ok(None),
             Ok(
                 Answer::Nothing

@@ -50,6 +50,7 @@ pub(crate) fn ask(
         Request::Status
         | Request::Up { .. }
         | Request::Plan { .. }
+        | Request::Hasten { .. }
         | Request::Scale { .. }
         | Request::Restart { .. }
         | Request::WaitHealthy { .. }
@@ -67,6 +68,20 @@ pub(crate) fn ask(
         },
         error => error.into(),
     })
+}
+
+/// What runs of `services` (none named: all) may take no longer than `grace` to end, if that is asked for.
+///
+/// # Errors
+/// As [`ask`]; where nothing runs, nothing has to end.
+pub(crate) fn hasten(site: &Site, services: &[String], grace: Option<Duration>) -> Result<(), EngineError> {
+    let Some(grace) = grace else { return Ok(()) };
+    let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+    let request = Request::Hasten { services: services.to_vec(), grace_ms };
+    match ask(site, &request, &AtomicBool::new(false), &mut |_| {}) {
+        Ok(_) | Err(EngineError::NoServices { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// A connection to the supervisor of the environment at `site`.

@@ -24,6 +24,12 @@ impl Supervision {
                 self.services[service.0].goal = Goal::Down;
                 self.services[service.0].dismiss();
             }
+            Command::Hasten { service, grace } => {
+                for id in self.followers(service).into_iter().chain([service]) {
+                    let replicas = self.services[id.0].replicas.iter_mut();
+                    replicas.for_each(|replica| replica.hasten(grace));
+                }
+            }
             Command::Scale { service, replicas } => {
                 self.forget_abort(service);
                 self.services[service.0].wanted = replicas;

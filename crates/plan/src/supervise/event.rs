@@ -1,6 +1,7 @@
 //! What the machine is told.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::ids::{Epoch, Release, ReplicaId, ServiceId, Timer};
 use super::stack::StackSpec;
@@ -70,6 +71,14 @@ pub enum Command {
     Stop {
         /// The service.
         service: ServiceId,
+    },
+    /// The replicas of a service, and of those that asked to be replaced with it, that are there now may take no longer than
+    /// this to end, whenever that is asked of them. Those that come after them may take as long as ever.
+    Hasten {
+        /// The service.
+        service: ServiceId,
+        /// How long, in the place of its own grace period.
+        grace: Duration,
     },
     /// Run so many replicas of a service. While a rollout runs, more of them wait for its end. A stopped service stays
     /// stopped.

@@ -12,6 +12,11 @@ use super::replica::Replica;
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 impl Replica {
+    /// Its end may take no longer than this, if it has not begun yet.
+    pub(super) fn hasten(&mut self, grace: Duration) {
+        self.terms.stop_grace = grace;
+    }
+
     /// Takes the first step of an orderly end; nothing if that was done before or there is no process.
     pub(super) fn begin_to_leave(&mut self, out: &mut Outbox) -> bool {
         let Phase::Running { .. } = &self.phase else { return false };

@@ -87,9 +87,10 @@ impl Supervision {
             Command::Up { services } => services.iter().all(known),
             Command::Down | Command::Kill => true,
             Command::Adopt { stack } => stack.continues(&self.stack),
-            Command::Stop { service } | Command::Scale { service, .. } | Command::Restart { service, .. } => {
-                known(service)
-            }
+            Command::Stop { service }
+            | Command::Hasten { service, .. }
+            | Command::Scale { service, .. }
+            | Command::Restart { service, .. } => known(service),
         };
         if is_known {
             self.command(command);

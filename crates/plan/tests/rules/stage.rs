@@ -124,6 +124,10 @@ impl Stage {
         self.tell(Event::Command(Command::Stop { service: self.service(name) }))
     }
 
+    pub(crate) fn hasten(&mut self, name: &str, grace: Duration) -> Vec<String> {
+        self.tell(Event::Command(Command::Hasten { service: self.service(name), grace }))
+    }
+
     pub(crate) fn scale(&mut self, name: &str, replicas: u32) -> Vec<String> {
         self.tell(Event::Command(Command::Scale { service: self.service(name), replicas }))
     }

@@ -53,6 +53,20 @@ fn one_that_ignores_its_signal_is_killed_after_its_grace() {
 }
 
 #[test]
+fn those_that_are_there_can_be_hastened_and_those_after_them_are_not() {
+    let mut stage = Stage::ready([service("a", |a| a.stop_grace = Duration::from_secs(20))]);
+    assert!(stage.hasten("a", Duration::from_secs(1)).is_empty());
+    assert_eq!(stage.stop("a"), ["signal 15 a-1", "Grace a-1 1s"]);
+    stage.exits("a-1", 0);
+    let mut stage = Stage::ready([service("a", |a| a.stop_grace = Duration::from_secs(20))]);
+    stage.hasten("a", Duration::from_secs(1));
+    assert_eq!(stage.restart("a", false), ["signal 15 a-1", "Grace a-1 1s"]);
+    stage.exits("a-1", 0);
+    stage.spawned("a-1");
+    assert_eq!(stage.stop("a"), ["signal 15 a-1", "Grace a-1 20s"]);
+}
+
+#[test]
 fn requests_are_waited_for_no_longer_than_the_grace() {
     let mut stage = Stage::ready([web(1)]);
     assert_eq!(stage.down(), ["drain web-1", "DrainLimit web-1 10s"]);

@@ -248,8 +248,8 @@ impl World {
                 self.known[service].peak = self.known[service].peak.max(*replicas);
                 self.known[service].aborted = false;
             }
-            // Noted before it is told.
-            Command::Adopt { .. } => {}
+            // How long an end takes is looked at nowhere here; another stack is noted before it is told.
+            Command::Hasten { .. } | Command::Adopt { .. } => {}
             Command::Restart { service, release, .. } => {
                 let service = self.index(*service);
                 let asks = self.known[service].asks[&self.known[service].newest].clone();

@@ -8,6 +8,8 @@ mod moved;
 mod scenario;
 mod variables;
 
+pub use variables::variables_in;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};

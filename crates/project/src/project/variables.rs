@@ -78,6 +78,18 @@ pub(super) fn env_values(
     Ok((values, from_files))
 }
 
+/// The variables of one file in the form of `.env`, in order; `outer` is what its references (`$NAME`) mean outside of it.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn variables_in(
+    file: &Path,
+    outer: &BTreeMap<String, String>,
+) -> Result<Vec<(String, String)>, ProjectError> {
+    let read = read_env_file(&Source::read(file)?, &|name: &str| outer.get(name).cloned())?;
+    Ok(read.variables)
+}
+
 /// The variables of env files, the caller's values in the place of theirs.
 pub(super) fn from_env_files(from_files: FromFiles, lookup: &Lookup) -> Variables {
     let mut variables = Variables::default();

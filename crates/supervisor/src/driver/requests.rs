@@ -1,6 +1,7 @@
 //! What is asked of a running stack, and who waits for what.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use backlot_near::instead;
 use backlot_plan::supervise::{Command, Event, Exit, Phase, Reason, ServiceId, ServiceStatus};
@@ -65,6 +66,7 @@ impl Driver {
                 self.refuse_at_end()?;
                 Next::Answer(Answer::Plan(self.plan(*runbook, &services)?))
             }
+            Request::Hasten { services, grace_ms } => self.hasten(&services, grace_ms)?,
             Request::Scale { replicas, wait } => {
                 self.refuse_at_end()?;
                 waiting(wait, WaitsFor::Ready(self.scale(&replicas)?))
@@ -121,6 +123,15 @@ impl Driver {
                 Next::Wait(WaitsFor::End)
             }
         })
+    }
+
+    fn hasten(&mut self, services: &[String], grace_ms: u64) -> Result<Next, Failure> {
+        let services = if services.is_empty() { self.up_now() } else { self.all_or(services)? };
+        let grace = Duration::from_millis(grace_ms);
+        for service in services {
+            self.tell(Event::Command(Command::Hasten { service, grace }));
+        }
+        Ok(Next::Answer(Answer::Nothing))
     }
 
     fn refuse_at_end(&self) -> Result<(), Failure> {

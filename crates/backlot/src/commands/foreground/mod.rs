@@ -1,10 +1,13 @@
 //! `backlot up` in the foreground: what the services print, until Ctrl-C; on a terminal, keys.
 
+mod ending;
 mod keys;
+mod shown;
 mod terminal;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, Scope};
 use std::time::Duration;
 
@@ -17,11 +20,15 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::render::LogPrinter;
 
+use ending::{End, look_for};
 use keys::{KEYS, Key};
+pub use shown::Shown;
 use terminal::Terminal;
 
 /// How long it is waited for new lines before signals are looked at again.
 const STEP: Duration = Duration::from_millis(50);
+/// How long it may take until it is known whose end was the end of all.
+const END_LIMIT: Duration = Duration::from_secs(5);
 
 /// What is in the foreground.
 #[derive(Clone, Copy)]
@@ -32,6 +39,7 @@ pub struct Stack<'w> {
     pub services: &'w [String],
     /// Whether they are replaced when their files change.
     pub watch: bool,
+    pub shown: &'w Shown,
 }
 
 /// Shows what the stack prints, until Ctrl-C, until all of it has ended, or until somebody else stops it. However it goes: nothing
@@ -43,6 +51,7 @@ pub fn run(
 ) -> Result<Exit, CommandError> {
     let outcome = thread::scope(|scope| {
         let mut onlooker = Onlooker::new(stack, context, scope);
+        onlooker.begin_to_look_for_ends();
         let begun = if stack.watch { onlooker.begin_watching() } else { Ok(()) };
         let outcome = begun.and_then(|()| onlooker.look_on(attendance.as_mut()));
         onlooker.let_go();
@@ -65,6 +74,8 @@ struct Onlooker<'scope, 'env> {
     watch: Option<Arc<AtomicBool>>,
     /// Set when nothing is waited for any more.
     over: Arc<AtomicBool>,
+    /// Tells of the service whose end is the end of all, where there is such a one.
+    ends: Option<Receiver<Option<End>>>,
     terminal: Option<Terminal>,
 }
 
@@ -72,17 +83,36 @@ impl<'scope, 'env> Onlooker<'scope, 'env> {
     fn new(stack: Stack<'env>, context: &'env Context, scope: &'scope Scope<'scope, 'env>) -> Self {
         let terminal =
             if context.can_have_terminal() { Terminal::take(&context.interrupted).ok() } else { None };
-        let printer = LogPrinter::new(context.caller.wants_colour_on_stdout, false);
         Self {
             stack,
             context,
             scope,
-            printer: if context.global.json { printer.with_objects() } else { printer },
+            printer: stack.shown.printer(context),
             alone: None,
             watch: None,
             over: Arc::default(),
+            ends: None,
             terminal,
         }
+    }
+
+    fn begin_to_look_for_ends(&mut self) {
+        let Some(end) = self.stack.shown.ends_with() else { return };
+        let (tell, ends) = mpsc::channel();
+        let (site, over, context) = (self.stack.site, Arc::clone(&self.over), self.context);
+        self.scope.spawn(move || look_for(end, site, &over, context, &tell));
+        self.ends = Some(ends);
+    }
+
+    /// The exit code with which everything ends now, if it does; that is waited for as long as `limit`.
+    fn is_to_end(&self, limit: Duration) -> Option<Exit> {
+        let end = self.ends.as_ref()?.recv_timeout(limit).ok()?;
+        Some(end.map_or(Exit::Done, |End { service, code }| {
+            self.context
+                .progress()
+                .say(&format!("{service} has ended with exit code {code}: all of it ends"));
+            Exit::Child(self.stack.shown.exit_code(&service, code))
+        }))
     }
 
     fn begin_watching(&mut self) -> Result<(), CommandError> {
@@ -112,6 +142,7 @@ impl<'scope, 'env> Onlooker<'scope, 'env> {
         for heard in heard {
             match heard {
                 Heard::Line(line) if self.alone.as_ref().is_some_and(|alone| *alone != line.service) => {}
+                Heard::Line(line) if !self.stack.shown.shows(&line.service) => {}
                 Heard::Line(line) => self.printer.print(&line),
                 Heard::News(news) => self.context.progress().news(&news),
                 Heard::Over { failed } => over = Some(failed),
@@ -131,12 +162,16 @@ impl<'scope, 'env> Onlooker<'scope, 'env> {
                 let heard = attendance.next(STEP)?;
                 self.show(heard)
             };
+            if let Some(exit) = self.is_to_end(if has_ended { END_LIMIT } else { Duration::ZERO }) {
+                break exit;
+            }
             if has_ended {
                 self.let_go();
                 progress.say(&format!("{name} was stopped"));
                 return Ok(Exit::Done);
             }
-            if let Some(failed) = over {
+            // What has ended is told in a moment.
+            if let Some(failed) = over.filter(|_| self.ends.is_none()) {
                 let next = match (&self.watch, &self.terminal) {
                     (Some(_), _) => "; the next change starts it again",
                     (None, Some(_)) if failed => " (r starts it again, q ends)",

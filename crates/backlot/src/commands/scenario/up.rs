@@ -122,7 +122,7 @@ pub(super) fn bring_up(
     let Some(database) = &up.database else { return Ok(Exit::Done) };
     let took = start.elapsed();
     if is_awaited && up.has_services {
-        wait(scenario, only, context)?;
+        wait(scenario, only, None, context)?;
     }
     let site = scenario.site();
     let services = if up.has_services { context.engine(site)?.services(site)? } else { Vec::new() };

@@ -98,7 +98,7 @@ impl Session<'_> {
             directory: hook.working_dir.as_ref().map(Into::into),
             terminal: false,
             no_install: true,
-            environment: false,
+            ..Beside::default()
         };
         let exec =
             self.context.engine(&self.site)?.exec(&self.site, &beside, &self.context.caller.variables)?;

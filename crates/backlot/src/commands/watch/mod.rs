@@ -39,6 +39,9 @@ pub struct Args {
     /// The services [default: all that have source here, or say what to watch]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
+    // It starts nothing.
+    #[arg(long = "no-up", hide = true)]
+    _no_up: bool,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
@@ -198,7 +201,8 @@ pub fn by_compose(
     check_for_compose(environment, services)?;
     let client = Client::locate(&context.caller.variables).map_err(EngineError::from)?;
     let compose = ComposeProject::running(site)?.unwrap_or_else(|| ComposeProject::of(environment));
-    let words = ["watch", "--no-up"].into_iter().chain(services.iter().map(String::as_str));
+    let quiet = context.global.quiet.then_some("--quiet");
+    let words = ["watch", "--no-up"].into_iter().chain(quiet).chain(services.iter().map(String::as_str));
     Ok(client.compose_in(&compose, words.map(OsString::from)).map_err(EngineError::from)?)
 }
 
