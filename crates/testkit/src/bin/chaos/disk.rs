@@ -4,14 +4,17 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use backlot_process::Program;
 
 /// A template, some clusters and their log have room in it.
 const SIZE: &str = "size=768m,mode=755";
 /// What takes all the room is written in pieces of so many bytes.
 const PIECE: usize = 1 << 20;
+/// How long it may take to mount one.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// A file system in memory that is mounted somewhere, for as long as this is there.
 #[derive(Debug)]
@@ -22,9 +25,9 @@ pub(crate) struct Disk {
 impl Disk {
     /// Mounts one at `place`, if we are allowed to.
     pub(crate) fn mount(place: &Path) -> Option<Self> {
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", SIZE, "tmpfs"]).arg(place).stderr(std::process::Stdio::null());
-        mount.status().is_ok_and(|status| status.success()).then(|| Self { place: place.to_owned() })
+        let mount = system("mount").args(["-t", "tmpfs", "-o", SIZE, "tmpfs"]).arg(place);
+        let mounted = mount.output_with(b"", LIMIT).is_ok_and(|output| output.status.success());
+        mounted.then(|| Self { place: place.to_owned() })
     }
 
     /// Takes all room but `left` bytes for a while; what it did, for people.
@@ -47,8 +50,13 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.place).status();
+        let _ = system("umount").arg("--lazy").arg(&self.place).output_with(b"", LIMIT);
     }
+}
+
+/// A program of the system's.
+fn system(name: &str) -> Program {
+    Program::new(name).env("PATH", std::env::var_os("PATH").unwrap_or_default())
 }
 
 /// Writes until there is no room.
