@@ -8,6 +8,7 @@ use backlot_project::Service;
 use backlot_project::stack::{Healthcheck, Image, MountKind, Protocol as PortProtocol};
 
 use crate::image::is_postgres;
+use crate::runtime::python_of;
 use backlot_dockerfile::Dockerfile;
 
 /// Images that are known to be programs of this machine as well.
@@ -30,6 +31,45 @@ const KNOWN: [Known; 3] = [
         keeps: None,
         command: &["memcached", "-l", "127.0.0.1", "-p", "11211", "-u", "nobody"],
     },
+];
+
+/// Images that have the interpreters of languages and the tools of systems, and run what is mounted into them.
+const LANGUAGES: [&str; 20] = [
+    "alpine",
+    "amazoncorretto",
+    "busybox",
+    "bun",
+    "composer",
+    "debian",
+    "deno",
+    "eclipse-temurin",
+    "elixir",
+    "erlang",
+    "golang",
+    "gradle",
+    "maven",
+    "node",
+    "openjdk",
+    "php",
+    "python",
+    "ruby",
+    "rust",
+    "ubuntu",
+];
+/// Files by which a folder is known as one of code.
+const OF_CODE: [&str; 12] = [
+    "Cargo.toml",
+    "Dockerfile",
+    "Gemfile",
+    "Pipfile",
+    "composer.json",
+    "go.mod",
+    "manage.py",
+    "mix.exs",
+    "package.json",
+    "pom.xml",
+    "pyproject.toml",
+    "requirements.txt",
 ];
 
 /// Images of nginx.
@@ -97,6 +137,16 @@ impl<'a> Container<'a> {
         let runs_it = of_file.fold(None, |found, word| Some(found == Some(true) || word.contains("nginx")));
         let is_image = self.image().map(last_name).is_some_and(|name| NGINX.contains(&name));
         is_image && runs_it != Some(false)
+    }
+
+    /// Whether it is nothing but its image: none of this machine's programs as is known, no interpreter of a language, and with
+    /// none of the project's code in it.
+    pub fn is_its_image_alone(&self) -> bool {
+        let Service { image: Some(image), build: None, .. } = self.service else { return false };
+        let mounts = self.mounts();
+        let has_code = || mounts.iter().any(|(_, source)| self.root.starts_with(source) || is_code(source));
+        let is_plain = LANGUAGES.contains(&last_name(image)) || python_of(image).is_some();
+        self.service.extension.command.is_none() && self.known.is_none() && !is_plain && !has_code()
     }
 
     /// Whether its image is one that keeps data in the directory that it works in, whatever starts it there.
@@ -321,6 +371,10 @@ pub fn image_of(service: &Service) -> Option<Image> {
         Some(_) => Container::of(service, Path::new("/")).dockerfile.base,
         None => service.image.clone(),
     }
+}
+
+fn is_code(folder: &Path) -> bool {
+    OF_CODE.iter().any(|file| folder.join(file).exists())
 }
 
 fn last_name(image: &Image) -> &str {

@@ -70,12 +70,14 @@ pub enum StackError {
         at: Location,
     },
     /// The program of a service is not there.
-    #[error("service {service} runs {program}, which is {}", if program.contains('/') { "not there" } else { "not on PATH" })]
+    #[error("service {service} runs {program}{}, which is {}", image.as_deref().map(|image| format!(" of its image {image}")).unwrap_or_default(), if program.contains('/') { "not there" } else { "not on PATH" })]
     NoProgram {
         /// The service.
         service: String,
         /// The program.
         program: String,
+        /// The image that it is in, where nothing of the project is.
+        image: Option<String>,
         /// Whether what its Dockerfile installs is not there.
         installable: bool,
         /// A requirements file, when the project has one and no virtual environment.
@@ -212,10 +214,19 @@ impl StackError {
         matches!(
             self,
             Self::NoCommand { image: Some(_), .. }
+                | Self::NoProgram { image: Some(_), .. }
                 | Self::NoNginx { .. }
                 | Self::Options { .. }
                 | Self::Provided { .. }
         )
+    }
+
+    /// The same of a service that is more than its image.
+    pub(crate) fn of_the_project(mut self) -> Self {
+        if let Self::NoProgram { image, .. } = &mut self {
+            *image = None;
+        }
+        self
     }
 
     /// Whether it is that only an image knows, or has, what a service runs.
@@ -233,6 +244,7 @@ impl StackError {
     /// The service that it is about, where that is one that only its image knows.
     fn service(&self) -> Option<&str> {
         if let Self::NoCommand { service, .. }
+        | Self::NoProgram { service, .. }
         | Self::Options { service, .. }
         | Self::Provided { service, .. }
         | Self::NoNginx { service, .. } = self
@@ -287,6 +299,10 @@ impl StackError {
             Self::NoProgram { requirements: Some(file), .. } => Some(format!(
                 "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
                 quoted(file)
+            )),
+            // It may as well be a word for the image's own program.
+            Self::NoProgram { image: Some(_), at, .. } => Some(format!(
+                "say what runs it outside of Docker: `x-backlot: {{command: …}}` under the service ({at})"
             )),
             Self::NoProgram { program, at, .. } => Some(format!(
                 "{} {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})",

@@ -15,6 +15,11 @@ const OF_SHELLS: [&str; 21] = [
     ":", ".", "source", "set", "exit", "trap", "ulimit", "umask", "wait", "eval", "shift", "return", "read",
     "alias", "unset", "shopt", "command", "type", "hash", "break", "continue",
 ];
+/// Programs of all systems that bring no other one.
+const OF_SYSTEMS: [&str; 24] = [
+    "[", "cat", "cd", "chgrp", "chmod", "chown", "date", "echo", "env", "export", "false", "grep",
+    "hostname", "id", "ls", "mkdir", "printf", "pwd", "rm", "rmdir", "sleep", "test", "touch", "true",
+];
 
 impl Translation<'_> {
     /// Whether what is run for certain is here: what a line names by a path that is none of the project's, what it begins with, and
@@ -27,6 +32,7 @@ impl Translation<'_> {
         let place = |path: &Path| container.outside(path).filter(|place| place.exists());
         let directory = Path::new(container.working_dir().unwrap_or("/"));
         let is_images = service.build.is_none() && is_line(command);
+        let mut may_install = false;
         for (at, run) in runs(command, directory, &container.environment(), &place).iter().enumerate() {
             let words = run.words.strip_prefix(&["exec".to_owned()]).unwrap_or(&run.words);
             let Some(program) = words.first() else { continue };
@@ -35,9 +41,10 @@ impl Translation<'_> {
             let is_path = program.contains('/');
             let is_own = is_path && container.outside(&inside(program)).is_some();
             let is_known = is_own || OF_SHELLS.contains(&program.as_str());
-            if is_images && !is_known && (at == 0 || is_path) {
+            if is_images && !is_known && (is_path || !may_install) {
                 self.program(container, std::slice::from_ref(program), &self.surroundings(service))?;
             }
+            may_install |= !is_known && !OF_SYSTEMS.contains(&program.as_str());
             if let Some(file) = packed(words).filter(|file| !may_come(file))
                 && container.own_program(&inside(file).display().to_string()).is_none()
                 && !container.directory().join(file).exists()
@@ -46,6 +53,7 @@ impl Translation<'_> {
                 return Err(StackError::NoProgram {
                     service: service.name.clone(),
                     program: inside(file).display().to_string(),
+                    image: None,
                     installable: false,
                     requirements: None,
                     at: service.location.clone(),

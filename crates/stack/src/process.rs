@@ -94,7 +94,7 @@ impl Translation<'_> {
         }
         let own = self.built_program(container, word);
         let own = own.or_else(|| container.own_program(word).filter(|file| is_executable(file)));
-        let found = own.or_else(|| match word.rsplit_once('/') {
+        let found = own.or_else(|| self.twin_of(word)).or_else(|| match word.rsplit_once('/') {
             None => on_path(word, variables),
             Some(_) if word.starts_with('/') => {
                 let here = Some(PathBuf::from(word)).filter(|file| is_executable(file));
@@ -106,16 +106,24 @@ impl Translation<'_> {
             Some(_) => None,
         });
         let found = found.or_else(|| self.program_to_be(container.service, word));
-        found.ok_or_else(|| StackError::NoProgram {
+        found.ok_or_else(|| self.no_program(container, word))
+    }
+
+    /// That the program of a service is not there, with whose it is.
+    pub(crate) fn no_program(&self, container: &Container<'_>, word: &str) -> StackError {
+        let image = container.image().filter(|_| container.is_its_image_alone());
+        let has_own = || virtual_environment_of(&[], self.root, self.caller).is_some();
+        let requirements = REQUIREMENTS.iter().map(PathBuf::from);
+        StackError::NoProgram {
             service: container.service.name.clone(),
             program: word.to_owned(),
+            image: image.map(|image| image.repository.clone()),
             installable: self.could_be_installed(container.service),
-            requirements: match virtual_environment_of(&[], self.root, self.caller) {
-                Some(_) => None,
-                None => REQUIREMENTS.iter().map(PathBuf::from).find(|file| self.root.join(file).exists()),
-            },
+            requirements: Some(requirements)
+                .filter(|_| image.is_none() && !has_own())
+                .and_then(|mut files| files.find(|file| self.root.join(file).exists())),
             at: container.service.location.clone(),
-        })
+        }
     }
 
     /// What the project's files give a service's program.

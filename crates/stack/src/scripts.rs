@@ -11,6 +11,7 @@ use backlot_facts::container::Container;
 use backlot_state::tools::on_path;
 
 use crate::translation::Translation;
+use crate::twins::twins;
 
 /// The programs, and the packages of Debian's that have them.
 const PROGRAMS: [(&str, &str); 11] = [
@@ -48,13 +49,18 @@ const WAITS: &str = "nc";
 impl Translation<'_> {
     /// Variables with what scripts may run and this machine has not, last on PATH.
     pub(crate) fn with_stand_ins(&self, mut variables: BTreeMap<String, String>) -> BTreeMap<String, String> {
-        if on_path(WAITS, self.caller).is_some() {
+        let own = on_path(WAITS, self.caller).is_none().then(std::env::current_exe).and_then(Result::ok);
+        let mut all = twins(self.caller);
+        all.extend(own.map(|program| (WAITS, program)));
+        if all.is_empty() {
             return variables;
         }
         let folder = self.site.live().join("programs");
-        if self.writes && self.site.live().is_dir() && !folder.join(WAITS).exists() {
-            // Without it, it is as it was: a script that needs it says that it is not there.
-            let _ = stand_in(&folder);
+        if self.writes && self.site.live().is_dir() {
+            for (name, program) in all.iter().filter(|(name, _)| !folder.join(name).exists()) {
+                // Without it, it is as it was: a script that needs it says that it is not there.
+                let _ = stand_in(&folder, name, program);
+            }
         }
         if let Some(path) = variables.get_mut("PATH") {
             *path = format!("{path}:{}", folder.display());
@@ -87,12 +93,12 @@ impl Translation<'_> {
     }
 }
 
-fn stand_in(folder: &Path) -> io::Result<()> {
+fn stand_in(folder: &Path, name: &str, program: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let place = folder.join(WAITS);
+    let place = folder.join(name);
     // One that leads nowhere any more is replaced.
     let _ = fs::remove_file(&place);
-    symlink(std::env::current_exe()?, place)
+    symlink(program, place)
 }
 
 /// The file of the project's own that a word of a command names, also in the directory that it works in (`sh start.sh`).

@@ -257,7 +257,7 @@ fn all_that_is_in_the_way_is_told_at_once_and_the_same_by_a_dry_run_and_doctor()
     let port = backlot_testkit::free_port();
     let compose = format!(
         "services:
-  one: {{image: x, command: no-such-program}}
+  one: {{build: ., command: no-such-program}}
   two: {{image: company/two}}
   three: {{image: x, command: sleep 1, depends_on: [two]}}
   good: {{image: x, command: sleep 100, ports: ['{port}:80']}}

@@ -35,7 +35,7 @@ fn every_layer_is_in_one_error() {
   db: {{image: postgres}}
   other: {{image: 'postgres:99', environment: {{POSTGRES_PASSWORD: x}}}}
   third: {{image: postgres, command: postgres --what, environment: {{POSTGRES_PASSWORD: x}}}}
-  one: {{image: x, command: no-such-program}}
+  one: {{build: ., command: no-such-program}}
   two: {{image: x, command: sleep 1, pre_start: [{{command: 'true'}}]}}
   web: {{image: x, command: sleep 1, ports: ['{port}:80'], volumes: ['data:/data']}}
 volumes: {{data: {{external: true}}}}
