@@ -14,7 +14,7 @@ use crate::translation::Translation;
 use crate::twins::twins;
 
 /// The programs, and the packages of Debian's that have them.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 12] = [
     ("nc", "netcat-openbsd"),
     ("ncat", "ncat"),
     ("netcat", "netcat-openbsd"),
@@ -26,6 +26,7 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("jq", "jq"),
     ("envsubst", "gettext-base"),
     ("gosu", "gosu"),
+    ("su-exec", "su-exec"),
 ];
 /// What stands before a command and is none.
 const BEFORE: [&str; 11] =
@@ -45,13 +46,15 @@ struct Used {
 
 /// The program that many scripts wait for a port with. Where this machine has none, we are that, too.
 const WAITS: &str = "nc";
+/// Those that go on as another user: the same.
+const CHANGE: [&str; 2] = ["gosu", "su-exec"];
 
 impl Translation<'_> {
     /// Variables with what scripts may run and this machine has not, last on PATH.
     pub(crate) fn with_stand_ins(&self, mut variables: BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let own = on_path(WAITS, self.caller).is_none().then(std::env::current_exe).and_then(Result::ok);
         let mut all = twins(self.caller);
-        all.extend(own.map(|program| (WAITS, program)));
+        let lacking = [WAITS].into_iter().chain(CHANGE).filter(|name| on_path(name, self.caller).is_none());
+        all.extend(lacking.filter_map(|name| Some((name, std::env::current_exe().ok()?))));
         if all.is_empty() {
             return variables;
         }
@@ -80,8 +83,18 @@ impl Translation<'_> {
         let lines = files.iter().flat_map(|file| {
             let text = backlot_files::text(file).unwrap_or_default();
             let lacking = used(&text).into_iter().filter(|one| one.program != WAITS);
-            let lacking = lacking.filter(|one| on_path(one.program, &surroundings).is_none());
+            let lacking = lacking.filter(|one| match CHANGE.contains(&one.program) {
+                true => on_path(one.program, self.caller).is_none(),
+                false => on_path(one.program, &surroundings).is_none(),
+            });
             lacking.map(|Used { line, program, package }| {
+                if CHANGE.contains(&program) {
+                    return format!(
+                        "service {name} runs as you, not as the user of `{program}` in its script ({}:{line}); --engine docker \
+                         changes the user",
+                        file.display()
+                    );
+                }
                 format!(
                     "the script of service {name} runs {program}, which is not on this machine ({}:{line}); install it (on Debian: \
                      {package}), or say what runs the service without it: `x-backlot: {{command: …}}`",

@@ -170,7 +170,7 @@ fn what_only_an_image_has_for_a_shell_is_no_process() {
     let stage = stage(compose);
     let up = |script: &str| up(&stage, script, &[]);
     let failed = up("exit 1").assert_code(1);
-    assert_says(&failed, &["error: service web runs ./app, which is not there"]);
+    assert_says(&failed, &["error: service web runs ./app of its image company/app, which is not there"]);
     // One beside it is not held up, and what is left out does not run.
     let other = "  other: {image: company/other, command: sh -c 'sleep 0.1; exec sleep 600'}\n";
     let late = "  late: {image: company/app, command: sh -c 'sleep 10; /app/late'}\n";

@@ -84,6 +84,7 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
         stop_signal: text(node, "stop_signal"),
         working_dir: text(node, "working_dir"),
         user: text(node, "user"),
+        reads_on: node.says("stdin_open", true) || node.says("tty", true),
         network_mode: network::mode(node),
         networks: network::joined(node),
         container_name: text(node, "container_name"),
