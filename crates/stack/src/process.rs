@@ -38,7 +38,7 @@ pub(crate) fn words(container: &Container<'_>, is_addressed: bool) -> Result<Vec
     if let Some(words) = container.command_with(is_addressed) {
         return match words.first().filter(|word| word.starts_with('-')) {
             Some(option) => Err(StackError::Options { service, option: option.clone(), image, at }),
-            None => Ok(interpreted(container, words)),
+            None => Ok(interpreted(container, with_own_interpreter(container, words))),
         };
     }
     if let Some((path, error)) = &container.unread {
@@ -63,6 +63,20 @@ pub(crate) fn interpreted(container: &Container<'_>, words: Vec<String>) -> Vec<
     };
     let interpreter = line.split_whitespace().map(str::to_owned);
     interpreter.chain([file.display().to_string()]).chain(rest.iter().cloned()).collect()
+}
+
+/// The same for the first word that an entrypoint is handed, which most begin in their place (`exec "$@"`).
+fn with_own_interpreter(container: &Container<'_>, words: Vec<String>) -> Vec<String> {
+    let (entrypoint, command) = container.entrypoint_and_command();
+    let is_so = container.service.extension.command.is_none() && !entrypoint.is_empty();
+    match words.strip_prefix(entrypoint.as_slice()) {
+        Some(handed)
+            if is_so && handed == command && handed.first().is_some_and(|word| word.contains('/')) =>
+        {
+            entrypoint.into_iter().chain(interpreted(container, command)).collect()
+        }
+        Some(_) | None => words,
+    }
 }
 
 impl Translation<'_> {

@@ -112,6 +112,23 @@ fn scripts_that_change_the_user_go_on_where_nothing_here_changes_it() {
     stage.assert_nothing_left();
 }
 
+/// What an entrypoint is handed and begins may be executable only in the image, too.
+#[test]
+fn a_script_that_only_the_image_makes_executable_runs_where_an_entrypoint_begins_it() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file("compose.yaml", "services:\n  web: {build: .}\n");
+    stage.file(
+        "Dockerfile",
+        "FROM debian\nCOPY start.sh serve.sh /\nRUN chmod +x /start.sh /serve.sh\nENTRYPOINT [\"/start.sh\"]\nCMD [\"/serve.sh\", \"now\"]\n",
+    );
+    stage.program("start.sh", "#!/bin/sh\nexec \"$@\"\n");
+    stage.file("serve.sh", "#!/bin/sh\necho served $1\nexec sleep 600\n");
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    stage.backlot(&["logs", "--no-log-prefix"]).output().assert_prints("served now");
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}
+
 #[test]
 fn a_database_is_checked_by_a_script_that_its_service_mounts() {
     if !has_views() {

@@ -185,7 +185,7 @@ fn what_only_an_image_has_for_a_shell_is_no_process() {
             "web is left out",
             "late is left out",
             "venv is left out",
-            "service late runs /app/late, which is not there",
+            "service late runs /app/late of its image company/app, which is not there",
         ],
     );
     stage.backlot(&["ps", "-q"]).output().assert(0, "other-1", "");
