@@ -80,6 +80,8 @@ pub enum StackError {
         image: Option<String>,
         /// Whether what its Dockerfile installs is not there.
         installable: bool,
+        /// What of its Dockerfile is not run, in words: that may be what would make it.
+        undone: Vec<String>,
         /// A requirements file, when the project has one and no virtual environment.
         requirements: Option<PathBuf>,
         /// Where it is defined.
@@ -296,16 +298,18 @@ impl StackError {
             Self::NoProgram { service, installable: true, .. } => Some(format!(
                 "`backlot install {service}` installs what its Dockerfile does"
             )),
-            Self::NoProgram { requirements: Some(file), .. } => Some(format!(
-                "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
+            Self::NoProgram { requirements: Some(file), undone, .. } => Some(format!(
+                "{}install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
+                lines(undone),
                 quoted(file)
             )),
             // It may as well be a word for the image's own program.
             Self::NoProgram { image: Some(_), at, .. } => Some(format!(
                 "say what runs it outside of Docker: `x-backlot: {{command: …}}` under the service ({at})"
             )),
-            Self::NoProgram { program, at, .. } => Some(format!(
-                "{} {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})",
+            Self::NoProgram { program, undone, at, .. } => Some(format!(
+                "{}{} {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})",
+                lines(undone),
                 if program.contains('/') { "build or install" } else { "install" }
             )),
             Self::Unrunnable { program, flaw, .. } => flaw.hint(program),
@@ -342,6 +346,11 @@ impl StackError {
             | Self::Write { .. } => None,
         }
     }
+}
+
+/// A line each.
+fn lines(all: &[String]) -> String {
+    all.iter().map(|line| format!("{line}\n")).collect()
 }
 
 impl Explain for StackError {

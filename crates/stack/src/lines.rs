@@ -55,6 +55,7 @@ impl Translation<'_> {
                     program: inside(file).display().to_string(),
                     image: None,
                     installable: false,
+                    undone: self.undone(service),
                     requirements: None,
                     at: service.location.clone(),
                 });

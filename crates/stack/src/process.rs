@@ -133,6 +133,7 @@ impl Translation<'_> {
             program: word.to_owned(),
             image: image.map(|image| image.repository.clone()),
             installable: self.could_be_installed(container.service),
+            undone: self.undone(container.service),
             requirements: Some(requirements)
                 .filter(|_| image.is_none() && !has_own())
                 .and_then(|mut files| files.find(|file| self.root.join(file).exists())),
