@@ -78,12 +78,8 @@ pub enum StackError {
         program: String,
         /// The image that it is in, where nothing of the project is.
         image: Option<String>,
-        /// Whether what its Dockerfile installs is not there.
-        installable: bool,
-        /// What of its Dockerfile is not run, in words: that may be what would make it.
-        undone: Vec<String>,
-        /// A requirements file, when the project has one and no virtual environment.
-        requirements: Option<PathBuf>,
+        /// How it can be had.
+        ways: Box<Ways>,
         /// Where it is defined.
         at: Location,
     },
@@ -210,6 +206,37 @@ pub enum StackError {
     },
 }
 
+/// How a program can be had that is not there.
+#[derive(Debug, Default)]
+pub struct Ways {
+    /// Whether what its service's Dockerfile installs is not there.
+    pub installable: bool,
+    /// What of that is not run, in words: it may be what would make it.
+    pub undone: Vec<String>,
+    /// A requirements file, when the project has one and no virtual environment.
+    pub requirements: Option<PathBuf>,
+}
+
+impl Ways {
+    fn said(&self, service: &str, program: &str, at: &Location) -> String {
+        if self.installable {
+            return format!("`backlot install {service}` installs what its Dockerfile does");
+        }
+        let undone: String = self.undone.iter().map(|line| format!("{line}\n")).collect();
+        let way = match &self.requirements {
+            Some(file) => format!(
+                "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
+                quoted(file)
+            ),
+            None => format!(
+                "{} {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})",
+                if program.contains('/') { "build or install" } else { "install" }
+            ),
+        };
+        format!("{undone}{way}")
+    }
+}
+
 impl StackError {
     /// Whether the rest may well run without the service, if nobody has asked for it by its name.
     pub(crate) fn may_be_left_out(&self) -> bool {
@@ -295,23 +322,11 @@ impl StackError {
                  the services that are to run without it"
             )),
             Self::Dockerfile { at, .. } => Some(format!("name it under `build`: `dockerfile: …` ({at})")),
-            Self::NoProgram { service, installable: true, .. } => Some(format!(
-                "`backlot install {service}` installs what its Dockerfile does"
-            )),
-            Self::NoProgram { requirements: Some(file), undone, .. } => Some(format!(
-                "{}install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
-                lines(undone),
-                quoted(file)
-            )),
             // It may as well be a word for the image's own program.
             Self::NoProgram { image: Some(_), at, .. } => Some(format!(
                 "say what runs it outside of Docker: `x-backlot: {{command: …}}` under the service ({at})"
             )),
-            Self::NoProgram { program, undone, at, .. } => Some(format!(
-                "{}{} {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})",
-                lines(undone),
-                if program.contains('/') { "build or install" } else { "install" }
-            )),
+            Self::NoProgram { service, program, ways, at, .. } => Some(ways.said(service, program, at)),
             Self::Unrunnable { program, flaw, .. } => flaw.hint(program),
             Self::NoNginx { source, .. } => Some(source.hint()),
             Self::Nginx(error) => error.hint(),
@@ -348,18 +363,15 @@ impl StackError {
     }
 }
 
-/// A line each.
-fn lines(all: &[String]) -> String {
-    all.iter().map(|line| format!("{line}\n")).collect()
-}
-
 impl Explain for StackError {
     fn code(&self) -> &'static str {
         Self::code(self)
     }
 
     fn hint(&self) -> Option<Hint> {
-        if let Self::NoProgram { service, installable: true, .. } = self {
+        if let Self::NoProgram { service, ways, .. } = self
+            && ways.installable
+        {
             return Some(Hint::command(&["install", service]).then(" installs what its Dockerfile does"));
         }
         Self::hint(self).map(Hint::from)

@@ -6,7 +6,7 @@ use std::path::Path;
 use backlot_dockerfile::{normal, runs};
 use backlot_facts::container::Container;
 
-use crate::error::StackError;
+use crate::error::{StackError, Ways};
 use crate::translation::Translation;
 
 const SHELLS: [&str; 5] = ["sh", "bash", "ash", "dash", "zsh"];
@@ -54,9 +54,7 @@ impl Translation<'_> {
                     service: service.name.clone(),
                     program: inside(file).display().to_string(),
                     image: None,
-                    installable: false,
-                    undone: self.undone(service),
-                    requirements: None,
+                    ways: Box::new(Ways { undone: self.undone(service), ..Ways::default() }),
                     at: service.location.clone(),
                 });
             }

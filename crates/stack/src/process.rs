@@ -13,7 +13,8 @@ use backlot_process::{Flaw, OF_THE_TERMINAL, caller_allow_list};
 use backlot_project::Service;
 use backlot_state::tools::{is_executable, keep_tree_clean, on_path, virtual_environment_of};
 
-use crate::{error::StackError, ports::Ports, translation::Translation};
+use crate::error::{StackError, Ways};
+use crate::{ports::Ports, translation::Translation};
 
 /// Where Python looks for modules.
 const MODULES: &str = "PYTHONPATH";
@@ -132,11 +133,13 @@ impl Translation<'_> {
             service: container.service.name.clone(),
             program: word.to_owned(),
             image: image.map(|image| image.repository.clone()),
-            installable: self.could_be_installed(container.service),
-            undone: self.undone(container.service),
-            requirements: Some(requirements)
-                .filter(|_| image.is_none() && !has_own())
-                .and_then(|mut files| files.find(|file| self.root.join(file).exists())),
+            ways: Box::new(Ways {
+                installable: self.could_be_installed(container.service),
+                undone: self.undone(container.service),
+                requirements: Some(requirements)
+                    .filter(|_| image.is_none() && !has_own())
+                    .and_then(|mut files| files.find(|file| self.root.join(file).exists())),
+            }),
             at: container.service.location.clone(),
         }
     }
