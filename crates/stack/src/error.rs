@@ -222,7 +222,6 @@ impl Ways {
         if self.installable {
             return format!("`backlot install {service}` installs what its Dockerfile does");
         }
-        let undone: String = self.undone.iter().map(|line| format!("{line}\n")).collect();
         let way = match &self.requirements {
             Some(file) => format!(
                 "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
@@ -233,7 +232,8 @@ impl Ways {
                 if program.contains('/') { "build or install" } else { "install" }
             ),
         };
-        format!("{undone}{way}")
+        let undone = self.undone.iter().map(String::as_str);
+        undone.chain([way.as_str()]).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -311,7 +311,8 @@ impl StackError {
     /// The way out.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoCommand { at, .. } => Some(format!(
+            // What an image has may as well be a word for its own program.
+            Self::NoCommand { at, .. } | Self::NoProgram { image: Some(_), at, .. } => Some(format!(
                 "say what runs it outside of Docker: `x-backlot: {{command: …}}` under the service ({at})"
             )),
             Self::Provided { at, .. } => Some(format!(
@@ -322,10 +323,6 @@ impl StackError {
                  the services that are to run without it"
             )),
             Self::Dockerfile { at, .. } => Some(format!("name it under `build`: `dockerfile: …` ({at})")),
-            // It may as well be a word for the image's own program.
-            Self::NoProgram { image: Some(_), at, .. } => Some(format!(
-                "say what runs it outside of Docker: `x-backlot: {{command: …}}` under the service ({at})"
-            )),
             Self::NoProgram { service, program, ways, at, .. } => Some(ways.said(service, program, at)),
             Self::Unrunnable { program, flaw, .. } => flaw.hint(program),
             Self::NoNginx { source, .. } => Some(source.hint()),

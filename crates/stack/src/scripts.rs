@@ -83,9 +83,9 @@ impl Translation<'_> {
         let lines = files.iter().flat_map(|file| {
             let text = backlot_files::text(file).unwrap_or_default();
             let lacking = used(&text).into_iter().filter(|one| one.program != WAITS);
-            let lacking = lacking.filter(|one| match CHANGE.contains(&one.program) {
-                true => on_path(one.program, self.caller).is_none(),
-                false => on_path(one.program, &surroundings).is_none(),
+            let lacking = lacking.filter(|one| {
+                let variables = if CHANGE.contains(&one.program) { self.caller } else { &surroundings };
+                on_path(one.program, variables).is_none()
             });
             lacking.map(|Used { line, program, package }| {
                 if CHANGE.contains(&program) {
