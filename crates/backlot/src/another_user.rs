@@ -11,6 +11,7 @@ use std::{env, process};
 use backlot_engine::tools;
 use backlot_process::{Program, in_full};
 
+use crate::caller::handed_on;
 use crate::exit::Exit;
 
 /// The names.
@@ -26,8 +27,7 @@ pub fn run() -> Option<ExitCode> {
     let name = words.next()?;
     let name = Path::new(&name).file_name()?.to_str().filter(|name| NAMES.contains(name))?.to_owned();
     let words: Vec<OsString> = words.collect();
-    let variables: BTreeMap<OsString, OsString> = env::vars_os().collect();
-    let (why, exit) = match go_on(&words, &variables) {
+    let (why, exit) = match go_on(&words, &handed_on()) {
         Ok(program) => (in_full(&program.exec()), Exit::Failed),
         Err(other) => other,
     };

@@ -8,7 +8,6 @@ use backlot_project::Service;
 use backlot_project::stack::{Healthcheck, Image, MountKind, Protocol as PortProtocol};
 
 use crate::image::is_postgres;
-use crate::runtime::python_of;
 use backlot_dockerfile::Dockerfile;
 
 /// Images that are known to be programs of this machine as well.
@@ -33,45 +32,6 @@ const KNOWN: [Known; 3] = [
     },
 ];
 
-/// Images that have the interpreters of languages and the tools of systems, and run what is mounted into them.
-const LANGUAGES: [&str; 20] = [
-    "alpine",
-    "amazoncorretto",
-    "busybox",
-    "bun",
-    "composer",
-    "debian",
-    "deno",
-    "eclipse-temurin",
-    "elixir",
-    "erlang",
-    "golang",
-    "gradle",
-    "maven",
-    "node",
-    "openjdk",
-    "php",
-    "python",
-    "ruby",
-    "rust",
-    "ubuntu",
-];
-/// Files by which a folder is known as one of code.
-const OF_CODE: [&str; 12] = [
-    "Cargo.toml",
-    "Dockerfile",
-    "Gemfile",
-    "Pipfile",
-    "composer.json",
-    "go.mod",
-    "manage.py",
-    "mix.exs",
-    "package.json",
-    "pom.xml",
-    "pyproject.toml",
-    "requirements.txt",
-];
-
 /// Images of nginx.
 const NGINX: [&str; 2] = ["nginx", "nginx-unprivileged"];
 /// Where programs are in an image.
@@ -90,7 +50,7 @@ pub fn is_usually_tcp(port: u16) -> bool {
 }
 
 #[derive(Debug)]
-struct Known {
+pub(crate) struct Known {
     image: &'static str,
     port: u16,
     /// The program that keeps data in the directory that it is told by `--dir`.
@@ -107,8 +67,8 @@ pub struct Container<'a> {
     pub dockerfile: Dockerfile,
     /// Why nothing is known of its Dockerfile, if it is to have one.
     pub unread: Option<(PathBuf, std::io::Error)>,
-    known: Option<&'static Known>,
-    root: &'a Path,
+    pub(crate) known: Option<&'static Known>,
+    pub(crate) root: &'a Path,
 }
 
 impl<'a> Container<'a> {
@@ -137,16 +97,6 @@ impl<'a> Container<'a> {
         let runs_it = of_file.fold(None, |found, word| Some(found == Some(true) || word.contains("nginx")));
         let is_image = self.image().map(last_name).is_some_and(|name| NGINX.contains(&name));
         is_image && runs_it != Some(false)
-    }
-
-    /// Whether it is nothing but its image: none of this machine's programs as is known, no interpreter of a language, and with
-    /// none of the project's code in it.
-    pub fn is_its_image_alone(&self) -> bool {
-        let Service { image: Some(image), build: None, .. } = self.service else { return false };
-        let mounts = self.mounts();
-        let has_code = || mounts.iter().any(|(_, source)| self.root.starts_with(source) || is_code(source));
-        let is_plain = LANGUAGES.contains(&last_name(image)) || python_of(image).is_some();
-        self.service.extension.command.is_none() && self.known.is_none() && !is_plain && !has_code()
     }
 
     /// Whether its image is one that keeps data in the directory that it works in, whatever starts it there.
@@ -373,11 +323,7 @@ pub fn image_of(service: &Service) -> Option<Image> {
     }
 }
 
-fn is_code(folder: &Path) -> bool {
-    OF_CODE.iter().any(|file| folder.join(file).exists())
-}
-
-fn last_name(image: &Image) -> &str {
+pub(crate) fn last_name(image: &Image) -> &str {
     image.repository.rsplit('/').next().unwrap_or_default()
 }
 
