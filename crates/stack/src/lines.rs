@@ -6,7 +6,7 @@ use std::path::Path;
 use backlot_dockerfile::{normal, runs};
 use backlot_facts::container::Container;
 
-use crate::error::{StackError, Ways};
+use crate::error::StackError;
 use crate::translation::Translation;
 
 const SHELLS: [&str; 5] = ["sh", "bash", "ash", "dash", "zsh"];
@@ -45,18 +45,13 @@ impl Translation<'_> {
                 self.program(container, std::slice::from_ref(program), &self.surroundings(service))?;
             }
             may_install |= !is_known && !OF_SYSTEMS.contains(&program.as_str());
-            if let Some(file) = packed(words).filter(|file| !may_come(file))
+            let script = || script(words).filter(|_| container.is_its_image_alone());
+            if let Some(file) = packed(words).or_else(script).filter(|file| !may_come(file))
                 && container.own_program(&inside(file).display().to_string()).is_none()
                 && !container.directory().join(file).exists()
                 && !self.is_built(service, &inside(file))
             {
-                return Err(StackError::NoProgram {
-                    service: service.name.clone(),
-                    program: inside(file).display().to_string(),
-                    image: None,
-                    ways: Box::new(Ways { undone: self.undone(service), ..Ways::default() }),
-                    at: service.location.clone(),
-                });
+                return Err(self.not_here(container, &inside(file).display().to_string()));
             }
         }
         Ok(())
@@ -68,6 +63,15 @@ fn is_line(command: &[String]) -> bool {
     let [shell, option, _, ..] = command else { return false };
     let shell = shell.rsplit('/').next().unwrap_or_default();
     SHELLS.contains(&shell) && option.starts_with('-') && option.ends_with('c')
+}
+
+/// The file that an interpreter runs.
+fn script(words: &[String]) -> Option<&str> {
+    let (program, rest) = words.split_first()?;
+    let name = program.rsplit('/').next()?;
+    let is_interpreter = name.starts_with("python") || ["node", "php", "ruby"].contains(&name);
+    let first = rest.first().filter(|word| is_interpreter && !word.starts_with('-'))?;
+    Some(first)
 }
 
 /// The file that is run by a machine of its language.

@@ -144,6 +144,14 @@ impl Translation<'_> {
         }
     }
 
+    /// The same of a file that a program of this machine would run: no packages of the project's are it.
+    pub(crate) fn not_here(&self, container: &Container<'_>, file: &str) -> StackError {
+        let error = self.no_program(container, file);
+        let StackError::NoProgram { service, program, image, ways, at } = error else { return error };
+        let ways = Box::new(Ways { installable: false, requirements: None, ..*ways });
+        StackError::NoProgram { service, program, image, ways, at }
+    }
+
     /// What the project's files give a service's program.
     pub(crate) fn variables(&self, container: &Container<'_>, ports: &Ports) -> BTreeMap<String, String> {
         if !self.is_addressed(container.service) {

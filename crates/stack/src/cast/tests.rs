@@ -132,6 +132,11 @@ services:
         ]
     );
     assert_eq!(names(&all), ["web"]);
+    // The interpreter of its code may be here: that does not make it this machine's.
+    let code = format!("{ALL}  task: {{image: task, command: python3 manage.py migrate}}\n");
+    let all = cast(&code, false, |translation| translation.cast(&[])).unwrap();
+    let said = all.left_out.iter().map(ToString::to_string).find(|said| said.contains("task"));
+    assert_eq!(said.unwrap(), "service task runs /manage.py of its image task, which is not there");
     // What is needed, or asked for, is not left out; nor is what runs the project's code, or an interpreter.
     let needed = format!("{ALL}  front: {{image: web, command: sleep 1, depends_on: [store]}}\n");
     let error = cast(&needed, false, |translation| translation.cast(&[])).unwrap_err();
