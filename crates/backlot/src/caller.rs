@@ -34,6 +34,11 @@ pub struct Caller {
     pub wants_ascii: bool,
 }
 
+/// All variables, as they are handed on by what only stands in for another program.
+pub fn handed_on() -> BTreeMap<OsString, OsString> {
+    std::env::vars_os().collect()
+}
+
 impl Caller {
     /// Reads them.
     pub fn read() -> Self {

@@ -5,6 +5,7 @@
     reason = "nothing of a binary is reachable from outside; `pub` marks what other modules use"
 )]
 
+mod another_user;
 mod caller;
 mod candidates;
 mod cli;
@@ -20,7 +21,7 @@ mod usage;
 mod waiting;
 
 fn main() -> std::process::ExitCode {
-    if let Some(code) = waiting::run() {
+    if let Some(code) = waiting::run().or_else(another_user::run) {
         return code;
     }
     backlot_process::take_umask();

@@ -217,6 +217,11 @@ fn the_way_out_is_told() {
             "write one of always, never, if_not_present, build, missing, refresh, daily, weekly, or every_12h",
         ),
         ("services:\n  web: {image: \"${A:?}\"}\n", "set A in the environment or in its config file"),
+        (
+            "services:\n  web:\n    image: {{name}}\n",
+            "`{{…}}` is to be filled in by what makes a project of a template (cookiecutter, copier, startproject --template): make one \
+             of it first; else put the key in quotes",
+        ),
     ];
     for (text, hint) in cases {
         let (said, way_out) = refusal(&Files::new(&[("compose.yaml", text)]));

@@ -97,6 +97,7 @@ impl Environment {
             tools: stage.needs.clone(),
             system: stage.workshop.installs.packages.iter().map(|package| package.name.clone()).collect(),
             built: Some(Arc::new(Built { stage, roots, takes })),
+            as_in_image: None,
         }))
     }
 }

@@ -12,6 +12,7 @@ use crate::folder::MARK;
 use crate::key::Key;
 use crate::machine::{Interpreter, Machine, Version, is_executable};
 use crate::modules::NAME;
+use crate::node::{as_node_of, as_npm_of};
 use crate::requires::Requirement;
 
 /// Where images have programs and packages of all.
@@ -50,6 +51,8 @@ pub struct Environment {
     pub(crate) system: Vec<String>,
     /// What is built, where that is it.
     pub(crate) built: Option<Arc<Built>>,
+    /// The variable by which this machine's interpreter does as the image's own, where it does otherwise.
+    pub(crate) as_in_image: Option<(&'static str, &'static str)>,
 }
 
 /// What an image has.
@@ -172,6 +175,7 @@ impl Chooser<'_> {
             tools,
             system: Vec::new(),
             built: None,
+            as_in_image: None,
         })
     }
 
@@ -209,10 +213,11 @@ impl Chooser<'_> {
             tools: Vec::new(),
             system: Vec::new(),
             built: None,
+            as_in_image: None,
         })
     }
 
-    fn node(&self, install: Install) -> Result<Environment, DependencyError> {
+    fn node(&self, mut install: Install) -> Result<Environment, DependencyError> {
         let no_tool = |program| DependencyError::NoTool { program, said: install.said.clone() };
         let Interpreter { program, version } =
             self.machine.node(self.wanted.node).ok_or_else(|| no_tool("node"))?;
@@ -241,6 +246,9 @@ impl Chooser<'_> {
             };
             tools.push(self.node(own)?);
         }
+        if let Some((name, value)) = as_npm_of(self.wanted.node, version).filter(|_| tool == Tool::Npm) {
+            install.variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        }
         let mut key = Key::new("node");
         key.add(version.to_string());
         key.install(&install)?;
@@ -254,6 +262,7 @@ impl Chooser<'_> {
             tools,
             system: Vec::new(),
             built: None,
+            as_in_image: as_node_of(self.wanted.node, version),
         })
     }
 
@@ -277,6 +286,7 @@ impl Chooser<'_> {
             tools: Vec::new(),
             system: Vec::new(),
             built: None,
+            as_in_image: None,
         })
     }
 }
@@ -337,7 +347,10 @@ impl Environment {
                 };
                 [("VIRTUAL_ENV", folder)].into_iter().chain(of_uv).collect()
             }
-            Ecosystem::Node | Ecosystem::Built => Vec::new(),
+            Ecosystem::Node => {
+                self.as_in_image.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+            }
+            Ecosystem::Built => Vec::new(),
             Ecosystem::Ruby => vec![
                 ("BUNDLE_PATH", format!("{folder}/gems")),
                 ("BUNDLE_APP_CONFIG", format!("{folder}/config")),

@@ -13,6 +13,7 @@ mod lock;
 mod machine;
 mod make;
 mod modules;
+mod node;
 mod project;
 mod python;
 mod requires;

@@ -50,7 +50,7 @@ pub fn is_usually_tcp(port: u16) -> bool {
 }
 
 #[derive(Debug)]
-struct Known {
+pub(crate) struct Known {
     image: &'static str,
     port: u16,
     /// The program that keeps data in the directory that it is told by `--dir`.
@@ -67,8 +67,8 @@ pub struct Container<'a> {
     pub dockerfile: Dockerfile,
     /// Why nothing is known of its Dockerfile, if it is to have one.
     pub unread: Option<(PathBuf, std::io::Error)>,
-    known: Option<&'static Known>,
-    root: &'a Path,
+    pub(crate) known: Option<&'static Known>,
+    pub(crate) root: &'a Path,
 }
 
 impl<'a> Container<'a> {
@@ -323,7 +323,7 @@ pub fn image_of(service: &Service) -> Option<Image> {
     }
 }
 
-fn last_name(image: &Image) -> &str {
+pub(crate) fn last_name(image: &Image) -> &str {
     image.repository.rsplit('/').next().unwrap_or_default()
 }
 

@@ -12,8 +12,9 @@ use crate::container::{Container, image_of};
 const SHELLS: [&str; 4] = ["sh", "bash", "ash", "dash"];
 
 /// What is known of images by the last part of their names.
-const KNOWN: [Known; 12] = [
+const KNOWN: [Known; 13] = [
     Known { name: "postgres", ..PLAIN },
+    Known { name: "pgautoupgrade", ..PLAIN },
     Known { name: "postgresql", ..PLAIN },
     Known { name: "postgis", extension: Some("postgis"), makes: POSTGIS, script: "10_postgis.sql", ..PLAIN },
     Known { name: "pgvector", extension: Some("vector"), ..PLAIN },
@@ -40,6 +41,8 @@ const KNOWN: [Known; 12] = [
     Known { name: "postgres-postgis", extension: Some("postgis"), ..PLAIN },
 ];
 
+/// Versions that a Postgres may have.
+const VERSIONS: std::ops::Range<u32> = 8..100;
 const POSTGIS: &[&str] = &["postgis", "postgis_topology", "fuzzystrmatch", "postgis_tiger_geocoder"];
 const PGROUTING: &[&str] = &["postgis", "pgrouting"];
 const CITUS: &[&str] = &["citus"];
@@ -88,13 +91,18 @@ impl PostgresImage {
     /// The image of a service that runs a Postgres server; none of one that runs something else, whatever its image.
     pub fn of(service: &Service) -> Option<Self> {
         let image = image_of(service)?;
-        let known = KNOWN.iter().find(|known| Some(known.name) == image.repository.rsplit('/').next())?;
+        let by_name = KNOWN.iter().find(|known| Some(known.name) == image.repository.rsplit('/').next());
+        // Whatever its name, one that runs the server, and is told what the official one is told, is one.
+        let known = by_name.or_else(|| KNOWN.first().filter(|_| names_server(service)))?;
         if !runs_server(service) {
             return None;
         }
         let tag = image.tag.as_deref().unwrap_or_default();
+        let wanted = wanted_version(&image);
+        // The tag of another image may be a version of its own.
+        let is_its = by_name.is_some() || wanted.major.is_none_or(|major| VERSIONS.contains(&major));
         Some(Self {
-            wanted: wanted_version(&image),
+            wanted: if is_its { wanted } else { PostgresWish::default() },
             extension: known.extension,
             preload: known.preload,
             known,
@@ -143,6 +151,22 @@ pub(crate) fn server_words(service: &Service) -> Vec<String> {
         }
     }
     words
+}
+
+/// Whether the file itself says that the server is what runs.
+fn names_server(service: &Service) -> bool {
+    if !service.environment.keys().any(|name| name.starts_with("POSTGRES_")) {
+        return false;
+    }
+    let words = Container::of(service, Path::new("/")).own_command();
+    let is_server = |word: &String| file_name(word) == "postgres";
+    match words.split_first() {
+        Some((first, rest)) if file_name(first) == "docker-entrypoint.sh" => {
+            rest.first().is_some_and(is_server)
+        }
+        Some((first, _)) => is_server(first),
+        None => false,
+    }
 }
 
 /// Whether the server runs in it: a client of the same image is a program like others.
@@ -199,8 +223,31 @@ pub fn is_postgres(service: &Service) -> bool {
 mod tests {
     use backlot_plan::PostgresWish;
 
-    use super::{starts_server, wanted_version};
+    use super::{PostgresImage, starts_server, wanted_version};
     use backlot_project::stack::Image;
+    use backlot_project::{EnvironmentName, Lookup, Project};
+
+    #[test]
+    fn what_runs_the_server_is_one_whatever_its_images_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let told = "environment: {POSTGRES_PASSWORD: x}";
+        let text = format!(
+            "services:\n  a: {{image: 'pgautoupgrade/pgautoupgrade:17-alpine'}}\n  \
+             b: {{image: 'company/db:2.4', command: postgres -c a=b, {told}}}\n  \
+             c: {{image: 'company/db:16', command: docker-entrypoint.sh postgres, {told}}}\n  \
+             d: {{image: 'company/db', command: postgres -D /data}}\n  \
+             e: {{image: 'company/db', command: worker, {told}}}\n"
+        );
+        std::fs::write(dir.path().join("compose.yaml"), text).unwrap();
+        let lookup = Lookup { start_dir: dir.path().to_owned(), ..Lookup::default() };
+        let project = Project::find(lookup).unwrap();
+        let stack = project.environment(&EnvironmentName::parse("development").unwrap()).unwrap().stack;
+        let of = |name: &str| PostgresImage::of(&stack.services[name]).map(|image| image.wanted.major);
+        assert_eq!(
+            ["a", "b", "c", "d", "e"].map(of),
+            [Some(Some(17)), Some(None), Some(Some(16)), None, None]
+        );
+    }
 
     #[test]
     fn a_line_of_a_shell_may_start_the_server() {

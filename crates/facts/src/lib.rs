@@ -2,6 +2,7 @@
 //! commands, references and ports, the names that it knows, and where its data goes.
 
 pub mod address;
+mod alone;
 pub mod container;
 pub mod database;
 pub mod image;

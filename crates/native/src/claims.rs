@@ -213,13 +213,28 @@ fn error_of(claim: &Claim, trouble: PortTrouble, environment: &Environment) -> P
     PortError { address, service, at, trouble, other: another(address.port(), environment) }
 }
 
-/// A variable that has this port, set to the next one that is free.
+/// A variable that has this port, and of which the files make one that is published, set to the next one that is free.
 fn another(port: u16, environment: &Environment) -> Option<String> {
     let value = port.to_string();
+    let texts: Vec<String> =
+        environment.files.iter().filter_map(|file| backlot_files::text(file).ok()).collect();
+    let is_published = |name: &str| texts.iter().any(|text| text.lines().any(|line| publishes(line, name)));
     let mut variables = environment.variables.iter();
-    let (name, _) = variables.find(|(name, variable)| name.ends_with("PORT") && variable.value == value)?;
+    let (name, _) = variables
+        .find(|(name, variable)| name.ends_with("PORT") && variable.value == value && is_published(name))?;
     let free = (port.checked_add(1)?..=u16::MAX).find(|port| try_port(*port).is_ok())?;
     Some(format!("{name}={free}"))
+}
+
+/// Whether a line of a Compose file publishes the port that a variable has: in a list of `ports`, or as `published`.
+fn publishes(line: &str, name: &str) -> bool {
+    let Some((before, _)) =
+        line.split_once(&format!("${{{name}")).or_else(|| line.split_once(&format!("${name}")))
+    else {
+        return false;
+    };
+    let is_item = before.trim_start().starts_with('-') && !before.contains('=');
+    is_item || before.contains("ports:") || before.contains("published:")
 }
 
 /// The environment that has a port of this machine, if it is one of Backlot, as far as the system tells.
@@ -288,9 +303,9 @@ impl From<Box<PortError>> for EngineError {
 
 #[cfg(test)]
 mod tests {
-    use super::site_named_in;
     #[cfg(target_os = "linux")]
     use super::{PortHolder, has_ended};
+    use super::{publishes, site_named_in};
     use std::path::Path;
 
     #[test]
@@ -311,6 +326,21 @@ mod tests {
             ["python3 -m http.server", "postgres -D /var/lib/postgresql/15/main", "x -D", "x -D data", ""]
         {
             assert_eq!(site(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_variable_is_named_where_a_port_is_made_of_it() {
+        for (line, expected) in [
+            ("      - \"${DB_PORT}:5432\"", true),
+            ("      - 127.0.0.1:${DB_PORT:-5432}:5432", true),
+            ("    ports: ['$DB_PORT:5432']", true),
+            ("        published: ${DB_PORT}", true),
+            ("      - 5432:5432", false),
+            ("      - URL=postgres://db:${DB_PORT}/x", false),
+            ("      DB_PORT: ${DB_PORT}", false),
+        ] {
+            assert_eq!(publishes(line, "DB_PORT"), expected, "{line}");
         }
     }
 

@@ -54,6 +54,42 @@ fn no_project_at_all() {
 }
 
 #[test]
+fn what_is_in_a_folder_of_a_folder_is_named_where_nothing_is_nearer() {
+    let whole = "services:\n  a: {image: a}\n";
+    let files = Files::new(&[
+        ("docker/development/compose.yml", whole),
+        ("docker/storages.yaml", whole),
+        ("docker/notes.yaml", "pages: []\n"),
+        ("node_modules/a/compose.yaml", whole),
+        (".cache/compose.yaml", whole),
+    ]);
+    let hint = |files: &Files| {
+        let error = Project::find(files.lookup()).expect_err("a refusal");
+        error.hint().unwrap_or_default().split(';').next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(
+        hint(&files),
+        "what may be meant: `backlot -C docker/development`, `backlot -f docker/storages.yaml`"
+    );
+    // As editors have it.
+    let files =
+        Files::new(&[("docker/development/compose.yml", whole), (".devcontainer/compose.yaml", whole)]);
+    assert_eq!(hint(&files), "what may be meant: `backlot -C .devcontainer`");
+}
+
+#[test]
+fn a_variable_that_must_be_set_is_told_with_the_line_that_leaves_it_empty() {
+    let files = Files::new(&[
+        ("compose.yaml", "services:\n  a: {image: '${IMAGE:?}', labels: {a: '${OTHER:?}'}}\n"),
+        (".env", "# IMAGE=x\nexport IMAGE=\n"),
+    ]);
+    let error = refusal(&files);
+    let hint = error.hint().unwrap_or_default();
+    let (start, end) = ("set IMAGE in .env or in the environment: it is empty there (", "/.env:2)");
+    assert!(hint.starts_with(start) && hint.ends_with(end), "{hint}");
+}
+
+#[test]
 fn what_may_be_meant_where_there_is_no_project_is_named() {
     let whole = "services:\n  a: {image: a}\n";
     let files = Files::new(&[

@@ -262,10 +262,14 @@ impl Translation<'_> {
             self.check_beyond(&container, &command)?;
         }
         self.check_line(&container, &command)?;
+        let surroundings = self.surroundings(service);
+        self.program(&container, &command, &surroundings)?;
         let hooks = service.post_start.iter().chain(&service.pre_stop).map(|hook| &hook.command);
-        let hooks = hooks.filter(|command| !command.is_empty());
-        [&command].into_iter().chain(hooks).try_for_each(|command| {
-            self.program(&container, command, &self.surroundings(service)).map(|_| ())
+        let mut hooks = hooks.filter(|command| !command.is_empty());
+        // Whose own program is here is not its image alone.
+        hooks.try_for_each(|command| {
+            let found = self.program(&container, command, &surroundings);
+            found.map(drop).map_err(StackError::of_the_project)
         })
     }
 

@@ -70,16 +70,16 @@ pub enum StackError {
         at: Location,
     },
     /// The program of a service is not there.
-    #[error("service {service} runs {program}, which is {}", if program.contains('/') { "not there" } else { "not on PATH" })]
+    #[error("service {service} runs {program}{}, which is {}", image.as_deref().map(|image| format!(" of its image {image}")).unwrap_or_default(), if program.contains('/') { "not there" } else { "not on PATH" })]
     NoProgram {
         /// The service.
         service: String,
         /// The program.
         program: String,
-        /// Whether what its Dockerfile installs is not there.
-        installable: bool,
-        /// A requirements file, when the project has one and no virtual environment.
-        requirements: Option<PathBuf>,
+        /// The image that it is in, where nothing of the project is.
+        image: Option<String>,
+        /// How it can be had.
+        ways: Box<Ways>,
         /// Where it is defined.
         at: Location,
     },
@@ -206,16 +206,56 @@ pub enum StackError {
     },
 }
 
+/// How a program can be had that is not there.
+#[derive(Debug, Default)]
+pub struct Ways {
+    /// Whether what its service's Dockerfile installs is not there.
+    pub installable: bool,
+    /// What of that is not run, in words: it may be what would make it.
+    pub undone: Vec<String>,
+    /// A requirements file, when the project has one and no virtual environment.
+    pub requirements: Option<PathBuf>,
+}
+
+impl Ways {
+    fn said(&self, service: &str, program: &str, at: &Location) -> String {
+        if self.installable {
+            return format!("`backlot install {service}` installs what its Dockerfile does");
+        }
+        let way = match &self.requirements {
+            Some(file) => format!(
+                "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
+                quoted(file)
+            ),
+            None => format!(
+                "{} {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})",
+                if program.contains('/') { "build or install" } else { "install" }
+            ),
+        };
+        let undone = self.undone.iter().map(String::as_str);
+        undone.chain([way.as_str()]).collect::<Vec<_>>().join("\n")
+    }
+}
+
 impl StackError {
     /// Whether the rest may well run without the service, if nobody has asked for it by its name.
     pub(crate) fn may_be_left_out(&self) -> bool {
         matches!(
             self,
             Self::NoCommand { image: Some(_), .. }
+                | Self::NoProgram { image: Some(_), .. }
                 | Self::NoNginx { .. }
                 | Self::Options { .. }
                 | Self::Provided { .. }
         )
+    }
+
+    /// The same of a service that is more than its image.
+    pub(crate) fn of_the_project(mut self) -> Self {
+        if let Self::NoProgram { image, .. } = &mut self {
+            *image = None;
+        }
+        self
     }
 
     /// Whether it is that only an image knows, or has, what a service runs.
@@ -233,6 +273,7 @@ impl StackError {
     /// The service that it is about, where that is one that only its image knows.
     fn service(&self) -> Option<&str> {
         if let Self::NoCommand { service, .. }
+        | Self::NoProgram { service, .. }
         | Self::Options { service, .. }
         | Self::Provided { service, .. }
         | Self::NoNginx { service, .. } = self
@@ -270,7 +311,8 @@ impl StackError {
     /// The way out.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoCommand { at, .. } => Some(format!(
+            // What an image has may as well be a word for its own program.
+            Self::NoCommand { at, .. } | Self::NoProgram { image: Some(_), at, .. } => Some(format!(
                 "say what runs it outside of Docker: `x-backlot: {{command: …}}` under the service ({at})"
             )),
             Self::Provided { at, .. } => Some(format!(
@@ -281,17 +323,7 @@ impl StackError {
                  the services that are to run without it"
             )),
             Self::Dockerfile { at, .. } => Some(format!("name it under `build`: `dockerfile: …` ({at})")),
-            Self::NoProgram { service, installable: true, .. } => Some(format!(
-                "`backlot install {service}` installs what its Dockerfile does"
-            )),
-            Self::NoProgram { requirements: Some(file), .. } => Some(format!(
-                "install what the project needs: python3 -m venv .venv && .venv/bin/pip install -r {}",
-                quoted(file)
-            )),
-            Self::NoProgram { program, at, .. } => Some(format!(
-                "{} {program}, or say what runs the service outside of Docker: `x-backlot: {{command: …}}` ({at})",
-                if program.contains('/') { "build or install" } else { "install" }
-            )),
+            Self::NoProgram { service, program, ways, at, .. } => Some(ways.said(service, program, at)),
             Self::Unrunnable { program, flaw, .. } => flaw.hint(program),
             Self::NoNginx { source, .. } => Some(source.hint()),
             Self::Nginx(error) => error.hint(),
@@ -334,7 +366,9 @@ impl Explain for StackError {
     }
 
     fn hint(&self) -> Option<Hint> {
-        if let Self::NoProgram { service, installable: true, .. } = self {
+        if let Self::NoProgram { service, ways, .. } = self
+            && ways.installable
+        {
             return Some(Hint::command(&["install", service]).then(" installs what its Dockerfile does"));
         }
         Self::hint(self).map(Hint::from)

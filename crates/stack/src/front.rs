@@ -44,7 +44,13 @@ impl Translation<'_> {
         if self.is_addressed(service) {
             known.extend(names(service, &self.environment.stack).into_keys());
         }
-        let mut references = config.references(&known)?;
+        let mut references = config.references(&known).map_err(|error| match error {
+            // Of all names that it knows, those of services are what may be meant.
+            ConfigError::UnknownService { at, host, .. } => {
+                ConfigError::UnknownService { at, host, known: services.keys().cloned().collect() }
+            }
+            other => other,
+        })?;
         references.retain(|(name, _)| services.contains_key(name));
         let listens = config.listens();
         Ok(Front { config, references, listens })

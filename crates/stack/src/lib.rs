@@ -25,6 +25,7 @@ mod scripts;
 mod service;
 mod texts;
 mod translation;
+mod twins;
 mod view;
 
 pub use cast::{Cast, Looked};

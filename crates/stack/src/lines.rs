@@ -15,6 +15,11 @@ const OF_SHELLS: [&str; 21] = [
     ":", ".", "source", "set", "exit", "trap", "ulimit", "umask", "wait", "eval", "shift", "return", "read",
     "alias", "unset", "shopt", "command", "type", "hash", "break", "continue",
 ];
+/// Programs of all systems that bring no other one.
+const OF_SYSTEMS: [&str; 24] = [
+    "[", "cat", "cd", "chgrp", "chmod", "chown", "date", "echo", "env", "export", "false", "grep",
+    "hostname", "id", "ls", "mkdir", "printf", "pwd", "rm", "rmdir", "sleep", "test", "touch", "true",
+];
 
 impl Translation<'_> {
     /// Whether what is run for certain is here: what a line names by a path that is none of the project's, what it begins with, and
@@ -27,6 +32,7 @@ impl Translation<'_> {
         let place = |path: &Path| container.outside(path).filter(|place| place.exists());
         let directory = Path::new(container.working_dir().unwrap_or("/"));
         let is_images = service.build.is_none() && is_line(command);
+        let mut may_install = false;
         for (at, run) in runs(command, directory, &container.environment(), &place).iter().enumerate() {
             let words = run.words.strip_prefix(&["exec".to_owned()]).unwrap_or(&run.words);
             let Some(program) = words.first() else { continue };
@@ -35,21 +41,17 @@ impl Translation<'_> {
             let is_path = program.contains('/');
             let is_own = is_path && container.outside(&inside(program)).is_some();
             let is_known = is_own || OF_SHELLS.contains(&program.as_str());
-            if is_images && !is_known && (at == 0 || is_path) {
+            if is_images && !is_known && (is_path || !may_install) {
                 self.program(container, std::slice::from_ref(program), &self.surroundings(service))?;
             }
-            if let Some(file) = packed(words).filter(|file| !may_come(file))
+            may_install |= !is_known && !OF_SYSTEMS.contains(&program.as_str());
+            let script = || script(words).filter(|_| container.is_its_image_alone());
+            if let Some(file) = packed(words).or_else(script).filter(|file| !may_come(file))
                 && container.own_program(&inside(file).display().to_string()).is_none()
                 && !container.directory().join(file).exists()
                 && !self.is_built(service, &inside(file))
             {
-                return Err(StackError::NoProgram {
-                    service: service.name.clone(),
-                    program: inside(file).display().to_string(),
-                    installable: false,
-                    requirements: None,
-                    at: service.location.clone(),
-                });
+                return Err(self.not_here(container, &inside(file).display().to_string()));
             }
         }
         Ok(())
@@ -61,6 +63,15 @@ fn is_line(command: &[String]) -> bool {
     let [shell, option, _, ..] = command else { return false };
     let shell = shell.rsplit('/').next().unwrap_or_default();
     SHELLS.contains(&shell) && option.starts_with('-') && option.ends_with('c')
+}
+
+/// The file that an interpreter runs.
+fn script(words: &[String]) -> Option<&str> {
+    let (program, rest) = words.split_first()?;
+    let name = program.rsplit('/').next()?;
+    let is_interpreter = name.starts_with("python") || ["node", "php", "ruby"].contains(&name);
+    let first = rest.first().filter(|word| is_interpreter && !word.starts_with('-'))?;
+    Some(first)
 }
 
 /// The file that is run by a machine of its language.

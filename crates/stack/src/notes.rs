@@ -72,6 +72,7 @@ impl Translation<'_> {
         lines.extend(self.without_effect_at_all(&container));
         lines.extend(in_another_directory(&container));
         lines.extend(self.lacking_in_scripts(&container));
+        lines.extend(self.twin_note(&container));
         if let Some(user) = &container.dockerfile.user
             && service.user.is_none()
             && !ROOT.contains(&user.as_str())

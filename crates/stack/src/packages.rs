@@ -30,6 +30,8 @@ pub struct Provided {
     trouble: Option<Arc<DependencyError>>,
     /// What of it is not as its image has it, in words.
     notes: Vec<String>,
+    /// Those of them that are lines of its Dockerfile which are not run: what they make may be what it lacks.
+    undone: Vec<String>,
     /// The version that its interpreter has, if that is not the one of its image.
     other_version: Option<Version>,
 }
@@ -82,7 +84,8 @@ impl Chooser<'_> {
     fn of(&self, container: &Container<'_>) -> Provided {
         if container.is_nginx() {
             let builds = self.builds(container);
-            return Provided { environments: builds.all, notes: builds.notes, ..Provided::default() };
+            let (notes, undone) = (builds.notes.clone(), builds.notes);
+            return Provided { environments: builds.all, notes, undone, ..Provided::default() };
         }
         let context = container.service.build.as_ref().map(|build| build.context.clone());
         let folders = [container.directory()].into_iter().chain(context).collect();
@@ -95,12 +98,20 @@ impl Chooser<'_> {
         others.extend(plain.into_iter().filter_map(|plain| plain.other));
         let mut notes: Vec<String> = others.iter().map(|other| other.said(container.service)).collect();
         notes.dedup();
-        notes.extend(unclear(container, has_own));
         let builds = self.builds(container);
-        notes.extend(builds.notes);
+        let undone: Vec<String> = unclear(container, has_own).into_iter().chain(builds.notes).collect();
+        notes.extend(undone.iter().cloned());
         environments.extend(builds.all);
         let other_version = others.first().map(|other| other.here);
-        Provided { own, environments, interpreters, trouble: trouble.map(Arc::new), notes, other_version }
+        Provided {
+            own,
+            environments,
+            interpreters,
+            trouble: trouble.map(Arc::new),
+            notes,
+            undone,
+            other_version,
+        }
     }
 
     /// The interpreters of a service's image for which nothing is installed: what its command is run by.
@@ -208,6 +219,11 @@ fn unclear(container: &Container<'_>, has_own: bool) -> Vec<String> {
 impl Translation<'_> {
     pub(crate) fn provided_for(&self, service: &Service) -> Option<&Provided> {
         self.provided.get(&service.name)
+    }
+
+    /// The lines of a service's Dockerfile that are not run, in words.
+    pub(crate) fn undone(&self, service: &Service) -> Vec<String> {
+        self.provided_for(service).map(|provided| provided.undone.clone()).unwrap_or_default()
     }
 
     /// The version of its language that a service has, if that is not the one of its image.

@@ -13,7 +13,8 @@ use backlot_process::{Flaw, OF_THE_TERMINAL, caller_allow_list};
 use backlot_project::Service;
 use backlot_state::tools::{is_executable, keep_tree_clean, on_path, virtual_environment_of};
 
-use crate::{error::StackError, ports::Ports, translation::Translation};
+use crate::error::{StackError, Ways};
+use crate::{ports::Ports, translation::Translation};
 
 /// Where Python looks for modules.
 const MODULES: &str = "PYTHONPATH";
@@ -38,7 +39,7 @@ pub(crate) fn words(container: &Container<'_>, is_addressed: bool) -> Result<Vec
     if let Some(words) = container.command_with(is_addressed) {
         return match words.first().filter(|word| word.starts_with('-')) {
             Some(option) => Err(StackError::Options { service, option: option.clone(), image, at }),
-            None => Ok(interpreted(container, words)),
+            None => Ok(interpreted(container, with_own_interpreter(container, words))),
         };
     }
     if let Some((path, error)) = &container.unread {
@@ -63,6 +64,20 @@ pub(crate) fn interpreted(container: &Container<'_>, words: Vec<String>) -> Vec<
     };
     let interpreter = line.split_whitespace().map(str::to_owned);
     interpreter.chain([file.display().to_string()]).chain(rest.iter().cloned()).collect()
+}
+
+/// The same for the first word that an entrypoint is handed, which most begin in their place (`exec "$@"`).
+fn with_own_interpreter(container: &Container<'_>, words: Vec<String>) -> Vec<String> {
+    let (entrypoint, command) = container.entrypoint_and_command();
+    let is_so = container.service.extension.command.is_none() && !entrypoint.is_empty();
+    match words.strip_prefix(entrypoint.as_slice()) {
+        Some(handed)
+            if is_so && handed == command && handed.first().is_some_and(|word| word.contains('/')) =>
+        {
+            entrypoint.into_iter().chain(interpreted(container, command)).collect()
+        }
+        Some(_) | None => words,
+    }
 }
 
 impl Translation<'_> {
@@ -94,7 +109,7 @@ impl Translation<'_> {
         }
         let own = self.built_program(container, word);
         let own = own.or_else(|| container.own_program(word).filter(|file| is_executable(file)));
-        let found = own.or_else(|| match word.rsplit_once('/') {
+        let found = own.or_else(|| self.twin_of(word)).or_else(|| match word.rsplit_once('/') {
             None => on_path(word, variables),
             Some(_) if word.starts_with('/') => {
                 let here = Some(PathBuf::from(word)).filter(|file| is_executable(file));
@@ -106,16 +121,35 @@ impl Translation<'_> {
             Some(_) => None,
         });
         let found = found.or_else(|| self.program_to_be(container.service, word));
-        found.ok_or_else(|| StackError::NoProgram {
+        found.ok_or_else(|| self.no_program(container, word))
+    }
+
+    /// That the program of a service is not there, with whose it is.
+    pub(crate) fn no_program(&self, container: &Container<'_>, word: &str) -> StackError {
+        let image = container.image().filter(|_| container.is_its_image_alone());
+        let has_own = || virtual_environment_of(&[], self.root, self.caller).is_some();
+        let requirements = REQUIREMENTS.iter().map(PathBuf::from);
+        StackError::NoProgram {
             service: container.service.name.clone(),
             program: word.to_owned(),
-            installable: self.could_be_installed(container.service),
-            requirements: match virtual_environment_of(&[], self.root, self.caller) {
-                Some(_) => None,
-                None => REQUIREMENTS.iter().map(PathBuf::from).find(|file| self.root.join(file).exists()),
-            },
+            image: image.map(|image| image.repository.clone()),
+            ways: Box::new(Ways {
+                installable: self.could_be_installed(container.service),
+                undone: self.undone(container.service),
+                requirements: Some(requirements)
+                    .filter(|_| image.is_none() && !has_own())
+                    .and_then(|mut files| files.find(|file| self.root.join(file).exists())),
+            }),
             at: container.service.location.clone(),
-        })
+        }
+    }
+
+    /// The same of a file that a program of this machine would run: no packages of the project's are it.
+    pub(crate) fn not_here(&self, container: &Container<'_>, file: &str) -> StackError {
+        let error = self.no_program(container, file);
+        let StackError::NoProgram { service, program, image, ways, at } = error else { return error };
+        let ways = Box::new(Ways { installable: false, requirements: None, ..*ways });
+        StackError::NoProgram { service, program, image, ways, at }
     }
 
     /// What the project's files give a service's program.

@@ -11,9 +11,10 @@ use backlot_facts::container::Container;
 use backlot_state::tools::on_path;
 
 use crate::translation::Translation;
+use crate::twins::twins;
 
 /// The programs, and the packages of Debian's that have them.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 12] = [
     ("nc", "netcat-openbsd"),
     ("ncat", "ncat"),
     ("netcat", "netcat-openbsd"),
@@ -25,6 +26,7 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("jq", "jq"),
     ("envsubst", "gettext-base"),
     ("gosu", "gosu"),
+    ("su-exec", "su-exec"),
 ];
 /// What stands before a command and is none.
 const BEFORE: [&str; 11] =
@@ -44,17 +46,24 @@ struct Used {
 
 /// The program that many scripts wait for a port with. Where this machine has none, we are that, too.
 const WAITS: &str = "nc";
+/// Those that go on as another user: the same.
+const CHANGE: [&str; 2] = ["gosu", "su-exec"];
 
 impl Translation<'_> {
     /// Variables with what scripts may run and this machine has not, last on PATH.
     pub(crate) fn with_stand_ins(&self, mut variables: BTreeMap<String, String>) -> BTreeMap<String, String> {
-        if on_path(WAITS, self.caller).is_some() {
+        let mut all = twins(self.caller);
+        let lacking = [WAITS].into_iter().chain(CHANGE).filter(|name| on_path(name, self.caller).is_none());
+        all.extend(lacking.filter_map(|name| Some((name, std::env::current_exe().ok()?))));
+        if all.is_empty() {
             return variables;
         }
         let folder = self.site.live().join("programs");
-        if self.writes && self.site.live().is_dir() && !folder.join(WAITS).exists() {
-            // Without it, it is as it was: a script that needs it says that it is not there.
-            let _ = stand_in(&folder);
+        if self.writes && self.site.live().is_dir() {
+            for (name, program) in all.iter().filter(|(name, _)| !folder.join(name).exists()) {
+                // Without it, it is as it was: a script that needs it says that it is not there.
+                let _ = stand_in(&folder, name, program);
+            }
         }
         if let Some(path) = variables.get_mut("PATH") {
             *path = format!("{path}:{}", folder.display());
@@ -74,8 +83,18 @@ impl Translation<'_> {
         let lines = files.iter().flat_map(|file| {
             let text = backlot_files::text(file).unwrap_or_default();
             let lacking = used(&text).into_iter().filter(|one| one.program != WAITS);
-            let lacking = lacking.filter(|one| on_path(one.program, &surroundings).is_none());
+            let lacking = lacking.filter(|one| {
+                let variables = if CHANGE.contains(&one.program) { self.caller } else { &surroundings };
+                on_path(one.program, variables).is_none()
+            });
             lacking.map(|Used { line, program, package }| {
+                if CHANGE.contains(&program) {
+                    return format!(
+                        "service {name} runs as you, not as the user of `{program}` in its script ({}:{line}); --engine docker \
+                         changes the user",
+                        file.display()
+                    );
+                }
                 format!(
                     "the script of service {name} runs {program}, which is not on this machine ({}:{line}); install it (on Debian: \
                      {package}), or say what runs the service without it: `x-backlot: {{command: …}}`",
@@ -87,12 +106,12 @@ impl Translation<'_> {
     }
 }
 
-fn stand_in(folder: &Path) -> io::Result<()> {
+fn stand_in(folder: &Path, name: &str, program: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let place = folder.join(WAITS);
+    let place = folder.join(name);
     // One that leads nowhere any more is replaced.
     let _ = fs::remove_file(&place);
-    symlink(std::env::current_exe()?, place)
+    symlink(program, place)
 }
 
 /// The file of the project's own that a word of a command names, also in the directory that it works in (`sh start.sh`).

@@ -135,6 +135,7 @@ impl Translation<'_> {
             variables,
             surroundings,
             port_variables,
+            reads_on: container.service.reads_on,
             container: None,
             ports: ports.runs(container, self),
         })

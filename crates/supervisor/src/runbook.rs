@@ -163,6 +163,9 @@ pub struct ProcessRun {
     /// What it takes its machine to be called, where its file says that.
     #[serde(default)]
     pub called: Option<Called>,
+    /// Whether it may go on reading its standard input: nobody writes there, and it does not end.
+    #[serde(default)]
+    pub reads_on: bool,
     /// What runs as a container, of which the program is the client.
     #[serde(default)]
     pub container: Option<ContainerRun>,

@@ -195,17 +195,18 @@ impl<'s> Reader<'s> {
 
     fn key(&mut self, event: Event<'s>, span: &Span) -> Result<String, Error> {
         let node = self.node(event, span.clone())?;
-        match node.value {
-            Value::String(key) => Ok(key),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Int(_)
-            | Value::Float(_)
-            | Value::List(_)
-            | Value::Map(_) => Err(span
-                .error(Problem::KeyNotString { found: node.value.kind() })
-                .with_hint("put the key in quotes")),
-        }
+        let hint = match node.value {
+            Value::String(key) => return Ok(key),
+            // `{{name}}`, which whoever reads it may have taken for text.
+            Value::Map(_) => {
+                "`{{…}}` is to be filled in by what makes a project of a template (cookiecutter, copier, startproject --template): \
+                 make one of it first; else put the key in quotes"
+            }
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) => {
+                "put the key in quotes"
+            }
+        };
+        Err(span.error(Problem::KeyNotString { found: node.value.kind() }).with_hint(hint))
     }
 
     fn alias(&mut self, anchor: usize, span: &Span) -> Result<Node, Error> {

@@ -81,6 +81,54 @@ fn a_script_that_waits_for_a_port_does_so_where_no_program_of_this_machine_can()
     stage.backlot(&["down", "-q"]).output().assert_code(0);
 }
 
+/// A script that goes on as another user does so as whoever has started it; one that would start itself for ever is told.
+#[test]
+fn scripts_that_change_the_user_go_on_where_nothing_here_changes_it() {
+    let stage = Stage::empty(BACKLOT);
+    stage
+        .file("compose.yaml", "services:\n  web: {build: .}\n  circle: {build: ., entrypoint: /circle.sh}\n");
+    stage.file(
+        "Dockerfile",
+        "FROM debian\nCOPY start.sh circle.sh /\nENTRYPOINT [\"/start.sh\"]\nCMD [\"sleep\", \"60\"]\n",
+    );
+    stage.program("start.sh", "#!/bin/sh\nsu-exec app:app echo as it is\nexec gosu app \"$@\"\n");
+    stage.program("circle.sh", "#!/bin/sh\nexec su-exec app \"$0\"\n");
+    let bin = stage.root().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    for name in ["sh", "sleep", "echo"] {
+        std::os::unix::fs::symlink(format!("/usr/bin/{name}"), bin.join(name)).unwrap();
+    }
+    let stage = stage.with("PATH", bin.display().to_string());
+    let up = stage.backlot(&["up", "-d", "--wait", "web"]).output().assert_code(0);
+    let note = "service web runs as you, not as the user of `su-exec` in its script ([project]/start.sh:2)";
+    assert!(up.stderr.contains(note) && up.stderr.contains("`gosu`"), "{up}");
+    stage.backlot(&["logs", "--no-log-prefix", "web"]).output().assert_prints("as it is");
+    let failed = stage.backlot(&["up", "-d", "--wait", "circle"]).output().assert_code(1);
+    assert!(
+        failed.stderr.contains("su-exec: the script starts itself anew as app, which it never is"),
+        "{failed}"
+    );
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}
+
+/// What an entrypoint is handed and begins may be executable only in the image, too.
+#[test]
+fn a_script_that_only_the_image_makes_executable_runs_where_an_entrypoint_begins_it() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file("compose.yaml", "services:\n  web: {build: .}\n");
+    stage.file(
+        "Dockerfile",
+        "FROM debian\nCOPY start.sh serve.sh /\nRUN chmod +x /start.sh /serve.sh\nENTRYPOINT [\"/start.sh\"]\nCMD [\"/serve.sh\", \"now\"]\n",
+    );
+    stage.program("start.sh", "#!/bin/sh\nexec \"$@\"\n");
+    stage.file("serve.sh", "#!/bin/sh\necho served $1\nexec sleep 600\n");
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    stage.backlot(&["logs", "--no-log-prefix"]).output().assert_prints("served now");
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}
+
 #[test]
 fn a_database_is_checked_by_a_script_that_its_service_mounts() {
     if !has_views() {

@@ -170,7 +170,7 @@ fn what_only_an_image_has_for_a_shell_is_no_process() {
     let stage = stage(compose);
     let up = |script: &str| up(&stage, script, &[]);
     let failed = up("exit 1").assert_code(1);
-    assert_says(&failed, &["error: service web runs ./app, which is not there"]);
+    assert_says(&failed, &["error: service web runs ./app of its image company/app, which is not there"]);
     // One beside it is not held up, and what is left out does not run.
     let other = "  other: {image: company/other, command: sh -c 'sleep 0.1; exec sleep 600'}\n";
     let late = "  late: {image: company/app, command: sh -c 'sleep 10; /app/late'}\n";
@@ -185,7 +185,7 @@ fn what_only_an_image_has_for_a_shell_is_no_process() {
             "web is left out",
             "late is left out",
             "venv is left out",
-            "service late runs /app/late, which is not there",
+            "service late runs /app/late of its image company/app, which is not there",
         ],
     );
     stage.backlot(&["ps", "-q"]).output().assert(0, "other-1", "");

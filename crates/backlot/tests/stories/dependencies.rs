@@ -153,7 +153,7 @@ fn an_environment_beside_what_is_built_is_used_where_that_is_above_the_project()
 }
 
 /// Adds a shell script to a folder of programs.
-fn program(folder: &Path, name: &str, script: &str) {
+pub(crate) fn program(folder: &Path, name: &str, script: &str) {
     fs::create_dir_all(folder).unwrap();
     let path = folder.join(name);
     fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();

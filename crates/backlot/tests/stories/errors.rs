@@ -252,12 +252,27 @@ fn a_full_disk_is_called_one() {
 }
 
 #[test]
+fn a_host_of_nginx_that_is_no_service_is_told_beside_the_services() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "compose.yaml",
+        "services:\n  nginx: {image: nginx, volumes: ['./nginx.conf:/etc/nginx/nginx.conf']}\n  web: {image: x, command: sleep 1}\n",
+    );
+    stage.file(
+        "nginx.conf",
+        "events {}\nhttp { server { listen 80; location / { proxy_pass http://wbe:80; } } }\n",
+    );
+    let up = stage.backlot(&["up", "-d", "--dry-run"]).output().assert_code(1);
+    assert!(up.stderr.contains("nginx.conf:2: wbe is no service of the stack (it has nginx, web)"), "{up}");
+}
+
+#[test]
 fn all_that_is_in_the_way_is_told_at_once_and_the_same_by_a_dry_run_and_doctor() {
     let stage = Stage::empty(BACKLOT);
     let port = backlot_testkit::free_port();
     let compose = format!(
         "services:
-  one: {{image: x, command: no-such-program}}
+  one: {{build: ., command: no-such-program}}
   two: {{image: company/two}}
   three: {{image: x, command: sleep 1, depends_on: [two]}}
   good: {{image: x, command: sleep 100, ports: ['{port}:80']}}

@@ -1,6 +1,6 @@
 //! What a Compose file says and a native process does not do is named; what is named on the command line is switched on.
 
-use backlot_testkit::Stage;
+use backlot_testkit::{Stage, wait_until};
 
 use crate::BACKLOT;
 
@@ -83,6 +83,25 @@ fn a_service_that_is_named_is_switched_on_and_stays() {
     stage.backlot(&["restart", "debug", "-q"]).output().assert_code(0);
     stage.backlot(&["logs", "job"]).output().assert_prints("");
     stage.backlot(&["down", "-q"]).output().assert_prints("");
+}
+
+#[test]
+fn standard_input_ends_but_where_the_file_keeps_it_open() {
+    let reads = "{image: x, command: \"sh -c 'timeout 1 cat; echo ended with $$?; exec sleep 1000'\"";
+    let stage = stage(&format!(
+        "services:\n  plain: {reads}}}\n  open: {reads}, stdin_open: true}}\n  terminal: {reads}, tty: true}}\n"
+    ));
+    let up = stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    assert!(!up.stderr.contains("stdin_open") && up.stderr.contains("terminal.tty"), "{up}");
+    for (service, how) in
+        [("plain", "ended with 0"), ("open", "ended with 124"), ("terminal", "ended with 124")]
+    {
+        let said = || stage.backlot(&["logs", "--no-log-prefix", service]).output().stdout;
+        wait_until("it has read", || said().contains("ended"));
+        assert_eq!(said().trim(), how, "{service}");
+    }
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+    stage.assert_nothing_left();
 }
 
 #[test]

@@ -50,6 +50,7 @@ mod load;
 mod migrations;
 mod obstacles;
 mod official_image;
+mod older_node;
 mod orphans;
 mod output;
 mod pages;

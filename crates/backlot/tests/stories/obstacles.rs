@@ -35,7 +35,7 @@ fn every_layer_is_in_one_error() {
   db: {{image: postgres}}
   other: {{image: 'postgres:99', environment: {{POSTGRES_PASSWORD: x}}}}
   third: {{image: postgres, command: postgres --what, environment: {{POSTGRES_PASSWORD: x}}}}
-  one: {{image: x, command: no-such-program}}
+  one: {{build: ., command: no-such-program}}
   two: {{image: x, command: sleep 1, pre_start: [{{command: 'true'}}]}}
   web: {{image: x, command: sleep 1, ports: ['{port}:80'], volumes: ['data:/data']}}
 volumes: {{data: {{external: true}}}}
@@ -86,7 +86,7 @@ fn the_rest_that_could_run_is_what_no_obstacle_is_about() {
         "services:
   held: {{image: x, command: sleep 1, ports: ['{port}:80']}}
   needing: {{image: x, command: sleep 1, depends_on: [held]}}
-  lost: {{image: x, command: no-such-program}}
+  lost: {{build: ., command: no-such-program}}
   good: {{image: x, command: sleep 1}}
 "
     );
@@ -177,7 +177,7 @@ fn what_files_that_cannot_be_read_would_hide_is_told_with_them() {
     let stage = Stage::empty(BACKLOT);
     let compose = "services:
   db: {image: postgres, env_file: .env.db}
-  web: {image: x, command: no-such-program, environment: {KEY: '${KEY:?say it}', ALSO: '${ONE:?}${TWO:?}'}}
+  web: {build: ., command: no-such-program, environment: {KEY: '${KEY:?say it}', ALSO: '${ONE:?}${TWO:?}'}}
   one: {image: x, command: sleep 1, depends_on: [none]}
 ";
     stage.file("compose.yaml", compose);

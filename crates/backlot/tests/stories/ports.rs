@@ -105,7 +105,7 @@ fn only_what_is_asked_for_is_up_and_the_database_with_it() {
     let blog = blog();
     let file = blog.stage.project().join("docker/production.yml");
     let text = std::fs::read_to_string(&file).unwrap();
-    let more = "  other:\n    image: other\n    command: no-such-program\n    ports: [\"NGINX:1\"]\n";
+    let more = "  other:\n    build: .\n    command: no-such-program\n    ports: [\"NGINX:1\"]\n";
     std::fs::write(&file, text.replace("services:\n", &format!("services:\n{more}"))).unwrap();
     // Nor does it matter that a port of something else is in use.
     let held = hold(blog.nginx);

@@ -83,6 +83,11 @@ const FILES: [(&str, &str); 9] = [
     ("-e", "-e"),
 ];
 
+/// Whether an option has the next word for itself.
+pub(super) fn takes_word(option: &str) -> bool {
+    LEFT_WITH.contains(&option) || KEPT_WITH.contains(&option)
+}
+
 pub(super) fn read(command: &Command, words: &[String], line: &Line<'_>, installs: &mut Installs) -> Found {
     let is_wheel = command.words.get(1).is_some_and(|word| word == "wheel");
     let mut reading =

@@ -62,7 +62,25 @@ fn bare(command: &Command) -> Option<Command> {
         };
         words.splice(..3, [module]);
     }
+    verb_first(&mut words);
     Some(Command { words, ..command.clone() })
+}
+
+/// Has the options that some tools take before what they are to do (`pip --no-input install`) after it.
+fn verb_first(words: &mut [String]) {
+    let name = words.first().map(|first| Path::new(first).file_name().unwrap_or_default().to_string_lossy());
+    let name = name.unwrap_or_default().into_owned();
+    if !is_pip(&name) && !["uv", "poetry", "pipenv"].contains(&name.as_str()) {
+        return;
+    }
+    let mut verb = 1;
+    while let Some(word) = words.get(verb).filter(|word| word.starts_with('-')) {
+        verb += if pip::takes_word(word) { 2 } else { 1 };
+    }
+    let length = if name == "uv" && words.get(verb).is_some_and(|word| word == "pip") { 2 } else { 1 };
+    if let Some(part) = words.get_mut(1..verb + length) {
+        part.rotate_right(length);
+    }
 }
 
 fn recognise(command: &Command, line: &Line<'_>, installs: &mut Installs) -> Found {

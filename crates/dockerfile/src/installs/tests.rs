@@ -79,6 +79,11 @@ fn what(install: &Install, root: &Path) -> String {
 
 /// What follows `FROM`, `WORKDIR` and a copy of the whole project, and what it installs.
 const PYTHON: &[(&str, &[&str])] = &[
+    (
+        "RUN pip --no-cache-dir --default-timeout 100 install -r requirements.txt && uv -q pip install --system flask",
+        &["/usr/local pip -r requirements.txt", "/usr/local pip flask by uv"],
+    ),
+    ("RUN poetry --no-interaction install --no-root", &["/usr/local poetry --no-root in ."]),
     ("RUN pip install -r requirements.txt", &["/usr/local pip -r requirements.txt"]),
     (
         "RUN pip install --no-cache-dir -U -r /app/requirements.txt gunicorn==22.0",

@@ -1,10 +1,14 @@
 //! Commands that are made of others: functions, lines for a shell, scripts of the project's own.
 
+use std::path::Path;
+
 use super::{Block, Walk, normal};
 use crate::shell_tokens::{Token, tokens};
 
 /// Shells whose `-c` is a line.
 const SHELLS: [&str; 5] = ["sh", "bash", "ash", "dash", "zsh"];
+/// Where images have programs, in the order in which those are looked for.
+const PROGRAMS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 /// The variable of all arguments.
 pub(super) const ALL: &str = "@";
 
@@ -33,11 +37,13 @@ impl Walk<'_> {
             Some(_) | None => words,
         };
         let (file, arguments) = rest.split_first()?;
+        let place = |path: &Path| (self.start.place)(path).filter(|file| file.is_file());
         // A name alone is looked for on PATH, unless a shell is told it.
-        if !file.contains('/') && !is_shell && !is_read {
-            return None;
-        }
-        let file = (self.start.place)(&normal(&self.directory.join(file))).filter(|file| file.is_file())?;
+        let file = if !file.contains('/') && !is_shell && !is_read {
+            PROGRAMS.iter().find_map(|folder| place(&Path::new(folder).join(file)))?
+        } else {
+            place(&normal(&self.directory.join(file)))?
+        };
         let text = backlot_files::text(&file).ok()?;
         let interpreter = text.lines().next().and_then(|line| line.strip_prefix("#!"));
         let is_script = is_shell || is_read || interpreter.is_some_and(|program| program.contains("sh"));

@@ -22,7 +22,8 @@ fn shown(text: &str) -> Vec<String> {
         std::fs::write(dir.path().join(name), text).unwrap();
     }
     let place = |path: &Path| {
-        let place = dir.path().join(path.strip_prefix("/app").ok()?);
+        let inside = path.strip_prefix("/app").or_else(|_| path.strip_prefix("/usr/local/bin"));
+        let place = dir.path().join(inside.ok()?);
         place.exists().then_some(place)
     };
     let start = Start { directory: Path::new("/app"), variables: &variables, place: &place };
@@ -83,7 +84,8 @@ fn scripts_of_the_project_are_looked_into() {
         ("x() { a $1; }; x 1; x 2; b $1", vec!["/app: a|1".into(), "/app: a|2".into(), "/app: b".into()]),
         ("x() { a; }", Vec::new()),
         ("for x in 1; do ./tasks; done", vec!["? /app: b".into(), "? /app: c".into()]),
-        ("setup", vec!["/app: setup".into()]),
+        ("tasks in:stall 1 2", vec!["/app: a|1|2".into()]),
+        ("gone", vec!["/app: gone".into()]),
         ("./tool; ./gone", vec!["/app: ./tool".into(), "/app: ./gone".into()]),
     ] {
         assert_eq!(shown(text), expected, "{text}");

@@ -328,13 +328,7 @@ pub const ROWS: &[Row] = &[
     void("services.*.secrets.[].uid", FILE),
     warn("services.*.security_opt", RIGHTS).void_for_postgres(SERVER),
     void("services.*.shm_size", "a process has the shared memory of this machine"),
-    warn_when(
-        "services.*.stdin_open",
-        When::True,
-        "a service reads nothing natively",
-        "`backlot exec` or `backlot run` a command that does, or use --engine docker",
-    )
-    .void_for_postgres(SERVER),
+    yes("services.*.stdin_open"),
     yes("services.*.stop_grace_period"),
     yes("services.*.stop_signal"),
     warn("services.*.storage_opt", LIMIT),

@@ -64,6 +64,15 @@ pub(super) fn explain(error: ProjectError, project: &Project, env_dir: &Path) ->
         let hint = format!("{variable} {NOT_USED}");
         return error.with_hint(hint);
     }
+    let error = match error.problem() {
+        Problem::Compose(compose::Problem::VariableRequired { variable, .. })
+            if project.layout == Layout::Compose =>
+        {
+            let hint = to_be_set(variable, &env_dir.join(".env"));
+            error.with_hint(hint)
+        }
+        _ => error,
+    };
     let line = error.place().and_then(|place| place.text.lines().nth(place.location.line.saturating_sub(1)));
     let has_variable = line.is_some_and(|line| line.contains('$'));
     let Some(way_out) = Some(()).filter(|()| has_variable).and_then(|()| missing_env(project, env_dir))
@@ -72,6 +81,18 @@ pub(super) fn explain(error: ProjectError, project: &Project, env_dir: &Path) ->
     };
     let hint = error.hint().map_or(way_out.clone(), |hint| format!("{hint}; or {way_out}"));
     error.with_hint(hint)
+}
+
+/// Where a variable is to be set that has to be; and where it is, without a value.
+fn to_be_set(variable: &str, file: &Path) -> String {
+    let text = backlot_files::text(file).unwrap_or_default();
+    let names = |line: &str| {
+        let line = line.trim().strip_prefix("export ").unwrap_or(line.trim());
+        line.split_once('=').is_some_and(|(name, _)| name.trim() == variable)
+    };
+    let at = text.lines().position(names);
+    let empty = at.map(|at| format!(": it is empty there ({}:{})", file.display(), at + 1));
+    format!("set {variable} in .env or in the environment{}", empty.unwrap_or_default())
 }
 
 /// How a `.env` is made that is not there, where the project has an example of it.

@@ -10,6 +10,7 @@ use crate::name::EnvironmentName;
 use backlot_compose::{
     self as compose, Missed, PROJECT_NAME_HINT, Variables, is_project_name, services_if_whole, top_level_name,
 };
+use backlot_files::litter::is_made;
 use backlot_yaml::Problem as YamlProblem;
 
 /// Compose's own names for its file, in its order.
@@ -23,6 +24,10 @@ const OVERRIDE_FILES: [&str; 4] = [
 
 /// So many that may be meant are named.
 const MOST_MEANT: usize = 6;
+/// So many folders of a folder are looked into.
+const MOST_FOLDERS: usize = 200;
+/// Where editors keep a project's containers: the one hidden folder in which one may be.
+const OF_EDITORS: &str = ".devcontainer";
 
 impl Project {
     /// Finds the project of `lookup.start_dir`, walking up; the first layout that fits wins.
@@ -70,20 +75,35 @@ fn locate(start: &Path, lookup: &Lookup) -> Result<(PathBuf, Layout, ComposeFile
     Err(ProjectError::new(Problem::NoProject { start: start.to_owned() }).with_hint(hint))
 }
 
-/// The options that name what is a project of another name, or in a folder of this one.
+/// The options that name what is a project of another name, or in a folder of this one; else what is in a folder of such a folder.
 fn meant(start: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(start).into_iter().flatten().flatten();
-    let mut all: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    let here = listed(start);
+    let of = |path: &PathBuf| option(path, start);
+    let found: Vec<String> = here.iter().filter_map(of).take(MOST_MEANT).collect();
+    if !found.is_empty() {
+        return found;
+    }
+    here.iter().flat_map(|folder| listed(folder)).filter_map(|path| of(&path)).take(MOST_MEANT).collect()
+}
+
+/// What is in a folder and not hidden, in order.
+fn listed(folder: &Path) -> Vec<PathBuf> {
+    let is_seen = |path: &PathBuf| path.ends_with(OF_EDITORS) || !is_made(path);
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut all: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_seen).collect();
     all.sort();
-    let option = |path: &PathBuf| {
-        let name = path.file_name()?.to_str().filter(|name| !name.starts_with('.'))?;
-        let is_yaml = path.extension().is_some_and(|end| end == "yml" || end == "yaml");
-        if is_yaml && services_if_whole(path).is_some() {
-            return Some(format!("-f {name}"));
-        }
-        COMPOSE_FILES.iter().any(|file| path.join(file).is_file()).then(|| format!("-C {name}"))
-    };
-    all.iter().filter_map(option).take(MOST_MEANT).collect()
+    all.truncate(MOST_FOLDERS);
+    all
+}
+
+/// The option that names a file or folder below `start` as a project, if it is one.
+fn option(path: &Path, start: &Path) -> Option<String> {
+    let name = path.strip_prefix(start).ok()?.to_str()?;
+    let is_yaml = path.extension().is_some_and(|end| end == "yml" || end == "yaml");
+    if is_yaml && services_if_whole(path).is_some() {
+        return Some(format!("-f {name}"));
+    }
+    COMPOSE_FILES.iter().any(|file| path.join(file).is_file()).then(|| format!("-C {name}"))
 }
 
 fn named_files(dir: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>, ProjectError> {

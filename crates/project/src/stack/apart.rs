@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value as Json};
 
 use super::Stack;
+use super::shared::{built_images, full_name};
 use super::throwaway::keep_name;
 
 impl Stack {
@@ -41,20 +42,22 @@ impl Stack {
             }
         }
         let services = model.get_mut("services").and_then(Json::as_object_mut);
+        let built = services.as_deref().map(built_images).unwrap_or_default();
         for service in services.into_iter().flat_map(Map::values_mut).filter_map(Json::as_object_mut) {
-            rename(service, end, &external);
+            rename(service, end, &external, &built);
         }
     }
 }
 
-fn rename(service: &mut Map<String, Json>, end: &str, external: &BTreeSet<String>) {
+/// Renames what a service has names of its own for; `built` are the images that services of the stack build.
+fn rename(service: &mut Map<String, Json>, end: &str, external: &BTreeSet<String>, built: &BTreeSet<String>) {
     if let Some(container) = service.remove("container_name") {
         keep_name(service, &container, external);
         let name = format!("{}-{end}", container.as_str().unwrap_or_default());
         service.insert("container_name".into(), name.into());
     }
-    let is_built = service.get("build").is_some_and(|build| !build.is_null());
-    if let Some(image) = service.get("image").and_then(Json::as_str).filter(|_| is_built) {
+    let is_built = |image: &&str| built.contains(&full_name(image));
+    if let Some(image) = service.get("image").and_then(Json::as_str).filter(is_built) {
         let has_tag = image.rsplit('/').next().is_some_and(|last| last.contains(':'));
         let image = if has_tag { format!("{image}-{end}") } else { format!("{image}:{end}") };
         service.insert("image".into(), image.into());
@@ -63,7 +66,7 @@ fn rename(service: &mut Map<String, Json>, end: &str, external: &BTreeSet<String
 
 #[cfg(test)]
 mod tests {
-    use super::rename;
+    use super::{full_name, rename};
     use serde_json::json;
 
     #[test]
@@ -74,7 +77,8 @@ mod tests {
             let mut service = json!({
                 "container_name": "db", "image": image, "build": {"context": "."}, "networks": {"default": null},
             });
-            rename(service.as_object_mut().unwrap(), "x", &[].into());
+            let built = [full_name(image)].into();
+            rename(service.as_object_mut().unwrap(), "x", &[].into(), &built);
             assert_eq!(
                 service,
                 json!({
@@ -84,7 +88,11 @@ mod tests {
             );
         }
         let mut pulled = json!({"image": "postgres:16"});
-        rename(pulled.as_object_mut().unwrap(), "x", &[].into());
+        rename(pulled.as_object_mut().unwrap(), "x", &[].into(), &[].into());
         assert_eq!(pulled, json!({"image": "postgres:16"}));
+        // What another service builds is not pulled.
+        let mut shared = json!({"image": "shop"});
+        rename(shared.as_object_mut().unwrap(), "x", &[].into(), &["shop:latest".to_owned()].into());
+        assert_eq!(shared, json!({"image": "shop:x"}));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::network;
 use super::nodes::{duration, text, texts};
 use super::parts;
+use super::shared::share_builds;
 use super::{
     Build, FileGrant, FileSource, HealthTest, Healthcheck, Hook, Mount, MountKind, Network, Service, Stack,
     Volume, WatchAction, WatchRule,
@@ -28,6 +29,7 @@ pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
         service.location = key_span.location();
         services.insert(key.clone(), service);
     }
+    share_builds(&mut services);
     let sources = |key: &str| {
         model.entries_of(key).iter().filter_map(|e| Some((e.key.clone(), file_source(&e.value)?))).collect()
     };
@@ -82,6 +84,7 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
         stop_signal: text(node, "stop_signal"),
         working_dir: text(node, "working_dir"),
         user: text(node, "user"),
+        reads_on: node.says("stdin_open", true) || node.says("tty", true),
         network_mode: network::mode(node),
         networks: network::joined(node),
         container_name: text(node, "container_name"),

@@ -10,6 +10,7 @@ mod network;
 mod nodes;
 mod parts;
 mod service;
+mod shared;
 mod throwaway;
 
 use backlot_plan::PostgresWish;

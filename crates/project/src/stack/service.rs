@@ -57,6 +57,8 @@ pub struct Service {
     pub working_dir: Option<String>,
     /// The user in the container.
     pub user: Option<String>,
+    /// Whether its standard input does not end: it is kept open (`stdin_open`), or is a terminal's (`tty`).
+    pub reads_on: bool,
     /// Whose network it has.
     pub network_mode: NetworkMode,
     /// The networks that it is on.

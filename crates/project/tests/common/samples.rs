@@ -58,7 +58,6 @@ pub(crate) const SAMPLES: &[(&str, &str)] = &[
     ("read_only", "read_only: true"),
     ("secrets", "secrets: [s]"),
     ("security_opt", "security_opt: [a]"),
-    ("stdin_open", "stdin_open: true"),
     ("storage_opt", "storage_opt: {size: 1g}"),
     ("sysctls", "sysctls: {a: 1}"),
     ("tmpfs", "tmpfs: /x"),

@@ -10,6 +10,7 @@ use crate::error::StackError;
 use crate::translation::Translation;
 use backlot_state::Home;
 use backlot_state::Site;
+use backlot_state::tools::on_path;
 
 const COMPOSE: &str = "\
 services:
@@ -23,7 +24,7 @@ services:
     image: nginx
     ports: ['8080:8080', '8443:443']
     volumes: ['./nginx.conf:/etc/nginx/nginx.conf']
-  worker: {image: worker, command: no-such-program, depends_on: [web]}
+  worker: {build: ., command: no-such-program, depends_on: [web]}
 ";
 
 /// What comes of the services that are asked for, in a project with this Compose file, with nginx or without.
@@ -109,6 +110,49 @@ fn where_nothing_would_be_left_nothing_is_left_out() {
     assert_eq!(error.obstacles().len(), 2, "{error}");
     let all = cast(compose, true, |translation| translation.cast(&[])).unwrap();
     assert_eq!((names(&all), all.left_out.len()), (vec!["nginx"], 1));
+}
+
+#[test]
+fn what_only_an_image_has_is_left_out_like_what_it_alone_knows() {
+    const ALL: &str = "\
+services:
+  web: {image: web, command: sleep 1}
+  flower: {image: flower, command: no-such-program flower}
+  store: {image: store, command: server /data}
+  made: {image: store, entrypoint: sh, command: -c 'mkdir -p /data/a && no-such-store server /data'}
+";
+    let all = cast(ALL, false, |translation| translation.cast(&[])).unwrap();
+    let said: Vec<String> = all.left_out.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "service flower runs no-such-program of its image flower, which is not on PATH",
+            "service made runs no-such-store of its image store, which is not on PATH",
+            "service store runs server of its image store, which is not on PATH",
+        ]
+    );
+    assert_eq!(names(&all), ["web"]);
+    // The interpreter of its code may be here: that does not make it this machine's.
+    let code = format!("{ALL}  task: {{image: task, command: python3 manage.py migrate}}\n");
+    let all = cast(&code, false, |translation| translation.cast(&[])).unwrap();
+    let said = all.left_out.iter().map(ToString::to_string).find(|said| said.contains("task"));
+    assert_eq!(said.unwrap(), "service task runs /manage.py of its image task, which is not there");
+    // What is needed, or asked for, is not left out; nor is what runs the project's code, or an interpreter.
+    let needed = format!("{ALL}  front: {{image: web, command: sleep 1, depends_on: [store]}}\n");
+    let error = cast(&needed, false, |translation| translation.cast(&[])).unwrap_err();
+    assert!(error.to_string().ends_with("which is not on PATH, and service front needs it"), "{error}");
+    let hint = error.hint().unwrap().render("");
+    assert!(hint.contains("or have the others run without it: `up --without store`"), "{hint}");
+    for kept in ["image: 'golang:1.22'", "image: code, volumes: ['.:/code']", "image: 'redis:7'"] {
+        let text = format!("{ALL}  kept: {{{kept}, command: no-such-program}}\n");
+        let error = cast(&text, false, |translation| translation.cast(&[])).unwrap_err();
+        assert_eq!(error.to_string(), "service kept runs no-such-program, which is not on PATH");
+    }
+    // What a line may have installed is not looked for.
+    let line = "sh -c 'apt-get install -y no-such-store && no-such-store'";
+    let text = format!("services: {{one: {{image: debian, command: \"{line}\"}}}}\n");
+    let program = on_path("apt-get", &BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]));
+    assert_eq!(cast(&text, false, |translation| translation.cast(&[])).is_ok(), program.is_some());
 }
 
 #[test]

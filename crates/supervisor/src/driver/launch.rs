@@ -171,6 +171,7 @@ impl Launch<'_> {
         let options = SpawnOptions {
             group: Group::NewGroup,
             dies_with_parent: Some(Signal::SIGKILL),
+            stdin: if self.run.reads_on { Stream::Pipe } else { Stream::Null },
             stdout: Stream::Pipe,
             stderr: Stream::Pipe,
             numbered: handed.iter().map(AsFd::as_fd).collect(),
@@ -272,7 +273,9 @@ impl Launch<'_> {
         container: Option<Container>,
     ) -> std::io::Result<()> {
         let (id, replica, inputs) = (child.id(), self.replica, self.inputs.clone());
+        let stdin = child.take_stdin();
         let ended = move || {
+            drop(stdin);
             let exit = child.kill().map_or(Exit::Unknown, exit);
             // What its client did not see to its end may live on.
             if let Some(container) = container.filter(|_| !is_of_program(exit)) {
