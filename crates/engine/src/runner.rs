@@ -45,10 +45,10 @@ fn runner(
         Runner::Given(replacement.to_vec())
     } else if let Some(command) = configured.filter(|command| !command.is_empty()) {
         Runner::Given(command.into_iter().map(OsString::from).collect())
+    } else if is_django(root) {
+        if says_pytest(root) { Runner::Pytest } else { Runner::Manage }
     } else if has_python_tests(root) {
         Runner::Pytest
-    } else if root.join(MANAGE).exists() {
-        Runner::Manage
     } else if root.join("Cargo.toml").exists() {
         Runner::Cargo
     } else if has_npm_tests(root) {
@@ -181,6 +181,26 @@ fn has_python_tests(root: &Path) -> bool {
     marks.iter().any(|mark| root.join(mark).exists()) || has_test_modules(&root.join("tests"))
 }
 
+/// Whether the project's `manage.py` is Django's: others have scripts of that name, too.
+fn is_django(root: &Path) -> bool {
+    backlot_files::text(&root.join(MANAGE)).is_ok_and(|text| text.contains("django"))
+}
+
+/// Whether a Django project, whose own runner is `manage.py`, has pytest run its tests: one of its files says so.
+fn says_pytest(root: &Path) -> bool {
+    let of_pytest = ["pytest.ini", "conftest.py", "tests/conftest.py"];
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
+    let may_name_it = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        ["tox.ini", "setup.cfg", "pyproject.toml", "Pipfile"].contains(&&*name)
+            || (name.contains("requirements") && name.ends_with(".txt"))
+    };
+    of_pytest.iter().any(|file| root.join(file).exists())
+        || entries
+            .filter(may_name_it)
+            .any(|file| backlot_files::text(&file).is_ok_and(|text| text.contains("pytest")))
+}
+
 fn has_test_modules(dir: &Path) -> bool {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().into_string().ok()).any(|name| {
@@ -222,7 +242,33 @@ fn cargo(root: &Path, variables: &BTreeMap<String, String>) -> Result<Program, E
 
 #[cfg(test)]
 mod tests {
-    use super::{has_tests, node_runner};
+    use super::{Runner, has_tests, node_runner, runner};
+
+    #[test]
+    fn django_tests_are_run_by_pytest_where_a_file_says_so() {
+        for (files, by_pytest) in [
+            (&[("pyproject.toml", "[tool.ruff]")][..], false),
+            (&[("tests/test_a.py", "")], false),
+            (&[("setup.cfg", "[flake8]"), ("requirements.txt", "django")], false),
+            (&[("setup.cfg", "[tool:pytest]")], true),
+            (&[("requirements-dev.txt", "pytest-django==4.8")], true),
+            (&[("conftest.py", "")], true),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::create_dir(dir.path().join("tests")).unwrap();
+            for (file, text) in files.iter().chain(&[("manage.py", "from django.core import management")]) {
+                std::fs::write(dir.path().join(file), text).unwrap();
+            }
+            let is_pytest = matches!(runner(dir.path(), None, &[]), Ok(Runner::Pytest));
+            assert_eq!(is_pytest, by_pytest, "{files:?}");
+        }
+        // A script of that name is not Django's by itself.
+        let dir = tempfile::tempdir().unwrap();
+        for (file, text) in [("manage.py", "import click"), ("wsgi.py", "")] {
+            std::fs::write(dir.path().join(file), text).unwrap();
+        }
+        assert!(matches!(runner(dir.path(), None, &[]), Ok(Runner::Pytest)));
+    }
 
     #[test]
     fn a_runner_among_the_packages_runs_the_tests() {

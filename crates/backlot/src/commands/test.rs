@@ -25,8 +25,8 @@ const ENVIRONMENT: &str = "testing";
 ///
 /// In a Compose project they run as the service that they belong to, with its variables, in its directory and with what it sees,
 /// and what it depends on runs beside them. The runner is what `x-backlot: {test: …}` says in the Compose file, under that
-/// service or at the top, else pytest (with coverage of `application` when pytest-cov is installed), `npm test`, cargo nextest
-/// or cargo test. Its exit code is ours.
+/// service or at the top, else pytest (with coverage of `application` when pytest-cov is installed), Django's own where no file
+/// names pytest, `npm test`, cargo nextest or cargo test. Its exit code is ours.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Files and options for the runner; from the first of them on, all is the runner's
