@@ -182,7 +182,10 @@ fn docker(variables: &BTreeMap<String, String>) -> Finding {
         }
         Err(error) => (String::new(), error),
     };
-    Finding::warning("Docker", format!("{daemon}{compose}"), compose.hint().unwrap_or_else(|| "".into()))
+    let mend = compose
+        .hint()
+        .unwrap_or_else(|| "see what `docker version` says, or leave --engine docker out".into());
+    Finding::warning("Docker", format!("{daemon}{compose}"), mend)
 }
 
 fn nginx(variables: &BTreeMap<String, String>) -> Finding {

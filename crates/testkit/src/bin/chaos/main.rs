@@ -3,9 +3,9 @@
 //! command works, no acknowledged row is lost, and `down` leaves nothing.
 //!
 //! ```text
-//! cargo run -p backlot-testkit --bin chaos -- --rounds 20 --seed 1 [--jobs 2] [--backlot PROGRAM] [--keep]
+//! cargo run -p backlot-testkit --bin chaos -- --rounds 20 --seed 1 [--jobs 2] [--backlot PROGRAM] [--tell] [--keep]
 //! ```
-//! With `--keep`, rounds that hold tell what they did, too, and keep their folders.
+//! With `--tell`, rounds that hold tell what they did, too; with `--keep`, they keep their folders besides.
 //!
 //! Round `n` of seed `s` is the first one of seed `s + n`: a single one is repeated with `--rounds 1 --seed` its own.
 
@@ -53,30 +53,46 @@ struct Options {
     jobs: u64,
     backlot: Option<PathBuf>,
     keep: bool,
+    tell: bool,
 }
 
 impl Options {
     fn read() -> Result<Self, String> {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let mut options = Self { rounds: 20, seed: since.as_secs(), jobs: 2, backlot: None, keep: false };
+        let mut options =
+            Self { rounds: 20, seed: since.as_secs(), jobs: 2, backlot: None, keep: false, tell: false };
         options.backlot = std::env::var_os("BACKLOT").map(PathBuf::from);
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
-            if word == "--keep" {
-                options.keep = true;
-                continue;
-            }
-            let value = words.next().ok_or_else(|| format!("{word}: a value is missing"))?;
-            let number = || value.parse::<u64>().map_err(|error| format!("{word} {value}: {error}"));
             match word.as_str() {
-                "--rounds" => options.rounds = number()?,
-                "--seed" => options.seed = number()?,
-                "--jobs" => options.jobs = number()?.max(1),
-                "--backlot" => options.backlot = Some(value.into()),
-                _ => return Err(format!("{word}: there are --rounds, --seed, --jobs, --backlot and --keep")),
+                "--keep" => options.keep = true,
+                "--tell" => {}
+                _ => {
+                    options.take(&word, words.next())?;
+                    continue;
+                }
             }
+            options.tell = true;
         }
         Ok(options)
+    }
+
+    /// Takes an option with its value.
+    fn take(&mut self, word: &str, value: Option<String>) -> Result<(), String> {
+        let value = value.ok_or_else(|| format!("{word}: a value is missing"))?;
+        let number = || value.parse::<u64>().map_err(|error| format!("{word} {value}: {error}"));
+        match word {
+            "--rounds" => self.rounds = number()?,
+            "--seed" => self.seed = number()?,
+            "--jobs" => self.jobs = number()?.max(1),
+            "--backlot" => self.backlot = Some(value.into()),
+            _ => {
+                return Err(format!(
+                    "{word}: there are --rounds, --seed, --jobs, --backlot, --tell and --keep"
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -161,9 +177,10 @@ fn rounds(options: &Options, backlot: &Path, dir: &Path) -> Vec<u64> {
                     match outcome {
                         Ok(()) => {
                             eprintln!("  round {number} (seed {seed}) holds, {took} s");
-                            if options.keep {
+                            if options.tell {
                                 eprint!("{told}");
-                            } else {
+                            }
+                            if !options.keep {
                                 let _ = std::fs::remove_dir_all(&place);
                             }
                         }
