@@ -13,8 +13,16 @@ use samples::{QUIET, REST, SAMPLES};
 use crate::{BACKLOT, has_views};
 
 /// What has to be there to be started, or keeps a service from it: other stories have those.
-const OTHERS: [&str; 7] =
-    ["command", "container_name: the", "post_start", "pre_", "profiles", "ports: ['80", "expose"];
+const OTHERS: [&str; 8] = [
+    "command",
+    "container_name: the",
+    "post_start",
+    "pre_",
+    "profiles",
+    "ports: ['80",
+    "expose",
+    "volumes: ['v:",
+];
 
 /// As many files are tried, each with several keys of several services.
 const FILES: u64 = 40;
