@@ -32,7 +32,6 @@ impl Client {
         Some(program.args(arguments.iter().cloned()))
     }
 
-    /// What runs the command in a container that is then added.
     /// A command in a container. The values of its variables are the client's, and none of its arguments, which everybody sees.
     pub(super) fn beside(&self, container: &str, beside: &Beside) -> Program {
         let names: Vec<&str> = beside.variables.keys().map(String::as_str).collect();
@@ -41,6 +40,7 @@ impl Client {
         program.args(beside.command.iter().cloned()).envs(&beside.variables)
     }
 
+    /// What runs the command in a container that is then added.
     pub(super) fn exec(&self, container: &str, terminal: bool, directory: Option<&OsStr>) -> Program {
         self.exec_with(container, terminal, directory, &[])
     }

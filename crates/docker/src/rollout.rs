@@ -76,6 +76,13 @@ impl Project<'_> {
         self.roll(service)
     }
 
+    /// A verb of Docker's that ends these containers, in no more than the time that is asked for.
+    fn hastened(&self, verb: &str, ids: &[&str]) -> Result<(), EngineError> {
+        let words = self.client.hastened(verb);
+        let words: Vec<&str> = words.iter().map(String::as_str).chain(ids.iter().copied()).collect();
+        self.docker(&words)
+    }
+
     /// Has the image of `service` built anew, if so.
     pub(super) fn build_if(&mut self, service: &str, build: bool) -> Result<(), EngineError> {
         if build { self.compose(&["build", service]) } else { Ok(()) }
@@ -97,9 +104,7 @@ impl Project<'_> {
         let text = "is restarted in place: no nginx of the stack is in front of it, so requests may be lost";
         (self.news)(News { service: service.to_owned(), replica: None, text: text.into(), bad: true });
         for replica in replicas {
-            let words = self.client.hastened("restart");
-            let words: Vec<&str> = words.iter().map(String::as_str).chain([replica.id.as_str()]).collect();
-            self.docker(&words)?;
+            self.hastened("restart", &[&replica.id])?;
             self.wait_for_new(service, &[])?;
         }
         Ok(())
@@ -186,9 +191,7 @@ impl Project<'_> {
             self.keep_only(front, service, &staying)?;
         }
         let ids: Vec<&str> = leaving.iter().map(|container| container.id.as_str()).collect();
-        let stop = self.client.hastened("stop");
-        let stop: Vec<&str> = stop.iter().map(String::as_str).chain(ids.iter().copied()).collect();
-        self.docker(&stop)?;
+        self.hastened("stop", &ids)?;
         self.docker(&[&["rm", "--force", "--volumes"], ids.as_slice()].concat())?;
         for container in leaving {
             self.tell(container, "has left");
