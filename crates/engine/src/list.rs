@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backlot_project::Project;
 use backlot_state::{EngineError, Home, Site, State, Summary};
-use backlot_templates::{Templates, Unfinished};
+use backlot_templates::Templates;
 
 use crate::choose::engine_of;
 
@@ -31,17 +31,11 @@ pub fn list_all(
     caller: &BTreeMap<String, String>,
 ) -> Result<Vec<Summary>, EngineError> {
     let mut all = summaries(home, project, caller, |_| true)?;
-    if let Some(work) = Templates::new(home.templates(), home.owner().clone()).unfinished_work() {
-        let state = match work {
-            Unfinished::UnderWay => State::Busy,
-            Unfinished::LeftOver => State::LeftOver,
-        };
-        all.push(Summary { state, ..left_over(TEMPLATES, TEMPLATES) });
+    if Templates::new(home.templates(), home.owner().clone()).has_left_overs() {
+        all.push(left_over(TEMPLATES, TEMPLATES));
     }
-    let snapshots = Site::new(home, project, SNAPSHOTS).snapshots();
-    if let Some(is_under_way) = snapshots.unfinished() {
-        let state = if is_under_way { State::Busy } else { State::LeftOver };
-        all.push(Summary { state, ..left_over(SNAPSHOTS, SNAPSHOTS) });
+    if Site::new(home, project, SNAPSHOTS).snapshots().has_left_overs() {
+        all.push(left_over(SNAPSHOTS, SNAPSHOTS));
     }
     Ok(all)
 }

@@ -156,13 +156,11 @@ fn left_overs(home: &Home) -> Vec<Item> {
             item(Kind::LeftOver, name, 0, None, stays, site.dir().to_owned())
         })
         .collect();
-    if Templates::new(home.templates(), home.owner().clone()).unfinished_work()
-        == Some(backlot_templates::Unfinished::LeftOver)
-    {
+    if Templates::new(home.templates(), home.owner().clone()).has_left_overs() {
         items.push(item(Kind::LeftOver, "templates".into(), 0, None, None, home.templates()));
     }
     for project in folders(&home.snapshots()) {
-        if Store::at(&project, home.owner().clone()).unfinished() == Some(false) {
+        if Store::at(&project, home.owner().clone()).has_left_overs() {
             items.push(item(Kind::LeftOver, "snapshots".into(), 0, None, None, project));
         }
     }

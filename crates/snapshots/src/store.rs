@@ -208,14 +208,14 @@ impl Store {
         self.remove_empty()
     }
 
-    /// Whether something is unfinished: being made or removed (`true`), or left so by somebody who was killed at that.
-    pub fn unfinished(&self) -> Option<bool> {
+    /// Whether somebody who was killed has left a snapshot unfinished. What somebody is at is no such thing.
+    pub fn has_left_overs(&self) -> bool {
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
         if !entries.map(|entry| entry.file_name()).any(|name| is_unfinished(&name)) {
-            return None;
+            return false;
         }
         let lock = File::open(self.dir.join(LOCK));
-        Some(lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))))
+        !lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// Removes what those have left who were killed at a change, unless somebody is at one.
@@ -223,7 +223,7 @@ impl Store {
     /// # Errors
     /// When it cannot be removed.
     pub fn tidy(&self) -> Result<(), SnapshotError> {
-        if self.unfinished() == Some(false) {
+        if self.has_left_overs() {
             let _lock = self.lock()?;
             self.remove_empty()?;
         }
@@ -324,9 +324,9 @@ mod tests {
         // What somebody has left who was killed counts for nothing, and goes.
         fs::create_dir(dir.path().join("all/making-1")).unwrap();
         fs::create_dir(dir.path().join("all/removed-1")).unwrap();
-        assert_eq!((store.all().unwrap().len(), store.unfinished()), (1, Some(false)));
+        assert_eq!((store.all().unwrap().len(), store.has_left_overs()), (1, true));
         store.tidy().unwrap();
-        assert_eq!((store.all().unwrap().len(), store.unfinished()), (1, None));
+        assert_eq!((store.all().unwrap().len(), store.has_left_overs()), (1, false));
         fs::create_dir(dir.path().join("all/making-2")).unwrap();
         store.remove("one").unwrap();
         assert!(matches!(store.remove("one"), Err(SnapshotError::Unknown { .. })));

@@ -94,15 +94,6 @@ pub struct Template {
     held: Held,
 }
 
-/// What of templates and spares is there and not complete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unfinished {
-    /// Somebody is at it.
-    UnderWay,
-    /// Something of it nobody is at any more.
-    LeftOver,
-}
-
 /// Whether what is published is on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Written {
@@ -228,19 +219,13 @@ impl Templates {
         Ok(())
     }
 
-    /// Whether templates or spares are unfinished: being made or removed, or left so by somebody who was killed at that.
-    pub fn unfinished_work(&self) -> Option<Unfinished> {
+    /// Whether somebody who was killed has left templates or spares unfinished. What somebody is at is no such thing.
+    pub fn has_left_overs(&self) -> bool {
         let is_held = |path: &PathBuf| {
             let lock = File::open(path.with_file_name("lock"));
             lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
         };
-        let unfinished = self.unfinished();
-        let held = unfinished.iter().filter(|path| is_held(path)).count();
-        match unfinished.len() {
-            0 => None,
-            all if held < all => Some(Unfinished::LeftOver),
-            _ => Some(Unfinished::UnderWay),
-        }
+        !self.unfinished().iter().all(is_held)
     }
 
     /// Templates and spares that are being made or removed, or were by somebody who was killed.

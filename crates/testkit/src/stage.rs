@@ -102,6 +102,17 @@ impl Stage {
         stage
     }
 
+    /// With templates of its own, for a story that lists, counts or removes them: of those that all share, others take
+    /// the spares and tidy up what is left.
+    #[must_use]
+    pub fn with_own_templates(self) -> Self {
+        let templates = self.home().join("templates");
+        if templates.is_symlink() {
+            fs::remove_file(templates).unwrap();
+        }
+        self
+    }
+
     /// The project's directory.
     pub fn project(&self) -> PathBuf {
         self.dir.path().join("project").canonicalize().unwrap()

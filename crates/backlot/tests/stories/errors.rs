@@ -114,12 +114,8 @@ fn errors_as_json_have_a_stable_code() {
 
 /// A stage whose Postgres is a fake.
 fn faked(version: &str) -> (Stage, FakePostgres) {
-    let stage = seed();
-    // Not the shared one: what a fake makes is no template for others.
-    let templates = stage.home().join("templates");
-    if templates.is_symlink() {
-        std::fs::remove_file(templates).unwrap();
-    }
+    // What a fake makes is no template for others.
+    let stage = seed().with_own_templates();
     let fake = FakePostgres::on(&stage, version);
     let compose = std::fs::read_to_string(stage.project().join("docker/scenario.yml")).unwrap();
     stage.file("docker/scenario.yml", format!("{compose}\nx-backlot:\n  bin: {}\n", fake.bin()));

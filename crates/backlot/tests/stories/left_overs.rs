@@ -71,12 +71,7 @@ fn the_named_segments_of_a_killed_server_go_with_it() {
 
 #[test]
 fn what_killed_commands_have_left_is_listed_and_gone_with_the_next_command() {
-    let stage = seed();
-    // Of its own: what is left in templates that all share, others tidy up, and their spares others take.
-    let templates = stage.home().join("templates");
-    if templates.is_symlink() {
-        fs::remove_file(&templates).unwrap();
-    }
+    let stage = seed().with_own_templates();
     stage.backlot(&["scenario", "up", "a", "-q"]).output().assert_prints("");
     // A `down` that was killed while it removed, an `up` while it copied a cluster, and one that made a spare.
     let template = fs::read_dir(stage.home().join("templates")).unwrap().flatten();

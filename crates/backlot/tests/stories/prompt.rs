@@ -33,7 +33,7 @@ fn the_prompt_says_which_database_it_is_and_keeps_a_history_of_its_own() {
 
 #[test]
 fn the_help_of_flask_starts_nothing() {
-    let stage = Stage::seed(BACKLOT);
+    let stage = Stage::seed(BACKLOT).with_own_templates();
     stage.program("bin/flask", "#!/bin/sh\necho \"flask $* in $APPLICATION_CONFIG\"\n");
     let path = format!("{}:{}", stage.project().join("bin").display(), stage.variable("PATH"));
     let stage = stage.with("PATH", path);

@@ -20,11 +20,7 @@ volumes: {data: }
 
 /// A project in a home that has nothing of other stories: their templates would go.
 fn alone() -> Stage {
-    let stage = Stage::empty(BACKLOT);
-    let templates = stage.home().join("templates");
-    if templates.is_symlink() {
-        std::fs::remove_file(templates).unwrap();
-    }
+    let stage = Stage::empty(BACKLOT).with_own_templates();
     stage.file("compose.yaml", COMPOSE);
     stage
 }

@@ -20,11 +20,7 @@ const CHANGE_ALL: &str =
 
 /// A scenario in a home that has nothing of other stories: they would take its spares.
 fn large() -> Stage {
-    let stage = Stage::empty(BACKLOT);
-    let templates = stage.home().join("templates");
-    if templates.is_symlink() {
-        fs::remove_file(templates).unwrap();
-    }
+    let stage = Stage::empty(BACKLOT).with_own_templates();
     stage.file("compose.yaml", COMPOSE);
     stage.file("scenarios/large.sql", LARGE);
     stage.backlot(&["scenario", "up", "large", "-q"]).output().assert_prints("");
