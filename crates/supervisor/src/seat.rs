@@ -55,7 +55,7 @@ pub fn run(
     let (inputs, heard) = mpsc::channel();
     let prepared = prepare(&inputs).map_err(|error| failure(&error)).and_then(|()| {
         let driver = Driver::new(runbook, services, databases, inputs.clone())?;
-        control::listen(socket, inputs).map_err(|error| failure(&error))?;
+        control::listen(socket, inputs, driver.addresses()).map_err(|error| failure(&error))?;
         Ok(driver)
     });
     match prepared {

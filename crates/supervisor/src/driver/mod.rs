@@ -128,6 +128,11 @@ impl Driver {
         })
     }
 
+    /// Who knows where addresses lead.
+    pub(crate) fn addresses(&self) -> Arc<Addresses> {
+        Arc::clone(&self.addresses)
+    }
+
     /// Starts `services` and what they depend on (all, if none is named), and runs until everything is stopped.
     pub(crate) fn run(mut self, services: &[String], heard: &Receiver<Input>) {
         let services = services.iter().filter_map(|name| self.machine.stack().find(name)).collect();
