@@ -61,7 +61,7 @@ pub fn run(
     match prepared {
         Ok(driver) => {
             ready(Ok(()));
-            driver.run(services, &heard);
+            driver.run(services, &heard, socket);
             // The last answers are on their way: their threads write them, which takes no time to speak of.
             thread::sleep(Duration::from_millis(20));
             let _ = std::fs::remove_file(socket);
