@@ -260,7 +260,7 @@ impl DockerStack<'_> {
         };
         self.write(&record)?;
         if self.run.is_none() {
-            keep_name(&self.site, self.ground.project, &self.environment)?;
+            keep_name(&self.site, self.ground.project, &self.environment, !self.throwaway)?;
         }
         Ok(record)
     }

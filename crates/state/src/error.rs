@@ -216,6 +216,14 @@ pub enum EngineError {
         /// What runs it.
         engine: EngineKind,
     },
+    /// The environment is not up, its data is on Docker, and that cannot be asked.
+    #[error("the data of {environment} is on Docker, which cannot be asked: {source}")]
+    DataOnDocker {
+        /// The environment.
+        environment: String,
+        /// Why.
+        source: Box<EngineError>,
+    },
     /// It can be done with databases of this machine alone.
     #[error("cannot {what} of {environment}: it runs on Docker")]
     OnlyNative {

@@ -61,6 +61,7 @@ impl EngineError {
             Self::NoDatabase { .. } => "no-database",
             Self::View(_) | Self::Network(_) => "view",
             Self::OtherEngine { .. } => "other-engine",
+            Self::DataOnDocker { .. } => "data-on-docker",
             Self::OnlyNative { .. } => "only-native",
             Self::Interrupted | Self::StoppedWaiting => "interrupted",
         }
@@ -89,6 +90,10 @@ impl EngineError {
             Self::OtherEngine { environment, engine } => {
                 down_first("leave --engine out, or take it down first: ", environment)
                     .then(format!(" (it runs on {engine})"))
+            }
+            Self::DataOnDocker { environment, .. } => {
+                Hint::from("start Docker; or begin anew natively, without that data: ")
+                    .then(Hint::command(&["-e", environment, "--engine", "native", "up"]))
             }
             Self::OnlyNative { .. } => "bring it up natively: without --engine docker".into(),
             Self::NoDatabase { .. } => "give it a service with `image: postgres`".into(),
