@@ -208,6 +208,7 @@ fn is_replaced(service: &String, wishes: &Wishes) -> bool {
 
 /// How Compose brings services up.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 struct How {
     build: bool,
     no_build: bool,

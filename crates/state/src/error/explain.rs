@@ -63,7 +63,7 @@ impl EngineError {
             Self::OtherEngine { .. } => "other-engine",
             Self::DataOnDocker { .. } => "data-on-docker",
             Self::OnlyNative { .. } => "only-native",
-            Self::Interrupted | Self::StoppedWaiting => "interrupted",
+            Self::Interrupted | Self::StoppedWaiting | Self::InterruptedAfter { .. } => "interrupted",
         }
     }
 
@@ -137,6 +137,7 @@ impl EngineError {
             | Self::Control(_)
             | Self::Interrupted
             | Self::StoppedWaiting => return None,
+            Self::InterruptedAfter { .. } => Hint::command(&["up", "-d"]).then(" brings it up"),
         };
         Some(hint)
     }
