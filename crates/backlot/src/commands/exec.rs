@@ -77,6 +77,9 @@ pub fn carry_out(exec: Exec, command: &[OsString], context: &Context) -> Result<
             }
         }
         Exec::Child(program) => as_child(&program, context),
+        Exec::Contained { client, container } => {
+            Ok(Exit::Child(container.run(&client, &context.interrupted)?))
+        }
         Exec::Elsewhere(program) => Err(CommandError::failed("exec", program.exec())),
     }
 }

@@ -91,10 +91,7 @@ impl EngineError {
                 down_first("leave --engine out, or take it down first: ", environment)
                     .then(format!(" (it runs on {engine})"))
             }
-            Self::DataOnDocker { environment, .. } => {
-                Hint::from("start Docker; or begin anew natively, without that data: ")
-                    .then(Hint::command(&["-e", environment, "--engine", "native", "up"]))
-            }
+            Self::DataOnDocker { environment, .. } => begin_anew(environment),
             Self::OnlyNative { .. } => "bring it up natively: without --engine docker".into(),
             Self::NoDatabase { .. } => "give it a service with `image: postgres`".into(),
             Self::CsvHeader { .. } => "write the columns' names into its first line: id,email".into(),
@@ -194,6 +191,16 @@ fn stop_and_start(environment: &str) -> Hint {
         .then(Hint::command(&["-e", environment, "stop"]))
         .then(", then ")
         .then(Hint::command(&["-e", environment, "start"]))
+}
+
+fn begin_anew(environment: &str) -> Hint {
+    Hint::from("start Docker; or begin anew natively, without that data: ").then(Hint::command(&[
+        "-e",
+        environment,
+        "--engine",
+        "native",
+        "up",
+    ]))
 }
 
 #[cfg(test)]
