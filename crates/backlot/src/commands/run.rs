@@ -175,6 +175,9 @@ fn once(
             failure if failure.code == "no-program" && !command.is_empty() => {
                 CommandError { exit: Exit::Child(127), hints: Vec::new(), ..failure }
             }
+            failure if failure.code == "misspelt-program" => {
+                CommandError { exit: Exit::Child(127), ..failure }
+            }
             failure => failure,
         })
         .and_then(|exec| carry_out(exec, &command, context));
@@ -332,7 +335,11 @@ pub fn program(command: &[OsString], variables: &BTreeMap<String, String>) -> Re
     };
     let Some(path) = path else {
         let error = format!("no program {} is on PATH", name.to_string_lossy());
-        return Err(CommandError { exit: Exit::Child(127), ..CommandError::failed("no-program", error) });
+        let failure = CommandError { exit: Exit::Child(127), ..CommandError::failed("no-program", error) };
+        return Err(match tools::misspelt(&name.to_string_lossy(), variables) {
+            Some(near) => failure.hint(format!("did you mean {near}?")),
+            None => failure,
+        });
     };
     Ok(Program::new(path).args(arguments).envs(variables))
 }

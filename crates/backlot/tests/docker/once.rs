@@ -69,3 +69,25 @@ fn a_second_signal_waits_for_no_grace() {
         stage.assert_nothing_left();
     }
 }
+
+#[test]
+fn no_image_is_built_for_a_misspelt_word_and_none_without_a_word() {
+    let Some(stage) = compose("services: {web: {build: ., init: true}}") else { return };
+    stage.file("Dockerfile", "FROM debian:bookworm\nRUN cp /bin/sh /bin/its-own-sh\nCMD [\"its-own-sh\"]\n");
+    let image = format!("{}_development-web", stage.name());
+    let is_there = || stage.docker(&["image", "inspect", &image]).code == 0;
+    stage.backlot(&["run", "web", "slepe", "1"]).output().assert(
+        127,
+        "",
+        "error: no program slepe is here, and the image of web is not, either\n  help: did you mean sleep? If its image has slepe, have that built: backlot -p [name] run --build web slepe …",
+    );
+    assert!(!is_there(), "it was built");
+    let run = stage.backlot(&["run", "web", "its-own-sh", "-c", "exit 5"]).output().assert_code(5);
+    let said = "its-own-sh is no program here: web is run as a container; its image is built first";
+    assert!(run.stderr.find(said) < run.stderr.find("Step 1") && run.stderr.contains(said), "{run}");
+    assert!(is_there());
+    // Once it is there, it tells itself what it has.
+    let run = stage.backlot(&["run", "web", "slepe", "1"]).output().assert_code(127);
+    assert!(!run.stderr.contains("built first"), "{run}");
+    stage.assert_nothing_left();
+}

@@ -8,7 +8,7 @@ use backlot_process::{OF_THE_TERMINAL, Program};
 use backlot_project::keys::Level;
 use backlot_project::{Environment, Service};
 use backlot_stack::{Cast, StackError, Translation};
-use backlot_state::{Beside, EngineError, Event, Exec, OneOff, Report, Wishes, volume};
+use backlot_state::{Beside, EngineError, Event, Exec, OneOff, Report, Wishes, tools, volume};
 use backlot_supervisor::{News, ProcessRun, Request, Runbook, ServiceKind, ServiceRun, router};
 use backlot_view::View;
 
@@ -48,6 +48,7 @@ impl NativeStack<'_> {
             self.make_packages(&only, report)?;
             self.check_once(beside)?.0
         };
+        self.tell_of_container(&cast, beside, report)?;
         self.bring_images(&mut cast, &Wishes { build: beside.build, ..Wishes::default() }, report)?;
         for line in told {
             report(Event::Warning(line));
@@ -61,6 +62,29 @@ impl NativeStack<'_> {
             Alone { program, container: None } => Exec::Child(program),
             Alone { program: client, container: Some(container) } => Exec::Contained { client, container },
         })
+    }
+
+    /// Tells that the command runs in a container whose image has to come first; for a word that is nearly a program of this machine none
+    /// is built.
+    fn tell_of_container(&self, cast: &Cast, beside: &Beside, report: Report<'_>) -> Result<(), EngineError> {
+        let name = &beside.service;
+        let word = beside.command.first().map(|word| word.to_string_lossy());
+        let Some(word) = word.filter(|_| cast.containers.contains(name) && beside.entrypoint.is_none())
+        else {
+            return Ok(());
+        };
+        let wishes = Wishes { build: beside.build, ..Wishes::default() };
+        let Some(does) = self.image_comes(cast, name, &wishes)? else { return Ok(()) };
+        let variables =
+            tools::with_virtual_environment(self.ground.project.root(), self.ground.caller.clone());
+        let is_here = word.contains('/') || tools::on_path(&word, &variables).is_some();
+        if let Some(near) = tools::misspelt(&word, &variables).filter(|_| !beside.build) {
+            let (service, program) = (name.clone(), word.into_owned());
+            return Err(EngineError::Misspelt { service, program, near });
+        }
+        let why = if is_here { String::new() } else { format!("{word} is no program here: ") };
+        report(Event::Warning(format!("{why}{name} is run as a container; its image is {does} first")));
+        Ok(())
     }
 
     /// What can be known to be wrong from the files alone with a command that is to run as a service. Returns what it takes to run
