@@ -130,7 +130,7 @@ mod tests {
             tenant(Some("blog"), &dir),
             format!("stop it: backlot -C {here} -p blog -e development down")
         );
-        let gone = tenant(None, &&dir.join("gone"));
+        let gone = tenant(None, &dir.join("gone"));
         assert!(gone.starts_with("its directory is gone: backlot prune ends it"), "{gone}");
     }
 
