@@ -9,6 +9,7 @@ use std::path::Path;
 use backlot_dependencies::copy;
 use backlot_facts::container::Container;
 use backlot_plan::{Removal, ServiceStep, Step};
+use backlot_process::in_full;
 use backlot_project::keys::Level;
 use backlot_project::{Environment, Service};
 use backlot_stack::{Cast, Translation};
@@ -124,8 +125,13 @@ impl NativeStack<'_> {
         let contained = cast.containers.iter().filter_map(|name| self.environment.stack.services.get(name));
         let contained: Vec<String> =
             contained.flat_map(|service| translation.contained_notes(service)).collect();
+        let no_processes = cast.no_processes.iter().map(|reason| {
+            let way_out = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("{}: it runs as a container{way_out}", in_full(reason))
+        });
         keys.into_iter()
             .chain(volumes)
+            .chain(no_processes)
             .chain(contained)
             .chain(self.notes(&cast.services))
             .chain(left_out)
