@@ -11,7 +11,8 @@ use backlot_state::{EngineError, Obstacles};
 use backlot_supervisor::ServiceRun;
 
 use crate::claim::Claim;
-use crate::{error::StackError, process, translation::Translation};
+use crate::error::{OF_ALL_ENGINES, StackError};
+use crate::{process, translation::Translation};
 
 /// What an `up` runs.
 #[derive(Debug)]
@@ -186,7 +187,7 @@ impl Translation<'_> {
         services.iter().filter(can).cloned().collect()
     }
 
-    /// Why not all of what `wanted` asks for can run, if that is so.
+    /// Why not all of what `wanted` asks for can run, if that is so; first what no engine can mend.
     pub fn why_not(&self, wanted: &[String]) -> Result<Option<StackError>, StackError> {
         let services = self.named(wanted)?;
         let (containers, mut errors) = self.checked(&services);
@@ -198,7 +199,9 @@ impl Translation<'_> {
         if let Err(error) = self.check_keys(&services, &containers.into_keys().collect()) {
             return Ok(Some(error));
         }
-        Ok(errors.into_values().next())
+        let mut errors: Vec<StackError> = errors.into_values().collect();
+        errors.sort_by_key(|error| !OF_ALL_ENGINES.contains(&error.code()));
+        Ok(errors.into_iter().next())
     }
 
     /// The keys of these services that are not honoured here, a line each; `containers` are those that run as such.

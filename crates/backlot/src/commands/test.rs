@@ -14,6 +14,7 @@ use backlot_project::{Environment, EnvironmentName, Project, Stack};
 
 use crate::commands::exec::carry_out;
 use crate::commands::install;
+use crate::commands::leaving_out::LeavingOut;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -35,6 +36,8 @@ pub struct Args {
     /// Install nothing that the Dockerfile of the tests' service does
     #[arg(long)]
     no_install: bool,
+    #[command(flatten)]
+    leaving_out: LeavingOut,
     /// Leave the database up, and say how to reach it
     #[arg(long)]
     keep: bool,
@@ -47,7 +50,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let name = context.global.environment().unwrap_or(ENVIRONMENT);
     let name = EnvironmentName::parse(name)?;
-    let environment = context.environment_named(&project, &name)?;
+    let environment = args.leaving_out.of(context.environment_named(&project, &name)?, context)?;
     let mut tested = Tested::of(&environment, &project, args, context);
     let ground = context.ground(&home, &project);
     // The tests need its database alone, and what else their service depends on.

@@ -142,7 +142,7 @@ services:
     let error = cast(&needed, false, |translation| translation.cast(&[])).unwrap_err();
     assert!(error.to_string().ends_with("which is not on PATH, and service front needs it"), "{error}");
     let hint = error.hint().unwrap().render("");
-    assert!(hint.contains("or have the others run without it: `up --without store`"), "{hint}");
+    assert!(hint.contains("or have the others run without it: `--without store`"), "{hint}");
     for kept in ["image: 'golang:1.22'", "image: code, volumes: ['.:/code']", "image: 'redis:7'"] {
         let text = format!("{ALL}  kept: {{{kept}, command: no-such-program}}\n");
         let error = cast(&text, false, |translation| translation.cast(&[])).unwrap_err();
