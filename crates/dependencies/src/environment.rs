@@ -14,6 +14,7 @@ use crate::machine::{Interpreter, Machine, Version, is_executable};
 use crate::modules::NAME;
 use crate::node::{as_node_of, as_npm_of};
 use crate::requires::Requirement;
+use crate::tool_version;
 
 /// Where images have programs and packages of all.
 const SYSTEM: [&str; 4] = ["/usr/local", "/usr", "/root/.local", "/"];
@@ -287,5 +288,104 @@ impl Chooser<'_> {
             built: None,
             as_in_image: None,
         })
+    }
+}
+
+impl Environment {
+    /// Whether it is there, all of it.
+    pub fn is_whole(&self) -> bool {
+        let has_interpreter = match self.ecosystem {
+            Ecosystem::Python => is_executable(&self.folder.join("bin/python")),
+            Ecosystem::Node | Ecosystem::Ruby | Ecosystem::Built => true,
+        };
+        has_interpreter && self.folder.join(MARK).is_file()
+    }
+
+    /// The lines that install it, for people.
+    pub fn said(&self) -> String {
+        if let Some(built) = &self.built {
+            return built.said();
+        }
+        let lines: Vec<&str> = self.installs.iter().map(|install| install.said.as_str()).collect();
+        lines.join("; ")
+    }
+
+    /// Where its programs are, and the tools that it was made with (`pnpm run`, `uv run`): first on PATH.
+    pub fn programs(&self) -> Vec<PathBuf> {
+        let own = match self.ecosystem {
+            // What it is built with is not what it needs.
+            Ecosystem::Built => return Vec::new(),
+            Ecosystem::Python | Ecosystem::Ruby => self.folder.join("bin"),
+            Ecosystem::Node => self.folder.join("node_modules/.bin"),
+        };
+        let apart = self.interpreter.parent().filter(|_| self.is_apart).map(Path::to_owned);
+        let tools = self.tools.iter().flat_map(Self::programs);
+        let mut all: Vec<PathBuf> = [own].into_iter().chain(apart).chain(tools).collect();
+        all.dedup();
+        all
+    }
+
+    /// The variables by which programs know it.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let folder = self.folder.display().to_string();
+        match self.ecosystem {
+            Ecosystem::Python => {
+                // `uv run` is not to make another one in the project.
+                let is_synced = |install: &Install| matches!(install.kind, Kind::Sync { tool: Tool::Uv, .. });
+                let of_uv = if self.installs.iter().any(is_synced) {
+                    vec![("UV_PROJECT_ENVIRONMENT", folder.clone()), ("UV_NO_SYNC", "1".into())]
+                } else {
+                    Vec::new()
+                };
+                [("VIRTUAL_ENV", folder)].into_iter().chain(of_uv).collect()
+            }
+            Ecosystem::Node => {
+                self.as_in_image.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+            }
+            Ecosystem::Built => Vec::new(),
+            Ecosystem::Ruby => vec![
+                ("BUNDLE_PATH", format!("{folder}/gems")),
+                ("BUNDLE_APP_CONFIG", format!("{folder}/config")),
+                ("BUNDLE_BIN", format!("{folder}/bin")),
+            ],
+        }
+    }
+
+    /// What of it is where the image has it, and nothing of the machine's is: there, and here.
+    pub fn seen(&self) -> Vec<(PathBuf, PathBuf)> {
+        match self.ecosystem {
+            Ecosystem::Python => {
+                let places = self.installs.iter().map(|install| &install.place);
+                let own = places.filter(|place| !SYSTEM.iter().any(|dir| *place == Path::new(dir)));
+                own.map(|place| (place.clone(), self.folder.clone())).collect()
+            }
+            Ecosystem::Node => {
+                let above =
+                    self.installs.first().filter(|install| matches!(install.kind, Kind::Modules { .. }));
+                let Some(place) = above.map(|install| &install.place) else { return Vec::new() };
+                let above = place.parent().unwrap_or(place);
+                let there = |rest: &Path| {
+                    if rest == Path::new(NAME) { place.clone() } else { above.join(rest) }
+                };
+                let all = self.marked();
+                all.into_iter().map(|rest| (there(&rest), self.folder.join(&rest))).collect()
+            }
+            Ecosystem::Ruby => Vec::new(),
+            Ecosystem::Built => {
+                let built = self.built.iter();
+                built.flat_map(|built| built.seen(&self.folder, &self.marked())).collect()
+            }
+        }
+    }
+
+    /// The folder with modules, for programs that cannot have it beside their own files.
+    pub fn node_path(&self) -> Option<PathBuf> {
+        (self.ecosystem == Ecosystem::Node).then(|| self.folder.join("node_modules"))
+    }
+
+    /// What its mark names: folders with modules, or what has been built, below its own.
+    fn marked(&self) -> Vec<PathBuf> {
+        let text = backlot_files::text(&self.folder.join(MARK)).unwrap_or_default();
+        text.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect()
     }
 }
