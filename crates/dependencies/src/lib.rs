@@ -32,3 +32,4 @@ pub use make::Making;
 pub use modules::own_modules;
 pub use sources::copy;
 pub use system::{Missing as MissingPackages, missing as missing_packages};
+pub use tool_version::lone_tools;
