@@ -182,6 +182,7 @@ ONBUILD RUN touch /later
             &["COPY /usr/lib of stage n to /usr/lib"],
         ),
         ("RUN chmod -R g=u,o-w /app", &[]),
+        ("RUN python3 -mcompileall /app && python -m compileall -q /x", &[]),
         ("RUN chmod u-w /app", &["RUN chmod u-w /app"]),
         ("FROM one AS later\nONBUILD RUN touch /a\nFROM later", &["ONBUILD RUN touch /a"]),
         ("NEWER thing", &["NEWER thing"]),

@@ -24,7 +24,7 @@ pub struct Cast {
     /// Those of the services that run as containers, as they are nothing else.
     pub containers: BTreeSet<String>,
     /// Why those of them that the project builds itself are no processes of this machine.
-    pub no_processes: Vec<StackError>,
+    pub no_processes: Vec<(String, StackError)>,
 }
 
 /// What an `up` would run, with all that is in its way.
@@ -57,8 +57,7 @@ impl Translation<'_> {
         let mut services = self.named(wanted)?;
         let (contained, mut errors) = self.checked(&services);
         let containers = contained.keys().cloned().collect();
-        let no_processes = contained.into_iter().filter(|(name, _)| self.is_the_projects(name));
-        let no_processes = no_processes.map(|(_, error)| error).collect();
+        let no_processes = contained.into_iter().filter(|(name, _)| self.is_the_projects(name)).collect();
         let mut left_out = Vec::new();
         let dispensable = self.dispensable(wanted, &services, &errors);
         // Where nothing would be left, it is not dispensable.

@@ -348,3 +348,27 @@ esac";
     run(&["scenario", "down", "it", "-q"]).assert_code(0);
     stage.assert_nothing_left();
 }
+
+/// A script that is handed what only a build makes runs nothing without it; why what is built is a container is told once for all.
+#[test]
+fn what_a_script_is_handed_of_a_build_is_no_process_without_it() {
+    let service = "{build: ., entrypoint: [/app/start.sh], command: [/app/main]}";
+    let stack = format!(
+        "services:\n  worker: {service}\n  web: {service}\n  other: {{image: x, command: sleep 600}}\n"
+    );
+    let stage = stage(&stack);
+    let dockerfile = "FROM golang AS builder\nWORKDIR /app\nCOPY . .\nRUN go build -o main main.go\nFROM alpine\n\
+                      WORKDIR /app\nCOPY --from=builder /app/main .\nCOPY start.sh .\n";
+    stage.file("Dockerfile", dockerfile).file("start.sh", "#!/bin/sh\nexec \"$@\"\n");
+    let start = stage.project().join("start.sh");
+    std::fs::set_permissions(&start, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let docker = FakeDocker::on(&stage, "exit 1");
+    let up = |words: &[&str]| stage.backlot(&[&["up"], words].concat()).env("PATH", docker.path()).output();
+    let said = "service web runs /app/main, which is not there";
+    assert_says(&up(&["-d"]).assert_code(1), &[said, "backlot up other"]);
+    let script = "case \"$1\" in\nversion) echo 27.0;;\nimage) echo 'No such image: x' >&2; exit 1;;\nesac";
+    docker.program("docker", script);
+    let dry = up(&["--dry-run"]).assert_code(0);
+    assert_says(&dry, &[said, ": it runs as a container; ", "; so do worker, for the same reason"]);
+    stage.assert_nothing_left();
+}

@@ -7,10 +7,36 @@ use crate::copies::normal;
 use crate::shell::Command;
 
 /// Programs after which an image is as before, or which only tidy up what installing has left.
-const QUIET: [&str; 28] = [
-    ":", "[", "cd", "command", "date", "dpkg", "exit", "export", "false", "hash", "id", "ldconfig", "ls",
-    "pwd", "read", "return", "rm", "set", "shopt", "sleep", "sync", "test", "true", "trap", "type", "umask",
-    "uname", "which",
+const QUIET: [&str; 29] = [
+    ":",
+    "[",
+    "cd",
+    "command",
+    "compileall",
+    "date",
+    "dpkg",
+    "exit",
+    "export",
+    "false",
+    "hash",
+    "id",
+    "ldconfig",
+    "ls",
+    "pwd",
+    "read",
+    "return",
+    "rm",
+    "set",
+    "shopt",
+    "sleep",
+    "sync",
+    "test",
+    "true",
+    "trap",
+    "type",
+    "umask",
+    "uname",
+    "which",
 ];
 /// Programs after which other users are there, or own files: a service runs as whoever starts it, which is told where its Dockerfile
 /// has another user.

@@ -72,6 +72,12 @@ fn bare(command: &Command) -> Option<Command> {
     }
     let first = words.first()?.clone();
     let name = Path::new(&first).file_name()?.to_str()?.to_owned();
+    // `python -mvenv`
+    let joined = words.get(1).and_then(|word| word.strip_prefix("-m")).filter(|rest| !rest.is_empty());
+    if let Some(module) = joined.filter(|_| name.starts_with("python")) {
+        let both = ["-m".to_owned(), module.to_owned()];
+        words.splice(1..2, both);
+    }
     let is_python = name.starts_with("python") && words.get(1).is_some_and(|word| word == "-m");
     if is_python && let Some(module) = words.get(2).cloned() {
         let module = match first.rsplit_once('/') {
