@@ -30,13 +30,7 @@ impl Engine for Client {
     fn services(&self, site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
         match answer(self, site, &Request::Status, &AtomicBool::new(false), &mut |_| {}) {
             Ok(Answer::Status(services)) => Ok(services),
-            Ok(
-                Answer::Nothing
-                | Answer::Plan(_)
-                | Answer::Described(_)
-                | Answer::Route(_)
-                | Answer::Exit { .. },
-            )
+            Ok(Answer::Nothing | Answer::Plan(_) | Answer::Described(_) | Answer::Exit { .. })
             | Err(EngineError::NoServices { .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
