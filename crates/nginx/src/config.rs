@@ -9,6 +9,7 @@ use crate::error::ConfigError;
 use crate::parse::{Directive, parse};
 use crate::place::{inside, mounted, own};
 use crate::rewrite::reference;
+use crate::source::Source;
 use crate::templates::Filled;
 
 /// The main file, inside of the container.
@@ -27,15 +28,6 @@ http {
     include conf.d/*.conf;
 }
 ";
-
-/// Where a configuration comes from.
-#[derive(Debug, Clone, Default)]
-pub struct Source {
-    /// Files and directories of this machine that the container sees: its path, and ours.
-    pub mounts: Vec<(PathBuf, PathBuf)>,
-    /// The service's variables, for the official image's templates.
-    pub variables: BTreeMap<String, String>,
-}
 
 /// A configuration.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::config::Source;
+use crate::source::Source;
 
 /// Variables of the image that say where templates are, what their names end in, and where what is made of them goes, with what
 /// holds where they say nothing.

@@ -238,7 +238,7 @@ impl Tested {
         tools::keep_tree_clean(&self.root, &tests.scratch(), &mut variables);
         let command = self.runner(&variables, args)?;
         say(&command, context);
-        let command = command.envs(&variables).current_dir(&self.directory());
+        let command = command.envs(&variables).current_dir(self.directory());
         Ok(Exit::Child(exit_code(command.run(Stdout::Ours, &context.interrupted)?.status)))
     }
 

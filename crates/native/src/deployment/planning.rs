@@ -248,14 +248,12 @@ fn told_once(all: &[(String, StackError)]) -> Vec<String> {
     for (name, reason) in all {
         let said = in_full(reason);
         let kind = said.replacen(name, "", 1);
-        match lines.iter_mut().find(|(known, ..)| *known == kind) {
-            Some((.., same)) => same.push(name),
-            None => {
-                let way_out =
-                    reason.hint().map(|hint| format!("; {}", hint.replace('\n', "; "))).unwrap_or_default();
-                lines.push((kind, format!("{said}: it runs as a container{way_out}"), Vec::new()));
-            }
+        if let Some((.., same)) = lines.iter_mut().find(|(known, ..)| *known == kind) {
+            same.push(name);
+            continue;
         }
+        let way_out = reason.hint().map(|hint| format!("; {}", hint.replace('\n', "; "))).unwrap_or_default();
+        lines.push((kind, format!("{said}: it runs as a container{way_out}"), Vec::new()));
     }
     let line = |(_, line, same): (String, String, Vec<&str>)| {
         if same.is_empty() { line } else { format!("{line}; so do {}, for the same reason", same.join(", ")) }
