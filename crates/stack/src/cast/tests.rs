@@ -167,7 +167,11 @@ fn everything_that_is_in_the_way_is_told_at_once() {
     {
         assert!(said.contains(part), "{said}");
     }
-    assert_eq!(error.code(), "no-command");
+    assert_eq!(error.code(), "no-dockerfile");
+    // What no engine can mend goes before what this machine lacks.
+    let last = compose.replace("  other: ", "  zoo: ");
+    let why = cast(&last, true, |translation| translation.why_not(&[])).unwrap().unwrap();
+    assert_eq!(why.code(), "no-dockerfile", "{why}");
 }
 
 #[test]
