@@ -70,7 +70,7 @@ impl Engine for Client {
         Err(only_native("take back the database", site))
     }
 
-    fn save(&self, site: &Site, _: &str, _: Report<'_>) -> Result<(), EngineError> {
+    fn save(&self, site: &Site, _: &str, _: &AtomicBool, _: Report<'_>) -> Result<(), EngineError> {
         Err(only_native("keep the database", site))
     }
 
