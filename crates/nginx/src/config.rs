@@ -9,6 +9,8 @@ use crate::error::ConfigError;
 use crate::parse::{Directive, parse};
 use crate::place::{inside, mounted, own};
 use crate::rewrite::reference;
+use crate::source::Source;
+use crate::templates::Filled;
 
 /// The main file, inside of the container.
 const MAIN: &str = "/etc/nginx/nginx.conf";
@@ -27,15 +29,6 @@ http {
 }
 ";
 
-/// Where a configuration comes from.
-#[derive(Debug, Clone, Default)]
-pub struct Source {
-    /// Files and directories of this machine that the container sees: its path, and ours.
-    pub mounts: Vec<(PathBuf, PathBuf)>,
-    /// The service's variables, for the official image's templates.
-    pub variables: BTreeMap<String, String>,
-}
-
 /// A configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -48,11 +41,13 @@ pub struct Config {
 impl Config {
     /// Reads the main file that is mounted into the container, or the image's own, with what is included.
     pub fn read(source: &Source) -> Result<Self, ConfigError> {
-        let mut reader = Reader { source, files: Vec::new() };
+        let mut reader = Reader { source, made: source.filled_templates(), files: Vec::new() };
         let main = mounted(Path::new(MAIN), &source.mounts).filter(|file| file.is_file());
-        let directives = match main {
-            Some(file) => reader.file(&file, 0)?,
-            None => reader.text(DEFAULT, &Arc::from(Path::new("(the default nginx.conf)")), 0)?,
+        let made = reader.made.iter().find(|filled| filled.target == Path::new(MAIN)).cloned();
+        let directives = match (made, main) {
+            (Some(filled), _) => reader.filled(&filled, 0)?,
+            (None, Some(file)) => reader.file(&file, 0)?,
+            (None, None) => reader.text(DEFAULT, &Arc::from(Path::new("(the default nginx.conf)")), 0)?,
         };
         Ok(Self { directives, mounts: source.mounts.clone(), files: reader.files })
     }
@@ -123,6 +118,8 @@ pub(crate) fn visit(
 
 struct Reader<'s> {
     source: &'s Source,
+    /// What the official image makes of templates when it starts.
+    made: Vec<Filled>,
     files: Vec<PathBuf>,
 }
 
@@ -166,10 +163,15 @@ impl Reader<'_> {
             for file in self.source.matching(&path) {
                 all.extend(self.file(&file, depth)?);
             }
-            for (name, text) in self.templates(&path) {
-                all.extend(self.text(&text, &Arc::from(name.as_path()), depth)?);
+            for filled in self.made.clone() {
+                if filled.target.parent() == path.parent() && fits(&path, &filled.target) {
+                    all.extend(self.filled(&filled, depth)?);
+                }
             }
             return Ok(all);
+        }
+        if let Some(filled) = self.made.iter().find(|filled| filled.target == path).cloned() {
+            return self.filled(&filled, depth);
         }
         let found = mounted(&path, &self.source.mounts).filter(|file| file.is_file()).or_else(|| own(&path));
         match found {
@@ -178,26 +180,24 @@ impl Reader<'_> {
         }
     }
 
-    /// What the official image makes of templates when it starts: files of `conf.d`.
-    fn templates(&mut self, pattern: &Path) -> Vec<(PathBuf, String)> {
-        if pattern.parent() != Some(Path::new("/etc/nginx/conf.d")) {
-            return Vec::new();
-        }
-        let filled = self.source.templates();
-        self.files.extend(filled.iter().map(|(file, _)| file.clone()));
-        filled
+    fn filled(&mut self, filled: &Filled, depth: usize) -> Result<Vec<Directive>, ConfigError> {
+        self.files.push(filled.file.clone());
+        self.text(&filled.text, &Arc::from(filled.file.as_path()), depth)
     }
+}
+
+/// Whether a file has a name that a pattern such as `conf.d/*.conf` means.
+fn fits(pattern: &Path, file: &Path) -> bool {
+    let (Some(pattern), Some(name)) = (pattern.file_name(), file.file_name()) else { return false };
+    let (pattern, name) = (pattern.to_string_lossy(), name.to_string_lossy());
+    let (start, end) = pattern.split_once('*').unwrap_or((&pattern, ""));
+    name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
 }
 
 impl Source {
     /// The mounted files that a pattern such as `conf.d/*.conf` means, by name.
     fn matching(&self, pattern: &Path) -> Vec<PathBuf> {
-        let (Some(dir), Some(name)) = (pattern.parent(), pattern.file_name()) else { return Vec::new() };
-        let name = name.to_string_lossy();
-        let (start, end) = name.split_once('*').unwrap_or((&name, ""));
-        let fits = |file: &str| {
-            file.len() >= start.len() + end.len() && file.starts_with(start) && file.ends_with(end)
-        };
+        let Some(dir) = pattern.parent() else { return Vec::new() };
         let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
         if let Some(folder) = mounted(dir, &self.mounts) {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -212,31 +212,7 @@ impl Source {
                 names.insert(name.to_string_lossy().into_owned(), source.clone());
             }
         }
-        names.into_iter().filter(|(name, file)| fits(name) && file.is_file()).map(|(_, file)| file).collect()
-    }
-
-    /// The templates of the official image, `/etc/nginx/templates/*.template`, with variables filled in.
-    fn templates(&self) -> Vec<(PathBuf, String)> {
-        let files = self.matching(Path::new("/etc/nginx/templates/*.template"));
-        let filled = files.into_iter().filter_map(|file| {
-            let text = backlot_files::text(&file).ok()?;
-            Some((file, self.filled(&text)))
-        });
-        filled.collect()
-    }
-
-    /// The same, with the names that they have in `conf.d`.
-    pub(crate) fn filled_templates(&self) -> Vec<(String, String)> {
-        let named = |(file, text): (PathBuf, String)| Some((file.file_stem()?.to_str()?.to_owned(), text));
-        self.templates().into_iter().filter_map(named).collect()
-    }
-
-    /// `${NAME}` and `$NAME` of the service's variables; nginx's own variables stay.
-    fn filled(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (name, value) in self.variables.iter().rev() {
-            text = text.replace(&format!("${{{name}}}"), value).replace(&format!("${name}"), value);
-        }
-        text
+        let are = names.into_iter().filter(|(name, file)| fits(pattern, Path::new(name)) && file.is_file());
+        are.map(|(_, file)| file).collect()
     }
 }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use backlot_process::Program;
 
-use crate::config::Source;
 use crate::error::{ConfigError, Place};
 use crate::locate::{Nginx, look_at};
 use crate::place::{BASE, MODULES, OWN, mounted};
+use crate::source::Source;
 
 /// The main file, for those that bring none.
 const MAIN: &str = "\
@@ -133,11 +133,15 @@ fn lay_out(dir: &Path, source: &Source) -> io::Result<()> {
         }
     }
     let conf = etc.join("conf.d");
-    for file in fs::read_dir(&conf)? {
-        fs::remove_file(file?.path())?;
+    for entry in fs::read_dir(&conf)? {
+        let path = entry?.path();
+        if path.is_dir() && !path.is_symlink() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
     }
-    for (name, text) in source.filled_templates() {
-        fs::write(conf.join(name), text)?;
+    for filled in source.filled_templates() {
+        let Ok(name) = filled.target.strip_prefix(BASE) else { continue };
+        let file = etc.join(name);
+        fs::create_dir_all(file.parent().unwrap_or(&etc))?;
+        fs::write(file, filled.text)?;
     }
     let brings_own = source.mounts.iter().any(|(target, _)| target.starts_with(BASE));
     if !brings_own {
@@ -182,7 +186,7 @@ fn explained(said: &str, source: &Source) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::Source;
+    use crate::source::Source;
 
     #[test]
     fn the_place_is_the_projects() {
@@ -205,6 +209,23 @@ mod tests {
             said,
             "root:x:0:0:root:/root:/bin/sh\nnginxer:x:7:7:::\nnginx:x:0:0:::\nwww-data:x:0:0:::\n"
         );
+    }
+
+    #[test]
+    fn what_templates_make_is_where_their_variables_say() {
+        let dir = tempfile::tempdir().unwrap();
+        let template = dir.path().join("main.conf");
+        std::fs::write(&template, "events {}\nhttp { server { listen ${PORT}; } }\n").unwrap();
+        let variables = [("PORT", "81"), ("NGINX_ENVSUBST_OUTPUT_DIR", "/etc/nginx")];
+        let source = Source {
+            mounts: vec![("/etc/nginx/templates/nginx.conf.template".into(), template)],
+            variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        };
+        std::fs::create_dir_all(dir.path().join("etc/conf.d/of-a-mount")).unwrap();
+        super::image(dir.path(), &source, true).unwrap();
+        let made = std::fs::read_to_string(dir.path().join("etc/nginx.conf")).unwrap();
+        assert!(made.contains("listen 81;"), "{made}");
+        assert_eq!(crate::Config::read(&source).unwrap().listens(), [81].into());
     }
 
     #[test]
