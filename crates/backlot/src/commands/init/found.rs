@@ -109,7 +109,7 @@ impl Found {
     }
 }
 
-/// How a URL begins that the packages understand which a project names: SQLAlchemy is told the driver, and knows no `postgres`.
+/// How a URL begins that the packages understand which a project names: `SQLAlchemy` is told the driver, and knows no `postgres`.
 fn scheme(needed: &str) -> &'static str {
     let drivers = [
         ("psycopg2", "postgresql"),
