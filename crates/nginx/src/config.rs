@@ -9,6 +9,7 @@ use crate::error::ConfigError;
 use crate::parse::{Directive, parse};
 use crate::place::{inside, mounted, own};
 use crate::rewrite::reference;
+use crate::templates::{Made, SITE};
 
 /// The main file, inside of the container.
 const MAIN: &str = "/etc/nginx/nginx.conf";
@@ -34,6 +35,8 @@ pub struct Source {
     pub mounts: Vec<(PathBuf, PathBuf)>,
     /// The service's variables, for the official image's templates.
     pub variables: BTreeMap<String, String>,
+    /// The port of the site that the image brings along, unless the project has taken that away.
+    pub site: Option<u16>,
 }
 
 /// A configuration.
@@ -48,10 +51,9 @@ pub struct Config {
 impl Config {
     /// Reads the main file that is mounted into the container, or the image's own, with what is included.
     pub fn read(source: &Source) -> Result<Self, ConfigError> {
-        let mut reader = Reader { source, files: Vec::new() };
-        let main = mounted(Path::new(MAIN), &source.mounts).filter(|file| file.is_file());
-        let directives = match main {
-            Some(file) => reader.file(&file, 0)?,
+        let mut reader = Reader { source, made: source.made(), files: Vec::new() };
+        let directives = match reader.at(Path::new(MAIN), 0) {
+            Some(directives) => directives?,
             None => reader.text(DEFAULT, &Arc::from(Path::new("(the default nginx.conf)")), 0)?,
         };
         Ok(Self { directives, mounts: source.mounts.clone(), files: reader.files })
@@ -121,12 +123,33 @@ pub(crate) fn visit(
     Ok(())
 }
 
+/// A server that says nothing of where it listens does so at port 80.
+fn with_listen(server: &mut Directive) {
+    let (file, line) = (Arc::clone(&server.file), server.line);
+    let Some(block) = server.block.as_mut().filter(|_| server.words[0] == "server") else { return };
+    if !block.iter().any(|directive| directive.name() == "listen") {
+        let words = ["listen", "80"].map(str::to_owned).to_vec();
+        block.insert(0, Directive { words, block: None, file, line });
+    }
+}
+
 struct Reader<'s> {
     source: &'s Source,
+    made: Vec<Made>,
     files: Vec<PathBuf>,
 }
 
 impl Reader<'_> {
+    /// What is made of a template for a path, else the project's file there; none where there is neither.
+    fn at(&mut self, path: &Path, depth: usize) -> Option<Result<Vec<Directive>, ConfigError>> {
+        if let Some(made) = self.made.iter().find(|made| made.target == path).cloned() {
+            self.files.push(made.template.clone());
+            return Some(self.text(&made.text, &Arc::from(made.template.as_path()), depth));
+        }
+        let file = mounted(path, &self.source.mounts).filter(|file| file.is_file())?;
+        Some(self.file(&file, depth))
+    }
+
     fn file(&mut self, file: &Path, depth: usize) -> Result<Vec<Directive>, ConfigError> {
         let text = backlot_files::text(file)
             .map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
@@ -153,6 +176,9 @@ impl Reader<'_> {
             if let Some(block) = directive.block.take() {
                 directive.block = Some(self.included(block, depth)?);
             }
+            if directive.name() == "http" {
+                directive.block.iter_mut().flatten().for_each(with_listen);
+            }
             all.push(directive);
         }
         Ok(all)
@@ -163,80 +189,52 @@ impl Reader<'_> {
         let path = inside(written);
         let mut all = Vec::new();
         if written.contains('*') {
-            for file in self.source.matching(&path) {
-                all.extend(self.file(&file, depth)?);
+            for path in self.matching(&path) {
+                all.extend(self.at(&path, depth).unwrap_or(Ok(Vec::new()))?);
             }
-            for (name, text) in self.templates(&path) {
-                all.extend(self.text(&text, &Arc::from(name.as_path()), depth)?);
+            let site = self.source.site_text().filter(|_| is_of(Path::new(SITE), &path));
+            if let Some(text) = site {
+                all.extend(self.text(&text, &Arc::from(Path::new("(the default site)")), depth)?);
             }
             return Ok(all);
         }
-        let found = mounted(&path, &self.source.mounts).filter(|file| file.is_file()).or_else(|| own(&path));
-        match found {
+        if let Some(found) = self.at(&path, depth) {
+            return found;
+        }
+        match own(&path) {
             Some(file) => self.file(&file, depth),
             None => Err(ConfigError::Include { at: directive.place(), path: written.to_owned() }),
         }
     }
 
-    /// What the official image makes of templates when it starts: files of `conf.d`.
-    fn templates(&mut self, pattern: &Path) -> Vec<(PathBuf, String)> {
-        if pattern.parent() != Some(Path::new("/etc/nginx/conf.d")) {
-            return Vec::new();
-        }
-        let filled = self.source.templates();
-        self.files.extend(filled.iter().map(|(file, _)| file.clone()));
-        filled
+    /// The paths that a pattern such as `conf.d/*.conf` means, of the project's files and of what is made.
+    fn matching(&self, pattern: &Path) -> BTreeSet<PathBuf> {
+        let made = self.made.iter().map(|made| made.target.clone()).filter(|path| is_of(path, pattern));
+        self.source.matching(pattern).into_iter().chain(made).collect()
     }
 }
 
+/// Whether a path is one of those that a pattern for the last part means.
+fn is_of(path: &Path, pattern: &Path) -> bool {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let (Some(name), Some(pattern_name)) = (name(path), name(pattern)) else { return false };
+    let (start, end) = pattern_name.split_once('*').unwrap_or((&pattern_name, ""));
+    let is_long_enough = name.len() >= start.len() + end.len();
+    path.parent() == pattern.parent() && is_long_enough && name.starts_with(start) && name.ends_with(end)
+}
+
 impl Source {
-    /// The mounted files that a pattern such as `conf.d/*.conf` means, by name.
-    fn matching(&self, pattern: &Path) -> Vec<PathBuf> {
-        let (Some(dir), Some(name)) = (pattern.parent(), pattern.file_name()) else { return Vec::new() };
-        let name = name.to_string_lossy();
-        let (start, end) = name.split_once('*').unwrap_or((&name, ""));
-        let fits = |file: &str| {
-            file.len() >= start.len() + end.len() && file.starts_with(start) && file.ends_with(end)
-        };
-        let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
-        if let Some(folder) = mounted(dir, &self.mounts) {
-            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                names.insert(entry.file_name().to_string_lossy().into_owned(), entry.path());
-            }
-        }
-        // Single files that are mounted into the directory.
-        for (target, source) in &self.mounts {
-            if target.parent() == Some(dir)
-                && let Some(name) = target.file_name()
-            {
-                names.insert(name.to_string_lossy().into_owned(), source.clone());
-            }
-        }
-        names.into_iter().filter(|(name, file)| fits(name) && file.is_file()).map(|(_, file)| file).collect()
-    }
-
-    /// The templates of the official image, `/etc/nginx/templates/*.template`, with variables filled in.
-    fn templates(&self) -> Vec<(PathBuf, String)> {
-        let files = self.matching(Path::new("/etc/nginx/templates/*.template"));
-        let filled = files.into_iter().filter_map(|file| {
-            let text = backlot_files::text(&file).ok()?;
-            Some((file, self.filled(&text)))
+    /// The paths of the mounted files that a pattern means.
+    fn matching(&self, pattern: &Path) -> BTreeSet<PathBuf> {
+        let Some(dir) = pattern.parent() else { return BTreeSet::new() };
+        // All that is mounted or copied there, and single files in the folder.
+        let folders = self.mounts.iter().filter_map(|(target, place)| {
+            dir.strip_prefix(target).ok().map(|rest| place.join(rest))
         });
-        filled.collect()
-    }
-
-    /// The same, with the names that they have in `conf.d`.
-    pub(crate) fn filled_templates(&self) -> Vec<(String, String)> {
-        let named = |(file, text): (PathBuf, String)| Some((file.file_stem()?.to_str()?.to_owned(), text));
-        self.templates().into_iter().filter_map(named).collect()
-    }
-
-    /// `${NAME}` and `$NAME` of the service's variables; nginx's own variables stay.
-    fn filled(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (name, value) in self.variables.iter().rev() {
-            text = text.replace(&format!("${{{name}}}"), value).replace(&format!("${name}"), value);
-        }
-        text
+        let entries = folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+        let within = entries.map(|entry| dir.join(entry.file_name()));
+        let single = self.mounts.iter().map(|(target, _)| target.clone());
+        let all = within.chain(single).filter(|path| is_of(path, pattern));
+        all.filter(|path| mounted(path, &self.mounts).is_some_and(|file| file.is_file())).collect()
     }
 }

@@ -13,6 +13,7 @@ mod parse;
 mod paths;
 mod place;
 mod rewrite;
+mod templates;
 
 pub use config::{Config, Source};
 pub use error::{ConfigError, Place};

@@ -153,7 +153,7 @@ fn what_a_file_says_of_modes_and_sizes_is_so_and_a_new_volume_begins_with_what_t
          - {type: tmpfs, target: /one, tmpfs: {size: 1m, mode: 0700}}\n      - assets:/srv/static\n      \
          - {type: volume, source: none, target: /srv/static/a, volume: {nocopy: true}}\n    \
          configs: [{source: text, target: /text.sh, mode: 0755}, {source: file, target: /file.sh, mode: 0550}]\n  \
-         other: {image: a, command: sleep 1000, volumes: ['assets:/in']}\n\
+         other: {image: a, command: sleep 1000, volumes: ['assets:/in'], tmpfs: '/three:size=1m,ro'}\n\
          volumes: {assets: , none: }\nconfigs: {text: {content: \"#!/bin/sh\\necho text\\n\"}, file: {file: script.sh}}\n",
     );
     up(&stage);
@@ -161,6 +161,8 @@ fn what_a_file_says_of_modes_and_sizes_is_so_and_a_new_volume_begins_with_what_t
     assert_eq!(sh(&stage, "web", "df -k --output=size /one /two | tail -n 2 | tr -d ' '"), "1024\n2048");
     assert_eq!(sh(&stage, "web", "/text.sh; /file.sh; ls /srv/static/a"), "text\nran");
     assert_eq!(sh(&stage, "other", "cat /in/a/one.css"), "one");
+    // One that is no list.
+    assert_eq!(sh(&stage, "other", "df -k --output=size /three | tail -n 1; touch /three/x || echo ro"), "1024\nro");
     // What is in it stays.
     sh(&stage, "other", "echo two > /in/a/one.css");
     stage.backlot(&["down", "-q"]).output().assert_code(0);

@@ -68,7 +68,7 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
             .items_of("volumes")
             .iter()
             .map(mount)
-            .chain(texts(node, "tmpfs").iter().map(|path| memory(path)))
+            .chain(one_or_more(node, "tmpfs").iter().map(|path| memory(path)))
             .collect(),
         depends_on: node
             .entries_of("depends_on")
@@ -216,7 +216,7 @@ fn memory(path: &str) -> Mount {
             mode: of("mode").and_then(|mode| u32::from_str_radix(mode, 8).ok()),
         },
         target: target.to_owned(),
-        read_only: false,
+        read_only: options.split(',').any(|option| option == "ro"),
         subpath: None,
         creates_source: false,
         is_short: true,
