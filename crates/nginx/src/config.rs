@@ -46,17 +46,28 @@ pub struct Config {
     pub(crate) mounts: Vec<(PathBuf, PathBuf)>,
     /// All files that were read.
     pub files: Vec<PathBuf>,
+    /// The image's own site, where it is a part of it.
+    pub(crate) site: Option<String>,
 }
 
 impl Config {
     /// Reads the main file that is mounted into the container, or the image's own, with what is included.
     pub fn read(source: &Source) -> Result<Self, ConfigError> {
-        let mut reader = Reader { source, made: source.made(), files: Vec::new() };
+        let own = Self::read_with(source, None)?;
+        match source.site_text() {
+            Some(site) if own.listens().is_empty() => Self::read_with(source, Some(site)),
+            Some(_) | None => Ok(own),
+        }
+    }
+
+    fn read_with(source: &Source, site: Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { source, made: source.made(), site, files: Vec::new() };
         let directives = match reader.at(Path::new(MAIN), 0) {
             Some(directives) => directives?,
             None => reader.text(DEFAULT, &Arc::from(Path::new("(the default nginx.conf)")), 0)?,
         };
-        Ok(Self { directives, mounts: source.mounts.clone(), files: reader.files })
+        let Reader { site, files, .. } = reader;
+        Ok(Self { directives, mounts: source.mounts.clone(), files, site })
     }
 
     /// The services that it refers to, each with the port; `services` are all that the stack has.
@@ -136,6 +147,7 @@ fn with_listen(server: &mut Directive) {
 struct Reader<'s> {
     source: &'s Source,
     made: Vec<Made>,
+    site: Option<String>,
     files: Vec<PathBuf>,
 }
 
@@ -192,8 +204,7 @@ impl Reader<'_> {
             for path in self.matching(&path) {
                 all.extend(self.at(&path, depth).unwrap_or(Ok(Vec::new()))?);
             }
-            let site = self.source.site_text().filter(|_| is_of(Path::new(SITE), &path));
-            if let Some(text) = site {
+            if let Some(text) = self.site.clone().filter(|_| is_of(Path::new(SITE), &path)) {
                 all.extend(self.text(&text, &Arc::from(Path::new("(the default site)")), depth)?);
             }
             return Ok(all);
@@ -228,9 +239,10 @@ impl Source {
     fn matching(&self, pattern: &Path) -> BTreeSet<PathBuf> {
         let Some(dir) = pattern.parent() else { return BTreeSet::new() };
         // All that is mounted or copied there, and single files in the folder.
-        let folders = self.mounts.iter().filter_map(|(target, place)| {
-            dir.strip_prefix(target).ok().map(|rest| place.join(rest))
-        });
+        let folders = self
+            .mounts
+            .iter()
+            .filter_map(|(target, place)| dir.strip_prefix(target).ok().map(|rest| place.join(rest)));
         let entries = folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
         let within = entries.map(|entry| dir.join(entry.file_name()));
         let single = self.mounts.iter().map(|(target, _)| target.clone());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use backlot_process::Program;
 
-use crate::config::Source;
+use crate::config::{Config, Source};
 use crate::error::{ConfigError, Place};
 use crate::locate::{Nginx, look_at};
 use crate::place::{BASE, MODULES, OWN, mounted};
@@ -135,7 +135,9 @@ fn lay_out(dir: &Path, source: &Source) -> io::Result<()> {
         }
     }
     let made = source.made().into_iter().map(|made| (made.target, made.text));
-    let site = source.site_text().map(|text| (PathBuf::from(SITE), text));
+    // What nginx says of one that cannot be read is told elsewhere.
+    let site = Config::read(source).ok().and_then(|config| config.site);
+    let site = site.map(|text| (PathBuf::from(SITE), text));
     for (target, text) in made.chain(site) {
         let Ok(rest) = target.strip_prefix(BASE) else { continue };
         let file = etc.join(rest);

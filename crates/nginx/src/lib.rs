@@ -20,3 +20,4 @@ pub use error::{ConfigError, Place};
 pub use image::{Part, image};
 pub use locate::{LocateError, Nginx, locate};
 pub use rewrite::{Rewrite, Rewritten};
+pub use templates::SITE;

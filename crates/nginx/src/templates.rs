@@ -8,7 +8,9 @@ use crate::config::Source;
 use crate::place::mounted;
 
 /// The site that the image brings along, which is as any other file of its folder.
-pub(crate) const SITE: &str = "/etc/nginx/conf.d/default.conf";
+pub const SITE: &str = "/etc/nginx/conf.d/default.conf";
+/// Where the image has scripts that it runs before nginx.
+const SCRIPTS: &str = "/docker-entrypoint.d";
 /// Folders deeper than this hold each other.
 const DEEPEST: usize = 20;
 
@@ -34,7 +36,8 @@ impl Source {
         let to = PathBuf::from(setting("OUTPUT_DIR", "/etc/nginx/conf.d"));
         let ending = setting("TEMPLATE_SUFFIX", ".template");
         let filter = setting("FILTER", "");
-        let variables: BTreeMap<&str, &str> = self.variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let variables: BTreeMap<&str, &str> =
+            self.variables.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         let variables = variables.into_iter().filter(|(name, _)| fits(name, &filter)).collect();
         let made = self.below(&from).into_iter().filter_map(|(path, template)| {
             let rest = path.strip_prefix(&from).ok()?.to_str()?.strip_suffix(ending.as_str())?;
@@ -44,7 +47,8 @@ impl Source {
         made.collect()
     }
 
-    /// The image's own site, unless something else is at its place.
+    /// The image's own site, unless something else is at its place. It is left out where the project has one of its own: there it
+    /// only is in the way of that, and is what most take away.
     pub(crate) fn site_text(&self) -> Option<String> {
         let port = self.site?;
         let path = Path::new(SITE);
@@ -55,6 +59,18 @@ impl Source {
              index.html index.htm; }}\n}}\n"
         );
         (!is_over).then_some(text)
+    }
+
+    /// The scripts that the image runs before nginx starts, as the container has them.
+    pub fn scripts(&self) -> Vec<PathBuf> {
+        let is_script =
+            |path: &PathBuf| path.extension().is_some_and(|ending| ending == "sh" || ending == "envsh");
+        self.below(Path::new(SCRIPTS)).into_keys().filter(is_script).collect()
+    }
+
+    /// Whether anything is made of templates.
+    pub fn has_templates(&self) -> bool {
+        !self.made().is_empty()
     }
 
     /// The files below a folder of the container: their paths there, and here.
@@ -210,10 +226,11 @@ mod tests {
             (vec![], Some(80), vec![80]),
             (vec![], Some(8080), vec![8080]),
             (vec![], None, vec![]),
-            (vec![("/etc/nginx/conf.d/own.conf", &own)], Some(80), vec![80, 81]),
+            (vec![("/etc/nginx/conf.d/own.conf", &own)], Some(80), vec![81]),
+            (vec![("/etc/nginx/certs/own.conf", &own)], Some(80), vec![80]),
             (vec![("/etc/nginx/conf.d/default.conf", &own)], Some(80), vec![81]),
             (vec![("/etc/nginx/templates/default.conf.template", &template)], Some(80), vec![82]),
-            (vec![("/etc/nginx/templates/a.conf.template", &template)], Some(80), vec![80, 82]),
+            (vec![("/etc/nginx/templates/a.conf.template", &template)], Some(80), vec![82]),
             // A server that says nothing listens at port 80.
             (vec![("/etc/nginx/conf.d/default.conf", &implied)], Some(8080), vec![80]),
         ] {
@@ -225,7 +242,7 @@ mod tests {
             crate::image(out.path(), &source, true).unwrap();
             let is_there = out.path().join("etc/conf.d/default.conf").is_file();
             let made = source.made().iter().any(|made| made.target == Path::new(super::SITE));
-            assert_eq!(is_there, made || source.site_text().is_some(), "{source:?}");
+            assert_eq!(is_there, made || site.is_some_and(|port| expected == [port]), "{source:?}");
         }
     }
 }
