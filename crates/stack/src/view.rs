@@ -3,6 +3,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -56,13 +57,13 @@ impl Translation<'_> {
                 }
                 // What the image has there is what the project has there.
                 MountKind::Volume { source: None } if has_files(container.outside(&target)) => None,
-                MountKind::Volume { source: None } => Some(What::Tmpfs { size: None, mode: None }),
+                MountKind::Volume { source: None } => Some(self.kept_for(service, &target)),
                 MountKind::Tmpfs { size, mode } => Some(What::Tmpfs { size: *size, mode: *mode }),
                 MountKind::Other { .. } => None,
             };
             mounts.extend(what.map(|what| Mount { target, what, read_only: mount.read_only }));
         }
-        mounts.extend(anonymous(container));
+        mounts.extend(self.anonymous(container));
         mounts.extend(self.kept_at(container)?);
         mounts.extend(self.granted_at(service)?);
         mounts.extend(self.packages_mounts(service));
@@ -72,8 +73,8 @@ impl Translation<'_> {
         let made = container.dockerfile.installs.folders.iter().filter(is_new).cloned();
         let made: Vec<PathBuf> = made.collect();
         mounts.extend(made.into_iter().map(|target| Mount {
+            what: self.kept_for(service, &target),
             target,
-            what: What::Tmpfs { size: None, mode: None },
             read_only: false,
         }));
         mounts.retain(|mount| !matches!(&mount.what, What::Path(place) if *place == mount.target));
@@ -131,7 +132,7 @@ impl Translation<'_> {
             What::Path(place) => {
                 inside.strip_prefix(&mount.target).is_ok_and(|rest| place.join(rest).is_dir())
             }
-            What::Tmpfs { .. } => inside == mount.target,
+            What::Kept(_) | What::Tmpfs { .. } => inside == mount.target,
         };
         // What is mounted below it makes it.
         let is_made = |mount: &Mount| mount.target != inside && mount.target.starts_with(&inside);
@@ -256,6 +257,30 @@ impl Translation<'_> {
         grants.collect()
     }
 
+    /// What the volumes of a service's image are: a new one of its own each, where nothing else is mounted.
+    fn anonymous(&self, container: &Container<'_>) -> Vec<Mount> {
+        let is_free = |path: &PathBuf| {
+            let mut targets = container.service.volumes.iter().map(|mount| Path::new(mount.target.as_str()));
+            !targets.any(|target| path.starts_with(target))
+                && !has_files(container.outside(path))
+                && !MACHINE.iter().any(|dir| path.starts_with(dir))
+        };
+        if container.works_in_its_data() || container.is_nginx() {
+            return Vec::new();
+        }
+        let free = container.dockerfile.volumes.iter().filter(|path| is_free(path)).cloned();
+        let kept =
+            |target: PathBuf| Mount { what: self.kept_for(container.service, &target), target, read_only: false };
+        free.map(kept).collect()
+    }
+
+    /// What of a container is there for as long as that is, however often its program starts: a volume without a name, and folders
+    /// that its image has.
+    fn kept_for(&self, service: &Service, target: &Path) -> What {
+        let name = short_hash(target.as_os_str().as_bytes());
+        What::Kept(self.site.live().join("kept").join(&service.name).join(name))
+    }
+
     /// Whether a service has the volume `volume` in its view.
     pub(crate) fn sees(&self, service: &Service, volume: Option<&Volume>) -> bool {
         volume.is_some()
@@ -267,22 +292,6 @@ impl Translation<'_> {
 
 fn has_files(folder: Option<PathBuf>) -> bool {
     folder.and_then(|folder| fs::read_dir(folder).ok()).is_some_and(|mut entries| entries.next().is_some())
-}
-
-/// What the volumes of a service's image are: a new one of its own each, where nothing else is mounted.
-fn anonymous(container: &Container<'_>) -> Vec<Mount> {
-    let is_free = |path: &PathBuf| {
-        let mut targets = container.service.volumes.iter().map(|mount| Path::new(mount.target.as_str()));
-        !targets.any(|target| path.starts_with(target))
-            && !has_files(container.outside(path))
-            && !MACHINE.iter().any(|dir| path.starts_with(dir))
-    };
-    if container.works_in_its_data() || container.is_nginx() {
-        return Vec::new();
-    }
-    let free = container.dockerfile.volumes.iter().filter(|path| is_free(path)).cloned();
-    free.map(|target| Mount { target, what: What::Tmpfs { size: None, mode: None }, read_only: false })
-        .collect()
 }
 
 /// Of several at one path, the last one counts.
