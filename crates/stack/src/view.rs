@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use backlot_dockerfile::normal;
 use backlot_facts::container::Container;
 use backlot_facts::storage;
 use backlot_plan::Volume;
@@ -23,6 +24,8 @@ const SECRETS: &str = "/run/secrets";
 const DATA: &str = "/var/lib/postgresql";
 /// Folders of packages, which are installed and not copied.
 const PACKAGES: [&str; 4] = ["node_modules", ".venv", "venv", "vendor/bundle"];
+/// Folders deeper than this hold each other.
+const MOST_DEEP: usize = 20;
 /// Folders of the machine's own: what an image copies there is left alone.
 const MACHINE: [&str; 4] = ["/dev", "/proc", "/sys", "/tmp"];
 
@@ -269,8 +272,11 @@ impl Translation<'_> {
             return Vec::new();
         }
         let free = container.dockerfile.volumes.iter().filter(|path| is_free(path)).cloned();
-        let kept =
-            |target: PathBuf| Mount { what: self.kept_for(container.service, &target), target, read_only: false };
+        let kept = |target: PathBuf| Mount {
+            what: self.kept_for(container.service, &target),
+            target,
+            read_only: false,
+        };
         free.map(kept).collect()
     }
 
@@ -335,22 +341,42 @@ fn make_places(service: &Service, mounts: &[Mount]) {
 /// What the image has copies of, where the project has it: a folder of the machine gets what is copied into it, and is not
 /// hidden by it.
 fn copies(container: &Container<'_>) -> Vec<Mount> {
-    let mut mounts = Vec::new();
-    let at = |target: PathBuf, place: PathBuf| Mount { target, what: What::Path(place), read_only: false };
     let is_hidden =
         |target: &Path| container.service.volumes.iter().any(|mount| target.starts_with(&mount.target));
+    let mut mounts = Vec::new();
     for (target, place) in &container.dockerfile.copies.places {
-        if is_hidden(target) || MACHINE.iter().any(|dir| target.starts_with(dir)) || target.parent().is_none()
-        {
-            continue;
-        }
-        if place.is_dir() && target.is_dir() {
-            let entries = fs::read_dir(place).into_iter().flatten().flatten();
-            let new = entries.map(|entry| at(target.join(entry.file_name()), entry.path()));
-            mounts.extend(new.filter(|mount| !mount.target.is_dir()));
-        } else {
-            mounts.push(at(target.clone(), place.clone()));
+        laid_over(target, place, MOST_DEEP, &mut mounts);
+    }
+    mounts.retain(|mount| !is_hidden(&mount.target));
+    mounts
+}
+
+/// What is at `place`, at `target`: where a folder is already, of the machine's or an earlier copy, what is in it comes beside what is
+/// there.
+fn laid_over(target: &Path, place: &Path, depth: usize, mounts: &mut Vec<Mount>) {
+    if MACHINE.iter().any(|dir| target.starts_with(dir)) {
+        return;
+    }
+    let earlier = mounts.iter().rev().find_map(|mount| match &mount.what {
+        What::Path(above) => target.strip_prefix(&mount.target).ok().map(|rest| above.join(rest)),
+        What::Kept(_) | What::Tmpfs { .. } => None,
+    });
+    let is_there = earlier.as_ref().map_or_else(|| target.is_dir(), |earlier| earlier.is_dir());
+    // One and the same folder, as the stages of a Dockerfile have it.
+    let is_same = earlier.is_some_and(|earlier| normal(&earlier) == normal(place));
+    if is_same && place.is_dir() {
+        return;
+    }
+    if !(place.is_dir() && is_there) {
+        mounts.push(Mount { target: target.into(), what: What::Path(place.into()), read_only: false });
+        return;
+    }
+    let entries = fs::read_dir(place).ok().filter(|_| depth > 0).into_iter().flatten().flatten();
+    let mut entries: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    entries.sort();
+    for entry in entries {
+        if let Some(name) = entry.file_name() {
+            laid_over(&target.join(name), &entry, depth - 1, mounts);
         }
     }
-    mounts
 }

@@ -229,3 +229,56 @@ fn what_the_image_has_copied_and_the_file_mounts_elsewhere_is_two_folders() {
     stage.backlot(&["down", "-q"]).output().assert_code(0);
     stage.assert_nothing_left();
 }
+
+#[test]
+fn folders_that_are_copied_onto_others_are_laid_over_them() {
+    if !has_views() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "Dockerfile",
+        "FROM debian:12\nCOPY rootfs /\nWORKDIR /srv/app\nCOPY one .\nCOPY two ./\nCOPY two/sub/b.txt sub/c.txt\n",
+    );
+    stage
+        .file("rootfs/etc/ssl/of-the-app/a", "etc")
+        .program("rootfs/usr/local/bin/of-the-app", "#!/bin/sh\necho ran\n");
+    stage.file("rootfs/of-the-app/b", "root").file("one/sub/a.txt", "a").file("one/top", "one");
+    stage.file("two/sub/b.txt", "b").file("two/top", "two");
+    stage.file("compose.yaml", "services: {web: {build: ., command: sh -c 'of-the-app; exec sleep 1000'}}\n");
+    stage.under_git();
+    up(&stage);
+    assert_eq!(sh(&stage, "web", "of-the-app; cat /etc/ssl/of-the-app/a /of-the-app/b"), "ran\netcroot");
+    assert_eq!(sh(&stage, "web", "ls * && cat top"), "top\n\nsub:\na.txt\nb.txt\nc.txt\ntwo");
+    assert!(!sh(&stage, "web", "ls /etc").is_empty(), "the machine's own stays");
+    stage.assert_clean_tree();
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}
+
+/// Volumes without a name, and folders that the image makes.
+#[test]
+fn what_a_replica_has_written_is_there_when_it_starts_again() {
+    if !has_views() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file("Dockerfile", "FROM debian:12\nRUN mkdir /of-the-image\nVOLUME /of-the-file\n");
+    let line = "echo x | tee -a /of-the-image/log /of-the-file/log >> /unnamed/log; touch /memory/log; exec sleep 1000";
+    stage.file(
+        "compose.yaml",
+        format!("services:\n  web:\n    build: .\n    command: sh -c '{line}'\n    scale: 2\n    volumes: [/unnamed]\n    tmpfs: /memory\n"),
+    );
+    up(&stage);
+    let count = "wc -l < /unnamed/log; wc -l < /of-the-image/log; wc -l < /of-the-file/log; ls /memory";
+    assert_eq!(sh(&stage, "web", count), "1\n1\n1\nlog", "each has its own");
+    sh(&stage, "web", "touch /memory/more");
+    stage.backlot(&["restart", "-q", "web"]).output().assert_code(0);
+    up(&stage);
+    assert_eq!(sh(&stage, "web", count), "2\n2\n2\nlog");
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    up(&stage);
+    assert_eq!(sh(&stage, "web", count), "1\n1\n1\nlog", "they go with the environment");
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}
