@@ -281,8 +281,7 @@ impl<'a> Found<'a> {
 
     /// What is where in the container.
     fn places(&self) -> Places {
-        let places = storage::places(self.service, self.image.wanted.major, None);
-        let data = places.into_iter().next().unwrap_or_default();
+        let data = storage::place_of_postgres(self.service, self.image.wanted.major);
         Places { data, mounts: Container::of(self.service, Path::new("/")).mounts() }
     }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use backlot_dockerfile::normal;
 use backlot_facts::container::Container;
+use backlot_facts::image::PostgresImage;
 use backlot_facts::storage;
 use backlot_plan::Volume;
 use backlot_project::Service;
@@ -88,8 +89,8 @@ impl Translation<'_> {
         Ok(mounts)
     }
 
-    /// What runs beside a database's server sees of its mounts: folders and files of this machine, secrets and configs. The server's
-    /// data is where it is.
+    /// What runs beside a database's server sees of its mounts: folders and files of this machine, secrets, configs and the server's
+    /// data.
     pub(crate) fn mounts_beside(&self, service: &Service) -> Result<Vec<Mount>, StackError> {
         let mut mounts: Vec<Mount> = self.hosts_beside(service)?.into_iter().collect();
         if !self.has_views() {
@@ -105,6 +106,12 @@ impl Translation<'_> {
                 mounts.push(Mount { target, what: What::Path(source.clone()), read_only: mount.read_only });
             }
         }
+        let server = self.running.iter().find(|server| server.service == service.name);
+        mounts.extend(server.map(|server| {
+            let major = PostgresImage::of(service).and_then(|image| image.wanted.major);
+            let target = storage::place_of_postgres(service, major);
+            Mount { target, what: What::Path(server.data_dir.clone()), read_only: false }
+        }));
         mounts.extend(self.granted_at(service)?);
         Ok(last_of_each(mounts))
     }

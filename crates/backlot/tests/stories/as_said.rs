@@ -32,6 +32,7 @@ fn volumes_of_another_service_are_its_own_ones_too() {
         |line: &str| stage.backlot(&["db", "shell", "-c", line, "--", "-qAt"]).output().assert_code(0).stdout;
     shell("CREATE TABLE kept AS SELECT 1 AS one");
     sh(&stage, "store", "echo page > /static/page");
+    assert!(!sh(&stage, "db", "cat /var/lib/postgresql/data/PG_VERSION").is_empty());
     assert_eq!(
         sh(&stage, "web", "cat /static/page; touch /static/more 2> /dev/null || echo refused"),
         "page\nrefused"
