@@ -82,7 +82,10 @@ impl From<ProjectError> for CommandError {
 
 impl From<EngineError> for CommandError {
     fn from(error: EngineError) -> Self {
-        let was_interrupted = matches!(error, EngineError::Interrupted | EngineError::StoppedWaiting);
+        let was_interrupted = matches!(
+            error,
+            EngineError::Interrupted | EngineError::StoppedWaiting | EngineError::InterruptedAfter { .. }
+        );
         let exit = if was_interrupted { Exit::Interrupted } else { Exit::Failed };
         let (code, hints, obstacles) = (error.code(), error.hint().into_iter().collect(), error.obstacles());
         Self { exit, hints, obstacles, ..Self::failed(code, error) }

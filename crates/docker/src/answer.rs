@@ -57,7 +57,6 @@ pub(crate) fn answer(
         | Request::Plan { .. }
         | Request::Hasten { .. }
         | Request::Describe { .. }
-        | Request::Route { .. }
         | Request::Attach
         | Request::Down
         | Request::Kill => {

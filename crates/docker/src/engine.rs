@@ -30,13 +30,7 @@ impl Engine for Client {
     fn services(&self, site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
         match answer(self, site, &Request::Status, &AtomicBool::new(false), &mut |_| {}) {
             Ok(Answer::Status(services)) => Ok(services),
-            Ok(
-                Answer::Nothing
-                | Answer::Plan(_)
-                | Answer::Described(_)
-                | Answer::Route(_)
-                | Answer::Exit { .. },
-            )
+            Ok(Answer::Nothing | Answer::Plan(_) | Answer::Described(_) | Answer::Exit { .. })
             | Err(EngineError::NoServices { .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
@@ -76,7 +70,7 @@ impl Engine for Client {
         Err(only_native("take back the database", site))
     }
 
-    fn save(&self, site: &Site, _: &str, _: Report<'_>) -> Result<(), EngineError> {
+    fn save(&self, site: &Site, _: &str, _: &AtomicBool, _: Report<'_>) -> Result<(), EngineError> {
         Err(only_native("keep the database", site))
     }
 

@@ -53,7 +53,12 @@ impl DockerStack<'_> {
                 if services.is_empty() {
                     continue;
                 }
-                let how = How { build: self.builds(wishes), no_build: wishes.no_build, recreate };
+                let how = How {
+                    build: self.builds(wishes),
+                    no_build: wishes.no_build,
+                    no_deps: wishes.no_deps,
+                    recreate,
+                };
                 let scale = scale.iter().copied().filter(|(service, _)| group.contains(service));
                 let arguments = up_arguments(client.hastened("up"), &services, scale, how);
                 let program = client.compose_in(&ComposeProject::recorded(&docker), arguments)?;
@@ -203,9 +208,11 @@ fn is_replaced(service: &String, wishes: &Wishes) -> bool {
 
 /// How Compose brings services up.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 struct How {
     build: bool,
     no_build: bool,
+    no_deps: bool,
     recreate: bool,
 }
 
@@ -217,7 +224,12 @@ fn up_arguments<'s>(
     how: How,
 ) -> Vec<String> {
     arguments.push("-d".into());
-    let flags = [(how.build, "--build"), (how.no_build, "--no-build"), (how.recreate, "--force-recreate")];
+    let flags = [
+        (how.build, "--build"),
+        (how.no_build, "--no-build"),
+        (how.no_deps, "--no-deps"),
+        (how.recreate, "--force-recreate"),
+    ];
     arguments.extend(flags.into_iter().filter(|(is_so, _)| *is_so).map(|(_, flag)| flag.to_owned()));
     for (service, count) in scale {
         arguments.extend(["--scale".into(), format!("{service}={count}")]);

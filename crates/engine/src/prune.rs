@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use backlot_dependencies::kept;
 use backlot_native::{needed_templates, tidy};
-use backlot_snapshots::Store;
+use backlot_snapshots::{BEFORE_RESTORE, Store};
 use backlot_state::{Checkouts, EngineError, Home, Site, now};
 use backlot_templates::{Templates, size_of};
 
@@ -17,9 +17,7 @@ use crate::orphans::{Orphan, drop_orphan, orphans};
 /// What nobody has used for so long is not needed.
 const IDLE: Duration = Duration::from_secs(7 * DAY);
 const DAY: u64 = 24 * 60 * 60;
-/// What snapshots are called that a restore has made of what was there.
-const BEFORE: &str = "before-restore-";
-/// What removes the others.
+/// What removes snapshots but those that a restore has made of what was there.
 const SNAPSHOT_WAY: &str = "backlot snapshot rm";
 
 /// What kind of thing is kept.
@@ -101,7 +99,8 @@ pub fn survey(home: &Home, all: bool, here: Option<&Path>) -> Result<Vec<Item>, 
         let owner = project.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let owner = owner.rsplit_once('-').map_or(owner.as_str(), |(name, _hash)| name).to_owned();
         for saved in Store::at(&project, home.owner().clone()).all()? {
-            let stays = (!saved.name.starts_with(BEFORE)).then(|| format!("{SNAPSHOT_WAY} removes it"));
+            let stays =
+                (!saved.name.starts_with(BEFORE_RESTORE)).then(|| format!("{SNAPSHOT_WAY} removes it"));
             let age = now().saturating_sub(saved.snapshot.made);
             let name = format!("{owner}/{}", saved.name);
             let place = project.join(&saved.name);

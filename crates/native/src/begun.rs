@@ -27,7 +27,8 @@ impl Making<'_> {
         }
         let Some(fork) = self.made.fork else { return Ok(None) };
         let (root, taken, database) = (self.ground.project.root(), self.taken, self.database);
-        Forking { fork, root, taken, database }.put_into_place(report)?;
+        let interrupted = self.ground.interrupted;
+        Forking { fork, root, taken, database, interrupted }.put_into_place(report)?;
         Ok(Some(how(format!("with the data of {fork} (--empty for none)"), false)))
     }
 
@@ -38,7 +39,8 @@ impl Making<'_> {
         home.make(data.parent().unwrap_or(home.root()))?;
         remove_tree(&partial).map_err(TemplateError::from)?;
         self.put_spare_of(from, &partial)?;
-        let copied = copying::known(from).and_then(|database| copying::copy(from, &database, &partial));
+        let copied = copying::known(from)
+            .and_then(|database| copying::copy(from, &database, &partial, self.ground.interrupted));
         let notes = copied.inspect_err(|_| drop(remove_tree(&partial)))?;
         fs::rename(&partial, &data).map_err(|source| EngineError::Io { what: "make", path: data, source })?;
         for note in notes {

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backlot_process::{ProcessId, Program, end_all_with_variable};
 use backlot_state::{Beside, EngineError, Exec, Site};
-use backlot_supervisor::{Answer, Request};
+use backlot_supervisor::Routes;
 use backlot_view::{Network, Route, Router, Transport, View};
 
-use crate::views::{ask_now, describe};
+use crate::supervise::connect;
+use crate::views::describe;
 
 /// By this variable, which has the environment's folder, commands beside services are known: they end with what they are beside.
 const BESIDE: &str = "BACKLOT_BESIDE";
@@ -42,7 +43,7 @@ pub(crate) fn exec(
     let living = described.process.filter(ProcessId::is_alive);
     let mut view = living.and_then(|process| View::of(process.pid, &directory).ok()).unwrap_or(made);
     if let Some(own) = described.own {
-        view = with_addresses(view, own, Supervised { site: site.clone(), otherwise: None })?;
+        view = with_addresses(view, own, Supervised::new(site.clone(), None))?;
     }
     Ok(Exec::Here { variables: described.variables, directory, view: Some(Arc::new(view)) })
 }
@@ -70,20 +71,29 @@ pub(crate) fn with_addresses(view: View, own: Ipv4Addr, router: Supervised) -> R
 
 /// The addresses of an environment, as its supervisor knows them.
 pub(crate) struct Supervised {
-    pub(crate) site: Site,
+    site: Site,
     /// Who knows them while there is none.
-    pub(crate) otherwise: Option<Arc<dyn Router>>,
+    otherwise: Option<Arc<dyn Router>>,
+    routes: Mutex<Option<Routes>>,
+}
+
+impl Supervised {
+    pub(crate) fn new(site: Site, otherwise: Option<Arc<dyn Router>>) -> Self {
+        Self { site, otherwise, routes: Mutex::default() }
+    }
 }
 
 impl Router for Supervised {
     fn route(&self, from: Ipv4Addr, to: Ipv4Addr, port: u16, transport: Transport) -> Route {
-        match ask_now(&self.site, &Request::Route { from, to, port, transport }) {
-            Ok(Answer::Route(route)) => route,
-            // It is gone, and with it all that could be reached; or there was none.
-            Ok(_) | Err(_) => match &self.otherwise {
-                Some(otherwise) => otherwise.route(from, to, port, transport),
-                None => Route::Nobody,
-            },
-        }
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = routes.as_mut().and_then(|routes| routes.ask(from, to, port, transport).ok());
+        let found = known.or_else(|| {
+            // Another one may have come since it was asked last.
+            *routes = connect(&self.site).ok().and_then(|client| client.routes().ok());
+            routes.as_mut()?.ask(from, to, port, transport).ok()
+        });
+        // It is gone, and with it all that could be reached; or there was none.
+        let otherwise = || self.otherwise.as_ref().map(|known| known.route(from, to, port, transport));
+        found.or_else(otherwise).unwrap_or(Route::Nobody)
     }
 }

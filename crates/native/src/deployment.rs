@@ -27,6 +27,7 @@ use backlot_facts::database::Database;
 use backlot_plan::Removal;
 use backlot_project::Environment;
 use backlot_stack::{Cast, Containers, Provided, StackError, Translation};
+use backlot_state::tools::Litter;
 use backlot_state::{
     Beside, DatabaseRecord, Deployment, EngineError, EngineKind, Event, Exec, Ground, LiveDatabase, Packages,
     Purpose, Report, Site, Snapshotting, Started, Taken, Watcher, Wishes, in_words, mark, volume,
@@ -65,6 +66,8 @@ pub struct NativeStack<'a> {
     contains: bool,
     /// Who runs those, once somebody has asked; else why nobody does.
     client: OnceCell<Result<Client, String>>,
+    /// What Python must not leave in the source tree, once somebody has asked.
+    litter: OnceCell<Litter>,
 }
 
 impl NativeStack<'_> {
@@ -358,6 +361,7 @@ impl NativeStack<'_> {
             writes: true,
             provided: self.provided(),
             installs: !wishes.no_install,
+            litter: &self.litter,
         }
     }
 }

@@ -90,8 +90,14 @@ impl Engine for Native {
         resetting::reset(site, report)
     }
 
-    fn save(&self, site: &Site, name: &str, report: Report<'_>) -> Result<(), EngineError> {
-        snapshots::save(site, name, report)
+    fn save(
+        &self,
+        site: &Site,
+        name: &str,
+        interrupted: &AtomicBool,
+        report: Report<'_>,
+    ) -> Result<(), EngineError> {
+        snapshots::save(site, name, interrupted, report)
     }
 
     fn volumes(&self, site: &Site) -> Result<Vec<String>, EngineError> {

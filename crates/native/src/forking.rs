@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use backlot_facts::database::Database;
@@ -10,9 +11,9 @@ use backlot_plan::Storage;
 use backlot_postgres::remove_tree;
 use backlot_state::volume::{self, ClusterRecord};
 use backlot_state::{Checkouts, EngineError, Event, Report, Taken};
-use backlot_templates::{copy_while_used, is_cluster};
+use backlot_templates::{copy_unused, is_cluster};
 
-use crate::copying::{copy, storage};
+use crate::copying::{copy, storage, unless_stopped};
 use crate::made::Fork;
 use crate::running;
 
@@ -51,6 +52,8 @@ pub(crate) struct Forking<'a> {
     pub(crate) taken: &'a Taken,
     /// What is to be there.
     pub(crate) database: &'a Database,
+    /// Set when the caller asks to stop.
+    pub(crate) interrupted: &'a AtomicBool,
 }
 
 impl Forking<'_> {
@@ -103,7 +106,7 @@ impl Forking<'_> {
 
     fn place(&self, data: &Path, partial: &Path, report: Report<'_>) -> Result<(), EngineError> {
         remove_tree(partial).map_err(storage)?;
-        let placed = self.fork.copy(partial).and_then(|notes| {
+        let placed = self.fork.copy(partial, self.interrupted).and_then(|notes| {
             let io = |what, path: &Path| {
                 let path = path.to_owned();
                 move |source| EngineError::Io { what, path, source }
@@ -123,19 +126,20 @@ impl Forking<'_> {
 
 impl Fork {
     /// Copies it as it is now. Returns what is to be told of it.
-    fn copy(&self, to: &Path) -> Result<Vec<String>, EngineError> {
+    fn copy(&self, to: &Path, stop: &AtomicBool) -> Result<Vec<String>, EngineError> {
         let _one = Checkouts::of(self.site.home()).hold_copies(LIMIT)?;
         if let Some(database) = self.site.record()?.and_then(|record| record.database) {
-            return copy(&self.site, &database, to);
+            return copy(&self.site, &database, to, stop);
         }
         let taken = self.site.take_within(LIMIT)?;
         // Whoever held it may have started it.
         if let Ok(database) = running(&self.site) {
             drop(taken);
-            return copy(&self.site, &database, to);
+            return copy(&self.site, &database, to, stop);
         }
         if let Some(data) = &self.volume {
-            copy_while_used(data, to, self.site.home().owner()).map_err(storage)?;
+            let copied = copy_unused(data, to, self.site.home().owner(), stop).map_err(storage);
+            copied.map_err(|error| unless_stopped(error, stop))?;
         }
         Ok(Vec::new())
     }

@@ -29,7 +29,7 @@ impl DatabaseService<'_> {
     /// When there is one of that name, or the dump does not load; then nothing is left.
     pub(crate) fn load(&self, name: &str, file: &Path, report: Report<'_>) -> Result<(), EngineError> {
         let dump = Dump::open(file).map_err(EngineError::of)?;
-        self.site.snapshots().check_free(name)?;
+        self.site.snapshots().check_own(name)?;
         self.fetch_missing(Again { fresh: false, restart: false, anew: false }, report)?;
         let installation = self.locate()?;
         cluster::check_extension(&self.database, &installation)?;

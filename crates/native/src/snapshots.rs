@@ -1,6 +1,7 @@
 //! Keeping what a database is under a name.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backlot_postgres::{Connection, Durability};
@@ -19,8 +20,14 @@ const STOPPING: Duration = Duration::from_mins(1);
 ///
 /// # Errors
 /// When there is one of that name, or it cannot be copied.
-pub(crate) fn save(site: &Site, name: &str, report: Report<'_>) -> Result<(), EngineError> {
+pub(crate) fn save(
+    site: &Site,
+    name: &str,
+    interrupted: &AtomicBool,
+    report: Report<'_>,
+) -> Result<(), EngineError> {
     let database = known(site)?;
+    site.snapshots().check_own(name)?;
     let what = format!("{} as {name}", site.name());
     let doing = Doing { heading: "saved", what: format!("keep the database of {what}") };
     let others: Vec<String> =
@@ -34,8 +41,10 @@ pub(crate) fn save(site: &Site, name: &str, report: Report<'_>) -> Result<(), En
         site.home().make(&site.home().snapshots())?;
         let snapshot = Snapshot::of(site.name(), &database.service, &database.version, &database.database);
         site.snapshots().save(name, snapshot, |data| {
-            notes = copy(site, &database, data)?;
-            prove(site, &database, data)
+            notes = copy(site, &database, data, interrupted)?;
+            go_on(interrupted)?;
+            prove(site, &database, data)?;
+            go_on(interrupted)
         })?;
         Ok::<_, EngineError>(what.clone())
     });
@@ -43,6 +52,10 @@ pub(crate) fn save(site: &Site, name: &str, report: Report<'_>) -> Result<(), En
         report(Event::Warning(note));
     }
     outcome
+}
+
+fn go_on(interrupted: &AtomicBool) -> Result<(), EngineError> {
+    if interrupted.load(Ordering::Relaxed) { Err(EngineError::Interrupted) } else { Ok(()) }
 }
 
 /// Starts a copy and asks it, so that it has come to an end of its own when it is used.

@@ -31,13 +31,7 @@ pub(crate) fn status(site: &Site) -> Result<Vec<ServiceReport>, EngineError> {
     loop {
         match ask_now(site, &Request::Status) {
             Ok(Answer::Status(services)) => return Ok(services),
-            Ok(
-                Answer::Nothing
-                | Answer::Plan(_)
-                | Answer::Described(_)
-                | Answer::Route(_)
-                | Answer::Exit { .. },
-            ) => {
+            Ok(Answer::Nothing | Answer::Plan(_) | Answer::Described(_) | Answer::Exit { .. }) => {
                 return Err(ClientError::Gone.into());
             }
             // It is about to end, or has just been killed: in a moment that is clear.
@@ -110,9 +104,9 @@ pub(crate) fn describe(
             }
             Ok(*described)
         }
-        Ok(
-            Answer::Nothing | Answer::Status(_) | Answer::Plan(_) | Answer::Route(_) | Answer::Exit { .. },
-        ) => Err(ClientError::Gone.into()),
+        Ok(Answer::Nothing | Answer::Status(_) | Answer::Plan(_) | Answer::Exit { .. }) => {
+            Err(ClientError::Gone.into())
+        }
         Err(EngineError::NoServices { environment }) => match running_service(site, name) {
             Ok(database) => {
                 let directory = site.record()?.map_or_else(|| site.live(), |record| record.project);

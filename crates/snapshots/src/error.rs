@@ -64,6 +64,12 @@ pub enum SnapshotError {
         /// Why.
         why: String,
     },
+    /// Somebody reads it.
+    #[error("the snapshot {name} is being read by another backlot, or removed")]
+    InUse {
+        /// Its name.
+        name: String,
+    },
     /// Somebody else saves one.
     #[error("another backlot saves or removes a snapshot of this project")]
     Busy,
@@ -83,7 +89,7 @@ impl Explain for SnapshotError {
             Self::Unknown { .. } => "no-snapshot",
             Self::Name { .. } => "bad-name",
             Self::Damaged { .. } => "snapshot-damaged",
-            Self::Busy => "busy",
+            Self::InUse { .. } | Self::Busy => "busy",
         }
     }
 
@@ -101,11 +107,11 @@ impl Explain for SnapshotError {
                 .then(Hint::command(&["snapshot", "save", "NAME"]))
                 .then(" makes one"),
             Self::Unknown { known, .. } => format!("there are {}", known.join(", ")).into(),
-            Self::Name { .. } => "letters, digits, '-', '_' and '.', not at the start".into(),
+            Self::Name { .. } => "up to 100 letters of ASCII, digits, '-', '_' and '.', a letter or digit first; before-restore-… are those that a restore makes".into(),
             Self::Damaged { name, .. } => {
                 Hint::from("remove it: ").then(Hint::command(&["snapshot", "rm", name]))
             }
-            Self::Busy => "try again in a moment".into(),
+            Self::InUse { .. } | Self::Busy => "try again in a moment".into(),
         })
     }
 }

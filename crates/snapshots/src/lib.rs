@@ -18,4 +18,4 @@ mod store;
 pub use error::SnapshotError;
 pub use live::{Copied, Live, copy_live};
 pub use place::put_into_place;
-pub use store::{Saved, Snapshot, Store};
+pub use store::{BEFORE_RESTORE, Held, Saved, Snapshot, Store};

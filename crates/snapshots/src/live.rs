@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime};
 
 use backlot_postgres::{Access, Connection, StorageError, remove_tree};
@@ -31,6 +32,8 @@ pub struct Live<'a> {
     pub data: &'a Path,
     /// Its major version.
     pub major: u32,
+    /// Set when nobody wants the copy any more: then it fails.
+    pub stop: &'a AtomicBool,
 }
 
 /// What came of it.
@@ -86,7 +89,7 @@ fn halted(
     let is_large = size_of(live.data) > AT_ONCE || to.exists();
     let began = SystemTime::now() - TICK;
     if is_large {
-        copy_upon(live.data, to, owner)?;
+        copy_upon(live.data, to, owner, live.stop)?;
         checkpoint()?;
     }
     let since = Instant::now();
@@ -120,7 +123,7 @@ fn as_backup(
     };
     ask(start)?;
     // Should it fail, the backup ends with the connection.
-    copy_gently(live.data, to, owner)?;
+    copy_gently(live.data, to, owner, live.stop)?;
     let answer = ask(stop)?.unwrap_or_default();
     let (last, label) = answer.split_once('\n').unwrap_or_default();
     // `START WAL LOCATION: 0/2000028 (file 000000010000000000000002)`

@@ -19,6 +19,8 @@ const RECORD: &str = "snapshot.json";
 const MAKING: &str = "making-";
 const REMOVED: &str = "removed-";
 const LOCK: &str = "lock";
+/// What the names of those begin with that a restore makes of what was there.
+pub const BEFORE_RESTORE: &str = "before-restore-";
 /// How long another one may take.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
 /// The format of what is told of a snapshot.
@@ -69,6 +71,14 @@ pub struct Saved {
     pub data: PathBuf,
 }
 
+/// A snapshot that is not removed before this is dropped.
+#[derive(Debug)]
+pub struct Held {
+    /// It.
+    pub saved: Saved,
+    _lock: File,
+}
+
 /// The snapshots of a project.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -117,6 +127,27 @@ impl Store {
         self.read(name)
     }
 
+    /// The same, kept from being removed while it is used.
+    ///
+    /// # Errors
+    /// As [`Store::get`], and when somebody is at removing it.
+    pub fn hold(&self, name: &str) -> Result<Held, SnapshotError> {
+        self.get(name)?;
+        let lock = self.lock_of(name, File::try_lock_shared)?;
+        // It may have gone between the looking and the locking.
+        Ok(Held { saved: self.get(name)?, _lock: lock })
+    }
+
+    /// Those who use a snapshot share a lock on what is told of it, and whoever removes it has that alone.
+    fn lock_of(&self, name: &str, lock: Lock) -> Result<File, SnapshotError> {
+        let record = self.dir.join(name).join(RECORD);
+        let file = File::open(&record).map_err(StorageError::at("open", &record))?;
+        if within_limit(&file, lock).map_err(StorageError::at("lock", &record))? {
+            return Ok(file);
+        }
+        Err(SnapshotError::InUse { name: name.to_owned() })
+    }
+
     fn read(&self, name: &str) -> Result<Saved, SnapshotError> {
         let folder = self.dir.join(name);
         let damaged = |why: String| SnapshotError::Damaged { name: name.to_owned(), why };
@@ -126,6 +157,17 @@ impl Store {
             return Err(damaged("a newer Backlot has made it".to_owned()));
         }
         Ok(Saved { name: name.to_owned(), snapshot, data: folder.join(DATA) })
+    }
+
+    /// Whether somebody may call one so: what a restore has kept goes with the next pruning.
+    ///
+    /// # Errors
+    /// When there is one, or none can be called so.
+    pub fn check_own(&self, name: &str) -> Result<(), SnapshotError> {
+        if name.starts_with(BEFORE_RESTORE) {
+            return Err(SnapshotError::Name { name: name.to_owned() });
+        }
+        self.check_free(name)
     }
 
     /// Keeps what `fill` puts at the path that it is given, whole or not at all.
@@ -198,6 +240,11 @@ impl Store {
         if !path.is_dir() {
             return unknown().and_then(Err);
         }
+        // Who reads it is let finish first. What cannot be told of has nobody who uses it.
+        let _alone = match self.read(name) {
+            Ok(_) => Some(self.lock_of(name, File::try_lock)?),
+            Err(_) => None,
+        };
         let _lock = self.lock()?;
         if !path.is_dir() {
             return unknown().and_then(Err);
@@ -246,16 +293,8 @@ impl Store {
         let path = self.dir.join(LOCK);
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(StorageError::at("open", &path))?;
-        let locked = wait_for(BUSY_LIMIT, || match file.try_lock() {
-            Err(TryLockError::WouldBlock) => None,
-            outcome => Some(outcome),
-        });
-        match locked {
-            Some(Ok(())) => {}
-            None | Some(Err(TryLockError::WouldBlock)) => return Err(SnapshotError::Busy),
-            Some(Err(TryLockError::Error(error))) => {
-                return Err(StorageError::new("lock", &path, error).into());
-            }
+        if !within_limit(&file, File::try_lock).map_err(StorageError::at("lock", &path))? {
+            return Err(SnapshotError::Busy);
         }
         let here = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
         match (file.metadata().map(here), fs::metadata(&path).map(here)) {
@@ -271,6 +310,22 @@ impl Store {
             }
         }
         Ok(file)
+    }
+}
+
+/// How a file is locked: by one alone, or by all who read.
+type Lock = fn(&File) -> Result<(), TryLockError>;
+
+/// Locks a file as soon as others let it; whether they did in time.
+fn within_limit(file: &File, lock: Lock) -> io::Result<bool> {
+    let locked = wait_for(BUSY_LIMIT, || match lock(file) {
+        Err(TryLockError::WouldBlock) => None,
+        outcome => Some(outcome),
+    });
+    match locked {
+        Some(Ok(())) => Ok(true),
+        None | Some(Err(TryLockError::WouldBlock)) => Ok(false),
+        Some(Err(TryLockError::Error(error))) => Err(error),
     }
 }
 
@@ -293,6 +348,8 @@ fn check(name: &str) -> Result<(), SnapshotError> {
 mod tests {
     use std::fs;
     use std::path::Path;
+    use std::thread;
+    use std::time::Duration;
 
     use backlot_process::Owner;
 
@@ -327,6 +384,15 @@ mod tests {
         assert_eq!((store.all().unwrap().len(), store.has_left_overs()), (1, true));
         store.tidy().unwrap();
         assert_eq!((store.all().unwrap().len(), store.has_left_overs()), (1, false));
+        // Nobody takes away what is being read.
+        let held = store.hold("one").unwrap();
+        let removing = store.clone();
+        let removing = thread::spawn(move || removing.remove("one"));
+        thread::sleep(Duration::from_millis(200));
+        assert!(held.saved.data.join("PG_VERSION").is_file() && !removing.is_finished());
+        drop(held);
+        removing.join().unwrap().unwrap();
+        store.save("one", snapshot(), fill).unwrap();
         fs::create_dir(dir.path().join("all/making-2")).unwrap();
         store.remove("one").unwrap();
         assert!(matches!(store.remove("one"), Err(SnapshotError::Unknown { .. })));

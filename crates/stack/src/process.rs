@@ -11,7 +11,7 @@ use backlot_facts::variables::{RunningDatabase, variables};
 use backlot_postgres::Access;
 use backlot_process::{Flaw, OF_THE_TERMINAL, caller_allow_list};
 use backlot_project::Service;
-use backlot_state::tools::{is_executable, keep_tree_clean, on_path, virtual_environment_of};
+use backlot_state::tools::{Litter, is_executable, on_path, virtual_environment_of};
 
 use crate::error::{StackError, Ways};
 use crate::{ports::Ports, translation::Translation};
@@ -261,7 +261,8 @@ impl Translation<'_> {
         let mut all = self.surroundings(service);
         all.extend(variables.clone());
         all.entry("PYTHONUNBUFFERED".into()).or_insert_with(|| "1".into());
-        keep_tree_clean(self.root, &self.site.live(), &mut all);
+        let litter = self.litter.get_or_init(|| Litter::of(self.root, self.caller));
+        litter.keep_out(&self.site.live(), &mut all);
         all.retain(|name, _| !variables.contains_key(name));
         all
     }

@@ -16,15 +16,15 @@ impl Translation<'_> {
     /// All that a supervisor needs to run `wanted`, and those of the others that can run, so that they can be asked for
     /// later.
     pub fn runbook(&self, wanted: &BTreeSet<String>) -> Result<Runbook, StackError> {
-        let mut services = self.runs(wanted)?;
+        let mut services = self.runs(wanted, |_| true)?;
         let all = &self.environment.stack.services;
         drop_dependents(&mut services, &|name| all.get(name).is_some_and(|one| one.extension.optional));
         Ok(self.book(services))
     }
 
-    /// The service `name` as it is to run once, whatever of it is there, and all that runs.
+    /// The service `name` as it is to run once, whatever of it is there, beside the servers: what else runs, its supervisor knows.
     pub fn once(&self, name: &str) -> Result<(ServiceRun, Runbook), StackError> {
-        let services = self.runs(&[name.to_owned()].into())?;
+        let services = self.runs(&[name.to_owned()].into(), |one| one == name || self.is_database(one))?;
         let run = services.iter().find(|run| run.name == name).cloned();
         let run = run.ok_or_else(|| NoService::of(name, &self.environment.stack))?;
         Ok((run, self.book(services)))
@@ -37,7 +37,12 @@ impl Translation<'_> {
         Some(self.run_once_words(&Container::of(service, self.root), contained, terminal))
     }
 
-    fn runs(&self, wanted: &BTreeSet<String>) -> Result<Vec<ServiceRun>, StackError> {
+    /// The services that `are_here`; what is wrong with one is an error where it is `wanted`.
+    fn runs(
+        &self,
+        wanted: &BTreeSet<String>,
+        are_here: impl Fn(&str) -> bool,
+    ) -> Result<Vec<ServiceRun>, StackError> {
         let containers: BTreeMap<&str, Container<'_>> = self
             .environment
             .stack
@@ -47,7 +52,7 @@ impl Translation<'_> {
             .collect();
         let ports = Ports::choose(self, &containers, wanted)?;
         let mut services: Vec<ServiceRun> = Vec::new();
-        for (name, container) in &containers {
+        for (name, container) in containers.iter().filter(|(name, _)| are_here(name)) {
             match self.service(container, &ports) {
                 Ok(run) => services.push(run),
                 Err(error) if wanted.contains(*name) => return Err(error),

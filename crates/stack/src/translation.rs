@@ -1,10 +1,12 @@
 //! What turns an environment into processes of this machine.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use backlot_nginx::{LocateError, Nginx};
 use backlot_project::Environment;
+use backlot_state::tools::Litter;
 use backlot_state::{DatabaseRecord, Site};
 use backlot_view::Rung;
 
@@ -51,6 +53,8 @@ pub struct Translation<'a> {
     pub provided: &'a BTreeMap<String, Provided>,
     /// Whether what is missing of that is installed before a service starts.
     pub installs: bool,
+    /// What Python must not leave in the source tree, once somebody has asked.
+    pub litter: &'a OnceCell<Litter>,
 }
 
 impl Translation<'_> {

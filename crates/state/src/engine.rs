@@ -93,7 +93,13 @@ pub trait Engine: Debug {
     ///
     /// # Errors
     /// When there is one of that name, or it cannot be copied.
-    fn save(&self, site: &Site, name: &str, report: Report<'_>) -> Result<(), EngineError>;
+    fn save(
+        &self,
+        site: &Site,
+        name: &str,
+        interrupted: &AtomicBool,
+        report: Report<'_>,
+    ) -> Result<(), EngineError>;
 
     /// The volumes that go with the environment when it is told so, as people know them.
     fn volumes(&self, site: &Site) -> Result<Vec<String>, EngineError>;

@@ -249,6 +249,12 @@ pub enum EngineError {
     /// The caller asked to stop while something was done with services that run.
     #[error("interrupted; the services go on")]
     StoppedWaiting,
+    /// The caller asked to stop when the most of it was done.
+    #[error("interrupted; {done}")]
+    InterruptedAfter {
+        /// What was done, and what was not.
+        done: String,
+    },
 }
 
 impl From<ProcessError> for EngineError {

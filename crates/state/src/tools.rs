@@ -102,23 +102,42 @@ const LITTER: [&str; 2] = ["__pycache__/x.pyc", ".coverage"];
 /// How long git may take to tell what it ignores.
 const GIT_LIMIT: Duration = Duration::from_secs(5);
 
-/// Keeps the source tree as clean as git sees it: what Python would write there and git does not ignore is not written
-/// (bytecode), or goes to `scratch` (coverage data).
+/// Which of that git would see as new in a source tree. Where there is no repository, nobody looks for it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Litter {
+    bytecode: bool,
+    coverage: bool,
+}
+
+impl Litter {
+    /// Asks git about the tree at `root`.
+    pub fn of(root: &Path, variables: &BTreeMap<String, String>) -> Self {
+        let Some(git) = on_path("git", variables) else { return Self::default() };
+        let ask = Program::new(git).arg("check-ignore").args(LITTER).envs(variables).current_dir(root);
+        let Ok(output) = ask.output(GIT_LIMIT) else { return Self::default() };
+        // 0: some are ignored; 1: none is; anything else: no repository.
+        if !matches!(output.status.code(), Some(0 | 1)) {
+            return Self::default();
+        }
+        let ignored = String::from_utf8_lossy(&output.stdout);
+        let is_seen = |path: &str| !ignored.lines().any(|line| line == path);
+        let [bytecode, coverage] = LITTER;
+        Self { bytecode: is_seen(bytecode), coverage: is_seen(coverage) }
+    }
+
+    /// Has a program with these variables not write what would be seen (bytecode), or write it to `scratch` (coverage data).
+    pub fn keep_out(self, scratch: &Path, variables: &mut BTreeMap<String, String>) {
+        if self.bytecode {
+            variables.entry("PYTHONDONTWRITEBYTECODE".into()).or_insert_with(|| "1".into());
+        }
+        if self.coverage {
+            let file = scratch.join(".coverage").display().to_string();
+            variables.entry("COVERAGE_FILE".into()).or_insert(file);
+        }
+    }
+}
+
+/// Keeps the source tree at `root` as clean as git sees it.
 pub fn keep_tree_clean(root: &Path, scratch: &Path, variables: &mut BTreeMap<String, String>) {
-    let Some(git) = on_path("git", variables) else { return };
-    let ask = Program::new(git).arg("check-ignore").args(LITTER).envs(&*variables).current_dir(root);
-    let Ok(output) = ask.output(GIT_LIMIT) else { return };
-    // 0: some are ignored; 1: none is; anything else: no repository, where nobody looks for litter.
-    if !matches!(output.status.code(), Some(0 | 1)) {
-        return;
-    }
-    let ignored = String::from_utf8_lossy(&output.stdout);
-    let is_ignored = |path: &str| ignored.lines().any(|line| line == path);
-    if !is_ignored(LITTER[0]) {
-        variables.entry("PYTHONDONTWRITEBYTECODE".into()).or_insert_with(|| "1".into());
-    }
-    if !is_ignored(LITTER[1]) {
-        let file = scratch.join(".coverage").display().to_string();
-        variables.entry("COVERAGE_FILE".into()).or_insert(file);
-    }
+    Litter::of(root, variables).keep_out(scratch, variables);
 }

@@ -13,6 +13,8 @@ use crate::record::Filling;
 pub struct Wishes {
     /// The services to run, with all that they depend on; none named means all.
     pub services: Vec<String>,
+    /// Nothing that these depend on.
+    pub no_deps: bool,
     /// How many replicas of a service run, where that is not what the files say.
     pub scale: BTreeMap<String, u32>,
     /// Make a throw-away environment anew.

@@ -1,7 +1,10 @@
 //! The addresses of an environment: which service or replica each is, and where that is reached.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::collections::btree_map::Entry;
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -19,6 +22,8 @@ const FIRST: u16 = 0x8001;
 #[derive(Debug, Default)]
 pub(crate) struct Addresses {
     known: Arc<Mutex<Known>>,
+    /// The connections of those who take what is told as lasting.
+    trusting: Mutex<BTreeMap<u64, UnixStream>>,
     turn: AtomicUsize,
     name_server: OnceLock<Option<SocketAddrV4>>,
 }
@@ -63,6 +68,44 @@ impl Addresses {
         let mut known = self.known();
         known.plan.clone_from(&runbook.addresses);
         known.services = runbook.services.iter().map(|run| (run.name.clone(), reached(run))).collect();
+        for stream in self.trusting().values() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Where an address leads, and whether it does so until other services are taken.
+    pub(crate) fn find(
+        &self,
+        from: Ipv4Addr,
+        to: Ipv4Addr,
+        port: u16,
+        transport: Transport,
+    ) -> (Route, bool) {
+        let known = self.known();
+        let service = known.plan.as_ref().and_then(|plan| plan.services.iter().find(|(_, at)| **at == to));
+        let is_here = service.is_some_and(|(name, _)| {
+            from != to && matches!(known.services.get(name), Some(Reached::Here(_)))
+        });
+        drop(known);
+        let route = self.route(from, to, port, transport);
+        (route, is_here && matches!(route, Route::To(_)))
+    }
+
+    /// Who asks on this connection is told by its end that what was lasting is over.
+    pub(crate) fn trusted_by(&self, connection: u64, stream: &UnixStream) -> io::Result<()> {
+        if let Entry::Vacant(place) = self.trusting().entry(connection) {
+            place.insert(stream.try_clone()?);
+        }
+        Ok(())
+    }
+
+    /// Nobody asks on this connection any more.
+    pub(crate) fn forgotten_by(&self, connection: u64) {
+        self.trusting().remove(&connection);
+    }
+
+    fn trusting(&self) -> MutexGuard<'_, BTreeMap<u64, UnixStream>> {
+        self.trusting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The network of a new replica of a service that has addresses; `None` where there are none to be had.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use backlot_process::wait_for;
 
 use crate::protocol::{Answer, Failure, Message, News, Request};
+use crate::routes::Routes;
 
 /// How often a waiting client looks whether it is to go on waiting.
 const STEP: Duration = Duration::from_millis(50);
@@ -16,7 +17,7 @@ const STEP: Duration = Duration::from_millis(50);
 /// How long nothing may be heard before it is asked whether the supervisor is still at work.
 const SILENCE: Duration = Duration::from_secs(2);
 /// How long a supervisor at work may take to say how everything is.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection to a supervisor, for one request.
 #[derive(Debug)]
@@ -113,6 +114,14 @@ impl Client {
                 return Err(ClientError::Interrupted);
             }
         }
+    }
+
+    /// The connection as one for questions about addresses.
+    ///
+    /// # Errors
+    /// When it is broken.
+    pub fn routes(self) -> io::Result<Routes> {
+        Routes::over(self.stream)
     }
 
     /// A supervisor at work says at any time how everything is.

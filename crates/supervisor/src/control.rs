@@ -5,20 +5,24 @@ use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
 
+use serde::Serialize;
+
+use crate::addresses::Addresses;
 use crate::driver::{ConnectionId, Input};
 use crate::outbox::Outbox;
-use crate::protocol::{Failure, Message, Request};
+use crate::protocol::{Failure, Known, Message, Question, Request, Told};
 
 /// The longest request: a runbook with all variables of all services.
 const LONGEST_REQUEST: u64 = 64 * 1024 * 1024;
 /// Threads that only copy need little.
 const STACK: usize = 512 * 1024;
 
-/// Listens at `path`, for us alone, and tells what comes as inputs.
-pub(crate) fn listen(path: &Path, inputs: Sender<Input>) -> io::Result<()> {
+/// Listens at `path`, for us alone, and tells what comes as inputs; where they lead, `addresses` know.
+pub(crate) fn listen(path: &Path, inputs: Sender<Input>, addresses: Arc<Addresses>) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
@@ -28,10 +32,11 @@ pub(crate) fn listen(path: &Path, inputs: Sender<Input>) -> io::Result<()> {
     let accept = move || {
         for (stream, number) in listener.incoming().zip(1..) {
             let Ok(stream) = stream else { continue };
-            let (connection, inputs) = (ConnectionId(number), inputs.clone());
+            let (inputs, addresses) = (inputs.clone(), Arc::clone(&addresses));
             let serve = move || {
                 // A client that went away is told of by the end of its stream.
-                let _ = serve(&stream, connection, &inputs);
+                let _ = serve(&stream, number, &inputs, &addresses);
+                addresses.forgotten_by(number);
                 let _ = stream.shutdown(Shutdown::Both);
             };
             let _ = thread::Builder::new().name("client".into()).stack_size(STACK).spawn(serve);
@@ -40,10 +45,20 @@ pub(crate) fn listen(path: &Path, inputs: Sender<Input>) -> io::Result<()> {
     thread::Builder::new().name("control".into()).stack_size(STACK).spawn(accept).map(drop)
 }
 
-fn serve(stream: &UnixStream, connection: ConnectionId, inputs: &Sender<Input>) -> io::Result<()> {
+fn serve(stream: &UnixStream, number: u64, inputs: &Sender<Input>, addresses: &Addresses) -> io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = Vec::new();
-    (&mut reader).take(LONGEST_REQUEST).read_until(b'\n', &mut line)?;
+    loop {
+        line.clear();
+        if (&mut reader).take(LONGEST_REQUEST).read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        let Ok(Question::Route { from, to, port, transport }) = serde_json::from_slice(&line) else { break };
+        addresses.trusted_by(number, stream)?;
+        let (route, lasts) = addresses.find(from, to, port, transport);
+        say(stream, &Told::Done(if lasts { Known::Lasting(route) } else { Known::Route(route) }))?;
+    }
+    let connection = ConnectionId(number);
     let request: Request = match serde_json::from_slice(&line) {
         Ok(request) => request,
         Err(error) => {
@@ -73,7 +88,7 @@ fn serve(stream: &UnixStream, connection: ConnectionId, inputs: &Sender<Input>) 
     Ok(())
 }
 
-fn say(mut stream: &UnixStream, message: &Message) -> io::Result<()> {
+fn say(mut stream: &UnixStream, message: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     stream.write_all(&line)

@@ -15,6 +15,7 @@ mod listen;
 mod once;
 mod outbox;
 mod protocol;
+mod routes;
 mod runbook;
 mod seat;
 mod silence;
@@ -27,6 +28,7 @@ pub use protocol::{
     Answer, Described, EndpointReport, Failure, FailureCode, Health, Message, News, PROTOCOL, ReplicaReport,
     Request, ServiceReport, State,
 };
+pub use routes::Routes;
 pub use runbook::{
     AddressPlan, Check, Databases, HealthRun, HookRun, Part, PortRun, ProcessRun, Readiness, Runbook,
     ServiceKind, ServiceRun, Template,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::protocol::{Message, News};
 
 /// As many news wait for a client.
-const MOST_NEWS: usize = 256;
+const MOST_NEWS: usize = 4096;
 
 /// The main loop's end. A client is told no more when it is dropped.
 #[derive(Debug, Default)]

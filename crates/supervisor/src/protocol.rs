@@ -1,5 +1,5 @@
 //! What is said over the control socket: one JSON value a line, a [`Request`] first, then [`Message`]s, of which the last
-//! is [`Message::Done`] or [`Message::Failed`]. A connection carries one request.
+//! is [`Message::Done`] or [`Message::Failed`]. A connection carries one request, or any number of [`Question`]s.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -78,7 +78,19 @@ pub enum Request {
         /// The service.
         service: String,
     },
-    /// Where an address of the environment leads, for a program beside a service: [`Answer::Route`].
+    /// As long as this connection stays open, the environment is its: when it ends, everything is stopped. News are
+    /// sent meanwhile.
+    Attach,
+    /// Stop everything, dependents first, and end. Answered when all is stopped.
+    Down,
+    /// Kill everything and end.
+    Kill,
+}
+
+/// What is answered at once, as often as it is asked on a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Question {
+    /// Where an address of the environment leads, for a program beside a service.
     Route {
         /// The program's own address.
         from: Ipv4Addr,
@@ -89,13 +101,22 @@ pub enum Request {
         /// What is spoken there.
         transport: Transport,
     },
-    /// As long as this connection stays open, the environment is its: when it ends, everything is stopped. News are
-    /// sent meanwhile.
-    Attach,
-    /// Stop everything, dependents first, and end. Answered when all is stopped.
-    Down,
-    /// Kill everything and end.
-    Kill,
+}
+
+/// The line that answers a [`Question`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Told {
+    /// It is known.
+    Done(Known),
+}
+
+/// What is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Known {
+    /// To [`Question::Route`], now.
+    Route(Route),
+    /// The same, for as long as the connection stays: it is ended before that leads elsewhere.
+    Lasting(Route),
 }
 
 /// What a supervisor says.
@@ -133,8 +154,6 @@ pub enum Answer {
     Plan(Vec<ServiceStep>),
     /// To [`Request::Describe`].
     Described(Box<Described>),
-    /// To [`Request::Route`].
-    Route(Route),
     /// To [`Request::WaitStopped`]: the exit code of a service that has ended.
     Exit {
         /// The service.

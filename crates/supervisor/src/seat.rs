@@ -55,13 +55,13 @@ pub fn run(
     let (inputs, heard) = mpsc::channel();
     let prepared = prepare(&inputs).map_err(|error| failure(&error)).and_then(|()| {
         let driver = Driver::new(runbook, services, databases, inputs.clone())?;
-        control::listen(socket, inputs).map_err(|error| failure(&error))?;
+        control::listen(socket, inputs, driver.addresses()).map_err(|error| failure(&error))?;
         Ok(driver)
     });
     match prepared {
         Ok(driver) => {
             ready(Ok(()));
-            driver.run(services, &heard);
+            driver.run(services, &heard, socket);
             // The last answers are on their way: their threads write them, which takes no time to speak of.
             thread::sleep(Duration::from_millis(20));
             let _ = std::fs::remove_file(socket);

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::SystemTime;
 
@@ -27,7 +27,12 @@ pub(crate) struct Copier<'a> {
     pub(crate) is_used: bool,
     /// How many bytes have not been written through yet, where that is done bit by bit.
     pub(crate) unwritten: Option<AtomicU64>,
+    /// Set when nobody wants the copy any more.
+    pub(crate) stop: &'a AtomicBool,
 }
+
+/// Where nobody can say that the copy is not wanted any more.
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// So much is copied before it is written through, for a server whose own writes to that disk are waited for: all at the end would
 /// hold these up for as long as that takes.
@@ -37,6 +42,11 @@ const PART: u64 = 8 << 20;
 /// synced. All of Postgres' files have the same mode, which is that of `PG_VERSION`. Returns how many files there are.
 pub(crate) fn copy_cluster(from: &Path, to: &Path, owner: &Owner) -> Result<usize, StorageError> {
     copy_folder(from, to, owner, Manner::default(), &|_| true)
+}
+
+/// The same, until `stop` is set: then it fails. A file that is gone before it was copied is an error.
+pub fn copy_unused(from: &Path, to: &Path, owner: &Owner, stop: &AtomicBool) -> Result<(), StorageError> {
+    copy_folder(from, to, owner, Manner { stop, ..Manner::default() }, &|_| true).map(drop)
 }
 
 /// The same of one that somebody uses, whose files come and go meanwhile, or of a folder of it.
@@ -52,14 +62,14 @@ pub fn copy_again(from: &Path, to: &Path, owner: &Owner, since: SystemTime) -> R
 
 /// Makes a copy at `to` of one that somebody uses: whole, or only what is not as in a cluster that is there already, if that and
 /// `from` were made of the same template since the machine was started.
-pub fn copy_upon(from: &Path, to: &Path, owner: &Owner) -> Result<(), StorageError> {
-    copy_there(from, to, owner, Manner { is_used: true, is_gentle: false })
+pub fn copy_upon(from: &Path, to: &Path, owner: &Owner, stop: &AtomicBool) -> Result<(), StorageError> {
+    copy_there(from, to, owner, Manner { is_used: true, is_gentle: false, stop })
 }
 
 /// The same for a server that waits for its disk when it writes: the copy goes there bit by bit. Of its log there is nothing yet:
 /// what a backup needs of that is known at its end ([`copy_log`]).
-pub fn copy_gently(from: &Path, to: &Path, owner: &Owner) -> Result<(), StorageError> {
-    copy_there(from, to, owner, GENTLE)
+pub fn copy_gently(from: &Path, to: &Path, owner: &Owner, stop: &AtomicBool) -> Result<(), StorageError> {
+    copy_there(from, to, owner, Manner { stop, ..GENTLE })
 }
 
 /// Copies of a cluster's log what is between two segments, these included, to the copy at `to`, and nothing else.
@@ -78,7 +88,7 @@ pub fn copy_log(
     copy_folder(&from, &to, owner, GENTLE, &is_needed).map(drop)
 }
 
-fn copy_there(from: &Path, to: &Path, owner: &Owner, manner: Manner) -> Result<(), StorageError> {
+fn copy_there(from: &Path, to: &Path, owner: &Owner, manner: Manner<'_>) -> Result<(), StorageError> {
     if to.exists() {
         return make_same(from, to, owner, Sameness::Time, manner);
     }
@@ -86,17 +96,25 @@ fn copy_there(from: &Path, to: &Path, owner: &Owner, manner: Manner) -> Result<(
 }
 
 /// How a cluster is copied.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Manner {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner<'a> {
     /// Whether somebody uses it: files may be gone by the time it is their turn.
     pub(crate) is_used: bool,
     /// Whether what is copied is written through bit by bit, and the log is left for later.
     pub(crate) is_gentle: bool,
+    /// Set when nobody wants the copy any more.
+    pub(crate) stop: &'a AtomicBool,
 }
 
-const GENTLE: Manner = Manner { is_used: true, is_gentle: true };
+impl Default for Manner<'_> {
+    fn default() -> Self {
+        Self { is_used: false, is_gentle: false, stop: &NEVER }
+    }
+}
 
-impl Manner {
+const GENTLE: Manner<'_> = Manner { is_used: true, is_gentle: true, stop: &NEVER };
+
+impl Manner<'_> {
     fn has(self, file: &Path) -> bool {
         !(self.is_gentle && file.starts_with(LOG))
     }
@@ -111,7 +129,7 @@ fn make_same(
     to: &Path,
     owner: &Owner,
     sameness: Sameness,
-    manner: Manner,
+    manner: Manner<'_>,
 ) -> Result<(), StorageError> {
     let mut difference = Difference::between(from, to, sameness, manner.is_used)?;
     difference.leave_out(&|file| !manner.has(file));
@@ -131,7 +149,7 @@ fn copy_folder(
     from: &Path,
     to: &Path,
     owner: &Owner,
-    manner: Manner,
+    manner: Manner<'_>,
     has: &dyn Fn(&Path) -> bool,
 ) -> Result<usize, StorageError> {
     let dir_mode = mode(from)?;
@@ -149,8 +167,8 @@ fn copy_folder(
         let made = DirBuilder::new().mode(dir_mode).create(&dir).and_then(|()| owner.take(&dir));
         made.map_err(StorageError::at("make", &dir))?;
     }
-    let (is_used, unwritten) = (manner.is_used, manner.unwritten());
-    let mut copier = Copier { from, to, owner, file_mode, reflink: true, is_used, unwritten };
+    let (is_used, stop, unwritten) = (manner.is_used, manner.stop, manner.unwritten());
+    let mut copier = Copier { from, to, owner, file_mode, reflink: true, is_used, unwritten, stop };
     // One file tells whether the file system can do it, so that this is found out once and not a thousand times.
     let probe = copier.to.join(version);
     copier.reflink = copier.reflink(&copier.from.join(version), &probe).is_ok();
@@ -230,7 +248,9 @@ impl Copier<'_> {
             if taken.fetch_add(1, Ordering::Relaxed) >= all {
                 break;
             }
-            if let Err(error) = self.copy(file) {
+            let is_stopped = self.stop.load(Ordering::Relaxed);
+            let stopped = || StorageError::new("copy", self.from, io::ErrorKind::Interrupted.into());
+            if let Err(error) = if is_stopped { Err(stopped()) } else { self.copy(file) } {
                 // The other thread need not go on.
                 taken.store(all, Ordering::Relaxed);
                 return Err(error);

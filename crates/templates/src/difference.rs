@@ -93,7 +93,7 @@ impl Difference {
         from: &Path,
         to: &Path,
         owner: &Owner,
-        manner: Manner,
+        manner: Manner<'_>,
     ) -> Result<(), StorageError> {
         let dir_mode = mode(from)?;
         for dir in &self.missing_dirs {
@@ -105,7 +105,7 @@ impl Difference {
         let reflink = self.bytes > 0 && can_reflink(from, to);
         let files: Vec<PathBuf> = self.changed.iter().chain(&self.missing).cloned().collect();
         let (is_used, unwritten) = (manner.is_used, manner.unwritten());
-        Copier { from, to, owner, file_mode, reflink, is_used, unwritten }.copy_all(&files)
+        Copier { from, to, owner, file_mode, reflink, is_used, unwritten, stop: manner.stop }.copy_all(&files)
     }
 
     /// Has these files stay as they are, there or not.

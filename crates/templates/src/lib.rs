@@ -35,7 +35,7 @@ mod way;
 pub use back::TakenBack;
 pub use boot::{boot, is_of_this_boot};
 pub use clone::Fill;
-pub use copy::{copy_again, copy_gently, copy_log, copy_upon, copy_while_used, size_of};
+pub use copy::{copy_again, copy_gently, copy_log, copy_unused, copy_upon, copy_while_used, size_of};
 pub use difference::Difference;
 pub use folder::{is_cluster, is_unfinished};
 pub use prune::Known;

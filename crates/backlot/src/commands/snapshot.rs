@@ -100,8 +100,9 @@ fn save(scenario: Option<&str>, name: &str, context: &Context) -> Result<Exit, C
     context.tell_way(site.home());
     let start = Instant::now();
     let (mut report, verbose) = (context.reporter(), context.global.verbose > 0);
-    context.engine(&site)?.save(&site, name, &mut |event| {
-        if verbose || matches!(event, Event::Warning(_)) {
+    context.engine(&site)?.save(&site, name, &context.interrupted, &mut |event| {
+        // How long it takes is told while it goes on; that it was done, once.
+        if verbose || !matches!(event, Event::Did { failed: false, .. }) {
             report(event);
         }
     })?;

@@ -33,6 +33,9 @@ pub struct Args {
     /// The services to start, with all that they depend on [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
+    /// Start nothing that the services depend on but the database: what runs of that stays as it is
+    #[arg(long)]
+    no_deps: bool,
     /// Leave them running in the background
     #[arg(short = 'd', long)]
     detach: bool,
@@ -93,6 +96,7 @@ impl Args {
     fn wishes(&self) -> Wishes {
         Wishes {
             services: self.services.clone(),
+            no_deps: self.no_deps,
             scale: self.scale.iter().cloned().collect::<BTreeMap<_, _>>(),
             build: self.build,
             empty: self.empty,
@@ -192,6 +196,11 @@ fn chosen(
     if let Some(error) = all_off(&environment) {
         context.tell_of(&environment);
         return Err(error);
+    }
+    if args.no_deps {
+        let named = |name: &String| args.services.is_empty() || args.services.contains(name);
+        let alone = environment.stack.services.iter_mut().filter(|(name, _)| named(name));
+        alone.for_each(|(_, service)| service.depends_on.clear());
     }
     without(environment, &args.without, context)
 }

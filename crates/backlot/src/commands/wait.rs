@@ -55,7 +55,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
             }
             Ok(Exit::Child(u8::try_from(code).unwrap_or(u8::MAX)))
         }
-        Answer::Nothing | Answer::Status(_) | Answer::Plan(_) | Answer::Described(_) | Answer::Route(_) => {
+        Answer::Nothing | Answer::Status(_) | Answer::Plan(_) | Answer::Described(_) => {
             if context.global.json {
                 render::json(&json!({ "environment": site.name(), "ready": true }));
             }

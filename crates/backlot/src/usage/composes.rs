@@ -68,7 +68,7 @@ mod tests {
         ("--no-attach web", Same),
         ("--no-build", But("what processes need of Dockerfiles is left out by `--no-install`")),
         ("--no-color", Same),
-        ("--no-deps", Named),
+        ("--no-deps", But("natively the database is started all the same")),
         ("--no-log-prefix", Same),
         ("--no-recreate", Named),
         ("--no-start", Named),

@@ -16,11 +16,6 @@ type Instead = (&'static [&'static str], &'static [&'static str], &'static str);
 
 const INSTEAD: &[Instead] = &[
     (&["up"], &["--always-recreate-deps"], "`up --force-recreate` without services replaces all of them"),
-    (
-        &["up"],
-        &["--no-deps"],
-        "`backlot restart SERVICE` starts a service anew alone; what it depends on stays as it is, or is started",
-    ),
     (&["up"], &["--menu"], "on a terminal keys are there: `up` tells which"),
     (
         &["up"],

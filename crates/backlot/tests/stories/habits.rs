@@ -71,6 +71,30 @@ fn force_recreate_replaces_what_is_named_or_all_and_data_stays() {
 }
 
 #[test]
+fn a_service_is_started_without_what_it_depends_on_where_that_is_asked_for() {
+    let needs = COMPOSE.replace("web: {image: web, ", "web: {image: web, depends_on: [db, worker], ");
+    let stage = stage(&needs);
+    let plan = |more: &[&str]| {
+        stage.backlot(&[&["--dry-run", "up", "-d", "web"], more].concat()).output().assert_code(0).stdout
+    };
+    assert!(plan(&[]).ends_with("\nstart web, worker\n"));
+    assert!(plan(&["--no-deps"]).ends_with("\nstart web\n"));
+    stage.backlot(&["up", "-d", "--wait", "--no-deps", "web", "-q"]).output().assert_prints("");
+    let running =
+        || stage.backlot(&["ps", "--services", "--status", "running"]).output().assert_code(0).stdout;
+    assert_eq!(running(), "db\nweb\n");
+    // What runs of it stays as it is, changed or not.
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    let before = pids(&stage, ["db", "web", "worker"]);
+    stage.file("compose.yaml", needs.replace("1000", "1001").replace("2000", "2001"));
+    stage.backlot(&["up", "-d", "--wait", "--no-deps", "web", "-q"]).output().assert_prints("");
+    let after = pids(&stage, ["db", "web", "worker"]);
+    assert!(before[1] != after[1] && (before[0], before[2]) == (after[0], after[2]), "{before:?} {after:?}");
+    stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_prints("");
+    stage.assert_nothing_left();
+}
+
+#[test]
 fn remove_orphans_ends_what_the_files_do_not_have_though_others_are_named() {
     let stage = stage(COMPOSE);
     stage.backlot(&["up", "-d", "--wait", "-q", "web", "worker"]).output().assert_code(0);

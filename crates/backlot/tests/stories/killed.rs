@@ -282,3 +282,17 @@ fn a_server_that_ends_at_its_recovery_is_started_anew() {
     stage.backlot(&["down", "--volumes", "--yes", "-q"]).output().assert_prints("");
     stage.assert_nothing_left();
 }
+
+#[test]
+fn an_environment_whose_home_is_gone_ends_by_itself() {
+    let (stage, _) = stack();
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
+    assert!(!stage.find_processes("web.py").is_empty());
+    // Nobody could ever reach it again.
+    std::fs::remove_dir_all(stage.home()).unwrap();
+    wait_until("nothing of it runs", || {
+        ["web.py", " __supervisor ", " __guard ", "postgres"]
+            .iter()
+            .all(|name| stage.find_processes(name).is_empty())
+    });
+}

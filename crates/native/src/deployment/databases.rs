@@ -54,6 +54,7 @@ impl<'a> NativeStack<'a> {
             provided,
             contains,
             client,
+            litter: OnceCell::new(),
         })
     }
 }

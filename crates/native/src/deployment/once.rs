@@ -194,7 +194,7 @@ impl NativeStack<'_> {
     fn addressed(&self, view: View, runbook: &Runbook) -> Result<Arc<View>, EngineError> {
         let Some(plan) = &runbook.addresses else { return Ok(Arc::new(view)) };
         let own = plan.for_one_more(std::process::id());
-        let supervised = Supervised { site: self.site.clone(), otherwise: Some(router(runbook)) };
+        let supervised = Supervised::new(self.site.clone(), Some(router(runbook)));
         Ok(Arc::new(with_addresses(view, own, supervised)?))
     }
 

@@ -94,13 +94,7 @@ impl NativeStack<'_> {
                 Ok(Some(steps))
             }
             Err(EngineError::Supervisor(failure)) if failure.code == FailureCode::Structure => Ok(None),
-            Ok(
-                Answer::Nothing
-                | Answer::Status(_)
-                | Answer::Described(_)
-                | Answer::Route(_)
-                | Answer::Exit { .. },
-            )
+            Ok(Answer::Nothing | Answer::Status(_) | Answer::Described(_) | Answer::Exit { .. })
             | Err(EngineError::NoServices { .. }) => Ok(None),
             Err(error) => Err(error),
         }

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use backlot_hint::{Explain, Hint};
 use backlot_plan::{Removal, Storage, Volume};
 use backlot_postgres::lets_in;
-use backlot_snapshots::{Saved, Snapshot, put_into_place};
+use backlot_snapshots::{BEFORE_RESTORE, Saved, Snapshot, put_into_place};
 use backlot_state::volume::{self, ClusterRecord};
 use backlot_state::{
     Deployment, EngineError, Event, Filling, Report, Snapshotting, Taken, Wishes, now, tell,
 };
 use backlot_supervisor::{News, ServiceReport};
-use backlot_templates::{copy_while_used, is_cluster};
+use backlot_templates::{copy_unused, is_cluster};
 use secrecy::ExposeSecret;
 
 use crate::copying::storage;
@@ -28,7 +29,7 @@ enum RestoreError {
     #[error("the snapshot {name} is of PostgreSQL {made}, and {service} is PostgreSQL {wanted}")]
     OtherMajor { name: String, made: u32, service: String, wanted: u32 },
     /// Its password is another one.
-    #[error("the snapshot {name} was made with another password of {user}")]
+    #[error("the snapshot {name} does not let {user} in with the password that the file has")]
     OtherPassword { name: String, user: String },
     /// Its folder is not ours to exchange.
     #[error("the data of {service} is {}", volume)]
@@ -54,7 +55,7 @@ impl Explain for RestoreError {
                     .into()
             }
             Self::OtherPassword { .. } => {
-                "give the service the password of then, and change it in the database (ALTER ROLE) afterwards"
+                "give the service the user and password of then, and change them in the database (ALTER ROLE) afterwards"
                     .into()
             }
             Self::Folder { .. } => "mount a named volume, or copy the data by hand while it is down".into(),
@@ -71,8 +72,9 @@ impl Snapshotting for NativeStack<'_> {
         news: &mut dyn FnMut(News),
     ) -> Result<Option<String>, EngineError> {
         let service = self.database.as_ref().ok_or_else(|| self.no_database())?;
-        let saved = self.site.snapshots().get(name)?;
-        service.check_restorable(&saved)?;
+        let held = self.site.snapshots().hold(name)?;
+        let saved = &held.saved;
+        service.check_restorable(saved)?;
         let taken = self.site.take()?;
         taken.tidy()?;
         let is_supervised = self.site.is_supervised()?;
@@ -98,16 +100,25 @@ impl Snapshotting for NativeStack<'_> {
             Doing { heading: "restored", what: format!("put {name} in the place of {}", self.site.name()) };
         let mut before = None;
         let put = tell(&doing, report, |_| {
-            before = service.put_back(&saved, &taken)?;
+            before = service.put_back(saved, &taken)?;
             Ok::<_, EngineError>(format!("{} from {name}", self.site.name()))
         });
         drop(taken);
+        drop(held);
+        // Whatever came of it, what ran is to run again: a second Ctrl-C stops that.
+        let was_stopped = self.ground.interrupted.swap(false, Ordering::Relaxed);
+        let put = put.map_err(|error| if was_stopped { EngineError::Interrupted } else { error });
         if ran {
             let wishes = Wishes { services, scale, database_only: !is_supervised, ..Wishes::default() };
             if let Err(error) = self.up(&wishes, report, news) {
                 let kept =
                     before.iter().map(|before| format!("what was there is kept as the snapshot {before}"));
                 kept.for_each(|line| report(Event::Warning(line)));
+                let done = || format!("{} has the data of {name} now, and is not up", self.site.name());
+                let error = match error {
+                    EngineError::Interrupted => EngineError::InterruptedAfter { done: done() },
+                    error => error,
+                };
                 return Err(put.err().unwrap_or(error));
             }
         }
@@ -148,7 +159,7 @@ impl DatabaseService<'_> {
     /// Keeps what is there, and puts the snapshot in its place. No server runs.
     fn put_back(&self, saved: &Saved, taken: &Taken) -> Result<Option<String>, EngineError> {
         let (home, database, site) = (self.ground.home, &self.database, taken.site());
-        let data = site.data(&database.storage);
+        let (data, stop) = (site.data(&database.storage), self.ground.interrupted);
         let held = match &database.storage {
             Storage::Throwaway => None,
             Storage::Durable { volume, below } => {
@@ -157,18 +168,23 @@ impl DatabaseService<'_> {
         };
         let mut before = None;
         if is_cluster(&data) {
-            let name = format!("before-restore-{}-{}", site.name(), now());
+            let name = format!("{BEFORE_RESTORE}{}-{}", site.name(), now());
             let name = first_free(&name, |name| site.snapshots().check_free(name).is_ok());
             let version = self.locate()?.version.to_string();
             let snapshot = Snapshot::of(site.name(), &database.service, &version, &database.application);
-            site.snapshots().save(&name, snapshot, |to| {
-                copy_while_used(&data, to, home.owner()).map(drop).map_err(storage)
-            })?;
+            site.snapshots()
+                .save(&name, snapshot, |to| copy_unused(&data, to, home.owner(), stop).map_err(storage))?;
             before = Some(name);
         }
         home.make(data.parent().unwrap_or(home.root()))?;
         let keeper = held.as_ref().map_or_else(|| site.live(), |(_, _, keeper)| keeper.clone());
-        put_into_place(&saved.data, &data, &keeper.join("data.partial-restore"), home.owner())?;
+        let partial = keeper.join("data.partial-restore");
+        let put = put_into_place(&saved.data, &data, &partial, home.owner(), stop);
+        if let (Err(_), Some(before)) = (&put, &before) {
+            // What was there is there still.
+            let _ = site.snapshots().remove(before);
+        }
+        put?;
         if let Some(mut record) = site.record()?.filter(|_| held.is_none()) {
             // Whatever came of filling it, it is whole now.
             record.filling = Filling::Done;

@@ -56,7 +56,6 @@ pub(crate) fn ask(
         | Request::WaitHealthy { .. }
         | Request::WaitStopped { .. }
         | Request::Describe { .. }
-        | Request::Route { .. }
         | Request::Attach => connect(site)?,
     };
     client.ask(request, interrupted, news).map_err(|error| match error {

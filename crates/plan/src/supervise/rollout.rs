@@ -37,7 +37,7 @@ impl Supervision {
         if service.rollout.is_none() || needed_ones_roll {
             return false;
         }
-        if !node.starts_first() {
+        if !node.starts_first() || has_ended(service) {
             service.rollout = None;
             // A new one is there already if the service may run twice no longer.
             let is_in_the_way =
@@ -109,6 +109,12 @@ fn give_up(service: &mut Service, reason: Reason) {
             Standing::Current | Standing::Leaving | Standing::Doomed => {}
         }
     }
+}
+
+/// Whether all its replicas have ended and stay so: then the new one takes nobody's place, and may do its work and end as well.
+fn has_ended(service: &Service) -> bool {
+    let mut replicas = service.replicas.iter();
+    replicas.len() > 0 && replicas.all(|replica| matches!(replica.phase, Phase::Completed | Phase::Failed(_)))
 }
 
 /// What is wrong with one of the new ones. Those that are ready and fail later end a rollout, too: it must not go on to

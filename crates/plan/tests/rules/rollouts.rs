@@ -1,6 +1,8 @@
 //! Replacing replicas one after another.
 
-use backlot_plan::supervise::{Event, Outcome, Release, Replacement, TimerKind};
+use std::time::Duration;
+
+use backlot_plan::supervise::{Event, Outcome, Readiness, Release, Replacement, TimerKind};
 use backlot_plan::{Condition, Dependency};
 
 use crate::stage::{LISTENS, Stage, after, always, service, web};
@@ -115,6 +117,23 @@ fn an_old_one_that_does_nothing_is_replaced_first() {
     stage.restart("web", true);
     stage.spawned("web-3");
     assert_eq!(stage.listening("web-3"), ["add web-3", "web-2 is gone", "spawn web-2 of 7"]);
+}
+
+#[test]
+fn where_all_have_ended_the_new_ones_take_nobodys_place_and_may_end_as_well() {
+    for exit in [0, 1] {
+        let plain = service("plain", |plain| {
+            plain.readiness = Readiness::Running { for_at_least: Duration::from_millis(300) };
+        });
+        let mut stage = Stage::new([plain]);
+        stage.up();
+        stage.spawned("plain-1");
+        stage.exits("plain-1", exit);
+        assert_eq!(stage.restart("plain", true), ["plain-1 is gone", "spawn plain-1 of 7"]);
+        stage.spawned("plain-1");
+        assert_eq!(stage.exits("plain-1", 0), ["plain-1 completed"]);
+        assert_eq!(stage.machine.outcome(), Outcome::Ready);
+    }
 }
 
 #[test]

@@ -137,6 +137,12 @@ impl World {
             all.iter().filter(|seen| seen.service == service && seen.is_member() && seen.is_ready()).count()
         };
         let (was, is) = (ready(&self.before), ready(&self.seen));
+        // Where all have ended, the new ones take nobody's place.
+        let is_at_work =
+            |seen: &Seen| seen.service == service && seen.is_ready() && seen.kind != Kind::Completed;
+        if !self.before.iter().any(is_at_work) {
+            return Ok(());
+        }
         let own = match event {
             Event::Command(Command::Restart { rolling: true, .. }) => {
                 let stops =

@@ -57,6 +57,7 @@ fn cast<T>(compose: &str, has_nginx: bool, ask: impl FnOnce(&Translation<'_>) ->
         writes: false,
         provided: &BTreeMap::new(),
         installs: true,
+        litter: &std::cell::OnceCell::new(),
     })
 }
 

@@ -62,7 +62,7 @@ impl EngineError {
             Self::View(_) | Self::Network(_) => "view",
             Self::OtherEngine { .. } => "other-engine",
             Self::OnlyNative { .. } => "only-native",
-            Self::Interrupted | Self::StoppedWaiting => "interrupted",
+            Self::Interrupted | Self::StoppedWaiting | Self::InterruptedAfter { .. } => "interrupted",
         }
     }
 
@@ -132,6 +132,7 @@ impl EngineError {
             | Self::Control(_)
             | Self::Interrupted
             | Self::StoppedWaiting => return None,
+            Self::InterruptedAfter { .. } => Hint::command(&["up", "-d"]).then(" brings it up"),
         };
         Some(hint)
     }

@@ -19,6 +19,7 @@ mod timers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -128,8 +129,14 @@ impl Driver {
         })
     }
 
-    /// Starts `services` and what they depend on (all, if none is named), and runs until everything is stopped.
-    pub(crate) fn run(mut self, services: &[String], heard: &Receiver<Input>) {
+    /// Who knows where addresses lead.
+    pub(crate) fn addresses(&self) -> Arc<Addresses> {
+        Arc::clone(&self.addresses)
+    }
+
+    /// Starts `services` and what they depend on (all, if none is named), and runs until everything is stopped. It is reached at
+    /// `socket`: when that goes with the whole home, nobody could ever stop it, so it ends.
+    pub(crate) fn run(mut self, services: &[String], heard: &Receiver<Input>, socket: &Path) {
         let services = services.iter().filter_map(|name| self.machine.stack().find(name)).collect();
         self.tell(Event::Command(Command::Up { services }));
         let mut tidied = Instant::now();
@@ -156,6 +163,9 @@ impl Driver {
             if tidied.elapsed() >= HOUSEKEEPING {
                 tidied = Instant::now();
                 self.tidy();
+                if matches!(socket.try_exists(), Ok(false)) {
+                    self.asked_to_end();
+                }
             }
         }
         self.endpoints.close();

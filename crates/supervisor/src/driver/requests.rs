@@ -8,7 +8,6 @@ use backlot_plan::supervise::{Command, Event, Exit, Phase, Reason, ServiceId, Se
 
 use crate::driver::{ConnectionId, Driver};
 use crate::outbox::Outbox;
-use backlot_view::Router;
 
 use crate::protocol::{Answer, Described, Failure, FailureCode, Message, News, Request};
 use crate::runbook::ServiceKind;
@@ -101,9 +100,6 @@ impl Driver {
                         (process.program.clone(), container.name.clone(), process.surroundings.clone())
                     }),
                 })))
-            }
-            Request::Route { from, to, port, transport } => {
-                Next::Answer(Answer::Route(self.addresses.route(from, to, port, transport)))
             }
             Request::Attach => {
                 // What was ready sooner than somebody looked on.

@@ -18,6 +18,8 @@ use crate::calls::network::Network;
 
 /// A thread that only waits and answers needs little.
 const STACK: usize = 128 * 1024;
+/// The file is to stand for a thread, not for its process (Linux 6.9: `PIDFD_THREAD`).
+const OF_A_THREAD: libc::c_int = libc::O_EXCL;
 /// Whoever answers runs at once on the processor of whoever has asked (Linux 6.6).
 const SYNC_WAKE_UP: libc::c_int = 1;
 
@@ -143,10 +145,11 @@ impl Call {
 
     /// The very socket that the program has under that number; none where it is gone or shut to us.
     pub(crate) fn socket(&self, number: i32) -> Option<OwnedFd> {
-        let process = match pidfd_open(self.thread) {
+        let process = pidfd_open(self.thread, OF_A_THREAD).or_else(|_| pidfd_open(self.thread, 0));
+        let process = match process {
             Ok(process) => process,
-            // It is not the first thread of its process.
-            Err(_) => pidfd_open(process_of(self.thread)?).ok()?,
+            // An older system; and it is not the first thread of its process.
+            Err(_) => pidfd_open(process_of(self.thread)?, 0).ok()?,
         };
         let socket = get_file(&process, number).ok()?;
         // Had it gone meanwhile, its number could be another's by now.
@@ -187,9 +190,9 @@ fn process_of(thread: i32) -> Option<i32> {
     status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok())
 }
 
-fn pidfd_open(pid: i32) -> nix::Result<OwnedFd> {
+fn pidfd_open(pid: i32, flags: libc::c_int) -> nix::Result<OwnedFd> {
     // SAFETY: a plain system call; what it returns is a file of ours.
-    let file = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    let file = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) })?;
     owned(file)
 }
 

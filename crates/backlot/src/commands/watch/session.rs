@@ -108,11 +108,7 @@ impl<'a> Session<'a> {
         let answer = engine.ask(&self.site, &request, &self.context.interrupted, &mut |_| {})?;
         let mounts = match answer {
             Answer::Described(described) => described.mounts,
-            Answer::Nothing
-            | Answer::Status(_)
-            | Answer::Plan(_)
-            | Answer::Route(_)
-            | Answer::Exit { .. } => Vec::new(),
+            Answer::Nothing | Answer::Status(_) | Answer::Plan(_) | Answer::Exit { .. } => Vec::new(),
         };
         let home = self.context.home()?;
         let service = &self.environment.stack.services[name];
