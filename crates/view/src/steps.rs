@@ -211,16 +211,16 @@ fn node_of<M: Machine>(tree: &Tree<'_, M>, mount: &Mount) -> Result<Node, Reason
                 Found::Closed => Err(Reason::Closed(source)),
             }
         }
-        What::Kept(_) => node_of_memory(None, None, read_only),
-        What::Tmpfs { size, mode } => node_of_memory(*size, *mode, read_only),
+        What::Kept(_) => Ok(node_of_memory(None, None, read_only)),
+        What::Tmpfs { size, mode } => Ok(node_of_memory(*size, *mode, read_only)),
     }
 }
 
-fn node_of_memory(size: Option<u64>, mode: Option<u32>, read_only: bool) -> Result<Node, Reason> {
+fn node_of_memory(size: Option<u64>, mode: Option<u32>, read_only: bool) -> Node {
     let size = size.map(|bytes| format!(",size={bytes}")).unwrap_or_default();
     let options = format!("mode={:o}{size}", mode.unwrap_or(OPEN_TO_ALL));
     let asked = Some(Asked { read_only, tmpfs: Some(options) });
-    Ok(Node::Folder(Folder { is_spread: true, asked, ..Folder::default() }))
+    Node::Folder(Folder { is_spread: true, asked, ..Folder::default() })
 }
 
 /// The steps from a tree, as far as they are there.
