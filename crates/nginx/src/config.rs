@@ -1,7 +1,6 @@
 //! A configuration with all that it includes.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use crate::error::ConfigError;
 use crate::parse::{Directive, parse};
 use crate::place::{inside, mounted, own};
 use crate::rewrite::reference;
+use crate::source::{Source, is_of};
 use crate::templates::{Made, SITE};
 
 /// The main file, inside of the container.
@@ -27,17 +27,6 @@ http {
     include conf.d/*.conf;
 }
 ";
-
-/// Where a configuration comes from.
-#[derive(Debug, Clone, Default)]
-pub struct Source {
-    /// Files and directories of this machine that the container sees: its path, and ours.
-    pub mounts: Vec<(PathBuf, PathBuf)>,
-    /// The service's variables, for the official image's templates.
-    pub variables: BTreeMap<String, String>,
-    /// The port of the site that the image brings along, unless the project has taken that away.
-    pub site: Option<u16>,
-}
 
 /// A configuration.
 #[derive(Debug, Clone)]
@@ -222,31 +211,5 @@ impl Reader<'_> {
     fn matching(&self, pattern: &Path) -> BTreeSet<PathBuf> {
         let made = self.made.iter().map(|made| made.target.clone()).filter(|path| is_of(path, pattern));
         self.source.matching(pattern).into_iter().chain(made).collect()
-    }
-}
-
-/// Whether a path is one of those that a pattern for the last part means.
-fn is_of(path: &Path, pattern: &Path) -> bool {
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let (Some(name), Some(pattern_name)) = (name(path), name(pattern)) else { return false };
-    let (start, end) = pattern_name.split_once('*').unwrap_or((&pattern_name, ""));
-    let is_long_enough = name.len() >= start.len() + end.len();
-    path.parent() == pattern.parent() && is_long_enough && name.starts_with(start) && name.ends_with(end)
-}
-
-impl Source {
-    /// The paths of the mounted files that a pattern means.
-    fn matching(&self, pattern: &Path) -> BTreeSet<PathBuf> {
-        let Some(dir) = pattern.parent() else { return BTreeSet::new() };
-        // All that is mounted or copied there, and single files in the folder.
-        let folders = self
-            .mounts
-            .iter()
-            .filter_map(|(target, place)| dir.strip_prefix(target).ok().map(|rest| place.join(rest)));
-        let entries = folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
-        let within = entries.map(|entry| dir.join(entry.file_name()));
-        let single = self.mounts.iter().map(|(target, _)| target.clone());
-        let all = within.chain(single).filter(|path| is_of(path, pattern));
-        all.filter(|path| mounted(path, &self.mounts).is_some_and(|file| file.is_file())).collect()
     }
 }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use backlot_process::Program;
 
-use crate::config::{Config, Source};
+use crate::config::Config;
 use crate::error::{ConfigError, Place};
 use crate::locate::{Nginx, look_at};
 use crate::place::{BASE, MODULES, OWN, mounted};
+use crate::source::Source;
 use crate::templates::SITE;
 
 /// The main file, for those that bring none.
@@ -185,7 +186,7 @@ fn explained(said: &str, source: &Source) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::Source;
+    use crate::source::Source;
 
     #[test]
     fn the_place_is_the_projects() {

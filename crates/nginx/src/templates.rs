@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::config::Source;
 use crate::place::mounted;
+use crate::source::Source;
 
 /// The site that the image brings along, which is as any other file of its folder.
 pub const SITE: &str = "/etc/nginx/conf.d/default.conf";
@@ -149,7 +149,7 @@ mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
-    use crate::config::{Config, Source};
+    use crate::{Config, Source};
 
     #[test]
     fn only_variables_that_are_set_are_filled_in_and_once() {
