@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use backlot_project::stack::{Healthcheck, Image};
 
+use crate::brought::is_script;
 use crate::copies::{Copies, fits};
 use crate::installs::Installs;
 use crate::workshop::Made;
@@ -70,7 +71,7 @@ impl Dockerfile {
         // A tool that installs packages is looked for here.
         let is_tool = |what: &str| {
             let path = Path::new(what.split(" of ").next().unwrap_or_default());
-            path.file_name().is_some_and(|name| TOOLS.iter().any(|tool| name == *tool))
+            path.file_name().is_some_and(|name| TOOLS.iter().any(|tool| name == *tool)) || is_script(what)
         };
         let made = self.copies.made.iter().filter(|(target, what)| !is_installed(target) && !is_tool(what));
         let made = made.map(|(target, what)| format!("COPY {what} to {}", target.display()));

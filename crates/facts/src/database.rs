@@ -21,7 +21,7 @@ use crate::inside::Inside;
 use crate::storage;
 
 pub use command::ConfFile;
-pub use error::DatabaseError;
+pub use error::{DatabaseError, OF_ALL_ENGINES};
 use said::Said;
 
 /// Files of the server's own, wherever they are mounted.

@@ -75,8 +75,11 @@ impl Source {
 
     /// The files below a folder of the container: their paths there, and here.
     fn below(&self, folder: &Path) -> BTreeMap<PathBuf, PathBuf> {
+        let mut mounts: Vec<_> = self.mounts.iter().collect();
+        // What is mounted deeper is seen in the place of what is there.
+        mounts.sort_by_key(|(target, _)| target.components().count());
         let mut found = BTreeMap::new();
-        for (target, place) in &self.mounts {
+        for (target, place) in mounts {
             if let Ok(rest) = folder.strip_prefix(target) {
                 walk(folder, &place.join(rest), DEEPEST, &mut found);
             } else if target.starts_with(folder) {
@@ -210,6 +213,44 @@ mod tests {
         source.variables = set(&[("A", "81")]);
         assert_eq!(source.made(), []);
         assert_eq!(Config::read(&source).unwrap().listens(), [80].into());
+    }
+
+    #[test]
+    fn a_template_has_the_name_that_the_container_sees_whatever_it_is_called_here() {
+        let dir = tempfile::tempdir().unwrap();
+        let (site, more) = (dir.path().join("nginx.conf"), dir.path().join("more"));
+        fs::create_dir_all(more.join("inner")).unwrap();
+        fs::write(&site, "one").unwrap();
+        fs::write(more.join("b.conf.template"), "hidden").unwrap();
+        fs::write(more.join("inner/c.template"), "three").unwrap();
+        let mounts = vec![
+            ("/etc/nginx/templates/b.conf.template".into(), site.clone()),
+            ("/etc/nginx/templates".into(), more.clone()),
+        ];
+        let source = Source { mounts, ..Source::default() };
+        let made = source.made().into_iter();
+        let made: Vec<_> = made.map(|made| (made.target.display().to_string(), made.text)).collect();
+        let both = [("/etc/nginx/conf.d/b.conf", "one"), ("/etc/nginx/conf.d/inner/c", "three")];
+        assert_eq!(made, both.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    }
+
+    #[test]
+    fn a_configuration_has_those_that_it_includes_by_the_names_that_they_get() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            fs::write(dir.path().join(name), text).unwrap();
+            dir.path().join(name)
+        };
+        let site = "include /etc/nginx/conf.d/names;\nserver { listen 80; location / { proxy_pass http://web:8000; } }\n";
+        let mounts = vec![
+            ("/etc/nginx/templates/default.conf.template".into(), file("https.conf", site)),
+            ("/etc/nginx/templates/names.template".into(), file("names", "server { listen 90; }\n")),
+            ("/etc/nginx/templates/unused.template".into(), file("unused.conf", "server { listen 91; }\n")),
+        ];
+        let config = Config::read(&Source { mounts, ..Source::default() }).unwrap();
+        assert_eq!(config.listens(), [80, 90].into());
+        let services = std::collections::BTreeSet::from(["web".to_owned()]);
+        assert_eq!(config.references(&services).unwrap(), [("web".to_owned(), 8000)].into());
     }
 
     #[test]
