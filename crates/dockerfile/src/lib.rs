@@ -254,6 +254,7 @@ impl Reader<'_> {
         }
         let directory = PathBuf::from(stage.file.working_dir.as_deref().unwrap_or("/"));
         let copies = stage.file.copies.clone();
+        stage.file.removed.extend(removed(&text, &directory, &variables));
         let line = installs::Line {
             text: &text,
             mounts: &mounts,
@@ -349,6 +350,16 @@ impl Reader<'_> {
         stage.file.makes_executable |= option(&options, "chmod").is_some();
         self.stages.push(stage);
     }
+}
+
+/// What a line takes away for certain.
+fn removed(text: &str, directory: &Path, variables: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    let runs = shell::commands(text, shell::Start { directory, variables, place: &|_| None });
+    let removing =
+        runs.iter().filter(|run| run.certain && run.words.first().is_some_and(|word| word == "rm"));
+    let paths = removing.flat_map(|run| run.words[1..].iter().map(|word| (&run.directory, word)));
+    let paths = paths.filter(|(_, word)| !word.starts_with('-'));
+    paths.map(|(directory, word)| normal(&directory.join(word))).collect()
 }
 
 #[cfg(test)]

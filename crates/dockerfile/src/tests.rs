@@ -192,3 +192,22 @@ ONBUILD RUN touch /later
     let file = read("FROM a\nVOLUME /data /a/../b\nVOLUME [\"/c\"]", None);
     assert_eq!(file.volumes, ["/data", "/b", "/c"].map(std::path::PathBuf::from));
 }
+
+#[test]
+fn what_commands_take_away_is_known() {
+    let file = read(
+        "FROM nginx AS a\nWORKDIR /etc\nRUN set -e; rm -f nginx/conf.d/default.conf && echo\nFROM a\n\
+         RUN if [ -e x ]; then rm /maybe; fi\nRUN [\"rm\", \"-rf\", \"/var/lib/*\"]\n",
+        None,
+    );
+    for (path, expected) in [
+        ("/etc/nginx/conf.d/default.conf", true),
+        ("/etc/nginx/conf.d/other.conf", false),
+        ("/etc/nginx/conf.d", false),
+        ("/var/lib/a/b", true),
+        ("/var/lib", false),
+        ("/maybe", false),
+    ] {
+        assert_eq!(file.removes(Path::new(path)), expected, "{path}");
+    }
+}

@@ -22,3 +22,4 @@ pub use image::{Part, image};
 pub use locate::{LocateError, Nginx, locate};
 pub use rewrite::{Rewrite, Rewritten};
 pub use source::Source;
+pub use templates::SITE;

@@ -22,6 +22,7 @@ const OTHERS: [&str; 8] = [
     "ports: ['80",
     "expose",
     "volumes: ['v:",
+    "volumes_from",
 ];
 
 /// As many files are tried, each with several keys of several services.
