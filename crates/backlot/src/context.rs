@@ -308,8 +308,8 @@ impl Context {
         wishes: &Wishes,
     ) -> Result<Box<dyn Deployment<'a> + 'a>, CommandError> {
         self.tell_of(&environment);
-        let mut told = |reason: &dyn Display| {
-            self.progress().say(&format!("  {} on Docker: {reason}", self.style().faint("·")));
+        let mut told = |line: &dyn Display| {
+            self.progress().say(&format!("  {} {line}", self.style().faint("·")));
         };
         Ok(deployment(ground, environment, self.wanted_engine(), wishes, &mut told)?)
     }

@@ -46,6 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "files",
             "hint",
             "logs",
+            "near",
             "plan",
             "postgres",
             "process",

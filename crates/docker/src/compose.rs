@@ -49,7 +49,7 @@ impl ComposeProject {
             let call = instead(&environment.compose, write_file(site, &apart_file(environment))?);
             compose = Self::new(&environment.stack.name, &call, compose.variables);
         }
-        keep_name(site, project, environment)?;
+        keep_name(site, project, environment, true)?;
         Ok(compose)
     }
 
@@ -99,16 +99,19 @@ pub(super) fn write_file(site: &Site, model: &Json) -> Result<PathBuf, EngineErr
     Ok(path)
 }
 
-/// Keeps what other checkouts must not have on Docker, beside this environment's.
+/// Keeps what other checkouts must not have on Docker, beside this environment's, and where data of it `stays`.
 pub(super) fn keep_name(
     site: &Site,
     project: &Project,
     environment: &Environment,
+    stays: bool,
 ) -> Result<(), EngineError> {
-    let ports = environment.stack.published();
+    let (ports, volumes) = (environment.stack.published(), environment.stack.volumes.values());
     let has = OnDocker {
         project: environment.stack.name.clone(),
         ports: ports.into_iter().flat_map(|(first, last)| first..=last).collect(),
+        volumes: volumes.filter(|_| stays).map(|volume| volume.name.clone()).collect(),
+        is_left: false,
     };
     Checkouts::of(site.home()).keep_on_docker(site.key(), (project.root(), &project.directory_name()), has)
 }

@@ -152,7 +152,7 @@ impl<'a> Deployment<'a> for DockerStack<'a> {
         report: Report<'_>,
         news: &mut dyn FnMut(News),
     ) -> Result<Exec, EngineError> {
-        self.run_once(beside, needs, report, news).map(Exec::Child)
+        self.run_once(beside, needs, report, news)
     }
 
     fn watch(&self) -> Result<Option<Watcher>, EngineError> {
@@ -260,7 +260,7 @@ impl DockerStack<'_> {
         };
         self.write(&record)?;
         if self.run.is_none() {
-            keep_name(&self.site, self.ground.project, &self.environment)?;
+            keep_name(&self.site, self.ground.project, &self.environment, !self.throwaway)?;
         }
         Ok(record)
     }

@@ -32,10 +32,12 @@ pub enum DockerError {
         said: String,
     },
     /// An image is neither here nor to be had.
-    #[error("{} cannot be had", what_image(image.as_ref()))]
+    #[error("{} cannot be had", what_image(image.as_ref(), services))]
     NoImage {
         /// Its name, where the message tells it.
         image: Option<String>,
+        /// The services that need it, as far as that is known.
+        services: Vec<String>,
         /// What was said.
         last_lines: Vec<String>,
     },
@@ -177,7 +179,7 @@ impl DockerError {
         ]) || lower.contains("/v2/")
             && any(&["lookup", "dial tcp", "timeout", "connection refused", "eof"])
         {
-            return Self::NoImage { image: image_in(&said), last_lines };
+            return Self::NoImage { image: image_in(&said), services: Vec::new(), last_lines };
         }
         Self::Failed { program: short(program), ended: describe_exit(output.status), last_lines }
     }
@@ -239,7 +241,11 @@ impl DockerError {
                 "join the group that may (sudo usermod -aG docker $USER, then log in anew), or leave --engine docker out"
                     .into()
             }
-            Self::NoImage { .. } => "see whether its name and tag are right, and whether the registry can be reached: docker pull IMAGE".into(),
+            Self::NoImage { image, .. } => {
+                let image = image.as_deref().unwrap_or("IMAGE");
+                let way = "see whether its name and tag are right, and whether the registry can be reached: docker pull";
+                format!("{way} {image}").into()
+            }
             Self::Build { .. } => "mend the Dockerfile, or what it copies".into(),
             Self::PortInUse { .. } => "stop what uses it, or publish another port".into(),
             Self::Foreign { .. } => "take that one down, or give this one another name: -p NAME".into(),
@@ -276,8 +282,9 @@ fn last_line(said: &str) -> &str {
     said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing")
 }
 
-fn what_image(image: Option<&String>) -> String {
-    image.map_or_else(|| "an image".to_owned(), |image| format!("the image {image}"))
+fn what_image(image: Option<&String>, services: &[String]) -> String {
+    let image = image.map_or_else(|| "an image".to_owned(), |image| format!("the image {image}"));
+    if services.is_empty() { image } else { format!("{image} of {}", services.join(", ")) }
 }
 
 /// `docker compose up`: the program and its verb, without options that nobody typed.
@@ -312,10 +319,25 @@ fn port_in(said: &str) -> Option<u16> {
 fn image_in(said: &str) -> Option<String> {
     let after = ["pull access denied for ", "manifest for ", "No such image: ", "repository "]
         .iter()
-        .find_map(|before| said.split_once(before))?
-        .1;
+        .find_map(|before| said.split_once(before))
+        .map(|(_, after)| after);
+    let Some(after) = after else { return image_asked_for(said) };
     let name: &str = after.split([',', ' ', '\n', '"']).find(|word| !word.is_empty())?;
     Some(name.trim_end_matches(':').to_owned())
+}
+
+/// The image that a registry was asked for: `https://registry-1.docker.io/v2/library/redis/manifests/7`.
+fn image_asked_for(said: &str) -> Option<String> {
+    let (before, after) = said.split_once("/v2/")?;
+    let (path, tag) = after.split_once("/manifests/")?;
+    let host = before.rsplit_once("://").map_or(before, |(_, host)| host);
+    let tag = tag.split(['"', ' ', '\n']).next()?;
+    let sign = if tag.contains(':') { '@' } else { ':' };
+    let path = match host {
+        "registry-1.docker.io" => path.trim_start_matches("library/").to_owned(),
+        host => format!("{host}/{path}"),
+    };
+    Some(format!("{path}{sign}{tag}"))
 }
 
 impl Explain for DockerError {

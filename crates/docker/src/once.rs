@@ -1,23 +1,25 @@
 //! A command that runs once as a service: `docker compose run`.
 
 use std::ffi::OsString;
+use std::iter;
+use std::time::{Duration, SystemTime};
 
-use backlot_process::{Program, shell_quote};
-use backlot_state::{Beside, EngineError, Report, Wishes};
+use backlot_process::shell_quote;
+use backlot_state::{Beside, EngineError, Exec, OneOff, Report, Wishes, short_hash};
 use backlot_supervisor::News;
 
 use crate::compose::ComposeProject;
 use crate::deployment::DockerStack;
 
 impl DockerStack<'_> {
-    /// The program that runs it. Compose itself waits until what it needs does well.
+    /// How it is run. Compose itself waits until what it needs does well.
     pub(super) fn run_once(
         &self,
         beside: &Beside,
         needs: &[String],
         report: Report<'_>,
         news: &mut dyn FnMut(News),
-    ) -> Result<Program, EngineError> {
+    ) -> Result<Exec, EngineError> {
         self.services(&Wishes { services: vec![beside.service.clone()], ..Wishes::default() })?;
         if !needs.is_empty() {
             self.bring_up(&Wishes { services: needs.to_vec(), ..Wishes::default() }, report, news)?;
@@ -33,13 +35,28 @@ impl DockerStack<'_> {
         }
         let wishes = Wishes { build: beside.build, ..Wishes::default() };
         self.build(&beside.service, &wishes, &docker, report)?;
-        let program = self.client.compose_in(&ComposeProject::recorded(&docker), arguments(beside, needs))?;
-        Ok(program.envs(&beside.variables))
+        let service = self.environment.stack.services.get(&beside.service);
+        let container = OneOff {
+            engine: self.client.docker(iter::empty::<OsString>()),
+            name: name_of_one(&docker.project, &beside.service),
+            remove: ["rm", "--force", "--volumes"].map(str::to_owned).into(),
+            grace: service.map_or(Duration::ZERO, |service| service.stop_grace_period),
+        };
+        let words = arguments(beside, needs, &container.name);
+        let client = self.client.compose_in(&ComposeProject::recorded(&docker), words)?;
+        Ok(Exec::Contained { client: client.envs(&beside.variables), container })
     }
 }
 
-fn arguments(beside: &Beside, needs: &[String]) -> Vec<OsString> {
-    let mut words: Vec<OsString> = vec!["run".into(), "--rm".into()];
+/// A name like that which Compose gives to what runs once.
+fn name_of_one(project: &str, service: &str) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let id = short_hash(format!("{}\0{now}", std::process::id()).as_bytes());
+    format!("{project}-{service}-run-{id}")
+}
+
+fn arguments(beside: &Beside, needs: &[String], name: &str) -> Vec<OsString> {
+    let mut words: Vec<OsString> = vec!["run".into(), "--rm".into(), "--name".into(), name.into()];
     if needs.is_empty() {
         words.push("--no-deps".into());
     }

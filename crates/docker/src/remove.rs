@@ -1,5 +1,6 @@
 //! Taking an environment down on Docker, whatever is left of it.
 
+use std::collections::BTreeSet;
 use std::iter;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -28,6 +29,14 @@ impl Client {
         let filter = format!("label=com.docker.compose.project={project}");
         let output = self.ask([kind, "ls", "--quiet", "--filter", &filter])?;
         Ok(String::from_utf8_lossy(&output.stdout).split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// Those of the volumes that are kept to have data of the environment at `site` which are there.
+    pub fn volumes_of(&self, site: &Site) -> Result<BTreeSet<String>, EngineError> {
+        let Some(has) = site.data_on_docker()? else { return Ok(BTreeSet::new()) };
+        let output = self.ask(["volume", "ls", "--quiet"])?;
+        let there = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok(there.lines().filter(|name| has.volumes.contains(*name)).map(str::to_owned).collect())
     }
 
     /// Who has a port of the daemon's machine: the container that publishes it, else a process, if that machine is ours.
@@ -178,13 +187,14 @@ pub(super) fn take_away(
                 let volumes = client.things(VOLUME, &record.project)?;
                 client.remove("volume rm", &[], &volumes)?;
             }
-            site.forget_on_docker()?;
+            // What is external to its files stays, and so does it.
+            site.forget_on_docker(client.volumes_of(site)?)?;
             Ok(format!("the volumes of {name}"))
         }
         ContainerRemoval::Files => {
             end_filling(site);
             if client.record_at(site)?.is_some_and(|record| record.throwaway) {
-                site.forget_on_docker()?;
+                site.forget_on_docker(BTreeSet::new())?;
             }
             taken.remove_live()?;
             Ok(format!("the files of {name}"))

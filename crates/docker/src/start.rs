@@ -170,6 +170,29 @@ impl DockerStack<'_> {
         self.client.failure_of(again)
     }
 
+    /// Which image is missing, as far as Compose tells its name or the services', and the services that need it.
+    fn without_image(&self, image: Option<String>, said: &[String]) -> (Option<String>, Vec<String>) {
+        let stack = &self.environment.stack;
+        let is_named = |name: &str| {
+            said.iter()
+                .any(|line| line.trim().trim_start_matches(['✘', ' ']).starts_with(&format!("{name} Error")))
+        };
+        let model = &stack.resolved()["services"];
+        let of = |name: &str| model[name]["image"].as_str().map(str::to_owned);
+        let is_pulled = |name: &&String| stack.services[*name].build.is_none();
+        let image = image.or_else(|| {
+            stack.services.keys().filter(is_pulled).find(|name| is_named(name)).and_then(|name| of(name))
+        });
+        let needs = |name: &&String| image.is_some() && of(name) == image;
+        let needing: Vec<String> = stack.services.keys().filter(needs).cloned().collect();
+        if needing.is_empty() {
+            // It is what one of these begins with.
+            let built = stack.services.values().filter(|service| service.build.is_some());
+            return (image, built.map(|service| service.name.clone()).collect());
+        }
+        (image, needing)
+    }
+
     /// What Compose complained about, with what the containers tell.
     fn explained(&self, error: DockerError, docker: &DockerRecord) -> DockerError {
         match error {
@@ -178,6 +201,10 @@ impl DockerStack<'_> {
                 let built =
                     built.filter(|service| service.build.is_some()).map(|service| service.name.clone());
                 DockerError::Build { services: built.collect(), last_lines }
+            }
+            DockerError::NoImage { image, last_lines, .. } => {
+                let (image, services) = self.without_image(image, &last_lines);
+                DockerError::NoImage { image, services, last_lines }
             }
             DockerError::PortInUse { port, last_lines, .. } => {
                 let holder = port.and_then(|port| self.client.holder_of(port));

@@ -6,20 +6,62 @@ use std::fmt::Display;
 use backlot_docker::{Client, DockerStack};
 use backlot_native::{Native, NativeStack, is_so_on_all};
 use backlot_project::{Environment, EnvironmentName, Project};
-use backlot_state::{Deployment, Engine, EngineError, EngineKind, Ground, Site, Wishes};
+use backlot_state::{Deployment, Engine, EngineError, EngineKind, Ground, Site, Wishes, volume};
 
 use crate::moving::{apply_known, apply_name_on_docker};
 
-/// The kind of engine that runs the environment at `site`; `wanted` where nothing of it is there, else native. A record that
-/// cannot be read says nothing.
-fn kind_at(site: &Site, wanted: Option<EngineKind>) -> Result<EngineKind, EngineError> {
-    match (site.record().ok().flatten().map(|record| record.engine), wanted) {
-        (Some(engine), Some(wanted)) if engine != wanted => {
-            Err(EngineError::OtherEngine { environment: site.name().to_owned(), engine })
+/// What it is known by which kind of engine an environment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// It runs there, or somebody wants it there.
+    Is(EngineKind),
+    /// It is not up, and its data is in Docker's volumes.
+    HasDataOnDocker,
+    /// Nothing of it is there.
+    Nothing,
+}
+
+impl Known {
+    fn kind(self) -> EngineKind {
+        match self {
+            Self::Is(kind) => kind,
+            Self::HasDataOnDocker => EngineKind::Docker,
+            Self::Nothing => EngineKind::Native,
         }
-        (Some(kind), _) | (None, Some(kind)) => Ok(kind),
-        (None, None) => Ok(EngineKind::Native),
     }
+}
+
+/// The kind of engine that runs the environment at `site`, or has its data; `wanted` where nothing of it is up. A record that
+/// cannot be read says nothing.
+fn kind_at(site: &Site, wanted: Option<EngineKind>) -> Result<Known, EngineError> {
+    Ok(match (site.record().ok().flatten().map(|record| record.engine), wanted) {
+        (Some(engine), Some(wanted)) if engine != wanted => {
+            return Err(EngineError::OtherEngine { environment: site.name().to_owned(), engine });
+        }
+        (Some(kind), _) | (None, Some(kind)) => Known::Is(kind),
+        // Services without a database have no record.
+        (None, None) if site.is_supervised()? || site.is_running()? => Known::Is(EngineKind::Native),
+        (None, None) => match site.data_on_docker()? {
+            Some(has) if !(has.is_left && has_native_data(site)?) => Known::HasDataOnDocker,
+            Some(_) | None => Known::Nothing,
+        },
+    })
+}
+
+/// Whether there is a native volume of the environment at `site`.
+fn has_native_data(site: &Site) -> Result<bool, EngineError> {
+    Ok(!site.removable_volumes()?.is_empty())
+}
+
+/// Docker, for an environment whose data is there as far as it is known; none when that has gone.
+fn holding(site: &Site, caller: &BTreeMap<String, String>) -> Result<Option<Client>, EngineError> {
+    let silent = |source: EngineError| EngineError::DataOnDocker {
+        environment: site.name().to_owned(),
+        source: Box::new(source),
+    };
+    let client = Client::locate(caller).map_err(|error| silent(error.into()))?;
+    let volumes = client.volumes_of(site).map_err(silent)?;
+    Ok((!volumes.is_empty()).then_some(client))
 }
 
 /// The engine that runs what is at `site`, as its record tells; else native.
@@ -30,17 +72,17 @@ pub(crate) fn engine_of(
     site: &Site,
     caller: &BTreeMap<String, String>,
 ) -> Result<Box<dyn Engine>, EngineError> {
-    Ok(match kind_at(site, None)? {
+    Ok(match kind_at(site, None)?.kind() {
         EngineKind::Native => Box::new(Native::default()),
         EngineKind::Docker => Box::new(Client::locate(caller)?),
     })
 }
 
-/// The engine that runs the environment at `site`; `wanted` where nothing of it is there, else native. Docker also for an
-/// environment of which no record tells: Compose itself may have brought it up, or somebody takes it down at this moment.
+/// The engine that runs the environment at `site`, or has its data; `wanted` where nothing of it is up, else native. Docker also
+/// for an environment of which no record tells: Compose itself may have brought it up, or somebody takes it down at this moment.
 ///
 /// # Errors
-/// When it runs on another engine than the wanted one, or there is no `docker`.
+/// When it runs on another engine than the wanted one, or there is no `docker`, or its data is there and no daemon answers.
 pub fn engine_at(
     site: &Site,
     wanted: Option<EngineKind>,
@@ -48,9 +90,11 @@ pub fn engine_at(
     project: &dyn Fn() -> Option<Project>,
 ) -> Result<Box<dyn Engine>, EngineError> {
     let client = match kind_at(site, wanted)? {
-        EngineKind::Native => return Ok(Box::new(Native::default())),
-        EngineKind::Docker => Client::locate(caller)?,
+        Known::Is(EngineKind::Docker) => Some(Client::locate(caller)?),
+        Known::HasDataOnDocker => holding(site, caller)?,
+        Known::Is(EngineKind::Native) | Known::Nothing => None,
     };
+    let Some(client) = client else { return Ok(Box::new(Native::default())) };
     let found = EnvironmentName::parse(site.name()).ok().zip(project());
     let found = found.and_then(|(name, project)| Some((project.environment(&name).ok()?, project)));
     Ok(Box::new(match found {
@@ -63,9 +107,9 @@ pub fn engine_at(
     }))
 }
 
-/// An environment on the engine that is wanted; else on the one that runs it; else native when all that `wishes` ask for can
-/// run natively, or as containers beside; else on Docker when a daemon answers, which is `told` with the reason. Without one, native
-/// says why it cannot.
+/// An environment on the engine that is wanted; else on the one that runs it, or has its data; else native when all that `wishes`
+/// ask for can run natively, or as containers beside; else on Docker when a daemon answers, which is `told` with the reason. Without
+/// one, native says why it cannot. That data stays on the engine that is not wanted is told, too.
 pub fn deployment<'a>(
     ground: Ground<'a>,
     environment: Environment,
@@ -74,13 +118,38 @@ pub fn deployment<'a>(
     told: &mut dyn FnMut(&dyn Display),
 ) -> Result<Box<dyn Deployment<'a> + 'a>, EngineError> {
     let site = Site::new(ground.home, ground.project, environment.name.as_str());
-    let there = kind_at(&site, wanted)?;
-    if wanted.is_none() && site.record().is_ok_and(|record| record.is_none()) {
-        return best(ground, environment, wishes, told);
+    let kind = match kind_at(&site, wanted)? {
+        Known::Is(kind) => kind,
+        Known::HasDataOnDocker if holding(&site, ground.caller)?.is_some() => EngineKind::Docker,
+        Known::HasDataOnDocker => {
+            told(&format_args!("the volumes of {} are not on Docker any more", site.name()));
+            return best(ground, environment, wishes, told);
+        }
+        Known::Nothing => return best(ground, environment, wishes, told),
+    };
+    if site.record().is_ok_and(|record| record.is_none())
+        && let Some(line) = left_behind(&site, kind)?
+    {
+        told(&line);
     }
-    Ok(match there {
+    Ok(match kind {
         EngineKind::Native => Box::new(NativeStack::new(ground, environment, wanted.is_none())?),
         EngineKind::Docker => Box::new(on_docker(ground, environment)?),
+    })
+}
+
+/// That an environment with data on one engine begins on the other.
+fn left_behind(site: &Site, kind: EngineKind) -> Result<Option<String>, EngineError> {
+    let (native, docker) = (has_native_data(site)?, site.data_on_docker()?.is_some());
+    let name = site.name();
+    Ok(match kind {
+        EngineKind::Native if docker && !native => Some(format!(
+            "the data of {name} is in Docker's volumes, where it stays: natively it begins anew (--engine docker has it)"
+        )),
+        EngineKind::Docker if native && !docker => Some(format!(
+            "the data of {name} is in native volumes, where it stays: Docker has volumes of its own (--engine native has it)"
+        )),
+        EngineKind::Native | EngineKind::Docker => None,
     })
 }
 
@@ -97,7 +166,7 @@ pub fn not_done(
     wanted: Option<EngineKind>,
 ) -> Result<Vec<String>, EngineError> {
     let site = Site::new(ground.home, ground.project, environment.name.as_str());
-    match kind_at(&site, wanted)? {
+    match kind_at(&site, wanted)?.kind() {
         EngineKind::Native => backlot_native::not_done(ground, environment),
         EngineKind::Docker => Ok(Vec::new()),
     }
@@ -122,13 +191,18 @@ fn best<'a>(
             (Err(error), reason)
         }
     };
+    let site = Site::new(ground.home, ground.project, environment.name.as_str());
+    let has_cluster = || {
+        let volumes = site.removable_volumes().unwrap_or_default();
+        volumes.iter().any(|volume| !volume::clusters(&site, volume).is_empty())
+    };
     // Who has not answered for containers does not for a whole stack either.
     let is_mute = native.as_ref().is_ok_and(NativeStack::has_no_containers);
     // Nor does a container have the data that is here, or leave out what is not to be installed.
-    let stays = wishes.no_install || native.as_ref().is_ok_and(NativeStack::has_data);
+    let stays = wishes.no_install || native.as_ref().is_ok_and(NativeStack::has_data) || has_cluster();
     if is_mute || stays || Client::locate(ground.caller).and_then(|client| client.check()).is_err() {
         return Ok(Box::new(native?));
     }
-    told(&reason);
+    told(&format_args!("on Docker: {reason}"));
     Ok(Box::new(on_docker(ground, environment)?))
 }

@@ -144,6 +144,9 @@ impl<'a> TestRun<'a> {
         let exec = self.deployment.once(beside, &can, report, news)?;
         Ok(match exec {
             Exec::Child(program) => Exec::Child(program.env(mark::VARIABLE, &self.mark)),
+            Exec::Contained { client, container } => {
+                Exec::Contained { client: client.env(mark::VARIABLE, &self.mark), container }
+            }
             Exec::Elsewhere(program) => Exec::Elsewhere(program),
             Exec::Here { mut variables, directory, view } => {
                 variables.insert(mark::VARIABLE.into(), self.mark.clone());

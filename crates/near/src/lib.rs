@@ -20,6 +20,17 @@ pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
         .map(|(_, known)| known)
 }
 
+/// The one of `known` that `word` is with one slip: a letter too many, too few, or another, or swapped neighbours. Short words, and what
+/// differs in its digits (`python2`), are no slips.
+pub fn slip_of<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    if !(SHORT + 1..=LONGEST).contains(&word.chars().count()) {
+        return None;
+    }
+    let letters = |word: &str| word.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect::<String>();
+    let is_slip = |known: &&str| strsim::osa_distance(word, known) == 1 && letters(word) != letters(known);
+    known.into_iter().filter(is_slip).min()
+}
+
 /// What there is instead of `word`, in words: `did you mean web? there are db, web`.
 pub fn instead<'k>(word: &str, known: impl IntoIterator<Item = &'k str> + Clone) -> String {
     let all = known.clone().into_iter().collect::<Vec<_>>().join(", ");
@@ -31,7 +42,23 @@ pub fn instead<'k>(word: &str, known: impl IntoIterator<Item = &'k str> + Clone)
 
 #[cfg(test)]
 mod tests {
-    use super::{instead, nearest};
+    use super::{instead, nearest, slip_of};
+
+    #[test]
+    fn a_slip_is_one_letter_of_a_longer_word() {
+        let known = ["mode", "node", "python", "python3", "gunicorn"];
+        for (word, near) in [
+            ("pyhton", Some("python")),
+            ("pythn", Some("python")),
+            ("gunicornn", Some("gunicorn")),
+            ("python", None),
+            ("python2", None),
+            ("nodf", None),
+            ("celery", None),
+        ] {
+            assert_eq!(slip_of(word, known), near, "{word}");
+        }
+    }
 
     #[test]
     fn a_misspelt_name_finds_its_neighbour() {

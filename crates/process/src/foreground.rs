@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 
 use crate::error::ProcessError;
 use crate::program::Program;
-use crate::spawn::{Group, SpawnOptions, Stream};
+use crate::spawn::{Child, Group, SpawnOptions, Stream};
 use crate::umask::give_umask;
 
 /// The child that has the terminal: its number, or 0.
@@ -23,6 +23,10 @@ static CHILD: AtomicI32 = AtomicI32::new(0);
 static EARLY: AtomicI32 = AtomicI32::new(0);
 /// The last signal that came while the child had the terminal, whoever sent it, or 0.
 static SEEN: AtomicI32 = AtomicI32::new(0);
+/// The last of them that the child has not got, as a process has sent it to us alone, or 0.
+static OURS: AtomicI32 = AtomicI32::new(0);
+/// How many have come.
+static COUNT: AtomicU32 = AtomicU32::new(0);
 /// Signals go to one child, so there is one at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -30,6 +34,8 @@ const FORWARDED: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP,
 
 /// How long what a program has printed may take to arrive when it has ended: others may have its end of the pipe for ever.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How often whoever minds a client is told of signals.
+const MIND_EVERY: Duration = Duration::from_millis(50);
 /// The most that is kept of what a program prints, in bytes.
 const MOST_KEPT: usize = 1 << 20;
 
@@ -50,6 +56,17 @@ pub struct Ended {
     pub status: ExitStatus,
     /// Whether somebody asked it or us to stop meanwhile (Ctrl-C, SIGTERM, SIGHUP, SIGQUIT).
     pub interrupted: bool,
+}
+
+/// The signals that have come while a client had the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signals {
+    /// How many.
+    pub count: u32,
+    /// The last one.
+    pub last: Signal,
+    /// Whether that one came to us alone: the terminal's reach the client anyway.
+    pub is_ours: bool,
 }
 
 impl Program {
@@ -111,15 +128,37 @@ impl Program {
         outcome
     }
 
-    fn run_to(&self, stdout: Stream, asked_to_stop: &AtomicBool) -> Result<Ended, ProcessError> {
+    /// Runs the client of what runs elsewhere, as [`Program::run`] does; but signals that are sent to us alone are not passed on. Every
+    /// now and then `mind` is told of those that have come, and returns one that the client is to get.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn run_minded(
+        &self,
+        asked_to_stop: &AtomicBool,
+        mind: &mut dyn FnMut(Signals) -> Option<Signal>,
+    ) -> Result<Ended, ProcessError> {
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        EARLY.store(0, Ordering::SeqCst);
-        SEEN.store(0, Ordering::SeqCst);
-        let _handlers = Handlers::install();
+        let _handlers = Handlers::install(note);
+        let mut child = self.start(Stream::Inherit, asked_to_stop)?;
+        loop {
+            if let Some(status) = child.wait(MIND_EVERY)? {
+                return Ok(Ended { status, interrupted: COUNT.load(Ordering::SeqCst) != 0 });
+            }
+            let Ok(last) = Signal::try_from(SEEN.load(Ordering::SeqCst)) else { continue };
+            let is_ours = OURS.load(Ordering::SeqCst) == last as libc::c_int;
+            if let Some(signal) = mind(Signals { count: COUNT.load(Ordering::SeqCst), last, is_ours }) {
+                child.signal(signal)?;
+            }
+        }
+    }
+
+    /// Starts it with our terminal, unless we are asked to stop.
+    fn start(&self, stdout: Stream, asked_to_stop: &AtomicBool) -> Result<Child, ProcessError> {
         if asked_to_stop.load(Ordering::SeqCst) {
             return Err(ProcessError::AskedToStop { program: self.path().to_owned() });
         }
-        let options = SpawnOptions {
+        self.spawn_keeping_files(SpawnOptions {
             group: Group::Same,
             dies_with_parent: Some(Signal::SIGTERM),
             stdin: Stream::Inherit,
@@ -127,8 +166,13 @@ impl Program {
             stderr: Stream::Inherit,
             inherited: Vec::new(),
             numbered: Vec::new(),
-        };
-        let mut child = self.spawn_keeping_files(options)?;
+        })
+    }
+
+    fn run_to(&self, stdout: Stream, asked_to_stop: &AtomicBool) -> Result<Ended, ProcessError> {
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let _handlers = Handlers::install(forward);
+        let mut child = self.start(stdout, asked_to_stop)?;
         CHILD.store(child.id().pid, Ordering::SeqCst);
         if let Ok(signal) = Signal::try_from(EARLY.swap(0, Ordering::SeqCst)) {
             child.signal(signal)?;
@@ -161,14 +205,22 @@ fn our_stderr(program: &Program) -> Result<File, ProcessError> {
 /// Our handlers while they are in place; dropped, the earlier ones are back.
 struct Handlers(Vec<(Signal, SigAction)>);
 
+/// What handles a signal.
+type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+
 impl Handlers {
-    fn install() -> Self {
-        let action = SigAction::new(SigHandler::SigAction(forward), SaFlags::SA_SIGINFO, SigSet::empty());
+    /// Has `handler` take all signals from now on; none has come yet.
+    fn install(handler: Handler) -> Self {
+        for number in [&EARLY, &SEEN, &OURS] {
+            number.store(0, Ordering::SeqCst);
+        }
+        COUNT.store(0, Ordering::SeqCst);
+        let action = SigAction::new(SigHandler::SigAction(handler), SaFlags::SA_SIGINFO, SigSet::empty());
         let replace = |signal| {
             if is_ignored(signal) {
                 return None;
             }
-            // SAFETY: `forward` only reads atomics and calls `kill`, which a handler may do.
+            // SAFETY: the handlers only use atomics and call `kill`, which a handler may do.
             let earlier = unsafe { sigaction(signal, &action) }.ok()?;
             Some((signal, earlier))
         };
@@ -213,6 +265,18 @@ extern "C" fn forward(signal: libc::c_int, info: *mut libc::siginfo_t, _context:
     // SAFETY: plain system call; the child has not been waited for while `CHILD` holds its number.
     unsafe { libc::kill(child, signal) };
     nix::errno::Errno::set_raw(errno);
+}
+
+/// Notes a signal, and whether the terminal has sent it, which sends to the whole group; but when a terminal goes away, only the leader of
+/// its session is told.
+extern "C" fn note(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    // SAFETY: the system passes a valid pointer to handlers with SA_SIGINFO.
+    let code = unsafe { (*info).si_code };
+    if is_from_a_process(code) || signal == libc::SIGHUP {
+        OURS.store(signal, Ordering::SeqCst);
+    }
+    SEEN.store(signal, Ordering::SeqCst);
+    COUNT.fetch_add(1, Ordering::SeqCst);
 }
 
 #[cfg(target_os = "linux")]

@@ -40,7 +40,7 @@ pub use environment::{OF_THE_TERMINAL, caller_allow_list, caller_without_postgre
 pub use error::{ProcessError, causes, in_full};
 pub use exit::{describe_exit, exit_code};
 pub use flaw::Flaw;
-pub use foreground::{Ended, Stdout, is_ignored};
+pub use foreground::{Ended, Signals, Stdout, is_ignored};
 pub use holders::{kill_all_holding, processes_holding};
 pub use identity::ProcessId;
 pub use limits::raise_file_limit;

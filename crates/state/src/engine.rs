@@ -17,6 +17,7 @@ use crate::error::EngineError;
 use crate::event::Report;
 use crate::janitor::Watcher;
 use crate::live::LiveDatabase;
+use crate::one_off::OneOff;
 use crate::printed::{Lines, LogWish};
 use crate::record::EngineKind;
 use crate::site::Site;
@@ -156,6 +157,13 @@ pub enum Exec {
     Elsewhere(Program),
     /// By this program, which is told all. What it asks of us while it runs we answer, so it is our child.
     Child(Program),
+    /// By this program, in a container that ends with the command.
+    Contained {
+        /// The program, which is told all.
+        client: Program,
+        /// The container.
+        container: OneOff,
+    },
 }
 
 /// A command that is to run beside a service.

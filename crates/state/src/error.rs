@@ -216,6 +216,24 @@ pub enum EngineError {
         /// What runs it.
         engine: EngineKind,
     },
+    /// A command that is to run as a service is nobody's program as far as it is known, and nearly one that is there.
+    #[error("no program {program} is here, and the image of {service} is not, either")]
+    Misspelt {
+        /// The service.
+        service: String,
+        /// The word.
+        program: String,
+        /// What is there.
+        near: String,
+    },
+    /// The environment is not up, its data is on Docker, and that cannot be asked.
+    #[error("the data of {environment} is on Docker, which cannot be asked: {source}")]
+    DataOnDocker {
+        /// The environment.
+        environment: String,
+        /// Why.
+        source: Box<EngineError>,
+    },
     /// It can be done with databases of this machine alone.
     #[error("cannot {what} of {environment}: it runs on Docker")]
     OnlyNative {

@@ -19,6 +19,7 @@ mod live;
 mod lock;
 pub mod mark;
 mod obstacles;
+mod one_off;
 mod ourselves;
 mod printed;
 mod record;
@@ -44,6 +45,7 @@ pub use janitor::{DONE, Watcher, dismiss, hire, watch_over};
 pub use live::{LiveDatabase, installation, label};
 pub use lock::{Lock, LockError, holder_at, is_still_at};
 pub use obstacles::Obstacles;
+pub use one_off::OneOff;
 pub use ourselves::{
     CHECKOUT_VERB, DOOR_VERB, GUARD_VERB, JANITOR_VERB, STOCK_VERB, SUPERVISOR_VERB, ourselves,
 };

@@ -53,6 +53,18 @@ pub fn on_path(program: &str, variables: &BTreeMap<String, String>) -> Option<Pa
     std::env::split_paths(path).map(|dir| dir.join(program)).find(|file| is_executable(file))
 }
 
+/// The program on the path of these variables of which `word` is a misspelling, if it is none itself.
+pub fn misspelt(word: &str, variables: &BTreeMap<String, String>) -> Option<String> {
+    if word.contains('/') || on_path(word, variables).is_some() {
+        return None;
+    }
+    let dirs = std::env::split_paths(variables.get("PATH")?).collect::<Vec<_>>();
+    let entries = dirs.iter().filter_map(|dir| dir.read_dir().ok()).flatten().flatten();
+    let names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let near = backlot_near::slip_of(word, names.iter().map(String::as_str))?;
+    on_path(near, variables).is_some().then(|| near.to_owned())
+}
+
 /// The program of a command that is run in a project's directory with these variables.
 ///
 /// # Errors

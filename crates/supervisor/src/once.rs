@@ -8,6 +8,7 @@ use backlot_process::{PortClaim, Program};
 use backlot_view::Router;
 
 use crate::addresses::Addresses;
+use crate::container::ContainerRun;
 use crate::driver::Own;
 use crate::runbook::{AddressPlan, ProcessRun, Runbook};
 
@@ -37,12 +38,22 @@ impl ProcessRun {
     /// # Errors
     /// When no port is free.
     pub fn alone(&self) -> io::Result<Program> {
+        let name = self.container.as_ref().map(|container| container.one_more("run"));
+        self.alone_as(name.as_deref())
+    }
+
+    /// The same in a container, with the name that that is to have.
+    pub fn alone_contained(&self, container: &ContainerRun) -> io::Result<(Program, String)> {
+        let name = container.one_more("run");
+        Ok((self.alone_as(Some(&name))?, name))
+    }
+
+    fn alone_as(&self, name: Option<&str>) -> io::Result<Program> {
         let own = self.ports.iter().map(|port| {
             if self.has_addresses { Ok(port.target) } else { PortClaim::any().map(|claim| claim.port()) }
         });
         let own = own.collect::<io::Result<Vec<u16>>>()?;
-        let name = self.container.as_ref().map(|container| container.one_more("run"));
-        let filling = Own::new(self, &own, name.as_deref());
+        let filling = Own::new(self, &own, name);
         let arguments = self.arguments.iter().map(|argument| argument.fill(&filling));
         let first = own.first().map(u16::to_string);
         let told = self.port_variables.iter().filter_map(|name| Some((name, first.clone()?)));

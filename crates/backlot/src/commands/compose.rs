@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use backlot_engine::{Client, ComposeProject, EngineError, Site, apply_name_on_docker, moved, settle};
 
+use crate::commands::run::become_program;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -44,9 +45,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     if context.global.dry_run {
         return context.show_steps(&[program.to_string()]);
     }
-    let mut failure = CommandError::failed("exec", program.exec());
-    failure.exit = Exit::Child(126);
-    Err(failure)
+    Err(become_program(&program))
 }
 
 /// Whether Compose makes something that is called as the environment is.

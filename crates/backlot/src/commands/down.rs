@@ -1,10 +1,11 @@
 //! `backlot down`
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::atomic::Ordering;
 
 use backlot_engine::volume::disown;
-use backlot_engine::{EngineError, images_of, remove_images};
+use backlot_engine::{Client, EngineError, EngineKind, Site, images_of, remove_images};
 use clap::ArgAction;
 use serde_json::json;
 
@@ -62,6 +63,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         confirm(&question, args.yes, context)?;
     }
     let steps = engine.down(&site, args.volumes, &mut context.reporter())?;
+    if args.volumes {
+        context.tell(left_on_other(engine.kind(), &site, context)?.into_iter().collect());
+    }
     for name in remove_images(images, &context.caller.variables)? {
         context.progress().say(&format!("  removed the image {name}"));
     }
@@ -72,6 +76,26 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         context.progress().say(&format!("{} is not up: nothing to stop", site.name()));
     }
     Ok(Exit::Done)
+}
+
+/// That what the environment has on the other engine is still there.
+fn left_on_other(kind: EngineKind, site: &Site, context: &Context) -> Result<Option<String>, CommandError> {
+    let on_docker = || {
+        let has = site.data_on_docker()?.is_some();
+        let gone = has
+            && Client::locate(&context.caller.variables)
+                .is_ok_and(|client| client.volumes_of(site).is_ok_and(|volumes| volumes.is_empty()));
+        if gone {
+            site.forget_on_docker(BTreeSet::new())?;
+        }
+        Ok::<_, EngineError>(has && !gone)
+    };
+    let (is_there, place, other) = match kind {
+        EngineKind::Native => (on_docker()?, "on Docker", "docker"),
+        EngineKind::Docker => (!site.removable_volumes()?.is_empty(), "in native volumes", "native"),
+    };
+    let line = context.line(&format!("-e {} --engine {other} down --volumes", site.name()));
+    Ok(is_there.then(|| format!("what {} has {place} stays; `{line}` removes it", site.name())))
 }
 
 /// Asks before durable data is destroyed.

@@ -7,7 +7,7 @@ use backlot_engine::{Beside, Exec};
 
 use backlot_process::{Program, Stdout, exit_code};
 
-use crate::commands::run::{become_program, program};
+use crate::commands::run::{become_program, cannot_run, program};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -77,10 +77,14 @@ pub fn carry_out(exec: Exec, command: &[OsString], context: &Context) -> Result<
             }
         }
         Exec::Child(program) => as_child(&program, context),
-        Exec::Elsewhere(program) => Err(CommandError::failed("exec", program.exec())),
+        Exec::Contained { client, container } => {
+            Ok(Exit::Child(container.run(&client, &context.interrupted)?))
+        }
+        Exec::Elsewhere(program) => Err(cannot_run(program.exec())),
     }
 }
 
 fn as_child(program: &Program, context: &Context) -> Result<Exit, CommandError> {
-    Ok(Exit::Child(exit_code(program.run(Stdout::Ours, &context.interrupted)?.status)))
+    let ended = program.run(Stdout::Ours, &context.interrupted).map_err(cannot_run)?;
+    Ok(Exit::Child(exit_code(ended.status)))
 }

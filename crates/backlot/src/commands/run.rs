@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use backlot_engine::{Beside, Container, Deployment, Hint, Packages, Site, Wishes, own, tools};
 use backlot_near::nearest;
-use backlot_process::{Program, caller_without_postgres, shell_quote};
+use backlot_process::{ProcessError, Program, caller_without_postgres, shell_quote};
 use backlot_project::{Environment, Project, split_words, variables_in};
 
 use crate::commands::exec::carry_out;
@@ -180,6 +181,12 @@ fn once(
             failure if failure.code == "no-program" && !command.is_empty() => {
                 CommandError { exit: Exit::Child(127), hints: Vec::new(), ..failure }
             }
+            failure if failure.code == "not-executable" && !command.is_empty() => {
+                CommandError { exit: Exit::Child(126), ..failure }
+            }
+            failure if failure.code == "misspelt-program" => {
+                CommandError { exit: Exit::Child(127), ..failure }
+            }
             failure => failure,
         })
         .and_then(|exec| carry_out(exec, &command, context));
@@ -320,9 +327,23 @@ pub fn become_command(
 
 /// Replaces this process by a program; returns only when that fails.
 pub fn become_program(program: &Program) -> CommandError {
-    let mut failure = CommandError::failed("exec", program.exec());
-    failure.exit = Exit::Child(126);
-    failure
+    cannot_run(program.exec())
+}
+
+/// That a command cannot be run, with the exit code that shells have for it.
+pub fn cannot_run(error: ProcessError) -> CommandError {
+    let code = match &error {
+        ProcessError::Start { program, source } => {
+            let is_missing = source.kind() == io::ErrorKind::NotFound && !program.exists();
+            Some(if is_missing { 127 } else { 126 })
+        }
+        _ => None,
+    };
+    let failure = CommandError::from(error);
+    match code {
+        Some(code) => CommandError { code: "exec", exit: Exit::Child(code), ..failure },
+        None => failure,
+    }
 }
 
 /// The program of a command of the user's.
@@ -337,7 +358,11 @@ pub fn program(command: &[OsString], variables: &BTreeMap<String, String>) -> Re
     };
     let Some(path) = path else {
         let error = format!("no program {} is on PATH", name.to_string_lossy());
-        return Err(CommandError { exit: Exit::Child(127), ..CommandError::failed("no-program", error) });
+        let failure = CommandError { exit: Exit::Child(127), ..CommandError::failed("no-program", error) };
+        return Err(match tools::misspelt(&name.to_string_lossy(), variables) {
+            Some(near) => failure.hint(format!("did you mean {near}?")),
+            None => failure,
+        });
     };
     Ok(Program::new(path).args(arguments).envs(variables))
 }

@@ -1,6 +1,6 @@
 //! Which engine runs what, when nobody says.
 
-use backlot_testkit::Outcome;
+use backlot_testkit::{DockerStage, Outcome};
 
 use crate::compose;
 
@@ -120,5 +120,90 @@ services:
     let said = stage.backlot(&["up", "-d"]).output().assert_code(0);
     assert!(said.stderr.contains("tool is left out"), "{said}");
     stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}
+
+/// A database whose data stays.
+const DURABLE: &str = "\
+services:
+  db:
+    image: postgres:15
+    environment: {POSTGRES_PASSWORD: x}
+    volumes: [\"data:/var/lib/postgresql/data\"]
+volumes: {data: {}}
+";
+
+/// Asks the database of an environment something.
+fn ask(stage: &DockerStage, engine: &[&str], sql: &str) -> Outcome {
+    stage.backlot(&[engine, &["db", "shell", "-c", sql, "--", "-Atq"]].concat()).output()
+}
+
+#[test]
+fn where_data_is_on_docker_later_commands_go_there() {
+    let Some(stage) = compose(DURABLE) else { return };
+    stage.on_docker(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
+    ask(&stage, &[], "CREATE TABLE t AS SELECT 7 AS n").assert_prints("");
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+
+    // Nobody has to say where it is, whatever is asked of it.
+    let up = stage.backlot(&["--dry-run", "up"]).output().assert_code(0);
+    assert!(up.stdout.contains("start the containers of db"), "{up}");
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
+    ask(&stage, &[], "SELECT n FROM t").assert_prints("7");
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+    let restored = stage.backlot(&["snapshot", "restore", "it"]).output().assert_code(1);
+    assert!(
+        restored.stderr.contains("it runs on Docker") || restored.stderr.contains("no snapshot"),
+        "{restored}"
+    );
+
+    // Where nobody can be asked, it is said where the data is.
+    for verb in [&["up", "-d"][..], &["down", "-v", "--yes"], &["db", "url"]] {
+        let said =
+            stage.backlot(verb).env("DOCKER_HOST", "unix:///nowhere/docker.sock").output().assert_code(1);
+        assert!(
+            said.stderr.contains("the data of development is on Docker, which cannot be asked"),
+            "{said}"
+        );
+        assert!(said.stderr.contains("--engine native up"), "{said}");
+    }
+
+    // Whoever names the other engine is told, and is there until that data has gone.
+    let up = stage.backlot(&["--engine", "native", "up", "-d"]).output().assert_code(0);
+    assert!(up.stderr.contains("the data of development is in Docker's volumes, where it stays"), "{up}");
+    ask(&stage, &[], "CREATE TABLE u AS SELECT 8 AS n").assert_prints("");
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+    stage.backlot(&["up", "-d", "-q"]).output().assert_prints("");
+    ask(&stage, &[], "SELECT n FROM u").assert_prints("8");
+    let down = stage.backlot(&["down", "-v", "--yes"]).output().assert_code(0);
+    assert!(down.stderr.contains("--engine docker down --volumes` removes it"), "{down}");
+
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_prints("");
+    ask(&stage, &[], "SELECT n FROM t").assert_prints("7");
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+    let down = stage.backlot(&["down", "-v", "--yes"]).output().assert_code(0);
+    assert!(down.stderr.contains("volumes of development"), "{down}");
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn native_data_is_told_to_whoever_goes_on_on_docker() {
+    let Some(stage) = compose(DURABLE) else { return };
+    stage.backlot(&["up", "-d", "-q"]).output().assert_prints("");
+    ask(&stage, &[], "CREATE TABLE t AS SELECT 7 AS n").assert_prints("");
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+    // What keeps it from running natively does not send it to an empty database.
+    stage.file("compose.override.yaml", "services: {db: {x-backlot: {bin: /nowhere}}}");
+    stage.backlot(&["up", "-d"]).output().assert_code(1);
+    stage.file("compose.override.yaml", "services: {}");
+    let up = stage.on_docker(&["up", "-d", "--wait"]).output().assert_code(0);
+    assert!(up.stderr.contains("the data of development is in native volumes, where it stays"), "{up}");
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+    // Docker has it last, until that is gone.
+    let down = stage.backlot(&["down", "-v", "--yes"]).output().assert_code(0);
+    assert!(down.stderr.contains("--engine native down --volumes` removes it"), "{down}");
+    stage.backlot(&["up", "-d", "-q"]).output().assert_prints("");
+    ask(&stage, &[], "SELECT n FROM t").assert_prints("7");
+    stage.backlot(&["down", "-v", "--yes", "-q"]).output().assert_prints("");
     stage.assert_nothing_left();
 }

@@ -88,7 +88,11 @@ fn an_image_that_cannot_be_built_or_had() {
     // Nobody listens there.
     cannot_go_up(
         &format!("{POSTGRES}  web: {{image: 'localhost:1/nothing:1'}}\n"),
-        &["error: ", " cannot be had\n", "connection refused", "docker pull"],
+        &[
+            "error: the image localhost:1/nothing:1 of web cannot be had\n",
+            "connection refused",
+            "docker pull localhost:1/",
+        ],
     );
 }
 

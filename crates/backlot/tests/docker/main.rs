@@ -16,6 +16,7 @@ mod habits;
 mod load;
 mod migrations;
 mod mixed;
+mod once;
 mod passthrough;
 mod production;
 mod readme;

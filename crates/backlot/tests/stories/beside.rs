@@ -264,3 +264,27 @@ fn what_was_begun_beside_a_service_ends_with_it() {
     assert_eq!(exit_code(ended), 143);
     stage.assert_nothing_left();
 }
+
+#[test]
+fn what_cannot_be_run_has_the_exit_codes_of_shells() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file("noexec", "text\n").file(
+        "compose.yaml",
+        "services: {web: {image: app, working_dir: /srv, command: sleep 300, volumes: ['.:/srv']}}\n",
+    );
+    stage.backlot(&["--engine", "native", "up", "-d", "-q"]).output().assert_prints("");
+    for lead in [&["run", "web"][..], &["exec", "web"], &["run", "--"]] {
+        for (command, code, said) in [
+            ("/tmp", 126, "/tmp, which is a directory"),
+            ("./noexec", 126, "noexec, which is not executable"),
+            ("/nowhere/at/all", 127, "/nowhere/at/all"),
+            ("nowhere-at-all", 127, "nowhere-at-all"),
+        ] {
+            let run = stage.backlot(&[&["--engine", "native"], lead, &[command]].concat()).output();
+            assert!(run.code == code && run.stderr.contains(said), "{code}: {run}");
+            assert!(!run.stderr.contains("error: start"), "{run}");
+        }
+    }
+    stage.backlot(&["down", "-q"]).output().assert_prints("");
+    stage.assert_nothing_left();
+}

@@ -70,3 +70,16 @@ fn a_command_line_is_named_by_its_verb() {
         "docker-compose ps"
     );
 }
+
+#[test]
+fn a_registry_that_does_not_answer_tells_the_image_of_a_build() {
+    for (address, image) in [
+        ("https://registry-1.docker.io/v2/library/redis/manifests/7", Some("redis:7")),
+        ("https://registry-1.docker.io/v2/nosuch/thing/manifests/1", Some("nosuch/thing:1")),
+        ("http://localhost:1/v2/team/app/manifests/sha256:ab", Some("localhost:1/team/app@sha256:ab")),
+        ("http://localhost:1/v2/", None),
+    ] {
+        let said = format!("failed to do request: Head \"{address}\": dial tcp: no such host");
+        assert_eq!(super::image_in(&said).as_deref(), image, "{said}");
+    }
+}

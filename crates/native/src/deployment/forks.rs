@@ -54,6 +54,10 @@ impl NativeStack<'_> {
         for service in new {
             match service.fork_of(&main, &root) {
                 Ok(Some(fork)) => drop(service.fork.set(fork)),
+                Ok(None) if service.has_data_on_docker(&main) => {
+                    let name = &service.database.service;
+                    lines.push(format!("{name} begins empty: the main checkout's data is on Docker"));
+                }
                 Ok(None) => {}
                 Err(why) => {
                     let name = &service.database.service;
@@ -79,6 +83,7 @@ impl NativeStack<'_> {
         if runs::run_of(&self.site).is_some() {
             return Ok(());
         }
+        self.site.leave_docker()?;
         attend(&self.site, self.ground.project.root(), self.ground.caller)
     }
 
@@ -133,6 +138,11 @@ impl DatabaseService<'_> {
             Storage::Throwaway => self.site.record().is_ok_and(|record| record.is_none()),
             storage @ Storage::Durable { .. } => !is_cluster(&self.site.data(storage)),
         }
+    }
+
+    /// Whether the main checkout has data that stays in Docker's volumes.
+    fn has_data_on_docker(&self, main: &Main) -> bool {
+        self.database.storage.volume().is_some() && main.site.data_on_docker().is_ok_and(|has| has.is_some())
     }
 
     /// The main checkout's database that it begins with, if that has one.

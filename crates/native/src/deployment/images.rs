@@ -49,6 +49,21 @@ impl NativeStack<'_> {
         Ok(steps)
     }
 
+    /// How the image of a container comes here first, in a word, if it has to.
+    pub(super) fn image_comes(
+        &self,
+        cast: &Cast,
+        name: &str,
+        wishes: &Wishes,
+    ) -> Result<Option<&'static str>, EngineError> {
+        let Some(client) = self.client_of(cast) else { return Ok(None) };
+        let (_, _, step) = self.image_step(client, self.service(name)?, wishes)?;
+        Ok(step.map(|step| match step {
+            Step::Pull(_) => "pulled",
+            Step::Build(_) => "built",
+        }))
+    }
+
     /// Does something for each container of `cast`. Where it fails for an image, its services are left out, which is said in
     /// `left_out`; what cannot be done without is told at once.
     fn for_each(

@@ -79,7 +79,7 @@ impl Migrating<'_> {
         let (stack, ground) = (self.stack, self.stack.ground);
         if let Some(beside) = beside(migration, self.no_install) {
             let (cast, _) = stack.check_once(&beside)?;
-            return stack.beside_all(&beside, &cast);
+            return Ok(stack.beside_all(&beside, &cast)?.program);
         }
         let root = ground.project.root();
         let mut variables = stack.process_variables(&stack.running()?);

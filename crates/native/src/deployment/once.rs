@@ -8,14 +8,22 @@ use backlot_process::{OF_THE_TERMINAL, Program};
 use backlot_project::keys::Level;
 use backlot_project::{Environment, Service};
 use backlot_stack::{Cast, StackError, Translation};
-use backlot_state::{Beside, EngineError, Event, Exec, Report, Wishes, volume};
-use backlot_supervisor::{News, Request, Runbook, ServiceKind, ServiceRun, router};
+use backlot_state::{Beside, EngineError, Event, Exec, OneOff, Report, Wishes, tools, volume};
+use backlot_supervisor::{News, ProcessRun, Request, Runbook, ServiceKind, ServiceRun, router};
 use backlot_view::View;
 
 use crate::all_running;
 use crate::beside::{Supervised, exec, with_addresses};
 use crate::deployment::{NativeStack, endpoints};
 use crate::supervise::ask;
+
+/// How a command is run as a service.
+#[derive(Debug)]
+pub(super) struct Alone {
+    /// The program, or the client of the container.
+    pub(super) program: Program,
+    container: Option<OneOff>,
+}
 
 impl NativeStack<'_> {
     pub(super) fn run_once(
@@ -40,6 +48,7 @@ impl NativeStack<'_> {
             self.make_packages(&only, report)?;
             self.check_once(beside)?.0
         };
+        self.tell_of_container(&cast, beside, report)?;
         self.bring_images(&mut cast, &Wishes { build: beside.build, ..Wishes::default() }, report)?;
         for line in told {
             report(Event::Warning(line));
@@ -49,7 +58,33 @@ impl NativeStack<'_> {
         if beside.orphans {
             self.end_gone(&Wishes { services: vec![name.clone()], ..Wishes::default() }, news)?;
         }
-        self.beside_all(beside, &cast).map(Exec::Child)
+        Ok(match self.beside_all(beside, &cast)? {
+            Alone { program, container: None } => Exec::Child(program),
+            Alone { program: client, container: Some(container) } => Exec::Contained { client, container },
+        })
+    }
+
+    /// Tells that the command runs in a container whose image has to come first; for a word that is nearly a program of this machine none
+    /// is built.
+    fn tell_of_container(&self, cast: &Cast, beside: &Beside, report: Report<'_>) -> Result<(), EngineError> {
+        let name = &beside.service;
+        let word = beside.command.first().map(|word| word.to_string_lossy());
+        let Some(word) = word.filter(|_| cast.containers.contains(name) && beside.entrypoint.is_none())
+        else {
+            return Ok(());
+        };
+        let wishes = Wishes { build: beside.build, ..Wishes::default() };
+        let Some(does) = self.image_comes(cast, name, &wishes)? else { return Ok(()) };
+        let variables =
+            tools::with_virtual_environment(self.ground.project.root(), self.ground.caller.clone());
+        let is_here = word.contains('/') || tools::on_path(&word, &variables).is_some();
+        if let Some(near) = tools::misspelt(&word, &variables).filter(|_| !beside.build) {
+            let (service, program) = (name.clone(), word.into_owned());
+            return Err(EngineError::Misspelt { service, program, near });
+        }
+        let why = if is_here { String::new() } else { format!("{word} is no program here: ") };
+        report(Event::Warning(format!("{why}{name} is run as a container; its image is {does} first")));
+        Ok(())
     }
 
     /// What can be known to be wrong from the files alone with a command that is to run as a service. Returns what it takes to run
@@ -67,7 +102,7 @@ impl NativeStack<'_> {
     }
 
     /// How a command is run as a service beside all that runs now.
-    pub(super) fn beside_all(&self, beside: &Beside, cast: &Cast) -> Result<Program, EngineError> {
+    pub(super) fn beside_all(&self, beside: &Beside, cast: &Cast) -> Result<Alone, EngineError> {
         let name = &beside.service;
         let stack = &self.environment.stack;
         let service = stack.services.get(name).ok_or_else(|| StackError::from(NoService::of(name, stack)))?;
@@ -83,8 +118,7 @@ impl NativeStack<'_> {
         };
         self.make_places(&translation, cast)?;
         if let Some(process) = translation.once_contained(name, beside.terminal) {
-            let no_port = |_| StackError::NoPort { service: name.clone() };
-            return Ok(process?.alone().map_err(no_port)?);
+            return Ok(contained(service, &process?)?);
         }
         let (run, runbook) = translation.once(name)?;
         if matches!(run.kind, ServiceKind::Front(_)) && !run.process().has_addresses {
@@ -93,7 +127,7 @@ impl NativeStack<'_> {
             return Err(StackError::NotOnce { service: name.clone(), reason, way_out }.into());
         }
         let more = if beside.environment { translation.of_environment(service) } else { BTreeMap::new() };
-        self.child(beside, &run, &runbook, more)
+        self.child(beside, &run, &runbook, more).map(|program| Alone { program, container: None })
     }
 
     /// What it takes to run `name` alone, of these files.
@@ -228,4 +262,16 @@ impl NativeStack<'_> {
         };
         Ok(Exec::Here { variables, directory, view })
     }
+}
+
+/// A service that runs once in a container.
+fn contained(service: &Service, process: &ProcessRun) -> Result<Alone, StackError> {
+    let no_port = |_| StackError::NoPort { service: service.name.clone() };
+    let Some(container) = &process.container else {
+        return Ok(Alone { program: process.alone().map_err(no_port)?, container: None });
+    };
+    let (program, name) = process.alone_contained(container).map_err(no_port)?;
+    let engine = Program::new(&process.program).envs(process.environment()).current_dir(&process.directory);
+    let (remove, grace) = (container.remove.clone(), service.stop_grace_period);
+    Ok(Alone { program, container: Some(OneOff { engine, name, remove, grace }) })
 }

@@ -16,6 +16,12 @@ pub struct OnDocker {
     pub project: String,
     /// The ports of this machine that it publishes.
     pub ports: BTreeSet<u16>,
+    /// The volumes of its files there, whose data stays.
+    #[serde(default)]
+    pub volumes: BTreeSet<String>,
+    /// Whether it was brought up natively since.
+    #[serde(default)]
+    pub is_left: bool,
 }
 
 impl Checkouts {
@@ -31,24 +37,44 @@ impl Checkouts {
         self.all().iter().any(|known| is_other(known) && has_name(known)).then_some(place.hash)
     }
 
-    /// Keeps what the environment `key`, of the checkout that has the project in `root`, has on Docker.
+    /// Keeps what the environment `key`, of the checkout that has the project in `root`, has on Docker. Volumes that its files had
+    /// earlier count until they are known to be gone.
     pub fn keep_on_docker(
         &self,
         key: String,
         (root, called): (&Path, &str),
         has: OnDocker,
     ) -> Result<(), EngineError> {
-        self.keep(root, called, |known, _| drop(known.docker.insert(key, has)))
+        self.keep(root, called, |known, _| {
+            let earlier = known.docker.remove(&key).map(|earlier| earlier.volumes).unwrap_or_default();
+            let volumes = has.volumes.into_iter().chain(earlier).collect();
+            known.docker.insert(key, OnDocker { volumes, ..has });
+        })
     }
 
-    /// Forgets what the environment `key` of the checkout `hash` had on Docker.
-    pub(crate) fn forget_on_docker(&self, hash: &str, key: &str) -> Result<(), EngineError> {
+    /// What the environment `key` of the checkout `hash` has on Docker.
+    pub(crate) fn on_docker(&self, hash: &str, key: &str) -> Result<Option<OnDocker>, EngineError> {
+        let known = Self::read(&self.path(hash))?;
+        Ok(known.and_then(|mut known| known.docker.remove(key)))
+    }
+
+    /// Changes what is kept of what the environment `key` of the checkout `hash` has on Docker, or forgets it.
+    pub(crate) fn change_on_docker(
+        &self,
+        hash: &str,
+        key: &str,
+        change: impl FnOnce(OnDocker) -> Option<OnDocker>,
+    ) -> Result<(), EngineError> {
         if !self.path(hash).exists() {
             return Ok(());
         }
         let _lock = self.hold()?;
-        let Some(mut known) = Self::read(&self.path(hash))? else { return Ok(()) };
-        if known.docker.remove(key).is_none() {
+        let Some(before) = Self::read(&self.path(hash))? else { return Ok(()) };
+        let mut known = before.clone();
+        if let Some(has) = known.docker.remove(key).and_then(change) {
+            known.docker.insert(key.to_owned(), has);
+        }
+        if known == before {
             return Ok(());
         }
         self.write(&known)

@@ -272,8 +272,11 @@ impl Checkouts {
         }
     }
 
-    /// Whether nothing is kept for a checkout, and no port that it may want again.
+    /// Whether nothing is kept for a checkout, be it on Docker, and no port that it may want again.
     fn is_nothing(&self, known: &Known) -> bool {
+        if known.docker.values().any(|has| !has.volumes.is_empty()) {
+            return false;
+        }
         let is_plain = known.ports.values().all(BTreeMap::is_empty) && known.docker.is_empty();
         (is_plain || known.has_left()) && self.projects(known).is_empty()
     }

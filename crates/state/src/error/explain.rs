@@ -60,7 +60,9 @@ impl EngineError {
             Self::SupervisorForeign { .. } => "supervisor-version",
             Self::NoDatabase { .. } => "no-database",
             Self::View(_) | Self::Network(_) => "view",
+            Self::Misspelt { .. } => "misspelt-program",
             Self::OtherEngine { .. } => "other-engine",
+            Self::DataOnDocker { .. } => "data-on-docker",
             Self::OnlyNative { .. } => "only-native",
             Self::Interrupted | Self::StoppedWaiting | Self::InterruptedAfter { .. } => "interrupted",
         }
@@ -90,6 +92,8 @@ impl EngineError {
                 down_first("leave --engine out, or take it down first: ", environment)
                     .then(format!(" (it runs on {engine})"))
             }
+            Self::Misspelt { service, program, near } => did_you_mean(service, program, near),
+            Self::DataOnDocker { environment, .. } => begin_anew(environment),
             Self::OnlyNative { .. } => "bring it up natively: without --engine docker".into(),
             Self::NoDatabase { .. } => "give it a service with `image: postgres`".into(),
             Self::CsvHeader { .. } => "write the columns' names into its first line: id,email".into(),
@@ -189,6 +193,21 @@ fn stop_and_start(environment: &str) -> Hint {
         .then(Hint::command(&["-e", environment, "stop"]))
         .then(", then ")
         .then(Hint::command(&["-e", environment, "start"]))
+}
+
+fn did_you_mean(service: &str, program: &str, near: &str) -> Hint {
+    Hint::from(format!("did you mean {near}? If its image has {program}, have that built: "))
+        .then(Hint::command(&["run", "--build", service, program, "…"]))
+}
+
+fn begin_anew(environment: &str) -> Hint {
+    Hint::from("start Docker; or begin anew natively, without that data: ").then(Hint::command(&[
+        "-e",
+        environment,
+        "--engine",
+        "native",
+        "up",
+    ]))
 }
 
 #[cfg(test)]

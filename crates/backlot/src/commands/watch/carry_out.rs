@@ -111,7 +111,9 @@ impl Session<'_> {
                     None => program.current_dir(self.outside(service, &directory)),
                 }
             }
-            Exec::Child(program) | Exec::Elsewhere(program) => program,
+            Exec::Child(program)
+            | Exec::Elsewhere(program)
+            | Exec::Contained { client: program, container: _ } => program,
         };
         let mut go_on = |_: backlot_process::Printed<'_>| !cancel.load(Ordering::Relaxed);
         let output = program.output_while(&[], COMMAND_LIMIT, &mut go_on)?;

@@ -112,7 +112,8 @@ fn a_name_on_docker_is_whose_it_was_first_and_the_second_keeps_its_own() {
     let (first, second) = (world.checkout("a/shop"), world.checkout("b/shop"));
     let all = world.all();
     let keep = |root: &Path, project: &str| {
-        let has = OnDocker { project: project.into(), ports: [8000].into() };
+        let (ports, volumes) = ([8000].into(), [format!("{project}_data")].into());
+        let has = OnDocker { project: project.into(), ports, volumes, is_left: false };
         all.keep_on_docker(KEY.into(), (root, "shop"), has).unwrap();
     };
     let end = |root: &Path| all.end_on_docker(KEY, root, "shop");
@@ -124,6 +125,6 @@ fn a_name_on_docker_is_whose_it_was_first_and_the_second_keeps_its_own() {
     // Its volumes are there under that name.
     fs::remove_dir_all(&first).unwrap();
     assert_eq!(end(&second), Some(second_s));
-    all.forget_on_docker(&world.hash(&second), KEY).unwrap();
+    all.change_on_docker(&world.hash(&second), KEY, |_| None).unwrap();
     assert_eq!(end(&second), None, "whoever had the name has left");
 }
