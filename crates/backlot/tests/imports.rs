@@ -30,7 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("project", &["compose", "files", "near", "plan", "yaml"]),
     ("watch", &["files", "project"]),
     ("nginx", &["files", "process"]),
-    ("postgres", &["files", "process"]),
+    ("postgres", &["files", "process", "view"]),
     ("templates", &["files", "postgres", "process"]),
     ("dumps", &["files", "hint", "postgres", "process"]),
     ("snapshots", &["files", "hint", "postgres", "process", "templates"]),

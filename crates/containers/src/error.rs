@@ -132,10 +132,10 @@ impl Explain for ContainersError {
             Self::NoEngine { .. } => "start Docker, or install it or podman".to_owned(),
             Self::Unknown { .. } => "say docker or podman, or leave it out: what answers is taken".to_owned(),
             Self::NoImage { service, .. } | Self::SlowImage { service, .. } | Self::Build { service, .. } => {
-                format!("{}\nor leave the service out: `up --without {service}`", said.join("\n"))
+                format!("{}\nor leave the service out: `--without {service}`", said.join("\n"))
             }
             Self::NotHere { service, .. } => {
-                format!("build or pull it, or leave the service out: `up --without {service}`")
+                format!("build or pull it, or leave the service out: `--without {service}`")
             }
             Self::Failed { said, .. } if said.len() > 1 => said.join("\n"),
             Self::Failed { .. }

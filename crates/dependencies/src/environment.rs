@@ -14,6 +14,7 @@ use crate::machine::{Interpreter, Machine, Version, is_executable};
 use crate::modules::NAME;
 use crate::node::{as_node_of, as_npm_of};
 use crate::requires::Requirement;
+use crate::tool_version;
 
 /// Where images have programs and packages of all.
 const SYSTEM: [&str; 4] = ["/usr/local", "/usr", "/root/.local", "/"];
@@ -236,8 +237,7 @@ impl Chooser<'_> {
             if tool == Tool::Npm || (self.machine.on_path("npm").is_none() && !has_npm) {
                 return Err(no_tool("npm"));
             }
-            let spec = self.specs.get(&tool).cloned().or_else(|| named(&install.directory, tool));
-            let spec = spec.unwrap_or_else(|| tool.name().to_owned());
+            let spec = tool_version::spec(self.specs.get(&tool), &install.directory, tool);
             let own = Install {
                 said: format!("npm install {spec}"),
                 kind: Kind::Globals(vec![spec]),
@@ -289,14 +289,6 @@ impl Chooser<'_> {
             as_in_image: None,
         })
     }
-}
-
-/// `"packageManager": "pnpm@9.1.0+sha512…"`
-fn named(directory: &Path, tool: Tool) -> Option<String> {
-    let text = backlot_files::text(&directory.join("package.json")).ok()?;
-    let package: serde_json::Value = serde_json::from_str(&text).ok()?;
-    let named = package.get("packageManager")?.as_str()?.split('+').next()?;
-    named.starts_with(&format!("{}@", tool.name())).then(|| named.to_owned())
 }
 
 impl Environment {

@@ -163,7 +163,7 @@ impl Explain for DependencyError {
             Self::Failed { last_lines, system, builds, .. } => {
                 let system = (!system.is_empty()).then(|| {
                     Hint::from(format!(
-                        "its Dockerfile has packages of the system before, of which some may be missing here: {} (`doctor` tells which)",
+                        "its Dockerfile has packages of the system before, of which these may be missing here: {}",
                         system.join(" ")
                     ))
                 });

@@ -18,6 +18,8 @@ mod project;
 mod python;
 mod requires;
 mod sources;
+mod system;
+mod tool_version;
 mod tools;
 
 pub use builds::Stage;
@@ -29,3 +31,5 @@ pub use machine::{Machine, Version};
 pub use make::Making;
 pub use modules::own_modules;
 pub use sources::copy;
+pub use system::{Missing as MissingPackages, missing as missing_packages};
+pub use tool_version::lone_tools;

@@ -13,6 +13,7 @@ use crate::environment::{Ecosystem, Environment};
 use crate::error::DependencyError;
 use crate::folder::{lock_of, make_folder, note_use, remove, write_mark};
 use crate::machine::Machine;
+use crate::system::missing;
 use crate::tools::Tools;
 use crate::{kept, lock, modules, python, sources};
 
@@ -73,7 +74,8 @@ impl Environment {
                 line,
                 how,
                 last_lines,
-                system: self.system.clone(),
+                // What is here is not missing, whoever has brought it.
+                system: missing(&self.system, true, making.machine.caller).names,
                 builds: self.built.is_some(),
             },
             other @ (DependencyError::NoTool { .. }

@@ -126,7 +126,7 @@ pub fn matching(context: &Path, path: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn fits(pattern: &str, name: &str) -> bool {
+pub(crate) fn fits(pattern: &str, name: &str) -> bool {
     match (pattern.chars().next(), name.chars().next()) {
         (None, None) => true,
         (Some('*'), _) => {

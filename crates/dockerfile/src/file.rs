@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use backlot_project::stack::{Healthcheck, Image};
 
-use crate::copies::Copies;
+use crate::brought::is_script;
+use crate::copies::{Copies, fits};
 use crate::installs::Installs;
 use crate::workshop::Made;
 
@@ -37,6 +38,8 @@ pub struct Dockerfile {
     pub volumes: Vec<PathBuf>,
     /// `COPY` and `ADD`.
     pub copies: Copies,
+    /// What its commands take away (`rm`), where patterns may be.
+    pub removed: Vec<PathBuf>,
     /// Whether it makes files executable that need not be so in the project.
     pub makes_executable: bool,
     /// Whether commands are run for it.
@@ -50,6 +53,17 @@ pub struct Dockerfile {
 }
 
 impl Dockerfile {
+    /// Whether one of its commands takes away what the image that it is made from has at a path.
+    pub fn removes(&self, path: &Path) -> bool {
+        let is_meant = |gone: &Path, path: &Path| {
+            gone.components().count() == path.components().count()
+                && gone.components().zip(path.components()).all(|(gone, part)| {
+                    fits(&gone.as_os_str().to_string_lossy(), &part.as_os_str().to_string_lossy())
+                })
+        };
+        self.removed.iter().any(|gone| path.ancestors().any(|path| is_meant(gone, path)))
+    }
+
     /// What of its lines has no effect outside of an image, as the file has it: no variable's value is in it.
     pub fn without_effect(&self) -> Vec<String> {
         let runs = self.installs.undone.iter().map(|said| format!("RUN {said}"));
@@ -57,7 +71,7 @@ impl Dockerfile {
         // A tool that installs packages is looked for here.
         let is_tool = |what: &str| {
             let path = Path::new(what.split(" of ").next().unwrap_or_default());
-            path.file_name().is_some_and(|name| TOOLS.iter().any(|tool| name == *tool))
+            path.file_name().is_some_and(|name| TOOLS.iter().any(|tool| name == *tool)) || is_script(what)
         };
         let made = self.copies.made.iter().filter(|(target, what)| !is_installed(target) && !is_tool(what));
         let made = made.map(|(target, what)| format!("COPY {what} to {}", target.display()));

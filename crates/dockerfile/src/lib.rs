@@ -1,5 +1,6 @@
 //! What a Dockerfile says of the container that it makes; not how it is built.
 
+mod brought;
 mod copies;
 mod file;
 mod installs;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use backlot_project::Service;
 use backlot_project::stack::Image;
 
+use brought::is_of_language;
 pub use copies::Copies;
 use copies::From;
 pub use copies::{matching, normal};
@@ -252,6 +254,7 @@ impl Reader<'_> {
         }
         let directory = PathBuf::from(stage.file.working_dir.as_deref().unwrap_or("/"));
         let copies = stage.file.copies.clone();
+        stage.file.removed.extend(removed(&text, &directory, &variables));
         let line = installs::Line {
             text: &text,
             mounts: &mounts,
@@ -294,11 +297,26 @@ impl Reader<'_> {
         Some((stage.file.installs.clone(), source, target))
     }
 
+    /// The words of a copy without what is a language's own: that is this machine's.
+    fn without_languages(&self, from: Option<&str>, words: Vec<String>) -> Vec<String> {
+        let (Some(from), Some((dest, sources))) = (from, words.split_last()) else { return words };
+        let stage = self.find(from).map(|at| &self.stages[at].file);
+        let is_plain = stage.is_none_or(|file| {
+            let installs = &file.installs;
+            installs.undone.is_empty() && installs.unclear.is_empty() && file.undone.is_empty()
+        });
+        let image = stage.map_or_else(|| Some(Image::parse(from)), |file| file.base.clone());
+        let Some(image) = image.filter(|_| is_plain) else { return words };
+        let others = sources.iter().filter(|source| !is_of_language(&image, source));
+        others.chain([dest]).cloned().collect()
+    }
+
     fn copy(&mut self, name: &str, rest: &str) {
         let (options, rest) = options(rest);
         let words: Vec<String> = serde_json::from_str(rest).unwrap_or_else(|_| self.split(rest));
         let Some(mut stage) = self.stages.pop() else { return };
         let from = option(&options, "from");
+        let from_name = from;
         let mut built = Vec::new();
         if let (Some(at), Some((dest, sources))) = (from.and_then(|from| self.find(from)), words.split_last())
         {
@@ -322,6 +340,7 @@ impl Reader<'_> {
         };
         let unpacks = |word: &&String| name == "ADD" && ARCHIVES.iter().any(|end| word.ends_with(end));
         let working_dir = stage.file.working_dir.clone().unwrap_or_else(|| "/".into());
+        let words = self.without_languages(from_name, words);
         match words.iter().find(unpacks) {
             Some(archive) => stage.file.copies.add(&From::Elsewhere(archive), &words, &working_dir),
             None => stage.file.copies.add(&from, &words, &working_dir),
@@ -331,6 +350,16 @@ impl Reader<'_> {
         stage.file.makes_executable |= option(&options, "chmod").is_some();
         self.stages.push(stage);
     }
+}
+
+/// What a line takes away for certain.
+fn removed(text: &str, directory: &Path, variables: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    let runs = shell::commands(text, shell::Start { directory, variables, place: &|_| None });
+    let removing =
+        runs.iter().filter(|run| run.certain && run.words.first().is_some_and(|word| word == "rm"));
+    let paths = removing.flat_map(|run| run.words[1..].iter().map(|word| (&run.directory, word)));
+    let paths = paths.filter(|(_, word)| !word.starts_with('-'));
+    paths.map(|(directory, word)| normal(&directory.join(word))).collect()
 }
 
 #[cfg(test)]

@@ -168,6 +168,22 @@ ONBUILD RUN touch /later
         ("ADD https://example.com/a /a", &["COPY https://example.com/a to /a"]),
         ("COPY --from=busybox /bin/x /bin/x", &["COPY /bin/x of busybox to /bin/x"]),
         ("COPY --from=ghcr.io/astral-sh/uv:1 /uv /bin/", &[]),
+        ("ADD https://astral.sh/uv/install.sh /uv.sh\nRUN sh /uv.sh && rm /uv.sh", &[]),
+        ("RUN curl -LsSf https://astral.sh/uv/0.8.1/install.sh | sh", &[]),
+        ("RUN curl -sSL https://install.python-poetry.org | POETRY_VERSION=1.8 python3 - --yes", &[]),
+        ("RUN curl https://example.com/x | sh", &["RUN curl https://example.com/x", "RUN sh"]),
+        (
+            "COPY --from=node:20 /usr/local/bin /usr/local/bin\nCOPY --from=node:20 /app /app",
+            &["COPY /app of node:20 to /app"],
+        ),
+        ("FROM node AS node\nFROM b\nCOPY --from=node /usr/lib /usr/lib", &[]),
+        (
+            "FROM node AS n\nRUN touch /usr/lib/a\nFROM b\nCOPY --from=n /usr/lib /usr/lib",
+            &["COPY /usr/lib of stage n to /usr/lib"],
+        ),
+        ("RUN chmod -R g=u,o-w /app", &[]),
+        ("RUN python3 -mcompileall /app && python -m compileall -q /x", &[]),
+        ("RUN chmod u-w /app", &["RUN chmod u-w /app"]),
         ("FROM one AS later\nONBUILD RUN touch /a\nFROM later", &["ONBUILD RUN touch /a"]),
         ("NEWER thing", &["NEWER thing"]),
     ] {
@@ -175,4 +191,23 @@ ONBUILD RUN touch /later
     }
     let file = read("FROM a\nVOLUME /data /a/../b\nVOLUME [\"/c\"]", None);
     assert_eq!(file.volumes, ["/data", "/b", "/c"].map(std::path::PathBuf::from));
+}
+
+#[test]
+fn what_commands_take_away_is_known() {
+    let file = read(
+        "FROM nginx AS a\nWORKDIR /etc\nRUN set -e; rm -f nginx/conf.d/default.conf && echo\nFROM a\n\
+         RUN if [ -e x ]; then rm /maybe; fi\nRUN [\"rm\", \"-rf\", \"/var/lib/*\"]\n",
+        None,
+    );
+    for (path, expected) in [
+        ("/etc/nginx/conf.d/default.conf", true),
+        ("/etc/nginx/conf.d/other.conf", false),
+        ("/etc/nginx/conf.d", false),
+        ("/var/lib/a/b", true),
+        ("/var/lib", false),
+        ("/maybe", false),
+    ] {
+        assert_eq!(file.removes(Path::new(path)), expected, "{path}");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use backlot_docker::{Client, DockerStack};
-use backlot_native::{NO_VERSION, Native, NativeStack};
+use backlot_native::{Native, NativeStack, is_so_on_all};
 use backlot_project::{Environment, EnvironmentName, Project};
 use backlot_state::{Deployment, Engine, EngineError, EngineKind, Ground, Site, Wishes, volume};
 
@@ -181,10 +181,11 @@ fn best<'a>(
     let (native, reason) = match NativeStack::new(ground, environment.clone(), true) {
         Ok(native) => match native.obstacle(wishes)? {
             None => return Ok(Box::new(native)),
+            // It is told with all that is in the way.
+            Some(reason) if is_so_on_all(&reason) => return Ok(Box::new(native)),
             Some(reason) => (Ok(native), reason.to_string()),
         },
-        // No other engine makes sense of it, either.
-        Err(error) if error.code() == NO_VERSION => return Err(error),
+        Err(error) if is_so_on_all(&error) => return Err(error),
         Err(error) => {
             let reason = error.to_string();
             (Err(error), reason)

@@ -15,6 +15,7 @@ pub mod prune;
 mod runner;
 mod testing;
 
+pub use backlot_dependencies::missing_packages;
 pub use backlot_docker::{Client, ComposeProject, DockerError, named_daemon};
 pub use backlot_door::{
     Authority, Door, DoorError, Entrance, House, entrances, house, names as door_names, open as open_door,

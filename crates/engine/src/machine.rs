@@ -101,7 +101,9 @@ fn summary(
         };
         let data = record.and_then(|record| record.database).map(|database| database.data_dir);
         let size = data.and_then(|dir| size(&dir, spent));
-        let state = if is_gone && seen.state == State::Stopped { State::Orphan } else { seen.state };
+        // Also one that runs: nobody can go there to stop it.
+        let is_orphan = is_gone && matches!(seen.state, State::Stopped | State::Running);
+        let state = if is_orphan { State::Orphan } else { seen.state };
         return Ok(Some(Summary { size: seen.size.or(size), state, ..seen }));
     }
     if place.volumes().is_dir() {

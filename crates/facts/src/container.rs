@@ -252,8 +252,9 @@ impl<'a> Container<'a> {
             let path = backlot_dockerfile::normal(&Path::new(inside.unwrap_or("/")).join(word));
             self.outside(&path).filter(|file| file.exists()).or_else(|| Some(self.directory().join(word)))
         } else if self.service.extension.command.is_none() {
-            let copies = &self.dockerfile.copies;
-            PROGRAMS.iter().find_map(|dir| copies.place(&Path::new(dir).join(word)))
+            let path = self.variable("PATH").unwrap_or_default().split(':').chain(PROGRAMS);
+            let found = path.filter_map(|dir| self.outside(&Path::new(dir).join(word)));
+            found.into_iter().find(|file| file.is_file())
         } else {
             None
         };

@@ -10,17 +10,18 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use backlot_plan::{Port, PostgresWish, Storage, Volume};
-use backlot_postgres::{DEFAULT_PORT, INIT_DIR, LocaleWish, Script, TRUST};
+use backlot_postgres::{DEFAULT_PORT, INIT_DIR, LocaleWish, Places, Script, TRUST};
 use backlot_project::stack::MountKind;
 use backlot_project::{Environment, Service, Stack, split_words};
 use secrecy::SecretString;
 
+use crate::container::Container;
 use crate::image::{self, PostgresImage};
 use crate::inside::Inside;
 use crate::storage;
 
 pub use command::ConfFile;
-pub use error::DatabaseError;
+pub use error::{DatabaseError, OF_ALL_ENGINES};
 use said::Said;
 
 /// Files of the server's own, wherever they are mounted.
@@ -74,6 +75,8 @@ pub struct Database {
     pub variables: BTreeMap<String, String>,
     /// What fills it when it is made.
     pub scripts: Vec<Script>,
+    /// What those see at paths of the container.
+    pub places: Places,
     /// Files of the server's own.
     pub files: Vec<ConfFile>,
     /// What of the service is not as in its container, in words.
@@ -269,10 +272,17 @@ impl<'a> Found<'a> {
             locale,
             variables,
             scripts: Vec::new(),
+            places: self.places(),
             files: Vec::new(),
             notes: Vec::new(),
             settings: Vec::new(),
         })
+    }
+
+    /// What is where in the container.
+    fn places(&self) -> Places {
+        let data = storage::place_of_postgres(self.service, self.image.wanted.major);
+        Places { data, mounts: Container::of(self.service, Path::new("/")).mounts() }
     }
 
     fn initdb_args(&self, said: &Said) -> Result<Vec<String>, DatabaseError> {

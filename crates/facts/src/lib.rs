@@ -5,6 +5,7 @@ pub mod address;
 mod alone;
 pub mod container;
 pub mod database;
+pub mod front;
 pub mod image;
 mod inside;
 pub mod migration;

@@ -183,6 +183,11 @@ fn other_places(service: &Service) -> impl Iterator<Item = &'static str> + use<>
     OTHERS.iter().filter(move |(name, _)| *name == last).map(|(_, place)| *place)
 }
 
+/// Where the image of a Postgres service keeps its data.
+pub fn place_of_postgres(service: &Service, major: Option<u32>) -> PathBuf {
+    places(service, major, None).into_iter().next().unwrap_or_default()
+}
+
 /// The places where a Postgres image may keep its data, the likeliest first; the only one where it is told.
 pub(crate) fn places(service: &Service, major: Option<u32>, told: Option<&str>) -> Vec<PathBuf> {
     // Only its variables are asked for, wherever its files are.

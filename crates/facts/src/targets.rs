@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use backlot_nginx::{Config, Source};
+use backlot_nginx::Config;
 use backlot_postgres::DEFAULT_PORT;
 use backlot_project::Stack;
 
 use crate::container::Container;
+use crate::front::source;
 use crate::image::is_postgres;
 use crate::references::referred;
 
@@ -56,8 +57,7 @@ impl Targets {
 
 /// The services and ports that an nginx passes requests to, and the ports that it listens on.
 fn nginx(container: &Container<'_>, names: &BTreeSet<&str>) -> (BTreeSet<(String, u16)>, BTreeSet<u16>) {
-    let Ok(config) = Config::read(&Source { mounts: container.files(), variables: container.environment() })
-    else {
+    let Ok(config) = Config::read(&source(container, container.environment())) else {
         return (BTreeSet::new(), BTreeSet::new());
     };
     let names = names.iter().map(|name| (*name).to_owned()).collect();

@@ -1,16 +1,20 @@
 //! The ports that an `up` wants: they are tried before anything is started.
 
+mod tenant;
+
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use backlot_hint::{self, Explain, Hint};
 use backlot_process::{PortHolder, address_holder, command_lines_up_from, try_address, try_port};
 use backlot_project::{Environment, Location};
 use backlot_stack::Claim;
-use backlot_state::{EngineError, GUARD_VERB, Record, SUPERVISOR_VERB, Site};
+use backlot_state::{EngineError, Site};
+
+use crate::claims::tenant::tenant;
+pub use crate::claims::tenant::{Tenant, tenant_of};
 
 /// How long the holder of a port may take to end that is about to.
 const ENDING: Duration = Duration::from_secs(5);
@@ -58,17 +62,6 @@ pub enum PortTrouble {
     Elsewhere,
 }
 
-/// An environment that runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tenant {
-    /// The project's directory; its record tells, which is not there while somebody brings it up or was killed at that.
-    pub project: Option<PathBuf>,
-    /// The environment's name on disk.
-    pub name: String,
-    /// Its own directory.
-    pub dir: PathBuf,
-}
-
 impl PortError {
     fn is_by_one_that_has_ended(&self) -> bool {
         matches!(&self.trouble, PortTrouble::InUse { holder: Some(holder), tenant: None } if has_ended(holder))
@@ -78,9 +71,7 @@ impl PortError {
     pub fn hint(&self) -> Hint {
         let Self { service, at, other, .. } = self;
         let way = match &self.trouble {
-            PortTrouble::InUse { tenant: Some(tenant), .. } => {
-                Hint::from("stop it: ").then(tenant.way_down())
-            }
+            PortTrouble::InUse { tenant: Some(tenant), .. } => tenant.way_down(),
             PortTrouble::InUse { holder: Some(PortHolder::Process { pid, .. }), .. } => {
                 format!("stop it: kill {pid}").into()
             }
@@ -95,14 +86,6 @@ impl PortError {
             Some(other) => way.then(format!("; or choose another one for this run: {other} backlot …")),
             None => way,
         }
-    }
-}
-
-impl Tenant {
-    fn way_down(&self) -> Hint {
-        let project =
-            self.project.as_ref().map_or_else(|| "ITS_PROJECT".into(), |project| project.to_string_lossy());
-        Hint::anywhere(&[&["-C", &*project], backlot_hint::down(&self.name).as_slice()].concat())
     }
 }
 
@@ -139,8 +122,11 @@ pub(super) fn check(
                 try_patiently(claim.address).err()?;
                 error = in_use(claim, address_holder(claim.address), environment);
             }
-            let is_ours = match &error.trouble {
-                PortTrouble::InUse { tenant: Some(tenant), .. } => tenant.dir == site.dir(),
+            let is_ours = match &mut error.trouble {
+                PortTrouble::InUse { tenant: Some(tenant), .. } => {
+                    tenant.called = tenant.other_name(site.dir());
+                    tenant.dir == site.dir()
+                }
                 PortTrouble::InUse { holder: None, .. } => open.contains(&claim.address.port()),
                 PortTrouble::InUse { .. } | PortTrouble::Forbidden | PortTrouble::Elsewhere => false,
             };
@@ -237,38 +223,6 @@ fn publishes(line: &str, name: &str) -> bool {
     is_item || before.contains("ports:") || before.contains("published:")
 }
 
-/// The environment that has a port of this machine, if it is one of Backlot, as far as the system tells.
-pub fn tenant_of(port: u16) -> Option<Tenant> {
-    let holders = [SocketAddr::from((Ipv4Addr::LOCALHOST, port)), (Ipv6Addr::LOCALHOST, port).into()];
-    let holder = holders.into_iter().find_map(address_holder)?;
-    tenant(&command_lines_up_from(holder.pid()?))
-}
-
-/// The environment that a process belongs to, by its command line and those of its ancestors.
-fn tenant(lines: &[Vec<String>]) -> Option<Tenant> {
-    let dir = lines.iter().find_map(|words| site_named_in(words))?;
-    let record = Record::read(&dir.join("live/record.json")).ok().flatten();
-    let name = dir.file_name()?.to_string_lossy().into_owned();
-    Some(Tenant { project: record.map(|record| record.project), name, dir })
-}
-
-/// The directory of the environment that a supervisor or a Postgres server was started for.
-fn site_named_in(words: &[String]) -> Option<PathBuf> {
-    let ours = [SUPERVISOR_VERB, GUARD_VERB];
-    if words.get(1).is_some_and(|word| ours.contains(&word.as_str())) {
-        return words.get(3).map(PathBuf::from);
-    }
-    let data =
-        words.iter().zip(words.iter().skip(1)).find(|(word, _)| *word == "-D").map(|(_, data)| data)?;
-    // `live/data`, and below `volumes/<volume>` wherever the image has its data in what is mounted. Not the home, in which volumes
-    // of all projects are.
-    let named = |dir: &Path, names: &[&str]| {
-        dir.file_name().is_some_and(|found| names.iter().any(|name| found == *name))
-    };
-    let site = Path::new(data).ancestors().find(|dir| named(dir, &["live", "volumes"]))?.parent()?;
-    named(site.parent()?.parent()?, &["projects"]).then(|| site.to_owned())
-}
-
 impl Explain for PortError {
     fn code(&self) -> &'static str {
         "port-in-use"
@@ -303,31 +257,9 @@ impl From<Box<PortError>> for EngineError {
 
 #[cfg(test)]
 mod tests {
+    use super::publishes;
     #[cfg(target_os = "linux")]
     use super::{PortHolder, has_ended};
-    use super::{publishes, site_named_in};
-    use std::path::Path;
-
-    #[test]
-    fn an_environment_is_known_by_its_programs() {
-        let site = |line: &str| site_named_in(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
-        let development = Path::new("/h/projects/blog-1/development");
-        for line in [
-            "/usr/bin/backlot __supervisor /h /h/projects/blog-1/development",
-            "/usr/bin/backlot __guard /h /h/projects/blog-1/development",
-            "/usr/lib/postgresql/15/bin/postgres -D /h/projects/blog-1/development/live/data -c port=1",
-            "/usr/lib/postgresql/15/bin/postgres -D /h/projects/blog-1/development/volumes/pgdata/data",
-            "/usr/lib/postgresql/15/bin/postgres -D /h/projects/blog-1/development/volumes/pgdata/data/data -c port=1",
-            "/usr/lib/postgresql/15/bin/postgres -D /h/projects/blog-1/development/volumes/pgdata/data/18/docker",
-        ] {
-            assert_eq!(site(line).as_deref(), Some(development), "{line}");
-        }
-        for line in
-            ["python3 -m http.server", "postgres -D /var/lib/postgresql/15/main", "x -D", "x -D data", ""]
-        {
-            assert_eq!(site(line), None, "{line}");
-        }
-    }
 
     #[test]
     fn a_variable_is_named_where_a_port_is_made_of_it() {

@@ -1,6 +1,7 @@
 //! The native engine: an environment's database as a real Postgres server of this machine, its other services as processes
 //! under a supervisor.
 
+mod anywhere;
 mod aside;
 mod attend;
 mod begun;
@@ -47,12 +48,12 @@ use backlot_process::{Stdout, caller_without_postgres};
 use backlot_project::{Environment, ScenarioName, ScenarioSource};
 use backlot_state::{DatabaseRecord, EngineError, Ground, LiveDatabase, Packages, Purpose, Site, tools};
 
+pub use anywhere::is_so_on_all;
 pub use changes::ChangeError;
 pub use claims::{PortError, PortErrors, PortTrouble, Tenant, tenant_of};
 pub use containers::{images_of, remove_images};
 pub use deployment::{NativeStack, not_done, rung, to_fetch};
 pub use engine::Native;
-pub use programs::NO_VERSION;
 pub use stock::{fill_up, needed as needed_templates, room as room_for_templates};
 pub use summary::glance;
 pub use supervise::{guard, supervise};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use backlot_facts::database::Database;
-use backlot_postgres::{Init, Installation};
+use backlot_postgres::{Init, Installation, Places};
 use backlot_state::Site;
 
 /// A database of the main checkout that another one begins with.
@@ -52,7 +52,12 @@ impl MadeBy<'_> {
 
     /// All but what fills it.
     pub(crate) fn migrated(self, database: &Database, installation: &Installation) -> Init {
-        let none = || Init { scripts: Vec::new(), variables: BTreeMap::new(), then: String::new() };
+        let none = || Init {
+            places: Places::default(),
+            scripts: Vec::new(),
+            variables: BTreeMap::new(),
+            then: String::new(),
+        };
         let then = self.migrations.unwrap_or_default().to_owned();
         Init { then, ..init(database, installation).unwrap_or_else(none) }
     }
@@ -66,5 +71,6 @@ pub(crate) fn init(database: &Database, installation: &Installation) -> Option<I
     let mut variables = database.variables.clone();
     variables.insert("PG_MAJOR".to_owned(), installation.version.major.to_string());
     variables.insert("PG_VERSION".to_owned(), installation.version.to_string());
-    Some(Init { scripts: database.scripts.clone(), variables, then: String::new() })
+    let places = database.places.clone();
+    Some(Init { places, scripts: database.scripts.clone(), variables, then: String::new() })
 }

@@ -17,7 +17,7 @@ use crate::up::Again;
 pub(crate) const VARIABLE: &str = "BACKLOT_POSTGRES";
 
 /// The name of the error that it does not.
-pub const NO_VERSION: &str = "postgres-version";
+pub(crate) const NO_VERSION: &str = "postgres-version";
 
 /// What a database is to run with.
 enum Server {

@@ -26,7 +26,11 @@ pub fn glance(site: &Site, name: &str) -> Result<Summary, EngineError> {
     let record = site.record();
     let database = record.as_ref().ok().and_then(Option::as_ref).and_then(|record| record.database.as_ref());
     // Without a record, whoever holds the lock counts; with one, it has to be the server that it tells of.
-    let running = site.is_running()? && database.is_none_or(|database| database.process.is_alive());
+    let supervised = site.is_supervised()?;
+    let running = match database {
+        Some(database) => site.is_running()? && database.process.is_alive(),
+        None => site.is_running()? || supervised && matches!(record, Ok(Some(_))),
+    };
     let state = match &record {
         _ if site.is_busy()? => State::Busy,
         Err(_) => State::Damaged,
@@ -41,7 +45,7 @@ pub fn glance(site: &Site, name: &str) -> Result<Summary, EngineError> {
     let record = record.ok().flatten();
     let database = record.as_ref().and_then(|record| record.database.as_ref());
     // Those that a supervisor runs, beside the database.
-    let seen = if site.is_supervised()? { status(site).ok() } else { None };
+    let seen = if supervised { status(site).ok() } else { None };
     let alone = || if running { databases_alone(site).unwrap_or_default() } else { Vec::new() };
     let mut services = seen.unwrap_or_else(alone);
     services.retain(|service| database.is_none_or(|database| service.name != database.service));

@@ -1,7 +1,6 @@
 //! A configuration with all that it includes.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +8,8 @@ use crate::error::ConfigError;
 use crate::parse::{Directive, parse};
 use crate::place::{inside, mounted, own};
 use crate::rewrite::reference;
+use crate::source::{Source, is_of};
+use crate::templates::{Made, SITE};
 
 /// The main file, inside of the container.
 const MAIN: &str = "/etc/nginx/nginx.conf";
@@ -27,15 +28,6 @@ http {
 }
 ";
 
-/// Where a configuration comes from.
-#[derive(Debug, Clone, Default)]
-pub struct Source {
-    /// Files and directories of this machine that the container sees: its path, and ours.
-    pub mounts: Vec<(PathBuf, PathBuf)>,
-    /// The service's variables, for the official image's templates.
-    pub variables: BTreeMap<String, String>,
-}
-
 /// A configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -43,18 +35,28 @@ pub struct Config {
     pub(crate) mounts: Vec<(PathBuf, PathBuf)>,
     /// All files that were read.
     pub files: Vec<PathBuf>,
+    /// The image's own site, where it is a part of it.
+    pub(crate) site: Option<String>,
 }
 
 impl Config {
     /// Reads the main file that is mounted into the container, or the image's own, with what is included.
     pub fn read(source: &Source) -> Result<Self, ConfigError> {
-        let mut reader = Reader { source, files: Vec::new() };
-        let main = mounted(Path::new(MAIN), &source.mounts).filter(|file| file.is_file());
-        let directives = match main {
-            Some(file) => reader.file(&file, 0)?,
+        let own = Self::read_with(source, None)?;
+        match source.site_text() {
+            Some(site) if own.listens().is_empty() => Self::read_with(source, Some(site)),
+            Some(_) | None => Ok(own),
+        }
+    }
+
+    fn read_with(source: &Source, site: Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { source, made: source.made(), site, files: Vec::new() };
+        let directives = match reader.at(Path::new(MAIN), 0) {
+            Some(directives) => directives?,
             None => reader.text(DEFAULT, &Arc::from(Path::new("(the default nginx.conf)")), 0)?,
         };
-        Ok(Self { directives, mounts: source.mounts.clone(), files: reader.files })
+        let Reader { site, files, .. } = reader;
+        Ok(Self { directives, mounts: source.mounts.clone(), files, site })
     }
 
     /// The services that it refers to, each with the port; `services` are all that the stack has.
@@ -121,12 +123,34 @@ pub(crate) fn visit(
     Ok(())
 }
 
+/// A server that says nothing of where it listens does so at port 80.
+fn with_listen(server: &mut Directive) {
+    let (file, line) = (Arc::clone(&server.file), server.line);
+    let Some(block) = server.block.as_mut().filter(|_| server.words[0] == "server") else { return };
+    if !block.iter().any(|directive| directive.name() == "listen") {
+        let words = ["listen", "80"].map(str::to_owned).to_vec();
+        block.insert(0, Directive { words, block: None, file, line });
+    }
+}
+
 struct Reader<'s> {
     source: &'s Source,
+    made: Vec<Made>,
+    site: Option<String>,
     files: Vec<PathBuf>,
 }
 
 impl Reader<'_> {
+    /// What is made of a template for a path, else the project's file there; none where there is neither.
+    fn at(&mut self, path: &Path, depth: usize) -> Option<Result<Vec<Directive>, ConfigError>> {
+        if let Some(made) = self.made.iter().find(|made| made.target == path).cloned() {
+            self.files.push(made.template.clone());
+            return Some(self.text(&made.text, &Arc::from(made.template.as_path()), depth));
+        }
+        let file = mounted(path, &self.source.mounts).filter(|file| file.is_file())?;
+        Some(self.file(&file, depth))
+    }
+
     fn file(&mut self, file: &Path, depth: usize) -> Result<Vec<Directive>, ConfigError> {
         let text = backlot_files::text(file)
             .map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
@@ -153,6 +177,9 @@ impl Reader<'_> {
             if let Some(block) = directive.block.take() {
                 directive.block = Some(self.included(block, depth)?);
             }
+            if directive.name() == "http" {
+                directive.block.iter_mut().flatten().for_each(with_listen);
+            }
             all.push(directive);
         }
         Ok(all)
@@ -163,80 +190,26 @@ impl Reader<'_> {
         let path = inside(written);
         let mut all = Vec::new();
         if written.contains('*') {
-            for file in self.source.matching(&path) {
-                all.extend(self.file(&file, depth)?);
+            for path in self.matching(&path) {
+                all.extend(self.at(&path, depth).unwrap_or(Ok(Vec::new()))?);
             }
-            for (name, text) in self.templates(&path) {
-                all.extend(self.text(&text, &Arc::from(name.as_path()), depth)?);
+            if let Some(text) = self.site.clone().filter(|_| is_of(Path::new(SITE), &path)) {
+                all.extend(self.text(&text, &Arc::from(Path::new("(the default site)")), depth)?);
             }
             return Ok(all);
         }
-        let found = mounted(&path, &self.source.mounts).filter(|file| file.is_file()).or_else(|| own(&path));
-        match found {
+        if let Some(found) = self.at(&path, depth) {
+            return found;
+        }
+        match own(&path) {
             Some(file) => self.file(&file, depth),
             None => Err(ConfigError::Include { at: directive.place(), path: written.to_owned() }),
         }
     }
 
-    /// What the official image makes of templates when it starts: files of `conf.d`.
-    fn templates(&mut self, pattern: &Path) -> Vec<(PathBuf, String)> {
-        if pattern.parent() != Some(Path::new("/etc/nginx/conf.d")) {
-            return Vec::new();
-        }
-        let filled = self.source.templates();
-        self.files.extend(filled.iter().map(|(file, _)| file.clone()));
-        filled
-    }
-}
-
-impl Source {
-    /// The mounted files that a pattern such as `conf.d/*.conf` means, by name.
-    fn matching(&self, pattern: &Path) -> Vec<PathBuf> {
-        let (Some(dir), Some(name)) = (pattern.parent(), pattern.file_name()) else { return Vec::new() };
-        let name = name.to_string_lossy();
-        let (start, end) = name.split_once('*').unwrap_or((&name, ""));
-        let fits = |file: &str| {
-            file.len() >= start.len() + end.len() && file.starts_with(start) && file.ends_with(end)
-        };
-        let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
-        if let Some(folder) = mounted(dir, &self.mounts) {
-            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                names.insert(entry.file_name().to_string_lossy().into_owned(), entry.path());
-            }
-        }
-        // Single files that are mounted into the directory.
-        for (target, source) in &self.mounts {
-            if target.parent() == Some(dir)
-                && let Some(name) = target.file_name()
-            {
-                names.insert(name.to_string_lossy().into_owned(), source.clone());
-            }
-        }
-        names.into_iter().filter(|(name, file)| fits(name) && file.is_file()).map(|(_, file)| file).collect()
-    }
-
-    /// The templates of the official image, `/etc/nginx/templates/*.template`, with variables filled in.
-    fn templates(&self) -> Vec<(PathBuf, String)> {
-        let files = self.matching(Path::new("/etc/nginx/templates/*.template"));
-        let filled = files.into_iter().filter_map(|file| {
-            let text = backlot_files::text(&file).ok()?;
-            Some((file, self.filled(&text)))
-        });
-        filled.collect()
-    }
-
-    /// The same, with the names that they have in `conf.d`.
-    pub(crate) fn filled_templates(&self) -> Vec<(String, String)> {
-        let named = |(file, text): (PathBuf, String)| Some((file.file_stem()?.to_str()?.to_owned(), text));
-        self.templates().into_iter().filter_map(named).collect()
-    }
-
-    /// `${NAME}` and `$NAME` of the service's variables; nginx's own variables stay.
-    fn filled(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (name, value) in self.variables.iter().rev() {
-            text = text.replace(&format!("${{{name}}}"), value).replace(&format!("${name}"), value);
-        }
-        text
+    /// The paths that a pattern such as `conf.d/*.conf` means, of the project's files and of what is made.
+    fn matching(&self, pattern: &Path) -> BTreeSet<PathBuf> {
+        let made = self.made.iter().map(|made| made.target.clone()).filter(|path| is_of(path, pattern));
+        self.source.matching(pattern).into_iter().chain(made).collect()
     }
 }

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use backlot_process::Program;
 
-use crate::config::Source;
+use crate::config::Config;
 use crate::error::{ConfigError, Place};
 use crate::locate::{Nginx, look_at};
 use crate::place::{BASE, MODULES, OWN, mounted};
+use crate::source::Source;
+use crate::templates::SITE;
 
 /// The main file, for those that bring none.
 const MAIN: &str = "\
@@ -27,14 +29,6 @@ http {
     sendfile on;
     keepalive_timeout 65;
     include /etc/nginx/conf.d/*.conf;
-}
-";
-/// The site of those that bring nothing at all.
-const DEFAULT: &str = "\
-server {
-    listen 80;
-    server_name localhost;
-    location / { root /usr/share/nginx/html; index index.html index.htm; }
 }
 ";
 /// Files that come with nginx and hold nothing of a site.
@@ -133,15 +127,25 @@ fn lay_out(dir: &Path, source: &Source) -> io::Result<()> {
         }
     }
     let conf = etc.join("conf.d");
-    for file in fs::read_dir(&conf)? {
-        fs::remove_file(file?.path())?;
+    for entry in fs::read_dir(&conf)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
     }
-    for (name, text) in source.filled_templates() {
-        fs::write(conf.join(name), text)?;
-    }
-    let brings_own = source.mounts.iter().any(|(target, _)| target.starts_with(BASE));
-    if !brings_own {
-        fs::write(conf.join("default.conf"), DEFAULT)?;
+    let made = source.made().into_iter().map(|made| (made.target, made.text));
+    // What nginx says of one that cannot be read is told elsewhere.
+    let site = Config::read(source).ok().and_then(|config| config.site);
+    let site = site.map(|text| (PathBuf::from(SITE), text));
+    for (target, text) in made.chain(site) {
+        let Ok(rest) = target.strip_prefix(BASE) else { continue };
+        let file = etc.join(rest);
+        if let Some(folder) = file.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+        }
+        fs::write(file, text)?;
     }
     if nix::unistd::geteuid().is_root() {
         for (file, names, rest) in
@@ -182,7 +186,7 @@ fn explained(said: &str, source: &Source) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::Source;
+    use crate::source::Source;
 
     #[test]
     fn the_place_is_the_projects() {
@@ -205,23 +209,5 @@ mod tests {
             said,
             "root:x:0:0:root:/root:/bin/sh\nnginxer:x:7:7:::\nnginx:x:0:0:::\nwww-data:x:0:0:::\n"
         );
-    }
-
-    #[test]
-    fn the_image_has_a_site_only_for_those_that_bring_none() {
-        let dir = tempfile::tempdir().unwrap();
-        let conf = dir.path().join("etc/conf.d");
-        super::image(dir.path(), &Source::default(), true).unwrap();
-        assert!(conf.join("default.conf").is_file());
-        let templates = dir.path().join("templates");
-        std::fs::create_dir(&templates).unwrap();
-        std::fs::write(templates.join("site.conf.template"), "listen ${PORT}; $host").unwrap();
-        let source = Source {
-            mounts: vec![("/etc/nginx/templates".into(), templates)],
-            variables: [("PORT".to_owned(), "81".to_owned())].into(),
-        };
-        super::image(dir.path(), &source, true).unwrap();
-        assert!(!conf.join("default.conf").exists());
-        assert_eq!(std::fs::read_to_string(conf.join("site.conf")).unwrap(), "listen 81; $host");
     }
 }

@@ -13,9 +13,13 @@ mod parse;
 mod paths;
 mod place;
 mod rewrite;
+mod source;
+mod templates;
 
-pub use config::{Config, Source};
+pub use config::Config;
 pub use error::{ConfigError, Place};
 pub use image::{Part, image};
 pub use locate::{LocateError, Nginx, locate};
 pub use rewrite::{Rewrite, Rewritten};
+pub use source::Source;
+pub use templates::SITE;

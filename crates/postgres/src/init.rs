@@ -2,6 +2,7 @@
 
 mod files;
 mod run;
+mod seen;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,9 +42,20 @@ pub enum ScriptContent {
     Text(String),
 }
 
+/// What the container has at which of its paths, where it is given a view of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Where it has the cluster's data.
+    pub data: PathBuf,
+    /// Files and folders of this machine that are mounted into it: its path, and ours.
+    pub mounts: Vec<(PathBuf, PathBuf)>,
+}
+
 /// What fills a new cluster.
 #[derive(Debug, Clone)]
 pub struct Init {
+    /// What scripts see at paths of the container.
+    pub places: Places,
     /// The scripts, in their order.
     pub scripts: Vec<Script>,
     /// The variables that they see, beside those of this crate: where the server is, and its programs.
@@ -156,8 +168,11 @@ impl Init {
         onlooker: &mut dyn Onlooker,
     ) -> Result<(), InitError> {
         let scripts = self.copy(workshop)?;
-        let (server, access) = run::start_aside(installation, spec, data_dir, workshop, Syncing::Off)?;
-        let filled = self.fill(installation, &access, (&scripts, data_dir), workshop, onlooker);
+        let view = self.view(data_dir, workshop);
+        let (server, access) =
+            run::start_within(installation, spec, data_dir, workshop, (Syncing::Off, view.as_ref()))?;
+        let filled =
+            self.fill(installation, &access, (&scripts, data_dir), (workshop, view.as_ref()), onlooker);
         let filled = filled.and_then(|()| run::make_missing(spec, &access));
         let mode = if filled.is_ok() { StopMode::Fast } else { StopMode::Immediate };
         let stopped = server.stop(mode, LIMIT).map_err(InitError::Stop);

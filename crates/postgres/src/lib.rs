@@ -29,7 +29,9 @@ pub use access::Access;
 pub use authid::lets_in;
 pub use conf::{ConfError, ConfFiles, flatten, settings as settings_in, with_host_auth};
 pub use connection::{Action, Connection, Creation, DatabaseError};
-pub use init::{INIT_DIR, Init, InitError, Onlooker, Script, ScriptContent, Syncing, Workshop, start_aside};
+pub use init::{
+    INIT_DIR, Init, InitError, Onlooker, Places, Script, ScriptContent, Syncing, Workshop, start_aside,
+};
 pub use locale::{LocaleChoice, LocaleWish};
 pub use locate::{Installation, LocateError, OLDEST_MAJOR, SearchPlaces};
 pub use log::tells_full_disk;

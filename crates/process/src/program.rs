@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use backlot_view::View;
+use nix::unistd::{Gid, Uid};
 
 use crate::error::ProcessError;
 use crate::owner::Owner;
@@ -80,8 +81,8 @@ impl Program {
         self
     }
 
-    /// The world that the program runs in, instead of the machine as it is; it is looked up there, too. Only as
-    /// [`Owner::Caller`].
+    /// The world that the program runs in, instead of the machine as it is; it is looked up there, too. Only root can make one for
+    /// another account.
     #[must_use]
     pub fn within(mut self, view: Arc<View>) -> Self {
         self.view = Some(view);
@@ -123,10 +124,10 @@ impl Program {
             return Err(ProcessError::NulByte { program: self.path.clone() });
         }
         match (&self.view, &self.owner) {
-            (Some(_), Owner::User { name, .. }) => {
+            (Some(_), Owner::User { name, .. }) if !nix::unistd::geteuid().is_root() => {
                 Err(ProcessError::ViewOfAnother { program: self.path.clone(), account: name.clone() })
             }
-            (Some(_), Owner::Caller) | (None, _) => Ok(()),
+            (Some(_), Owner::Caller | Owner::User { .. }) | (None, _) => Ok(()),
         }
     }
 
@@ -136,8 +137,15 @@ impl Program {
         // NUL bytes have been looked for.
         let directory =
             self.current_dir.as_ref().and_then(|dir| CString::new(dir.as_os_str().as_bytes()).ok());
+        let account = match self.owner {
+            Owner::Caller => None,
+            Owner::User { uid, gid, .. } => Some((Uid::from_raw(uid), Gid::from_raw(gid))),
+        };
         let enter = move || -> io::Result<()> {
             view.enter()?;
+            if let Some((user, group)) = account {
+                become_another(user, group)?;
+            }
             directory.as_deref().map_or(Ok(()), |dir| Ok(nix::unistd::chdir(dir)?))
         };
         // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
@@ -164,6 +172,8 @@ impl Program {
         }
         match &self.owner {
             Owner::Caller => {}
+            // Only root enters a view, and becomes another one there.
+            Owner::User { .. } if self.view.is_some() => {}
             Owner::User { uid, gid, .. } => {
                 // As root the standard library drops the supplementary groups along with this.
                 command.uid(*uid).gid(*gid);
@@ -171,6 +181,25 @@ impl Program {
         }
         command
     }
+}
+
+/// Becomes another account for good. Whoever does that is not killed with its parent any more, unless it asks for that again.
+#[cfg(target_os = "linux")]
+fn become_another(user: Uid, group: Gid) -> nix::Result<()> {
+    let dies_by = nix::sys::prctl::get_pdeathsig()?;
+    nix::unistd::setgroups(&[])?;
+    nix::unistd::setgid(group)?;
+    nix::unistd::setuid(user)?;
+    if dies_by.is_some() {
+        nix::sys::prctl::set_pdeathsig(dies_by)?;
+    }
+    Ok(())
+}
+
+/// Elsewhere there are no views.
+#[cfg(not(target_os = "linux"))]
+fn become_another(_: Uid, _: Gid) -> nix::Result<()> {
+    Err(nix::errno::Errno::ENOSYS)
 }
 
 /// The command line as one would type it, quoted for a POSIX shell. Variables are left out: their values may be secret.

@@ -136,6 +136,7 @@ fn cell(native: Native) -> String {
                 When::IsNot(words) => format!(" unless {}", quoted(words)),
                 When::Limits => " unless 0".to_owned(),
                 When::Referred => format!(" if a service refers to it{NO_NAMES}"),
+                When::OfContainer => " if it is of a `container:`".to_owned(),
                 When::Renames => format!(" if it gives another name{NO_NAMES}"),
                 When::TrueNoView => " if true where no view can be made".to_owned(),
                 When::NoView => " where no view can be made".to_owned(),

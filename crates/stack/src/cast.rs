@@ -11,7 +11,8 @@ use backlot_state::{EngineError, Obstacles};
 use backlot_supervisor::ServiceRun;
 
 use crate::claim::Claim;
-use crate::{error::StackError, process, translation::Translation};
+use crate::error::{OF_ALL_ENGINES, StackError};
+use crate::{process, translation::Translation};
 
 /// What an `up` runs.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Cast {
     pub left_out: Vec<StackError>,
     /// Those of the services that run as containers, as they are nothing else.
     pub containers: BTreeSet<String>,
+    /// Why those of them that the project builds itself are no processes of this machine.
+    pub no_processes: Vec<(String, StackError)>,
 }
 
 /// What an `up` would run, with all that is in its way.
@@ -52,7 +55,9 @@ impl Translation<'_> {
     /// For a service that is not there.
     pub fn look(&self, wanted: &[String]) -> Result<Looked, StackError> {
         let mut services = self.named(wanted)?;
-        let (containers, mut errors) = self.checked(&services);
+        let (contained, mut errors) = self.checked(&services);
+        let containers = contained.keys().cloned().collect();
+        let no_processes = contained.into_iter().filter(|(name, _)| self.is_the_projects(name)).collect();
         let mut left_out = Vec::new();
         let dispensable = self.dispensable(wanted, &services, &errors);
         // Where nothing would be left, it is not dispensable.
@@ -75,7 +80,7 @@ impl Translation<'_> {
             obstacles.extend(same);
             faulty.clone_from(&services);
         }
-        Ok(Looked { cast: Cast { services, left_out, containers }, obstacles, faulty })
+        Ok(Looked { cast: Cast { services, left_out, containers, no_processes }, obstacles, faulty })
     }
 
     /// What is in the way of a service, with who needs it and why it is no container either.
@@ -96,14 +101,17 @@ impl Translation<'_> {
         StackError::OnlyImage { obstacle: Box::new(error), by, why }
     }
 
-    /// Those of `services` that run as containers, and what is wrong with others.
-    fn checked(&self, services: &BTreeSet<String>) -> (BTreeSet<String>, BTreeMap<String, StackError>) {
-        let (mut containers, mut errors) = (BTreeSet::new(), BTreeMap::new());
+    /// Those of `services` that run as containers, with why they are no processes, and what is wrong with others.
+    fn checked(
+        &self,
+        services: &BTreeSet<String>,
+    ) -> (BTreeMap<String, StackError>, BTreeMap<String, StackError>) {
+        let (mut containers, mut errors) = (BTreeMap::new(), BTreeMap::new());
         for name in services {
             match self.check(name) {
                 Ok(()) => {}
                 Err(error) if self.contains && self.can_be_container(name, &error) => {
-                    containers.insert(name.clone());
+                    containers.insert(name.clone(), error);
                 }
                 Err(error) => {
                     errors.insert(name.clone(), error);
@@ -128,6 +136,11 @@ impl Translation<'_> {
         // Whose packages are not to be installed does not want them in an image, either.
         let is_uninstalled = !self.installs && matches!(error, StackError::NoProgram { .. });
         has_image && error.is_of_an_image() && !is_uninstalled
+    }
+
+    /// Whether the project builds a service itself.
+    fn is_the_projects(&self, name: &str) -> bool {
+        self.environment.stack.services.get(name).is_some_and(|service| service.build.is_some())
     }
 
     /// Whether one of the services that `wanted` asks for could run as a container, and as nothing else.
@@ -173,7 +186,7 @@ impl Translation<'_> {
         services.iter().filter(can).cloned().collect()
     }
 
-    /// Why not all of what `wanted` asks for can run, if that is so.
+    /// Why not all of what `wanted` asks for can run, if that is so; first what no engine can mend.
     pub fn why_not(&self, wanted: &[String]) -> Result<Option<StackError>, StackError> {
         let services = self.named(wanted)?;
         let (containers, mut errors) = self.checked(&services);
@@ -182,10 +195,12 @@ impl Translation<'_> {
         errors.retain(|name, error| {
             !matches!(error, StackError::Provided { .. }) || !dispensable.contains(name)
         });
-        if let Err(error) = self.check_keys(&services, &containers) {
+        if let Err(error) = self.check_keys(&services, &containers.into_keys().collect()) {
             return Ok(Some(error));
         }
-        Ok(errors.into_values().next())
+        let mut errors: Vec<StackError> = errors.into_values().collect();
+        errors.sort_by_key(|error| !OF_ALL_ENGINES.contains(&error.code()));
+        Ok(errors.into_iter().next())
     }
 
     /// The keys of these services that are not honoured here, a line each; `containers` are those that run as such.

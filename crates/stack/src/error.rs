@@ -12,6 +12,13 @@ use backlot_process::Flaw;
 use backlot_project::Location;
 use backlot_state::EngineError;
 
+/// The code of a Dockerfile that is not there, or cannot be read.
+const NO_DOCKERFILE: &str = "no-dockerfile";
+/// The code of a file of the project's that is no program for any machine.
+const NOT_EXECUTABLE: &str = "not-executable";
+/// The codes of what is so on all engines.
+pub const OF_ALL_ENGINES: [&str; 2] = [NO_DOCKERFILE, NOT_EXECUTABLE];
+
 /// Why a stack cannot run natively.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
@@ -286,14 +293,12 @@ impl StackError {
     /// A stable name of the kind of error.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoCommand { .. }
-            | Self::Options { .. }
-            | Self::Provided { .. }
-            | Self::Dockerfile { .. } => "no-command",
+            Self::NoCommand { .. } | Self::Options { .. } | Self::Provided { .. } => "no-command",
+            Self::Dockerfile { .. } => NO_DOCKERFILE,
             Self::NotHonoured { .. } => "not-honoured",
-            Self::NoProgram { .. } => "no-program",
+            Self::NoProgram { .. } | Self::Unrunnable { flaw: Flaw::NoInterpreter(_), .. } => "no-program",
             Self::Packages { source, .. } => source.code(),
-            Self::Unrunnable { .. } => "not-executable",
+            Self::Unrunnable { .. } => NOT_EXECUTABLE,
             Self::NoService(_) => "no-service",
             Self::LeadsElsewhere { .. } => "leads-elsewhere",
             Self::Beyond { .. } => "no-view",
@@ -341,7 +346,7 @@ impl StackError {
                 let why = why.as_ref().map(|why| format!("as a container it does not run either: {why}"));
                 let without = by.as_ref().map(|_| {
                     format!(
-                        "or have the others run without it: `up --without {service}`, or `x-backlot: {{optional: true}}` under it"
+                        "or have the others run without it: `--without {service}`, or `x-backlot: {{optional: true}}` under it"
                     )
                 });
                 Some([obstacle.hint(), why, without].into_iter().flatten().collect::<Vec<_>>().join("\n"))

@@ -32,7 +32,7 @@ pub use cast::{Cast, Looked};
 pub use claim::Claim;
 pub use containers::Containers;
 pub use database::database_variables;
-pub use error::StackError;
+pub use error::{OF_ALL_ENGINES, StackError};
 pub use fingerprint::{of_file, of_project, of_texts};
 pub use keeping::Kept;
 pub use packages::{Chooser, Provided, provided};

@@ -29,6 +29,10 @@ impl Translation<'_> {
         if service.extension.command.is_some() {
             return Ok(());
         }
+        // What a script is handed is run by it.
+        if let Some(file) = command.iter().skip(1).find(|word| self.is_left_unbuilt(container, word)) {
+            return Err(self.not_here(container, file));
+        }
         let place = |path: &Path| container.outside(path).filter(|place| place.exists());
         let directory = Path::new(container.working_dir().unwrap_or("/"));
         let is_images = service.build.is_none() && is_line(command);
@@ -56,6 +60,24 @@ impl Translation<'_> {
         }
         Ok(())
     }
+}
+
+impl Translation<'_> {
+    /// Whether a word is the path of what only a build makes that is not done here.
+    fn is_left_unbuilt(&self, container: &Container<'_>, word: &str) -> bool {
+        let path = Path::new(word);
+        let made = &container.dockerfile.made;
+        path.is_absolute()
+            && made
+                .iter()
+                .any(|made| made.to == path || (made.into && made.to.join(name_of(&made.from)) == path))
+            && container.outside(path).is_none_or(|place| !place.exists())
+            && !self.is_built(container.service, path)
+    }
+}
+
+fn name_of(path: &Path) -> &Path {
+    path.file_name().map_or(path, Path::new)
 }
 
 /// Whether a command is a line for a shell.

@@ -89,6 +89,7 @@ impl Translation<'_> {
             }));
         }
         if container.is_nginx() {
+            lines.extend(self.notes_of_front(&container));
             lines.extend(container.dockerfile.copies.made.iter().map(|(target, what)| {
                 format!(
                     "service {name} has {what} at {}, which only a build of its image makes: it is not there natively \

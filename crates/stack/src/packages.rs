@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use backlot_dependencies::{
-    DependencyError, Ecosystem, Environment as Packages, Machine, Version, Wanted, environments, own_modules,
+    DependencyError, Ecosystem, Environment as Packages, Machine, Version, Wanted, environments, lone_tools,
+    own_modules,
 };
 use backlot_dockerfile::{Install, Installs, Kind};
 use backlot_facts::container::Container;
@@ -141,6 +142,10 @@ impl Chooser<'_> {
         mut folders: Vec<PathBuf>,
     ) -> Installed {
         let mut installs = installs.clone();
+        let machine = Machine { caller: self.caller };
+        if let Some(directory) = folders.first() {
+            installs.all.extend(lone_tools(&installs, directory, machine));
+        }
         let is_python = |install: &&Install| matches!(install.kind, Kind::Pip { .. } | Kind::Sync { .. });
         folders.extend(installs.all.iter().filter(is_python).map(|install| install.directory.clone()));
         let own = virtual_environment_of(&folders, self.root, self.caller);
@@ -152,7 +157,6 @@ impl Chooser<'_> {
             Kind::Globals(_) | Kind::Gems { .. } => true,
         });
         let has_own = own.is_some() || installs.all.len() < before;
-        let machine = Machine { caller: self.caller };
         match environments(&installs, wanted(image), machine, self.home) {
             Ok(environments) => Installed { own, has_own, environments, trouble: None },
             Err(error) => Installed { own, has_own, environments: Vec::new(), trouble: Some(error) },

@@ -89,7 +89,24 @@ impl Translation<'_> {
         if let Some(active) = self.caller.get("VIRTUAL_ENV") {
             caller.insert("VIRTUAL_ENV".into(), active.clone());
         }
-        self.with_stand_ins(self.with_packages(service, caller))
+        let mut all = self.with_stand_ins(self.with_packages(service, caller));
+        let own = self.own_path(&Container::of(service, self.root));
+        if let Some(path) = all.get_mut("PATH").filter(|_| !own.is_empty()) {
+            *path = format!("{}:{path}", own.join(":"));
+        }
+        all
+    }
+
+    /// The folders of programs that its image has on PATH and that are the project's own, as its view has them.
+    fn own_path(&self, container: &Container<'_>) -> Vec<String> {
+        let path = container.dockerfile.variables.get("PATH").filter(|_| self.has_views());
+        let folders = path.into_iter().flat_map(|path| path.split(':')).map(Path::new);
+        let own = folders.filter(|folder| {
+            folder.is_absolute()
+                && !is_of_systems(folder)
+                && container.outside(folder).is_some_and(|folder| folder.is_dir())
+        });
+        own.map(|folder| folder.display().to_string()).collect()
     }
 
     /// The file of a command's program: on PATH, in the service's directory, or in what is mounted into its container.
@@ -223,6 +240,10 @@ impl Translation<'_> {
         if let Some((name, version)) = container.image().and_then(version_variable) {
             let version = self.other_version(container.service).unwrap_or(version);
             said.entry(name.to_owned()).or_insert(version);
+        }
+        // As every container has it; one that is not named by its file is called as this machine is.
+        if let Some(name) = container.service.hostname.as_ref().filter(|_| self.has_addresses()) {
+            said.insert("HOSTNAME".to_owned(), name.clone());
         }
         for (name, value) in &container.service.environment {
             let value = value.as_ref().or_else(|| self.caller.get(name));

@@ -3,10 +3,13 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use backlot_dockerfile::normal;
 use backlot_facts::container::Container;
+use backlot_facts::image::PostgresImage;
 use backlot_facts::storage;
 use backlot_plan::Volume;
 use backlot_project::Service;
@@ -22,6 +25,8 @@ const SECRETS: &str = "/run/secrets";
 const DATA: &str = "/var/lib/postgresql";
 /// Folders of packages, which are installed and not copied.
 const PACKAGES: [&str; 4] = ["node_modules", ".venv", "venv", "vendor/bundle"];
+/// Folders deeper than this hold each other.
+const MOST_DEEP: usize = 20;
 /// Folders of the machine's own: what an image copies there is left alone.
 const MACHINE: [&str; 4] = ["/dev", "/proc", "/sys", "/tmp"];
 
@@ -56,13 +61,13 @@ impl Translation<'_> {
                 }
                 // What the image has there is what the project has there.
                 MountKind::Volume { source: None } if has_files(container.outside(&target)) => None,
-                MountKind::Volume { source: None } => Some(What::Tmpfs { size: None, mode: None }),
+                MountKind::Volume { source: None } => Some(self.kept_for(service, &target)),
                 MountKind::Tmpfs { size, mode } => Some(What::Tmpfs { size: *size, mode: *mode }),
                 MountKind::Other { .. } => None,
             };
             mounts.extend(what.map(|what| Mount { target, what, read_only: mount.read_only }));
         }
-        mounts.extend(anonymous(container));
+        mounts.extend(self.anonymous(container));
         mounts.extend(self.kept_at(container)?);
         mounts.extend(self.granted_at(service)?);
         mounts.extend(self.packages_mounts(service));
@@ -72,8 +77,8 @@ impl Translation<'_> {
         let made = container.dockerfile.installs.folders.iter().filter(is_new).cloned();
         let made: Vec<PathBuf> = made.collect();
         mounts.extend(made.into_iter().map(|target| Mount {
+            what: self.kept_for(service, &target),
             target,
-            what: What::Tmpfs { size: None, mode: None },
             read_only: false,
         }));
         mounts.retain(|mount| !matches!(&mount.what, What::Path(place) if *place == mount.target));
@@ -84,8 +89,8 @@ impl Translation<'_> {
         Ok(mounts)
     }
 
-    /// What runs beside a database's server sees of its mounts: folders and files of this machine, secrets and configs. The server's
-    /// data is where it is.
+    /// What runs beside a database's server sees of its mounts: folders and files of this machine, secrets, configs and the server's
+    /// data.
     pub(crate) fn mounts_beside(&self, service: &Service) -> Result<Vec<Mount>, StackError> {
         let mut mounts: Vec<Mount> = self.hosts_beside(service)?.into_iter().collect();
         if !self.has_views() {
@@ -101,6 +106,12 @@ impl Translation<'_> {
                 mounts.push(Mount { target, what: What::Path(source.clone()), read_only: mount.read_only });
             }
         }
+        let server = self.running.iter().find(|server| server.service == service.name);
+        mounts.extend(server.map(|server| {
+            let major = PostgresImage::of(service).and_then(|image| image.wanted.major);
+            let target = storage::place_of_postgres(service, major);
+            Mount { target, what: What::Path(server.data_dir.clone()), read_only: false }
+        }));
         mounts.extend(self.granted_at(service)?);
         Ok(last_of_each(mounts))
     }
@@ -131,7 +142,7 @@ impl Translation<'_> {
             What::Path(place) => {
                 inside.strip_prefix(&mount.target).is_ok_and(|rest| place.join(rest).is_dir())
             }
-            What::Tmpfs { .. } => inside == mount.target,
+            What::Kept(_) | What::Tmpfs { .. } => inside == mount.target,
         };
         // What is mounted below it makes it.
         let is_made = |mount: &Mount| mount.target != inside && mount.target.starts_with(&inside);
@@ -256,6 +267,33 @@ impl Translation<'_> {
         grants.collect()
     }
 
+    /// What the volumes of a service's image are: a new one of its own each, where nothing else is mounted.
+    fn anonymous(&self, container: &Container<'_>) -> Vec<Mount> {
+        let is_free = |path: &PathBuf| {
+            let mut targets = container.service.volumes.iter().map(|mount| Path::new(mount.target.as_str()));
+            !targets.any(|target| path.starts_with(target))
+                && !has_files(container.outside(path))
+                && !MACHINE.iter().any(|dir| path.starts_with(dir))
+        };
+        if container.works_in_its_data() || container.is_nginx() {
+            return Vec::new();
+        }
+        let free = container.dockerfile.volumes.iter().filter(|path| is_free(path)).cloned();
+        let kept = |target: PathBuf| Mount {
+            what: self.kept_for(container.service, &target),
+            target,
+            read_only: false,
+        };
+        free.map(kept).collect()
+    }
+
+    /// What of a container is there for as long as that is, however often its program starts: a volume without a name, and folders
+    /// that its image has.
+    fn kept_for(&self, service: &Service, target: &Path) -> What {
+        let name = short_hash(target.as_os_str().as_bytes());
+        What::Kept(self.site.live().join("kept").join(&service.name).join(name))
+    }
+
     /// Whether a service has the volume `volume` in its view.
     pub(crate) fn sees(&self, service: &Service, volume: Option<&Volume>) -> bool {
         volume.is_some()
@@ -267,22 +305,6 @@ impl Translation<'_> {
 
 fn has_files(folder: Option<PathBuf>) -> bool {
     folder.and_then(|folder| fs::read_dir(folder).ok()).is_some_and(|mut entries| entries.next().is_some())
-}
-
-/// What the volumes of a service's image are: a new one of its own each, where nothing else is mounted.
-fn anonymous(container: &Container<'_>) -> Vec<Mount> {
-    let is_free = |path: &PathBuf| {
-        let mut targets = container.service.volumes.iter().map(|mount| Path::new(mount.target.as_str()));
-        !targets.any(|target| path.starts_with(target))
-            && !has_files(container.outside(path))
-            && !MACHINE.iter().any(|dir| path.starts_with(dir))
-    };
-    if container.works_in_its_data() || container.is_nginx() {
-        return Vec::new();
-    }
-    let free = container.dockerfile.volumes.iter().filter(|path| is_free(path)).cloned();
-    free.map(|target| Mount { target, what: What::Tmpfs { size: None, mode: None }, read_only: false })
-        .collect()
 }
 
 /// Of several at one path, the last one counts.
@@ -326,22 +348,42 @@ fn make_places(service: &Service, mounts: &[Mount]) {
 /// What the image has copies of, where the project has it: a folder of the machine gets what is copied into it, and is not
 /// hidden by it.
 fn copies(container: &Container<'_>) -> Vec<Mount> {
-    let mut mounts = Vec::new();
-    let at = |target: PathBuf, place: PathBuf| Mount { target, what: What::Path(place), read_only: false };
     let is_hidden =
         |target: &Path| container.service.volumes.iter().any(|mount| target.starts_with(&mount.target));
+    let mut mounts = Vec::new();
     for (target, place) in &container.dockerfile.copies.places {
-        if is_hidden(target) || MACHINE.iter().any(|dir| target.starts_with(dir)) || target.parent().is_none()
-        {
-            continue;
-        }
-        if place.is_dir() && target.is_dir() {
-            let entries = fs::read_dir(place).into_iter().flatten().flatten();
-            let new = entries.map(|entry| at(target.join(entry.file_name()), entry.path()));
-            mounts.extend(new.filter(|mount| !mount.target.is_dir()));
-        } else {
-            mounts.push(at(target.clone(), place.clone()));
+        laid_over(target, place, MOST_DEEP, &mut mounts);
+    }
+    mounts.retain(|mount| !is_hidden(&mount.target));
+    mounts
+}
+
+/// What is at `place`, at `target`: where a folder is already, of the machine's or an earlier copy, what is in it comes beside what is
+/// there.
+fn laid_over(target: &Path, place: &Path, depth: usize, mounts: &mut Vec<Mount>) {
+    if MACHINE.iter().any(|dir| target.starts_with(dir)) {
+        return;
+    }
+    let earlier = mounts.iter().rev().find_map(|mount| match &mount.what {
+        What::Path(above) => target.strip_prefix(&mount.target).ok().map(|rest| above.join(rest)),
+        What::Kept(_) | What::Tmpfs { .. } => None,
+    });
+    let is_there = earlier.as_ref().map_or_else(|| target.is_dir(), |earlier| earlier.is_dir());
+    // One and the same folder, as the stages of a Dockerfile have it.
+    let is_same = earlier.is_some_and(|earlier| normal(&earlier) == normal(place));
+    if is_same && place.is_dir() {
+        return;
+    }
+    if !(place.is_dir() && is_there) {
+        mounts.push(Mount { target: target.into(), what: What::Path(place.into()), read_only: false });
+        return;
+    }
+    let entries = fs::read_dir(place).ok().filter(|_| depth > 0).into_iter().flatten().flatten();
+    let mut entries: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    entries.sort();
+    for entry in entries {
+        if let Some(name) = entry.file_name() {
+            laid_over(&target.join(name), &entry, depth - 1, mounts);
         }
     }
-    mounts
 }

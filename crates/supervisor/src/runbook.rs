@@ -182,12 +182,21 @@ impl ProcessRun {
         let living = beside.filter(|process| !self.is_plain() && process.is_alive());
         let joined = living.and_then(|process| View::of(process.pid, &self.directory).ok());
         let made = || self.view(&self.directory).map_err(|error| in_full(&error));
-        let Some(view) = joined.map_or_else(made, |view| Ok(Some(view)))? else { return Ok(program) };
-        let view = match network {
-            Some(network) => view.with_network(Arc::clone(network)).map_err(|error| in_full(&error))?,
-            None => view,
-        };
-        Ok(program.within(Arc::new(view)))
+        let view = joined.map_or_else(made, |view| Ok(Some(view)))?;
+        entered(program, view, network)
+    }
+
+    /// `program` as the replica that is called `name`, in a view that is made for it.
+    pub(crate) fn as_replica(
+        &self,
+        program: Program,
+        name: &str,
+        network: Option<&Arc<Network>>,
+    ) -> Result<Program, String> {
+        let mounts = self.mounts.iter().map(|mount| mount.of(name)).collect::<Result<Vec<_>, _>>();
+        let mounts = mounts.map_err(|error| format!("cannot make a folder that is kept for it: {error}"))?;
+        let view = view(&mounts, self.called.as_ref(), &self.directory).map_err(|error| in_full(&error))?;
+        entered(program, view, network)
     }
 
     /// Whether it sees the machine as it is.
@@ -209,6 +218,15 @@ impl ProcessRun {
         all.extend(self.variables.clone());
         all
     }
+}
+
+fn entered(program: Program, view: Option<View>, network: Option<&Arc<Network>>) -> Result<Program, String> {
+    let Some(view) = view else { return Ok(program) };
+    let view = match network {
+        Some(network) => view.with_network(Arc::clone(network)).map_err(|error| in_full(&error))?,
+        None => view,
+    };
+    Ok(program.within(Arc::new(view)))
 }
 
 /// A view with these mounts and this name; none where there are neither.

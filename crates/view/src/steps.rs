@@ -8,7 +8,7 @@ use std::{fmt, io};
 
 use crate::error::{Reason, ViewError};
 use crate::machine::{Entry, Machine};
-use crate::mount::{Called, Mount, What};
+use crate::mount::{Called, Mount, OPEN_TO_ALL, What};
 use crate::tree::{Asked, Folder, Found, Node, Place, Tree};
 
 /// Where the machine's own file system is found while the new one is made.
@@ -211,13 +211,16 @@ fn node_of<M: Machine>(tree: &Tree<'_, M>, mount: &Mount) -> Result<Node, Reason
                 Found::Closed => Err(Reason::Closed(source)),
             }
         }
-        What::Tmpfs { size, mode } => {
-            let size = size.map(|bytes| format!(",size={bytes}")).unwrap_or_default();
-            let options = format!("mode={:o}{size}", mode.unwrap_or(0o1777));
-            let asked = Some(Asked { read_only, tmpfs: Some(options) });
-            Ok(Node::Folder(Folder { is_spread: true, asked, ..Folder::default() }))
-        }
+        What::Kept(_) => Ok(node_of_memory(None, None, read_only)),
+        What::Tmpfs { size, mode } => Ok(node_of_memory(*size, *mode, read_only)),
     }
+}
+
+fn node_of_memory(size: Option<u64>, mode: Option<u32>, read_only: bool) -> Node {
+    let size = size.map(|bytes| format!(",size={bytes}")).unwrap_or_default();
+    let options = format!("mode={:o}{size}", mode.unwrap_or(OPEN_TO_ALL));
+    let asked = Some(Asked { read_only, tmpfs: Some(options) });
+    Node::Folder(Folder { is_spread: true, asked, ..Folder::default() })
 }
 
 /// The steps from a tree, as far as they are there.

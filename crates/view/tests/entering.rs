@@ -271,13 +271,22 @@ fn wait_until(mut done: impl FnMut() -> bool) {
 }
 
 #[test]
-fn only_the_caller_has_a_view() {
+fn another_account_has_a_view_where_root_makes_it() {
     if !is_possible() {
         return;
     }
     let owner = backlot_process::Owner::User { name: "nobody".into(), uid: 65534, gid: 65534 };
-    let error = shell(&[], "/", "true").run_as(&owner).output(LIMIT).unwrap_err();
-    assert!(matches!(error, ProcessError::ViewOfAnother { .. }), "{error}");
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), "within").unwrap();
+    let mounts =
+        [Mount { target: "/of/another".into(), what: What::Path(dir.path().join("file")), read_only: false }];
+    let done = shell(&mounts, "/", "id -u; id -G; cat /of/another").run_as(&owner).output(LIMIT);
+    if nix::unistd::geteuid().is_root() {
+        assert_eq!(String::from_utf8_lossy(&done.unwrap().stdout), "65534\n65534\nwithin");
+    } else {
+        let error = done.unwrap_err();
+        assert!(matches!(error, ProcessError::ViewOfAnother { .. }), "{error}");
+    }
 }
 
 /// All of this again, as somebody who is not root.

@@ -22,6 +22,7 @@ mod guard;
 mod init;
 mod install;
 mod janitor;
+mod leaving_out;
 mod logs;
 mod ls;
 mod man_pages;

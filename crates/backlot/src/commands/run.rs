@@ -12,6 +12,7 @@ use backlot_project::{Environment, Project, split_words, variables_in};
 
 use crate::commands::exec::carry_out;
 use crate::commands::install;
+use crate::commands::leaving_out::LeavingOut;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -39,6 +40,8 @@ pub struct Args {
     /// Of a service: start nothing that it depends on
     #[arg(long)]
     no_deps: bool,
+    #[command(flatten)]
+    leaving_out: LeavingOut,
     /// Install nothing that its service's Dockerfile does
     #[arg(long)]
     no_install: bool,
@@ -70,8 +73,10 @@ impl Args {
     fn are_of_service(&self) -> bool {
         let flags =
             [self.rm, self.interactive, self.tty, self.no_deps, self.no_tty, self.build, self.remove_orphans];
-        let has_values =
-            self.workdir.is_some() || self.entrypoint.is_some() || !self.variable_files.is_empty();
+        let has_values = self.workdir.is_some()
+            || self.entrypoint.is_some()
+            || !self.variable_files.is_empty()
+            || self.leaving_out.is_something();
         has_values || flags.contains(&true)
     }
 
@@ -107,7 +112,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     }
     let name = args.command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     let project = context.project()?.naming([name.clone()]);
-    let environment = context.environment(&project)?;
+    let environment = args.leaving_out.of(context.environment(&project)?, context)?;
     if args.are_of_service() || environment.stack.services.contains_key(&name) {
         return once(args, name, &project, environment, context);
     }

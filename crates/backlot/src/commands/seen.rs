@@ -58,7 +58,7 @@ impl Seen {
         let mount = |mount: &Mount| {
             let source = match &mount.what {
                 What::Path(path) => Some(path),
-                What::Tmpfs { .. } => None,
+                What::Tmpfs { .. } | What::Kept(_) => None,
             };
             json!({ "target": mount.target, "source": source, "read_only": mount.read_only })
         };
@@ -71,6 +71,7 @@ impl Seen {
             let what = match &mount.what {
                 What::Path(path) => path.display().to_string(),
                 What::Tmpfs { .. } => "memory".to_owned(),
+                What::Kept(folder) => format!("a folder of each replica's own in {}", folder.display()),
             };
             let how = if mount.read_only { " (read-only)" } else { "" };
             format!("{} ← {what}{how}", mount.target.display())

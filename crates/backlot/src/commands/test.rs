@@ -6,14 +6,15 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
 use backlot_engine::{
-    Beside, Container, EngineError, EngineKind, Ground, HERE, INNER, Packages, TestRun, Wishes, finish_for,
-    has_packages, has_tests, new_mark, own, test_command, test_command_inside, tools,
+    Beside, Container, EngineError, EngineKind, Ground, HERE, Hint, INNER, Packages, TestRun, Wishes,
+    finish_for, has_packages, has_tests, new_mark, own, test_command, test_command_inside, tools,
 };
 use backlot_process::{Program, Stdout, become_subreaper, exit_code};
 use backlot_project::{Environment, EnvironmentName, Project, Stack};
 
 use crate::commands::exec::carry_out;
 use crate::commands::install;
+use crate::commands::leaving_out::LeavingOut;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::exit::Exit;
@@ -35,6 +36,8 @@ pub struct Args {
     /// Install nothing that the Dockerfile of the tests' service does
     #[arg(long)]
     no_install: bool,
+    #[command(flatten)]
+    leaving_out: LeavingOut,
     /// Leave the database up, and say how to reach it
     #[arg(long)]
     keep: bool,
@@ -47,7 +50,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let name = context.global.environment().unwrap_or(ENVIRONMENT);
     let name = EnvironmentName::parse(name)?;
-    let environment = context.environment_named(&project, &name)?;
+    let environment = args.leaving_out.of(context.environment_named(&project, &name)?, context)?;
     let mut tested = Tested::of(&environment, &project, args, context);
     let ground = context.ground(&home, &project);
     // The tests need its database alone, and what else their service depends on.
@@ -80,8 +83,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
         return context.show_steps(&steps);
     }
     // What nobody could run needs no database.
-    if args.command.is_empty() && tested.configured.is_none() && !has_tests(tested.directory()) {
-        return Err(EngineError::NoRunner { root: tested.directory().to_owned() }.into());
+    if args.command.is_empty() && tested.configured.is_none() && !has_tests(&tested.directory()) {
+        return Err(tested.no_runner());
     }
     let mark = match context.caller.variables.get(INNER) {
         Some(mark) => mark.clone(),
@@ -114,6 +117,8 @@ struct Tested {
     root: PathBuf,
     /// The service that the tests belong to, and its directory; none where they are the project's.
     service: Option<(String, PathBuf)>,
+    /// The folder in there that has them, where that itself has none.
+    below: Option<PathBuf>,
     /// What that depends on.
     needs: Vec<String>,
     /// The command that the files have for it.
@@ -130,24 +135,29 @@ impl Tested {
         let here = context.caller.directory.as_deref().unwrap_or(root);
         let paths: Vec<PathBuf> =
             args.arguments.iter().map(|word| here.join(word)).filter(|path| path.exists()).collect();
-        let container = if environment.for_all { None } else { tested_service(stack, root, &paths) };
+        // Where somebody stands says as much as a path.
+        let stands = (paths.is_empty() && here != root && here.starts_with(root)).then(|| here.to_owned());
+        let near: Vec<PathBuf> = paths.iter().cloned().chain(stands).collect();
+        let container = if environment.for_all { None } else { tested_service(stack, root, &near) };
         let services = &stack.services;
         let needs = container.iter().flat_map(|container| container.service.depends_on.keys());
         let needs = needs.filter(|name| services.contains_key(*name)).cloned().collect();
         let own = container.as_ref().and_then(|container| container.service.extension.test.clone());
         let service = container.map(|container| (container.service.name.clone(), container.directory()));
-        // Its own files are named as it knows them.
+        let configured = own.or_else(|| stack.extension.test.clone());
         let folder = service.as_ref().map_or(root, |(_, folder)| folder);
-        let arguments = args.arguments.iter().map(|word| match here.join(word).strip_prefix(folder) {
-            Ok(inside) if here.join(word).exists() && !inside.as_os_str().is_empty() => {
-                inside.as_os_str().to_owned()
-            }
+        let is_told = configured.is_some() || !args.command.is_empty();
+        let below = if is_told || has_tests(folder) { None } else { only_folder_with_tests(folder) };
+        // Its own files are named as it knows them.
+        let folder = below.iter().fold(folder.to_owned(), |folder, below| folder.join(below));
+        let arguments = args.arguments.iter().map(|word| match here.join(word).strip_prefix(&folder) {
+            Ok(inside) if here.join(word).exists() && inside.as_os_str().is_empty() => ".".into(),
+            Ok(inside) if here.join(word).exists() => inside.as_os_str().to_owned(),
             Ok(_) | Err(_) => word.clone(),
         });
         let arguments = arguments.collect();
-        let configured = own.or_else(|| stack.extension.test.clone());
         let (root, stack, packages) = (root.to_owned(), stack.clone(), Vec::new());
-        Self { root, service, needs, configured, arguments, stack, packages }
+        Self { root, service, below, needs, configured, arguments, stack, packages }
     }
 
     /// The service whose place the tests take. On Docker that is for tests whose packages this machine has not: the container has what
@@ -161,19 +171,45 @@ impl Tested {
         is_taken.then_some(name)
     }
 
-    fn directory(&self) -> &Path {
-        self.service.as_ref().map_or(&self.root, |(_, folder)| folder)
+    fn directory(&self) -> PathBuf {
+        let folder = self.service.as_ref().map_or(&self.root, |(_, folder)| folder);
+        self.below.iter().fold(folder.clone(), |folder, below| folder.join(below))
+    }
+
+    /// Where its service works, as that knows it.
+    fn works_in(&self) -> PathBuf {
+        let services = own::services(&self.stack, &self.root);
+        let name = self.service.as_ref().map(|(name, _)| name);
+        let container = services.iter().find(|container| Some(&container.service.name) == name);
+        container.and_then(Container::working_dir).unwrap_or("/").into()
+    }
+
+    /// That nothing has tests, or more than one service.
+    fn no_runner(&self) -> CommandError {
+        let services = own::services(&self.stack, &self.root).into_iter();
+        let mut all: Vec<(String, PathBuf)> =
+            services.map(|container| (container.service.name.clone(), container.directory())).collect();
+        all.retain(|(_, folder)| has_tests(folder));
+        let (Some((first, folder)), true) = (all.first(), self.service.is_none() && all.len() > 1) else {
+            return EngineError::NoRunner { root: self.directory() }.into();
+        };
+        let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+        let error = format!("there are tests of {}, and one service's are run at a time", names.join(", "));
+        let folder = folder.strip_prefix(&self.root).unwrap_or(folder).display().to_string();
+        let hint = Hint::from("`").then(Hint::command(&["test", &folder]));
+        let hint = hint.then(format!("` runs those of {first}; so does `test` in its folder"));
+        CommandError::failed("no-runner", error).hint(hint)
     }
 
     fn surroundings(&self, context: &Context) -> BTreeMap<String, String> {
         let variables = tools::with_virtual_environment(&self.root, context.caller.variables.clone());
-        let variables = tools::with_virtual_environment(self.directory(), variables);
+        let variables = tools::with_virtual_environment(&self.directory(), variables);
         Packages::in_front(&self.packages, variables)
     }
 
     fn runner(&self, variables: &BTreeMap<String, String>, args: &Args) -> Result<Program, CommandError> {
         let runner = test_command(
-            self.directory(),
+            &self.directory(),
             variables,
             self.configured.clone(),
             &args.command,
@@ -184,7 +220,7 @@ impl Tested {
 
     /// The same in a container.
     fn runner_inside(&self, args: &Args) -> Result<Program, CommandError> {
-        Ok(test_command_inside(self.directory(), self.configured.clone(), &args.command, &self.arguments)?)
+        Ok(test_command_inside(&self.directory(), self.configured.clone(), &args.command, &self.arguments)?)
     }
 
     /// In the caller's world, with the service's variables and in its directory, if there is one.
@@ -197,7 +233,7 @@ impl Tested {
             let database = tests.database();
             variables.extend(own::variables(container, &self.stack, Some(database.address(&HERE)), true));
         }
-        variables = tools::with_virtual_environment(self.directory(), variables);
+        variables = tools::with_virtual_environment(&self.directory(), variables);
         variables = Packages::in_front(&self.packages, variables);
         tools::keep_tree_clean(&self.root, &tests.scratch(), &mut variables);
         let command = self.runner(&variables, args)?;
@@ -226,6 +262,11 @@ impl Tested {
             terminal: context.can_have_terminal(),
             environment: true,
             no_install: args.no_install,
+            directory: self.below.as_ref().map(|below| match kind {
+                EngineKind::Native => below.clone(),
+                // Compose takes a whole path.
+                EngineKind::Docker => self.works_in().join(below),
+            }),
             ..Beside::default()
         };
         let exec =
@@ -255,6 +296,16 @@ fn tested_service<'a>(stack: &'a Stack, root: &'a Path, paths: &[PathBuf]) -> Op
         all.retain(|container| has_tests(&container.directory()));
     }
     own::in_one_directory(all)
+}
+
+/// The only folder right below one that has tests.
+fn only_folder_with_tests(directory: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut all = names
+        .filter(|name| !name.starts_with('.') && name != "node_modules" && has_tests(&directory.join(name)));
+    let only = all.next()?;
+    all.next().is_none().then(|| only.into())
 }
 
 fn say(command: &Program, context: &Context) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use backlot_engine::{Deployment, EngineError, Hint, Home, MovedPort, NoService, Site, Started, Wishes};
+use backlot_engine::{Deployment, EngineError, Hint, Home, MovedPort, Site, Started, Wishes};
 use backlot_project::{Environment, Project};
 use backlot_supervisor::{Health, Request, ServiceReport, State};
 use serde_json::json;
@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::commands::asking::{Awaited, Limit, ask, not_well};
 use crate::commands::config;
 use crate::commands::foreground::{self, Shown, Stack};
+use crate::commands::leaving_out::LeavingOut;
 use crate::commands::named::Named;
 use crate::commands::ps::service_in_json;
 use crate::commands::scale::parse_scale;
@@ -19,7 +20,6 @@ use crate::commands::watch;
 use crate::context::{Context, DEFAULT_ENVIRONMENT};
 use crate::error::CommandError;
 use crate::exit::Exit;
-use crate::global::EngineChoice;
 use crate::render;
 
 /// Start the chosen environment: its database and all other services
@@ -44,9 +44,8 @@ pub struct Args {
     watch: bool,
     #[command(flatten)]
     waiting: Waiting,
-    /// Leave a service out that others depend on: they run without it (repeatable)
-    #[arg(long, value_name = "SERVICE")]
-    without: Vec<String>,
+    #[command(flatten)]
+    leaving_out: LeavingOut,
     /// Begin with no data in a worktree, whose first database is a copy of the main checkout's
     #[arg(long)]
     empty: bool,
@@ -202,7 +201,7 @@ fn chosen(
         let alone = environment.stack.services.iter_mut().filter(|(name, _)| named(name));
         alone.for_each(|(_, service)| service.depends_on.clear());
     }
-    without(environment, &args.without, context)
+    args.leaving_out.of(environment, context)
 }
 
 /// That profiles leave nothing of an environment, if they do.
@@ -237,24 +236,6 @@ struct Up<'a> {
     moved: &'a [MovedPort],
     named: Option<&'a Named>,
     waited: bool,
-}
-
-/// The environment without these services.
-fn without(
-    mut environment: Environment,
-    names: &[String],
-    context: &Context,
-) -> Result<Environment, CommandError> {
-    if names.is_empty() {
-        return Ok(environment);
-    }
-    NoService::check(&environment.stack, names).map_err(|error| CommandError::usage("no-service", error))?;
-    if context.global.engine == EngineChoice::Docker {
-        let error = "--without is for what runs beside processes: Compose starts what a service depends on";
-        return Err(CommandError::usage("impossible", error));
-    }
-    environment.stack = environment.stack.without(names);
-    Ok(environment)
 }
 
 /// The services that profiles leave out and that were started by their name: they stay as they are.

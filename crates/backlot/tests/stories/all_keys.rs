@@ -13,7 +13,7 @@ use samples::{QUIET, REST, SAMPLES};
 use crate::{BACKLOT, has_views};
 
 /// What has to be there to be started, or keeps a service from it: other stories have those.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "command",
     "container_name: the",
     "post_start",
@@ -22,6 +22,7 @@ const OTHERS: [&str; 8] = [
     "ports: ['80",
     "expose",
     "volumes: ['v:",
+    "volumes_from",
 ];
 
 /// As many files are tried, each with several keys of several services.

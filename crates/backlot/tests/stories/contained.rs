@@ -94,7 +94,7 @@ fn what_is_depended_on_is_an_error_that_names_both_unless_the_others_do_without(
         &[
             "service adminer has no command that can run natively (its image is adminer), and service app needs it",
             "no container engine answers",
-            "`up --without adminer`, or `x-backlot: {optional: true}` under it",
+            "`--without adminer`, or `x-backlot: {optional: true}` under it",
         ],
     );
     stage.assert_nothing_left();
@@ -143,7 +143,7 @@ esac";
         &[
             "error: service adminer: its image adminer cannot be pulled with docker",
             "dial tcp: lookup registry: no such host",
-            "`up --without adminer`",
+            "`--without adminer`",
         ],
     );
     assert!(!stage.project().join("asked").exists());
@@ -307,5 +307,68 @@ fn images_that_were_built_go_when_they_are_asked_to() {
     assert_eq!(asked("local"), "image rm project_development-web\n");
     assert_eq!(asked("all"), "image rm postgres\nimage rm project_development-web\n");
     stage.backlot(&["down", "--rmi", "some"]).output().assert_code(2);
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn commands_tests_and_scenarios_do_without_what_cannot_be_had_as_well() {
+    let stack = "\
+services:
+  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}
+  adminer: {image: adminer}
+  app: {build: ., command: sleep 1000, depends_on: [db, adminer], x-backlot: {test: echo tested}}
+";
+    let stage = stage(stack);
+    stage.file("Dockerfile", "FROM debian\nWORKDIR /app\nCOPY . .\n");
+    let script = "case \"$1\" in
+version) echo 27.0;;
+image) echo 'Error response from daemon: No such image: adminer' >&2; exit 1;;
+*) echo 'dial tcp: lookup registry: no such host' >&2; exit 1;;
+esac";
+    let docker = FakeDocker::on(&stage, script);
+    let run = |words: &[&str]| stage.backlot(words).env("PATH", docker.path()).output();
+    let failed = run(&["run", "app", "echo", "done"]).assert_code(1);
+    assert_says(
+        &failed,
+        &["its image adminer cannot be pulled", "or leave the service out: `--without adminer`"],
+    );
+    run(&["run", "-q", "--without", "adminer", "app", "echo", "done"]).assert(0, "done", "…");
+    run(&["down", "-q"]).assert_code(0);
+    run(&["test"]).assert_code(1);
+    run(&["test", "-q", "--without", "adminer"]).assert(0, "tested", "…");
+    // A scenario is about its database.
+    let up = run(&["scenario", "up", "it", "--empty"]).assert_code(0);
+    assert_says(
+        &up,
+        &["only the database is started: service adminer", "leave the service out: `--without adminer`"],
+    );
+    run(&["scenario", "down", "it", "-q"]).assert_code(0);
+    let up = run(&["scenario", "up", "it", "--empty", "--wait", "--without", "adminer"]).assert_code(0);
+    assert_says(&up, &["✓ app-1 "]);
+    run(&["scenario", "down", "it", "-q"]).assert_code(0);
+    stage.assert_nothing_left();
+}
+
+/// A script that is handed what only a build makes runs nothing without it; why what is built is a container is told once for all.
+#[test]
+fn what_a_script_is_handed_of_a_build_is_no_process_without_it() {
+    let service = "{build: ., entrypoint: [/app/start.sh], command: [/app/main]}";
+    let stack = format!(
+        "services:\n  worker: {service}\n  web: {service}\n  other: {{image: x, command: sleep 600}}\n"
+    );
+    let stage = stage(&stack);
+    let dockerfile = "FROM golang AS builder\nWORKDIR /app\nCOPY . .\nRUN go build -o main main.go\nFROM alpine\n\
+                      WORKDIR /app\nCOPY --from=builder /app/main .\nCOPY start.sh .\n";
+    stage.file("Dockerfile", dockerfile).file("start.sh", "#!/bin/sh\nexec \"$@\"\n");
+    let start = stage.project().join("start.sh");
+    std::fs::set_permissions(&start, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let docker = FakeDocker::on(&stage, "exit 1");
+    let up = |words: &[&str]| stage.backlot(&[&["up"], words].concat()).env("PATH", docker.path()).output();
+    let said = "service web runs /app/main, which is not there";
+    assert_says(&up(&["-d"]).assert_code(1), &[said, "backlot up other"]);
+    let script = "case \"$1\" in\nversion) echo 27.0;;\nimage) echo 'No such image: x' >&2; exit 1;;\nesac";
+    docker.program("docker", script);
+    let dry = up(&["--dry-run"]).assert_code(0);
+    assert_says(&dry, &[said, ": it runs as a container; ", "; so do worker, for the same reason"]);
     stage.assert_nothing_left();
 }

@@ -217,7 +217,8 @@ fn a_tool_that_fails_is_told_with_the_packages_of_the_system_that_its_stage_has(
          RUN --mount=type=bind,from=made,source=/wheels,target=/wheels pip install /wheels/*\n",
     );
     let outcome = stage.backlot(&["--engine", "native", "up", "-d"]).output().assert_code(1);
-    let hint = "its Dockerfile has packages of the system before, of which some may be missing here: libthing-dev (`doctor` tells which)";
+    let hint =
+        "its Dockerfile has packages of the system before, of which these may be missing here: libthing-dev";
     assert!(outcome.stderr.contains("thing.h: no such file") && outcome.stderr.contains(hint), "{outcome}");
     let doctor = stage.backlot(&["doctor"]).output().stdout;
     assert!(doctor.contains("has of its system's packages (apt-get): libthing-dev"), "{doctor}");

@@ -229,3 +229,36 @@ fn a_stack_that_cannot_run_here_says_why_when_no_daemon_answers() {
     assert_says(&outcome.stderr, &["queue", "docker/testing.yml:2:", "x-backlot", "Cannot connect"]);
     stage.assert_nothing_left();
 }
+
+#[test]
+fn what_docker_would_not_run_either_is_told_as_the_projects_own() {
+    let stage = Stage::empty(BACKLOT);
+    stage.file("start.sh", "#!/bin/sh\nexec sleep 5\n");
+    let docker = FakeDocker::on(&stage, "exit 0");
+    let up = |db: &str, web: &str| {
+        let compose = format!("services:\n  db: {{image: postgres{db}}}\n  web: {{{web}}}\n");
+        stage.file("compose.yaml", compose);
+        stage.backlot(&["up", "-d", "--dry-run"]).env("PATH", docker.path()).output()
+    };
+    let password = ", environment: {POSTGRES_PASSWORD: x}";
+    for (db, web, error) in [
+        ("", "image: postgres, profiles: [more]", "service db has no POSTGRES_PASSWORD"),
+        (password, "build: nowhere", "/nowhere/Dockerfile, which cannot be read: "),
+        (
+            password,
+            "image: debian, volumes: ['.:/code'], command: /code/start.sh",
+            "/start.sh, which is not executable",
+        ),
+    ] {
+        let outcome = up(db, web).assert_code(1);
+        assert_says(&outcome.stderr, &[error, "  help: "]);
+        assert!(!outcome.stderr.contains("on Docker"), "{outcome}");
+    }
+    // What only this machine lacks, Docker may have.
+    stage.file("start.sh", "#!/nowhere/fish\n");
+    let start = stage.project().join("start.sh");
+    std::fs::set_permissions(&start, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let outcome = up(password, "image: debian, volumes: ['.:/code'], command: /code/start.sh");
+    assert_says(&outcome.stderr, &["  · on Docker: service web runs", "begins with #!/nowhere/fish"]);
+    stage.assert_nothing_left();
+}

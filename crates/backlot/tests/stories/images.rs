@@ -127,3 +127,41 @@ fn an_nginx_whose_script_writes_its_configuration_listens_where_that_says() {
     assert!(dry.stderr.contains("/no/such/shell"), "{dry}");
     stage.assert_nothing_left();
 }
+
+/// The site and the scripts that the official image of nginx has.
+#[test]
+fn an_nginx_that_brings_no_site_has_its_images_and_scripts_run_before_it() {
+    if !has_views() {
+        return;
+    }
+    let (stage, ports) = (Stage::empty(BACKLOT), [free_port(), free_port(), free_port()]);
+    let [plain, scripts, both] = ports;
+    stage.file("html/index.html", "plain\n").file("both.conf", "server { listen 81; return 200 both; }\n");
+    stage.file(
+        "Dockerfile",
+        "FROM nginx\nCOPY 9-a.envsh 10-b.sh /docker-entrypoint.d/\nRUN chmod +x /docker-entrypoint.d/*\n",
+    );
+    stage.file("9-a.envsh", "export SAID=well\n");
+    let script =
+        "#!/bin/sh\necho \"server { listen 82; return 200 $SAID; }\" > /etc/nginx/conf.d/default.conf\n";
+    stage.file("10-b.sh", script);
+    stage.file(
+        "compose.yaml",
+        format!(
+            "services:\n  plain: {{image: nginx, ports: ['{plain}:80'], volumes: ['./html:/usr/share/nginx/html:ro']}}\n  \
+             scripts: {{build: ., ports: ['{scripts}:82']}}\n  \
+             both: {{image: nginx, ports: ['{both}:81', '8443'], volumes: ['./both.conf:/etc/nginx/conf.d/both.conf']}}\n"
+        ),
+    );
+    let up = stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    assert!(
+        up.stderr
+            .contains("service both publishes port 8443, at which its nginx does not listen (it does at 81)"),
+        "{up}"
+    );
+    for (port, expected) in [(plain, "plain\n"), (scripts, "well"), (both, "both")] {
+        assert_eq!(get(port, "/").unwrap(), (200, expected.to_owned()));
+    }
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}

@@ -2,7 +2,7 @@
 
 use backlot_testkit::{Stage, free_port};
 
-use crate::BACKLOT;
+use crate::{BACKLOT, has_views};
 
 const UP: [&str; 3] = ["up", "-d", "--wait"];
 
@@ -210,4 +210,31 @@ fn what_people_have_reported_of_the_image() {
         .output()
         .assert_prints("0");
     stage.backlot(&["down", "-q"]).output().assert_prints("");
+}
+
+#[test]
+fn scripts_and_their_server_see_the_paths_of_the_container() {
+    if !has_views() {
+        return;
+    }
+    let stage = project(
+        "    image: postgres\n    volumes:\n      - ./scripts:/docker-entrypoint-initdb.d\n      - ./rows:/rows:ro",
+    );
+    stage.file("rows/one.csv", "1\n").file("scripts/two.csv", "2\n");
+    // Nothing stops this one, and nobody would see that its lines have no effect.
+    stage.program(
+        "scripts/1.sh",
+        "#!/bin/bash\necho \"work_mem = '9MB'\" >> /var/lib/postgresql/data/postgresql.conf\ntest $PGDATA = /var/lib/postgresql/data\n",
+    );
+    let copies = "COPY rows FROM '/rows/one.csv';\n\\copy rows from '/docker-entrypoint-initdb.d/two.csv'\n";
+    stage.file("scripts/2.sql", format!("CREATE TABLE rows (one int);\n{copies}"));
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    let all = "SELECT current_setting('work_mem'), string_agg(one::text, ',' ORDER BY one) FROM rows";
+    assert_eq!(sql(&stage, all), "9MB|1,2");
+    down(&stage);
+    // What is read belongs to what the template is made of.
+    stage.file("rows/one.csv", "11\n");
+    stage.backlot(&["up", "-d", "--wait", "-q"]).output().assert_code(0);
+    assert_eq!(sql(&stage, all), "9MB|2,11");
+    down(&stage);
 }

@@ -5,6 +5,7 @@
 mod addresses;
 mod adopting;
 mod all_keys;
+mod as_said;
 mod axum;
 mod beside;
 mod blog;

@@ -66,7 +66,15 @@ volumes: {{data: {{external: true}}}}
     let codes: Vec<&str> = codes.collect();
     assert_eq!(
         codes,
-        ["database", "database", "not-honoured", "no-program", "no-volume", "no-postgres", "port-in-use"]
+        [
+            "database-password",
+            "database",
+            "not-honoured",
+            "no-program",
+            "no-volume",
+            "no-postgres",
+            "port-in-use"
+        ]
     );
     drop(held);
     // What is not asked for is in nobody's way.

@@ -291,3 +291,36 @@ fn commands_of_a_projects_only_service_have_its_variables_and_directory() {
     stage.backlot(&["down", "-q"]).output().assert_prints("");
     stage.assert_nothing_left();
 }
+
+#[test]
+fn of_several_services_with_tests_one_is_chosen_by_its_folder() {
+    let stage = Stage::empty(BACKLOT);
+    let service = |name: &str| {
+        stage.file(&format!("{name}/Dockerfile"), "FROM python:3\nWORKDIR /code\nCOPY . .\n");
+        let manage = "# django\nimport os, sys\nprint(*sys.argv[1:], 'in', os.getcwd())\n";
+        stage.file(&format!("{name}/inner/manage.py"), manage);
+        stage.file(&format!("{name}/manage.py"), manage);
+        format!("  {name}: {{build: ./{name}, command: sleep 1000, depends_on: [db]}}\n")
+    };
+    let db = "  db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}\n";
+    let one = format!("services:\n{db}{}", service("back"));
+    stage.file("compose.yaml", format!("{one}{}", service("front")));
+    stage.backlot(&["test"]).output().assert(
+        1,
+        "",
+        "error: there are tests of back, front, and one service's are run at a time\n  help: `backlot test back` runs those of back; so does `test` in its folder",
+    );
+    let prints = |arguments: &[&str], folder: &str, expected: &str| {
+        let folder = stage.project().join(folder);
+        let run = stage.backlot(&[&["test", "-q"], arguments].concat()).within(folder.to_str().unwrap());
+        let outcome = run.output().assert_code(0);
+        assert!(outcome.stdout.starts_with(expected), "{outcome}");
+    };
+    prints(&["front"], "", "test . in ");
+    prints(&[], "front", "test in ");
+    // The only folder that has tests is where they run.
+    std::fs::remove_file(stage.project().join("back/manage.py")).unwrap();
+    stage.file("compose.yaml", one);
+    prints(&[], "", if has_views() { "test in /code/inner" } else { "test in " });
+    stage.assert_nothing_left();
+}

@@ -153,7 +153,7 @@ fn what_a_file_says_of_modes_and_sizes_is_so_and_a_new_volume_begins_with_what_t
          - {type: tmpfs, target: /one, tmpfs: {size: 1m, mode: 0700}}\n      - assets:/srv/static\n      \
          - {type: volume, source: none, target: /srv/static/a, volume: {nocopy: true}}\n    \
          configs: [{source: text, target: /text.sh, mode: 0755}, {source: file, target: /file.sh, mode: 0550}]\n  \
-         other: {image: a, command: sleep 1000, volumes: ['assets:/in']}\n\
+         other: {image: a, command: sleep 1000, volumes: ['assets:/in'], tmpfs: '/three:size=1m,ro'}\n\
          volumes: {assets: , none: }\nconfigs: {text: {content: \"#!/bin/sh\\necho text\\n\"}, file: {file: script.sh}}\n",
     );
     up(&stage);
@@ -161,6 +161,11 @@ fn what_a_file_says_of_modes_and_sizes_is_so_and_a_new_volume_begins_with_what_t
     assert_eq!(sh(&stage, "web", "df -k --output=size /one /two | tail -n 2 | tr -d ' '"), "1024\n2048");
     assert_eq!(sh(&stage, "web", "/text.sh; /file.sh; ls /srv/static/a"), "text\nran");
     assert_eq!(sh(&stage, "other", "cat /in/a/one.css"), "one");
+    // One that is no list.
+    assert_eq!(
+        sh(&stage, "other", "df -k --output=size /three | tail -n 1 | tr -d ' '; touch /three/x || echo ro"),
+        "1024\nro"
+    );
     // What is in it stays.
     sh(&stage, "other", "echo two > /in/a/one.css");
     stage.backlot(&["down", "-q"]).output().assert_code(0);
@@ -221,6 +226,59 @@ fn what_the_image_has_copied_and_the_file_mounts_elsewhere_is_two_folders() {
     stage.file("public/a/two.css", "three");
     up(&stage);
     assert_eq!(sh(&stage, "web", "cat /public/a/one.css /public/a/two.css"), "onethree");
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn folders_that_are_copied_onto_others_are_laid_over_them() {
+    if !has_views() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file(
+        "Dockerfile",
+        "FROM debian:12\nCOPY rootfs /\nWORKDIR /srv/app\nCOPY one .\nCOPY two ./\nCOPY two/sub/b.txt sub/c.txt\n",
+    );
+    stage
+        .file("rootfs/etc/ssl/of-the-app/a", "etc")
+        .program("rootfs/usr/local/bin/of-the-app", "#!/bin/sh\necho ran\n");
+    stage.file("rootfs/of-the-app/b", "root").file("one/sub/a.txt", "a").file("one/top", "one");
+    stage.file("two/sub/b.txt", "b").file("two/top", "two");
+    stage.file("compose.yaml", "services: {web: {build: ., command: sh -c 'of-the-app; exec sleep 1000'}}\n");
+    stage.under_git();
+    up(&stage);
+    assert_eq!(sh(&stage, "web", "of-the-app; cat /etc/ssl/of-the-app/a /of-the-app/b"), "ran\netcroot");
+    assert_eq!(sh(&stage, "web", "ls * && cat top"), "top\n\nsub:\na.txt\nb.txt\nc.txt\ntwo");
+    assert!(!sh(&stage, "web", "ls /etc").is_empty(), "the machine's own stays");
+    stage.assert_clean_tree();
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    stage.assert_nothing_left();
+}
+
+/// Volumes without a name, and folders that the image makes.
+#[test]
+fn what_a_replica_has_written_is_there_when_it_starts_again() {
+    if !has_views() {
+        return;
+    }
+    let stage = Stage::empty(BACKLOT);
+    stage.file("Dockerfile", "FROM debian:12\nRUN mkdir /of-the-image\nVOLUME /of-the-file\n");
+    let line = "echo x | tee -a /of-the-image/log /of-the-file/log >> /unnamed/log; touch /memory/log; exec sleep 1000";
+    stage.file(
+        "compose.yaml",
+        format!("services:\n  web:\n    build: .\n    command: sh -c '{line}'\n    scale: 2\n    volumes: [/unnamed]\n    tmpfs: /memory\n"),
+    );
+    up(&stage);
+    let count = "wc -l < /unnamed/log; wc -l < /of-the-image/log; wc -l < /of-the-file/log; ls /memory";
+    assert_eq!(sh(&stage, "web", count), "1\n1\n1\nlog", "each has its own");
+    sh(&stage, "web", "touch /memory/more");
+    stage.backlot(&["restart", "-q", "web"]).output().assert_code(0);
+    up(&stage);
+    assert_eq!(sh(&stage, "web", count), "2\n2\n2\nlog");
+    stage.backlot(&["down", "-q"]).output().assert_code(0);
+    up(&stage);
+    assert_eq!(sh(&stage, "web", count), "1\n1\n1\nlog", "they go with the environment");
     stage.backlot(&["down", "-q"]).output().assert_code(0);
     stage.assert_nothing_left();
 }

@@ -178,6 +178,8 @@ fn rules_of_the_file_are_done_as_they_say() {
            - {path: ./package.json, action: rebuild}\n",
     );
     stage.file("package.json", "{}").file("src/only/a.txt", "1").file("conf/skipped/a.conf", "1");
+    let compose = fs::read_to_string(stage.project().join("compose.yaml")).unwrap();
+    stage.file("compose.yaml", compose + "  other: {image: busybox, command: sleep 1000}\n");
     stage.backlot(&["watch", "--dry-run"]).output().assert_prints(
         "watch conf for web: restart\nwatch src for web: sync\nwatch src/only for web: sync+exec\n\
          watch package.json for web: rebuild",
@@ -201,6 +203,12 @@ fn rules_of_the_file_are_done_as_they_say() {
     stage.file("package.json", "{ }");
     wait_until("it is rebuilt", || said(&stage, "made anew and replaced: package.json has changed") == 1);
     assert_ne!(web(&stage), second);
+    // One that was stopped is left alone.
+    stage.backlot(&["stop", "web", "-q"]).output().assert_prints("");
+    let before = told(&stage);
+    stage.file("conf/a.conf", "333").file("package.json", "{  }");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(told(&stage), before);
     end(&stage, run);
     stage.backlot(&["down", "-q"]).output().assert_prints("");
 }

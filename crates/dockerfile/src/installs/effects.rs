@@ -7,10 +7,36 @@ use crate::copies::normal;
 use crate::shell::Command;
 
 /// Programs after which an image is as before, or which only tidy up what installing has left.
-const QUIET: [&str; 28] = [
-    ":", "[", "cd", "command", "date", "dpkg", "exit", "export", "false", "hash", "id", "ldconfig", "ls",
-    "pwd", "read", "return", "rm", "set", "shopt", "sleep", "sync", "test", "true", "trap", "type", "umask",
-    "uname", "which",
+const QUIET: [&str; 29] = [
+    ":",
+    "[",
+    "cd",
+    "command",
+    "compileall",
+    "date",
+    "dpkg",
+    "exit",
+    "export",
+    "false",
+    "hash",
+    "id",
+    "ldconfig",
+    "ls",
+    "pwd",
+    "read",
+    "return",
+    "rm",
+    "set",
+    "shopt",
+    "sleep",
+    "sync",
+    "test",
+    "true",
+    "trap",
+    "type",
+    "umask",
+    "uname",
+    "which",
 ];
 /// Programs after which other users are there, or own files: a service runs as whoever starts it, which is told where its Dockerfile
 /// has another user.
@@ -62,7 +88,7 @@ pub(crate) fn changes(command: &Command, line: &Line<'_>) -> bool {
         _ if INSTALLERS.contains(&name) => {
             plain.clone().next().is_some_and(|verb| RUNS.contains(&verb.as_str()))
         }
-        "chmod" => !plain.clone().next().is_some_and(|mode| makes_executable(mode)),
+        "chmod" => !plain.clone().next().is_some_and(|mode| makes_executable(mode) || is_of_others(mode)),
         // What is there in any case.
         "mkdir" => !plain.clone().all(|path| {
             let path = normal(&command.directory.join(path));
@@ -83,6 +109,14 @@ fn makes_executable(mode: &str) -> bool {
         Some((_, what)) => what.contains(['x', 'X']),
         None => is_number && mode.chars().next_back().is_some_and(|last| "157".contains(last)),
     }
+}
+
+/// A mode for others than the owner, as whom a service runs: `g=u`, `go-w`.
+fn is_of_others(mode: &str) -> bool {
+    mode.split(',').all(|part| {
+        let who = part.split(['=', '+', '-']).next().unwrap_or_default();
+        !who.is_empty() && who.len() < part.len() && who.chars().all(|c| matches!(c, 'g' | 'o'))
+    })
 }
 
 fn has_below(line: &Line<'_>, path: &Path) -> bool {

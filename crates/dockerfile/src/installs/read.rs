@@ -5,6 +5,8 @@ use std::path::Path;
 use super::effects::changes;
 use super::line::{Found, Line};
 use super::{Install, Installs, Tool, modules, moving, pip, sync, system};
+use crate::brought::{is_script, runs_what_it_is_handed, script_of};
+use crate::copies::normal;
 use crate::shell::{Command, Start, commands};
 
 /// Words before a command that change nothing of what it installs.
@@ -14,8 +16,13 @@ const WRAPPERS: [&str; 6] = ["sudo", "exec", "command", "nice", "env", "then"];
 pub(crate) fn read(line: &Line<'_>, installs: &mut Installs) {
     let place = |path: &Path| line.place(path);
     let start = Start { directory: line.directory, variables: line.variables, place: &place };
-    for command in commands(line.text, start) {
+    let commands = commands(line.text, start);
+    let fetches_tool = commands.iter().any(|command| command.words.iter().any(|word| is_script(word)));
+    for command in commands {
         let Some(bare) = bare(&command) else { continue };
+        if is_about_tool(&bare, line, fetches_tool) {
+            continue;
+        }
         match recognise(&bare, line, installs) {
             Found::Nothing if changes(&bare, line) => {
                 if !installs.undone.contains(&command.said) {
@@ -41,6 +48,17 @@ pub(crate) fn read(line: &Line<'_>, installs: &mut Installs) {
     }
 }
 
+/// Whether a command does nothing but bring a tool that installs packages: one that is needed is looked for here, or fetched.
+fn is_about_tool(command: &Command, line: &Line<'_>, fetches_tool: bool) -> bool {
+    let is_added = |script: &str| {
+        let path = normal(&command.directory.join(script));
+        line.copies.made.iter().any(|(target, what)| *target == path && is_script(what))
+    };
+    command.words.iter().any(|word| is_script(word))
+        || (fetches_tool && runs_what_it_is_handed(&command.words))
+        || script_of(&command.words).is_some_and(is_added)
+}
+
 /// The command without what stands before it, and `python -m pip` as `pip`.
 fn bare(command: &Command) -> Option<Command> {
     let mut words = command.words.clone();
@@ -54,6 +72,12 @@ fn bare(command: &Command) -> Option<Command> {
     }
     let first = words.first()?.clone();
     let name = Path::new(&first).file_name()?.to_str()?.to_owned();
+    // `python -mvenv`
+    let joined = words.get(1).and_then(|word| word.strip_prefix("-m")).filter(|rest| !rest.is_empty());
+    if let Some(module) = joined.filter(|_| name.starts_with("python")) {
+        let both = ["-m".to_owned(), module.to_owned()];
+        words.splice(1..2, both);
+    }
     let is_python = name.starts_with("python") && words.get(1).is_some_and(|word| word == "-m");
     if is_python && let Some(module) = words.get(2).cloned() {
         let module = match first.rsplit_once('/') {

@@ -8,6 +8,9 @@ use backlot_project::Location;
 
 use crate::storage::StorageError;
 
+/// The code of what the official image refuses as well.
+pub const OF_ALL_ENGINES: &str = "database-password";
+
 /// A database service that cannot become a native server.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -116,7 +119,14 @@ impl DatabaseError {
 
 impl Explain for DatabaseError {
     fn code(&self) -> &'static str {
-        "database"
+        match self {
+            Self::NoPassword { .. } | Self::Both { .. } => OF_ALL_ENGINES,
+            Self::SecretFile { .. }
+            | Self::Words { .. }
+            | Self::Command { .. }
+            | Self::Conf { .. }
+            | Self::Storage(_) => "database",
+        }
     }
 
     fn hint(&self) -> Option<Hint> {

@@ -9,9 +9,10 @@ use std::path::Path;
 use backlot_dependencies::copy;
 use backlot_facts::container::Container;
 use backlot_plan::{Removal, ServiceStep, Step};
+use backlot_process::in_full;
 use backlot_project::keys::Level;
 use backlot_project::{Environment, Service};
-use backlot_stack::{Cast, Translation};
+use backlot_stack::{Cast, StackError, Translation};
 use backlot_state::{EngineError, Ground, Wishes, volume};
 use backlot_supervisor::{Answer, FailureCode, Request};
 
@@ -118,8 +119,10 @@ impl NativeStack<'_> {
         let contained = cast.containers.iter().filter_map(|name| self.environment.stack.services.get(name));
         let contained: Vec<String> =
             contained.flat_map(|service| translation.contained_notes(service)).collect();
+        let no_processes = told_once(&cast.no_processes);
         keys.into_iter()
             .chain(volumes)
+            .chain(no_processes)
             .chain(contained)
             .chain(self.notes(&cast.services))
             .chain(left_out)
@@ -237,6 +240,25 @@ pub fn not_done(ground: Ground<'_>, environment: Environment) -> Result<Vec<Stri
 /// When a server is not here and cannot be fetched.
 pub fn to_fetch(ground: Ground<'_>, environment: Environment) -> Result<Vec<String>, EngineError> {
     programs::missing(NativeStack::new(ground, environment, false)?.databases())
+}
+
+/// Why what the project builds is a container, a line for each reason.
+fn told_once(all: &[(String, StackError)]) -> Vec<String> {
+    let mut lines: Vec<(String, String, Vec<&str>)> = Vec::new();
+    for (name, reason) in all {
+        let said = in_full(reason);
+        let kind = said.replacen(name, "", 1);
+        if let Some((.., same)) = lines.iter_mut().find(|(known, ..)| *known == kind) {
+            same.push(name);
+            continue;
+        }
+        let way_out = reason.hint().map(|hint| format!("; {}", hint.replace('\n', "; "))).unwrap_or_default();
+        lines.push((kind, format!("{said}: it runs as a container{way_out}"), Vec::new()));
+    }
+    let line = |(_, line, same): (String, String, Vec<&str>)| {
+        if same.is_empty() { line } else { format!("{line}; so do {}, for the same reason", same.join(", ")) }
+    };
+    lines.into_iter().map(line).collect()
 }
 
 /// Whether nothing is in a folder, or it is not there.

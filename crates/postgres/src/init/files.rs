@@ -29,6 +29,14 @@ impl Init {
             add(value.as_bytes());
         }
         add(self.then.as_bytes());
+        for (target, place) in self.named() {
+            add(target.as_os_str().as_encoded_bytes());
+            for (below, _, metadata) in files(place)? {
+                add(below.as_os_str().as_encoded_bytes());
+                add(&metadata.len().to_le_bytes());
+                add(format!("{:?}", metadata.modified().ok()).as_bytes());
+            }
+        }
         for script in &self.scripts {
             add(script.name.as_bytes());
             match &script.content {
@@ -82,7 +90,7 @@ impl Init {
 }
 
 /// The files at `path`, which may be one itself, by their paths below it, in order. What is neither file nor folder is left out.
-fn files(path: &Path) -> Result<Vec<(PathBuf, PathBuf, fs::Metadata)>, StorageError> {
+pub(super) fn files(path: &Path) -> Result<Vec<(PathBuf, PathBuf, fs::Metadata)>, StorageError> {
     let (mut found, mut next) = (Vec::new(), vec![PathBuf::new()]);
     while let Some(below) = next.pop() {
         let whole = if below.as_os_str().is_empty() { path.to_owned() } else { path.join(&below) };

@@ -4,10 +4,12 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use backlot_process::{Child, Group, ProcessError, Program, SpawnOptions, Stream, describe_exit};
+use backlot_view::View;
 use secrecy::ExposeSecret;
 
 use super::{INIT_DIR, Init, InitError, LIMIT, Onlooker, Workshop};
@@ -62,7 +64,7 @@ impl Init {
         installation: &Installation,
         access: &Access,
         (scripts, data_dir): (&[PathBuf], &Path),
-        workshop: &Workshop,
+        (workshop, view): (&Workshop, Option<&Arc<View>>),
         onlooker: &mut dyn Onlooker,
     ) -> Result<(), InitError> {
         let path =
@@ -72,7 +74,7 @@ impl Init {
         let mut variables = self.variables.clone();
         variables.extend([
             ("PATH".to_owned(), path),
-            ("PGDATA".to_owned(), data_dir.display().to_string()),
+            ("PGDATA".to_owned(), view.map_or(data_dir, |_| &self.places.data).display().to_string()),
             ("PGHOST".to_owned(), access.host.clone()),
             ("PGPORT".to_owned(), access.port.to_string()),
             ("HOME".to_owned(), workshop.scratch.display().to_string()),
@@ -80,13 +82,18 @@ impl Init {
         variables
             .entry("PGPASSWORD".to_owned())
             .or_insert_with(|| access.password.expose_secret().to_owned());
+        let inside = |script: &PathBuf| match script.strip_prefix(&workshop.scratch) {
+            Ok(path) if view.is_some() => Path::new("/").join(path),
+            Ok(_) | Err(_) => script.clone(),
+        };
         let program = Program::new(shell.ok_or(InitError::NoShell)?)
             .args(["-c", RUNNER, "docker-entrypoint.sh"])
             .arg(&step)
-            .args(scripts)
+            .args(scripts.iter().map(inside))
             .envs(&variables)
             .current_dir(&workshop.scratch)
             .run_as(&workshop.owner);
+        let program = entered(program, view);
         let printed = workshop.scratch.join("printed");
         let (log, file) = Log::open(printed)?;
         let options = SpawnOptions {
@@ -209,6 +216,24 @@ pub fn start_aside(
     workshop: &Workshop,
     syncing: Syncing,
 ) -> Result<(RunningCluster, Access), InitError> {
+    start_within(installation, spec, data_dir, workshop, (syncing, None))
+}
+
+fn entered(program: Program, view: Option<&Arc<View>>) -> Program {
+    match view {
+        Some(view) => program.within(Arc::clone(view)),
+        None => program,
+    }
+}
+
+/// The same in a view.
+pub(super) fn start_within(
+    installation: &Installation,
+    spec: &ClusterSpec,
+    data_dir: &Path,
+    workshop: &Workshop,
+    (syncing, view): (Syncing, Option<&Arc<View>>),
+) -> Result<(RunningCluster, Access), InitError> {
     let settings = settings::of_server(spec, installation.version.major, &workshop.socket_dir, DEFAULT_PORT);
     let settings = settings.into_iter();
     let fsync = match syncing {
@@ -227,6 +252,7 @@ pub fn start_aside(
         .env("LC_ALL", "C")
         .current_dir(data_dir)
         .run_as(&workshop.owner);
+    let server = entered(server, view);
     let (log, file) = Log::open(workshop.log_file.clone())?;
     let options = SpawnOptions {
         group: Group::NewSession,

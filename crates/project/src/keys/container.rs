@@ -93,7 +93,6 @@ const OTHERS: &[(&str, Native)] = &[
     ("networks.*.mac_address", gap(When::Always, ADDRESS, DOCKER)),
     ("pid", gap(When::IsNot(&["host"]), SHARED, DOCKER)),
     ("use_api_socket", gap(When::Always, RUN, DOCKER)),
-    ("volumes_from", gap(When::Always, "the volumes of other services are not mounted in it", DOCKER)),
 ];
 
 /// What is done about `key` for such a container; none where it is the same as for a program.

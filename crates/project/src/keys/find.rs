@@ -80,6 +80,7 @@ impl<'w> Walk<'w> {
                 let names = if word.is_empty() { members(value) } else { vec![word] };
                 names.iter().any(|name| Some(name.as_str()) != service && self.is_referred_to(name))
             }
+            When::OfContainer => members(value).iter().any(|member| member.starts_with("container:")),
             When::Renames => members(value)
                 .iter()
                 .any(|link| link.split_once(':').is_some_and(|(service, name)| service != name)),

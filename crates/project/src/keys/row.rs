@@ -36,6 +36,8 @@ pub enum When {
     Relative,
     /// If a service refers to a name in it, where it can be given no names: a text has the name as a word.
     Referred,
+    /// If one of its members is of a container, and not of a service.
+    OfContainer,
     /// If it gives a service another name, after a colon, where that can be given no names.
     Renames,
     /// Where the machine can give a service no view of its own.
@@ -58,6 +60,7 @@ impl When {
             | Self::Is(_)
             | Self::IsNot(_)
             | Self::Limits
+            | Self::OfContainer
             | Self::Relative => true,
         }
     }

@@ -17,6 +17,7 @@ const HOOK_USER: &str = "it runs as you, which `up` names";
 const RIGHTS: &str = "a native process has the rights of whoever starts it";
 const NAME: &str = "the name is not known natively";
 const FILE: &str = "the file is read where it is";
+const CONTAINER: &str = "volumes of a container that is no service are not mounted natively";
 const MADE: &str = "the engine names the volume if it cannot make it so";
 
 /// All keys, in the order of their paths.
@@ -384,7 +385,7 @@ pub const ROWS: &[Row] = &[
     void("services.*.volumes.[].volume.labels", LABEL),
     yes("services.*.volumes.[].volume.nocopy"),
     yes("services.*.volumes.[].volume.subpath"),
-    warn("services.*.volumes_from", "the volumes of other services are not mounted natively"),
+    refuse_when("services.*.volumes_from", When::OfContainer, CONTAINER, DOCKER),
     yes("services.*.working_dir"),
     void("version", "it has long had no meaning"),
     yes("volumes"),

@@ -8,6 +8,7 @@ use super::network;
 use super::nodes::{duration, text, texts};
 use super::parts;
 use super::shared::share_builds;
+use super::taken::take_volumes;
 use super::{
     Build, FileGrant, FileSource, HealthTest, Healthcheck, Hook, Mount, MountKind, Network, Service, Stack,
     Volume, WatchAction, WatchRule,
@@ -30,9 +31,14 @@ pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
         services.insert(key.clone(), service);
     }
     share_builds(&mut services);
+    take_volumes(&mut services, model);
     let sources = |key: &str| {
         model.entries_of(key).iter().filter_map(|e| Some((e.key.clone(), file_source(&e.value)?))).collect()
     };
+    let volumes: BTreeMap<String, Volume> =
+        model.entries_of("volumes").iter().map(|e| (e.key.clone(), volume(&e.value))).collect();
+    let mounts = services.values_mut().flat_map(|service| &mut service.volumes);
+    mounts.for_each(|mount| mount.read_only |= is_read_only(&mount.kind, &volumes));
     Ok(Stack {
         name: text(model, "name").unwrap_or_default(),
         working_dir: base.dir.to_owned(),
@@ -40,7 +46,7 @@ pub(crate) fn extract(model: &Node, base: Base<'_>) -> Result<Stack, Error> {
         on_call: BTreeSet::new(),
         off: BTreeSet::new(),
         networks: model.entries_of("networks").iter().map(|e| (e.key.clone(), network(e))).collect(),
-        volumes: model.entries_of("volumes").iter().map(|e| (e.key.clone(), volume(&e.value))).collect(),
+        volumes,
         secrets: sources("secrets"),
         configs: sources("configs"),
         throwaway: false,
@@ -68,7 +74,7 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
             .items_of("volumes")
             .iter()
             .map(mount)
-            .chain(texts(node, "tmpfs").iter().map(|path| memory(path)))
+            .chain(one_or_more(node, "tmpfs").iter().map(|path| memory(path)))
             .collect(),
         depends_on: node
             .entries_of("depends_on")
@@ -100,6 +106,13 @@ fn service(name: &str, node: &Node, base: Base<'_>) -> Result<Service, Error> {
         extension: extension::of_service(node, base)?,
         location: node.span.location(),
     })
+}
+
+/// Whether a volume's driver mounts it for reading alone (`o: bind,ro`).
+fn is_read_only(kind: &MountKind, volumes: &BTreeMap<String, Volume>) -> bool {
+    let MountKind::Volume { source: Some(key) } = kind else { return false };
+    let options = volumes.get(key).and_then(|volume| volume.options.get("o"));
+    options.is_some_and(|options| options.split(',').any(|option| option.trim() == "ro"))
 }
 
 /// A mapping, or a list of `key=value`.
@@ -216,7 +229,7 @@ fn memory(path: &str) -> Mount {
             mode: of("mode").and_then(|mode| u32::from_str_radix(mode, 8).ok()),
         },
         target: target.to_owned(),
-        read_only: false,
+        read_only: options.split(',').any(|option| option == "ro"),
         subpath: None,
         creates_source: false,
         is_short: true,

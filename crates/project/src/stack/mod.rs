@@ -11,6 +11,7 @@ mod nodes;
 mod parts;
 mod service;
 mod shared;
+mod taken;
 mod throwaway;
 
 use backlot_plan::PostgresWish;

@@ -70,7 +70,7 @@ pub(crate) const SAMPLES: &[(&str, &str)] = &[
     ("volumes.read_only", "volumes: ['./a:/a:ro', './b:/b']"),
     ("volumes.target", "volumes: ['v:/v']"),
     ("volumes.type", "volumes: [{type: image, source: a, target: /x}]"),
-    ("volumes_from", "volumes_from: [other]"),
+    ("volumes_from", "volumes_from: ['container:other']"),
 ];
 
 /// What is not named.

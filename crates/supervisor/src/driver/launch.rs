@@ -167,7 +167,7 @@ impl Launch<'_> {
         let own: Vec<u16> = claims.iter().map(PortClaim::port).collect();
         let name = container.as_ref().map(|container| container.name.as_str());
         let program = self.program(&Own::new(self.run, &own, name), !handed.is_empty());
-        let program = self.run.within_view(program, None, self.network.as_ref())?;
+        let program = self.run.as_replica(program, &self.label, self.network.as_ref())?;
         let options = SpawnOptions {
             group: Group::NewGroup,
             dies_with_parent: Some(Signal::SIGKILL),

@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use backlot_postgres::{ClusterSpec, Durability, Init, InitError, Onlooker, Script, ScriptContent, Workshop};
+use backlot_postgres::{
+    ClusterSpec, Durability, Init, InitError, Onlooker, Places, Script, ScriptContent, Workshop,
+};
 use backlot_templates::TemplateError;
 
 use crate::world::{World, connect, spec, stop};
@@ -27,7 +29,7 @@ fn text(name: &str, text: &str) -> Script {
 fn init(scripts: Vec<Script>, spec: &ClusterSpec) -> Init {
     let variables = [("POSTGRES_USER", spec.superuser.as_str()), ("POSTGRES_DB", "application")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    Init { scripts, variables, then: String::new() }
+    Init { places: Places::default(), scripts, variables, then: String::new() }
 }
 
 /// Has a new cluster filled in the place `name`, and returns what was told of it.

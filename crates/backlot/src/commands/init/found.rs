@@ -43,8 +43,10 @@ pub(super) struct Found {
     pub(super) command: String,
     /// Where it listens.
     pub(super) port: u16,
-    /// What its files name what they need in.
+    /// Whether it needs a Postgres.
     pub(super) has_database: bool,
+    /// How the URL of that begins.
+    pub(super) scheme: &'static str,
     /// What migrates the database.
     pub(super) migrate: Option<&'static str>,
     /// What installs what it needs.
@@ -58,10 +60,9 @@ impl Found {
     pub(super) fn in_directory(dir: &Path) -> Option<Self> {
         let mut found = python(dir).or_else(|| node(dir)).or_else(|| others(dir))?;
         found.install = install(dir, &found);
-        found.has_database = needs(dir).iter().any(|file| {
-            let text = text(file).to_ascii_lowercase();
-            DRIVERS.iter().any(|driver| text.contains(driver))
-        });
+        let needed: String = needs(dir).iter().map(|file| text(file).to_ascii_lowercase()).collect();
+        found.has_database = DRIVERS.iter().any(|driver| needed.contains(driver));
+        found.scheme = scheme(&needed);
         found.is_built = dir.join("Dockerfile").exists();
         found.migrate = tool_in(dir).map(|tool| tool.command).filter(|_| found.has_database);
         Some(found)
@@ -80,8 +81,12 @@ impl Found {
              volumes: [\".:/app\"]\n    ports: [\"{port}:{port}\"]\n"
         );
         if self.has_database {
-            text += "    environment:\n      DATABASE_URL: postgres://postgres:postgres@db:5432/app\n    depends_on:\n      \
-                     db: {condition: service_healthy}\n";
+            text.extend([
+                "    environment:\n      DATABASE_URL: ",
+                self.scheme,
+                "://postgres:postgres@db:5432/app\n",
+            ]);
+            text += "    depends_on:\n      db: {condition: service_healthy}\n";
         }
         if let Some(migrate) = self.migrate {
             text.extend(["    x-backlot:\n      migrate: ", migrate, "\n"]);
@@ -104,6 +109,19 @@ impl Found {
     }
 }
 
+/// How a URL begins that the packages understand which a project names: `SQLAlchemy` is told the driver, and knows no `postgres`.
+fn scheme(needed: &str) -> &'static str {
+    let drivers = [
+        ("psycopg2", "postgresql"),
+        ("psycopg", "postgresql+psycopg"),
+        ("asyncpg", "postgresql+asyncpg"),
+        ("pg8000", "postgresql+pg8000"),
+    ];
+    let is_alchemy = needed.contains("sqlalchemy") || needed.contains("sqlmodel");
+    let driver = drivers.iter().find(|(driver, _)| is_alchemy && needed.contains(driver));
+    driver.map_or("postgresql", |(_, scheme)| scheme)
+}
+
 fn text(file: &Path) -> String {
     backlot_files::text(file).unwrap_or_default()
 }
@@ -121,6 +139,7 @@ fn found(language: &'static str, image: &'static str, command: impl Into<String>
         command: command.into(),
         port,
         has_database: false,
+        scheme: "",
         migrate: None,
         install: None,
         is_built: false,
@@ -264,6 +283,20 @@ mod tests {
     }
 
     #[test]
+    fn the_url_is_one_that_the_packages_understand() {
+        for (needed, expected) in [
+            ("Flask\nFlask-SQLAlchemy\npsycopg2-binary\n", "postgresql"),
+            ("flask\nsqlalchemy\npsycopg[binary]\n", "postgresql+psycopg"),
+            ("flask\nSQLModel\nasyncpg\n", "postgresql+asyncpg"),
+            ("flask\npsycopg\n", "postgresql"),
+        ] {
+            let flask = found(&[("app.py", "app = Flask(__name__)"), ("requirements.txt", needed)]).unwrap();
+            let line = format!("DATABASE_URL: {expected}://postgres:");
+            assert!(flask.compose().contains(&line), "{}", flask.compose());
+        }
+    }
+
+    #[test]
     fn the_compose_file_says_it_all() {
         let django = found(&[
             ("manage.py", ""),
@@ -276,7 +309,7 @@ mod tests {
             "    command: python manage.py runserver 0.0.0.0:8000\n",
             "    ports: [\"8000:8000\"]\n",
             "      migrate: python manage.py migrate\n",
-            "      DATABASE_URL: postgres://postgres:postgres@db:5432/app\n",
+            "      DATABASE_URL: postgresql://postgres:postgres@db:5432/app\n",
             "    build: .\n",
         ] {
             assert!(text.contains(line), "{line}{text}");

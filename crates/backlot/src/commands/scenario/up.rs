@@ -10,6 +10,7 @@ use backlot_supervisor::ServiceReport;
 use serde_json::json;
 
 use crate::commands::down::answer;
+use crate::commands::leaving_out::LeavingOut;
 use crate::commands::named::Named;
 use crate::commands::scenario::find::deployment;
 use crate::commands::up::{say_names, wait};
@@ -18,6 +19,11 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::render;
 use crate::scenarios::{meant, no_scenario};
+
+/// The code of packages that cannot be installed.
+const INSTALL: &str = "install";
+/// The same of what a database can do without.
+const NOT_HAD: [&str; 2] = [INSTALL, "no-image"];
 
 /// Bring a scenario up: its own Postgres on its own free port, filled by its file
 #[derive(Debug, clap::Args)]
@@ -34,6 +40,8 @@ pub struct Args {
     /// Start these services only, with all that they depend on; `--only db` for the database alone (repeatable)
     #[arg(long, value_name = "SERVICE")]
     only: Vec<String>,
+    #[command(flatten)]
+    leaving_out: LeavingOut,
     /// Build images anew, on Docker
     #[arg(long)]
     build: bool,
@@ -49,7 +57,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CommandError> {
     let (project, home) = (context.project()?, context.home()?);
     let name = chosen(args, &home, &project, context)?;
     let ground = context.ground(&home, &project);
-    let environment = project.scenario_environment(&name)?;
+    let environment = args.leaving_out.of(project.scenario_environment(&name)?, context)?;
     let wishes = Wishes {
         services: args.only.clone(),
         fresh: args.fresh,
@@ -104,8 +112,9 @@ pub(super) fn bring_up(
     let start = std::time::Instant::now();
     let up = match scenario.up(&wishes, &mut context.reporter(), &mut context.newsreader()) {
         // Here as well: what it is about can be had. Nothing was started before.
-        Err(error) if error.code() == "install" && wishes.services.is_empty() => {
-            let text = format!("only the database is started: {error}; --no-install tries none of it");
+        Err(error) if NOT_HAD.contains(&error.code()) && wishes.services.is_empty() => {
+            let way_out = without_it(&error);
+            let text = format!("only the database is started: {error}; {way_out}");
             context.progress().show(Event::Warning(text));
             wishes.services = scenario.database_only(false)?.services;
             wishes.no_install = true;
@@ -129,6 +138,15 @@ pub(super) fn bring_up(
     show(context, name.as_str(), (&up, &starting(&services)), database, scenario.kind(), took);
     say_names(Named::opened(site, &services, context).as_ref(), &services, context);
     Ok(Exit::Done)
+}
+
+/// How the other services come up without what could not be had.
+fn without_it(error: &EngineError) -> String {
+    if error.code() == INSTALL {
+        return "--no-install tries none of it".to_owned();
+    }
+    let hint = error.hint().map(|hint| hint.render("")).unwrap_or_default();
+    hint.lines().rfind(|line| line.contains("--without")).unwrap_or_default().to_owned()
 }
 
 /// Those that are not ready yet.

@@ -27,6 +27,7 @@ pub fn place(service: &Service, rule: &WatchRule, mounts: &[Mount], (root, home)
         Some((mount, rest)) => match &mount.what {
             What::Path(source) if rest.as_os_str().is_empty() => Some(source.clone()),
             What::Path(source) => Some(source.join(rest)),
+            What::Kept(_) => return Place::Nowhere(format!("{target} is each replica's own")),
             What::Tmpfs { .. } => return Place::Nowhere(format!("{target} is in memory")),
         },
         None if mounts.is_empty() => Container::of(service, root).outside(Path::new(target)),

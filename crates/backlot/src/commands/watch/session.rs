@@ -226,6 +226,15 @@ impl<'s, 'a> Desk<'s, 'a> {
             if !is_meant || !self.guard.is_left(&mut todo) {
                 continue;
             }
+            let report = reports.iter().find(|report| report.name == service);
+            if report.is_some_and(|report| report.replicas.is_empty()) {
+                // It was stopped: it sees what has changed when somebody starts it.
+                (todo.rebuild, todo.restart) = (false, false);
+                todo.exec.clear();
+                if todo.sync.is_empty() {
+                    continue;
+                }
+            }
             if session.contained.contains(&service) && !todo.sync.is_empty() {
                 (todo.rebuild, todo.restart) = (true, false);
                 todo.sync.clear();
