@@ -19,6 +19,7 @@ mod live;
 mod lock;
 pub mod mark;
 mod obstacles;
+mod on_docker;
 mod one_off;
 mod ourselves;
 mod printed;

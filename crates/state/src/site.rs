@@ -17,7 +17,6 @@
 //! <environment>+<service>/   the same for each further Postgres server, whose volumes are the environment's
 //! ```
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,7 +27,7 @@ use backlot_project::Project;
 use backlot_snapshots::Store;
 use serde::de::DeserializeOwned;
 
-use crate::checkout::{Checkouts, OnDocker};
+use crate::checkout::Checkouts;
 use crate::error::EngineError;
 use crate::home::{Home, HomeError};
 use crate::lock::{Lock, LockError};
@@ -139,35 +138,9 @@ impl Site {
     }
 
     /// The project's name and the hash of the checkout, as its directory says.
-    fn project_and_hash(&self) -> Option<(String, String)> {
+    pub(crate) fn project_and_hash(&self) -> Option<(String, String)> {
         let project = self.dir.parent()?.file_name()?.to_string_lossy().into_owned();
         project.rsplit_once('-').map(|(name, hash)| (name.to_owned(), hash.to_owned()))
-    }
-
-    /// Forgets what it had on Docker, but for these volumes, which are still there.
-    pub fn forget_on_docker(&self, still_there: BTreeSet<String>) -> Result<(), EngineError> {
-        self.change_on_docker(|has| {
-            (!still_there.is_empty()).then_some(OnDocker { volumes: still_there, ..has })
-        })
-    }
-
-    /// Keeps that it runs natively from now on, whatever data of it is on Docker.
-    pub fn leave_docker(&self) -> Result<(), EngineError> {
-        self.change_on_docker(|has| Some(OnDocker { is_left: true, ..has }))
-    }
-
-    fn change_on_docker(&self, change: impl FnOnce(OnDocker) -> Option<OnDocker>) -> Result<(), EngineError> {
-        match self.project_and_hash() {
-            Some((_, hash)) => Checkouts::of(&self.home).change_on_docker(&hash, &self.key(), change),
-            None => Ok(()),
-        }
-    }
-
-    /// What it has on Docker, if data of it may be there in volumes.
-    pub fn data_on_docker(&self) -> Result<Option<OnDocker>, EngineError> {
-        let Some((_, hash)) = self.project_and_hash() else { return Ok(None) };
-        let has = Checkouts::of(&self.home).on_docker(&hash, &self.key())?;
-        Ok(has.filter(|has| !has.volumes.is_empty()))
     }
 
     /// By what the environment is known among those of its checkout.
