@@ -173,7 +173,8 @@ fn a_service_runs_once_by_compose() {
         let words: Vec<&str> = ["--engine", "docker", "-q", "run"].iter().chain(words).copied().collect();
         stage.backlot(&words).env("PATH", docker.path()).output()
     };
-    let called = "compose -p shop_development -f [project]/compose.yaml run --rm";
+    let called =
+        "compose -p shop_development -f [project]/compose.yaml run --rm --name shop_development-web-run-…";
     let once = run(&["--no-deps", "-w", "/srv", "web", "ls", "a b"]);
     once.assert(7, &format!("{called} --no-deps -T --workdir /srv web ls a b"), "");
     stage.assert_nothing_left();
