@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use backlot_facts::database::Database;
 use backlot_fetched::{FetchError, Found, Order, Shelf, Surroundings};
+use backlot_hint::{Explain, Hint};
 use backlot_plan::{PostgresWish, Step};
 use backlot_postgres::{Installation, LocateError, OLDEST_MAJOR, SearchPlaces};
 use backlot_state::{EngineError, Event, Ground, Outcome, Report, tell, tools, volume};
@@ -128,6 +129,26 @@ pub(crate) fn fetch_psql(ground: Ground<'_>, report: Report<'_>) -> Result<(), E
     Ok(())
 }
 
+/// A server is not here yet, and nobody has been asked to fetch it.
+#[derive(Debug, thiserror::Error)]
+#[error("find {order}: it is not here yet")]
+struct NotFetched {
+    order: Order,
+}
+
+impl Explain for NotFetched {
+    fn code(&self) -> &'static str {
+        "no-postgres"
+    }
+
+    fn hint(&self) -> Option<Hint> {
+        let version = self.order.wanted().map(|major| major.to_string()).unwrap_or_default();
+        let install =
+            Hint::from("fetch it, as `up` does: ").then(Hint::anywhere(&["postgres", "install", &version]));
+        Some(install.then("\nor ").then(LocateError::Nothing { wanted: self.order.wanted() }.hint()))
+    }
+}
+
 impl DatabaseService<'_> {
     /// The programs that it runs with.
     ///
@@ -136,7 +157,7 @@ impl DatabaseService<'_> {
     pub(super) fn locate(&self) -> Result<Installation, EngineError> {
         match self.server()? {
             Server::Here(server) => with_clients(self.ground, server),
-            Server::ToFetch(order) => Err(LocateError::Nothing { wanted: order.wanted() }.into()),
+            Server::ToFetch(order) => Err(EngineError::of(NotFetched { order })),
         }
     }
 

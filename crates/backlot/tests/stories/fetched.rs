@@ -305,3 +305,39 @@ fn another_version_is_asked_for_on_purpose() {
     let wrong = stage.backlot(&["up", "-d"]).output().assert_code(1);
     assert!(wrong.stderr.contains("x-backlot.postgres must be a version of PostgreSQL"), "{wrong}");
 }
+
+#[test]
+fn a_snapshot_is_restored_by_what_the_file_asks_for() {
+    let fakes = Fakes::good("16.4");
+    let stage = &fakes.stage;
+    let file = |image: &str| {
+        let volume = "    volumes: ['data:/var/lib/postgresql/data']\nvolumes: {data: {}}\n";
+        let text =
+            format!("services:\n  db:\n    image: {image}\n    environment: {{POSTGRES_PASSWORD: x}}\n");
+        stage.file("compose.yaml", format!("{text}{volume}"));
+    };
+    fs::remove_dir_all(stage.project().join("docker")).unwrap();
+    file("postgres");
+    stage.backlot(&["up", "-d", "-q"]).output().assert_prints("");
+    stage.backlot(&["snapshot", "save", "it", "-q"]).output().assert_prints("");
+    stage.backlot(&["down", "-v", "--yes", "-q"]).output().assert_prints("");
+    file("postgres:99");
+    let refused = stage.backlot(&["snapshot", "restore", "it", "--yes"]).output().assert_code(1);
+    assert!(refused.stderr.contains("the snapshot it is of PostgreSQL "), "{refused}");
+    assert!(refused.stderr.contains(", and db is PostgreSQL 99"), "{refused}");
+    assert_eq!(fakes.calls(), Vec::<String>::new());
+
+    // Of one that is to be fetched it is, and not told to be missing.
+    let snapshots = fs::read_dir(stage.home().join("snapshots")).unwrap();
+    let record = snapshots.flatten().next().unwrap().path().join("it/snapshot.json");
+    let mut known: serde_json::Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
+    known["postgres"] = "16.4".into();
+    fs::write(&record, known.to_string()).unwrap();
+    file("postgres:16.4");
+    let restored = stage.backlot(&["snapshot", "restore", "it", "--yes"]).output();
+    assert!(!restored.stderr.contains("no server is installed"), "{restored}");
+    assert_eq!(fakes.calls().len(), 2, "{restored}");
+    stage.backlot(&["down", "-v", "--yes", "-q"]).output().assert_prints("");
+    stage.backlot(&["snapshot", "rm", "--yes", "-q", "it"]).output().assert_code(0);
+    stage.backlot(&["postgres", "rm", "16"]).output().assert_code(0);
+}

@@ -20,6 +20,7 @@ use crate::copying::storage;
 use crate::deployment::NativeStack;
 use crate::deployment::afresh::is_at_work;
 use crate::doing::Doing;
+use crate::up::Again;
 use crate::{DatabaseService, down, server, wal};
 
 /// Why a snapshot cannot take the place of a database.
@@ -74,6 +75,11 @@ impl Snapshotting for NativeStack<'_> {
         let service = self.database.as_ref().ok_or_else(|| self.no_database())?;
         let held = self.site.snapshots().hold(name)?;
         let saved = &held.saved;
+        // Nothing is fetched for what cannot be.
+        if let Some(wanted) = service.database.wanted_major {
+            service.check_major(saved, wanted)?;
+        }
+        service.fetch_missing(Again { fresh: false, restart: false, anew: false }, report)?;
         service.check_restorable(saved)?;
         let taken = self.site.take()?;
         taken.tidy()?;
@@ -131,17 +137,18 @@ impl Snapshotting for NativeStack<'_> {
 }
 
 impl DatabaseService<'_> {
-    fn check_restorable(&self, saved: &Saved) -> Result<(), EngineError> {
-        let service = self.database.service.clone();
-        let (made, wanted) = (saved.snapshot.major(), self.locate()?.version.major);
-        if made != wanted {
-            return Err(EngineError::of(RestoreError::OtherMajor {
-                name: saved.name.clone(),
-                made,
-                service,
-                wanted,
-            }));
+    fn check_major(&self, saved: &Saved, wanted: u32) -> Result<(), EngineError> {
+        let made = saved.snapshot.major();
+        if made == wanted {
+            return Ok(());
         }
+        let (name, service) = (saved.name.clone(), self.database.service.clone());
+        Err(EngineError::of(RestoreError::OtherMajor { name, made, service, wanted }))
+    }
+
+    fn check_restorable(&self, saved: &Saved) -> Result<(), EngineError> {
+        self.check_major(saved, self.locate()?.version.major)?;
+        let service = self.database.service.clone();
         let (user, password) = (&self.database.user, &self.database.password);
         if lets_in(&saved.data, user, password.expose_secret()) == Some(false) {
             let (name, user) = (saved.name.clone(), user.clone());
