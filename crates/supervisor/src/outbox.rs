@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::protocol::{Message, News};
 
 /// As many news wait for a client.
-const MOST_NEWS: usize = 4096;
+const MOST_NEWS: usize = 256;
 
 /// The main loop's end. A client is told no more when it is dropped.
 #[derive(Debug, Default)]
@@ -92,7 +92,7 @@ impl Outgoing {
 
 fn missing(count: u64) -> News {
     let text = format!("leaves out {count} older lines, which nobody has read in time");
-    News { service: "backlot".into(), replica: None, text, bad: true }
+    News { service: "backlot".into(), replica: None, text, bad: false }
 }
 
 #[cfg(test)]
