@@ -40,12 +40,17 @@ fn kind_at(site: &Site, wanted: Option<EngineKind>) -> Result<Known, EngineError
         }
         (Some(kind), _) | (None, Some(kind)) => Known::Is(kind),
         // Services without a database have no record.
-        (None, None) if site.is_supervised()? || site.is_running()? => Known::Is(EngineKind::Native),
+        (None, None) if runs(site) => Known::Is(EngineKind::Native),
         (None, None) => match site.data_on_docker()? {
             Some(has) if !(has.is_left && has_native_data(site)?) => Known::HasDataOnDocker,
             Some(_) | None => Known::Nothing,
         },
     })
+}
+
+/// Whether something runs natively at `site`. A home that cannot be looked at is told by whoever is to use it.
+fn runs(site: &Site) -> bool {
+    [site.is_supervised(), site.is_running()].into_iter().any(|runs| runs.unwrap_or(false))
 }
 
 /// Whether there is a native volume of the environment at `site`.

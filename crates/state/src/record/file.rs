@@ -47,7 +47,10 @@ pub(super) fn write_state(state: &impl Serialize, path: &Path, to_disk: bool) ->
 pub fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, RecordError> {
     let text = match backlot_files::bytes(path, MOST) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // Nor is anything below what is no directory.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(source) => return Err(RecordError::Read { path: path.to_owned(), source }),
     };
     let damaged = |source| RecordError::Damaged { path: path.to_owned(), source };
