@@ -60,7 +60,6 @@ fn what_means_another_thing_there_and_nothing_here_is_refused() {
     for words in [
         "up -V",
         "up -f x.yaml",
-        "up --no-deps web",
         "exec -u root web id",
         "exec -d web id",
         "run -p 80:80 true",
