@@ -124,7 +124,7 @@ pub(super) fn check(
             }
             let is_ours = match &mut error.trouble {
                 PortTrouble::InUse { tenant: Some(tenant), .. } => {
-                    tenant.called = tenant.other_name(site.dir());
+                    tenant.called = tenant.other_name(site);
                     tenant.dir == site.dir()
                 }
                 PortTrouble::InUse { holder: None, .. } => open.contains(&claim.address.port()),

@@ -1,12 +1,12 @@
 //! Copying a database as it is now, whether its server runs or not.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use backlot_hint::{Explain, Hint};
 use backlot_postgres::StorageError;
 use backlot_snapshots::{Copied, Live, SnapshotError, copy_live};
-use backlot_state::{DatabaseRecord, EngineError, Filling, Site};
+use backlot_state::{DatabaseRecord, EngineError, Filling, Site, go_on};
 use backlot_templates::{copy_upon, has_ended_well};
 
 use crate::running;
@@ -79,7 +79,7 @@ pub(crate) fn copy(
 
 /// The error, unless somebody has asked to stop: then that is the reason.
 pub(crate) fn unless_stopped(error: EngineError, stop: &AtomicBool) -> EngineError {
-    if stop.load(Ordering::Relaxed) { EngineError::Interrupted } else { error }
+    go_on(stop).err().unwrap_or(error)
 }
 
 fn copy_now(

@@ -1,12 +1,12 @@
 //! Keeping what a database is under a name.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use backlot_postgres::{Connection, Durability};
 use backlot_snapshots::{Snapshot, SnapshotError};
-use backlot_state::{DatabaseRecord, EngineError, Event, Report, Site, tell};
+use backlot_state::{DatabaseRecord, EngineError, Event, Report, Site, go_on, tell};
 
 use crate::aside::with_server;
 use crate::copying::{copy, known};
@@ -52,10 +52,6 @@ pub(crate) fn save(
         report(Event::Warning(note));
     }
     outcome
-}
-
-fn go_on(interrupted: &AtomicBool) -> Result<(), EngineError> {
-    if interrupted.load(Ordering::Relaxed) { Err(EngineError::Interrupted) } else { Ok(()) }
 }
 
 /// Starts a copy and asks it, so that it has come to an end of its own when it is used.

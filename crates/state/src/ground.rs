@@ -33,6 +33,14 @@ impl Ground<'_> {
     /// # Errors
     /// [`EngineError::Interrupted`] when the caller has asked to stop.
     pub fn go_on(&self) -> Result<(), EngineError> {
-        if self.interrupted.load(Ordering::Relaxed) { Err(EngineError::Interrupted) } else { Ok(()) }
+        go_on(self.interrupted)
     }
+}
+
+/// Whether to go on, where nothing has asked to stop.
+///
+/// # Errors
+/// [`EngineError::Interrupted`] when the caller has asked to stop.
+pub fn go_on(interrupted: &AtomicBool) -> Result<(), EngineError> {
+    if interrupted.load(Ordering::Relaxed) { Err(EngineError::Interrupted) } else { Ok(()) }
 }

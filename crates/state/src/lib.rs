@@ -40,7 +40,7 @@ pub use deployment::{Deployment, Purpose, in_words};
 pub use engine::{Beside, Engine, Exec};
 pub use error::EngineError;
 pub use event::{Event, HowFar, Outcome, Report, tell};
-pub use ground::Ground;
+pub use ground::{Ground, go_on};
 pub use home::{Home, HomeError, short_hash, usual_port_of};
 pub use janitor::{DONE, Watcher, dismiss, hire, watch_over};
 pub use live::{LiveDatabase, installation, label};

@@ -138,7 +138,7 @@ impl Site {
     }
 
     /// The project's name and the hash of the checkout, as its directory says.
-    pub(crate) fn project_and_hash(&self) -> Option<(String, String)> {
+    pub fn project_and_hash(&self) -> Option<(String, String)> {
         let project = self.dir.parent()?.file_name()?.to_string_lossy().into_owned();
         project.rsplit_once('-').map(|(name, hash)| (name.to_owned(), hash.to_owned()))
     }

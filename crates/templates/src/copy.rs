@@ -50,8 +50,8 @@ pub fn copy_unused(from: &Path, to: &Path, owner: &Owner, stop: &AtomicBool) -> 
 }
 
 /// The same of one that somebody uses, whose files come and go meanwhile, or of a folder of it.
-pub fn copy_while_used(from: &Path, to: &Path, owner: &Owner) -> Result<usize, StorageError> {
-    copy_folder(from, to, owner, Manner { is_used: true, ..Manner::default() }, &|_| true)
+pub fn copy_while_used(from: &Path, to: &Path, owner: &Owner) -> Result<(), StorageError> {
+    copy_folder(from, to, owner, Manner { is_used: true, ..Manner::default() }, &|_| true).map(drop)
 }
 
 /// Makes a copy the same again as what it was made of, which nobody uses, and of which nothing has changed before `since` that is

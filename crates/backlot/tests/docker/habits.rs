@@ -28,6 +28,24 @@ fn containers(stage: &DockerStage, service: &str) -> String {
 }
 
 #[test]
+fn a_service_is_started_without_what_it_depends_on() {
+    let Some(stage) = compose(
+        "services:\n  other: {image: 'redis:7', tmpfs: [/data]}\n  web: {image: 'redis:7', tmpfs: [/data], depends_on: [other]}\n",
+    ) else {
+        return;
+    };
+    let run = |words: &[&str]| stage.on_docker(words).output();
+    run(&["up", "-d", "--wait", "-q", "--no-deps", "web"]).assert_code(0);
+    assert_eq!(containers(&stage, "other"), "");
+    let web = containers(&stage, "web");
+    assert!(!web.is_empty());
+    run(&["up", "-d", "--wait", "-q", "other"]).assert_code(0);
+    assert_eq!(containers(&stage, "web"), web);
+    run(&["down", "-t", "0", "-q"]).assert_code(0);
+    stage.assert_nothing_left();
+}
+
+#[test]
 fn what_is_asked_for_is_done_by_containers_too() {
     let Some(stage) = compose(COMPOSE) else { return };
     let run = |words: &[&str]| stage.on_docker(words).output();

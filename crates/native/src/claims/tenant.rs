@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use backlot_hint::Hint;
 use backlot_process::{address_holder, command_lines_up_from};
-use backlot_state::{GUARD_VERB, Record, SUPERVISOR_VERB};
+use backlot_state::{GUARD_VERB, Record, SUPERVISOR_VERB, Site};
 
 /// An environment that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,13 +44,10 @@ impl Tenant {
         Hint::from("stop it: ").then(Hint::anywhere(&[&["-C", project], name, down.as_slice()].concat()))
     }
 
-    /// What its project is called, if it is the one of the environment in `dir`, which is called something else now.
-    pub(super) fn other_name(&self, dir: &Path) -> Option<String> {
-        let project = |dir: &Path| -> Option<(String, String)> {
-            let folder = dir.parent()?.file_name()?.to_str()?;
-            folder.rsplit_once('-').map(|(name, hash)| (name.to_owned(), hash.to_owned()))
-        };
-        let ((theirs, checkout), (ours, here)) = (project(&self.dir)?, project(dir)?);
+    /// What its project is called, if it is the one of the environment at `site`, which is called something else now.
+    pub(super) fn other_name(&self, site: &Site) -> Option<String> {
+        let (theirs, checkout) = Site::at(site.home(), &self.dir).project_and_hash()?;
+        let (ours, here) = site.project_and_hash()?;
         (checkout == here && theirs != ours).then_some(theirs)
     }
 }
@@ -90,6 +87,9 @@ fn site_named_in(words: &[String]) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use backlot_process::Owner;
+    use backlot_state::{Home, Site};
 
     use super::{Tenant, site_named_in};
 
@@ -136,6 +136,7 @@ mod tests {
 
     #[test]
     fn a_project_of_another_name_in_the_same_directory_is_known() {
+        let home = Home::at("/h".into(), Owner::Caller);
         let dir = "/h/projects/old-1/development".into();
         let tenant = Tenant { project: None, name: "development".into(), dir, called: None };
         for (site, expected) in [
@@ -143,7 +144,8 @@ mod tests {
             ("/h/projects/old-1/testing", None),
             ("/h/projects/new-2/development", None),
         ] {
-            assert_eq!(tenant.other_name(Path::new(site)).as_deref(), expected, "{site}");
+            let site = Site::at(&home, Path::new(site));
+            assert_eq!(tenant.other_name(&site).as_deref(), expected, "{}", site.dir().display());
         }
     }
 }
